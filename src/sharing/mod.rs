@@ -1,1 +1,27 @@
-//! To be written.
+//! Lock-free plumbing between threads, in safe code.
+//!
+//! One writer per fact, and no thread ever waits for another one:
+//!
+//! | what | from -> to | type |
+//! |---|---|---|
+//! | the time, as served | discipline -> server workers, control, clients | [`Seqlock`]`<`[`TimeSnapshot`]`>` |
+//! | observations, events | one timing thread -> one other | [`Ring`] (SPSC), with a [`Doorbell`] for a consumer that sleeps |
+//! | figures | one thread -> control | [`Counters`], relaxed atomics |
+//! | "I am alive" | each timing thread -> control | [`Pulse`] |
+//! | clean shutdown | control -> all | [`Latch`] |
+//!
+//! Commands to timing threads go by bounded `crossbeam-channel`, with `try_send` and `try_recv` only.
+
+mod counters;
+mod latch;
+mod pulse;
+mod ring;
+mod seqlock;
+mod snapshot;
+
+pub use counters::{CounterSet, Counters};
+pub use latch::Latch;
+pub use pulse::Pulse;
+pub use ring::{Doorbell, Ring, RingReader, RingWriter, Wake};
+pub use seqlock::{Seqlock, SeqlockWriter, Torn, Words};
+pub use snapshot::{BoundParts, TimeSnapshot};

@@ -1,0 +1,320 @@
+//! The time as it is served: one value that says what the time is, how wrong at most, and why.
+
+use super::Words;
+use crate::time::{
+    ClockEpoch, Duration, ErrorBound, FrequencyPpb, LeapIndicator, Local, Mono, SyncState, Timestamp, Utc,
+};
+
+/// What the error bound is made of; each part is a greatest error, none negative.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct BoundParts {
+    /// What the source says of itself (PTP clockAccuracy); zero where it says nothing.
+    pub source: Duration,
+    /// Half of the round trip: all that a path's asymmetry can hide.
+    pub path: Duration,
+    /// How far we believe to be off at the moment.
+    pub offset: Duration,
+    /// Quantisation and read windows of the stamps.
+    pub stamps: Duration,
+    /// What the clock may have drifted unseen since the samples that the bound rests on.
+    pub drift: Duration,
+}
+
+impl BoundParts {
+    /// The sum of all parts.
+    pub fn total(&self) -> ErrorBound {
+        ErrorBound::new(self.source + self.path + self.offset + self.stamps + self.drift)
+    }
+}
+
+/// What the discipline thread publishes after every sample and at least a few times a second.
+///
+/// The served time is a line over the clock that stamps packets: at its reading `anchor_local` the time is
+/// `anchor_utc`, and it advances by `1 + rate` per second of that clock.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct TimeSnapshot {
+    /// The state of the served clock.
+    pub state: SyncState,
+    /// Leap warning of the current UTC day; [`LeapIndicator::Unknown`] while not synchronised.
+    pub leap: LeapIndicator,
+    /// NTP stratum as served: 1..=15; 16 while not synchronised.
+    pub stratum: u8,
+    /// NTP reference ID as served (RFC 5905 7.3).
+    pub reference_id: [u8; 4],
+    /// Reading of the stamping clock at the anchor.
+    pub anchor_local: Timestamp<Local>,
+    /// Our time at the anchor.
+    pub anchor_utc: Timestamp<Utc>,
+    /// CLOCK_MONOTONIC at the anchor.
+    pub anchor_mono: Timestamp<Mono>,
+    /// How much faster our time runs than the stamping clock.
+    pub rate: FrequencyPpb,
+    /// The bound's parts at the anchor.
+    pub parts: BoundParts,
+    /// False while nothing is known: the bound is then unbounded whatever its parts.
+    pub is_bounded: bool,
+    /// How fast the bound grows after the anchor.
+    pub drift_rate: FrequencyPpb,
+    /// Our time at the last usable sample (NTP's reference timestamp).
+    pub reference_time: Timestamp<Utc>,
+    /// CLOCK_MONOTONIC at the last usable sample; `None` if there was none.
+    pub last_sample: Option<Timestamp<Mono>>,
+    /// CLOCK_MONOTONIC when the state began.
+    pub state_since: Timestamp<Mono>,
+    /// The last measured offset from the master; positive is ahead.
+    pub offset_from_master: Duration,
+    /// The filtered one-way delay of the path.
+    pub mean_path_delay: Duration,
+    /// The frequency correction that is in force.
+    pub frequency: FrequencyPpb,
+    /// Counts the steps of the clock.
+    pub epoch: ClockEpoch,
+    /// Time from selecting the parent to LOCKED, if it has ever been.
+    pub lock_time: Option<Duration>,
+}
+
+/// After this long without a new snapshot the time is no longer served as synchronised: the thread that writes it
+/// is dead or starved, and so nobody watches the clock.
+pub const SNAPSHOT_AGE_MAX: Duration = Duration::from_secs(4);
+
+impl TimeSnapshot {
+    /// What there is to say before anything is known.
+    pub fn unsynchronised(now: Timestamp<Mono>) -> Self {
+        Self {
+            state: SyncState::NeverSynced,
+            leap: LeapIndicator::Unknown,
+            stratum: 16,
+            reference_id: *b"INIT",
+            anchor_local: Timestamp::EPOCH,
+            anchor_utc: Timestamp::EPOCH,
+            anchor_mono: now,
+            rate: FrequencyPpb::ZERO,
+            parts: BoundParts::default(),
+            is_bounded: false,
+            drift_rate: FrequencyPpb::ZERO,
+            reference_time: Timestamp::EPOCH,
+            last_sample: None,
+            state_since: now,
+            offset_from_master: Duration::ZERO,
+            mean_path_delay: Duration::ZERO,
+            frequency: FrequencyPpb::ZERO,
+            epoch: ClockEpoch::default(),
+            lock_time: None,
+        }
+    }
+
+    /// Our time when the stamping clock reads `local`.
+    pub fn utc_at(&self, local: Timestamp<Local>) -> Timestamp<Utc> {
+        let elapsed = local - self.anchor_local;
+        self.anchor_utc + elapsed + self.rate.drift(elapsed)
+    }
+
+    /// The error bound `age` after the anchor.
+    pub fn bound_after(&self, age: Duration) -> ErrorBound {
+        if self.is_bounded { self.parts.total().aged(age, self.drift_rate) } else { ErrorBound::UNBOUNDED }
+    }
+
+    /// The error bound when the stamping clock reads `local`.
+    pub fn bound_at(&self, local: Timestamp<Local>) -> ErrorBound {
+        self.bound_after((local - self.anchor_local).abs())
+    }
+
+    /// Whether the snapshot itself is too old to be served (see [`SNAPSHOT_AGE_MAX`]), or from the future.
+    pub fn is_stale_at(&self, local: Timestamp<Local>) -> bool {
+        (local - self.anchor_local).abs() > SNAPSHOT_AGE_MAX
+    }
+
+    /// Whether it may be served as synchronised time when the stamping clock reads `local`.
+    pub fn is_served_at(&self, local: Timestamp<Local>) -> bool {
+        self.state.is_synchronised() && self.is_bounded && !self.is_stale_at(local)
+    }
+}
+
+/// Writes values of the snapshot as words, in the order in which [`Fields`] takes them back.
+struct Put<'a>(&'a mut [u64], usize);
+
+impl Put<'_> {
+    fn word(&mut self, word: u64) {
+        self.0[self.1] = word;
+        self.1 += 1;
+    }
+    fn wide(&mut self, value: i128) {
+        self.word(value as u64);
+        self.word((value >> 64) as u64);
+    }
+    fn optional(&mut self, value: Option<i128>) {
+        // i128::MIN is no instant or duration that any clock can produce.
+        self.wide(value.unwrap_or(i128::MIN));
+    }
+    fn frequency(&mut self, value: FrequencyPpb) {
+        self.word(value.ppb().to_bits());
+    }
+}
+
+struct Fields<'a>(std::slice::Iter<'a, u64>);
+
+impl Fields<'_> {
+    fn word(&mut self) -> u64 {
+        self.0.next().copied().unwrap_or_default()
+    }
+    fn wide(&mut self) -> i128 {
+        let low = self.word();
+        i128::from(low) | (i128::from(self.word() as i64) << 64)
+    }
+    fn optional(&mut self) -> Option<i128> {
+        Some(self.wide()).filter(|value| *value != i128::MIN)
+    }
+    fn frequency(&mut self) -> FrequencyPpb {
+        FrequencyPpb::new(f64::from_bits(self.word()))
+    }
+    fn duration(&mut self) -> Duration {
+        Duration::from_ticks(self.wide())
+    }
+    fn instant<S>(&mut self) -> Timestamp<S> {
+        Timestamp::from_ticks(self.wide())
+    }
+}
+
+impl Words for TimeSnapshot {
+    const LEN: usize = 38;
+
+    fn store(&self, words: &mut [u64]) {
+        let mut put = Put(words, 0);
+        let [a, b, c, d] = self.reference_id;
+        put.word(u64::from_be_bytes([
+            self.state as u8,
+            self.leap as u8,
+            self.stratum,
+            self.is_bounded.into(),
+            a,
+            b,
+            c,
+            d,
+        ]));
+        put.word(u64::from(self.epoch.0));
+        for instant in [self.anchor_local.ticks(), self.anchor_utc.ticks(), self.anchor_mono.ticks()] {
+            put.wide(instant);
+        }
+        put.wide(self.reference_time.ticks());
+        put.optional(self.last_sample.map(Timestamp::ticks));
+        put.wide(self.state_since.ticks());
+        for frequency in [self.rate, self.drift_rate, self.frequency] {
+            put.frequency(frequency);
+        }
+        let parts = &self.parts;
+        for duration in [parts.source, parts.path, parts.offset, parts.stamps, parts.drift] {
+            put.wide(duration.ticks());
+        }
+        put.wide(self.offset_from_master.ticks());
+        put.wide(self.mean_path_delay.ticks());
+        put.optional(self.lock_time.map(Duration::ticks));
+        debug_assert!(put.1 <= Self::LEN);
+    }
+
+    fn load(words: &[u64]) -> Self {
+        let mut fields = Fields(words.iter());
+        let [state, leap, stratum, is_bounded, a, b, c, d] = fields.word().to_be_bytes();
+        let epoch = ClockEpoch(fields.word() as u32);
+        let (anchor_local, anchor_utc, anchor_mono) = (fields.instant(), fields.instant(), fields.instant());
+        let reference_time = fields.instant();
+        let last_sample = fields.optional().map(Timestamp::from_ticks);
+        let state_since = fields.instant();
+        let (rate, drift_rate, frequency) = (fields.frequency(), fields.frequency(), fields.frequency());
+        let parts = BoundParts {
+            source: fields.duration(),
+            path: fields.duration(),
+            offset: fields.duration(),
+            stamps: fields.duration(),
+            drift: fields.duration(),
+        };
+        let (offset_from_master, mean_path_delay) = (fields.duration(), fields.duration());
+        let lock_time = fields.optional().map(Duration::from_ticks);
+        Self {
+            state: SyncState::from_number(state),
+            leap: LeapIndicator::from_bits(leap),
+            stratum,
+            reference_id: [a, b, c, d],
+            anchor_local,
+            anchor_utc,
+            anchor_mono,
+            rate,
+            parts,
+            is_bounded: is_bounded != 0,
+            drift_rate,
+            reference_time,
+            last_sample,
+            state_since,
+            offset_from_master,
+            mean_path_delay,
+            frequency,
+            epoch,
+            lock_time,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> TimeSnapshot {
+        TimeSnapshot {
+            state: SyncState::Locked,
+            leap: LeapIndicator::Insert,
+            stratum: 2,
+            reference_id: *b"PTP\0",
+            anchor_local: Timestamp::from_secs(1_700_000_000),
+            anchor_utc: Timestamp::from_secs(1_700_000_012),
+            anchor_mono: Timestamp::from_secs(77),
+            rate: FrequencyPpb::from_ppm(40.0),
+            parts: BoundParts {
+                source: Duration::from_nanos(25),
+                path: Duration::from_micros(4),
+                offset: Duration::from_nanos(300),
+                stamps: Duration::from_nanos(2),
+                drift: Duration::from_nanos(100),
+            },
+            is_bounded: true,
+            drift_rate: FrequencyPpb::from_ppm(1.0),
+            reference_time: Timestamp::from_secs(1_700_000_011),
+            last_sample: Some(Timestamp::from_secs(76)),
+            state_since: Timestamp::from_secs(70),
+            offset_from_master: Duration::from_nanos(-300),
+            mean_path_delay: Duration::from_micros(4),
+            frequency: FrequencyPpb::from_ppm(-40.0),
+            epoch: ClockEpoch(3),
+            lock_time: Some(Duration::from_millis(2_100)),
+        }
+    }
+
+    #[test]
+    fn every_field_survives_the_words() {
+        let mut words = [0; TimeSnapshot::LEN];
+        let mut unset = TimeSnapshot::unsynchronised(Timestamp::from_secs(-5));
+        for value in [example(), {
+            unset.offset_from_master = Duration::MIN + Duration::SECOND;
+            unset
+        }] {
+            value.store(&mut words);
+            assert_eq!(TimeSnapshot::load(&words), value);
+        }
+    }
+
+    #[test]
+    fn the_time_is_a_line_and_its_bound_grows_along_it() {
+        let snapshot = example();
+        let later = snapshot.anchor_local + Duration::SECOND;
+        let expected = snapshot.anchor_utc + Duration::SECOND + Duration::from_micros(40);
+        assert!((snapshot.utc_at(later) - expected).abs() < Duration::from_nanos(1));
+        let growth = snapshot.bound_at(later).greatest_error() - snapshot.parts.total().greatest_error();
+        assert!((growth - Duration::from_micros(1)).abs() < Duration::from_nanos(1));
+    }
+
+    #[test]
+    fn a_stale_snapshot_is_not_served_as_synchronised() {
+        let snapshot = example();
+        assert!(snapshot.is_served_at(snapshot.anchor_local + Duration::SECOND));
+        assert!(!snapshot.is_served_at(snapshot.anchor_local + Duration::from_secs(5)));
+        assert!(!snapshot.is_served_at(snapshot.anchor_local - Duration::from_secs(5)), "the stamping clock jumped");
+    }
+}
