@@ -1,1 +1,5 @@
-//! To be written.
+//! L3: the configuration.
+
+mod resolved;
+
+pub use resolved::*;

@@ -1,0 +1,221 @@
+//! The configuration as the daemon uses it: every option present, every value in its range.
+//!
+//! Plain values without behaviour. They come from [`load`](super::load), which has checked them; code that builds
+//! one by hand starts from [`Config::default`], which is the configuration of an empty file.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::discipline::policy::StepPolicy;
+use crate::time::{Duration, FrequencyPpb};
+
+/// The most `[[ptp]]` sections in one file.
+pub const PTP_PORTS_MAX: usize = 8;
+/// The most addresses that the NTP server listens on.
+pub const LISTEN_MAX: usize = 16;
+/// The most CPUs that the NTP server's workers are spread over.
+pub const SERVER_CORES_MAX: usize = 64;
+
+/// Everything that can be configured.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Config {
+    /// The clock, and what may be done to it.
+    pub clock: ClockConfig,
+    /// The loop that corrects it.
+    pub servo: ServoConfig,
+    /// The PTP ports, in the order of the file; at most [`PTP_PORTS_MAX`].
+    pub ptp: Vec<PtpConfig>,
+    /// The NTP server; `None` if it listens nowhere.
+    pub ntp_server: Option<NtpServerConfig>,
+    /// Cores and priorities of the threads.
+    pub threads: ThreadsConfig,
+    /// Logs, metrics and directories.
+    pub observe: ObserveConfig,
+}
+
+/// `[clock]`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ClockConfig {
+    /// Which clock is ours.
+    pub system: SystemClock,
+    /// When it may step.
+    pub step: StepPolicy,
+    /// LOCKED means that the error bound is at most this; 1 ns ..= 1 s.
+    pub lock_limit: Duration,
+    /// The frequency error that may appear unseen while a bound ages; 0 ..= 1000 ppm.
+    pub max_drift: FrequencyPpb,
+    /// The largest frequency correction, either sign; 1 ppb ..= 1000 ppm.
+    pub max_frequency: FrequencyPpb,
+}
+
+/// Which clock is ours.
+#[derive(Clone, PartialEq, Debug)]
+pub enum SystemClock {
+    /// CLOCK_REALTIME, measured and never touched.
+    Observe,
+    /// A clock in software, a function of CLOCK_REALTIME, wrong as told.
+    Simulated(Simulated),
+}
+
+/// How a simulated clock is wrong.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Simulated {
+    /// What it is ahead of CLOCK_REALTIME at the start.
+    pub offset: Duration,
+    /// What it runs fast by.
+    pub frequency: FrequencyPpb,
+    /// Random walk of the frequency: s/s per square root of a second.
+    pub wander: f64,
+    /// Seed of the random walk.
+    pub seed: u64,
+    /// What the source's clock is ahead of this host's CLOCK_REALTIME, to judge the truth.
+    pub reference_offset: Duration,
+}
+
+/// `[servo]`: the PI loop.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ServoConfig {
+    /// Proportional gain, 1/s; `None`: from the table by the sync interval.
+    pub proportional: Option<f64>,
+    /// Integral gain, 1/s^2; `None`: from the table by the sync interval.
+    pub integral: Option<f64>,
+    /// Measure and never correct: shows that a clock drifts.
+    pub hold: bool,
+}
+
+/// One `[[ptp]]`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct PtpConfig {
+    /// Name of the network interface; 1 ..= 15 bytes.
+    pub interface: String,
+    /// What the port may become.
+    pub role: PtpRole,
+    /// domainNumber.
+    pub domain: u8,
+    /// sdoId, 12 bits.
+    pub sdo_id: u16,
+    /// What carries the messages.
+    pub transport: PtpTransport,
+    /// How the delay is measured.
+    pub delay: DelayMechanism,
+    /// Who takes the stamps.
+    pub timestamps: TimestampMode,
+    /// delayAsymmetry: positive if the way from the master is the longer one; -1 s ..= 1 s.
+    pub delay_asymmetry: Duration,
+    /// What an ingress stamp is too late by; -1 s ..= 1 s.
+    pub ingress_latency: Duration,
+    /// What an egress stamp is too early by; -1 s ..= 1 s.
+    pub egress_latency: Duration,
+    /// How the time of a grandmaster with ptpTimescale FALSE is read. Resolved: `auto` has become one of these.
+    pub arb_timescale: ArbTimescale,
+    /// announceReceiptTimeout, in announce intervals; 2 ..= 255.
+    pub announce_receipt_timeout: u8,
+    /// UDP port of event messages.
+    pub event_port: u16,
+    /// UDP port of general messages; never that of event messages.
+    pub general_port: u16,
+    /// minorVersionPTP of what we send: 0 for IEEE 1588-2008, 1 for 2019.
+    pub minor_version: u8,
+    /// clockIdentity; `None`: made from the interface's address.
+    pub clock_identity: Option<[u8; 8]>,
+}
+
+/// What a PTP port may become.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PtpRole {
+    /// Follows, and never sends Announce or Sync.
+    Slave,
+}
+
+/// What carries PTP.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PtpTransport {
+    /// UDP over IPv4 (IEEE 1588-2019 Annex C).
+    Udp4,
+}
+
+/// How the path delay is measured.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DelayMechanism {
+    /// Delay request-response, end to end (IEEE 1588-2019 11.3).
+    E2e,
+}
+
+/// Who takes a PTP port's stamps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TimestampMode {
+    /// The best that the interface has; in this version the kernel's.
+    Auto,
+    /// The kernel's, even where the card could.
+    Software,
+}
+
+/// How the time of a grandmaster with ptpTimescale FALSE is read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ArbTimescale {
+    /// As UTC.
+    Utc,
+    /// As TAI.
+    Tai,
+    /// Not at all: such a grandmaster is not followed.
+    Refuse,
+}
+
+/// `[ntp.server]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NtpServerConfig {
+    /// Where it listens: 1 ..= [`LISTEN_MAX`], no two alike.
+    pub listen: Vec<SocketAddr>,
+    /// One pinned worker for each; empty: one worker, not pinned. No two alike.
+    pub cores: Vec<usize>,
+}
+
+/// `[threads]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ThreadsConfig {
+    /// The threads of the PTP ports.
+    pub ptp: ThreadConfig,
+    /// The thread that steers the clock.
+    pub discipline: ThreadConfig,
+    /// The NTP server's workers; their `core` is `None` where [`NtpServerConfig::cores`] says it.
+    pub server: ThreadConfig,
+    /// Keep all memory resident (mlockall), so that no page fault comes between a packet and its answer.
+    pub lock_memory: bool,
+}
+
+/// Where and how one kind of thread runs.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct ThreadConfig {
+    /// The CPU that it is pinned to; `None`: wherever the kernel likes.
+    pub core: Option<usize>,
+    /// SCHED_FIFO priority, 1 ..= 99; `None`: the ordinary scheduler.
+    pub priority: Option<u8>,
+}
+
+/// `[observe]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ObserveConfig {
+    /// Where metrics and health are served over HTTP; `None`: nowhere.
+    pub http: Option<SocketAddr>,
+    /// What is logged.
+    pub log: LogLevel,
+    /// Sockets and the bound page.
+    pub runtime_directory: PathBuf,
+    /// What outlives a restart: the saved frequency.
+    pub state_directory: PathBuf,
+}
+
+/// The least important messages that are logged.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum LogLevel {
+    /// Only what needs an operator now.
+    Error,
+    /// And what is wrong, though the daemon goes on.
+    Warn,
+    /// And each change of state.
+    Info,
+    /// And why decisions were taken.
+    Debug,
+    /// And each message.
+    Trace,
+}
