@@ -250,8 +250,8 @@ mod tests {
 
     #[test]
     fn every_return_value_of_the_manual_has_a_state() {
-        let states: Vec<_> = (0..=5).map(LeapState::from_return).collect();
         use LeapState::{Delete, InProgress, Insert, None, Over, Unsynchronised};
+        let states: Vec<_> = (0..=5).map(LeapState::from_return).collect();
         assert_eq!(states, [None, Insert, Delete, InProgress, Over, Unsynchronised].map(Some));
         assert_eq!(LeapState::from_return(6), Option::None);
     }

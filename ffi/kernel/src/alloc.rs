@@ -5,12 +5,19 @@
 //! one: a thread-local `Cell` with a constant initial value and no destructor (plain memory of the thread, made with
 //! it), pointing into a static table.
 //!
-//! ```ignore
+//! ```no_run
+//! use synchronome_kernel::alloc::{CountingAllocator, arm, counts, register_thread};
+//!
 //! #[global_allocator]
 //! static ALLOCATOR: CountingAllocator = CountingAllocator;
-//! // in a timing thread, when its preparations are done:
-//! let _slot = register_thread("ptp");
-//! // in the test, when all have started: arm(); run; assert_eq!(count, 0) for each of counts()
+//!
+//! fn main() {
+//!     // In a timing thread, when its preparations are done:
+//!     let _slot = register_thread("ptp").expect("room in the table");
+//!     // In the test, when all threads have started, and again some seconds later:
+//!     arm();
+//!     assert!(counts().all(|(_, calls)| calls == 0));
+//! }
 //! ```
 //!
 //! Frees count too: they take the same locks.

@@ -129,6 +129,7 @@ impl Envelope {
 
     fn filled(&mut self, header: &libc::msghdr, length: usize) {
         self.from.set_length(header.msg_namelen as usize);
+        #[expect(clippy::unnecessary_cast, reason = "socklen_t in some C libraries, size_t in others")]
         self.control.set_length(header.msg_controllen as usize);
         self.flags = header.msg_flags;
         self.length = length;

@@ -16,8 +16,8 @@ pub struct Received<'a> {
     pub data: &'a [u8],
     /// Who sent it.
     pub from: SocketAddr,
-    /// Our address to answer from; for a group or a broadcast that of the interface by IPv4, `None` by IPv6.
-    /// `None` also without [`super::enable_packet_info`].
+    /// Our address to answer from: the one that was asked; for a group or a broadcast by IPv4 the one that the kernel
+    /// would choose (`ipi_spec_dst`), by IPv6 `None`. `None` also without [`super::enable_packet_info`].
     pub local: Option<IpAddr>,
     /// The destination in the packet: our address, a group, or a broadcast address.
     pub destination: Option<IpAddr>,

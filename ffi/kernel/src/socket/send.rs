@@ -152,7 +152,7 @@ impl SendBatch {
             match error.raw_os_error() {
                 Some(libc::EBADF | libc::ENOTSOCK) => return Err(error),
                 // A signal before the first message: not this message's fault, and rare enough not to be bounded.
-                Some(libc::EINTR) => continue,
+                Some(libc::EINTR) => {}
                 Some(libc::EAGAIN) => {
                     report.failed += count - next;
                     report.last_errno = Some(libc::EAGAIN);

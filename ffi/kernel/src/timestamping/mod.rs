@@ -38,6 +38,8 @@
 //! Software stamps are readings of CLOCK_REALTIME: on receive when the driver hands the packet to the stack, on
 //! transmit when the stack hands it to the driver (skb_tx_timestamp). The kernel begins to stamp received packets a
 //! moment *after* the first socket asked for it (a static key, flipped by a work queue): the first ones may have none.
+//! And "sent" is not "received": the loopback stamps what no one listens to, and a link without carrier drops packets whose
+//! send succeeded, without a stamp.
 //!
 //! Read: the kernel's Documentation/networking/timestamping.rst; socket(7); ip(7) under `IP_RECVERR`; cmsg(3).
 
@@ -147,7 +149,7 @@ pub fn enable_timestamps(fd: impl AsFd, request: TimestampRequest) -> io::Result
     set_flags(fd, request.flags())?;
     match request.transmits() {
         false => Ok(TxKeying::Off),
-        true if kernel_takes_keys()? => Ok(TxKeying::PerMessage),
+        true if kernel_takes_keys((Ipv4Addr::LOCALHOST, DISCARD_PORT).into())? => Ok(TxKeying::PerMessage),
         true => Ok(TxKeying::Counter),
     }
 }
@@ -156,18 +158,20 @@ fn set_flags(fd: BorrowedFd<'_>, flags: u32) -> io::Result<()> {
     sys::set_option(fd, libc::SOL_SOCKET, uapi::SO_TIMESTAMPING_NEW, &flags.to_ne_bytes())
 }
 
+/// Nothing is sent there; only a route to it is looked up.
+const DISCARD_PORT: u16 = 9;
+
 /// Whether this kernel knows `SCM_TS_OPT_ID` (Linux 6.13).
 ///
 /// Asked of the kernel, not of its version number: vendors port features back. A kernel that does not know a control
 /// message of `SOL_SOCKET` refuses the send with `EINVAL` before it looks at anything else. The trial runs on a socket
-/// of its own and sends nothing: with `MSG_PROBE` an empty message goes as far as the route and no further.
-fn kernel_takes_keys() -> io::Result<bool> {
+/// of its own and sends nothing: with `MSG_PROBE` an empty message to `to` goes as far as the route and no further.
+fn kernel_takes_keys(to: SocketAddr) -> io::Result<bool> {
     let trial = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
     set_flags(trial.as_fd(), sof::OPT_ID)?;
     let mut control = SendControl::EMPTY;
     control.push_key(0);
-    let message =
-        Outgoing { data: &[], to: &AddressBytes::from_address((Ipv4Addr::LOCALHOST, 9).into()), control: &control };
+    let message = Outgoing { data: &[], to: &AddressBytes::from_address(to), control: &control };
     let flags = libc::MSG_DONTWAIT | libc::MSG_CONFIRM | uapi::MSG_PROBE;
     match sys::sendmsg(trial.as_fd(), &message, flags) {
         Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(false),
@@ -217,4 +221,48 @@ pub fn reset_tx_counter(fd: impl AsFd) -> io::Result<()> {
         sys::set_option(fd, libc::SOL_SOCKET, uapi::SO_TIMESTAMPING_NEW, &value[..length])?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use super::*;
+    use crate::socket::RecvBatch;
+
+    #[test]
+    fn asking_whether_the_kernel_takes_keys_sends_nothing() {
+        let receiver = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback");
+        let to = receiver.local_addr().expect("bound");
+        let takes = kernel_takes_keys(to).expect("a socket");
+        let mut batch = RecvBatch::new(1, 16);
+        assert_eq!(batch.recv(&receiver).expect("a socket"), 0);
+        // The same question as a real message gives the same answer.
+        let sender = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback");
+        enable_software_timestamps(&sender, true).expect("stamps");
+        assert_eq!(send_timestamped(&sender, b"x", to, Some(1)).is_ok(), takes);
+    }
+
+    #[test]
+    fn each_stamp_that_is_asked_for_is_also_reported() {
+        let request = |rx_software, tx_software, rx_hardware, tx_hardware| {
+            TimestampRequest { rx_software, tx_software, rx_hardware, tx_hardware, tx_software_beside_hardware: false }
+                .flags()
+        };
+        assert_eq!(request(false, false, false, false), 0);
+        assert_eq!(request(true, false, false, false), sof::RX_SOFTWARE | sof::SOFTWARE);
+        assert_eq!(request(false, false, true, false), sof::RX_HARDWARE | sof::RAW_HARDWARE);
+        let keyed = sof::OPT_ID | sof::OPT_TSONLY;
+        assert_eq!(request(false, true, false, false), sof::TX_SOFTWARE | sof::SOFTWARE | keyed);
+        assert_eq!(request(false, false, false, true), sof::TX_HARDWARE | sof::RAW_HARDWARE | keyed);
+    }
+
+    #[test]
+    fn kernel_time_is_none_for_zero_and_for_what_no_clock_can_say() {
+        assert_eq!(KernelTime::from_stamp(0, 0), None);
+        assert_eq!(KernelTime::from_stamp(1, 1_000_000_000), None);
+        assert_eq!(KernelTime::from_stamp(1, -1), None);
+        assert_eq!(KernelTime::from_stamp(0, 1), Some(KernelTime { seconds: 0, nanoseconds: 1 }));
+        assert_eq!(KernelTime::from_stamp(-1, 999_999_999).map(|time| time.seconds), Some(-1));
+    }
 }
