@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use nix::net::if_::if_nametoindex;
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, Socket, Type};
-use support::{loopback_v4, loopback_v6, next_item, receive};
+use support::{loopback_v4, loopback_v6, next_item, receive, settle};
 use synchronome_kernel::socket::{
     BATCH_MAX, RecvBatch, SendBatch, SendRefused, SendReport, enable_packet_info, set_multicast_all,
     set_multicast_interface_v4, set_select_error_queue,
@@ -192,13 +192,19 @@ fn an_icmp_error_for_one_client_costs_no_answer_to_another() {
     drop(closed);
     setsockopt(&server.as_fd(), sockopt::Ipv4RecvErr, &true).expect("IP_RECVERR");
     let mut out = SendBatch::new(4, 48);
+    let somebody = receiver.local_addr().expect("bound");
+    // In the middle of a batch the kernel eats the error with the message that it stops at; at the start it reports it.
     out.push(b"to nobody", gone, None, None).expect("room");
-    out.push(b"to somebody", receiver.local_addr().expect("bound"), None, None).expect("room");
-    assert_eq!(out.flush(&server).expect("a socket"), SendReport { sent: 2, failed: 0, last_errno: None });
+    out.push(b"to somebody", somebody, None, None).expect("room");
+    out.push(b"to nobody", gone, None, None).expect("room");
+    assert_eq!(out.flush(&server).expect("a socket"), SendReport { sent: 3, failed: 0, last_errno: None });
+    settle();
+    out.push(b"to somebody", somebody, None, None).expect("room");
+    assert_eq!(out.flush(&server).expect("a socket"), SendReport { sent: 1, failed: 0, last_errno: None });
     assert!(matches!(next_item(&server), Some(ErrorQueueItem::IcmpError { errno: libc::ECONNREFUSED, .. })));
     let mut batch = RecvBatch::new(4, 48);
-    receive(&mut batch, &receiver, 1);
-    assert_eq!(batch.get(0).data, b"to somebody");
+    receive(&mut batch, &receiver, 2);
+    assert!(batch.iter().all(|datagram| datagram.data == b"to somebody"));
 }
 
 #[test]
