@@ -1,0 +1,67 @@
+//! Socket options that neither `socket2` nor `nix` offers in this form: by interface index, for either family.
+
+use std::ffi::c_int;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use crate::sys;
+use crate::uapi::{self, ip_mreqn};
+
+/// Whether this is an IPv6 socket (`SO_DOMAIN`, socket(7)).
+fn is_v6(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    let mut domain = [0; size_of::<c_int>()];
+    sys::option(fd, libc::SOL_SOCKET, libc::SO_DOMAIN, &mut domain)?;
+    match c_int::from_ne_bytes(domain) {
+        libc::AF_INET => Ok(false),
+        libc::AF_INET6 => Ok(true),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "not a socket of IPv4 or IPv6")),
+    }
+}
+
+/// Multicast datagrams of an IPv4 socket leave by this interface, whatever the routing table says.
+///
+/// `IP_MULTICAST_IF` with a `struct ip_mreqn` (ip(7)). The form with an address, which is what libraries offer, fails
+/// on an interface without an address and is ambiguous when two share one. The index 0 returns to the routing table.
+///
+/// # Errors
+/// `EADDRNOTAVAIL` if there is no such interface; `ENOPROTOOPT` on a socket of another family.
+pub fn set_multicast_interface_v4(fd: impl AsFd, interface_index: u32) -> io::Result<()> {
+    let mut request = [0; ip_mreqn::SIZE];
+    request[ip_mreqn::IFINDEX..].copy_from_slice(&interface_index.to_ne_bytes());
+    sys::set_option(fd.as_fd(), libc::IPPROTO_IP, libc::IP_MULTICAST_IF, &request)
+}
+
+/// Whether the socket hears every group that *any* socket of this host has joined on any interface.
+///
+/// `true` is Linux's default and surprises everyone: a PTP port bound to `0.0.0.0:319` hears the Sync messages of the
+/// other ports' interfaces too. `false`: only what this socket joined, where it joined it. `IP_MULTICAST_ALL` (Linux
+/// 2.6.31, ip(7)), `IPV6_MULTICAST_ALL` (Linux 4.20, ipv6(7)).
+pub fn set_multicast_all(fd: impl AsFd, all: bool) -> io::Result<()> {
+    let fd = fd.as_fd();
+    if is_v6(fd)? {
+        sys::set_flag(fd, libc::IPPROTO_IPV6, uapi::IPV6_MULTICAST_ALL, all)
+    } else {
+        sys::set_flag(fd, libc::IPPROTO_IP, libc::IP_MULTICAST_ALL, all)
+    }
+}
+
+/// Received datagrams say which address and interface they came in by ([`super::Received::local`]).
+///
+/// `IP_PKTINFO` (ip(7)) or `IPV6_RECVPKTINFO` (ipv6(7)); on a dual-stack IPv6 socket IPv4 addresses are told in their
+/// mapped form. Datagrams that were queued before this call say nothing.
+pub fn enable_packet_info(fd: impl AsFd) -> io::Result<()> {
+    let fd = fd.as_fd();
+    if is_v6(fd)? {
+        sys::set_flag(fd, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, true)
+    } else {
+        sys::set_flag(fd, libc::IPPROTO_IP, libc::IP_PKTINFO, true)
+    }
+}
+
+/// A filled error queue polls as `POLLPRI` too (`SO_SELECT_ERR_QUEUE`, Linux 3.10), not only as `POLLERR`.
+///
+/// For pollers that cannot tell `POLLERR` of a transmit stamp from that of a failed socket, or that wake for `POLLPRI`
+/// alone because somebody else reads the data.
+pub fn set_select_error_queue(fd: impl AsFd, enabled: bool) -> io::Result<()> {
+    sys::set_flag(fd.as_fd(), libc::SOL_SOCKET, uapi::SO_SELECT_ERR_QUEUE, enabled)
+}

@@ -1,0 +1,139 @@
+//! Many datagrams, each with its stamp and the address that it came to, in one call.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
+
+use super::assert_shape;
+use crate::control::Ancillary;
+use crate::sys::{self, Envelope};
+use crate::timestamping::KernelTime;
+
+/// A received datagram; borrowed from the [`RecvBatch`] until its next `recv`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received<'a> {
+    /// The payload, as far as it fitted.
+    pub data: &'a [u8],
+    /// Who sent it.
+    pub from: SocketAddr,
+    /// Our address to answer from: the one that was asked; for a group or a broadcast by IPv4 the one that the kernel
+    /// would choose (`ipi_spec_dst`), by IPv6 `None`. `None` also without [`super::enable_packet_info`].
+    pub local: Option<IpAddr>,
+    /// The destination in the packet: our address, a group, or a broadcast address.
+    pub destination: Option<IpAddr>,
+    /// The interface that it came in by; `None` without [`super::enable_packet_info`].
+    pub interface_index: Option<u32>,
+    /// The datagram was longer than the room for it (`MSG_TRUNC`).
+    pub truncated: bool,
+    /// CLOCK_REALTIME when the driver handed it to the stack.
+    pub software: Option<KernelTime>,
+    /// The NIC's clock when it passed.
+    pub hardware: Option<KernelTime>,
+}
+
+/// What `recv` keeps of one datagram beside its data.
+#[derive(Clone, Copy, Debug)]
+struct Arrival {
+    from: SocketAddr,
+    length: usize,
+    truncated: bool,
+    ancillary: Ancillary,
+}
+
+/// Room for a batch of datagrams: all memory is taken at construction.
+pub struct RecvBatch {
+    size: usize,
+    data: Box<[u8]>,
+    envelopes: Box<[Envelope]>,
+    arrivals: Box<[Option<Arrival>]>,
+    count: usize,
+}
+
+impl std::fmt::Debug for RecvBatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RecvBatch")
+            .field("capacity", &self.envelopes.len())
+            .field("size", &self.size)
+            .field("count", &self.count)
+            .finish_non_exhaustive()
+    }
+}
+
+impl RecvBatch {
+    /// Room for `capacity` datagrams of at most `size` bytes each.
+    ///
+    /// # Panics
+    /// Unless `capacity` is in 1..=[`super::BATCH_MAX`] and `size` in 1..=[`super::DATAGRAM_MAX`].
+    pub fn new(capacity: usize, size: usize) -> Self {
+        assert_shape(capacity, size);
+        Self {
+            size,
+            data: vec![0; capacity * size].into(),
+            envelopes: vec![Envelope::EMPTY; capacity].into(),
+            arrivals: vec![None; capacity].into(),
+            count: 0,
+        }
+    }
+
+    /// Receives what is there, at most the capacity, instead of what the batch held; never waits. Returns the count:
+    /// 0 if nothing is there; the capacity means that there may be more.
+    ///
+    /// # Errors
+    /// Those of recvmmsg(2) except `EAGAIN` and `EINTR`; `InvalidData` on a socket that is not of IPv4 or IPv6.
+    /// With `IP_RECVERR`, or on a connected socket, an ICMP error is reported here once: call again.
+    pub fn recv(&mut self, fd: impl AsFd) -> io::Result<usize> {
+        self.count = 0;
+        let received = match sys::recvmmsg(fd.as_fd(), &mut self.data, self.size, &mut self.envelopes) {
+            Ok(received) => received,
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => 0,
+            Err(error) => return Err(error),
+        };
+        for (envelope, arrival) in self.envelopes.iter().zip(&mut self.arrivals).take(received) {
+            let Some(from) = envelope.from.to_address() else {
+                return Err(io::Error::from(io::ErrorKind::InvalidData));
+            };
+            *arrival = Some(Arrival {
+                from,
+                length: envelope.length,
+                truncated: envelope.flags & libc::MSG_TRUNC != 0,
+                ancillary: envelope.control.read(),
+            });
+        }
+        self.count = received;
+        Ok(received)
+    }
+
+    /// How many datagrams the last `recv` brought.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether the last `recv` brought none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The datagram number `index` of the last `recv`, in the order of arrival.
+    ///
+    /// # Panics
+    /// If `index` is not less than [`RecvBatch::len`].
+    pub fn get(&self, index: usize) -> Received<'_> {
+        let arrival = self.arrivals[..self.count][index].as_ref().expect("filled up to the count");
+        let info = arrival.ancillary.packet_info;
+        Received {
+            data: &self.data[index * self.size..][..arrival.length],
+            from: arrival.from,
+            local: info.and_then(|info| info.local),
+            destination: info.map(|info| info.destination),
+            interface_index: info.and_then(|info| info.interface_index),
+            truncated: arrival.truncated,
+            software: arrival.ancillary.software,
+            hardware: arrival.ancillary.hardware,
+        }
+    }
+
+    /// The datagrams of the last `recv`, in the order of arrival.
+    pub fn iter(&self) -> impl Iterator<Item = Received<'_>> {
+        (0..self.count).map(|index| self.get(index))
+    }
+}

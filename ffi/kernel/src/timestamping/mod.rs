@@ -1,0 +1,268 @@
+//! Kernel time stamps of datagrams: asking for them, and keeping a sent message and its stamp together.
+//!
+//! # The problem
+//! A time daemon wants to know when a packet passed the wire, not when a thread got round to it. On receive the kernel
+//! hands the stamp over beside the data. On transmit it cannot: when `sendmsg` returns, the packet may not have left
+//! yet. The stamp comes later, through the socket's *error queue*, and the question is whose it is.
+//!
+//! # The obvious ideas, and why they fail
+//! - *The next stamp belongs to the last packet.* A stamp may be late or never come (the packet was dropped on its
+//!   way, the NIC's only stamp register was busy); one that is lost then shifts all that follow.
+//! - *Compare the bytes* of the looped packet with what was sent: it needs `CAP_NET_RAW` or
+//!   `net.core.tstamp_allow_data=1`, and two equal packets stay equal.
+//! - *Count*: `SOF_TIMESTAMPING_OPT_ID` (Linux 3.17) numbers the sends of a socket 0, 1, 2, ... and puts the number
+//!   beside the stamp. But the number is never told at the send, one has to count along, and what a failed send does
+//!   to the count depends on where it failed and on the kernel (see below).
+//!
+//! # What we do
+//! From Linux 6.13 the sender names the key itself, per message, in a control message (`SCM_TS_OPT_ID`):
+//! [`TxKeying::PerMessage`]. Nothing is counted, a failed send costs nothing. Before that, [`TxKeying::Counter`]:
+//! the key of the n-th successful send since [`enable_timestamps`] or [`reset_tx_counter`] is n, starting at 0, *as
+//! long as no send fails*. After a failed send the next key is unknown:
+//!
+//! | the send fails | Linux | the kernel's counter |
+//! |---|---|---|
+//! | before the packet is built: longer than 65,507 bytes, no route, a broadcast not permitted | all | stays |
+//! | while it is built: over the MTU with DF, send buffer full, a pending ICMP error | up to 6.8 | has advanced |
+//! | the same | from 6.9 | stays (6.9 made it so: "make sk_tskey more predictable in error path") |
+//! | after it was built: a firewall's or a traffic shaper's refusal | all | has advanced |
+//!
+//! So after *any* failed send in this mode call [`reset_tx_counter`]: it puts the count back to 0. Stamps of earlier
+//! sends may still be under way with small numbers that now mean something else: give up the exchanges in flight, and
+//! let the stamps that come within their expiry go by, before the next send that matters. A send that succeeds counts
+//! always, also when its packet is dropped later and no stamp ever comes.
+//!
+//! The stamps are asked for with `SO_TIMESTAMPING_NEW` (Linux 5.1), whose seconds are 64 bits wide everywhere, and
+//! with `OPT_TSONLY` (Linux 4.0): the stamp comes without a copy of the packet, which needs no privilege.
+//!
+//! Software stamps are readings of CLOCK_REALTIME: on receive when the driver hands the packet to the stack, on
+//! transmit when the stack hands it to the driver (skb_tx_timestamp). The kernel begins to stamp received packets a
+//! moment *after* the first socket asked for it (a static key, flipped by a work queue): the first ones may have none.
+//! And "sent" is not "received": the loopback stamps what no one listens to, and a link without carrier drops packets whose
+//! send succeeded, without a stamp.
+//!
+//! Read: the kernel's Documentation/networking/timestamping.rst; socket(7); ip(7) under `IP_RECVERR`; cmsg(3).
+
+mod error_queue;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+
+pub use error_queue::{ErrorQueueBuffer, ErrorQueueItem, TxStamp, read_error_queue};
+
+use crate::address::AddressBytes;
+use crate::control::SendControl;
+use crate::sys::{self, Outgoing};
+use crate::uapi::{self, sof};
+
+/// A reading of a kernel clock: `struct timespec` with its range checked.
+///
+/// Of CLOCK_REALTIME for software stamps, of the NIC's clock for hardware stamps; since that clock's epoch either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KernelTime {
+    /// Seconds since the clock's epoch (negative before 1970).
+    pub seconds: i64,
+    /// Nanoseconds after that second, 0 to 999,999,999.
+    pub nanoseconds: u32,
+}
+
+impl KernelTime {
+    /// The stamp in a `struct __kernel_timespec`: the kernel's zero, and what no clock can say, are no stamp.
+    pub(crate) fn from_stamp(seconds: i64, nanoseconds: i64) -> Option<Self> {
+        let nanoseconds = u32::try_from(nanoseconds).ok().filter(|&ns| ns < 1_000_000_000)?;
+        (seconds != 0 || nanoseconds != 0).then_some(Self { seconds, nanoseconds })
+    }
+}
+
+/// Which stamps a socket shall deliver.
+///
+/// Hardware stamps come only if the interface has been told to make them too (`SIOCSHWTSTAMP`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TimestampRequest {
+    /// Stamp received packets with CLOCK_REALTIME.
+    pub rx_software: bool,
+    /// Stamp sent packets with CLOCK_REALTIME.
+    pub tx_software: bool,
+    /// Deliver the NIC's stamps of received packets.
+    pub rx_hardware: bool,
+    /// Deliver the NIC's stamps of sent packets.
+    pub tx_hardware: bool,
+    /// With both kinds for sent packets: deliver the software stamp although a hardware stamp will come. They come as
+    /// two items of the error queue with one key (`OPT_TX_SWHW`, Linux 4.14).
+    pub tx_software_beside_hardware: bool,
+}
+
+impl TimestampRequest {
+    fn transmits(self) -> bool {
+        self.tx_software || self.tx_hardware
+    }
+
+    fn flags(self) -> u32 {
+        let mut flags = 0;
+        for (wanted, flag) in [
+            (self.rx_software, sof::RX_SOFTWARE | sof::SOFTWARE),
+            (self.tx_software, sof::TX_SOFTWARE | sof::SOFTWARE),
+            (self.rx_hardware, sof::RX_HARDWARE | sof::RAW_HARDWARE),
+            (self.tx_hardware, sof::TX_HARDWARE | sof::RAW_HARDWARE),
+            (self.transmits(), sof::OPT_ID | sof::OPT_TSONLY),
+            (self.tx_software_beside_hardware, sof::OPT_TX_SWHW),
+        ] {
+            if wanted {
+                flags |= flag;
+            }
+        }
+        flags
+    }
+}
+
+/// How the stamp of a sent message is matched with the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TxKeying {
+    /// Transmit stamps were not asked for; none will come.
+    Off,
+    /// The sender names the key of each message: pass it to [`send_timestamped`] (Linux 6.13).
+    PerMessage,
+    /// The kernel counts the sends from 0; see the module header for what failures do to the count.
+    Counter,
+}
+
+/// Asks for software stamps on receive and, if `tx`, on transmit.
+///
+/// # Errors
+/// As [`enable_timestamps`].
+pub fn enable_software_timestamps(fd: impl AsFd, tx: bool) -> io::Result<TxKeying> {
+    let request = TimestampRequest { rx_software: true, tx_software: tx, ..TimestampRequest::default() };
+    enable_timestamps(fd, request)
+}
+
+/// Asks for the stamps of `request`, instead of what was asked before, and sets the transmit counter to 0.
+///
+/// # Errors
+/// `ENOPROTOOPT` before Linux 5.1, `EINVAL` for a flag that the kernel does not know.
+pub fn enable_timestamps(fd: impl AsFd, request: TimestampRequest) -> io::Result<TxKeying> {
+    let fd = fd.as_fd();
+    // The counter starts again only when OPT_ID goes from off to on.
+    set_flags(fd, 0)?;
+    set_flags(fd, request.flags())?;
+    match request.transmits() {
+        false => Ok(TxKeying::Off),
+        true if kernel_takes_keys((Ipv4Addr::LOCALHOST, DISCARD_PORT).into())? => Ok(TxKeying::PerMessage),
+        true => Ok(TxKeying::Counter),
+    }
+}
+
+fn set_flags(fd: BorrowedFd<'_>, flags: u32) -> io::Result<()> {
+    sys::set_option(fd, libc::SOL_SOCKET, uapi::SO_TIMESTAMPING_NEW, &flags.to_ne_bytes())
+}
+
+/// Nothing is sent there; only a route to it is looked up.
+const DISCARD_PORT: u16 = 9;
+
+/// Whether this kernel knows `SCM_TS_OPT_ID` (Linux 6.13).
+///
+/// Asked of the kernel, not of its version number: vendors port features back. A kernel that does not know a control
+/// message of `SOL_SOCKET` refuses the send with `EINVAL` before it looks at anything else. The trial runs on a socket
+/// of its own and sends nothing: with `MSG_PROBE` an empty message to `to` goes as far as the route and no further.
+fn kernel_takes_keys(to: SocketAddr) -> io::Result<bool> {
+    let trial = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+    set_flags(trial.as_fd(), sof::OPT_ID)?;
+    let mut control = SendControl::EMPTY;
+    control.push_key(0);
+    let message = Outgoing { data: &[], to: &AddressBytes::from_address(to), control: &control };
+    let flags = libc::MSG_DONTWAIT | libc::MSG_CONFIRM | uapi::MSG_PROBE;
+    match sys::sendmsg(trial.as_fd(), &message, flags) {
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(false),
+        // Any other failure (no route, as in a namespace without its loopback) comes after the key was accepted.
+        _ => Ok(true),
+    }
+}
+
+/// Sends one datagram without waiting; with a key, its transmit stamp is reported under that key.
+///
+/// Give a key with [`TxKeying::PerMessage`] only: elsewhere it makes the send fail with `EINVAL`. In that mode a
+/// message sent without a key is counted as in the other, so that its key may collide with one of yours.
+///
+/// # Errors
+/// Those of sendmsg(2). On a socket with `IP_RECVERR`, or a connected one, the error may be that of an *earlier* datagram
+/// (an ICMP message came back): the kernel then reports it once and has not sent this one.
+pub fn send_timestamped(fd: impl AsFd, data: &[u8], to: SocketAddr, key: Option<u32>) -> io::Result<usize> {
+    let mut control = SendControl::EMPTY;
+    if let Some(key) = key {
+        control.push_key(key);
+    }
+    let to = AddressBytes::from_address(to);
+    let message = Outgoing { data, to: &to, control: &control };
+    sys::sendmsg(fd.as_fd(), &message, libc::MSG_DONTWAIT)
+}
+
+/// Puts the transmit counter back: the key of the next send is 0 ([`TxKeying::Counter`]).
+///
+/// Everything else that was asked for stays. Stamps under way keep their old numbers: see the module header.
+///
+/// # Errors
+/// `InvalidInput` if transmit stamps are not enabled on this socket: there is no counter then.
+pub fn reset_tx_counter(fd: impl AsFd) -> io::Result<()> {
+    let fd = fd.as_fd();
+    // The option's value is its flags, from Linux 5.15 followed by the index of a bound PHC: kept as it is.
+    let mut value = [0; 8];
+    let length = sys::option(fd, libc::SOL_SOCKET, uapi::SO_TIMESTAMPING_NEW, &mut value)?;
+    let flags = uapi::field(&value, 0).map_or(0, u32::from_ne_bytes);
+    if flags & sof::OPT_ID == 0 {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "no transmit counter to reset: transmit stamps are not enabled on this socket",
+        ));
+    }
+    for flags in [flags & !sof::OPT_ID, flags] {
+        value[..4].copy_from_slice(&flags.to_ne_bytes());
+        sys::set_option(fd, libc::SOL_SOCKET, uapi::SO_TIMESTAMPING_NEW, &value[..length])?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use super::*;
+    use crate::socket::RecvBatch;
+
+    #[test]
+    fn asking_whether_the_kernel_takes_keys_sends_nothing() {
+        let receiver = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback");
+        let to = receiver.local_addr().expect("bound");
+        let takes = kernel_takes_keys(to).expect("a socket");
+        let mut batch = RecvBatch::new(1, 16);
+        assert_eq!(batch.recv(&receiver).expect("a socket"), 0);
+        // The same question as a real message gives the same answer.
+        let sender = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback");
+        enable_software_timestamps(&sender, true).expect("stamps");
+        assert_eq!(send_timestamped(&sender, b"x", to, Some(1)).is_ok(), takes);
+    }
+
+    #[test]
+    fn each_stamp_that_is_asked_for_is_also_reported() {
+        let request = |rx_software, tx_software, rx_hardware, tx_hardware| {
+            TimestampRequest { rx_software, tx_software, rx_hardware, tx_hardware, tx_software_beside_hardware: false }
+                .flags()
+        };
+        assert_eq!(request(false, false, false, false), 0);
+        assert_eq!(request(true, false, false, false), sof::RX_SOFTWARE | sof::SOFTWARE);
+        assert_eq!(request(false, false, true, false), sof::RX_HARDWARE | sof::RAW_HARDWARE);
+        let keyed = sof::OPT_ID | sof::OPT_TSONLY;
+        assert_eq!(request(false, true, false, false), sof::TX_SOFTWARE | sof::SOFTWARE | keyed);
+        assert_eq!(request(false, false, false, true), sof::TX_HARDWARE | sof::RAW_HARDWARE | keyed);
+    }
+
+    #[test]
+    fn kernel_time_is_none_for_zero_and_for_what_no_clock_can_say() {
+        assert_eq!(KernelTime::from_stamp(0, 0), None);
+        assert_eq!(KernelTime::from_stamp(1, 1_000_000_000), None);
+        assert_eq!(KernelTime::from_stamp(1, -1), None);
+        assert_eq!(KernelTime::from_stamp(0, 1), Some(KernelTime { seconds: 0, nanoseconds: 1 }));
+        assert_eq!(KernelTime::from_stamp(-1, 999_999_999).map(|time| time.seconds), Some(-1));
+    }
+}

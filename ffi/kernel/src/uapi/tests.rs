@@ -1,0 +1,177 @@
+//! What `uapi` says, against what the C compiler says of this machine's kernel headers.
+//!
+//! One C program prints every number by name. A macro that the headers are too old for is printed as `absent`; then
+//! the checked-in value stands, which names the kernel version that defined it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::process::{Command, Stdio};
+
+use super::*;
+use crate::sys::Envelope;
+
+const INCLUDES: &str = "
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stddef.h>
+#include <time.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+#include <sys/timex.h>
+#include <asm/socket.h>
+#include <linux/net_tstamp.h>
+#include <linux/errqueue.h>
+";
+
+/// Every expression that the program shall print, with our value for it.
+fn expectations() -> Vec<(&'static str, u64)> {
+    let mut rows = vec![
+        ("sizeof(struct cmsghdr)", cmsghdr::SIZE),
+        ("offsetof(struct cmsghdr, cmsg_len)", 0),
+        ("sizeof(((struct cmsghdr *)0)->cmsg_len)", size_of::<usize>()),
+        ("offsetof(struct cmsghdr, cmsg_level)", cmsghdr::LEVEL),
+        ("offsetof(struct cmsghdr, cmsg_type)", cmsghdr::TYPE),
+        ("CMSG_ALIGN(1)", cmsghdr::ALIGN),
+        ("CMSG_LEN(0)", cmsghdr::SIZE),
+        ("CMSG_SPACE(4)", cmsghdr::SIZE + 4_usize.next_multiple_of(cmsghdr::ALIGN)),
+        ("sizeof(struct scm_timestamping64)", scm_timestamping64::SIZE),
+        ("offsetof(struct scm_timestamping64, ts[0])", scm_timestamping64::SOFTWARE),
+        ("offsetof(struct scm_timestamping64, ts[2])", scm_timestamping64::RAW_HARDWARE),
+        ("offsetof(struct __kernel_timespec, tv_sec)", 0),
+        ("offsetof(struct __kernel_timespec, tv_nsec)", scm_timestamping64::NANOSECONDS),
+        ("sizeof(struct __kernel_timespec)", 16),
+        ("sizeof(struct sock_extended_err)", sock_extended_err::SIZE),
+        ("offsetof(struct sock_extended_err, ee_errno)", sock_extended_err::ERRNO),
+        ("offsetof(struct sock_extended_err, ee_origin)", sock_extended_err::ORIGIN),
+        ("offsetof(struct sock_extended_err, ee_info)", sock_extended_err::INFO),
+        ("offsetof(struct sock_extended_err, ee_data)", sock_extended_err::DATA),
+        ("sizeof(struct in_pktinfo)", in_pktinfo::SIZE),
+        ("offsetof(struct in_pktinfo, ipi_ifindex)", in_pktinfo::IFINDEX),
+        ("offsetof(struct in_pktinfo, ipi_spec_dst)", in_pktinfo::SPEC_DST),
+        ("offsetof(struct in_pktinfo, ipi_addr)", in_pktinfo::ADDR),
+        ("sizeof(struct in6_pktinfo)", in6_pktinfo::SIZE),
+        ("offsetof(struct in6_pktinfo, ipi6_addr)", in6_pktinfo::ADDR),
+        ("offsetof(struct in6_pktinfo, ipi6_ifindex)", in6_pktinfo::IFINDEX),
+        ("sizeof(struct ip_mreqn)", ip_mreqn::SIZE),
+        ("offsetof(struct ip_mreqn, imr_ifindex)", ip_mreqn::IFINDEX),
+        ("sizeof(struct sockaddr_in)", sockaddr_in::SIZE),
+        ("offsetof(struct sockaddr_in, sin_family)", 0),
+        ("offsetof(struct sockaddr_in, sin_port)", sockaddr_in::PORT),
+        ("offsetof(struct sockaddr_in, sin_addr)", sockaddr_in::ADDR),
+        ("sizeof(struct sockaddr_in6)", sockaddr_in6::SIZE),
+        ("offsetof(struct sockaddr_in6, sin6_port)", sockaddr_in6::PORT),
+        ("offsetof(struct sockaddr_in6, sin6_flowinfo)", sockaddr_in6::FLOWINFO),
+        ("offsetof(struct sockaddr_in6, sin6_addr)", sockaddr_in6::ADDR),
+        ("offsetof(struct sockaddr_in6, sin6_scope_id)", sockaddr_in6::SCOPE_ID),
+        // libc's own structs, for which it vouches: checked where a mistake would be ours to explain.
+        ("sizeof(struct timex)", size_of::<libc::timex>()),
+        ("offsetof(struct timex, freq)", std::mem::offset_of!(libc::timex, freq)),
+        ("offsetof(struct timex, status)", std::mem::offset_of!(libc::timex, status)),
+        ("offsetof(struct timex, time)", std::mem::offset_of!(libc::timex, time)),
+        ("offsetof(struct timex, tick)", std::mem::offset_of!(libc::timex, tick)),
+        ("offsetof(struct timex, tai)", std::mem::offset_of!(libc::timex, tai)),
+        ("sizeof(struct msghdr)", size_of::<libc::msghdr>()),
+        ("sizeof(struct mmsghdr)", size_of::<libc::mmsghdr>()),
+    ]
+    .into_iter()
+    .map(|(expression, value)| (expression, value as u64))
+    .collect::<Vec<_>>();
+    rows.extend(
+        [
+            ("SOF_TIMESTAMPING_TX_HARDWARE", sof::TX_HARDWARE),
+            ("SOF_TIMESTAMPING_TX_SOFTWARE", sof::TX_SOFTWARE),
+            ("SOF_TIMESTAMPING_RX_HARDWARE", sof::RX_HARDWARE),
+            ("SOF_TIMESTAMPING_RX_SOFTWARE", sof::RX_SOFTWARE),
+            ("SOF_TIMESTAMPING_SOFTWARE", sof::SOFTWARE),
+            ("SOF_TIMESTAMPING_RAW_HARDWARE", sof::RAW_HARDWARE),
+            ("SOF_TIMESTAMPING_OPT_ID", sof::OPT_ID),
+            ("SOF_TIMESTAMPING_OPT_TSONLY", sof::OPT_TSONLY),
+            ("SOF_TIMESTAMPING_OPT_TX_SWHW", sof::OPT_TX_SWHW),
+            ("SCM_TSTAMP_SND", sock_extended_err::INFO_SENT),
+            ("SO_EE_ORIGIN_LOCAL", sock_extended_err::ORIGIN_LOCAL.into()),
+            ("SO_EE_ORIGIN_ICMP", sock_extended_err::ORIGIN_ICMP.into()),
+            ("SO_EE_ORIGIN_ICMP6", sock_extended_err::ORIGIN_ICMP6.into()),
+            ("SO_EE_ORIGIN_TIMESTAMPING", sock_extended_err::ORIGIN_TIMESTAMPING.into()),
+            ("SO_TIMESTAMPING_NEW", SO_TIMESTAMPING_NEW.cast_unsigned()),
+            ("SO_SELECT_ERR_QUEUE", SO_SELECT_ERR_QUEUE.cast_unsigned()),
+        ]
+        .map(|(name, value)| (name, value.into())),
+    );
+    rows
+}
+
+/// Macros that some headers in use are too old for, or keep to the kernel: name, our value, and since when.
+const MAYBE_ABSENT: [(&str, u64, &str); 3] = [
+    ("SCM_TS_OPT_ID", 81, "Linux 6.13, include/uapi/asm-generic/socket.h"),
+    ("IPV6_MULTICAST_ALL", 29, "Linux 4.20, include/uapi/linux/in6.h"),
+    ("MSG_PROBE", 0x10, "the kernel's own include/linux/socket.h, which is not installed"),
+];
+
+fn c_says(program: &str) -> BTreeMap<String, Option<u64>> {
+    let directory = std::env::temp_dir().join(format!("synchronome-layout-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).expect("a directory for the C program");
+    let source = directory.join("layout.c");
+    let binary = directory.join("layout");
+    std::fs::write(&source, program).expect("the C program is written");
+    let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
+    let status = Command::new(&compiler)
+        .arg("-o")
+        .arg(&binary)
+        .arg(&source)
+        .stdin(Stdio::null())
+        .status()
+        .unwrap_or_else(|error| panic!("this test needs a C compiler ({compiler:?}, or set CC): {error}"));
+    assert!(status.success(), "this test needs the kernel's headers (Debian: linux-libc-dev, libc6-dev)");
+    let output = Command::new(&binary).output().expect("the C program runs");
+    std::fs::remove_dir_all(&directory).expect("the directory is ours");
+    let text = String::from_utf8(output.stdout).expect("the C program prints ASCII");
+    let line = |line: &str| {
+        let (value, name) = line.split_once(' ').expect("value and name");
+        (name.to_owned(), value.parse().ok())
+    };
+    text.lines().map(line).collect()
+}
+
+#[test]
+fn every_number_agrees_with_the_c_compiler_or_is_newer_than_its_headers() {
+    let mut program = format!("{INCLUDES}int main(void) {{\n");
+    for (expression, _) in expectations() {
+        writeln!(program, "printf(\"%llu %s\\n\", (unsigned long long)({expression}), \"{expression}\");")
+            .expect("a string grows");
+    }
+    for (name, ..) in MAYBE_ABSENT {
+        writeln!(
+            program,
+            "#ifdef {name}\nprintf(\"%llu {name}\\n\", (unsigned long long){name});\n#else\nprintf(\"absent {name}\\n\");\n#endif"
+        )
+        .expect("a string grows");
+    }
+    program.push_str("return 0; }\n");
+
+    let said = c_says(&program);
+    for (expression, ours) in expectations() {
+        assert_eq!(said.get(expression), Some(&Some(ours)), "{expression}");
+    }
+    for (name, ours, since) in MAYBE_ABSENT {
+        match said.get(name).expect("printed either way") {
+            Some(theirs) => assert_eq!(*theirs, ours, "{name}"),
+            None => println!("{name}: not in these headers; {ours} since {since}"),
+        }
+    }
+}
+
+#[test]
+fn the_table_of_newer_numbers_is_what_the_code_uses() {
+    let used = [SCM_TS_OPT_ID, IPV6_MULTICAST_ALL, MSG_PROBE];
+    for ((name, value, _), used) in MAYBE_ABSENT.into_iter().zip(used) {
+        assert_eq!(value, u64::from(used.cast_unsigned()), "{name}");
+    }
+}
+
+#[test]
+fn the_buffers_that_the_kernel_fills_are_aligned_for_it() {
+    assert_eq!(align_of::<Envelope>() % cmsghdr::ALIGN, 0);
+    let mut envelope = Envelope::EMPTY;
+    assert_eq!(envelope.control.room().as_ptr().addr() % cmsghdr::ALIGN, 0);
+    assert_eq!(envelope.from.room().as_ptr().addr() % align_of::<u64>(), 0);
+}
