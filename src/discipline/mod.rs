@@ -1,3 +1,44 @@
-//! To be written.
+//! L2: from observations to adjustments, and to a bound that holds.
+//!
+//! ```text
+//! Observation (on the disciplined clock)
+//!   -> timeline   takes our own corrections out again: V, the clock as it would run by itself
+//!   -> envelope   what a message's delay being positive proves: an interval that holds the truth
+//!   -> link       path delay from both directions, its median; the offset of each Sync
+//!   -> gate       holds back a sample that arrived late through somebody's fault
+//!   -> servo      PI; frequency is measured before the first correction
+//!   -> Adjustment, and the state machine (NEVER_SYNCED .. LOCKED .. FREERUN)
+//! ```
+//!
+//! Signs, stated once: `offset_from_master > 0` means that we are ahead; an [`Adjustment`] is what is added.
 
+mod engine;
+mod envelope;
+mod gate;
+mod link;
+mod median;
 pub mod policy;
+pub mod servo;
+mod state;
+mod timeline;
+
+pub use engine::{Config, Discipline, Effect, Input, LOCK_SAMPLES, Notice, Reference, Timescale};
+pub use envelope::Envelope;
+pub use gate::SpikeGate;
+pub use link::{Link, OffsetSample};
+pub use median::MovingMedian;
+pub use state::{StateEvent, next};
+pub use timeline::Timeline;
+
+use crate::time::{Duration, FrequencyPpb};
+
+/// What a clock is told.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Adjustment {
+    /// Set the frequency correction to this, from now on.
+    Frequency(FrequencyPpb),
+    /// Add this to the reading at once, and set the frequency correction.
+    Step(Duration, FrequencyPpb),
+    /// Leave it as it is.
+    Hold,
+}

@@ -47,6 +47,24 @@ impl Random {
         ((self.next_u64() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
     }
 
+    /// Normal with mean 0 and variance 1 (Marsaglia's polar method, one value of each pair).
+    ///
+    /// The logarithm is `libm`'s, so that a seed means the same bytes on every machine.
+    pub fn normal(&mut self) -> f64 {
+        loop {
+            let (u, v) = (2.0 * self.unit() - 1.0, 2.0 * self.unit() - 1.0);
+            let s = u * u + v * v;
+            if s > 0.0 && s < 1.0 {
+                return u * (-2.0 * libm::log(s) / s).sqrt();
+            }
+        }
+    }
+
+    /// Exponential with mean 1.
+    pub fn exponential(&mut self) -> f64 {
+        -libm::log(self.unit())
+    }
+
     /// Uniform in `0..below`; 0 if `below` is 0.
     pub fn below(&mut self, below: u64) -> u64 {
         ((u128::from(self.next_u64()) * u128::from(below)) >> 64) as u64
@@ -74,6 +92,19 @@ mod tests {
             sum += u;
         }
         assert!((sum / 1e5 - 0.5).abs() < 0.005, "{sum}");
+    }
+
+    #[test]
+    fn the_samplers_have_their_moments() {
+        let mut random = Random::seeded(3);
+        let (mut n, mut n2, mut e) = (0.0, 0.0, 0.0);
+        for _ in 0..100_000 {
+            let x = random.normal();
+            n += x;
+            n2 += x * x;
+            e += random.exponential();
+        }
+        assert!((n / 1e5).abs() < 0.015 && (n2 / 1e5 - 1.0).abs() < 0.02 && (e / 1e5 - 1.0).abs() < 0.015);
     }
 
     #[test]

@@ -1,0 +1,107 @@
+//! The host's clocks, read only.
+
+use nix::time::{ClockId as Id, clock_gettime};
+
+use crate::time::{Duration, Local, Mono, Timestamp};
+
+/// A jump of CLOCK_REALTIME against CLOCK_MONOTONIC of at least this is somebody setting the clock.
+pub const JUMP_MIN: Duration = Duration::from_millis(1);
+
+/// Reads CLOCK_MONOTONIC and CLOCK_REALTIME (clock_gettime(2)).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HostClock;
+
+fn read<S>(id: Id) -> Timestamp<S> {
+    let time = clock_gettime(id).expect("CLOCK_REALTIME and CLOCK_MONOTONIC exist on every Linux");
+    Timestamp::from_parts(time.tv_sec(), time.tv_nsec() as u32)
+}
+
+impl HostClock {
+    /// CLOCK_MONOTONIC, for timers and ages.
+    pub fn mono(self) -> Timestamp<Mono> {
+        read(Id::CLOCK_MONOTONIC)
+    }
+
+    /// CLOCK_REALTIME, the clock that the kernel stamps packets with.
+    pub fn stamping(self) -> Timestamp<Local> {
+        read(Id::CLOCK_REALTIME)
+    }
+
+    /// Both at one instant, to within the returned window: the narrowest of a few tries.
+    pub fn both(self) -> (Timestamp<Mono>, Timestamp<Local>, Duration) {
+        const TRIES: usize = 3;
+        const GOOD_ENOUGH: Duration = Duration::from_micros(20);
+        let mut best: Option<(Timestamp<Mono>, Timestamp<Local>, Duration)> = None;
+        for _ in 0..TRIES {
+            let before = self.mono();
+            let stamping = self.stamping();
+            let window = self.mono() - before;
+            if best.is_none_or(|(_, _, narrowest)| window < narrowest) {
+                best = Some((before + window.half(), stamping, window));
+            }
+            if window < GOOD_ENOUGH {
+                break;
+            }
+        }
+        best.unwrap_or((self.mono(), self.stamping(), Duration::MAX))
+    }
+}
+
+/// Notices that somebody set the stamping clock: its distance to CLOCK_MONOTONIC changes only by slewing otherwise.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct JumpDetector {
+    last: Option<(Timestamp<Mono>, Duration)>,
+}
+
+impl JumpDetector {
+    /// A pair of readings; returns by how much the stamping clock jumped, if it did by at least [`JUMP_MIN`].
+    ///
+    /// Slewing may add up to 0.1 s per second (chrony's largest rate) between two calls, so only what exceeds that counts.
+    pub fn jump(&mut self, mono: Timestamp<Mono>, stamping: Timestamp<Local>, window: Duration) -> Option<Duration> {
+        let distance = stamping.read_as::<Mono>() - mono;
+        let Some((then, before)) = self.last else {
+            self.last = Some((mono, distance));
+            return None;
+        };
+        let change = distance - before;
+        let slewed = (mono - then).scaled(0.1).min(JUMP_MIN.times(50));
+        if window > JUMP_MIN {
+            return None;
+        }
+        self.last = Some((mono, distance));
+        (change.abs() >= JUMP_MIN + slewed).then_some(change)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_clock_is_noticed_and_a_slewed_one_is_not() {
+        let mut detector = JumpDetector::default();
+        let at = |ms: i64| Timestamp::<Mono>::from_secs(10) + Duration::from_millis(ms);
+        let wall =
+            |ms: i64, extra: Duration| Timestamp::<Local>::from_secs(1_700_000_000) + Duration::from_millis(ms) + extra;
+        assert_eq!(detector.jump(at(0), wall(0, Duration::ZERO), Duration::ZERO), None);
+        assert_eq!(detector.jump(at(100), wall(100, Duration::from_micros(50)), Duration::ZERO), None);
+        let set = Duration::from_secs(-3);
+        let jump = detector.jump(at(200), wall(200, set), Duration::ZERO).unwrap();
+        assert!((jump - set).abs() < Duration::from_millis(1));
+        assert_eq!(detector.jump(at(300), wall(300, set), Duration::ZERO), None, "told once");
+    }
+
+    #[test]
+    fn readings_that_were_interrupted_accuse_nobody() {
+        let mut detector = JumpDetector::default();
+        detector.jump(Timestamp::from_secs(1), Timestamp::from_secs(100), Duration::ZERO);
+        let late = Timestamp::from_secs(100) + Duration::from_millis(900);
+        assert_eq!(detector.jump(Timestamp::from_secs(1), late, Duration::from_millis(900)), None);
+    }
+
+    #[test]
+    fn the_host_has_both_clocks() {
+        let (mono, stamping, window) = HostClock.both();
+        assert!(mono > Timestamp::EPOCH && stamping > Timestamp::from_secs(1_600_000_000) && !window.is_negative());
+    }
+}

@@ -1,0 +1,258 @@
+//! A clock made of software: a pure function of the reading `r` of the clock that the kernel stamps packets with.
+//!
+//! Tests and the demo must steer a clock, and must never steer the machine's. The obvious way, a clock that reads
+//! CLOCK_MONOTONIC and adds a correction, is biased: packets are stamped with CLOCK_REALTIME, and whatever else slews
+//! that clock meanwhile shows as an error of ours. So this clock is `sim(r)`: initial offset, oscillator error and all
+//! of our own steps and frequency changes, each at its own `r`. A stamp maps to it exactly, however late it arrives
+//! (within [`HISTORY`]), and the truth of a test is `sim(r) - master(r)` at one `r`: no second clock is ever read.
+//!
+//! Without offset and oscillator it is what `system = "observe"` steers: the kernel's clock plus our corrections, so
+//! that a daemon which may not adjust the system clock still knows, and serves, the right time.
+
+use std::collections::VecDeque;
+
+use super::{Clock, ClockError, Oscillator, OscillatorModel};
+use crate::discipline::Adjustment;
+use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Stamp, Timestamp};
+
+/// How far back a stamp can be located: as late as a transmit stamp may come.
+pub const HISTORY: Duration = Duration::from_secs(10);
+
+/// The most segments that are kept: 10 s of a grid interval and 64 corrections a second each.
+pub const SEGMENTS_MAX: usize = 1_024;
+
+/// The clock from one change of rate or phase to the next.
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    from: Timestamp<Local>,
+    reading: Timestamp<Local>,
+    rate: FrequencyPpb,
+    epoch: ClockEpoch,
+}
+
+impl Segment {
+    fn reading_at(&self, at: Timestamp<Local>) -> Timestamp<Local> {
+        let elapsed = at - self.from;
+        self.reading + elapsed + self.rate.drift(elapsed)
+    }
+}
+
+/// See the module's text.
+#[derive(Clone, Debug)]
+pub struct SoftwareClock {
+    oscillator: Oscillator,
+    next_grid: Timestamp<Local>,
+    segments: VecDeque<Segment>,
+    frequency: FrequencyPpb,
+    frequency_max: FrequencyPpb,
+    epoch: ClockEpoch,
+}
+
+impl SoftwareClock {
+    /// A clock that is `offset` ahead of the stamping clock at its reading `start`.
+    pub fn new(start: Timestamp<Local>, offset: Duration, model: OscillatorModel, frequency_max: FrequencyPpb) -> Self {
+        let oscillator = Oscillator::new(model);
+        let first = Segment {
+            from: start,
+            reading: start + offset,
+            rate: oscillator.frequency(),
+            epoch: ClockEpoch::default(),
+        };
+        let mut segments = VecDeque::with_capacity(SEGMENTS_MAX + 1);
+        segments.push_back(first);
+        Self {
+            next_grid: start + oscillator.grid(),
+            oscillator,
+            segments,
+            frequency: FrequencyPpb::ZERO,
+            frequency_max,
+            epoch: ClockEpoch::default(),
+        }
+    }
+
+    /// The reading when the stamping clock reads `at`, if that is not further back than [`HISTORY`].
+    pub fn reading_at(&mut self, at: Timestamp<Local>) -> Option<Timestamp<Local>> {
+        self.advance(at);
+        self.segment_at(at).map(|segment| segment.reading_at(at))
+    }
+
+    /// Brings the oscillator along its grid up to `at`.
+    fn advance(&mut self, at: Timestamp<Local>) {
+        if !self.oscillator.wanders() {
+            return;
+        }
+        while self.next_grid <= at {
+            let at_grid = self.next_grid;
+            self.oscillator.advance();
+            self.begin_segment(at_grid, Duration::ZERO);
+            self.next_grid = at_grid + self.oscillator.grid();
+        }
+    }
+
+    fn last(&self) -> Segment {
+        *self.segments.back().expect("a clock always has a segment")
+    }
+
+    fn segment_at(&self, at: Timestamp<Local>) -> Option<Segment> {
+        let after = self.segments.partition_point(|segment| segment.from <= at);
+        after.checked_sub(1).map(|index| self.segments[index])
+    }
+
+    /// A new segment at `at`, with `step` added to the reading and the rate of now.
+    fn begin_segment(&mut self, at: Timestamp<Local>, step: Duration) {
+        let last = self.last();
+        let own = self.oscillator.frequency();
+        let product = FrequencyPpb::from_ratio(own.ratio() * self.frequency.ratio());
+        let segment = Segment {
+            from: at,
+            reading: last.reading_at(at) + step,
+            rate: own + self.frequency + product,
+            epoch: self.epoch,
+        };
+        if at < last.from {
+            // The stamping clock was set back: nothing from before it can be located any more.
+            self.segments.clear();
+        } else if at == last.from {
+            self.segments.pop_back();
+        }
+        while self.segments.len() >= SEGMENTS_MAX
+            || self.segments.get(1).is_some_and(|second| at - second.from > HISTORY)
+        {
+            self.segments.pop_front();
+        }
+        self.segments.push_back(segment);
+    }
+}
+
+impl Clock for SoftwareClock {
+    fn locate(&mut self, raw: &Stamp) -> Option<Stamp> {
+        if raw.clock != ClockId::System {
+            return None;
+        }
+        self.advance(raw.at);
+        let segment = self.segment_at(raw.at)?;
+        Some(Stamp { at: segment.reading_at(raw.at), clock: ClockId::Disciplined, epoch: segment.epoch, ..*raw })
+    }
+
+    fn line(&mut self, at: Timestamp<Local>) -> (Timestamp<Local>, FrequencyPpb) {
+        self.advance(at);
+        let segment = self.segment_at(at).unwrap_or_else(|| self.last());
+        (segment.reading_at(at), segment.rate)
+    }
+
+    fn adjust(&mut self, at: Timestamp<Local>, command: Adjustment) -> Result<ClockEpoch, ClockError> {
+        let (step, frequency) = match command {
+            Adjustment::Hold => return Ok(self.epoch),
+            Adjustment::Frequency(frequency) => (Duration::ZERO, frequency),
+            Adjustment::Step(step, frequency) => (step, frequency),
+        };
+        if !frequency.is_finite() || frequency.abs() > self.frequency_max {
+            return Err(ClockError::OutOfRange);
+        }
+        self.advance(at);
+        self.frequency = frequency;
+        if step != Duration::ZERO {
+            self.epoch = self.epoch.next();
+        }
+        self.begin_segment(at, step);
+        Ok(self.epoch)
+    }
+
+    fn frequency(&self) -> FrequencyPpb {
+        self.frequency
+    }
+
+    fn epoch(&self) -> ClockEpoch {
+        self.epoch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::StampSource;
+
+    const LIMIT: FrequencyPpb = FrequencyPpb::new(500_000.0);
+
+    fn at(seconds: i64) -> Timestamp<Local> {
+        Timestamp::from_secs(1_700_000_000 + seconds)
+    }
+
+    fn raw(at: Timestamp<Local>) -> Stamp {
+        Stamp { at, clock: ClockId::System, epoch: ClockEpoch(0), source: StampSource::Kernel, error: Duration::ZERO }
+    }
+
+    fn close(a: Timestamp<Local>, b: Timestamp<Local>) -> bool {
+        (a - b).abs() < Duration::from_nanos(1)
+    }
+
+    #[test]
+    fn without_errors_it_is_the_stamping_clock() {
+        let mut clock = SoftwareClock::new(at(0), Duration::ZERO, OscillatorModel::PERFECT, LIMIT);
+        assert_eq!(clock.reading_at(at(3_600)), Some(at(3_600)));
+    }
+
+    #[test]
+    fn offset_and_frequency_are_as_configured() {
+        let model = OscillatorModel { frequency: FrequencyPpb::from_ppm(40.0), ..OscillatorModel::PERFECT };
+        let mut clock = SoftwareClock::new(at(0), Duration::from_secs(2), model, LIMIT);
+        let expected = at(102) + Duration::from_millis(4);
+        assert!(close(clock.reading_at(at(100)).unwrap(), expected));
+    }
+
+    #[test]
+    fn a_late_stamp_maps_as_if_it_had_been_on_time() {
+        let model = OscillatorModel { wander: 1e-7, seed: 4, ..OscillatorModel::PERFECT };
+        let mut clock = SoftwareClock::new(at(0), Duration::SECOND, model, LIMIT);
+        let stamp = raw(at(5) + Duration::from_millis(300));
+        let on_time = clock.locate(&stamp).unwrap();
+        clock.adjust(at(6), Adjustment::Frequency(FrequencyPpb::from_ppm(9.0))).unwrap();
+        let epoch = clock.adjust(at(7), Adjustment::Step(Duration::from_secs(-1), FrequencyPpb::ZERO)).unwrap();
+        assert_eq!(clock.locate(&stamp), Some(on_time));
+        assert_ne!(on_time.epoch, epoch);
+        assert_eq!(clock.locate(&raw(at(8))).unwrap().epoch, epoch);
+    }
+
+    #[test]
+    fn our_own_adjustments_act_from_their_instant_on() {
+        let mut clock = SoftwareClock::new(at(0), Duration::ZERO, OscillatorModel::PERFECT, LIMIT);
+        clock.adjust(at(10), Adjustment::Frequency(FrequencyPpb::from_ppm(-100.0))).unwrap();
+        assert_eq!(clock.reading_at(at(10)), Some(at(10)));
+        assert!(close(clock.reading_at(at(20)).unwrap(), at(20) - Duration::from_millis(1)));
+        clock.adjust(at(20), Adjustment::Step(Duration::from_millis(1), FrequencyPpb::ZERO)).unwrap();
+        assert!(close(clock.reading_at(at(30)).unwrap(), at(30)));
+    }
+
+    #[test]
+    fn what_it_forgot_is_none_and_its_memory_is_bounded() {
+        let model = OscillatorModel { wander: 1e-9, ..OscillatorModel::PERFECT };
+        let mut clock = SoftwareClock::new(at(0), Duration::ZERO, model, LIMIT);
+        for tick in 0..4_000_i64 {
+            let now = at(0) + Duration::from_millis(tick * 16);
+            clock.adjust(now, Adjustment::Frequency(FrequencyPpb::new(tick as f64))).unwrap();
+        }
+        assert!(clock.segments.len() <= SEGMENTS_MAX);
+        assert_eq!(clock.locate(&raw(at(1))), None);
+        assert!(clock.locate(&raw(at(60))).is_some());
+    }
+
+    #[test]
+    fn it_refuses_what_no_oscillator_can_do() {
+        let mut clock = SoftwareClock::new(at(0), Duration::ZERO, OscillatorModel::PERFECT, LIMIT);
+        for ppb in [f64::NAN, f64::INFINITY, 500_001.0, -500_001.0] {
+            let refused = clock.adjust(at(1), Adjustment::Frequency(FrequencyPpb::new(ppb)));
+            assert_eq!(refused, Err(ClockError::OutOfRange));
+        }
+        assert_eq!(clock.frequency(), FrequencyPpb::ZERO);
+    }
+
+    #[test]
+    fn a_stamping_clock_that_is_set_back_starts_a_new_history() {
+        let model = OscillatorModel { frequency: FrequencyPpb::from_ppm(10.0), ..OscillatorModel::PERFECT };
+        let mut clock = SoftwareClock::new(at(0), Duration::ZERO, model, LIMIT);
+        clock.adjust(at(100), Adjustment::Frequency(FrequencyPpb::ZERO)).unwrap();
+        clock.adjust(at(50), Adjustment::Frequency(FrequencyPpb::ZERO)).unwrap();
+        assert!(clock.reading_at(at(60)).is_some());
+        assert_eq!(clock.reading_at(at(40)), None);
+    }
+}

@@ -1,0 +1,286 @@
+//! The discipline against a scripted master, in virtual time.
+
+use super::*;
+use crate::engine::Random;
+use crate::time::StampSource;
+
+/// A clock with an exact law, a master without error, and a path, at 8 messages a second.
+struct Bench {
+    discipline: Discipline,
+    now: Timestamp<Mono>,
+    /// Reading of ours minus the truth, and our uncorrected frequency.
+    offset: Duration,
+    ppm: f64,
+    correction: FrequencyPpb,
+    epoch: ClockEpoch,
+    random: Random,
+    jitter: f64,
+    notices: Vec<Notice>,
+    obeys: bool,
+}
+
+const SOURCE: SourceId = SourceId(0);
+const T: Duration = Duration::from_millis(125);
+
+fn config() -> Config {
+    Config {
+        lock_limit: Duration::from_micros(100),
+        max_drift: FrequencyPpb::from_ppm(1.0),
+        max_frequency: FrequencyPpb::from_ppm(500.0),
+        step: StepPolicy { first: StepRule::Any, later: StepRule::Never, panic: Some(Duration::from_secs(1_000)) },
+        proportional: None,
+        integral: None,
+        hold: false,
+        saved_frequency: None,
+    }
+}
+
+fn reference() -> Reference {
+    Reference {
+        source: SOURCE,
+        timescale: Timescale::Utc,
+        accuracy: None,
+        leap: LeapIndicator::NoWarning,
+        stratum: 1,
+        reference_id: *b"PTP\0",
+        selected_at: Timestamp::from_secs(100),
+    }
+}
+
+impl Bench {
+    fn new(config: Config, offset: Duration, ppm: f64) -> Self {
+        let now = Timestamp::from_secs(100);
+        let reading = now.read_as::<Local>() + offset;
+        let mut discipline = Discipline::new(config, now, reading, ClockEpoch(0), FrequencyPpb::ZERO);
+        let mut out = Vec::new();
+        discipline.step(now, Input::Reference(Some(reference())), &mut out);
+        discipline.step(now, Input::Interval(LogInterval::new(-3)), &mut out);
+        Self {
+            discipline,
+            now,
+            offset,
+            ppm,
+            correction: FrequencyPpb::ZERO,
+            epoch: ClockEpoch(0),
+            random: Random::seeded(1),
+            jitter: 1e-6,
+            notices: Vec::new(),
+            obeys: true,
+        }
+    }
+
+    fn reading(&self) -> Timestamp<Local> {
+        self.now.read_as::<Local>() + self.offset
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now = self.now + time;
+        let rate = self.ppm * 1e-6 + self.correction.ratio();
+        self.offset += time.scaled(rate);
+    }
+
+    fn stamp(at: Timestamp<Local>, clock: ClockId, epoch: ClockEpoch) -> Stamp {
+        Stamp { at, clock, epoch, source: StampSource::Kernel, error: Duration::ZERO }
+    }
+
+    fn exchange(&mut self, extra_delay: Duration) {
+        let mut delay = || Duration::from_secs_f64(5e-6 + self.jitter * self.random.exponential());
+        let (forth, back) = (delay() + extra_delay, delay());
+        let truth = self.now.read_as::<Local>();
+        let remote = |at| Self::stamp(at, ClockId::Remote(SOURCE), ClockEpoch(0));
+        let received = Self::stamp(self.reading(), ClockId::Disciplined, self.epoch);
+        let sync = Observation {
+            source: SOURCE,
+            sent: remote(truth - forth),
+            received,
+            correction: Duration::ZERO,
+            exchange: 0,
+        };
+        self.step(Input::Observation(&sync));
+        self.pass(T.half());
+        let sent = Self::stamp(self.reading(), ClockId::Disciplined, self.epoch);
+        let request = Observation {
+            source: SOURCE,
+            sent,
+            received: remote(self.now.read_as::<Local>() + back),
+            correction: Duration::ZERO,
+            exchange: 0,
+        };
+        self.step(Input::Observation(&request));
+        self.pass(T.half());
+        self.step(Input::Tick { reading: self.reading() });
+    }
+
+    fn step(&mut self, input: Input<'_>) {
+        let mut out = Vec::new();
+        self.discipline.step(self.now, input, &mut out);
+        for effect in out {
+            match effect {
+                Effect::Notice(notice) => self.notices.push(notice),
+                Effect::Adjust(adjustment) => self.obey(adjustment),
+            }
+        }
+    }
+
+    fn obey(&mut self, adjustment: Adjustment) {
+        let before = self.reading();
+        match adjustment {
+            Adjustment::Frequency(frequency) if self.obeys => self.correction = frequency,
+            Adjustment::Step(step, frequency) => {
+                self.offset += step;
+                self.correction = frequency;
+                self.epoch = self.epoch.next();
+            }
+            Adjustment::Frequency(_) | Adjustment::Hold => {}
+        }
+        let (after, epoch, frequency) = (self.reading(), self.epoch, self.correction);
+        self.step(Input::Adjusted { before, after, epoch, frequency });
+    }
+
+    fn bound(&self) -> Option<Duration> {
+        self.discipline.bound(self.reading()).map(|parts| parts.total().greatest_error())
+    }
+}
+
+#[test]
+fn it_locks_within_three_seconds_from_two_seconds_and_forty_ppm_off() {
+    let mut bench = Bench::new(config(), Duration::from_secs(2), 40.0);
+    for _ in 0..24 {
+        bench.exchange(Duration::ZERO);
+        assert!(bench.bound().is_none_or(|bound| bench.offset.abs() <= bound), "{} {:?}", bench.offset, bench.bound());
+    }
+    assert_eq!(bench.discipline.state(), SyncState::Locked);
+    assert!(bench.offset.abs() < Duration::from_micros(10), "{}", bench.offset);
+    let steps = bench.notices.iter().filter(|notice| matches!(notice, Notice::Stepped(_))).count();
+    assert_eq!(steps, 1);
+}
+
+#[test]
+fn held_it_measures_and_never_corrects() {
+    let mut bench = Bench::new(Config { hold: true, ..config() }, Duration::ZERO, 40.0);
+    for _ in 0..80 {
+        bench.exchange(Duration::ZERO);
+    }
+    assert_eq!(bench.correction, FrequencyPpb::ZERO);
+    assert!((bench.offset - Duration::from_micros(400)).abs() < Duration::from_micros(1), "drifts as configured");
+    assert_ne!(bench.discipline.state(), SyncState::Locked);
+    assert!(bench.bound().is_some_and(|bound| bench.offset.abs() <= bound), "the bound knows how far off it is");
+}
+
+#[test]
+fn without_samples_locked_becomes_holdover_then_freerun_and_the_bound_holds() {
+    let mut bench = Bench::new(config(), Duration::from_millis(1), -30.0);
+    for _ in 0..400 {
+        bench.exchange(Duration::ZERO);
+    }
+    assert_eq!(bench.discipline.state(), SyncState::Locked);
+    let mut seen = Vec::new();
+    for _ in 0..80_000 {
+        bench.pass(Duration::from_millis(250));
+        bench.step(Input::Tick { reading: bench.reading() });
+        assert!(bench.bound().is_some_and(|bound| bench.offset.abs() <= bound));
+        if seen.last() != Some(&bench.discipline.state()) {
+            seen.push(bench.discipline.state());
+        }
+    }
+    assert_eq!(seen, [SyncState::Locked, SyncState::Holdover, SyncState::Freerun]);
+    bench.exchange(Duration::ZERO);
+    bench.exchange(Duration::ZERO);
+    assert_eq!(bench.discipline.state(), SyncState::Acquiring);
+}
+
+#[test]
+fn a_message_delayed_by_a_millisecond_does_not_move_the_clock() {
+    let mut bench = Bench::new(config(), Duration::ZERO, 20.0);
+    for _ in 0..80 {
+        bench.exchange(Duration::ZERO);
+    }
+    bench.exchange(Duration::from_millis(1));
+    for _ in 0..8 {
+        bench.exchange(Duration::ZERO);
+        assert!(bench.offset.abs() < Duration::from_micros(8), "{}", bench.offset);
+    }
+}
+
+#[test]
+fn an_offset_beyond_the_panic_limit_is_reported_and_not_followed() {
+    let step = StepPolicy { panic: Some(Duration::from_millis(10)), ..config().step };
+    let mut bench = Bench::new(Config { step, ..config() }, Duration::from_secs(2), 0.0);
+    for _ in 0..40 {
+        bench.exchange(Duration::ZERO);
+    }
+    let correction = bench.correction;
+    bench.offset += Duration::from_millis(500);
+    for _ in 0..40 {
+        bench.exchange(Duration::ZERO);
+    }
+    assert!(bench.notices.iter().any(|notice| matches!(notice, Notice::Panic(_))));
+    assert!((bench.correction - correction).abs() < FrequencyPpb::from_ppm(3.0), "{}", bench.correction);
+}
+
+#[test]
+fn later_offsets_are_slewed_or_stepped_as_the_policy_says() {
+    for (later, expect_steps) in [(StepRule::Never, 1), (StepRule::Above(Duration::from_millis(1)), 2)] {
+        let step = StepPolicy { later, ..config().step };
+        let mut bench = Bench::new(Config { step, ..config() }, Duration::from_secs(2), 0.0);
+        (0..40).for_each(|_| bench.exchange(Duration::ZERO));
+        bench.offset += Duration::from_millis(50);
+        (0..40).for_each(|_| bench.exchange(Duration::ZERO));
+        let steps = bench.notices.iter().filter(|notice| matches!(notice, Notice::Stepped(_))).count();
+        assert_eq!(steps, expect_steps, "{later:?}");
+        assert!(bench.correction.abs() <= config().max_frequency);
+    }
+}
+
+#[test]
+fn a_clock_that_does_not_obey_is_reported() {
+    let mut bench = Bench::new(config(), Duration::from_secs(2), 0.0);
+    (0..16).for_each(|_| bench.exchange(Duration::ZERO));
+    bench.obeys = false;
+    bench.offset += Duration::from_millis(5);
+    (0..16).for_each(|_| bench.exchange(Duration::ZERO));
+    assert!(bench.notices.iter().any(|notice| matches!(notice, Notice::Ineffective { .. })));
+}
+
+#[test]
+fn a_saved_frequency_saves_the_measurement() {
+    let saved = Config { saved_frequency: Some(FrequencyPpb::from_ppm(40.0)), ..config() };
+    let mut bench = Bench::new(saved, Duration::from_secs(2), 40.0);
+    (0..3).for_each(|_| bench.exchange(Duration::ZERO));
+    assert!(bench.offset.abs() < Duration::from_micros(30), "{}", bench.offset);
+}
+
+#[test]
+fn tai_without_a_utc_offset_is_never_followed() {
+    for timescale in [Timescale::TaiWithoutUtc, Timescale::Refused] {
+        let mut bench = Bench::new(config(), Duration::from_secs(2), 40.0);
+        bench.step(Input::Reference(Some(Reference { timescale, ..reference() })));
+        (0..40).for_each(|_| bench.exchange(Duration::ZERO));
+        assert_eq!(bench.correction, FrequencyPpb::ZERO);
+        assert!(bench.bound().is_none());
+    }
+}
+
+#[test]
+fn tai_is_converted_by_the_offset_that_came_with_it() {
+    let mut bench = Bench::new(config(), Duration::from_secs(-36), 0.0);
+    bench.step(Input::Reference(Some(Reference { timescale: Timescale::Tai(TaiUtc(37)), ..reference() })));
+    (0..40).for_each(|_| bench.exchange(Duration::ZERO));
+    // The scripted master counts TAI, so UTC is 37 s behind it.
+    assert!((bench.offset + Duration::from_secs(37)).abs() < Duration::from_micros(20), "{}", bench.offset);
+}
+
+#[test]
+fn a_disturbed_clock_is_disrupted_until_it_is_measured_again() {
+    let mut bench = Bench::new(config(), Duration::from_secs(2), 10.0);
+    (0..80).for_each(|_| bench.exchange(Duration::ZERO));
+    bench.offset += Duration::from_secs(-300);
+    bench.epoch = bench.epoch.next();
+    let (reading, epoch) = (bench.reading(), bench.epoch);
+    bench.step(Input::Disturbed { reading, epoch });
+    assert_eq!(bench.discipline.state(), SyncState::Disrupted);
+    assert_eq!(bench.bound(), None, "an unbounded error until it is measured");
+    (0..24).for_each(|_| bench.exchange(Duration::ZERO));
+    assert_eq!(bench.discipline.state(), SyncState::Locked);
+    assert!(bench.offset.abs() < Duration::from_micros(10), "recovered in 3 s: {}", bench.offset);
+}

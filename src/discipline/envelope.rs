@@ -1,0 +1,284 @@
+//! What is proven about the offset: the interval that holds the truth.
+//!
+//! The usual error estimate is statistics over past offsets: small exactly when the samples agree, whatever they agree
+//! on. Here the bound rests on physics: a message cannot arrive before it was sent. With `x` our offset from the
+//! master, a Sync says `received - sent = delay + x`, so `x <= received - sent`; a Delay_Req says `x >= sent -
+//! received`, the same with the roles changed. Every message thus cuts the line on one side, whatever the path's
+//! asymmetry, and one fast message in each direction gives a width of one round trip.
+//!
+//! An edge that is some time old is moved by what the oscillator may have done since. How fast that is, is again
+//! proven: the offsets at two instants lie in two intervals, so the frequency between them lies in a range, and the
+//! range narrows as the instants lie further apart. Only how much the frequency itself may have changed within the
+//! window is assumed (`max_drift`, chrony's maxclockerror).
+//!
+//! All on `V` (see [`Timeline`](super::Timeline)), where our own steering does not show.
+
+use std::collections::VecDeque;
+
+use crate::time::{Duration, FrequencyPpb, Local, Timestamp};
+
+/// Edges kept in each direction.
+pub const EDGES_MAX: usize = 32;
+/// Intervals kept to prove the frequency's range.
+pub const ANCHORS_MAX: usize = 16;
+/// The shortest spacing of those intervals; it doubles as time goes on.
+pub const ANCHOR_SPACING_MIN: Duration = Duration::from_millis(250);
+/// The longest spacing: the window is then 16 times 8 s.
+pub const ANCHOR_SPACING_MAX: Duration = Duration::from_secs(8);
+
+/// One side's proof: at `at` the offset was not beyond `limit`.
+#[derive(Clone, Copy, Debug)]
+struct Edge {
+    at: Timestamp<Local>,
+    limit: Duration,
+}
+
+/// Two numbers that hold a third between them.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Span<T> {
+    /// The truth is not below this.
+    pub low: T,
+    /// The truth is not above this.
+    pub high: T,
+}
+
+impl Span<Duration> {
+    /// The middle.
+    pub fn centre(&self) -> Duration {
+        self.low + (self.high - self.low).half()
+    }
+
+    /// Half of the width, rounded up.
+    pub fn half_width(&self) -> Duration {
+        (self.high - self.low + Duration::from_ticks(1)).half()
+    }
+
+    /// The same, moved.
+    #[must_use]
+    pub fn shifted(&self, by: Duration) -> Self {
+        Self { low: self.low + by, high: self.high + by }
+    }
+}
+
+/// The proofs contradict each other: the master stepped, a stamp lies, or the clock was disturbed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Contradiction;
+
+/// See the module's text.
+#[derive(Clone, Debug)]
+pub struct Envelope {
+    prior: FrequencyPpb,
+    max_drift: FrequencyPpb,
+    highs: VecDeque<Edge>,
+    lows: VecDeque<Edge>,
+    anchors: VecDeque<(Timestamp<Local>, Span<Duration>)>,
+    spacing: Duration,
+    frequency: Span<FrequencyPpb>,
+    last: Option<Timestamp<Local>>,
+}
+
+impl Envelope {
+    /// An oscillator that is at most `prior` off, and whose frequency changes by at most `max_drift` within two minutes.
+    pub fn new(prior: FrequencyPpb, max_drift: FrequencyPpb) -> Self {
+        let prior = prior.abs();
+        Self {
+            prior,
+            max_drift: max_drift.abs(),
+            highs: VecDeque::with_capacity(EDGES_MAX + 1),
+            lows: VecDeque::with_capacity(EDGES_MAX + 1),
+            anchors: VecDeque::with_capacity(ANCHORS_MAX + 1),
+            spacing: ANCHOR_SPACING_MIN,
+            frequency: Span { low: -prior, high: prior },
+            last: None,
+        }
+    }
+
+    /// Forgets everything: another master, or a disturbance.
+    pub fn reset(&mut self) {
+        self.forget_offset();
+        self.frequency = Span { low: -self.prior, high: self.prior };
+    }
+
+    /// Forgets the offset and keeps the frequency's range: another master on the same oscillator.
+    pub fn forget_offset(&mut self) {
+        self.highs.clear();
+        self.lows.clear();
+        self.anchors.clear();
+        self.spacing = ANCHOR_SPACING_MIN;
+        self.last = None;
+    }
+
+    /// A message from the master: the offset at `at` is at most `limit`.
+    ///
+    /// # Errors
+    /// [`Contradiction`]: nothing of the past is left then, and `limit` is the first proof anew.
+    pub fn not_above(&mut self, at: Timestamp<Local>, limit: Duration) -> Result<(), Contradiction> {
+        push(&mut self.highs, Edge { at, limit });
+        self.consider(at).inspect_err(|_| push(&mut self.highs, Edge { at, limit }))
+    }
+
+    /// A message to the master: the offset at `at` is at least `limit`.
+    ///
+    /// # Errors
+    /// As [`Envelope::not_above`].
+    pub fn not_below(&mut self, at: Timestamp<Local>, limit: Duration) -> Result<(), Contradiction> {
+        push(&mut self.lows, Edge { at, limit });
+        self.consider(at).inspect_err(|_| push(&mut self.lows, Edge { at, limit }))
+    }
+
+    /// The interval that holds the offset at `at`; `None` until both directions were heard.
+    pub fn at(&self, at: Timestamp<Local>) -> Option<Span<Duration>> {
+        let high = self.highs.iter().map(|edge| edge.limit + travel(at - edge.at, self.frequency, true)).min()?;
+        let low = self.lows.iter().map(|edge| edge.limit + travel(at - edge.at, self.frequency, false)).max()?;
+        Some(Span { low, high })
+    }
+
+    /// The range that holds the oscillator's frequency, `max_drift` on each side included.
+    pub fn frequency(&self) -> Span<FrequencyPpb> {
+        self.frequency
+    }
+
+    /// When the last proof came.
+    pub fn last(&self) -> Option<Timestamp<Local>> {
+        self.last
+    }
+
+    fn consider(&mut self, at: Timestamp<Local>) -> Result<(), Contradiction> {
+        self.last = Some(self.last.map_or(at, |last| last.max(at)));
+        let Some(span) = self.at(at) else { return Ok(()) };
+        if span.low > span.high || self.narrow_frequency(at, span).is_err() {
+            self.reset();
+            self.last = Some(at);
+            return Err(Contradiction);
+        }
+        self.anchor(at, span);
+        Ok(())
+    }
+
+    /// Two offsets in two intervals: the frequency between them is in a range.
+    fn narrow_frequency(&mut self, at: Timestamp<Local>, span: Span<Duration>) -> Result<(), Contradiction> {
+        let (mut low, mut high) = (-self.prior, self.prior);
+        for (then, anchor) in &self.anchors {
+            let elapsed = (at - *then).as_secs_f64();
+            if elapsed <= 0.0 {
+                continue;
+            }
+            let least = FrequencyPpb::from_ratio((span.low - anchor.high).as_secs_f64() / elapsed) - self.max_drift;
+            let most = FrequencyPpb::from_ratio((span.high - anchor.low).as_secs_f64() / elapsed) + self.max_drift;
+            low = if least > low { least } else { low };
+            high = if most < high { most } else { high };
+        }
+        if low > high {
+            return Err(Contradiction);
+        }
+        if !self.anchors.is_empty() {
+            self.frequency = Span { low, high };
+        }
+        Ok(())
+    }
+
+    fn anchor(&mut self, at: Timestamp<Local>, span: Span<Duration>) {
+        if self.anchors.back().is_some_and(|(last, _)| at - *last < self.spacing) {
+            return;
+        }
+        if self.anchors.len() >= ANCHORS_MAX {
+            if self.spacing < ANCHOR_SPACING_MAX {
+                self.spacing = self.spacing.times(2);
+                let mut index = 0;
+                self.anchors.retain(|_| {
+                    index += 1;
+                    index % 2 == 1
+                });
+            } else {
+                self.anchors.pop_front();
+            }
+        }
+        self.anchors.push_back((at, span));
+    }
+}
+
+fn push(edges: &mut VecDeque<Edge>, edge: Edge) {
+    if edges.len() >= EDGES_MAX {
+        edges.pop_front();
+    }
+    edges.push_back(edge);
+}
+
+/// How far the offset may have moved upwards (or downwards) within `age`; also for an age below zero.
+fn travel(age: Duration, frequency: Span<FrequencyPpb>, upwards: bool) -> Duration {
+    let fast = if upwards == (age >= Duration::ZERO) { frequency.high } else { frequency.low };
+    fast.drift(age)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Random;
+
+    const PRIOR: FrequencyPpb = FrequencyPpb::new(500_000.0);
+    const DRIFT: FrequencyPpb = FrequencyPpb::new(1_000.0);
+
+    fn at(nanos: i64) -> Timestamp<Local> {
+        Timestamp::from_secs(1_000) + Duration::from_nanos(nanos)
+    }
+
+    #[test]
+    fn one_exchange_bounds_the_offset_by_its_round_trip() {
+        let mut envelope = Envelope::new(PRIOR, DRIFT);
+        // Offset 100 us; 10 us there, 30 us back.
+        envelope.not_above(at(0), Duration::from_micros(110)).unwrap();
+        assert_eq!(envelope.at(at(0)), None);
+        envelope.not_below(at(0), Duration::from_micros(70)).unwrap();
+        let span = envelope.at(at(0)).unwrap();
+        assert_eq!((span.low, span.high), (Duration::from_micros(70), Duration::from_micros(110)));
+        assert_eq!(span.half_width(), Duration::from_micros(20));
+    }
+
+    #[test]
+    fn the_truth_stays_inside_for_any_delays_and_any_constant_frequency() {
+        for seed in 0..40 {
+            let mut random = Random::seeded(seed);
+            let ppm = 400.0 * (random.unit() - 0.5);
+            let jitter = [1e-8, 1e-6, 1e-4][seed as usize % 3];
+            let truth =
+                |nanos: i64| Duration::from_millis(3) + FrequencyPpb::from_ppm(ppm).drift(Duration::from_nanos(nanos));
+            let mut envelope = Envelope::new(PRIOR, DRIFT);
+            for step in 0..4_000_i64 {
+                let nanos = step * 125_000_000;
+                let delay = |random: &mut Random| Duration::from_secs_f64(1e-6 + jitter * random.exponential());
+                let (forth, back) = (delay(&mut random), delay(&mut random));
+                envelope.not_above(at(nanos), truth(nanos) + forth).unwrap();
+                envelope.not_below(at(nanos + 40_000_000), truth(nanos + 40_000_000) - back).unwrap();
+                let later = nanos + 120_000_000;
+                let span = envelope.at(at(later)).unwrap();
+                assert!(span.low <= truth(later) && truth(later) <= span.high, "seed {seed} step {step}");
+            }
+            let range = envelope.frequency();
+            assert!(range.low.ppm() <= ppm && ppm <= range.high.ppm());
+            assert!((range.high - range.low).ppm() < 2.1 + 4e6 * jitter, "seed {seed}: {range:?}");
+        }
+    }
+
+    #[test]
+    fn a_master_that_steps_is_a_contradiction_and_starts_anew() {
+        let mut envelope = Envelope::new(PRIOR, DRIFT);
+        envelope.not_above(at(0), Duration::from_micros(10)).unwrap();
+        envelope.not_below(at(0), Duration::from_micros(-10)).unwrap();
+        assert_eq!(envelope.not_above(at(1_000_000), Duration::from_millis(-5)), Err(Contradiction));
+        envelope.not_below(at(1_000_000), Duration::from_millis(-6)).unwrap();
+        assert!(envelope.at(at(1_000_000)).is_some());
+    }
+
+    #[test]
+    fn without_proofs_the_interval_grows_with_the_frequency_that_is_left_open() {
+        let mut envelope = Envelope::new(PRIOR, DRIFT);
+        for step in 0..200_i64 {
+            let nanos = step * 1_000_000_000;
+            envelope.not_above(at(nanos), Duration::from_micros(1)).unwrap();
+            envelope.not_below(at(nanos), Duration::from_micros(-1)).unwrap();
+        }
+        let hour = envelope.at(at(199_000_000_000 + 3_600_000_000_000)).unwrap();
+        let growth = hour.half_width();
+        assert!(growth > Duration::from_millis(3) && growth < Duration::from_millis(5), "{growth}");
+    }
+}

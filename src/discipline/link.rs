@@ -1,0 +1,141 @@
+//! The path to one master: its delay, and the offset that each Sync then says.
+//!
+//! `offset_from_master = received - sent - correction - mean_path_delay` (IEEE 1588-2019 11.2), and the mean path delay
+//! is half of what a Sync and a Delay_Req say together (11.3). The two do not happen at one instant; between them the
+//! free-running clock moves by its frequency error, which the servo knows, so the pair is brought to one instant first.
+
+use super::MovingMedian;
+use crate::time::{Duration, FrequencyPpb, Local, Timestamp};
+
+/// Samples of the path delay in the median. ptp4l takes 10; more of them leave less of their noise in the offset,
+/// which the servo cannot remove: it is slower than the servo.
+pub const DELAY_SAMPLES: usize = 64;
+/// Until there are so many of them every delay fits.
+pub const DELAY_SAMPLES_MIN: usize = 8;
+/// So many round trips in a row outside of all that the window holds are a new path, not noise.
+pub const NEW_PATH_SAMPLES: u32 = 8;
+/// A Sync older than this is no longer paired with a Delay_Req.
+pub const PAIR_AGE_MAX: Duration = Duration::from_secs(8);
+
+/// What one Sync says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OffsetSample {
+    /// On `V`, when it arrived.
+    pub at: Timestamp<Local>,
+    /// Offset of `V` from the master, the path's delay taken off.
+    pub offset: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Forward {
+    at: Timestamp<Local>,
+    transit: Duration,
+}
+
+/// See the module's text. All instants are on `V`.
+#[derive(Clone, Debug, Default)]
+pub struct Link {
+    forward: Option<Forward>,
+    delays: MovingMedian<DELAY_SAMPLES>,
+    outside: u32,
+}
+
+impl Link {
+    /// A Sync: `transit = received - sent - correction`.
+    pub fn forward(&mut self, at: Timestamp<Local>, transit: Duration) -> Option<OffsetSample> {
+        self.forward = Some(Forward { at, transit });
+        self.delays.median().map(|delay| OffsetSample { at, offset: transit - delay })
+    }
+
+    /// A Delay_Req that left at `at`: `transit = received - sent - correction`; `frequency` is what `V` is thought to
+    /// run off by. Returns the round trip's half.
+    pub fn backward(&mut self, at: Timestamp<Local>, transit: Duration, frequency: FrequencyPpb) -> Option<Duration> {
+        let sync = self.forward.filter(|sync| (at - sync.at).abs() < PAIR_AGE_MAX)?;
+        let moved = frequency.drift(at - sync.at);
+        let delay = (sync.transit + transit + moved).half();
+        if self.fits_the_path(delay) {
+            self.delays.push(delay);
+        }
+        Some(delay)
+    }
+
+    /// The filtered one-way delay.
+    pub fn mean_path_delay(&self) -> Option<Duration> {
+        self.delays.median()
+    }
+
+    /// Forgets the delays but not the last Sync: the frequency they were computed with turned out wrong.
+    pub fn forget_delays(&mut self) {
+        self.delays.clear();
+        self.outside = 0;
+    }
+
+    /// Forgets everything: another master, a step, a disturbance.
+    pub fn reset(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Whether a delay is of the path that the window knows. Far ones are left out, until there are so many in a row
+    /// that they must be a new path.
+    fn fits_the_path(&mut self, delay: Duration) -> bool {
+        let (Some(least), Some(greatest)) = (self.delays.least(), self.delays.greatest()) else { return true };
+        let spread = greatest - least;
+        let is_far = delay > greatest + spread || delay < least - spread;
+        self.outside = if is_far && self.delays.len() >= DELAY_SAMPLES_MIN { self.outside + 1 } else { 0 };
+        if self.outside >= NEW_PATH_SAMPLES {
+            self.forget_delays();
+        }
+        self.outside == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: i64) -> Timestamp<Local> {
+        Timestamp::from_secs(5) + Duration::from_millis(millis)
+    }
+    fn us(micros: i64) -> Duration {
+        Duration::from_micros(micros)
+    }
+
+    #[test]
+    fn offset_and_delay_are_those_of_the_standard() {
+        let mut link = Link::default();
+        assert_eq!(link.forward(at(0), us(107)), None, "no delay yet");
+        assert_eq!(link.backward(at(1), us(-93), FrequencyPpb::ZERO), Some(us(7)));
+        assert_eq!(link.forward(at(125), us(107)).unwrap().offset, us(100));
+    }
+
+    #[test]
+    fn a_clock_that_runs_off_between_the_two_messages_does_not_bend_the_delay() {
+        let mut link = Link::default();
+        let ppm = FrequencyPpb::from_ppm(100.0);
+        link.forward(at(0), us(107));
+        // 500 ms later V is 50 us further ahead, so the request seems to have taken 50 us less.
+        let delay = link.backward(at(500), us(-93 - 50), ppm).unwrap();
+        assert!((delay - us(7)).abs() < Duration::from_nanos(1), "{delay}");
+    }
+
+    #[test]
+    fn a_new_path_is_believed_after_eight_round_trips() {
+        let mut link = Link::default();
+        for n in 0..64 {
+            link.forward(at(n * 100), us(10 + n % 2));
+            link.backward(at(n * 100 + 1), us(10), FrequencyPpb::ZERO);
+        }
+        for n in 64..64 + 2 * i64::from(NEW_PATH_SAMPLES) {
+            link.forward(at(n * 100), us(200));
+            link.backward(at(n * 100 + 1), us(200), FrequencyPpb::ZERO);
+        }
+        assert_eq!(link.mean_path_delay(), Some(us(200)));
+    }
+
+    #[test]
+    fn an_old_sync_pairs_with_nothing() {
+        let mut link = Link::default();
+        link.forward(at(0), us(107));
+        assert_eq!(link.backward(at(9_000), us(-93), FrequencyPpb::ZERO), None);
+    }
+}

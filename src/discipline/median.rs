@@ -1,0 +1,96 @@
+//! The median of the last samples.
+
+use crate::time::Duration;
+
+/// A moving median over the last `N` samples.
+///
+/// Delays have a long tail on one side only; a mean follows the tail, a median hardly does. Each sample costs one
+/// removal and one insertion in a sorted array.
+#[derive(Clone, Debug)]
+pub struct MovingMedian<const N: usize> {
+    arrived: [Duration; N],
+    sorted: [Duration; N],
+    len: usize,
+    next: usize,
+}
+
+impl<const N: usize> Default for MovingMedian<N> {
+    fn default() -> Self {
+        Self { arrived: [Duration::ZERO; N], sorted: [Duration::ZERO; N], len: 0, next: 0 }
+    }
+}
+
+impl<const N: usize> MovingMedian<N> {
+    /// Takes a sample, and drops the oldest once there are `N`.
+    pub fn push(&mut self, sample: Duration) {
+        if self.len == N {
+            let oldest = self.arrived[self.next];
+            let place = self.sorted[..self.len].partition_point(|s| *s < oldest);
+            self.sorted.copy_within(place + 1..self.len, place);
+            self.len -= 1;
+        }
+        let place = self.sorted[..self.len].partition_point(|s| *s < sample);
+        self.sorted.copy_within(place..self.len, place + 1);
+        self.sorted[place] = sample;
+        self.len += 1;
+        self.arrived[self.next] = sample;
+        self.next = (self.next + 1) % N;
+    }
+
+    /// The median; of an even number of samples the mean of the middle two.
+    pub fn median(&self) -> Option<Duration> {
+        let upper = *self.sorted[..self.len].get(self.len / 2)?;
+        let lower = self.sorted[(self.len - 1) / 2];
+        Some(lower + (upper - lower).half())
+    }
+
+    /// The least of the samples.
+    pub fn least(&self) -> Option<Duration> {
+        self.sorted[..self.len].first().copied()
+    }
+
+    /// The greatest of the samples.
+    pub fn greatest(&self) -> Option<Duration> {
+        self.sorted[..self.len].last().copied()
+    }
+
+    /// How many samples there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Forgets all samples.
+    pub fn clear(&mut self) {
+        self.len = 0;
+        self.next = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Random;
+
+    #[test]
+    fn agrees_with_sorting_the_last_samples() {
+        let mut random = Random::seeded(5);
+        let mut median = MovingMedian::<10>::default();
+        let mut all = Vec::new();
+        assert_eq!(median.median(), None);
+        for _ in 0..500 {
+            let sample = Duration::from_nanos(random.below(40) as i64);
+            median.push(sample);
+            all.push(sample);
+            let mut last: Vec<_> = all.iter().rev().take(10).copied().collect();
+            last.sort();
+            let expected = last[(last.len() - 1) / 2] + (last[last.len() / 2] - last[(last.len() - 1) / 2]).half();
+            assert_eq!(median.median(), Some(expected));
+            assert_eq!((median.least(), median.greatest()), (last.first().copied(), last.last().copied()));
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The state of the disciplined clock: one pure table.
+
+use crate::time::SyncState;
+
+/// What can change the state.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum StateEvent {
+    /// A source was selected.
+    SourceSelected,
+    /// The bound is inside the limit, and the last samples lie inside the bound.
+    LockReached,
+    /// The bound exceeds twice the limit while samples still come.
+    BoundExceeded,
+    /// No sample came for four intervals, or the source is gone.
+    SamplesStopped,
+    /// Samples come again.
+    SamplesResumed,
+    /// The bound is beyond use.
+    BoundUseless,
+    /// Time itself was disturbed.
+    Disturbed,
+}
+
+impl StateEvent {
+    /// All events.
+    pub const ALL: [Self; 7] = [
+        Self::SourceSelected,
+        Self::LockReached,
+        Self::BoundExceeded,
+        Self::SamplesStopped,
+        Self::SamplesResumed,
+        Self::BoundUseless,
+        Self::Disturbed,
+    ];
+
+    /// Why the state changed, in words.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::SourceSelected => "a source was selected",
+            Self::LockReached => "the bound is inside the limit",
+            Self::BoundExceeded => "the bound exceeds twice the limit",
+            Self::SamplesStopped => "no sample for four intervals",
+            Self::SamplesResumed => "samples come again",
+            Self::BoundUseless => "the bound is beyond use",
+            Self::Disturbed => "the system clock was set by somebody else",
+        }
+    }
+}
+
+/// The state after an event.
+pub const fn next(state: SyncState, event: StateEvent) -> SyncState {
+    use StateEvent as E;
+    use SyncState as S;
+    match state {
+        S::NeverSynced => match event {
+            E::SourceSelected | E::SamplesResumed => S::Acquiring,
+            E::LockReached => S::Locked,
+            E::BoundExceeded | E::SamplesStopped | E::BoundUseless | E::Disturbed => S::NeverSynced,
+        },
+        S::Acquiring => match event {
+            E::LockReached => S::Locked,
+            E::Disturbed => S::Disrupted,
+            E::BoundUseless | E::SamplesStopped => S::Freerun,
+            E::SourceSelected | E::BoundExceeded | E::SamplesResumed => S::Acquiring,
+        },
+        S::Locked => match event {
+            E::BoundExceeded => S::Acquiring,
+            E::SamplesStopped => S::Holdover,
+            E::BoundUseless => S::Freerun,
+            E::Disturbed => S::Disrupted,
+            E::SourceSelected | E::LockReached | E::SamplesResumed => S::Locked,
+        },
+        S::Holdover => match event {
+            E::LockReached => S::Locked,
+            E::BoundUseless => S::Freerun,
+            E::Disturbed => S::Disrupted,
+            E::SourceSelected | E::BoundExceeded | E::SamplesStopped | E::SamplesResumed => S::Holdover,
+        },
+        S::Freerun => match event {
+            E::SourceSelected | E::SamplesResumed => S::Acquiring,
+            E::LockReached => S::Locked,
+            E::Disturbed => S::Disrupted,
+            E::BoundExceeded | E::SamplesStopped | E::BoundUseless => S::Freerun,
+        },
+        S::Disrupted => match event {
+            E::SourceSelected | E::SamplesResumed => S::Acquiring,
+            E::LockReached => S::Locked,
+            E::BoundExceeded | E::SamplesStopped | E::BoundUseless | E::Disturbed => S::Disrupted,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_states_and_events_is_as_written_here() {
+        // A row per state, a column per event: SourceSelected LockReached BoundExceeded SamplesStopped SamplesResumed
+        // BoundUseless Disturbed. N A L H F D are the states' first letters.
+        let expected = "N: A L N N A N N\nA: A L A F A F D\nL: L L A H L F D\nH: H L H H H F D\nF: A L F F A F D\nD: A L D D A D D\n";
+        let letter = |state: SyncState| state.word().chars().next().unwrap();
+        let mut table = String::new();
+        for state in SyncState::ALL {
+            let row: Vec<_> = StateEvent::ALL.iter().map(|event| letter(next(state, *event)).to_string()).collect();
+            table += &format!("{}: {}\n", letter(state), row.join(" "));
+        }
+        assert_eq!(table, expected);
+    }
+
+    #[test]
+    fn nothing_but_a_reached_lock_leads_to_locked() {
+        for state in SyncState::ALL.into_iter().filter(|state| *state != SyncState::Locked) {
+            for event in StateEvent::ALL.into_iter().filter(|event| *event != StateEvent::LockReached) {
+                assert_ne!(next(state, event), SyncState::Locked, "{state:?} {event:?}");
+            }
+        }
+    }
+}
