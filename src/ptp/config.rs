@@ -2,7 +2,7 @@
 
 use crate::ptp::TimeProperties;
 use crate::time::{Duration, LeapIndicator, LogInterval, SourceId};
-use crate::wire::ptp::{ClockIdentity, ClockQuality, PortIdentity};
+use crate::wire::ptp::{ClockAccuracy, ClockIdentity, ClockQuality, PortIdentity, TimeSource};
 
 /// The greatest |correctionField| that is believed, unless configured: beyond it some bridge is broken.
 pub const CORRECTION_MAX: Duration = Duration::from_secs(10);
@@ -120,14 +120,18 @@ impl GrandmasterConfig {
             minor_version: 1,
             priority1: 128,
             priority2: 128,
-            quality: ClockQuality { class: 248, accuracy: 0xfe, offset_scaled_log_variance: 0xffff },
+            quality: ClockQuality {
+                clock_class: 248,
+                clock_accuracy: ClockAccuracy::UNKNOWN,
+                offset_scaled_log_variance: 0xffff,
+            },
             time_properties: TimeProperties {
                 current_utc_offset: None,
                 leap: LeapIndicator::NoWarning,
                 ptp_timescale: false,
                 time_traceable: false,
                 frequency_traceable: false,
-                time_source: 0xa0,
+                time_source: TimeSource::INTERNAL_OSCILLATOR,
             },
             log_announce_interval: LogInterval::new(1),
             log_sync_interval: LogInterval::new(0),

@@ -19,6 +19,7 @@
 //! | file | chapter |
 //! |---|---|
 //! | [`config`](self::Config) | what a port and a grandmaster need to be told |
+//! | `gate` | which headers are let in (domain, sdoId, version; 7.1) |
 //! | `state` | the state machine (9.2.5), as one pure function |
 //! | `foreign` | foreignMasterDS (9.3.2.4): who announces, and who has earned a hearing |
 //! | `bmca` | the data set comparison (9.3.4), as pure functions |
@@ -33,6 +34,7 @@ mod config;
 mod counters;
 mod delay;
 mod foreign;
+mod gate;
 mod master;
 mod port;
 mod state;
@@ -41,15 +43,15 @@ mod sync;
 pub use bmca::{Comparison, DataSet, compare};
 pub use config::{Config, GrandmasterConfig};
 pub use counters::Counter;
-pub use delay::DELAY_OUTSTANDING_MAX;
+pub use delay::{DELAY_OUTSTANDING_MAX, LOG_DELAY_REQ_INTERVAL_MAX};
 pub use foreign::{FOREIGN_MASTER_MAX, LOG_ANNOUNCE_INTERVAL_MAX};
-pub use master::Grandmaster;
-pub use port::Port;
+pub use master::{FOLLOW_UP_PENDING_MAX, Grandmaster};
+pub use port::{ForeignMasterStatus, Port};
 pub use state::{Event, PortState, StateReason, next, next_slave_only};
 pub use sync::SYNC_PENDING_MAX;
 
 use crate::time::{LeapIndicator, Local, LogInterval, Mono, Observation, Stamp, TaiUtc, Timestamp};
-use crate::wire::ptp::{ClockIdentity, ClockQuality, PortIdentity};
+use crate::wire::ptp::{ClockIdentity, ClockQuality, PortIdentity, TimeSource};
 
 /// The longest message that the engines send, with room for the two octets that UDP over IPv6 wants at the end:
 /// an Announce has 64.
@@ -118,7 +120,6 @@ pub struct ClockReport {
 
 /// What a port wants done, in this order.
 #[derive(Clone, Copy, PartialEq, Debug)]
-#[expect(clippy::large_enum_variant, reason = "effects are consumed at once or copied into rings; boxing would allocate")]
 pub enum Effect {
     /// Send a message.
     Send {
@@ -211,8 +212,8 @@ pub struct TimeProperties {
     pub time_traceable: bool,
     /// frequencyTraceable.
     pub frequency_traceable: bool,
-    /// timeSource, as on the wire (table 6).
-    pub time_source: u8,
+    /// timeSource.
+    pub time_source: TimeSource,
 }
 
 #[cfg(test)]

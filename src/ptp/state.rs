@@ -137,6 +137,8 @@ pub enum StateReason {
     ParentSelected,
     /// Another foreign master became the best, or the one before fell silent.
     ParentChanged,
+    /// The parent follows another grandmaster now, or another timescale.
+    GrandmasterChanged,
     /// The parent fell silent, and there is no other.
     AnnounceReceiptTimeout,
     /// The servo has locked.
@@ -158,6 +160,7 @@ impl StateReason {
             Self::LinkUp => "link up",
             Self::ParentSelected => "parent selected",
             Self::ParentChanged => "parent changed",
+            Self::GrandmasterChanged => "grandmaster changed",
             Self::AnnounceReceiptTimeout => "announce receipt timeout",
             Self::ClockLocked => "clock locked",
             Self::ClockUnlocked => "clock unlocked",
@@ -179,7 +182,7 @@ impl fmt::Display for StateReason {
 pub const fn next(state: PortState, event: Event) -> PortState {
     use Event as E;
     use PortState as S;
-    // These four take every port, whatever its state.
+    // These three take a port out of any state.
     match event {
         E::Initialize => return S::Initializing,
         E::FaultDetected if !matches!(state, S::Disabled) => return S::Faulty,
