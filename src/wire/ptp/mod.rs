@@ -1,0 +1,39 @@
+//! IEEE 1588-2019 messages: clause 13 (header and bodies) and clause 14 (TLVs).
+//!
+//! ```text
+//! datagram  |<------------------- messageLength ------------------->| pad
+//!           | header 34 | body, by messageType | TLV | TLV | ...    |
+//! ```
+//!
+//! Three lengths have to agree, and each disagreement has an error of its own: the datagram may be longer than
+//! messageLength (Ethernet pads to 60 octets, UDP/IPv6 adds two), messageLength may not be shorter than header and body,
+//! and the TLVs must fill what is left exactly. A message with one bad TLV is refused whole: what follows cannot be found.
+//!
+//! Refused here as well: a major version other than 2, reserved message types, and nanoseconds of 10^9 or more. The
+//! minor version is ignored, as is controlField. Domain and sdoId are for the port to judge.
+//!
+//! [`Sender`] builds the five messages of the end-to-end mechanism with the fields that the standard fixes already set.
+
+mod body;
+mod error;
+mod flags;
+mod header;
+mod identity;
+mod message;
+mod quality;
+mod sender;
+#[cfg(test)]
+mod tests;
+mod timestamp;
+mod tlv;
+
+pub use body::{Announce, Body, DelayReq, DelayResp, FollowUp, Sync};
+pub use error::ParseError;
+pub use flags::Flags;
+pub use header::{CorrectionField, HEADER_LENGTH, Header, MessageType, VERSION_PTP};
+pub use identity::{ClockIdentity, PortIdentity};
+pub use message::{Message, PLAIN_MESSAGE_LENGTH_MAX, parse, write};
+pub use quality::{ClockAccuracy, ClockQuality, TimeSource};
+pub use sender::Sender;
+pub use timestamp::WireTimestamp;
+pub use tlv::{Tlv, TlvIter, TlvType, Tlvs};

@@ -1,0 +1,129 @@
+//! Builders of the messages that an end-to-end port sends.
+
+use super::{Announce, Body, DelayReq, DelayResp, FollowUp, Sync, Tlvs, VERSION_PTP};
+use super::{CorrectionField, Flags, Header, Message, MessageType, PortIdentity, WireTimestamp};
+use crate::time::{Duration, Local, LogInterval, Timestamp};
+
+/// What a port writes into every header. Its methods build the messages; all fields can still be changed after.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sender {
+    /// 12 bits.
+    pub sdo_id: u16,
+    /// 1, or 0 towards receivers that refuse messages of 2019.
+    pub minor_version_ptp: u8,
+    /// The domain.
+    pub domain_number: u8,
+    /// The port.
+    pub source_port_identity: PortIdentity,
+}
+
+impl Sender {
+    /// An Announce; `flags` are those of the time properties.
+    pub fn announce(
+        &self,
+        sequence_id: u16,
+        log_announce_interval: LogInterval,
+        flags: Flags,
+        announce: Announce,
+    ) -> Message<'static> {
+        let body = Body::Announce(announce);
+        complete(Header { flags, ..self.header(sequence_id, log_announce_interval) }, body)
+    }
+
+    /// A Sync that a Follow_Up will complete: originTimestamp zero, twoStepFlag set.
+    pub fn two_step_sync(&self, sequence_id: u16, log_sync_interval: LogInterval) -> Message<'static> {
+        let header = Header { flags: Flags::TWO_STEP, ..self.header(sequence_id, log_sync_interval) };
+        complete(header, Body::Sync(Sync { origin_timestamp: WireTimestamp::ZERO }))
+    }
+
+    /// A Sync that says itself when it leaves. The part below a nanosecond goes into correctionField.
+    ///
+    /// `None` if the time does not fit the wire: before the epoch, or 2^48 s and later.
+    pub fn one_step_sync(
+        &self,
+        sequence_id: u16,
+        log_sync_interval: LogInterval,
+        origin: Timestamp<Local>,
+    ) -> Option<Message<'static>> {
+        let (origin_timestamp, rest) = WireTimestamp::from_timestamp(origin)?;
+        let header = self.header(sequence_id, log_sync_interval);
+        let header = Header { correction_field: CorrectionField::from_duration(rest), ..header };
+        Some(complete(header, Body::Sync(Sync { origin_timestamp })))
+    }
+
+    /// The Follow_Up of the Sync of this sequenceId. The part below a nanosecond goes into correctionField.
+    ///
+    /// `None` if the time does not fit the wire: before the epoch, or 2^48 s and later.
+    pub fn follow_up(
+        &self,
+        sequence_id: u16,
+        log_sync_interval: LogInterval,
+        precise_origin: Timestamp<Local>,
+    ) -> Option<Message<'static>> {
+        let (precise_origin_timestamp, rest) = WireTimestamp::from_timestamp(precise_origin)?;
+        let header = self.header(sequence_id, log_sync_interval);
+        let header = Header { correction_field: CorrectionField::from_duration(rest), ..header };
+        Some(complete(header, Body::FollowUp(FollowUp { precise_origin_timestamp })))
+    }
+
+    /// A Delay_Req: originTimestamp zero, logMessageInterval 0x7F (IEEE 1588-2019 13.3.2.14).
+    ///
+    /// `delay_asymmetry` is subtracted from correctionField (11.6.3): positive when master to slave takes longer.
+    pub fn delay_req(&self, sequence_id: u16, delay_asymmetry: Duration) -> Message<'static> {
+        let header = Header {
+            correction_field: CorrectionField::from_duration(-delay_asymmetry),
+            ..self.header(sequence_id, LogInterval::UNSTATED)
+        };
+        complete(header, Body::DelayReq(DelayReq { origin_timestamp: WireTimestamp::ZERO }))
+    }
+
+    /// The answer to a Delay_Req that arrived at `receive` (IEEE 1588-2019 11.3.2 c).
+    ///
+    /// Echoes sequenceId and requester. correctionField is the request's, less the part of `receive` below a
+    /// nanosecond, since the slave computes `t4 = receiveTimestamp - correctionField`. To a unicast request the answer
+    /// is unicast and its logMessageInterval unstated.
+    ///
+    /// `None` if the time does not fit the wire: before the epoch, or 2^48 s and later.
+    pub fn delay_resp(
+        &self,
+        request: &Header,
+        log_min_delay_req_interval: LogInterval,
+        receive: Timestamp<Local>,
+    ) -> Option<Message<'static>> {
+        let (receive_timestamp, rest) = WireTimestamp::from_timestamp(receive)?;
+        let unicast = request.flags.unicast();
+        let interval = if unicast { LogInterval::UNSTATED } else { log_min_delay_req_interval };
+        let header = Header {
+            flags: Flags::NONE.with(Flags::UNICAST, unicast),
+            correction_field: request.correction_field.plus(-rest),
+            ..self.header(request.sequence_id, interval)
+        };
+        let body = DelayResp { receive_timestamp, requesting_port_identity: request.source_port_identity };
+        Some(complete(header, Body::DelayResp(body)))
+    }
+
+    /// A header without flags and correction; type and length are filled in by [`complete`].
+    fn header(&self, sequence_id: u16, log_message_interval: LogInterval) -> Header {
+        Header {
+            sdo_id: self.sdo_id,
+            message_type: MessageType::Sync,
+            version_ptp: VERSION_PTP,
+            minor_version_ptp: self.minor_version_ptp,
+            message_length: 0,
+            domain_number: self.domain_number,
+            flags: Flags::NONE,
+            correction_field: CorrectionField::ZERO,
+            source_port_identity: self.source_port_identity,
+            sequence_id,
+            log_message_interval,
+        }
+    }
+}
+
+/// The message, its header agreeing with its body.
+fn complete(header: Header, body: Body<'static>) -> Message<'static> {
+    let mut message = Message { header, body, tlvs: Tlvs::EMPTY };
+    message.header.message_type = body.message_type().unwrap_or(header.message_type);
+    message.header.message_length = message.length() as u16;
+    message
+}

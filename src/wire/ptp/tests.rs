@@ -1,0 +1,480 @@
+//! Golden messages both ways, every truncation, and the facts that toy codecs get wrong.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::time::{Duration, Local, LogInterval, Timestamp};
+use crate::wire::BufferTooSmall;
+
+/// From ptp4l 3.1.1 (grandmaster with path trace, and a slave) on a veth pair.
+const ANNOUNCE: &str = "0b02004c00000000000000000000000000000000020000fffe0000010001000a0500\
+     00000000000000000000 0025 00 0a f8feffff 80 020000fffe000001 0000 a0 00080008 020000fffe000001";
+const SYNC: &str = "0002002c00000200000000000000000000000000020000fffe0000010001001300ff 00000000000000000000";
+const FOLLOW_UP: &str = "0802002c00000000000000000000000000000000020000fffe0000010001001302ff 00006b03216e1082fd2f";
+const DELAY_REQ: &str = "0102002c00000000000000000000000000000000020000fffe0000020001000d017f 00000000000000000000";
+const DELAY_RESP: &str = "0902003600000000000000000000000000000000020000fffe0000010001000d03ff\
+     00006b03216d379fae8e 020000fffe0000020001";
+
+/// By hand from tables 35 and 43: every field with a value of its own, 2019 minor version, sdoId 0x1A5.
+const ANNOUNCE_BY_HAND: &str = "1b 12 0040 7f a5 043f ffffffffffff8000 00000000 001b21fffeaabbcc fffe ffff 05 81 \
+     ffffffffffff 3b9ac9ff ff85 00 01 06 21 4e5d 02 8001020304050607 00fe 20";
+
+const GOLDEN: [&str; 6] = [ANNOUNCE, SYNC, FOLLOW_UP, DELAY_REQ, DELAY_RESP, ANNOUNCE_BY_HAND];
+
+const GRANDMASTER: ClockIdentity = ClockIdentity([2, 0, 0, 0xff, 0xfe, 0, 0, 1]);
+const MASTER_PORT: PortIdentity = PortIdentity { clock_identity: GRANDMASTER, port_number: 1 };
+const SLAVE_PORT: PortIdentity =
+    PortIdentity { clock_identity: ClockIdentity([2, 0, 0, 0xff, 0xfe, 0, 0, 2]), port_number: 1 };
+const MASTER: Sender = Sender { sdo_id: 0, minor_version_ptp: 0, domain_number: 0, source_port_identity: MASTER_PORT };
+const SLAVE: Sender = Sender { source_port_identity: SLAVE_PORT, ..MASTER };
+
+fn octets(hex: &str) -> Vec<u8> {
+    let digits: Vec<u8> = hex.chars().filter_map(|c| c.to_digit(16)).map(|d| d as u8).collect();
+    assert!(digits.len().is_multiple_of(2));
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
+
+fn written(message: &Message<'_>) -> Vec<u8> {
+    let mut out = vec![0xee; message.length()];
+    assert_eq!(write(message, &mut out), Ok(out.len()));
+    out
+}
+
+/// `hex` with some octets replaced.
+fn changed(hex: &str, changes: &[(usize, u8)]) -> Vec<u8> {
+    let mut octets = octets(hex);
+    for (at, octet) in changes {
+        octets[*at] = *octet;
+    }
+    octets
+}
+
+/// A Sync with these octets for TLVs, its messageLength right.
+fn with_tlvs(tlvs: &[u8]) -> Vec<u8> {
+    let length = (44 + tlvs.len()) as u16;
+    let [high, low] = length.to_be_bytes();
+    [changed(SYNC, &[(2, high), (3, low)]), tlvs.to_vec()].concat()
+}
+
+#[test]
+fn what_ptp4l_sends_is_what_the_builders_write() {
+    let announce = Announce {
+        origin_timestamp: WireTimestamp::ZERO,
+        current_utc_offset: 37,
+        grandmaster_priority1: 10,
+        grandmaster_clock_quality: ClockQuality {
+            clock_class: 248,
+            clock_accuracy: ClockAccuracy::UNKNOWN,
+            offset_scaled_log_variance: 0xffff,
+        },
+        grandmaster_priority2: 128,
+        grandmaster_identity: GRANDMASTER,
+        steps_removed: 0,
+        time_source: TimeSource::INTERNAL_OSCILLATOR,
+    };
+    let path_trace = octets("00080008 020000fffe000001");
+    let tlvs = Tlvs::from_octets(&path_trace).unwrap();
+    let half_a_second = LogInterval::new(-1);
+    let left = Timestamp::from_parts(0x6b03_216e, 0x1082_fd2f);
+    let arrived = Timestamp::from_parts(0x6b03_216d, 0x379f_ae8e);
+    let request = SLAVE.delay_req(13, Duration::ZERO);
+
+    let mut built = MASTER.announce(10, LogInterval::new(0), Flags::NONE, announce);
+    built.tlvs = tlvs;
+    built.header.message_length += 12;
+    let pairs = [
+        (ANNOUNCE, built),
+        (SYNC, MASTER.two_step_sync(19, half_a_second)),
+        (FOLLOW_UP, MASTER.follow_up(19, half_a_second, left).unwrap()),
+        (DELAY_REQ, request),
+        (DELAY_RESP, MASTER.delay_resp(&request.header, half_a_second, arrived).unwrap()),
+    ];
+    for (hex, message) in pairs {
+        let golden = octets(hex);
+        assert_eq!(written(&message), golden);
+        assert_eq!(parse(&golden), Ok(message));
+    }
+}
+
+#[test]
+fn every_field_of_the_tables_is_where_the_standard_puts_it() {
+    let golden = octets(ANNOUNCE_BY_HAND);
+    let message = parse(&golden).unwrap();
+    let header = message.header;
+    assert_eq!(header.sdo_id, 0x1a5);
+    assert_eq!((header.version_ptp, header.minor_version_ptp), (2, 1));
+    assert_eq!((header.message_type, header.message_length, header.domain_number), (MessageType::Announce, 64, 127));
+    let flags = header.flags;
+    assert!(flags.unicast() && !flags.two_step() && !flags.alternate_master());
+    assert!(flags.leap61() && flags.leap59() && flags.current_utc_offset_valid() && flags.ptp_timescale());
+    assert!(flags.time_traceable() && flags.frequency_traceable() && !flags.synchronization_uncertain());
+    assert_eq!(header.correction_field.to_duration(), Some(Duration::from_ticks(-0x8000)));
+    assert_eq!(header.source_port_identity.to_string(), "001b21.fffe.aabbcc-65534");
+    assert_eq!(header.sequence_id, 0xffff);
+    assert_eq!(header.log_message_interval, LogInterval::new(-127));
+    let announce = Announce {
+        origin_timestamp: WireTimestamp::MAX,
+        current_utc_offset: -123,
+        grandmaster_priority1: 1,
+        grandmaster_clock_quality: ClockQuality {
+            clock_class: 6,
+            clock_accuracy: ClockAccuracy(0x21),
+            offset_scaled_log_variance: 0x4e5d,
+        },
+        grandmaster_priority2: 2,
+        grandmaster_identity: ClockIdentity([0x80, 1, 2, 3, 4, 5, 6, 7]),
+        steps_removed: 254,
+        time_source: TimeSource::GNSS,
+    };
+    assert_eq!(message.body, Body::Announce(announce));
+    assert_eq!(written(&message), golden);
+}
+
+#[test]
+fn every_truncation_of_every_message_is_an_error() {
+    for hex in GOLDEN {
+        let golden = octets(hex);
+        for length in 0..golden.len() {
+            let expected = if length < HEADER_LENGTH {
+                ParseError::HeaderTruncated
+            } else {
+                ParseError::MessageLengthAboveDatagram
+            };
+            assert_eq!(parse(&golden[..length]), Err(expected), "{length} octets of {hex}");
+        }
+    }
+}
+
+#[test]
+fn every_buffer_that_is_too_small_is_refused() {
+    for hex in GOLDEN {
+        let golden = octets(hex);
+        let message = parse(&golden).unwrap();
+        for length in 0..golden.len() {
+            let needed = golden.len();
+            assert_eq!(write(&message, &mut vec![0; length]), Err(BufferTooSmall { needed }), "{length}");
+        }
+        let mut larger = vec![0xee; golden.len() + 3];
+        assert_eq!(write(&message, &mut larger), Ok(golden.len()));
+        assert_eq!(larger[golden.len()..], [0xee; 3], "not an octet is written beyond the message");
+    }
+}
+
+#[test]
+fn the_major_version_must_be_2_and_the_minor_is_ignored() {
+    for versions in 0..=0xff {
+        let datagram = changed(SYNC, &[(1, versions)]);
+        match parse(&datagram) {
+            Ok(message) => assert_eq!((versions & 0x0f, versions >> 4), (2, message.header.minor_version_ptp)),
+            Err(error) => assert_eq!((error, versions & 0x0f == 2), (ParseError::Version, false)),
+        }
+    }
+}
+
+#[test]
+fn all_twelve_bits_of_sdo_id_and_any_domain_are_read_and_not_judged() {
+    for (sdo_id, domain) in [(0_u16, 0_u8), (0x100, 128), (0x001, 255), (0xfff, 4), (0xa5c, 77)] {
+        let [high, low] = sdo_id.to_be_bytes();
+        let datagram = changed(SYNC, &[(0, high << 4), (4, domain), (5, low)]);
+        let message = parse(&datagram).unwrap();
+        assert_eq!((message.header.sdo_id, message.header.domain_number), (sdo_id, domain));
+        assert_eq!(written(&message), datagram);
+    }
+}
+
+#[test]
+fn pad_beyond_message_length_is_tolerated() {
+    for hex in GOLDEN {
+        let golden = octets(hex);
+        for pad in [1, 2, 16, 1000] {
+            let padded = [golden.clone(), vec![0xff; pad]].concat();
+            assert_eq!(parse(&padded), parse(&golden));
+        }
+    }
+}
+
+#[test]
+fn message_length_below_the_body_is_refused_for_every_type() {
+    for message_type in MessageType::ALL {
+        let least = HEADER_LENGTH + message_type.body_length();
+        for message_length in 0..least {
+            let [high, low] = (message_length as u16).to_be_bytes();
+            let mut datagram = changed(SYNC, &[(0, message_type as u8), (2, high), (3, low)]);
+            datagram.resize(100, 0);
+            assert_eq!(parse(&datagram), Err(ParseError::MessageLengthBelowBody), "{message_type:?} {message_length}");
+        }
+    }
+}
+
+#[test]
+fn reserved_message_types_are_refused() {
+    for message_type in [4, 5, 6, 7, 14, 15] {
+        assert_eq!(parse(&changed(SYNC, &[(0, message_type)])), Err(ParseError::MessageType));
+    }
+}
+
+#[test]
+fn messages_of_other_mechanisms_keep_their_body_and_tlvs() {
+    let others = [
+        (MessageType::PdelayReq, 5),
+        (MessageType::PdelayResp, 5),
+        (MessageType::PdelayRespFollowUp, 5),
+        (MessageType::Signaling, 5),
+        (MessageType::Management, 4),
+    ];
+    for (message_type, control_field) in others {
+        let body: Vec<u8> = (1..=message_type.body_length() as u8).collect();
+        let length = (HEADER_LENGTH + body.len() + 6) as u8;
+        let header = changed(SYNC, &[(0, message_type as u8), (3, length), (32, control_field)]);
+        let datagram = [&header[..HEADER_LENGTH], &body, &[0x7f, 0xff, 0, 2, 8, 9]].concat();
+        let message = parse(&datagram).unwrap();
+        assert_eq!(message.body, Body::Other(&body));
+        assert_eq!(message.tlvs.iter().count(), 1);
+        assert_eq!(written(&message), datagram);
+    }
+}
+
+#[test]
+fn tlvs_are_walked_to_the_last_one_and_unknown_ones_are_kept() {
+    let tlvs = octets("7fff0000 00080008 0102030405060708 80080002 aabb");
+    let datagram = with_tlvs(&tlvs);
+    let message = parse(&datagram).unwrap();
+    let expected = [
+        Tlv { tlv_type: TlvType(0x7fff), value: &[] },
+        Tlv { tlv_type: TlvType::PATH_TRACE, value: &[1, 2, 3, 4, 5, 6, 7, 8] },
+        Tlv { tlv_type: TlvType(0x8008), value: &[0xaa, 0xbb] },
+    ];
+    assert!(message.tlvs.iter().eq(expected));
+    assert_eq!(written(&message), datagram);
+}
+
+#[test]
+fn a_bad_tlv_anywhere_refuses_the_message() {
+    let good = "00080008 0102030405060708";
+    let cases = [
+        ("0008", ParseError::TlvTruncated),
+        ("000800", ParseError::TlvTruncated),
+        ("00080002", ParseError::TlvTruncated),
+        ("0008000201", ParseError::TlvTruncated),
+        ("0008ffff 0102", ParseError::TlvTruncated),
+        ("00080001 01", ParseError::TlvLengthOdd),
+        ("00080003 010203 00080000", ParseError::TlvLengthOdd),
+    ];
+    for (bad, error) in cases {
+        assert_eq!(parse(&with_tlvs(&octets(bad))), Err(error), "{bad}");
+        assert_eq!(parse(&with_tlvs(&octets(&[good, bad].concat()))), Err(error), "after a good one: {bad}");
+    }
+}
+
+#[test]
+fn a_negative_correction_is_legal_and_kept_to_2_to_the_minus_16_ns() {
+    for bits in [-1_i64, i64::MIN, 1, -65_537] {
+        let mut datagram = octets(SYNC);
+        datagram[8..16].copy_from_slice(&bits.to_be_bytes());
+        let message = parse(&datagram).unwrap();
+        assert_eq!(message.header.correction_field.to_duration(), Some(Duration::from_ticks(i128::from(bits))));
+        assert_eq!(written(&message), datagram);
+    }
+}
+
+#[test]
+fn a_correction_that_is_too_big_is_no_duration() {
+    let mut datagram = octets(SYNC);
+    datagram[8..16].copy_from_slice(&octets("7fffffffffffffff"));
+    assert_eq!(parse(&datagram).unwrap().header.correction_field.to_duration(), None);
+}
+
+#[test]
+fn a_billion_nanoseconds_are_refused_in_every_timestamp() {
+    for hex in GOLDEN {
+        let datagram = changed(hex, &[(40, 0x3b), (41, 0x9a), (42, 0xca), (43, 0x00)]);
+        assert_eq!(parse(&datagram), Err(ParseError::Nanoseconds));
+        assert!(parse(&changed(hex, &[(40, 0x3b), (41, 0x9a), (42, 0xc9), (43, 0xff)])).is_ok());
+    }
+}
+
+#[test]
+fn control_field_is_written_per_type_and_ignored_on_receipt() {
+    for (hex, control_field) in [(ANNOUNCE, 5), (SYNC, 0), (FOLLOW_UP, 2), (DELAY_REQ, 1), (DELAY_RESP, 3)] {
+        let datagram = changed(hex, &[(32, 0xee)]);
+        let message = parse(&datagram).unwrap();
+        assert_eq!(written(&message)[32], control_field);
+    }
+}
+
+#[test]
+fn delay_resp_echoes_the_request_and_carries_its_correction() {
+    let mut request = SLAVE.delay_req(0xfffe, Duration::ZERO).header;
+    request.correction_field = CorrectionField::from_bits(-5);
+    let rest = Duration::from_ticks(7);
+    let arrived = Timestamp::<Local>::from_parts(100, 9) + rest;
+    let answer = MASTER.delay_resp(&request, LogInterval::new(-3), arrived).unwrap();
+    let Body::DelayResp(body) = answer.body else { panic!("{answer:?}") };
+    assert_eq!(body.requesting_port_identity, SLAVE_PORT);
+    assert_eq!(answer.header.sequence_id, 0xfffe);
+    assert_eq!(answer.header.log_message_interval, LogInterval::new(-3));
+    // What the slave computes, t4 - correction, is the arrival to the last tick, less the request's correction.
+    let correction = answer.header.correction_field.to_duration().unwrap();
+    assert_eq!(body.receive_timestamp.to_timestamp() - correction, arrived + Duration::from_ticks(5));
+    assert_eq!(correction, Duration::from_ticks(-12), "negative is what the standard makes of it");
+
+    request.correction_field = CorrectionField::TOO_BIG;
+    let answer = MASTER.delay_resp(&request, LogInterval::new(-3), arrived).unwrap();
+    assert_eq!(answer.header.correction_field, CorrectionField::TOO_BIG);
+}
+
+#[test]
+fn delay_resp_to_a_unicast_request_is_unicast_with_interval_0x7f() {
+    let mut request = SLAVE.delay_req(1, Duration::ZERO).header;
+    request.flags = Flags::UNICAST;
+    let answer = MASTER.delay_resp(&request, LogInterval::new(-3), Timestamp::EPOCH).unwrap();
+    assert!(answer.header.flags.unicast());
+    assert_eq!(answer.header.log_message_interval, LogInterval::UNSTATED);
+}
+
+#[test]
+fn delay_req_has_interval_0x7f_and_the_asymmetry_subtracted() {
+    let asymmetry = Duration::from_nanos(40);
+    let request = SLAVE.delay_req(1, asymmetry);
+    assert_eq!(request.header.log_message_interval, LogInterval::UNSTATED);
+    assert_eq!(request.header.correction_field.to_duration(), Some(-asymmetry));
+}
+
+#[test]
+fn the_part_below_a_nanosecond_goes_into_the_correction() {
+    let left = Timestamp::<Local>::from_parts(1_700_000_000, 999_999_999) + Duration::from_ticks(12_345);
+    let sum = |message: Message<'_>| {
+        let at = match message.body {
+            Body::Sync(sync) => sync.origin_timestamp,
+            Body::FollowUp(follow_up) => follow_up.precise_origin_timestamp,
+            other => panic!("{other:?}"),
+        };
+        at.to_timestamp() + message.header.correction_field.to_duration().unwrap()
+    };
+    let one_step = MASTER.one_step_sync(1, LogInterval::new(0), left).unwrap();
+    assert!(!one_step.header.flags.two_step());
+    assert_eq!(sum(one_step), left);
+    assert_eq!(sum(MASTER.follow_up(1, LogInterval::new(0), left).unwrap()), left);
+    let before_the_epoch = Timestamp::from_ticks(-1);
+    assert_eq!(MASTER.follow_up(1, LogInterval::new(0), before_the_epoch), None);
+}
+
+#[test]
+fn a_message_beyond_65535_octets_is_not_written() {
+    let huge = [vec![0, 8, 0xff, 0xfe], vec![0; 0xfffe]].concat();
+    let mut message = MASTER.two_step_sync(1, LogInterval::new(0));
+    message.tlvs = Tlvs::from_octets(&huge).unwrap();
+    let needed = 44 + huge.len();
+    assert_eq!(write(&message, &mut vec![0; 70_000]), Err(BufferTooSmall { needed }));
+}
+
+#[test]
+fn every_reason_has_its_own_counter_and_name() {
+    for (index, error) in ParseError::ALL.into_iter().enumerate() {
+        assert_eq!(error.index(), index);
+        assert!(error.name().bytes().all(|b| b == b'_' || b.is_ascii_lowercase()));
+        assert_eq!(ParseError::ALL.iter().filter(|other| other.name() == error.name()).count(), 1);
+    }
+}
+
+fn any_timestamp() -> impl Strategy<Value = WireTimestamp> {
+    (0..1_u64 << 48, 0..1_000_000_000_u32).prop_map(|(s, n)| WireTimestamp::new(s, n).unwrap())
+}
+
+fn any_port() -> impl Strategy<Value = PortIdentity> {
+    any::<([u8; 8], u16)>()
+        .prop_map(|(identity, port_number)| PortIdentity { clock_identity: ClockIdentity(identity), port_number })
+}
+
+fn any_announce() -> impl Strategy<Value = Announce> {
+    (any_timestamp(), any::<(i16, u8, u8, u8, u16, u8, [u8; 8], u16, u8)>()).prop_map(|(origin_timestamp, f)| {
+        Announce {
+            origin_timestamp,
+            current_utc_offset: f.0,
+            grandmaster_priority1: f.1,
+            grandmaster_clock_quality: ClockQuality {
+                clock_class: f.2,
+                clock_accuracy: ClockAccuracy(f.3),
+                offset_scaled_log_variance: f.4,
+            },
+            grandmaster_priority2: f.5,
+            grandmaster_identity: ClockIdentity(f.6),
+            steps_removed: f.7,
+            time_source: TimeSource(f.8),
+        }
+    })
+}
+
+fn any_body() -> impl Strategy<Value = Body<'static>> {
+    prop_oneof![
+        any_announce().prop_map(Body::Announce),
+        any_timestamp().prop_map(|origin_timestamp| Body::Sync(Sync { origin_timestamp })),
+        any_timestamp().prop_map(|origin_timestamp| Body::DelayReq(DelayReq { origin_timestamp })),
+        any_timestamp().prop_map(|at| Body::FollowUp(FollowUp { precise_origin_timestamp: at })),
+        (any_timestamp(), any_port()).prop_map(|(receive_timestamp, requesting_port_identity)| Body::DelayResp(
+            DelayResp { receive_timestamp, requesting_port_identity }
+        )),
+    ]
+}
+
+fn any_tlvs() -> impl Strategy<Value = Vec<u8>> {
+    let tlv = (any::<u16>(), proptest::collection::vec(any::<[u8; 2]>(), 0..8)).prop_map(|(tlv_type, value)| {
+        let length = (value.len() * 2) as u16;
+        [tlv_type.to_be_bytes().to_vec(), length.to_be_bytes().to_vec(), value.concat()].concat()
+    });
+    proptest::collection::vec(tlv, 0..4).prop_map(|tlvs| tlvs.concat())
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_written_parses_to_itself(
+        sender in (0..0x1000_u16, 0..16_u8, any::<u8>(), any_port()),
+        fields in any::<(u16, i64, u16, i8)>(),
+        body in any_body(),
+        tlvs in any_tlvs(),
+    ) {
+        let tlvs = Tlvs::from_octets(&tlvs).unwrap();
+        let header = Header {
+            sdo_id: sender.0,
+            message_type: body.message_type().unwrap(),
+            version_ptp: VERSION_PTP,
+            minor_version_ptp: sender.1,
+            message_length: 0,
+            domain_number: sender.2,
+            flags: Flags(fields.0),
+            correction_field: CorrectionField::from_bits(fields.1),
+            source_port_identity: sender.3,
+            sequence_id: fields.2,
+            log_message_interval: LogInterval::new(fields.3),
+        };
+        let mut message = Message { header, body, tlvs };
+        message.header.message_length = message.length() as u16;
+        let again = written(&message);
+        prop_assert_eq!(parse(&again), Ok(message));
+    }
+
+    #[test]
+    fn whatever_parses_is_written_back_to_the_same_value(
+        which in 0..GOLDEN.len(),
+        changes in proptest::collection::vec((0..80_usize, any::<u8>()), 0..6),
+        pad in 0..40_usize,
+    ) {
+        let mut datagram = octets(GOLDEN[which]);
+        datagram.resize(datagram.len() + pad, 0);
+        for (at, octet) in changes {
+            let length = datagram.len();
+            datagram[at % length] = octet;
+        }
+        if let Ok(message) = parse(&datagram) {
+            let again = written(&message);
+            prop_assert_eq!(parse(&again), Ok(message));
+        }
+    }
+
+    #[test]
+    fn no_octets_make_it_panic(datagram in proptest::collection::vec(any::<u8>(), 0..200)) {
+        if let Ok(message) = parse(&datagram) {
+            prop_assert!(message.tlvs.iter().count() <= datagram.len() / 4);
+        }
+    }
+}
