@@ -1,1 +1,220 @@
-//! To be written.
+//! L2: the IEEE 1588-2019 engine, without I/O, clock or ambient randomness.
+//!
+//! Two engines speak the same [`Input`] and [`Effect`]:
+//!
+//! ```text
+//!              Received, Sent, SendFailed, Clock, Link, Tick
+//!                     |                        |
+//!   [`Port`]  slave-only ordinary clock   [`Grandmaster`]  the master half
+//!                     |                        |
+//!              Send, Observe, Parent, SyncInterval, State, Count
+//! ```
+//!
+//! The difficulty of a slave port is not the arithmetic (four stamps and a sum) but the order of events: Follow_Up
+//! before Sync, Delay_Resp before the transmit stamp of its own request, a stamp that never comes, a master that is
+//! replaced between two messages. The obvious way is to wait for the missing half; that stops the port for as long as
+//! the network or the kernel pleases. Here nothing waits: halves lie in small tables, whichever half comes second
+//! completes the measurement, and a half whose other one never comes costs that measurement only.
+//!
+//! | file | chapter |
+//! |---|---|
+//! | [`config`](self::Config) | what a port and a grandmaster need to be told |
+//! | `gate` | which headers are let in (domain, sdoId, version; 7.1) |
+//! | `state` | the state machine (9.2.5), as one pure function |
+//! | `foreign` | foreignMasterDS (9.3.2.4): who announces, and who has earned a hearing |
+//! | `bmca` | the data set comparison (9.3.4), as pure functions |
+//! | `sync` | pairs of Sync and Follow_Up (9.5.4) |
+//! | `delay` | outstanding Delay_Req (11.3), and when to send the next one (9.5.11.2) |
+//! | `port` | the slave port: headers in, chapters above, effects out |
+//! | `master` | the master half |
+//! | `counters` | every figure that the engines count |
+
+mod bmca;
+mod config;
+mod counters;
+mod delay;
+mod foreign;
+mod gate;
+mod master;
+mod port;
+mod state;
+mod sync;
+
+pub use bmca::{Comparison, DataSet, compare};
+pub use config::{Config, GrandmasterConfig};
+pub use counters::Counter;
+pub use delay::{DELAY_OUTSTANDING_MAX, LOG_DELAY_REQ_INTERVAL_MAX};
+pub use foreign::{FOREIGN_MASTER_MAX, LOG_ANNOUNCE_INTERVAL_MAX};
+pub use master::{FOLLOW_UP_PENDING_MAX, Grandmaster};
+pub use port::{ForeignMasterStatus, Port};
+pub use state::{Event, PortState, StateReason, next, next_slave_only};
+pub use sync::SYNC_PENDING_MAX;
+
+use crate::time::{LeapIndicator, Local, LogInterval, Mono, Observation, Stamp, TaiUtc, Timestamp};
+use crate::wire::ptp::{ClockIdentity, ClockQuality, PortIdentity, TimeSource};
+
+/// The longest message that the engines send, with room for the two octets that UDP over IPv6 wants at the end:
+/// an Announce has 64.
+pub const FRAME_MAX: usize = 72;
+
+/// Which of the two sockets (UDP 319 or 320) a message came from or goes to. A transport that has only one, as
+/// Ethernet has, says [`Channel::Event`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Channel {
+    /// Messages that are stamped when they pass: Sync, Delay_Req.
+    Event,
+    /// The others: Announce, Follow_Up, Delay_Resp.
+    General,
+}
+
+/// Names one sent message until its transmit stamp comes back. Unique per engine until 2^32 have been sent.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct TxToken(pub u32);
+
+/// What can happen to a port.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// A packet came in.
+    Received {
+        /// The PTP message; octets beyond its messageLength (padding) are tolerated.
+        bytes: &'a [u8],
+        /// Where it came from.
+        channel: Channel,
+        /// When it arrived, on the clock that stamps this port; `None` if the stamp is missing.
+        stamp: Option<Stamp>,
+    },
+    /// The transmit stamp of an earlier [`Effect::Send`] is known, or will never be.
+    Sent {
+        /// The token of that `Send`.
+        token: TxToken,
+        /// When it left; `None` if the ledger has given it up.
+        stamp: Option<Stamp>,
+    },
+    /// An [`Effect::Send`] did not get out.
+    SendFailed {
+        /// The token of that `Send`, if it had one.
+        token: Option<TxToken>,
+    },
+    /// What the discipline has done to the clock.
+    Clock(ClockReport),
+    /// The link, or the socket, went up or down.
+    Link {
+        /// Whether packets can pass.
+        up: bool,
+    },
+    /// Time has passed: runs the timers that are due.
+    Tick {
+        /// What the stamping clock reads now. Only a one-step master uses it, as the origin of its Sync.
+        local: Timestamp<Local>,
+    },
+}
+
+/// What the discipline has done to the clock that this port feeds.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct ClockReport {
+    /// The servo is locked: UNCALIBRATED becomes SLAVE; not locked takes SLAVE back to UNCALIBRATED.
+    pub locked: bool,
+    /// The clock was stepped since the last report: halves of measurements in flight are thrown away.
+    pub stepped: bool,
+}
+
+/// What a port wants done, in this order.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Effect {
+    /// Send a message.
+    Send {
+        /// Its bytes.
+        frame: Frame,
+        /// By which socket.
+        channel: Channel,
+        /// Present when the transmit stamp is wanted: answer with [`Input::Sent`] or [`Input::SendFailed`].
+        token: Option<TxToken>,
+    },
+    /// A complete measurement. Of a Sync: `sent` is t1 on [`ClockId::Remote`](crate::time::ClockId::Remote), `received`
+    /// t2 on ours. Of a Delay_Req: `sent` is t3 on ours, `received` t4 on the remote clock.
+    Observe(Observation),
+    /// The parent was selected or changed (also one of its properties), or lost (`None`).
+    Parent(Option<ParentInfo>),
+    /// The parent's Sync interval became known or changed.
+    SyncInterval(LogInterval),
+    /// The port changed its state.
+    State {
+        /// The state before.
+        from: PortState,
+        /// The state now.
+        to: PortState,
+        /// Why.
+        reason: StateReason,
+    },
+    /// One more of these.
+    Count(Counter),
+}
+
+/// The bytes of one message to be sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Frame {
+    bytes: [u8; FRAME_MAX],
+    len: u8,
+}
+
+impl Frame {
+    /// The first `len` octets of `bytes`; longer than [`FRAME_MAX`] is our own bug.
+    pub fn new(bytes: [u8; FRAME_MAX], len: usize) -> Self {
+        assert!(len <= FRAME_MAX, "a message of {len} octets does not fit a frame");
+        Self { bytes, len: len as u8 }
+    }
+
+    /// The message.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+}
+
+impl std::fmt::Debug for Frame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Frame(")?;
+        self.as_bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        f.write_str(")")
+    }
+}
+
+/// Whom this port follows: parentDS and timePropertiesDS (8.2.3, 8.2.4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ParentInfo {
+    /// parentPortIdentity: who sends us Sync.
+    pub port: PortIdentity,
+    /// grandmasterIdentity.
+    pub grandmaster: ClockIdentity,
+    /// grandmasterClockQuality.
+    pub quality: ClockQuality,
+    /// grandmasterPriority1.
+    pub priority1: u8,
+    /// grandmasterPriority2.
+    pub priority2: u8,
+    /// stepsRemoved of this clock: one more than in the parent's Announce.
+    pub steps_removed: u16,
+    /// What the grandmaster says of its timescale.
+    pub time_properties: TimeProperties,
+    /// When this parent was selected; unchanged while only its properties change.
+    pub selected_at: Timestamp<Mono>,
+}
+
+/// timePropertiesDS (8.2.4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TimeProperties {
+    /// currentUtcOffset, only if currentUtcOffsetValid.
+    pub current_utc_offset: Option<TaiUtc>,
+    /// leap61 and leap59 as one word. Both at once is nonsense, and read as no warning.
+    pub leap: LeapIndicator,
+    /// The grandmaster's clock counts TAI. Otherwise it is ARB: an epoch of its own, and no UTC offset that means anything.
+    pub ptp_timescale: bool,
+    /// timeTraceable.
+    pub time_traceable: bool,
+    /// frequencyTraceable.
+    pub frequency_traceable: bool,
+    /// timeSource.
+    pub time_source: TimeSource,
+}
+
+#[cfg(test)]
+mod tests;

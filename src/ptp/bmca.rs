@@ -1,0 +1,123 @@
+//! The data set comparison (IEEE 1588-2019 9.3.4, figures 34 and 35), as pure functions.
+//!
+//! Two Announce messages are compared, each with where it came from and where it came in. Part A asks which
+//! grandmaster is better; only if both tell of the same one does part B ask which way to it is. Identities compare as
+//! unsigned octets, the clock's before the port's (7.5.2.4). The identity of a sender is its whole portIdentity, as
+//! table 30 has it (sourcePortIdentity): of two ports of one boundary clock on our link the lower number wins.
+
+use std::cmp::Ordering;
+
+use crate::wire::ptp::{ClockIdentity, ClockQuality, PortIdentity};
+
+/// What is compared (table 30).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DataSet {
+    /// grandmasterPriority1.
+    pub priority1: u8,
+    /// grandmasterIdentity.
+    pub grandmaster: ClockIdentity,
+    /// grandmasterClockQuality.
+    pub quality: ClockQuality,
+    /// grandmasterPriority2.
+    pub priority2: u8,
+    /// stepsRemoved, as announced.
+    pub steps_removed: u16,
+    /// Identity of the sender: sourcePortIdentity.
+    pub sender: PortIdentity,
+    /// Identity of the receiver: portIdentity of the port that it came in by.
+    pub receiver: PortIdentity,
+}
+
+/// How the first data set stands to the second.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Comparison {
+    /// It tells of a better grandmaster, or of a clearly shorter way to the same one.
+    Better,
+    /// The same grandmaster by a way that is preferred only to avoid loops.
+    BetterByTopology,
+    /// Error-2: both are one message.
+    Same,
+    /// Error-1: the farther one was sent by the port that received it.
+    FromSelf,
+    /// The reverse of [`Comparison::BetterByTopology`].
+    WorseByTopology,
+    /// The reverse of [`Comparison::Better`].
+    Worse,
+}
+
+impl Comparison {
+    /// Whether the first one wins, by whatever reason.
+    pub const fn is_better(self) -> bool {
+        matches!(self, Self::Better | Self::BetterByTopology)
+    }
+
+    /// What the comparison says with its two sides exchanged.
+    #[must_use]
+    pub const fn reversed(self) -> Self {
+        match self {
+            Self::Better => Self::Worse,
+            Self::BetterByTopology => Self::WorseByTopology,
+            Self::Same => Self::Same,
+            Self::FromSelf => Self::FromSelf,
+            Self::WorseByTopology => Self::BetterByTopology,
+            Self::Worse => Self::Better,
+        }
+    }
+
+    const fn by_data(ordering: Ordering) -> Self {
+        match ordering {
+            Ordering::Less => Self::Better,
+            Ordering::Equal => Self::Same,
+            Ordering::Greater => Self::Worse,
+        }
+    }
+
+    const fn by_topology(ordering: Ordering) -> Self {
+        match ordering {
+            Ordering::Less => Self::BetterByTopology,
+            Ordering::Equal => Self::Same,
+            Ordering::Greater => Self::WorseByTopology,
+        }
+    }
+}
+
+/// How `a` stands to `b`: part A (figure 34), and part B if both tell of one grandmaster.
+pub fn compare(a: &DataSet, b: &DataSet) -> Comparison {
+    if a.grandmaster == b.grandmaster {
+        return compare_ways(a, b);
+    }
+    let rank = |d: &DataSet| {
+        let q = d.quality;
+        (d.priority1, q.clock_class, q.clock_accuracy, q.offset_scaled_log_variance, d.priority2, d.grandmaster)
+    };
+    Comparison::by_data(rank(a).cmp(&rank(b)))
+}
+
+/// Part B (figure 35): two ways to one grandmaster.
+fn compare_ways(a: &DataSet, b: &DataSet) -> Comparison {
+    let (steps_a, steps_b) = (a.steps_removed, b.steps_removed);
+    if steps_a.abs_diff(steps_b) > 1 {
+        return Comparison::by_data(steps_a.cmp(&steps_b));
+    }
+    match steps_a.cmp(&steps_b) {
+        Ordering::Less => nearer_by_one(b),
+        Ordering::Greater => nearer_by_one(a).reversed(),
+        Ordering::Equal => {
+            let ways = (a.sender, a.receiver.port_number).cmp(&(b.sender, b.receiver.port_number));
+            Comparison::by_topology(ways)
+        }
+    }
+}
+
+/// How the nearer set stands to the `farther` one, one step behind it: the identities of the farther one's ends say
+/// whether its sender could have its time from us.
+fn nearer_by_one(farther: &DataSet) -> Comparison {
+    match farther.receiver.cmp(&farther.sender) {
+        Ordering::Less => Comparison::Better,
+        Ordering::Equal => Comparison::FromSelf,
+        Ordering::Greater => Comparison::BetterByTopology,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+//! What a port and a grandmaster need to be told.
+
+use crate::ptp::TimeProperties;
+use crate::time::{Duration, LeapIndicator, LogInterval, SourceId};
+use crate::wire::ptp::{ClockAccuracy, ClockIdentity, ClockQuality, PortIdentity, TimeSource};
+
+/// The greatest |correctionField| that is believed, unless configured: beyond it some bridge is broken.
+pub const CORRECTION_MAX: Duration = Duration::from_secs(10);
+
+/// A slave-only port: defaultDS and portDS as far as a slave needs them (8.2.1, 8.2.15).
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Config {
+    /// Whose observations these are.
+    pub source: SourceId,
+    /// clockIdentity of this PTP instance.
+    pub identity: ClockIdentity,
+    /// portNumber, from 1.
+    pub port_number: u16,
+    /// domainNumber.
+    pub domain: u8,
+    /// sdoId, 12 bits.
+    pub sdo_id: u16,
+    /// minorVersionPTP of what we send; 0 for equipment that drops messages of minor 1. Ignored on receipt.
+    pub minor_version: u8,
+    /// logAnnounceInterval, used for a master that does not state its own (or an absurd one).
+    pub log_announce_interval: LogInterval,
+    /// announceReceiptTimeout, in announce intervals, from 2.
+    pub announce_receipt_timeout: u8,
+    /// logMinDelayReqInterval until the master has stated its own.
+    pub log_min_delay_req_interval: LogInterval,
+    /// delayAsymmetry: positive when the way from the master takes longer than the way to it.
+    pub delay_asymmetry: Duration,
+    /// From the connector to where receive stamps are taken; subtracted from them.
+    pub ingress_latency: Duration,
+    /// From where transmit stamps are taken to the connector; added to them.
+    pub egress_latency: Duration,
+    /// The greatest |correctionField| that is believed.
+    pub correction_max: Duration,
+    /// Of the random spacing of Delay_Req and timeouts.
+    pub seed: u64,
+}
+
+impl Config {
+    /// The default profile (annex J.3): domain 0, announceReceiptTimeout 3, one Delay_Req a second.
+    pub fn new(source: SourceId, identity: ClockIdentity, seed: u64) -> Self {
+        Self {
+            source,
+            identity,
+            port_number: 1,
+            domain: 0,
+            sdo_id: 0,
+            minor_version: 1,
+            log_announce_interval: LogInterval::new(1),
+            announce_receipt_timeout: 3,
+            log_min_delay_req_interval: LogInterval::new(0),
+            delay_asymmetry: Duration::ZERO,
+            ingress_latency: Duration::ZERO,
+            egress_latency: Duration::ZERO,
+            correction_max: CORRECTION_MAX,
+            seed,
+        }
+    }
+
+    /// portIdentity.
+    pub fn port_identity(&self) -> PortIdentity {
+        PortIdentity { clock_identity: self.identity, port_number: self.port_number }
+    }
+}
+
+/// A grandmaster with one port that is always master.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct GrandmasterConfig {
+    /// clockIdentity.
+    pub identity: ClockIdentity,
+    /// portNumber, from 1.
+    pub port_number: u16,
+    /// domainNumber.
+    pub domain: u8,
+    /// sdoId, 12 bits.
+    pub sdo_id: u16,
+    /// minorVersionPTP of what we send.
+    pub minor_version: u8,
+    /// priority1.
+    pub priority1: u8,
+    /// priority2.
+    pub priority2: u8,
+    /// clockQuality.
+    pub quality: ClockQuality,
+    /// timePropertiesDS. Without a currentUtcOffset the field is sent as 0 and marked as not valid.
+    pub time_properties: TimeProperties,
+    /// logAnnounceInterval.
+    pub log_announce_interval: LogInterval,
+    /// logSyncInterval.
+    pub log_sync_interval: LogInterval,
+    /// logMinDelayReqInterval.
+    pub log_min_delay_req_interval: LogInterval,
+    /// Send Follow_Up with the transmit stamp; otherwise the origin of a Sync is the reading of the clock at its
+    /// [`Tick`](crate::ptp::Input::Tick), which is as late as the way to the wire is long.
+    pub two_step: bool,
+    /// The grandmaster's time is the reading of its stamping clock plus this.
+    pub time_offset: Duration,
+    /// Subtracted from receive stamps.
+    pub ingress_latency: Duration,
+    /// Added to transmit stamps.
+    pub egress_latency: Duration,
+    /// The greatest |correctionField| of a Delay_Req that is answered.
+    pub correction_max: Duration,
+    /// Of the first sequenceIds.
+    pub seed: u64,
+}
+
+impl GrandmasterConfig {
+    /// The default profile (annex J.3) with a clock of which nothing is known: class 248, timescale ARB.
+    pub fn new(identity: ClockIdentity, seed: u64) -> Self {
+        Self {
+            identity,
+            port_number: 1,
+            domain: 0,
+            sdo_id: 0,
+            minor_version: 1,
+            priority1: 128,
+            priority2: 128,
+            quality: ClockQuality {
+                clock_class: 248,
+                clock_accuracy: ClockAccuracy::UNKNOWN,
+                offset_scaled_log_variance: 0xffff,
+            },
+            time_properties: TimeProperties {
+                current_utc_offset: None,
+                leap: LeapIndicator::NoWarning,
+                ptp_timescale: false,
+                time_traceable: false,
+                frequency_traceable: false,
+                time_source: TimeSource::INTERNAL_OSCILLATOR,
+            },
+            log_announce_interval: LogInterval::new(1),
+            log_sync_interval: LogInterval::new(0),
+            log_min_delay_req_interval: LogInterval::new(0),
+            two_step: true,
+            time_offset: Duration::ZERO,
+            ingress_latency: Duration::ZERO,
+            egress_latency: Duration::ZERO,
+            correction_max: CORRECTION_MAX,
+            seed,
+        }
+    }
+
+    /// portIdentity.
+    pub fn port_identity(&self) -> PortIdentity {
+        PortIdentity { clock_identity: self.identity, port_number: self.port_number }
+    }
+}

@@ -1,0 +1,200 @@
+//! Every figure that the engines count.
+
+use crate::engine::Sink;
+use crate::ptp::Effect;
+use crate::sharing::CounterSet;
+use crate::wire::ptp::{MessageType, ParseError};
+
+/// Writes the enum, its order and its names from one list.
+macro_rules! counters {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// What a PTP engine counts. Of each datagram exactly one of `Malformed`, a reason of the header, or `Received...`
+        /// is counted; a received message that is then not used gets its reason in addition.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum Counter {
+            $($(#[$doc])* $variant,)*
+            /// Not a PTP message of version 2.
+            Malformed(ParseError),
+        }
+
+        #[derive(Clone, Copy)]
+        enum Place {
+            $($variant,)*
+        }
+
+        const PLAIN: &[Counter] = &[$(Counter::$variant,)*];
+
+        impl CounterSet for Counter {
+            const ALL: &'static [Self] = &ALL;
+
+            fn index(self) -> usize {
+                match self {
+                    $(Self::$variant => Place::$variant as usize,)*
+                    Self::Malformed(error) => PLAIN.len() + error.index(),
+                }
+            }
+
+            fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                    Self::Malformed(error) => malformed(error),
+                }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Announce of our domain.
+    ReceivedAnnounce = "received_announce",
+    /// Sync of our domain.
+    ReceivedSync = "received_sync",
+    /// Follow_Up of our domain.
+    ReceivedFollowUp = "received_follow_up",
+    /// Delay_Req of our domain.
+    ReceivedDelayReq = "received_delay_req",
+    /// Delay_Resp of our domain, to whomever.
+    ReceivedDelayResp = "received_delay_resp",
+    /// Pdelay_*, Signaling and Management of our domain; not used.
+    ReceivedOther = "received_other",
+    /// Announce sent.
+    SentAnnounce = "sent_announce",
+    /// Sync sent.
+    SentSync = "sent_sync",
+    /// Follow_Up sent.
+    SentFollowUp = "sent_follow_up",
+    /// Delay_Req sent.
+    SentDelayReq = "sent_delay_req",
+    /// Delay_Resp sent.
+    SentDelayResp = "sent_delay_resp",
+    /// The socket refused a message.
+    SendFailed = "send_failed",
+    /// Another domainNumber.
+    DomainMismatch = "domain_mismatch",
+    /// Another sdoId.
+    SdoIdMismatch = "sdo_id_mismatch",
+    /// From our own clockIdentity: multicast looped back, a loop in the network, or an identity in use twice.
+    OwnMessage = "own_message",
+    /// An event message on the general channel.
+    WrongChannel = "wrong_channel",
+    /// The state of the port has no use for this message.
+    WrongState = "wrong_state",
+    /// alternateMasterFlag is set.
+    AlternateMaster = "alternate_master",
+    /// Sync, Follow_Up or Delay_Resp of someone else than the parent.
+    NotFromParent = "not_from_parent",
+    /// correctionField says that the correction does not fit it.
+    CorrectionTooBig = "correction_too_big",
+    /// correctionField beyond the configured limit.
+    CorrectionExcessive = "correction_excessive",
+    /// An Announce with stepsRemoved of 255 or more.
+    StepsRemovedExcessive = "steps_removed_excessive",
+    /// An Announce whose sequenceId is not newer than the last one's.
+    AnnounceNotNewer = "announce_not_newer",
+    /// An Announce of a new master that found no place in the foreign-master table.
+    ForeignMasterRefused = "foreign_master_refused",
+    /// A foreign master that lost its place to a better one.
+    ForeignMasterDisplaced = "foreign_master_displaced",
+    /// A foreign master that fell silent.
+    ForeignMasterExpired = "foreign_master_expired",
+    /// The parent fell silent.
+    AnnounceReceiptTimeout = "announce_receipt_timeout",
+    /// The parent changed, was first selected, or follows another grandmaster.
+    ParentChanged = "parent_changed",
+    /// Sync or Follow_Up that is a duplicate, or late behind a newer one.
+    SyncNotNewer = "sync_not_newer",
+    /// Sync were lost between two that came.
+    SyncGap = "sync_gap",
+    /// A Sync whose Follow_Up never came.
+    SyncUnpaired = "sync_unpaired",
+    /// A Follow_Up whose Sync never came.
+    FollowUpUnpaired = "follow_up_unpaired",
+    /// An event message without a receive stamp.
+    RxStampMissing = "rx_stamp_missing",
+    /// A sent event message whose transmit stamp never came.
+    TxStampMissing = "tx_stamp_missing",
+    /// A transmit stamp that nobody waits for any more.
+    TxStampUnexpected = "tx_stamp_unexpected",
+    /// A Delay_Resp to another slave.
+    DelayRespForOther = "delay_resp_for_other",
+    /// A Delay_Resp to none of the outstanding requests: a duplicate, or too late.
+    DelayRespUnexpected = "delay_resp_unexpected",
+    /// A Delay_Req that was never answered.
+    DelayRespMissing = "delay_resp_missing",
+    /// The master's logMinDelayReqInterval was absurd and has been limited.
+    DelayReqIntervalLimited = "delay_req_interval_limited",
+    /// Half a measurement was thrown away, because the clock was stepped or the parent changed.
+    HalfFlushed = "half_flushed",
+    /// A time that the wire cannot hold (before the epoch) was to be sent.
+    TimeNotRepresentable = "time_not_representable",
+}
+
+const ALL: [Counter; PLAIN.len() + ParseError::ALL.len()] = {
+    let mut all = [Counter::ReceivedAnnounce; PLAIN.len() + ParseError::ALL.len()];
+    let mut i = 0;
+    while i < all.len() {
+        all[i] = if i < PLAIN.len() { PLAIN[i] } else { Counter::Malformed(ParseError::ALL[i - PLAIN.len()]) };
+        i += 1;
+    }
+    all
+};
+
+const fn malformed(error: ParseError) -> &'static str {
+    match error {
+        ParseError::HeaderTruncated => "malformed_header_truncated",
+        ParseError::Version => "malformed_version",
+        ParseError::MessageType => "malformed_message_type",
+        ParseError::MessageLengthBelowBody => "malformed_message_length_below_body",
+        ParseError::MessageLengthAboveDatagram => "malformed_message_length_above_datagram",
+        ParseError::Nanoseconds => "malformed_nanoseconds",
+        ParseError::TlvTruncated => "malformed_tlv_truncated",
+        ParseError::TlvLengthOdd => "malformed_tlv_length_odd",
+    }
+}
+
+impl Counter {
+    /// A message of this type was received.
+    pub(super) const fn received(message_type: MessageType) -> Self {
+        match message_type {
+            MessageType::Announce => Self::ReceivedAnnounce,
+            MessageType::Sync => Self::ReceivedSync,
+            MessageType::FollowUp => Self::ReceivedFollowUp,
+            MessageType::DelayReq => Self::ReceivedDelayReq,
+            MessageType::DelayResp => Self::ReceivedDelayResp,
+            MessageType::PdelayReq
+            | MessageType::PdelayResp
+            | MessageType::PdelayRespFollowUp
+            | MessageType::Signaling
+            | MessageType::Management => Self::ReceivedOther,
+        }
+    }
+}
+
+/// Counts one.
+pub(super) fn count(out: &mut impl Sink<Effect>, counter: Counter) {
+    out.emit(Effect::Count(counter));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_counter_has_its_own_place_and_name() {
+        let mut names = BTreeSet::new();
+        for (place, counter) in Counter::ALL.iter().enumerate() {
+            assert_eq!(counter.index(), place);
+            assert!(names.insert(counter.name()), "{}", counter.name());
+        }
+        assert_eq!(Counter::ALL.len(), PLAIN.len() + ParseError::ALL.len());
+    }
+
+    #[test]
+    fn every_parse_error_is_counted_under_its_own_name() {
+        for error in ParseError::ALL {
+            assert_eq!(Counter::Malformed(error).name(), format!("malformed_{}", error.name()));
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Which messages are let in, whatever the port then makes of them.
+
+use super::counters::{Counter, count};
+use super::{Channel, Effect, FRAME_MAX, Frame};
+use crate::engine::Sink;
+use crate::time::Duration;
+use crate::wire::ptp::{self, CorrectionField, Message, ParseError, PortIdentity, Sender};
+
+/// Whose messages we hear, and what the others were that we heard last: for the operator who asks why nothing comes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gate {
+    own: PortIdentity,
+    domain: u8,
+    sdo_id: u16,
+    correction_max: Duration,
+    pub last_foreign_domain: Option<u8>,
+    pub last_foreign_sdo_id: Option<u16>,
+    pub last_foreign_version: Option<u8>,
+}
+
+impl Gate {
+    /// For the port that sends by this `sender`.
+    pub const fn new(sender: &Sender, correction_max: Duration) -> Self {
+        Self {
+            own: sender.source_port_identity,
+            domain: sender.domain_number,
+            sdo_id: sender.sdo_id,
+            correction_max,
+            last_foreign_domain: None,
+            last_foreign_sdo_id: None,
+            last_foreign_version: None,
+        }
+    }
+
+    /// The message, if it is one of PTP version 2, of our domain and sdoId, of another clock, by the right channel.
+    /// The minor version is nobody's business.
+    pub fn admit<'a>(&mut self, bytes: &'a [u8], channel: Channel, out: &mut impl Sink<Effect>) -> Option<Message<'a>> {
+        let message = match ptp::parse(bytes) {
+            Ok(message) => message,
+            Err(error) => {
+                if error == ParseError::Version {
+                    self.last_foreign_version = bytes.get(1).map(|octet| octet & 0x0f);
+                }
+                count(out, Counter::Malformed(error));
+                return None;
+            }
+        };
+        let header = &message.header;
+        let refused = if header.sdo_id != self.sdo_id {
+            self.last_foreign_sdo_id = Some(header.sdo_id);
+            Some(Counter::SdoIdMismatch)
+        } else if header.domain_number != self.domain {
+            self.last_foreign_domain = Some(header.domain_number);
+            Some(Counter::DomainMismatch)
+        } else if header.source_port_identity.clock_identity == self.own.clock_identity {
+            Some(Counter::OwnMessage)
+        } else if header.message_type.is_event() && channel != Channel::Event {
+            Some(Counter::WrongChannel)
+        } else {
+            None
+        };
+        count(out, refused.unwrap_or(Counter::received(header.message_type)));
+        refused.is_none().then_some(message)
+    }
+
+    /// A correctionField that can be used. Negative is legal; too big, or beyond the limit, is not.
+    pub fn correction(&self, field: CorrectionField, out: &mut impl Sink<Effect>) -> Option<Duration> {
+        let Some(correction) = field.to_duration() else {
+            count(out, Counter::CorrectionTooBig);
+            return None;
+        };
+        if correction.abs() > self.correction_max {
+            count(out, Counter::CorrectionExcessive);
+            return None;
+        }
+        Some(correction)
+    }
+}
+
+/// The bytes of a message of ours, all of which fit a frame.
+pub(super) fn frame(message: &Message<'_>) -> Frame {
+    let mut bytes = [0; FRAME_MAX];
+    match ptp::write(message, &mut bytes) {
+        Ok(len) => Frame::new(bytes, len),
+        Err(too_small) => unreachable!("our own messages fit a frame: {too_small}"),
+    }
+}

@@ -1,0 +1,505 @@
+//! The port of a slave-only ordinary clock, end to end.
+//!
+//! Headers come in through the gate, each message goes to the chapter that owns it, and what the chapters complete goes
+//! out as observations. What is left here is what concerns more than one of them: who the parent is, the timers, and
+//! what a change of parent, of grandmaster or of our own clock does to the halves that wait.
+
+use super::counters::{Counter, count};
+use super::delay::{Answer, Answered, DelayExchange, DelayRequests, honoured, spacing};
+use super::foreign::{Announced, ForeignMasters, LOG_ANNOUNCE_INTERVAL_MAX};
+use super::gate::{Gate, frame};
+use super::sync::{SyncPair, SyncPairs};
+use super::{
+    Channel, ClockReport, Config, DataSet, Effect, Event, Input, ParentInfo, PortState, StateReason, TimeProperties,
+    TxToken, next_slave_only,
+};
+use crate::engine::{Engine, Random, Sink, TimerKind, TimerTable};
+use crate::time::{
+    ClockEpoch, ClockId, Duration, Local, LogInterval, Mono, Observation, Stamp, StampSource, Timestamp,
+};
+use crate::wire::ptp::{Announce, Body, DelayResp, Header, PortIdentity, Sender, WireTimestamp};
+
+/// stepsRemoved from which an Announce is refused (9.3.2.5, maxStepsRemoved).
+const STEPS_REMOVED_MAX: u16 = 255;
+
+#[derive(Clone, Copy, Debug)]
+enum Timer {
+    AnnounceReceipt,
+    DelayReq,
+}
+
+impl TimerKind for Timer {
+    const ALL: &'static [Self] = &[Self::AnnounceReceipt, Self::DelayReq];
+    fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// A foreign master, for display.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ForeignMasterStatus {
+    /// What it announced last.
+    pub data: DataSet,
+    /// It may become the parent.
+    pub is_qualified: bool,
+}
+
+/// The engine of a slave-only port (clockClass 255, table 4): never sends Announce or Sync.
+///
+/// The first input of any kind starts it, `Link { up: false }` into FAULTY and every other one into LISTENING.
+#[derive(Clone, Debug)]
+pub struct Port {
+    config: Config,
+    sender: Sender,
+    gate: Gate,
+    state: PortState,
+    timers: TimerTable<Timer, 2>,
+    random: Random,
+    foreign: ForeignMasters,
+    parent: Option<ParentInfo>,
+    /// Of the parent's clock: another parent or grandmaster is another clock.
+    remote_epoch: ClockEpoch,
+    sync_interval: Option<LogInterval>,
+    syncs: SyncPairs,
+    requests: DelayRequests,
+    delay_req_interval: LogInterval,
+    next_token: u32,
+}
+
+impl Port {
+    /// A port that waits for its first input.
+    pub fn new(config: Config) -> Self {
+        let sender = Sender {
+            sdo_id: config.sdo_id,
+            minor_version_ptp: config.minor_version,
+            domain_number: config.domain,
+            source_port_identity: config.port_identity(),
+        };
+        let mut random = Random::seeded(config.seed);
+        let first_sequence_id = random.next_u64() as u16;
+        Self {
+            sender,
+            gate: Gate::new(&sender, config.correction_max),
+            state: PortState::Initializing,
+            timers: TimerTable::default(),
+            random,
+            foreign: ForeignMasters::default(),
+            parent: None,
+            remote_epoch: ClockEpoch::default(),
+            sync_interval: None,
+            syncs: SyncPairs::default(),
+            requests: DelayRequests::new(first_sequence_id),
+            delay_req_interval: config.log_min_delay_req_interval,
+            next_token: 0,
+            config,
+        }
+    }
+
+    /// What it was made with.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// portState.
+    pub const fn state(&self) -> PortState {
+        self.state
+    }
+
+    /// Whom it follows.
+    pub const fn parent(&self) -> Option<ParentInfo> {
+        self.parent
+    }
+
+    /// The mean spacing of Delay_Req that is in force.
+    pub const fn delay_req_interval(&self) -> LogInterval {
+        self.delay_req_interval
+    }
+
+    /// The domainNumber of the last message that was refused for it.
+    pub const fn last_foreign_domain(&self) -> Option<u8> {
+        self.gate.last_foreign_domain
+    }
+
+    /// The sdoId of the last message that was refused for it.
+    pub const fn last_foreign_sdo_id(&self) -> Option<u16> {
+        self.gate.last_foreign_sdo_id
+    }
+
+    /// The major versionPTP of the last message that was refused for it.
+    pub const fn last_foreign_version(&self) -> Option<u8> {
+        self.gate.last_foreign_version
+    }
+
+    /// All masters of our domain that were heard lately, at most [`FOREIGN_MASTER_MAX`](super::FOREIGN_MASTER_MAX).
+    pub fn foreign_masters(&self, now: Timestamp<Mono>) -> impl Iterator<Item = ForeignMasterStatus> + '_ {
+        self.foreign.iter().map(move |foreign| ForeignMasterStatus {
+            data: foreign.last.data,
+            is_qualified: foreign.is_qualified(now),
+        })
+    }
+
+    fn parent_port(&self) -> Option<PortIdentity> {
+        self.parent.map(|parent| parent.port)
+    }
+
+    fn change_state(&mut self, event: Event, reason: StateReason, out: &mut impl Sink<Effect>) {
+        let from = self.state;
+        self.state = next_slave_only(from, event);
+        if self.state != from {
+            out.emit(Effect::State { from, to: self.state, reason });
+        }
+    }
+
+    // ---- Announce and the parent ----
+
+    fn announce(&mut self, now: Timestamp<Mono>, header: &Header, announce: &Announce, out: &mut impl Sink<Effect>) {
+        if header.flags.alternate_master() {
+            return count(out, Counter::AlternateMaster);
+        }
+        if announce.steps_removed >= STEPS_REMOVED_MAX {
+            return count(out, Counter::StepsRemovedExcessive);
+        }
+        let stated = header.log_message_interval.clamped().filter(|stated| *stated <= LOG_ANNOUNCE_INTERVAL_MAX);
+        let announced = Announced {
+            data: DataSet {
+                priority1: announce.grandmaster_priority1,
+                grandmaster: announce.grandmaster_identity,
+                quality: announce.grandmaster_clock_quality,
+                priority2: announce.grandmaster_priority2,
+                steps_removed: announce.steps_removed,
+                sender: header.source_port_identity,
+                receiver: self.config.port_identity(),
+            },
+            time_properties: TimeProperties::announced(header.flags, announce),
+            sequence_id: header.sequence_id,
+            interval: stated.unwrap_or(self.config.log_announce_interval.min(LOG_ANNOUNCE_INTERVAL_MAX)),
+        };
+        if !self.foreign.hear(now, announced, self.parent_port(), out) {
+            return;
+        }
+        if self.parent_port() == Some(header.source_port_identity) {
+            self.arm_announce_receipt(now, announced.interval);
+        }
+        self.decide(now, out);
+    }
+
+    /// The state decision of a slave-only port: whoever is Ebest becomes or stays the parent (9.3.3, S1).
+    fn decide(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
+        let Some(best) = self.foreign.best(now, self.parent_port()) else { return };
+        match self.parent {
+            Some(parent) if parent.port == best.data.sender => self.refresh(parent, &best, out),
+            Some(_) => self.select(now, &best, StateReason::ParentChanged, out),
+            None => self.select(now, &best, StateReason::ParentSelected, out),
+        }
+    }
+
+    /// The parent has said something about itself.
+    fn refresh(&mut self, parent: ParentInfo, best: &Announced, out: &mut impl Sink<Effect>) {
+        let info = best.parent(parent.selected_at);
+        if info == parent {
+            return;
+        }
+        let is_other_clock = info.grandmaster != parent.grandmaster
+            || info.time_properties.ptp_timescale != parent.time_properties.ptp_timescale;
+        if is_other_clock {
+            self.remote_epoch = self.remote_epoch.next();
+            self.flush(out);
+            count(out, Counter::ParentChanged);
+        }
+        self.parent = Some(info);
+        out.emit(Effect::Parent(Some(info)));
+        if is_other_clock {
+            self.change_state(Event::RecommendedSlaveOfNewParent, StateReason::GrandmasterChanged, out);
+        }
+    }
+
+    fn select(&mut self, now: Timestamp<Mono>, best: &Announced, reason: StateReason, out: &mut impl Sink<Effect>) {
+        let info = best.parent(now);
+        self.remote_epoch = self.remote_epoch.next();
+        self.syncs.reset(out);
+        self.requests.flush(out);
+        self.sync_interval = None;
+        self.delay_req_interval = self.config.log_min_delay_req_interval;
+        self.parent = Some(info);
+        count(out, Counter::ParentChanged);
+        out.emit(Effect::Parent(Some(info)));
+        self.change_state(Event::RecommendedSlaveOfNewParent, reason, out);
+        self.arm_announce_receipt(now, best.interval);
+        self.arm_delay_req(now);
+    }
+
+    /// There is no parent any more.
+    fn lose_parent(&mut self, out: &mut impl Sink<Effect>) {
+        self.syncs.reset(out);
+        self.requests.flush(out);
+        self.sync_interval = None;
+        self.timers = TimerTable::default();
+        if self.parent.take().is_some() {
+            out.emit(Effect::Parent(None));
+        }
+    }
+
+    /// Throws away what waits, because its stamps no longer belong together.
+    fn flush(&mut self, out: &mut impl Sink<Effect>) {
+        self.syncs.flush(out);
+        self.requests.flush(out);
+    }
+
+    fn announce_receipt_timeout(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
+        count(out, Counter::AnnounceReceiptTimeout);
+        if let Some(parent) = self.parent_port() {
+            self.foreign.remove(parent);
+        }
+        self.foreign.expire(now, None, out);
+        if let Some(best) = self.foreign.best(now, None) {
+            self.select(now, &best, StateReason::ParentChanged, out);
+        } else {
+            self.lose_parent(out);
+            self.change_state(Event::AnnounceReceiptTimeout, StateReason::AnnounceReceiptTimeout, out);
+        }
+    }
+
+    // ---- Sync, Follow_Up, Delay_Resp ----
+
+    /// Whether a message of the parent's is wanted: the state, the sender, its flag.
+    fn heeds(&self, header: &Header, out: &mut impl Sink<Effect>) -> bool {
+        let refused = if !self.state.follows() {
+            Counter::WrongState
+        } else if self.parent_port() != Some(header.source_port_identity) {
+            Counter::NotFromParent
+        } else if header.flags.alternate_master() {
+            Counter::AlternateMaster
+        } else {
+            return true;
+        };
+        count(out, refused);
+        false
+    }
+
+    fn sync(
+        &mut self,
+        now: Timestamp<Mono>,
+        header: &Header,
+        origin: WireTimestamp,
+        stamp: Option<Stamp>,
+        out: &mut impl Sink<Effect>,
+    ) {
+        if !self.heeds(header, out) {
+            return;
+        }
+        let Some(correction) = self.gate.correction(header.correction_field, out) else { return };
+        if let Some(interval) = header.log_message_interval.clamped()
+            && self.sync_interval != Some(interval)
+        {
+            self.sync_interval = Some(interval);
+            out.emit(Effect::SyncInterval(interval));
+        }
+        let Some(stamp) = stamp else { return count(out, Counter::RxStampMissing) };
+        let received = Stamp { at: stamp.at - self.config.ingress_latency, ..stamp };
+        let correction = correction + self.config.delay_asymmetry;
+        let pair = if header.flags.two_step() {
+            self.syncs.two_step(now, header.sequence_id, (received, correction), out)
+        } else {
+            let origin = origin.to_timestamp();
+            self.syncs.one_step(SyncPair { sequence_id: header.sequence_id, origin, received, correction }, out)
+        };
+        self.observe_sync(pair, out);
+    }
+
+    fn follow_up(&mut self, now: Timestamp<Mono>, header: &Header, origin: WireTimestamp, out: &mut impl Sink<Effect>) {
+        if !self.heeds(header, out) {
+            return;
+        }
+        let Some(correction) = self.gate.correction(header.correction_field, out) else { return };
+        let pair = self.syncs.follow_up(now, header.sequence_id, (origin.to_timestamp(), correction), out);
+        self.observe_sync(pair, out);
+    }
+
+    fn observe_sync(&self, pair: Option<SyncPair>, out: &mut impl Sink<Effect>) {
+        if let Some(pair) = pair {
+            out.emit(Effect::Observe(Observation {
+                source: self.config.source,
+                sent: self.remote_stamp(pair.origin),
+                received: pair.received,
+                correction: pair.correction,
+                exchange: u32::from(pair.sequence_id),
+            }));
+        }
+    }
+
+    fn delay_resp(&mut self, now: Timestamp<Mono>, header: &Header, body: &DelayResp, out: &mut impl Sink<Effect>) {
+        if body.requesting_port_identity != self.config.port_identity() {
+            return count(out, Counter::DelayRespForOther);
+        }
+        if !self.heeds(header, out) {
+            return;
+        }
+        let Some(correction) = self.gate.correction(header.correction_field, out) else { return };
+        let answer = Answer { arrived: body.receive_timestamp.to_timestamp(), correction };
+        let answered = self.requests.answered(header.sequence_id, answer);
+        if answered == Answered::Unexpected {
+            return count(out, Counter::DelayRespUnexpected);
+        }
+        self.honour_interval(now, header.log_message_interval, out);
+        if let Answered::Complete(exchange) = answered {
+            self.observe_delay(&exchange, out);
+        }
+    }
+
+    /// The master's logMinDelayReqInterval: in force at once, also for the request that is already planned.
+    fn honour_interval(&mut self, now: Timestamp<Mono>, stated: LogInterval, out: &mut impl Sink<Effect>) {
+        let Some((interval, was_limited)) = honoured(stated) else { return };
+        if was_limited {
+            count(out, Counter::DelayReqIntervalLimited);
+        }
+        if interval != self.delay_req_interval {
+            self.delay_req_interval = interval;
+            self.arm_delay_req(now);
+        }
+    }
+
+    fn observe_delay(&self, exchange: &DelayExchange, out: &mut impl Sink<Effect>) {
+        let departed = exchange.departed;
+        out.emit(Effect::Observe(Observation {
+            source: self.config.source,
+            sent: Stamp { at: departed.at + self.config.egress_latency, ..departed },
+            received: self.remote_stamp(exchange.answer.arrived),
+            correction: exchange.answer.correction,
+            exchange: u32::from(exchange.sequence_id),
+        }));
+    }
+
+    /// A time that the master has put into a message; the part of it below a nanosecond is in the correction.
+    const fn remote_stamp(&self, at: Timestamp<Local>) -> Stamp {
+        Stamp {
+            at,
+            clock: ClockId::Remote(self.config.source),
+            epoch: self.remote_epoch,
+            source: StampSource::Message,
+            error: Duration::ZERO,
+        }
+    }
+
+    // ---- Timers ----
+
+    /// announceReceiptTimeout intervals of the parent, and a random part of one more (9.2.6.12).
+    fn arm_announce_receipt(&mut self, now: Timestamp<Mono>, interval: LogInterval) {
+        let interval = interval.duration();
+        let more = Duration::from_ticks(i128::from(self.random.below(interval.ticks() as u64)));
+        let timeout = interval.times(i64::from(self.config.announce_receipt_timeout)) + more;
+        self.timers.set(Timer::AnnounceReceipt, now + timeout);
+    }
+
+    fn arm_delay_req(&mut self, now: Timestamp<Mono>) {
+        let spacing = spacing(self.delay_req_interval, &mut self.random);
+        self.timers.set(Timer::DelayReq, now + spacing);
+    }
+
+    fn send_delay_req(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
+        let token = TxToken(self.next_token);
+        self.next_token = self.next_token.wrapping_add(1);
+        let sequence_id = self.requests.open(now, token, out);
+        let message = self.sender.delay_req(sequence_id, self.config.delay_asymmetry);
+        count(out, Counter::SentDelayReq);
+        out.emit(Effect::Send { frame: frame(&message), channel: Channel::Event, token: Some(token) });
+        self.arm_delay_req(now);
+    }
+
+    // ---- Inputs ----
+
+    fn received(
+        &mut self,
+        now: Timestamp<Mono>,
+        bytes: &[u8],
+        channel: Channel,
+        stamp: Option<Stamp>,
+        out: &mut impl Sink<Effect>,
+    ) {
+        if matches!(self.state, PortState::Initializing | PortState::Faulty | PortState::Disabled) {
+            return count(out, Counter::WrongState);
+        }
+        let Some(message) = self.gate.admit(bytes, channel, out) else { return };
+        let header = &message.header;
+        match message.body {
+            Body::Announce(announce) => self.announce(now, header, &announce, out),
+            Body::Sync(sync) => self.sync(now, header, sync.origin_timestamp, stamp, out),
+            Body::FollowUp(body) => self.follow_up(now, header, body.precise_origin_timestamp, out),
+            Body::DelayResp(body) => self.delay_resp(now, header, &body, out),
+            // A slave answers no Delay_Req, and those of its neighbours are none of its business.
+            Body::DelayReq(_) | Body::Other(_) => {}
+        }
+    }
+
+    fn clock(&mut self, report: ClockReport, out: &mut impl Sink<Effect>) {
+        if report.stepped {
+            self.flush(out);
+            self.change_state(Event::SynchronizationFault, StateReason::ClockStepped, out);
+        } else if report.locked {
+            self.change_state(Event::MasterClockSelected, StateReason::ClockLocked, out);
+        } else {
+            self.change_state(Event::SynchronizationFault, StateReason::ClockUnlocked, out);
+        }
+    }
+
+    fn link(&mut self, up: bool, out: &mut impl Sink<Effect>) {
+        if !up {
+            self.lose_parent(out);
+            self.foreign.clear();
+            self.change_state(Event::FaultDetected, StateReason::LinkDown, out);
+        } else if self.state == PortState::Faulty {
+            self.change_state(Event::FaultCleared, StateReason::LinkUp, out);
+            self.change_state(Event::Initialized, StateReason::LinkUp, out);
+        }
+    }
+
+    fn tick(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
+        while let Some(timer) = self.timers.take_expired(now) {
+            match timer {
+                Timer::AnnounceReceipt => self.announce_receipt_timeout(now, out),
+                Timer::DelayReq => {
+                    self.send_delay_req(now, out);
+                    if self.timers.get(Timer::DelayReq) <= Some(now) {
+                        // A spacing of less than the time's resolution: one request a tick is enough.
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Engine for Port {
+    type Input<'a> = Input<'a>;
+    type Effect = Effect;
+
+    fn step(&mut self, now: Timestamp<Mono>, input: Input<'_>, out: &mut impl Sink<Effect>) {
+        if self.state == PortState::Initializing && !matches!(input, Input::Link { up: false }) {
+            self.change_state(Event::Initialized, StateReason::Started, out);
+        }
+        match input {
+            Input::Received { bytes, channel, stamp } => self.received(now, bytes, channel, stamp, out),
+            Input::Sent { token, stamp } => {
+                if let Some(exchange) = self.requests.departed(token, stamp, out) {
+                    self.observe_delay(&exchange, out);
+                }
+            }
+            Input::SendFailed { token } => {
+                count(out, Counter::SendFailed);
+                if let Some(token) = token {
+                    self.requests.abandon(token);
+                }
+            }
+            Input::Clock(report) => self.clock(report, out),
+            Input::Link { up } => self.link(up, out),
+            Input::Tick { local: _ } => self.tick(now, out),
+        }
+    }
+
+    /// The next timer; at once while the port waits for its start.
+    fn deadline(&self) -> Option<Timestamp<Mono>> {
+        if self.state == PortState::Initializing { Some(Timestamp::EPOCH) } else { self.timers.deadline() }
+    }
+}
+
+#[cfg(test)]
+mod tests;
