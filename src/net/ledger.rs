@@ -1,0 +1,166 @@
+//! Which transmit stamp belongs to which message.
+//!
+//! The kernel hands transmit stamps back on the socket's error queue: later, sometimes much later, sometimes never.
+//! ptp4l waits for each one and takes the port down when it does not come in time. Here nobody waits: the ledger
+//! remembers what was sent under which key, the stamp finds its message whenever it comes, and what never comes is
+//! given up after [`STAMP_WAIT_MAX`] and costs one exchange.
+//!
+//! Two ways of keys. On Linux 6.13 and later each message carries its own (SCM_TS_OPT_ID). Before, the kernel counts
+//! the messages of the socket (SOF_TIMESTAMPING_OPT_ID), and a send that fails may or may not have been counted: after
+//! one, the count is started again and what was in flight is given up, since its stamps would match other messages.
+
+use crate::time::{Duration, Mono, Timestamp};
+
+/// The most messages whose stamps are awaited; more than a port sends in [`STAMP_WAIT_MAX`].
+pub const LEDGER_MAX: usize = 64;
+
+/// After this long a stamp is given up. Drivers have been seen to deliver a second late (USERS P27).
+pub const STAMP_WAIT_MAX: Duration = Duration::from_secs(4);
+
+/// A message whose stamp is awaited.
+#[derive(Clone, Copy, Debug)]
+struct Entry<T> {
+    key: u32,
+    token: T,
+    sent_at: Timestamp<Mono>,
+}
+
+/// See the module's text. `T` is the sender's own name for a message.
+#[derive(Clone, Debug)]
+pub struct Ledger<T> {
+    entries: [Option<Entry<T>>; LEDGER_MAX],
+    next_key: u32,
+    is_counted_by_kernel: bool,
+}
+
+impl<T: Copy> Ledger<T> {
+    /// An empty ledger; `is_counted_by_kernel` where messages cannot carry their own keys.
+    pub fn new(is_counted_by_kernel: bool) -> Self {
+        Self { entries: [None; LEDGER_MAX], next_key: 0, is_counted_by_kernel }
+    }
+
+    /// The key of the next message.
+    pub fn next_key(&self) -> u32 {
+        self.next_key
+    }
+
+    /// The next message was sent under [`Ledger::next_key`]; `token` is `None` if its stamp is not wanted. Returns the
+    /// token of an entry that had to make room.
+    pub fn sent(&mut self, token: Option<T>, now: Timestamp<Mono>) -> Option<T> {
+        let key = self.next_key;
+        self.next_key = self.next_key.wrapping_add(1);
+        let token = token?;
+        let free = self.entries.iter().position(Option::is_none);
+        let place = free.unwrap_or_else(|| self.oldest());
+        let evicted = self.entries[place].map(|entry| entry.token);
+        self.entries[place] = Some(Entry { key, token, sent_at: now });
+        evicted
+    }
+
+    /// The next message could not be sent. Where the kernel counts, the caller must start its count again, and all
+    /// that was in flight is given up: take it with [`Ledger::take_any`].
+    #[must_use = "true: start the kernel's count again"]
+    pub fn send_failed(&mut self) -> bool {
+        if self.is_counted_by_kernel {
+            self.next_key = 0;
+        } else {
+            // A key of its own that was never on the wire: harmless, and never used again.
+            self.next_key = self.next_key.wrapping_add(1);
+        }
+        self.is_counted_by_kernel
+    }
+
+    /// A stamp came under `key`: whose is it? `None` for a message that was given up, or whose stamp was not wanted.
+    pub fn stamped(&mut self, key: u32) -> Option<T> {
+        let place = self.entries.iter().position(|entry| entry.is_some_and(|entry| entry.key == key))?;
+        self.entries[place].take().map(|entry| entry.token)
+    }
+
+    /// Takes one message whose stamp is not to be expected any more.
+    pub fn take_expired(&mut self, now: Timestamp<Mono>) -> Option<T> {
+        let is_late = |entry: &Option<Entry<T>>| entry.is_some_and(|entry| now - entry.sent_at >= STAMP_WAIT_MAX);
+        let place = self.entries.iter().position(is_late)?;
+        self.entries[place].take().map(|entry| entry.token)
+    }
+
+    /// Takes any message that is in flight.
+    pub fn take_any(&mut self) -> Option<T> {
+        self.entries.iter_mut().find_map(Option::take).map(|entry| entry.token)
+    }
+
+    /// When the next message is given up.
+    pub fn deadline(&self) -> Option<Timestamp<Mono>> {
+        self.entries.iter().flatten().map(|entry| entry.sent_at + STAMP_WAIT_MAX).min()
+    }
+
+    fn oldest(&self) -> usize {
+        let age = |entry: &Option<Entry<T>>| entry.map(|entry| entry.sent_at);
+        (0..LEDGER_MAX).min_by_key(|place| age(&self.entries[*place])).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: i64) -> Timestamp<Mono> {
+        Timestamp::from_secs(50) + Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn stamps_find_their_messages_in_any_order_and_however_late() {
+        let mut ledger = Ledger::new(false);
+        for (n, token) in ['a', 'b', 'c'].into_iter().enumerate() {
+            assert_eq!(ledger.sent(Some(token), at(n as i64)), None);
+        }
+        assert_eq!(ledger.stamped(2), Some('c'));
+        assert_eq!(ledger.stamped(0), Some('a'));
+        assert_eq!(ledger.take_expired(at(3_000)), None);
+        assert_eq!(ledger.stamped(1), Some('b'));
+        assert_eq!(ledger.stamped(1), None, "once only");
+    }
+
+    #[test]
+    fn a_stamp_that_never_comes_costs_its_own_message_only() {
+        let mut ledger = Ledger::new(false);
+        ledger.sent(Some(1), at(0));
+        ledger.sent(Some(2), at(1_000));
+        assert_eq!(ledger.deadline(), Some(at(4_000)));
+        assert_eq!(ledger.take_expired(at(4_000)), Some(1));
+        assert_eq!(ledger.take_expired(at(4_000)), None);
+        assert_eq!(ledger.stamped(1), Some(2));
+    }
+
+    #[test]
+    fn keys_survive_a_failed_send() {
+        let mut ledger = Ledger::new(false);
+        ledger.sent(Some('a'), at(0));
+        assert!(!ledger.send_failed());
+        let key = ledger.next_key();
+        ledger.sent(Some('b'), at(1));
+        assert_eq!((ledger.stamped(0), ledger.stamped(key)), (Some('a'), Some('b')));
+    }
+
+    #[test]
+    fn where_the_kernel_counts_a_failed_send_starts_the_count_again() {
+        let mut ledger = Ledger::new(true);
+        ledger.sent(Some('a'), at(0));
+        ledger.sent(None, at(0));
+        assert_eq!(ledger.next_key(), 2, "also unwanted stamps are counted");
+        assert!(ledger.send_failed());
+        assert_eq!(ledger.take_any(), Some('a'));
+        assert_eq!(ledger.take_any(), None);
+        ledger.sent(Some('b'), at(1));
+        assert_eq!(ledger.stamped(0), Some('b'));
+    }
+
+    #[test]
+    fn a_full_ledger_gives_up_the_oldest() {
+        let mut ledger = Ledger::new(false);
+        for n in 0..LEDGER_MAX {
+            assert_eq!(ledger.sent(Some(n), at(n as i64)), None);
+        }
+        assert_eq!(ledger.sent(Some(999), at(999)), Some(0));
+        assert_eq!(ledger.stamped(LEDGER_MAX as u32), Some(999));
+    }
+}
