@@ -257,10 +257,11 @@ pub fn settings(source: &Source<'_>, checked: &Checked) -> Vec<Setting> {
         settings.push(Setting { path, value, origin, option });
     };
     let in_section = |path: &str, section: &str| path.strip_prefix(section).is_some_and(|rest| rest.starts_with('.'));
-    let ordinary = |option: &&OptionSpec| {
-        let system = option.path == "clock.system";
-        let simulated = in_section(option.path, "clock.system.simulated");
-        !in_section(option.path, "ptp") && !(system && checked.simulated) && (!simulated || checked.simulated)
+    // Of the word and the table that `clock.system` may be, the one that it is.
+    let ordinary = |option: &&OptionSpec| match option.path {
+        "clock.system" => !checked.simulated,
+        path if in_section(path, "clock.system") => checked.simulated,
+        path => !in_section(path, "ptp"),
     };
     for option in OPTIONS.iter().filter(ordinary) {
         push(option, option.path.to_owned());

@@ -110,8 +110,9 @@ impl Kind {
         let quoted = |words: &[&str]| words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
         match self {
             Self::Switch => "true or false".to_owned(),
-            Self::Integer { .. } | Self::Float { .. } | Self::Frequency { .. } => range.unwrap_or_default(),
-            Self::Duration { or: [], .. } => range.unwrap_or_default(),
+            Self::Integer { .. } | Self::Float { .. } | Self::Frequency { .. } | Self::Duration { or: [], .. } => {
+                range.unwrap_or_default()
+            }
             Self::Duration { or, .. } => format!("{}, or {}", quoted(or), range.unwrap_or_default()),
             Self::Word(words) => quoted(&available(words)),
             Self::Interface => "1 to 15 characters, no space, `/` or `:`".to_owned(),
@@ -244,7 +245,12 @@ fn number(value: &Spanned<DeValue<'_>>) -> Result<f64, Problem> {
     number_text(value).parse().map_err(|_| wrong_type(value, "a number"))
 }
 
-fn in_range<T: PartialOrd + fmt::Debug>(value: &Spanned<DeValue<'_>>, found: T, min: T, max: T) -> Result<T, Problem> {
+fn in_range<T: Copy + PartialOrd + fmt::Debug>(
+    value: &Spanned<DeValue<'_>>,
+    found: T,
+    min: T,
+    max: T,
+) -> Result<T, Problem> {
     // NaN is in no range.
     if found >= min && found <= max {
         return Ok(found);
@@ -404,8 +410,8 @@ fn list<T: PartialEq>(
             },
         }
     }
-    if let Some(extra) = elements.iter().nth(count_max) {
-        let message = format!("{} elements, at most {count_max}", elements.iter().count());
+    if let Some(extra) = elements.get(count_max) {
+        let message = format!("{} elements, at most {count_max}", elements.len());
         problems.push(Problem::new(extra, Fault::OutOfRange, message));
     }
     if problems.is_empty() { Ok(good.into_iter().map(|(_, item)| item).collect()) } else { Err(problems) }
