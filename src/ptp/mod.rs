@@ -217,4 +217,6 @@ pub struct TimeProperties {
 }
 
 #[cfg(test)]
+mod script;
+#[cfg(test)]
 mod tests;
