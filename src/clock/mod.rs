@@ -6,11 +6,13 @@
 
 mod host;
 mod oscillator;
+mod recording;
 mod software;
 mod steering;
 
 pub use host::{HostClock, JUMP_MIN, JumpDetector};
 pub use oscillator::{GRID, Oscillator, OscillatorModel};
+pub use recording::Recording;
 pub use software::SoftwareClock;
 pub use steering::{Steering, SteeringConfig, SteeringEffect};
 

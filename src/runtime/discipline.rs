@@ -1,0 +1,243 @@
+//! The discipline thread: the only one that adjusts the clock and writes the time snapshot.
+
+use std::io;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::Receiver;
+
+use super::events::Event;
+use super::port::PortMessage;
+use super::thread::spawn_timing;
+use super::truth::Adjusted;
+use super::wake::Sleeper;
+use crate::clock::{Clock, HostClock, JumpDetector, Recording, Steering, SteeringConfig, reference_of};
+use crate::config::{ArbTimescale, PTP_PORTS_MAX, ThreadConfig};
+use crate::discipline::Notice;
+use crate::ptp::{ClockReport, ParentInfo};
+use crate::sharing::{Latch, Pulse, RingReader, RingWriter, SeqlockWriter, TimeSnapshot};
+use crate::time::{Duration, Local, Mono, SyncState, TaiUtc, Timestamp};
+
+/// Commands from the control thread that may wait.
+pub const COMMANDS_MAX: usize = 32;
+/// The snapshot is renewed at least this often.
+const PUBLISH_EVERY: Duration = Duration::from_millis(100);
+/// How often the oscillator's frequency is told, to be saved.
+const TELL_FREQUENCY_EVERY: Duration = Duration::from_secs(60);
+
+/// A port, as the discipline sees it.
+#[derive(Debug)]
+pub struct PortInlet {
+    /// From the port.
+    pub messages: RingReader<PortMessage>,
+    /// To the port.
+    pub reports: RingWriter<ClockReport>,
+    /// How its ARB time is read.
+    pub arb_timescale: ArbTimescale,
+}
+
+/// What the control thread can ask for.
+#[derive(Debug)]
+pub enum Command {
+    /// A port thread was started (again).
+    AddPort(usize, PortInlet),
+    /// A port thread has ended.
+    RemovePort(usize),
+    /// Other limits, from a reloaded configuration.
+    Configure(SteeringConfig),
+}
+
+/// The thread's ends of everything that it shares.
+#[derive(Debug)]
+pub struct DisciplineLinks {
+    /// From the control thread.
+    pub commands: Receiver<Command>,
+    /// To the control thread.
+    pub events: RingWriter<Event>,
+    /// What is served.
+    pub snapshot: SeqlockWriter<TimeSnapshot>,
+    /// Where every adjustment is told, if somebody watches the truth.
+    pub truth: Option<RingWriter<Adjusted>>,
+    /// A sign of life.
+    pub pulse: Pulse,
+    /// Asks it to end.
+    pub stop: Latch,
+    /// What wakes it.
+    pub sleeper: Sleeper,
+    /// TAI - UTC where the source does not say it: the kernel's.
+    pub tai_utc: Option<TaiUtc>,
+}
+
+/// Starts the thread with a clock.
+///
+/// # Errors
+/// The system's, if there can be no more threads.
+pub fn spawn_discipline<C: Clock + Send + 'static>(
+    thread: ThreadConfig,
+    clock: C,
+    config: SteeringConfig,
+    links: DisciplineLinks,
+) -> io::Result<JoinHandle<()>> {
+    spawn_timing("discipline", thread, move |refused| {
+        let host = HostClock;
+        let (now, local, _) = host.both();
+        let steering = Steering::new(Recording::new(clock), config, now, local);
+        let mut thread = DisciplineThread {
+            steering,
+            links,
+            host,
+            ports: std::array::from_fn(|_| None),
+            jumps: JumpDetector::default(),
+            followed: None,
+            told_locked: false,
+            publish_at: now,
+            tell_frequency_at: now + TELL_FREQUENCY_EVERY,
+        };
+        for what in refused.iter().flatten() {
+            thread.links.events.push(Event::Refused { thread: "discipline", what: *what });
+        }
+        while !thread.links.stop.is_set() {
+            thread.round();
+        }
+        thread.tell_frequency();
+    })
+}
+
+struct DisciplineThread<C> {
+    steering: Steering<Recording<C>>,
+    links: DisciplineLinks,
+    host: HostClock,
+    ports: [Option<PortInlet>; PTP_PORTS_MAX],
+    jumps: JumpDetector,
+    /// The port whose parent steers.
+    followed: Option<usize>,
+    told_locked: bool,
+    publish_at: Timestamp<Mono>,
+    tell_frequency_at: Timestamp<Mono>,
+}
+
+impl<C: Clock> DisciplineThread<C> {
+    fn round(&mut self) {
+        let (now, local, window) = self.host.both();
+        self.links.pulse.beat(now);
+        if let Some(by) = self.jumps.jump(now, local, window) {
+            self.clock_was_set(now, local, by);
+        }
+        while let Ok(command) = self.links.commands.try_recv() {
+            self.obey(now, local, command);
+        }
+        let mut is_changed = false;
+        for port in 0..self.ports.len() {
+            while let Some(message) = self.ports[port].as_mut().and_then(|inlet| inlet.messages.pop()) {
+                self.take(port, message);
+                is_changed = true;
+            }
+        }
+        let events = &mut self.links.events;
+        self.steering.tick(now, local, &mut |notice| drop(events.push(Event::Notice(notice))));
+        self.tell_ports();
+        if is_changed || now >= self.publish_at {
+            self.publish();
+        }
+        if now >= self.tell_frequency_at {
+            self.tell_frequency_at = now + TELL_FREQUENCY_EVERY;
+            self.tell_frequency();
+        }
+        let deadline = self.steering.deadline().map_or(self.publish_at, |at| at.min(self.publish_at));
+        let now = self.host.mono();
+        let (ports, commands) = (&self.ports, &self.links.commands);
+        self.links.sleeper.sleep_on_the_bell(now, deadline.max(now), || {
+            !commands.is_empty() || ports.iter().flatten().any(|inlet| !inlet.messages.is_empty())
+        });
+    }
+
+    /// One message of a port. Each is taken at its own instant: an adjustment acts from when it is made.
+    fn take(&mut self, port: usize, message: PortMessage) {
+        let (now, local) = (self.host.mono(), self.host.stamping());
+        let events = &mut self.links.events;
+        let mut notify = |notice: Notice| drop(events.push(Event::Notice(notice)));
+        match message {
+            PortMessage::Observation(observation) => self.steering.observe(now, local, &observation, &mut notify),
+            PortMessage::SyncInterval(interval) if self.followed == Some(port) => {
+                self.steering.set_interval(now, local, interval, &mut notify);
+            }
+            PortMessage::SyncInterval(_) => {}
+            PortMessage::Parent(parent) => self.parent_changed(port, parent, now, local),
+        }
+        self.tell_truth();
+    }
+
+    /// The first port with a parent steers; another one only when that has lost its own. (Selection comes later.)
+    fn parent_changed(&mut self, port: usize, parent: Option<ParentInfo>, now: Timestamp<Mono>, local: Timestamp<Local>) {
+        if self.followed.is_some_and(|followed| followed != port) {
+            return;
+        }
+        let policy = self.ports[port].as_ref().map_or(ArbTimescale::Refuse, |inlet| inlet.arb_timescale);
+        let tai_utc = self.links.tai_utc;
+        let reference = parent.map(|parent| reference_of(&parent, policy, tai_utc));
+        self.followed = reference.is_some().then_some(port);
+        let events = &mut self.links.events;
+        self.steering.follow(now, local, reference, &mut |notice| drop(events.push(Event::Notice(notice))));
+    }
+
+    fn obey(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, command: Command) {
+        match command {
+            Command::AddPort(port, inlet) => {
+                if let Some(place) = self.ports.get_mut(port) {
+                    *place = Some(inlet);
+                }
+            }
+            Command::RemovePort(port) => {
+                self.parent_changed(port, None, now, local);
+                if let Some(place) = self.ports.get_mut(port) {
+                    *place = None;
+                }
+            }
+            Command::Configure(config) => self.steering.configure(config),
+        }
+    }
+
+    fn clock_was_set(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, by: Duration) {
+        let events = &mut self.links.events;
+        events.push(Event::ClockSet(by));
+        self.steering.disturbed(now, local, &mut |notice| drop(events.push(Event::Notice(notice))));
+        // What is in flight has one stamp from before and one from after.
+        for inlet in self.ports.iter_mut().flatten() {
+            inlet.reports.push(ClockReport { locked: false, stepped: true });
+        }
+        self.told_locked = false;
+        self.publish();
+    }
+
+    /// UNCALIBRATED becomes SLAVE when the clock is locked, and back.
+    fn tell_ports(&mut self) {
+        let locked = self.steering.state() == SyncState::Locked;
+        if locked == self.told_locked {
+            return;
+        }
+        self.told_locked = locked;
+        for inlet in self.ports.iter_mut().flatten() {
+            inlet.reports.push(ClockReport { locked, stepped: false });
+        }
+    }
+
+    fn tell_truth(&mut self) {
+        let adjusted = self.steering.clock().take_adjusted();
+        if let (Some(truth), Some((at, command))) = (&mut self.links.truth, adjusted) {
+            truth.push(Adjusted { at, command });
+        }
+    }
+
+    fn publish(&mut self) {
+        self.tell_truth();
+        let (now, local, _) = self.host.both();
+        let snapshot = self.steering.snapshot(now, local);
+        self.links.snapshot.write(&snapshot);
+        self.publish_at = now + PUBLISH_EVERY;
+    }
+
+    fn tell_frequency(&mut self) {
+        if let Some(frequency) = self.steering.oscillator_frequency() {
+            self.links.events.push(Event::Oscillator(frequency));
+        }
+    }
+}
