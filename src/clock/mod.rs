@@ -6,11 +6,13 @@
 
 mod host;
 mod oscillator;
+mod reference;
 mod software;
 mod steering;
 
 pub use host::{HostClock, JUMP_MIN, JumpDetector};
 pub use oscillator::{GRID, Oscillator, OscillatorModel};
+pub use reference::{ArbPolicy, reference_of};
 pub use software::SoftwareClock;
 pub use steering::{Steering, SteeringConfig, SteeringEffect};
 
