@@ -7,12 +7,14 @@
 mod host;
 mod oscillator;
 mod recording;
+mod reference;
 mod software;
 mod steering;
 
 pub use host::{HostClock, JUMP_MIN, JumpDetector};
 pub use oscillator::{GRID, Oscillator, OscillatorModel};
 pub use recording::Recording;
+pub use reference::{ArbPolicy, reference_of};
 pub use software::SoftwareClock;
 pub use steering::{Steering, SteeringConfig, SteeringEffect};
 

@@ -1,0 +1,161 @@
+//! From whom a PTP port follows to what the discipline needs to know of it.
+//!
+//! The delicate part is the timescale. A grandmaster on the PTP timescale sends TAI, and says what UTC is only when
+//! currentUtcOffsetValid is set; otherwise the offset comes from elsewhere (the kernel, a leap-second table) or not at
+//! all, and is never guessed. A grandmaster on the ARB timescale (ptp4l with software stamps is one) has no epoch: what
+//! its readings mean is the operator's word, and whatever offset its Announce carries means nothing.
+
+use crate::discipline::{Reference, Timescale};
+use crate::ptp::ParentInfo;
+use crate::time::{LeapIndicator, SourceId, StampSource, TaiUtc};
+
+/// The greatest NTP stratum that is still synchronised (RFC 5905 figure 11).
+const STRATUM_MAX: u8 = 15;
+
+/// How the time of a grandmaster with ptpTimescale FALSE is read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ArbPolicy {
+    /// As UTC.
+    Utc,
+    /// As TAI; what UTC is, must be known from elsewhere.
+    Tai,
+    /// Not at all.
+    Refuse,
+}
+
+impl ArbPolicy {
+    /// The policy `auto`: software stamps are of the system clock, which counts UTC, and so is such a grandmaster's
+    /// time as a rule; a card that counts from its own power-up is nobody's UTC.
+    pub const fn automatic(stamps: StampSource) -> Self {
+        match stamps {
+            StampSource::Kernel | StampSource::Program => Self::Utc,
+            StampSource::Hardware | StampSource::Message => Self::Refuse,
+        }
+    }
+}
+
+/// What the discipline is told of the parent of row `source`; `fallback` is TAI - UTC as the host knows it.
+///
+/// | member | from |
+/// |---|---|
+/// | `timescale` | ptpTimescale: TAI by currentUtcOffset where valid, else by `fallback`; ARB: by `policy`, never by its Announce |
+/// | `accuracy` | grandmasterClockQuality.clockAccuracy |
+/// | `leap` | leap61, leap59; nothing is to be read from them on the ARB timescale |
+/// | `stratum` | one more than stepsRemoved in the parent's Announce, at most 15: a slave of a grandmaster is stratum 1 |
+/// | `reference_id` | `PTP` at stratum 1, else the last four octets of the parent's clockIdentity |
+pub fn reference_of(source: SourceId, parent: &ParentInfo, policy: ArbPolicy, fallback: Option<TaiUtc>) -> Reference {
+    let properties = &parent.time_properties;
+    let tai = |offset: Option<TaiUtc>| offset.map_or(Timescale::TaiWithoutUtc, Timescale::Tai);
+    let timescale = if properties.ptp_timescale {
+        tai(properties.current_utc_offset.or(fallback))
+    } else {
+        match policy {
+            ArbPolicy::Utc => Timescale::Utc,
+            ArbPolicy::Tai => tai(fallback),
+            ArbPolicy::Refuse => Timescale::Refused,
+        }
+    };
+    // `steps_removed` is already that of this clock: one more than the parent's.
+    let stratum = parent.steps_removed.clamp(1, u16::from(STRATUM_MAX)) as u8;
+    let [.., a, b, c, d] = parent.port.clock_identity.0;
+    Reference {
+        source,
+        timescale,
+        accuracy: parent.quality.clock_accuracy.bound(),
+        leap: if properties.ptp_timescale { properties.leap } else { LeapIndicator::NoWarning },
+        stratum,
+        reference_id: if stratum == 1 { *b"PTP\0" } else { [a, b, c, d] },
+        selected_at: parent.selected_at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ptp::TimeProperties;
+    use crate::time::{Duration, Timestamp};
+    use crate::wire::ptp::{ClockAccuracy, ClockIdentity, ClockQuality, PortIdentity, TimeSource};
+
+    const ALL: [ArbPolicy; 3] = [ArbPolicy::Utc, ArbPolicy::Tai, ArbPolicy::Refuse];
+
+    fn parent(ptp_timescale: bool, current_utc_offset: Option<TaiUtc>) -> ParentInfo {
+        let identity = ClockIdentity([1, 2, 3, 4, 5, 6, 7, 8]);
+        ParentInfo {
+            port: PortIdentity { clock_identity: identity, port_number: 1 },
+            grandmaster: identity,
+            quality: ClockQuality {
+                clock_class: 6,
+                clock_accuracy: ClockAccuracy(0x21),
+                offset_scaled_log_variance: 0x4e5d,
+            },
+            priority1: 128,
+            priority2: 128,
+            steps_removed: 1,
+            time_properties: TimeProperties {
+                current_utc_offset,
+                leap: LeapIndicator::Insert,
+                ptp_timescale,
+                time_traceable: true,
+                frequency_traceable: true,
+                time_source: TimeSource::GNSS,
+            },
+            selected_at: Timestamp::from_secs(9),
+        }
+    }
+
+    fn timescale(parent: &ParentInfo, policy: ArbPolicy, fallback: Option<TaiUtc>) -> Timescale {
+        reference_of(SourceId(3), parent, policy, fallback).timescale
+    }
+
+    #[test]
+    fn a_valid_utc_offset_of_the_grandmaster_comes_before_the_fallback() {
+        for policy in ALL {
+            let valid = parent(true, Some(TaiUtc(38)));
+            assert_eq!(timescale(&valid, policy, Some(TaiUtc(37))), Timescale::Tai(TaiUtc(38)));
+            let invalid = parent(true, None);
+            assert_eq!(timescale(&invalid, policy, Some(TaiUtc(37))), Timescale::Tai(TaiUtc(37)));
+            assert_eq!(timescale(&invalid, policy, None), Timescale::TaiWithoutUtc);
+        }
+    }
+
+    #[test]
+    fn an_arb_grandmaster_is_read_as_the_policy_says_and_its_own_offset_never_counts() {
+        for announced in [None, Some(TaiUtc(18))] {
+            let arb = parent(false, announced);
+            assert_eq!(timescale(&arb, ArbPolicy::Utc, Some(TaiUtc(37))), Timescale::Utc);
+            assert_eq!(timescale(&arb, ArbPolicy::Tai, Some(TaiUtc(37))), Timescale::Tai(TaiUtc(37)));
+            assert_eq!(timescale(&arb, ArbPolicy::Tai, None), Timescale::TaiWithoutUtc);
+            assert_eq!(timescale(&arb, ArbPolicy::Refuse, Some(TaiUtc(37))), Timescale::Refused);
+            assert_eq!(reference_of(SourceId(3), &arb, ArbPolicy::Utc, None).leap, LeapIndicator::NoWarning);
+        }
+    }
+
+    #[test]
+    fn automatic_takes_arb_as_utc_only_where_the_system_clock_stamps() {
+        assert_eq!(ArbPolicy::automatic(StampSource::Kernel), ArbPolicy::Utc);
+        assert_eq!(ArbPolicy::automatic(StampSource::Program), ArbPolicy::Utc);
+        assert_eq!(ArbPolicy::automatic(StampSource::Hardware), ArbPolicy::Refuse);
+    }
+
+    #[test]
+    fn stratum_and_reference_id_follow_steps_removed() {
+        let served = |steps_removed| {
+            let parent = ParentInfo { steps_removed, ..parent(true, None) };
+            let reference = reference_of(SourceId(3), &parent, ArbPolicy::Utc, None);
+            (reference.stratum, reference.reference_id)
+        };
+        assert_eq!(served(1), (1, *b"PTP\0"));
+        assert_eq!(served(2), (2, [5, 6, 7, 8]));
+        assert_eq!(served(15), (15, [5, 6, 7, 8]));
+        assert_eq!(served(255), (15, [5, 6, 7, 8]), "16 would say that we are not synchronised");
+    }
+
+    #[test]
+    fn what_the_parent_says_of_itself_is_passed_on() {
+        let reference = reference_of(SourceId(3), &parent(true, Some(TaiUtc(37))), ArbPolicy::Utc, None);
+        assert_eq!(reference.source, SourceId(3));
+        assert_eq!(reference.accuracy, Some(Duration::from_nanos(100)));
+        assert_eq!(reference.leap, LeapIndicator::Insert);
+        assert_eq!(reference.selected_at, Timestamp::from_secs(9));
+    }
+}
