@@ -1,1 +1,146 @@
-//! To be written.
+//! L5: the command line, one file per subcommand.
+//!
+//! Each subcommand is an `Args` and a `run` that takes it and gives the exit code. What `--help` says is part of the
+//! product: what the command does, an example, the exit codes.
+
+pub mod check;
+pub mod demo;
+pub mod health;
+pub mod run;
+pub mod status;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::quantity::{QuantityError, parse_duration, parse_frequency};
+use crate::time::{Duration, FrequencyPpb};
+
+/// Where the daemon's status is asked for unless `--socket` says otherwise.
+pub const STATUS_SOCKET: &str = "/run/synchronome/status.sock";
+
+/// Exit code of wrong arguments and of a wrong configuration.
+pub const EXIT_USAGE: u8 = 2;
+
+/// One daemon that owns every clock of a Linux server: PTP in, a disciplined clock with an error bound, NTP out.
+#[derive(Parser, Debug)]
+#[command(name = "synchronome", version, max_term_width = 100, after_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Start here:
+  synchronome demo --for 20s             see it work: no root, no network card, no configuration
+  synchronome check FILE --explain       what a configuration means
+  synchronome run --config FILE          the daemon
+  synchronome status                     what it is doing
+`synchronome COMMAND --help` explains each command.";
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Run(run::Args),
+    Demo(demo::Args),
+    Check(check::Args),
+    Status(status::Args),
+    Health(health::Args),
+}
+
+/// Runs the command that the arguments name; the first is the program's name.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match Arguments::try_parse_from(arguments) {
+        Ok(Arguments { command }) => match command {
+            Command::Run(args) => run::run(&args),
+            Command::Demo(args) => demo::run(&args),
+            Command::Check(args) => check::run(&args),
+            Command::Status(args) => status::run(&args),
+            Command::Health(args) => health::run(&args),
+        },
+        Err(error) => {
+            // Help and version go to stdout and are no error. Nothing is left to do if that is closed.
+            let _ = error.print();
+            if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS }
+        }
+    }
+}
+
+/// For clap: a duration of at least zero.
+pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
+    match parse_duration(text) {
+        Ok(duration) if !duration.is_negative() => Ok(duration),
+        Ok(_) => Err("must not be negative".to_owned()),
+        Err(error) => Err(with_example(&error, "20s")),
+    }
+}
+
+/// For clap: a duration of either sign.
+pub(crate) fn signed_duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|error| with_example(&error, "-1.5ms"))
+}
+
+/// For clap: a frequency of either sign.
+pub(crate) fn signed_frequency(text: &str) -> Result<FrequencyPpb, String> {
+    parse_frequency(text).map_err(|error| with_example(&error, "40ppm"))
+}
+
+fn with_example(error: &QuantityError, example: &str) -> String {
+    format!("{error}; write it like {example}")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_teaches_with_an_example_and_its_exit_codes() {
+        for command in Arguments::command().get_subcommands_mut() {
+            let help = command.render_long_help().to_string();
+            assert!(help.contains("Example"), "{help}");
+            assert!(help.contains("Exit codes"), "{help}");
+        }
+    }
+
+    #[test]
+    fn the_status_socket_lies_in_the_default_runtime_directory() {
+        let directory = Config::default().observe.runtime_directory;
+        assert_eq!(directory.join("status.sock").to_str(), Some(STATUS_SOCKET));
+    }
+
+    #[test]
+    fn the_demo_takes_its_options() {
+        let line = "synchronome demo --for 20s --offset -2s --frequency -40ppm --ptp-ports 10,20 --seed 7 --json";
+        let parsed = Arguments::try_parse_from(line.split(' ')).unwrap();
+        let Command::Demo(args) = parsed.command else { panic!("{parsed:?}") };
+        assert_eq!(args.duration, Some(Duration::from_secs(20)));
+        assert_eq!(args.offset, Duration::from_secs(-2));
+        assert_eq!(args.frequency, FrequencyPpb::from_ppm(-40.0));
+        assert_eq!((args.ptp_ports.event, args.ptp_ports.general), (10, 20));
+        assert_eq!((args.seed, args.json, args.ntp_port), (7, true, 11_123));
+        for wrong in ["--for 20", "--for -1s", "--ptp-ports 10,10", "--ptp-ports 10", "--ntp-port 0", "--seed x"] {
+            let line = format!("synchronome demo {wrong}");
+            assert!(Arguments::try_parse_from(line.split(' ')).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn run_takes_its_file_in_either_way_and_not_in_both() {
+        let file = |line: &str| match Arguments::try_parse_from(line.split(' ')) {
+            Ok(Arguments { command: Command::Run(args) }) => args.given().map(|path| path.display().to_string()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(file("synchronome run a.toml").as_deref(), Some("a.toml"));
+        assert_eq!(file("synchronome run --config a.toml").as_deref(), Some("a.toml"));
+        assert_eq!(file("synchronome run"), None);
+        assert!(Arguments::try_parse_from("synchronome run a.toml --config b.toml".split(' ')).is_err());
+    }
+}

@@ -1,5 +1,150 @@
-//! L3: the configuration.
+//! L3: the configuration, from TOML to plain values.
+//!
+//! ```text
+//! text --toml--> raw tree with spans --walk--> checked: path -> value, span --resolve--> Config
+//!                       |                          |                            |
+//!                   syntax errors        unknown, mistyped, out of range    rules between options
+//!                       +--------------------------+----------------------------+--> ConfigErrors, all at once
+//! ```
+//!
+//! [`options::OPTIONS`] is the one table that says what there is; the walk, the defaults, the reference manual and
+//! `check --explain` are made from it. A new option is a row there, a field in [`Config`] and a line in `resolve`.
 
+mod address;
+mod error;
+pub mod options;
+pub mod quantity;
+mod reference;
+mod resolve;
 mod resolved;
+mod suggest;
+mod value;
+mod walk;
 
+use std::fmt;
+use std::path::Path;
+
+pub use error::{ConfigError, ConfigErrors, Fault, Place};
+pub use reference::reference_manual;
 pub use resolved::*;
+pub use value::Value;
+
+use error::Source;
+use options::OptionSpec;
+
+/// The largest file that is read, in bytes.
+pub const FILE_BYTES_MAX: usize = 1 << 20;
+
+/// A configuration, and where each of its values came from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// Every option that applies, in the order of the table, those of the `[[ptp]]` last.
+    pub origins: Vec<Setting>,
+}
+
+/// One option as it holds.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// Its full path, `ptp[0].domain`.
+    pub path: String,
+    /// Its value; `None` if it has no default and is not set.
+    pub value: Option<Value>,
+    /// Where that came from.
+    pub origin: Origin,
+    /// Its row in the table.
+    pub option: &'static OptionSpec,
+}
+
+/// Where a value came from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// The table's default.
+    Default,
+    /// The file.
+    File {
+        /// Line, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+    },
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.value, self.option.default) {
+            (Some(value), _) => write!(f, "{value}"),
+            (None, options::Default::Unset(meaning)) => write!(f, "({meaning})"),
+            (None, _) => f.write_str("(not set)"),
+        }
+    }
+}
+
+/// Reads a configuration; `file_name` is for the messages.
+///
+/// # Errors
+/// All that is wrong with it, in the order of the file.
+pub fn load(text: &str, file_name: &str) -> Result<Loaded, ConfigErrors> {
+    let source = Source::new(text);
+    let (checked, mut errors) = walk::walk(&source);
+    // With broken syntax, what is missing here may stand in the part that could not be read.
+    if errors.iter().all(|error| error.fault != Fault::Syntax) {
+        errors.extend(resolve::conflicts(&source, &checked));
+    }
+    if errors.is_empty() {
+        let origins = resolve::settings(&source, &checked);
+        return Ok(Loaded { config: resolve::resolve(&checked), origins });
+    }
+    errors.sort_by_key(|error| error.place.as_ref().map(|place| (place.line, place.column)));
+    Err(ConfigErrors { file: file_name.to_owned(), errors })
+}
+
+/// Reads a configuration file.
+///
+/// # Errors
+/// As [`load`]; and if the file cannot be read, is too long or is not UTF-8.
+pub fn load_file(path: &Path) -> Result<Loaded, ConfigErrors> {
+    let file = path.display().to_string();
+    let unreadable = |message: String, suggestion: &str| ConfigErrors {
+        file: file.clone(),
+        errors: vec![ConfigError {
+            place: None,
+            path: String::new(),
+            fault: Fault::Unreadable,
+            message,
+            allowed: None,
+            suggestion: Some(suggestion.to_owned()),
+        }],
+    };
+    let bytes = match read_limited(path) {
+        Ok(bytes) if bytes.len() > FILE_BYTES_MAX => {
+            return Err(unreadable("too long".to_owned(), "a configuration has at most 1 MiB"));
+        }
+        Ok(bytes) => bytes,
+        Err(error) => return Err(unreadable(format!("cannot be read: {error}"), "check its name and its permissions")),
+    };
+    match String::from_utf8(bytes) {
+        Ok(text) => load(&text, &file),
+        Err(error) => {
+            let good = error.utf8_error().valid_up_to();
+            let line = 1 + error.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count();
+            Err(unreadable(format!("not UTF-8 in line {line}"), "save it as UTF-8"))
+        }
+    }
+}
+
+/// The file's bytes, at most one more than [`FILE_BYTES_MAX`].
+fn read_limited(path: &Path) -> std::io::Result<Vec<u8>> {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+impl Default for Config {
+    /// The configuration of an empty file.
+    fn default() -> Self {
+        resolve::resolve(&walk::Checked::default())
+    }
+}

@@ -15,6 +15,10 @@ pub const PTP_PORTS_MAX: usize = 8;
 pub const LISTEN_MAX: usize = 16;
 /// The most CPUs that the NTP server's workers are spread over.
 pub const SERVER_CORES_MAX: usize = 64;
+/// The longest name of a network interface, in bytes (IFNAMSIZ - 1).
+pub const INTERFACE_BYTES_MAX: usize = 15;
+/// CPU numbers are below this: what the kernel's cpu_set_t holds.
+pub const CORES_MAX: usize = 1_024;
 
 /// Everything that can be configured.
 #[derive(Clone, PartialEq, Debug)]

@@ -1,0 +1,268 @@
+//! `synchronome check`: what a configuration says, and what is wrong with it.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde_json::{Value as Json, json};
+
+use super::EXIT_USAGE;
+use crate::config::{Config, ConfigErrors, Loaded, Origin, Setting, SystemClock, load_file};
+
+/// Check a configuration without starting anything.
+///
+/// Prints every error at once, with its line, what is allowed and what was probably meant. What the configuration
+/// names and this machine does not have (an interface, a CPU, an address) is a warning: the daemon waits for it.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  synchronome check /etc/synchronome/synchronome.toml
+  synchronome check FILE --explain       each option's value, and where it came from
+
+Exit codes:
+  0  it can be run (there may be warnings)
+  2  it has errors, or cannot be read")]
+pub struct Args {
+    /// The configuration
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Print each option with its value and where that came from
+    #[arg(long)]
+    pub explain: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What this machine has, as far as a configuration can name it.
+#[derive(Default, Debug)]
+struct Machine {
+    interfaces: BTreeSet<String>,
+    /// Interfaces with an IPv4 address.
+    with_ipv4: BTreeSet<String>,
+    addresses: BTreeSet<IpAddr>,
+    /// CPUs online; empty if unknown.
+    cpus: BTreeSet<usize>,
+}
+
+/// Something that the daemon would have to wait for or do without.
+#[derive(PartialEq, Eq, Debug)]
+struct Warning {
+    path: String,
+    message: String,
+    remedy: String,
+}
+
+/// Checks a file and prints the findings: faults to stderr, all else to stdout.
+pub fn run(args: &Args) -> ExitCode {
+    let file = args.file.display().to_string();
+    let loaded = load_file(&args.file);
+    let (output, complaints, good) = match &loaded {
+        Ok(loaded) => {
+            let warnings = warnings(&loaded.config, &Machine::read());
+            if args.json {
+                (success_json(&file, loaded, &warnings, args.explain), String::new(), true)
+            } else {
+                (success_text(&file, loaded, &warnings, args.explain), String::new(), true)
+            }
+        }
+        Err(errors) if args.json => (errors_json(errors), String::new(), false),
+        Err(errors) => (String::new(), errors_text(errors), false),
+    };
+    eprint!("{complaints}");
+    // Whoever closed the pipe early has what he wanted.
+    let _ = std::io::stdout().write_all(output.as_bytes());
+    if good { ExitCode::SUCCESS } else { ExitCode::from(EXIT_USAGE) }
+}
+
+fn errors_text(errors: &ConfigErrors) -> String {
+    let count = errors.errors.len();
+    format!("{errors}{}: {count} error{}\n", errors.file, if count == 1 { "" } else { "s" })
+}
+
+fn errors_json(errors: &ConfigErrors) -> String {
+    format!("{}\n", json!({"file": errors.file, "ok": false, "errors": errors.errors, "warnings": []}))
+}
+
+fn success_text(file: &str, loaded: &Loaded, warnings: &[Warning], explain: bool) -> String {
+    let mut text = String::new();
+    if explain {
+        let width = |column: fn(&Setting) -> String, most: usize| {
+            loaded.origins.iter().map(|setting| column(setting).len()).max().unwrap_or(0).min(most)
+        };
+        let (paths, values) = (width(|setting| setting.path.clone(), 60), width(ToString::to_string, 40));
+        for setting in &loaded.origins {
+            let origin = match setting.origin {
+                Origin::Default => "default".to_owned(),
+                Origin::File { line, .. } => format!("{file}:{line}"),
+            };
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{:paths$} = {:values$}  # {origin}", setting.path, setting.to_string());
+        }
+    }
+    for Warning { path, message, remedy } in warnings {
+        let _ = writeln!(text, "{file}: warning: {path}: {message}\n    {remedy}");
+    }
+    let _ = writeln!(text, "{file}: good: {}", summary(&loaded.config));
+    text
+}
+
+fn success_json(file: &str, loaded: &Loaded, warnings: &[Warning], explain: bool) -> String {
+    let warnings: Vec<Json> = warnings
+        .iter()
+        .map(|warning| json!({"path": warning.path, "message": warning.message, "remedy": warning.remedy}))
+        .collect();
+    let mut object = json!({"file": file, "ok": true, "errors": [], "warnings": warnings});
+    if explain {
+        object["options"] = loaded.origins.iter().map(setting_json).collect();
+    }
+    format!("{object}\n")
+}
+
+fn setting_json(setting: &Setting) -> Json {
+    let mut object = json!({
+        "path": setting.path,
+        "value": setting.value.as_ref().map(ToString::to_string),
+        "help": setting.option.help,
+    });
+    match setting.origin {
+        Origin::Default => object["origin"] = json!("default"),
+        Origin::File { line, column } => {
+            object["origin"] = json!("file");
+            object["line"] = json!(line);
+            object["column"] = json!(column);
+        }
+    }
+    object
+}
+
+/// The whole in one line.
+fn summary(config: &Config) -> String {
+    let clock = match config.clock.system {
+        SystemClock::Observe => "the system clock is observed",
+        SystemClock::Simulated(_) => "a simulated clock is disciplined",
+    };
+    let ports: Vec<_> = config.ptp.iter().map(|port| format!("{} domain {}", port.interface, port.domain)).collect();
+    let ptp = if ports.is_empty() { "no PTP port".to_owned() } else { format!("PTP on {}", ports.join(", ")) };
+    let ntp = config.ntp_server.as_ref().map_or("no NTP server".to_owned(), |server| {
+        let all: Vec<_> = server.listen.iter().map(ToString::to_string).collect();
+        format!("NTP on {}", all.join(", "))
+    });
+    format!("{clock}; {ptp}; {ntp}")
+}
+
+impl Machine {
+    /// Looks; what cannot be found out stays empty.
+    fn read() -> Self {
+        let mut machine = Self::default();
+        for entry in nix::ifaddrs::getifaddrs().into_iter().flatten() {
+            let ip = entry.address.as_ref().and_then(|address| {
+                let v4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
+                v4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
+            });
+            if ip.is_some_and(|ip| ip.is_ipv4()) {
+                machine.with_ipv4.insert(entry.interface_name.clone());
+            }
+            machine.addresses.extend(ip);
+            machine.interfaces.insert(entry.interface_name);
+        }
+        let online = std::fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
+        machine.cpus = cpu_list(&online);
+        machine
+    }
+}
+
+/// Reads the kernel's list of CPUs, `0-3,8`; empty if it is not one.
+fn cpu_list(text: &str) -> BTreeSet<usize> {
+    let range = |part: &str| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        Some(first.parse::<usize>().ok()?..=last.parse::<usize>().ok()?)
+    };
+    text.trim().split(',').filter_map(range).flatten().collect()
+}
+
+/// What the configuration names and the machine lacks.
+fn warnings(config: &Config, machine: &Machine) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let mut warn = |path: String, message: String, remedy: String| warnings.push(Warning { path, message, remedy });
+    for (index, port) in config.ptp.iter().enumerate() {
+        let name = &port.interface;
+        let path = format!("ptp[{index}].interface");
+        if !machine.interfaces.contains(name) {
+            let known: Vec<_> = machine.interfaces.iter().map(String::as_str).collect();
+            let remedy = format!("`run` waits for it; this machine has: {}", known.join(", "));
+            warn(path, format!("no interface `{name}` on this machine"), remedy);
+        } else if !machine.with_ipv4.contains(name) {
+            let remedy = format!("`run` waits for one; give it with `ip address add ADDRESS/PREFIX dev {name}`");
+            warn(path, format!("`{name}` has no IPv4 address, which transport \"udp4\" needs"), remedy);
+        }
+    }
+    for address in config.ntp_server.iter().flat_map(|server| &server.listen).chain(&config.observe.http) {
+        let here =
+            address.ip().is_unspecified() || address.ip().is_loopback() || machine.addresses.contains(&address.ip());
+        if !here {
+            let path = if config.observe.http == Some(*address) { "observe.http" } else { "ntp.server.listen" };
+            let remedy = "`run` waits for it; \"0.0.0.0\" and \"[::]\" are every address".to_owned();
+            warn(path.to_owned(), format!("{} is not an address of this machine", address.ip()), remedy);
+        }
+    }
+    let threads = &config.threads;
+    let pinned = [("ptp", &threads.ptp), ("discipline", &threads.discipline), ("server", &threads.server)];
+    let pinned = pinned.iter().filter_map(|(name, thread)| Some((format!("threads.{name}.core"), thread.core?)));
+    let workers = config.ntp_server.iter().flat_map(|server| &server.cores);
+    for (path, core) in pinned.chain(workers.map(|core| ("ntp.server.cores".to_owned(), *core))) {
+        if !machine.cpus.is_empty() && !machine.cpus.contains(&core) {
+            let last = machine.cpus.last().copied().unwrap_or(0);
+            let remedy = format!("its thread will run unpinned; the last CPU here is {last}");
+            warn(path, format!("CPU {core} is not online on this machine"), remedy);
+        }
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::load;
+
+    fn machine() -> Machine {
+        Machine {
+            interfaces: ["lo", "eth0", "bare0"].map(str::to_owned).into(),
+            with_ipv4: ["lo", "eth0"].map(str::to_owned).into(),
+            addresses: [IpAddr::from([192, 0, 2, 1])].into(),
+            cpus: cpu_list("0-1,3\n"),
+        }
+    }
+
+    fn paths(text: &str) -> Vec<String> {
+        let config = load(text, "test").unwrap().config;
+        warnings(&config, &machine()).into_iter().map(|warning| warning.path).collect()
+    }
+
+    #[test]
+    fn what_the_machine_has_gives_no_warning() {
+        let good = "ptp = [{ interface = 'eth0' }]\nthreads.ptp.core = 3\n\
+                    ntp.server = { listen = ['0.0.0.0:123', '[::1]:123', '192.0.2.1:123'], cores = [0, 1] }\n";
+        assert_eq!(paths(good), [""; 0]);
+    }
+
+    #[test]
+    fn each_absent_thing_is_named_with_its_option() {
+        assert_eq!(paths("ptp = [{ interface = 'eth0' }, { interface = 'eth9' }]"), ["ptp[1].interface"]);
+        assert_eq!(paths("ptp = [{ interface = 'bare0' }]"), ["ptp[0].interface"]);
+        assert_eq!(paths("ntp.server.listen = ['192.0.2.2:123']"), ["ntp.server.listen"]);
+        assert_eq!(paths("observe.http = '192.0.2.2:80'"), ["observe.http"]);
+        assert_eq!(paths("ntp.server = { listen = ['[::]:123'], cores = [1, 2] }"), ["ntp.server.cores"]);
+        assert_eq!(paths("threads.discipline.core = 4"), ["threads.discipline.core"]);
+    }
+
+    #[test]
+    fn this_machine_has_a_cpu_and_an_interface() {
+        let machine = Machine::read();
+        assert!(!machine.interfaces.is_empty());
+        assert!(!machine.cpus.is_empty());
+    }
+}

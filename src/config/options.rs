@@ -1,0 +1,330 @@
+//! The one table of options: names, ranges, defaults and help.
+//!
+//! Everything that is said about an option elsewhere (errors, the reference manual, `check --explain`) is made from its
+//! row here, and so cannot be out of date.
+
+use super::{CORES_MAX, LISTEN_MAX, PTP_PORTS_MAX, SERVER_CORES_MAX};
+use crate::time::Duration;
+
+/// What values an option takes.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// `true` or `false`.
+    Switch,
+    /// A whole number, both ends allowed.
+    Integer {
+        /// The least.
+        min: i64,
+        /// The greatest.
+        max: i64,
+    },
+    /// A number, both ends allowed.
+    Float {
+        /// The least.
+        min: f64,
+        /// The greatest.
+        max: f64,
+    },
+    /// A duration with its unit, both ends allowed; or one of some words.
+    Duration {
+        /// The shortest.
+        min: Duration,
+        /// The longest.
+        max: Duration,
+        /// Words that stand for what no duration says.
+        or: &'static [&'static str],
+    },
+    /// A frequency with its unit, both ends allowed, in ppb.
+    Frequency {
+        /// The lowest.
+        min_ppb: f64,
+        /// The highest.
+        max_ppb: f64,
+    },
+    /// One of some words.
+    Word(&'static [Word]),
+    /// The name of a network interface.
+    Interface,
+    /// An absolute path.
+    Directory,
+    /// Sixteen hexadecimal digits.
+    ClockIdentity,
+    /// An IP address with a port, or `"off"`.
+    AddressOrOff,
+    /// A list of IP addresses with ports, no two alike.
+    Addresses {
+        /// The most of them.
+        count_max: usize,
+    },
+    /// A list of CPU numbers, no two alike.
+    Cores {
+        /// The most of them.
+        count_max: usize,
+    },
+}
+
+/// A word that an option takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Word {
+    /// The word.
+    pub text: &'static str,
+    /// If it is planned and not built: what is not available in this version.
+    pub later: Option<&'static str>,
+}
+
+/// What holds where the file says nothing.
+#[derive(Clone, Copy, Debug)]
+pub enum Default {
+    /// The file must say it.
+    Required,
+    /// Nothing; says what happens then.
+    Unset(&'static str),
+    /// This value, as TOML.
+    Toml(&'static str),
+}
+
+/// One option.
+#[derive(Debug)]
+pub struct OptionSpec {
+    /// Sections and name, `clock.step.first`; for every `[[ptp]]` alike `ptp.domain`.
+    pub path: &'static str,
+    /// What it takes.
+    pub kind: Kind,
+    /// What holds without it.
+    pub default: Default,
+    /// The unit in which people think of it: offered when a unit is missing. Empty for plain numbers and words.
+    pub unit: &'static str,
+    /// What it does, one sentence.
+    pub help: &'static str,
+    /// The standard's or the system's own name for it; may be empty.
+    pub term: &'static str,
+}
+
+/// A section, as its header stands in the file.
+#[derive(Debug)]
+pub struct Section {
+    /// Its path, `ntp.server`.
+    pub path: &'static str,
+    /// Whether it stands in double brackets, any number of times.
+    pub repeated: bool,
+    /// What it is about, one sentence.
+    pub help: &'static str,
+}
+
+const fn now(text: &'static str) -> Word {
+    Word { text, later: None }
+}
+const fn later(text: &'static str, what: &'static str) -> Word {
+    Word { text, later: Some(what) }
+}
+const fn option(path: &'static str, kind: Kind, default: Default, help: &'static str) -> OptionSpec {
+    OptionSpec { path, kind, default, unit: "", help, term: "" }
+}
+impl OptionSpec {
+    const fn unit(mut self, unit: &'static str) -> Self {
+        self.unit = unit;
+        self
+    }
+    const fn term(mut self, term: &'static str) -> Self {
+        self.term = term;
+        self
+    }
+    /// The name without its section.
+    pub fn name(&self) -> &'static str {
+        self.path.rsplit('.').next().unwrap_or(self.path)
+    }
+}
+
+const YEARS: Duration = Duration::from_secs(100_000 * 3_600);
+const MINUS_YEARS: Duration = Duration::from_secs(-100_000 * 3_600);
+const SHIFT: Kind = Kind::Duration { min: MINUS_YEARS, max: YEARS, or: &[] };
+const STEP: Kind = Kind::Duration { min: Duration::from_nanos(1), max: YEARS, or: &["any", "never"] };
+const PANIC: Kind = Kind::Duration { min: Duration::from_millis(1), max: YEARS, or: &["never"] };
+const LIMIT: Kind = Kind::Duration { min: Duration::from_nanos(1), max: Duration::SECOND, or: &[] };
+const LATENCY: Kind = Kind::Duration { min: Duration::from_secs(-1), max: Duration::SECOND, or: &[] };
+const UDP_PORT: Kind = Kind::Integer { min: 1, max: 65_535 };
+const CORE: Kind = Kind::Integer { min: 0, max: CORES_MAX as i64 - 1 };
+const PRIORITY: Kind = Kind::Integer { min: 1, max: 99 };
+const GAIN: Kind = Kind::Float { min: 0.0, max: 100.0 };
+const PPM: f64 = 1_000.0;
+
+const SYSTEM: &[Word] = &[now("observe"), later("discipline", "steering the real system clock")];
+const SERVO: &[Word] = &[now("pi")];
+const ROLE: &[Word] =
+    &[now("slave"), later("master", "the master half of PTP"), later("auto", "choosing between master and slave")];
+const TRANSPORT: &[Word] =
+    &[now("udp4"), later("udp6", "PTP over IPv6"), later("ethernet", "PTP directly over Ethernet")];
+const DELAY: &[Word] = &[now("e2e"), later("p2p", "the peer delay mechanism")];
+const TIMESTAMPS: &[Word] = &[now("auto"), now("software"), later("hardware", "hardware time stamping")];
+const ARB: &[Word] = &[now("auto"), now("utc"), now("tai"), now("refuse")];
+const LOG: &[Word] = &[now("error"), now("warn"), now("info"), now("debug"), now("trace")];
+
+const NO_CORE: Default = Default::Unset("wherever the kernel likes");
+const NO_PRIORITY: Default = Default::Unset("the ordinary scheduler");
+const GAIN_TABLE: Default = Default::Unset("from the table of gains, by the sync interval");
+
+/// The sections, in the order of the manual.
+pub const SECTIONS: &[Section] = &[
+    Section { path: "clock", repeated: false, help: "Which clock is ours, and what may be done to it." },
+    Section {
+        path: "clock.system.simulated",
+        repeated: false,
+        help: "A clock in software, a function of the system clock: for trials, without any privilege. Usually written \
+               `system = { simulated = { offset = \"2s\", frequency = \"40ppm\" } }` in `[clock]`.",
+    },
+    Section { path: "clock.step", repeated: false, help: "When the clock may be stepped instead of slewed." },
+    Section { path: "servo", repeated: false, help: "The loop that corrects the clock." },
+    Section { path: "ptp", repeated: true, help: "A PTP port: one network interface in one domain." },
+    Section { path: "ntp.server", repeated: false, help: "Serves the clock's time to NTP clients." },
+    Section { path: "threads", repeated: false, help: "How the daemon's threads run." },
+    Section { path: "threads.ptp", repeated: false, help: "The threads of the PTP ports." },
+    Section { path: "threads.discipline", repeated: false, help: "The thread that steers the clock." },
+    Section { path: "threads.server", repeated: false, help: "The NTP server's workers." },
+    Section { path: "observe", repeated: false, help: "Logs, metrics and directories." },
+];
+
+/// Options and sections that are planned and not built, with what they are.
+pub const LATER: &[(&str, &str)] = &[
+    ("clock.phc", "disciplining hardware clocks"),
+    ("clock.leap", "choosing how leap seconds are applied"),
+    ("ptp.profile", "PTP profiles"),
+    ("ptp.unicast", "unicast PTP"),
+    ("ptp.prefer", "preferring one source over others"),
+    ("ptp.trust", "weighing sources by trust"),
+    ("ntp.source", "using NTP servers as sources"),
+    ("ntp.server.allow", "access lists of the NTP server"),
+    ("ntp.server.smear", "smearing leap seconds"),
+];
+
+/// Every option, in the order of the manual.
+#[rustfmt::skip] // one row, one option
+pub const OPTIONS: &[OptionSpec] = &[
+    option("clock.system", Kind::Word(SYSTEM), Default::Toml("\"observe\""), "The clock that is ours: \"observe\" measures the system clock and never touches it; { simulated = {} } makes one in software and disciplines that.").term("CLOCK_REALTIME"),
+    option("clock.lock_limit", LIMIT, Default::Toml("\"100us\""), "The clock is LOCKED while its error bound is at most this.").unit("us"),
+    option("clock.max_drift", Kind::Frequency { min_ppb: 0.0, max_ppb: 1_000.0 * PPM }, Default::Toml("\"1ppm\""), "The frequency error that may appear unseen: error bounds grow by this as they age.").unit("ppm").term("PHI (RFC 5905)"),
+    option("clock.max_frequency", Kind::Frequency { min_ppb: 1.0, max_ppb: 1_000.0 * PPM }, Default::Toml("\"500ppm\""), "The largest frequency correction, in either direction.").unit("ppm").term("max_adj"),
+
+    option("clock.system.simulated.offset", SHIFT, Default::Toml("\"0s\""), "What the simulated clock is ahead of the system clock at the start.").unit("s"),
+    option("clock.system.simulated.frequency", Kind::Frequency { min_ppb: -1_000.0 * PPM, max_ppb: 1_000.0 * PPM }, Default::Toml("\"0ppm\""), "What the simulated clock runs fast by.").unit("ppm"),
+    option("clock.system.simulated.wander", Kind::Float { min: 0.0, max: 1e-6 }, Default::Toml("0.0"), "Random walk of its frequency, in s/s per square root of a second."),
+    option("clock.system.simulated.seed", Kind::Integer { min: 0, max: i64::MAX }, Default::Toml("1"), "Seed of the random walk: the same seed gives the same walk."),
+    option("clock.system.simulated.reference_offset", SHIFT, Default::Toml("\"0s\""), "What the source's clock is ahead of this host's system clock, to judge the true error by.").unit("s"),
+
+    option("clock.step.first", STEP, Default::Toml("\"any\""), "Whether the first correction may be a step: always, never, or when the offset is larger than this."),
+    option("clock.step.later", STEP, Default::Toml("\"never\""), "Whether later corrections may be steps: always, never, or when the offset is larger than this."),
+    option("clock.step.panic", PANIC, Default::Toml("\"1000s\""), "A clock that has been corrected once and is then off by more than this is reported, and not corrected.").unit("s"),
+
+    option("servo.kind", Kind::Word(SERVO), Default::Toml("\"pi\""), "The servo: \"pi\" is a proportional-integral loop."),
+    option("servo.proportional", GAIN, GAIN_TABLE, "The proportional gain, in 1/s."),
+    option("servo.integral", GAIN, GAIN_TABLE, "The integral gain, in 1/s^2."),
+    option("servo.hold", Kind::Switch, Default::Toml("false"), "Measure and never correct: shows how the clock drifts by itself."),
+
+    option("ptp.interface", Kind::Interface, Default::Required, "The network interface; one that is absent is waited for."),
+    option("ptp.role", Kind::Word(ROLE), Default::Toml("\"slave\""), "What the port may become: a \"slave\" follows and never sends Announce or Sync.").term("portDS.portState"),
+    option("ptp.domain", Kind::Integer { min: 0, max: 255 }, Default::Toml("0"), "The PTP domain.").term("defaultDS.domainNumber"),
+    option("ptp.sdo_id", Kind::Integer { min: 0, max: 4_095 }, Default::Toml("0"), "The standards organisation's part of the domain, 12 bits: majorSdoId and minorSdoId.").term("defaultDS.sdoId"),
+    option("ptp.transport", Kind::Word(TRANSPORT), Default::Toml("\"udp4\""), "What carries the messages.").term("networkProtocol"),
+    option("ptp.delay", Kind::Word(DELAY), Default::Toml("\"e2e\""), "How the path delay is measured: end to end.").term("portDS.delayMechanism"),
+    option("ptp.timestamps", Kind::Word(TIMESTAMPS), Default::Toml("\"auto\""), "Who takes the time stamps: \"auto\" is the best that there is, in this version the kernel's."),
+    option("ptp.delay_asymmetry", LATENCY, Default::Toml("\"0ns\""), "Half of what the way from the master is longer than the way back.").unit("ns").term("delayAsymmetry"),
+    option("ptp.ingress_latency", LATENCY, Default::Toml("\"0ns\""), "What the stamp of an arriving message is too late by.").unit("ns").term("ingressLatency"),
+    option("ptp.egress_latency", LATENCY, Default::Toml("\"0ns\""), "What the stamp of a leaving message is too early by.").unit("ns").term("egressLatency"),
+    option("ptp.arb_timescale", Kind::Word(ARB), Default::Toml("\"auto\""), "How to read a grandmaster that does not use the PTP timescale; \"auto\" is \"utc\" with software stamps.").term("timePropertiesDS.ptpTimescale"),
+    option("ptp.announce_receipt_timeout", Kind::Integer { min: 2, max: 255 }, Default::Toml("3"), "After how many announce intervals of silence a master is given up.").term("portDS.announceReceiptTimeout"),
+    option("ptp.event_port", UDP_PORT, Default::Toml("319"), "The UDP port of event messages: Sync, Delay_Req."),
+    option("ptp.general_port", UDP_PORT, Default::Toml("320"), "The UDP port of general messages: Announce, Follow_Up, Delay_Resp."),
+    option("ptp.minor_version", Kind::Integer { min: 0, max: 1 }, Default::Toml("1"), "What we send: 0 is PTP 2.0 (IEEE 1588-2008), 1 is PTP 2.1 (2019).").term("minorVersionPTP"),
+    option("ptp.clock_identity", Kind::ClockIdentity, Default::Unset("made from the interface's address"), "The identity of our clock.").term("defaultDS.clockIdentity"),
+
+    option("ntp.server.listen", Kind::Addresses { count_max: LISTEN_MAX }, Default::Toml("[]"), "Where NTP requests are answered; without any address the server is off."),
+    option("ntp.server.cores", Kind::Cores { count_max: SERVER_CORES_MAX }, Default::Toml("[]"), "The CPUs to run one worker on each; empty: one worker, wherever the kernel likes."),
+
+    option("threads.lock_memory", Kind::Switch, Default::Toml("true"), "Keep all memory resident; where that is not permitted, a warning says so.").term("mlockall"),
+    option("threads.ptp.core", CORE, NO_CORE, "The CPU that the threads are pinned to."),
+    option("threads.ptp.priority", PRIORITY, NO_PRIORITY, "The real-time priority.").term("SCHED_FIFO"),
+    option("threads.discipline.core", CORE, NO_CORE, "The CPU that the thread is pinned to."),
+    option("threads.discipline.priority", PRIORITY, NO_PRIORITY, "The real-time priority.").term("SCHED_FIFO"),
+    option("threads.server.core", CORE, NO_CORE, "The CPU of the one worker, where ntp.server.cores is not set."),
+    option("threads.server.priority", PRIORITY, NO_PRIORITY, "The real-time priority.").term("SCHED_FIFO"),
+
+    option("observe.http", Kind::AddressOrOff, Default::Toml("\"127.0.0.1:9319\""), "Where metrics and health are served over HTTP."),
+    option("observe.log", Kind::Word(LOG), Default::Toml("\"info\""), "The least important messages that are logged."),
+    option("observe.runtime_directory", Kind::Directory, Default::Toml("\"/run/synchronome\""), "Where the status socket is."),
+    option("observe.state_directory", Kind::Directory, Default::Toml("\"/var/lib/synchronome\""), "Where the learned frequency is kept across restarts."),
+];
+
+/// The most `[[…]]` sections of one kind: only PTP ports are repeated.
+pub const REPEATED_MAX: usize = PTP_PORTS_MAX;
+
+/// The option at a path, `ptp.domain`.
+pub fn find(path: &str) -> Option<&'static OptionSpec> {
+    OPTIONS.iter().find(|option| option.path == path)
+}
+
+/// The section at a path; also one that only holds others (`ntp`, or `clock.system` as a table).
+pub fn section_exists(path: &str) -> bool {
+    SECTIONS.iter().any(|section| below(section.path, path).is_some() || section.path == path)
+}
+
+/// Whether a section stands in double brackets.
+pub fn is_repeated(path: &str) -> bool {
+    SECTIONS.iter().any(|section| section.path == path && section.repeated)
+}
+
+/// What a planned option or section would do.
+pub fn planned(path: &str) -> Option<&'static str> {
+    LATER.iter().find(|(later, _)| *later == path).map(|(_, what)| *what)
+}
+
+/// Names of the options and sections directly in a section (`""`: the file itself), in the order of the manual.
+pub fn names_in(section: &str) -> Vec<&'static str> {
+    let paths = OPTIONS.iter().map(|option| option.path).chain(SECTIONS.iter().map(|section| section.path));
+    let mut names = Vec::new();
+    for path in paths {
+        let inside = if section.is_empty() { Some(path) } else { below(path, section) };
+        let Some(name) = inside.and_then(|inside| inside.split('.').next()) else { continue };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// What follows a section in a path.
+fn below<'p>(path: &'p str, section: &str) -> Option<&'p str> {
+    path.strip_prefix(section)?.strip_prefix('.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_unique_and_lie_in_a_section() {
+        for (row, option) in OPTIONS.iter().enumerate() {
+            assert!(OPTIONS[..row].iter().all(|other| other.path != option.path), "{} twice", option.path);
+            let section = option.path.rsplit_once('.').unwrap().0;
+            assert!(SECTIONS.iter().any(|known| known.path == section), "{}", option.path);
+        }
+        assert!(
+            LATER.iter().all(|(path, _)| find(path).is_none() && !section_exists(path)),
+            "built, and still planned"
+        );
+    }
+
+    #[test]
+    fn every_help_is_one_sentence() {
+        for option in OPTIONS {
+            assert!(option.help.ends_with('.') && !option.help.contains(". "), "{}: {}", option.path, option.help);
+        }
+    }
+
+    #[test]
+    fn sections_list_their_names() {
+        assert_eq!(names_in(""), ["clock", "servo", "ptp", "ntp", "threads", "observe"]);
+        assert_eq!(names_in("clock.system"), ["simulated"]);
+        assert_eq!(names_in("clock"), ["system", "lock_limit", "max_drift", "max_frequency", "step"]);
+        assert_eq!(names_in("ntp"), ["server"]);
+        assert!(section_exists("ntp") && !section_exists("nt"));
+    }
+}

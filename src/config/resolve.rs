@@ -1,0 +1,275 @@
+//! checked -> resolved: defaults, the rules between options, and the plain structs.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use toml::de::DeValue;
+
+use super::error::{ConfigError, Fault, Source};
+use super::options::{Default, OPTIONS, OptionSpec, find};
+use super::value::{self, Value};
+use super::walk::Checked;
+use super::{
+    ArbTimescale, ClockConfig, Config, DelayMechanism, LogLevel, NtpServerConfig, ObserveConfig, Origin, PtpConfig,
+    PtpRole, PtpTransport, ServoConfig, Setting, Simulated, SystemClock, ThreadConfig, ThreadsConfig, TimestampMode,
+};
+use crate::discipline::policy::{StepPolicy, StepRule};
+use crate::time::{Duration, FrequencyPpb};
+
+/// The default of an option, from the table's own text.
+pub fn default_value(option: &OptionSpec) -> Option<Value> {
+    let Default::Toml(text) = option.default else { return None };
+    let parsed = DeValue::parse(text).unwrap_or_else(|error| panic!("default of {}: {error}", option.path));
+    Some(value::check(option, &parsed).unwrap_or_else(|problems| panic!("default of {}: {problems:?}", option.path)))
+}
+
+/// Reads settings by path. A missing or mistyped one is a fault of the option table, not of the user's file.
+struct Reader<'c>(&'c Checked);
+
+impl Reader<'_> {
+    /// The value in the file, else the default, else `None`.
+    fn value(&self, section: &str, name: &str) -> Option<Value> {
+        if let Some(set) = self.0.set.get(&format!("{section}.{name}")) {
+            return Some(set.value.clone());
+        }
+        let general = section.split('[').next().unwrap_or(section);
+        let path = format!("{general}.{name}");
+        default_value(find(&path).unwrap_or_else(|| panic!("{path} is not in the option table")))
+    }
+
+    fn span(&self, section: &str, name: &str) -> Option<Range<usize>> {
+        self.0.set.get(&format!("{section}.{name}")).map(|set| set.span.clone())
+    }
+}
+
+/// One typed read for each kind of value.
+macro_rules! typed_reads {
+    ($($name:ident: $variant:ident -> $type:ty;)*) => {
+        impl Reader<'_> {
+            $(fn $name(&self, section: &str, name: &str) -> $type {
+                match self.value(section, name) {
+                    Some(Value::$variant(value)) => value,
+                    other => panic!("{section}.{name} is {other:?} in the option table"),
+                }
+            })*
+        }
+    };
+}
+
+typed_reads! {
+    switch: Switch -> bool;
+    integer: Integer -> i64;
+    float: Float -> f64;
+    duration: Duration -> Duration;
+    frequency: Frequency -> FrequencyPpb;
+    word: Word -> &'static str;
+    text: Text -> String;
+    addresses: Addresses -> Vec<SocketAddr>;
+    cores: Cores -> Vec<usize>;
+}
+
+/// Makes the resolved configuration of a file without faults.
+pub fn resolve(checked: &Checked) -> Config {
+    let read = Reader(checked);
+    let listen = read.addresses("ntp.server", "listen");
+    let cores = read.cores("ntp.server", "cores");
+    Config {
+        clock: clock(&read),
+        servo: ServoConfig {
+            proportional: read.value("servo", "proportional").map(|_| read.float("servo", "proportional")),
+            integral: read.value("servo", "integral").map(|_| read.float("servo", "integral")),
+            hold: read.switch("servo", "hold"),
+        },
+        ptp: (0..checked.ports.len()).map(|index| ptp(&read, &format!("ptp[{index}]"))).collect(),
+        ntp_server: (!listen.is_empty()).then_some(NtpServerConfig { listen, cores }),
+        threads: ThreadsConfig {
+            ptp: thread(&read, "threads.ptp"),
+            discipline: thread(&read, "threads.discipline"),
+            server: thread(&read, "threads.server"),
+            lock_memory: read.switch("threads", "lock_memory"),
+        },
+        observe: observe(&read),
+    }
+}
+
+fn clock(read: &Reader<'_>) -> ClockConfig {
+    const SIMULATED: &str = "clock.system.simulated";
+    let rule = |name| match read.value("clock.step", name) {
+        Some(Value::Word("any")) => StepRule::Any,
+        Some(Value::Duration(above)) => StepRule::Above(above),
+        _ => StepRule::Never,
+    };
+    let simulated = || Simulated {
+        offset: read.duration(SIMULATED, "offset"),
+        frequency: read.frequency(SIMULATED, "frequency"),
+        wander: read.float(SIMULATED, "wander"),
+        seed: read.integer(SIMULATED, "seed").unsigned_abs(),
+        reference_offset: read.duration(SIMULATED, "reference_offset"),
+    };
+    ClockConfig {
+        system: if read.0.simulated { SystemClock::Simulated(simulated()) } else { SystemClock::Observe },
+        step: StepPolicy {
+            first: rule("first"),
+            later: rule("later"),
+            panic: match read.value("clock.step", "panic") {
+                Some(Value::Duration(limit)) => Some(limit),
+                _ => None,
+            },
+        },
+        lock_limit: read.duration("clock", "lock_limit"),
+        max_drift: read.frequency("clock", "max_drift"),
+        max_frequency: read.frequency("clock", "max_frequency"),
+    }
+}
+
+fn ptp(read: &Reader<'_>, section: &str) -> PtpConfig {
+    PtpConfig {
+        interface: read.text(section, "interface"),
+        // The one word that this version takes of each; the check has refused the others.
+        role: PtpRole::Slave,
+        transport: PtpTransport::Udp4,
+        delay: DelayMechanism::E2e,
+        domain: read.integer(section, "domain") as u8,
+        sdo_id: read.integer(section, "sdo_id") as u16,
+        timestamps: match read.word(section, "timestamps") {
+            "software" => TimestampMode::Software,
+            _ => TimestampMode::Auto,
+        },
+        delay_asymmetry: read.duration(section, "delay_asymmetry"),
+        ingress_latency: read.duration(section, "ingress_latency"),
+        egress_latency: read.duration(section, "egress_latency"),
+        // "auto" with software stamps, which are all that this version takes, is UTC.
+        arb_timescale: match read.word(section, "arb_timescale") {
+            "tai" => ArbTimescale::Tai,
+            "refuse" => ArbTimescale::Refuse,
+            _ => ArbTimescale::Utc,
+        },
+        announce_receipt_timeout: read.integer(section, "announce_receipt_timeout") as u8,
+        event_port: read.integer(section, "event_port") as u16,
+        general_port: read.integer(section, "general_port") as u16,
+        minor_version: read.integer(section, "minor_version") as u8,
+        clock_identity: match read.value(section, "clock_identity") {
+            Some(Value::Identity(bytes)) => Some(bytes),
+            _ => None,
+        },
+    }
+}
+
+fn thread(read: &Reader<'_>, section: &str) -> ThreadConfig {
+    ThreadConfig {
+        core: read.value(section, "core").map(|_| read.integer(section, "core") as usize),
+        priority: read.value(section, "priority").map(|_| read.integer(section, "priority") as u8),
+    }
+}
+
+fn observe(read: &Reader<'_>) -> ObserveConfig {
+    ObserveConfig {
+        http: match read.value("observe", "http") {
+            Some(Value::Address(address)) => Some(address),
+            _ => None,
+        },
+        log: match read.word("observe", "log") {
+            "error" => LogLevel::Error,
+            "warn" => LogLevel::Warn,
+            "debug" => LogLevel::Debug,
+            "trace" => LogLevel::Trace,
+            _ => LogLevel::Info,
+        },
+        runtime_directory: PathBuf::from(read.text("observe", "runtime_directory")),
+        state_directory: PathBuf::from(read.text("observe", "state_directory")),
+    }
+}
+
+/// The rules between options. Runs on what is right of a file that may have faults, so that these come at once too.
+pub fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigError> {
+    let read = Reader(checked);
+    let mut errors = Vec::new();
+    let mut conflict = |path: String, span: &Range<usize>, message: String, suggestion: &str| {
+        let place = Some(source.place(span));
+        let suggestion = Some(suggestion.to_owned());
+        errors.push(ConfigError { place, path, fault: Fault::Conflict, message, allowed: None, suggestion });
+    };
+    for (index, header) in checked.ports.iter().enumerate() {
+        let section = format!("ptp[{index}]");
+        let [event, general] = udp_ports(&read, &section);
+        if event == general {
+            let (name, span) = ["general_port", "event_port"]
+                .iter()
+                .find_map(|name| Some((*name, read.span(&section, name)?)))
+                .unwrap_or(("general_port", header.clone()));
+            let message = format!("event messages and general messages cannot share port {event}");
+            conflict(format!("{section}.{name}"), &span, message, "the standard's ports are 319 and 320");
+        }
+        let twin = (0..index).find(|other| same_place(&read, &section, &format!("ptp[{other}]")));
+        if let Some(other) = twin {
+            let line = source.line(checked.ports[other].start);
+            let message = format!("the same interface, domain and UDP port as the [[ptp]] in line {line}");
+            conflict(section, header, message, "remove one of them, or give it another domain");
+        }
+    }
+    if let (Some(span), Some(cores)) = (read.span("threads.server", "core"), read.span("ntp.server", "cores")) {
+        let line = source.line(cores.start);
+        let message = format!("ntp.server.cores in line {line} already says where the workers run");
+        conflict("threads.server.core".to_owned(), &span, message, "remove one of them");
+    }
+    if let Some(span) = read.span("ntp.server", "listen") {
+        for address in read.addresses("ntp.server", "listen") {
+            let taken = (0..checked.ports.len())
+                .find(|index| udp_ports(&read, &format!("ptp[{index}]")).contains(&i64::from(address.port())));
+            if let Some(index) = taken {
+                let line = source.line(checked.ports[index].start);
+                let message = format!("UDP port {} is used for PTP by the [[ptp]] in line {line}", address.port());
+                conflict("ntp.server.listen".to_owned(), &span, message, "NTP's port is 123");
+            }
+        }
+    }
+    errors
+}
+
+fn udp_ports(read: &Reader<'_>, section: &str) -> [i64; 2] {
+    [read.integer(section, "event_port"), read.integer(section, "general_port")]
+}
+
+/// Whether two ports would hear each other's messages: the same interface, domain (number and sdoId) and a UDP port.
+fn same_place(read: &Reader<'_>, one: &str, other: &str) -> bool {
+    let same = |name| read.value(one, name) == read.value(other, name);
+    let named = read.span(one, "interface").is_some();
+    let [event, general] = udp_ports(read, one);
+    let shared = udp_ports(read, other);
+    named
+        && same("interface")
+        && same("domain")
+        && same("sdo_id")
+        && (shared.contains(&event) || shared.contains(&general))
+}
+
+/// Every option that applies to this file with its value and where that came from, in the order of the table.
+pub fn settings(source: &Source<'_>, checked: &Checked) -> Vec<Setting> {
+    let mut settings = Vec::new();
+    let mut push = |option: &'static OptionSpec, path: String| {
+        let set = checked.set.get(&path);
+        let value = set.map(|set| set.value.clone()).or_else(|| default_value(option));
+        let origin = set.map_or(Origin::Default, |set| {
+            let place = source.place(&set.span);
+            Origin::File { line: place.line, column: place.column }
+        });
+        settings.push(Setting { path, value, origin, option });
+    };
+    let in_section = |path: &str, section: &str| path.strip_prefix(section).is_some_and(|rest| rest.starts_with('.'));
+    // Of the word and the table that `clock.system` may be, the one that it is.
+    let ordinary = |option: &&OptionSpec| match option.path {
+        "clock.system" => !checked.simulated,
+        path if in_section(path, "clock.system") => checked.simulated,
+        path => !in_section(path, "ptp"),
+    };
+    for option in OPTIONS.iter().filter(ordinary) {
+        push(option, option.path.to_owned());
+    }
+    for index in 0..checked.ports.len() {
+        for option in OPTIONS.iter().filter(|option| in_section(option.path, "ptp")) {
+            push(option, format!("ptp[{index}].{}", option.name()));
+        }
+    }
+    settings
+}

@@ -1,0 +1,418 @@
+//! One TOML value against one row of the option table.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::address::{self, AddressFault};
+use super::error::Fault;
+use super::options::{Kind, OptionSpec, Word};
+use super::quantity::{QuantityError, parse_duration, parse_frequency, write_duration, write_frequency};
+use super::suggest::nearest;
+use super::{CORES_MAX, INTERFACE_BYTES_MAX};
+use crate::time::{Duration, FrequencyPpb};
+
+/// A checked value. Prints as TOML.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Value {
+    /// For [`Kind::Switch`].
+    Switch(bool),
+    /// For [`Kind::Integer`].
+    Integer(i64),
+    /// For [`Kind::Float`].
+    Float(f64),
+    /// For [`Kind::Duration`].
+    Duration(Duration),
+    /// For [`Kind::Frequency`].
+    Frequency(FrequencyPpb),
+    /// For [`Kind::Word`], the words of [`Kind::Duration`] and the `"off"` of [`Kind::AddressOrOff`].
+    Word(&'static str),
+    /// For [`Kind::Interface`] and [`Kind::Directory`].
+    Text(String),
+    /// For [`Kind::ClockIdentity`].
+    Identity([u8; 8]),
+    /// For [`Kind::AddressOrOff`].
+    Address(SocketAddr),
+    /// For [`Kind::Addresses`].
+    Addresses(Vec<SocketAddr>),
+    /// For [`Kind::Cores`].
+    Cores(Vec<usize>),
+}
+
+/// What is wrong with a value, before its path and place are known.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Problem {
+    /// The bytes that are meant.
+    pub span: Range<usize>,
+    /// Its kind.
+    pub fault: Fault,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub suggestion: Option<String>,
+}
+
+impl Problem {
+    fn new(value: &Spanned<DeValue<'_>>, fault: Fault, message: impl Into<String>) -> Self {
+        Self { span: value.span(), fault, message: message.into(), suggestion: None }
+    }
+
+    fn suggesting(mut self, suggestion: impl Into<String>) -> Self {
+        self.suggestion = Some(suggestion.into());
+        self
+    }
+
+    fn did_you_mean(self, value: impl fmt::Display) -> Self {
+        self.suggesting(format!("did you mean `{value}`?"))
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |items: Vec<String>| format!("[{}]", items.join(", "));
+        match self {
+            Self::Switch(on) => write!(f, "{on}"),
+            Self::Integer(number) => write!(f, "{number}"),
+            Self::Float(number) => write!(f, "{number:?}"),
+            Self::Duration(duration) => write!(f, "\"{}\"", write_duration(*duration)),
+            Self::Frequency(frequency) => write!(f, "\"{}\"", write_frequency(*frequency)),
+            Self::Word(word) => write!(f, "\"{word}\""),
+            Self::Text(text) => write!(f, "{text:?}"),
+            Self::Identity(bytes) => write!(f, "\"{:016x}\"", u64::from_be_bytes(*bytes)),
+            Self::Address(address) => write!(f, "\"{address}\""),
+            Self::Addresses(all) => f.write_str(&list(all.iter().map(|one| format!("\"{one}\"")).collect())),
+            Self::Cores(all) => f.write_str(&list(all.iter().map(ToString::to_string).collect())),
+        }
+    }
+}
+
+impl Kind {
+    /// Both ends of the range, for kinds that have one.
+    pub fn ends(&self) -> Option<(Value, Value)> {
+        match *self {
+            Self::Integer { min, max } => Some((Value::Integer(min), Value::Integer(max))),
+            Self::Float { min, max } => Some((Value::Float(min), Value::Float(max))),
+            Self::Duration { min, max, .. } => Some((Value::Duration(min), Value::Duration(max))),
+            Self::Frequency { min_ppb, max_ppb } => {
+                let end = |ppb| Value::Frequency(FrequencyPpb::new(ppb));
+                Some((end(min_ppb), end(max_ppb)))
+            }
+            _ => None,
+        }
+    }
+
+    /// What is allowed, in words.
+    pub fn allowed(&self) -> String {
+        let range = self.ends().map(|(min, max)| format!("{min} to {max}"));
+        let quoted = |words: &[&str]| words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
+        match self {
+            Self::Switch => "true or false".to_owned(),
+            Self::Integer { .. } | Self::Float { .. } | Self::Frequency { .. } | Self::Duration { or: [], .. } => {
+                range.unwrap_or_default()
+            }
+            Self::Duration { or, .. } => format!("{}, or {}", quoted(or), range.unwrap_or_default()),
+            Self::Word(words) => quoted(&available(words)),
+            Self::Interface => "1 to 15 characters, no space, `/` or `:`".to_owned(),
+            Self::Directory => "an absolute path".to_owned(),
+            Self::ClockIdentity => "16 hexadecimal digits, neither all 0 nor all f".to_owned(),
+            Self::AddressOrOff => "an IP address with a port 1 to 65535, or \"off\"".to_owned(),
+            Self::Addresses { count_max } => {
+                format!("a list of at most {count_max} IP addresses with a port 1 to 65535, no two alike")
+            }
+            Self::Cores { count_max } => {
+                format!("a list of at most {count_max} CPU numbers 0 to {}, no two alike", CORES_MAX - 1)
+            }
+        }
+    }
+
+    /// What a value of the right type looks like.
+    fn expected(&self) -> &'static str {
+        match self {
+            Self::Switch => "true or false",
+            Self::Integer { .. } => "a whole number",
+            Self::Float { .. } => "a number",
+            Self::Duration { .. } => "a duration in quotes",
+            Self::Frequency { .. } => "a frequency in quotes",
+            Self::Word(_) | Self::Interface | Self::Directory | Self::ClockIdentity | Self::AddressOrOff => {
+                "text in quotes"
+            }
+            Self::Addresses { .. } | Self::Cores { .. } => "a list",
+        }
+    }
+}
+
+/// The words that this version has.
+pub fn available(words: &[Word]) -> Vec<&'static str> {
+    words.iter().filter(|word| word.later.is_none()).map(|word| word.text).collect()
+}
+
+/// Checks one value; in lists every element is checked.
+pub fn check(option: &OptionSpec, value: &Spanned<DeValue<'_>>) -> Result<Value, Vec<Problem>> {
+    let one = |result: Result<Value, Problem>| result.map_err(|problem| vec![problem]);
+    match (&option.kind, value.get_ref()) {
+        (Kind::Switch, DeValue::Boolean(on)) => Ok(Value::Switch(*on)),
+        (Kind::Integer { min, max }, DeValue::Integer(_)) => {
+            one(whole_number(value).and_then(|number| in_range(value, number, *min, *max)).map(Value::Integer))
+        }
+        (Kind::Float { min, max }, DeValue::Integer(_) | DeValue::Float(_)) => {
+            one(number(value).and_then(|number| in_range(value, number, *min, *max)).map(Value::Float))
+        }
+        (Kind::Duration { .. } | Kind::Frequency { .. }, DeValue::Integer(_) | DeValue::Float(_)) => {
+            let written = number_text(value);
+            one(Err(missing_unit(value, &option.kind).did_you_mean(format!("\"{written}{}\"", offered_unit(option)))))
+        }
+        (Kind::Duration { min, max, or }, DeValue::String(text)) => one(duration(option, value, text, *min, *max, or)),
+        (Kind::Frequency { min_ppb, max_ppb }, DeValue::String(text)) => {
+            one(frequency(option, value, text, *min_ppb, *max_ppb))
+        }
+        (Kind::Word(words), DeValue::String(text)) => one(word(value, text, words)),
+        (Kind::Interface, DeValue::String(text)) => one(interface(value, text)),
+        (Kind::Directory, DeValue::String(text)) => one(directory(value, text)),
+        (Kind::ClockIdentity, DeValue::String(text)) => one(clock_identity(value, text)),
+        (Kind::AddressOrOff, DeValue::String(text)) if text == "off" => Ok(Value::Word("off")),
+        (Kind::AddressOrOff, DeValue::String(text)) => one(socket_address(value, text).map(Value::Address)),
+        (Kind::Addresses { count_max }, DeValue::Array(_)) => {
+            list(value, *count_max, |element| match element.get_ref() {
+                DeValue::String(text) => socket_address(element, text),
+                _ => Err(wrong_type(element, "an address in quotes")),
+            })
+            .map(Value::Addresses)
+        }
+        (Kind::Cores { count_max }, DeValue::Array(_)) => list(value, *count_max, |element| match element.get_ref() {
+            DeValue::Integer(_) => {
+                let number = whole_number(element).and_then(|n| in_range(element, n, 0, CORES_MAX as i64 - 1))?;
+                Ok(number as usize)
+            }
+            _ => Err(wrong_type(element, "a CPU number")),
+        })
+        .map(Value::Cores),
+        (kind, _) => one(Err(mistyped(option, kind, value))),
+    }
+}
+
+/// A value of the wrong type; where it would be right if only written otherwise, says so.
+fn mistyped(option: &OptionSpec, kind: &Kind, value: &Spanned<DeValue<'_>>) -> Problem {
+    let problem = wrong_type(value, kind.expected());
+    let text = match value.get_ref() {
+        DeValue::String(text) => text.to_string(),
+        DeValue::Integer(_) | DeValue::Float(_) => number_text(value),
+        _ => return problem,
+    };
+    // The same without quotes, with quotes, or as a list of one.
+    for rewritten in [text.clone(), format!("{text:?}"), format!("[{text}]"), format!("[{text:?}]")] {
+        let parsed = DeValue::parse(&rewritten);
+        if parsed.is_ok_and(|parsed| {
+            parsed.get_ref().type_str() != value.get_ref().type_str() && { check(option, &parsed).is_ok() }
+        }) {
+            return problem.did_you_mean(rewritten);
+        }
+    }
+    problem
+}
+
+fn wrong_type(value: &Spanned<DeValue<'_>>, expected: &str) -> Problem {
+    let found = match value.get_ref() {
+        DeValue::String(_) => "text",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a section",
+    };
+    Problem::new(value, Fault::WrongType, format!("expected {expected}, found {found}"))
+}
+
+fn number_text(value: &Spanned<DeValue<'_>>) -> String {
+    match value.get_ref() {
+        DeValue::Integer(number) if number.radix() == 10 => number.as_str().to_owned(),
+        DeValue::Integer(_) => whole_number(value).map_or_else(|_| String::new(), |number| number.to_string()),
+        DeValue::Float(number) => number.as_str().to_owned(),
+        _ => String::new(),
+    }
+}
+
+fn whole_number(value: &Spanned<DeValue<'_>>) -> Result<i64, Problem> {
+    let DeValue::Integer(number) = value.get_ref() else { return Err(wrong_type(value, "a whole number")) };
+    i64::from_str_radix(number.as_str(), number.radix())
+        .map_err(|_| Problem::new(value, Fault::OutOfRange, format!("{number} is out of range")))
+}
+
+fn number(value: &Spanned<DeValue<'_>>) -> Result<f64, Problem> {
+    number_text(value).parse().map_err(|_| wrong_type(value, "a number"))
+}
+
+fn in_range<T: Copy + PartialOrd + fmt::Debug>(
+    value: &Spanned<DeValue<'_>>,
+    found: T,
+    min: T,
+    max: T,
+) -> Result<T, Problem> {
+    // NaN is in no range.
+    if found >= min && found <= max {
+        return Ok(found);
+    }
+    Err(Problem::new(value, Fault::OutOfRange, format!("{found:?} is out of range")))
+}
+
+fn offered_unit(option: &OptionSpec) -> &'static str {
+    match (option.unit, &option.kind) {
+        ("", Kind::Frequency { .. }) => "ppm",
+        ("", _) => "s",
+        (unit, _) => unit,
+    }
+}
+
+fn missing_unit(value: &Spanned<DeValue<'_>>, kind: &Kind) -> Problem {
+    let message = if matches!(kind, Kind::Frequency { .. }) {
+        "a frequency needs its unit: ppb, ppm"
+    } else {
+        "a duration needs its unit: ns, us, ms, s, min, h"
+    };
+    Problem::new(value, Fault::MissingUnit, message)
+}
+
+/// The fault of a text that should have been a quantity.
+fn no_quantity(option: &OptionSpec, value: &Spanned<DeValue<'_>>, text: &str, error: &QuantityError) -> Problem {
+    match error {
+        QuantityError::NoUnit => {
+            missing_unit(value, &option.kind).did_you_mean(format!("\"{}{}\"", text.trim(), offered_unit(option)))
+        }
+        QuantityError::NoNumber => {
+            let expected = if matches!(option.kind, Kind::Frequency { .. }) { "frequency" } else { "duration" };
+            let example = if expected == "frequency" { "40ppm" } else { "1.5ms" };
+            Problem::new(value, Fault::Malformed, format!("{text:?} is not a {expected}"))
+                .suggesting(format!("write it as a number and its unit: \"{example}\""))
+        }
+        other => Problem::new(value, Fault::Malformed, other.to_string()),
+    }
+}
+
+fn duration(
+    option: &OptionSpec,
+    value: &Spanned<DeValue<'_>>,
+    text: &str,
+    min: Duration,
+    max: Duration,
+    words: &'static [&'static str],
+) -> Result<Value, Problem> {
+    if let Some(word) = words.iter().find(|word| **word == text) {
+        return Ok(Value::Word(word));
+    }
+    match parse_duration(text) {
+        Ok(duration) if duration >= min && duration <= max => Ok(Value::Duration(duration)),
+        Ok(_) => Err(Problem::new(value, Fault::OutOfRange, format!("{text:?} is out of range"))),
+        Err(QuantityError::NoNumber) if !words.is_empty() => {
+            let problem = Problem::new(value, Fault::UnknownWord, format!("{text:?} is neither a word nor a duration"));
+            Err(match nearest(text, words.iter().copied()) {
+                Some(word) => problem.did_you_mean(format!("\"{word}\"")),
+                None => problem,
+            })
+        }
+        Err(error) => Err(no_quantity(option, value, text, &error)),
+    }
+}
+
+fn frequency(
+    option: &OptionSpec,
+    value: &Spanned<DeValue<'_>>,
+    text: &str,
+    min_ppb: f64,
+    max_ppb: f64,
+) -> Result<Value, Problem> {
+    let frequency = parse_frequency(text).map_err(|error| no_quantity(option, value, text, &error))?;
+    if frequency.ppb() >= min_ppb && frequency.ppb() <= max_ppb {
+        return Ok(Value::Frequency(frequency));
+    }
+    Err(Problem::new(value, Fault::OutOfRange, format!("{text:?} is out of range")))
+}
+
+fn word(value: &Spanned<DeValue<'_>>, text: &str, words: &'static [Word]) -> Result<Value, Problem> {
+    if let Some(word) = words.iter().find(|word| word.text == text) {
+        return match word.later {
+            None => Ok(Value::Word(word.text)),
+            Some(what) => {
+                Err(Problem::new(value, Fault::NotAvailable, format!("{what} is not available in this version")))
+            }
+        };
+    }
+    let problem = Problem::new(value, Fault::UnknownWord, format!("unknown value {text:?}"));
+    Err(match nearest(text, words.iter().map(|word| word.text)) {
+        Some(word) => problem.did_you_mean(format!("\"{word}\"")),
+        None => problem,
+    })
+}
+
+/// What the kernel takes as a device name (`dev_valid_name`), and nothing else.
+fn interface(value: &Spanned<DeValue<'_>>, text: &str) -> Result<Value, Problem> {
+    let wrong = |message: &str| Err(Problem::new(value, Fault::Malformed, format!("{text:?} {message}")));
+    match text {
+        "" => wrong("is not the name of an interface"),
+        "." | ".." => wrong("cannot be the name of an interface"),
+        long if long.len() > INTERFACE_BYTES_MAX => wrong("is too long for the name of an interface"),
+        odd if odd.contains(|c: char| c.is_whitespace() || matches!(c, '/' | ':' | '\0')) => {
+            wrong("cannot be the name of an interface")
+        }
+        name => Ok(Value::Text(name.to_owned())),
+    }
+}
+
+fn directory(value: &Spanned<DeValue<'_>>, text: &str) -> Result<Value, Problem> {
+    if text.starts_with('/') && !text.contains('\0') {
+        return Ok(Value::Text(text.to_owned()));
+    }
+    let problem = Problem::new(value, Fault::Malformed, format!("{text:?} is not an absolute path"));
+    Err(if text.is_empty() { problem } else { problem.did_you_mean(format!("\"/{text}\"")) })
+}
+
+/// Sixteen digits; also as status and other programs print it, with dots or colons between.
+fn clock_identity(value: &Spanned<DeValue<'_>>, text: &str) -> Result<Value, Problem> {
+    let digits: String = text.chars().filter(|c| !matches!(c, '.' | ':' | '-')).collect();
+    let number = Some(&digits).filter(|digits| digits.len() == 16 && digits.bytes().all(|c| c.is_ascii_hexdigit()));
+    match number.and_then(|digits| u64::from_str_radix(digits, 16).ok()) {
+        None => Err(Problem::new(value, Fault::Malformed, format!("{text:?} is not a clock identity"))
+            .suggesting("write it like \"001b21fffeaabbcc\"")),
+        Some(0 | u64::MAX) => Err(Problem::new(value, Fault::OutOfRange, format!("{text:?} is a reserved identity"))),
+        Some(number) => Ok(Value::Identity(number.to_be_bytes())),
+    }
+}
+
+fn socket_address(value: &Spanned<DeValue<'_>>, text: &str) -> Result<SocketAddr, Problem> {
+    address::parse(text).map_err(|AddressFault { message, suggestion }| Problem {
+        span: value.span(),
+        fault: Fault::Malformed,
+        message,
+        suggestion: Some(suggestion),
+    })
+}
+
+/// Every element through `check_one`; an element that was there before is a fault of its own.
+fn list<T: PartialEq>(
+    value: &Spanned<DeValue<'_>>,
+    count_max: usize,
+    check_one: impl Fn(&Spanned<DeValue<'_>>) -> Result<T, Problem>,
+) -> Result<Vec<T>, Vec<Problem>> {
+    let DeValue::Array(elements) = value.get_ref() else { return Err(vec![wrong_type(value, "a list")]) };
+    let mut good: Vec<(usize, T)> = Vec::new();
+    let mut problems = Vec::new();
+    for (at, element) in elements.iter().enumerate() {
+        match check_one(element) {
+            Err(problem) => problems.push(problem),
+            Ok(item) => match good.iter().find(|(_, earlier)| *earlier == item) {
+                Some((first, _)) => {
+                    let message = format!("the same as element {} of this list", first + 1);
+                    problems.push(Problem::new(element, Fault::Conflict, message).suggesting("remove one of them"));
+                }
+                None => good.push((at, item)),
+            },
+        }
+    }
+    if let Some(extra) = elements.get(count_max) {
+        let message = format!("{} elements, at most {count_max}", elements.len());
+        problems.push(Problem::new(extra, Fault::OutOfRange, message));
+    }
+    if problems.is_empty() { Ok(good.into_iter().map(|(_, item)| item).collect()) } else { Err(problems) }
+}
