@@ -1,1 +1,20 @@
-//! To be written.
+//! L3: what the daemon says of itself.
+//!
+//! There is one model, [`Status`]; the control thread fills one when somebody asks, and everything that is shown is a
+//! pure function of it, so that the terminal, the monitoring and the machine formats cannot disagree:
+//!
+//! | asked by | form | made by |
+//! |---|---|---|
+//! | `synchronome status` | text | [`render`] |
+//! | `synchronome status --json`, `/status` | JSON, a schema number in it | serde |
+//! | `synchronome health`, `/healthz` | one line and a code | [`health`] |
+//! | Prometheus, `/metrics` | text exposition | [`metrics`] |
+//! | the log, `events` of the status | records | [`event`] |
+//!
+//! Rules that hold for all: base units, each figure with its age, and no sentinels: what is not known is absent.
+
+pub mod event;
+pub mod status;
+
+pub use event::{EVENTS_MAX, Events, Level, Topic, rfc3339};
+pub use status::Status;

@@ -1,0 +1,273 @@
+//! Events: what happened, for the log and for the status.
+//!
+//! Timing threads never format or log. They put small values into a ring; the control thread turns each into a
+//! sentence and hands it to [`Events::record`], which writes the log line and keeps the last ones for the status.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+
+use super::status::EventRecord;
+use crate::time::{Mono, Timestamp, Utc};
+
+/// How many of the last events the status shows.
+pub const EVENTS_MAX: usize = 64;
+
+/// How much an event matters.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Level {
+    /// An operator is needed now.
+    Error,
+    /// Something is wrong, though the daemon goes on.
+    Warn,
+    /// A change that is good to know of.
+    Info,
+}
+
+impl Level {
+    /// The word in status and log.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+        }
+    }
+}
+
+/// What an event is about; the log's target is `synchronome::` and this word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Topic {
+    /// The clock and what steers it.
+    Clock,
+    /// PTP ports.
+    Ptp,
+    /// The NTP server.
+    Ntp,
+    /// The process: threads, configuration, signals.
+    Daemon,
+}
+
+impl Topic {
+    /// The word in status and log.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Clock => "clock",
+            Self::Ptp => "ptp",
+            Self::Ntp => "ntp",
+            Self::Daemon => "daemon",
+        }
+    }
+}
+
+/// The last events, at most [`EVENTS_MAX`]; older ones are forgotten and counted.
+#[derive(Default, Debug)]
+pub struct Events {
+    last: VecDeque<(Timestamp<Mono>, EventRecord)>,
+    forgotten: u64,
+}
+
+impl Events {
+    /// Logs an event and keeps it.
+    ///
+    /// `text` is one sentence without its full stop; `fields` are its figures with units in their names. `at` is
+    /// CLOCK_REALTIME of the host, for people; `now` is for the age.
+    pub fn record(
+        &mut self,
+        (now, at): (Timestamp<Mono>, Timestamp<Utc>),
+        level: Level,
+        topic: Topic,
+        text: impl Into<String>,
+        fields: &[(&str, &dyn fmt::Display)],
+    ) {
+        let fields: BTreeMap<_, _> =
+            fields.iter().map(|(name, value)| ((*name).to_owned(), value.to_string())).collect();
+        let text = text.into();
+        log(level, topic, &text, &fields);
+        if self.last.len() == EVENTS_MAX {
+            self.last.pop_front();
+            self.forgotten += 1;
+        }
+        let record = EventRecord {
+            at: rfc3339(at),
+            age_s: 0.0,
+            level: level.word().to_owned(),
+            topic: topic.word().to_owned(),
+            text,
+            fields,
+        };
+        self.last.push_back((now, record));
+    }
+
+    /// The events as the status shows them, the latest last.
+    pub fn records(&self, now: Timestamp<Mono>) -> Vec<EventRecord> {
+        let aged = |(at, record): &(Timestamp<Mono>, EventRecord)| EventRecord {
+            age_s: (now - *at).as_secs_f64().max(0.0),
+            ..record.clone()
+        };
+        self.last.iter().map(aged).collect()
+    }
+
+    /// How many events are no longer kept.
+    pub const fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+}
+
+/// One log line; the target lets a filter choose by topic.
+fn log(level: Level, topic: Topic, text: &str, fields: &BTreeMap<String, String>) {
+    // tracing wants target and level to be constants, hence a call for each pair.
+    macro_rules! log_to {
+        ($target:literal) => {
+            match level {
+                Level::Error => tracing::error!(target: $target, "{text}{}", Trailer(fields)),
+                Level::Warn => tracing::warn!(target: $target, "{text}{}", Trailer(fields)),
+                Level::Info => tracing::info!(target: $target, "{text}{}", Trailer(fields)),
+            }
+        };
+    }
+    match topic {
+        Topic::Clock => log_to!("synchronome::clock"),
+        Topic::Ptp => log_to!("synchronome::ptp"),
+        Topic::Ntp => log_to!("synchronome::ntp"),
+        Topic::Daemon => log_to!("synchronome::daemon"),
+    }
+}
+
+/// ` name=value` for each field; values with blanks are quoted.
+struct Trailer<'a>(&'a BTreeMap<String, String>);
+
+impl fmt::Display for Trailer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, value) in self.0 {
+            if value.contains(|c: char| c.is_whitespace() || c == '"' || c.is_control()) || value.is_empty() {
+                write!(f, " {name}={value:?}")?;
+            } else {
+                write!(f, " {name}={value}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An instant as RFC 3339 has it, in UTC with milliseconds: `2026-02-28T23:59:59.123Z`.
+///
+/// Years are those of the Gregorian calendar, also before it was in use; beyond 9999 they take more digits. A leap
+/// second reads as POSIX counts it: as the second after it.
+pub fn rfc3339(at: Timestamp<Utc>) -> String {
+    const DAY_S: i64 = 86_400;
+    let (days, second) = (at.seconds().div_euclid(DAY_S), at.seconds().rem_euclid(DAY_S));
+    let (year, month, day) = civil_from_days(days);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    let millis = at.subsec_nanos() / 1_000_000;
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+}
+
+/// Year, month and day of a day counted from 1970-01-01, Gregorian.
+///
+/// The year is taken to begin in March, so that the leap day is its last and months follow `(5 m + 2) / 153`; the
+/// calendar repeats each 400 years of 146097 days.
+fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    const ERA_DAYS: i64 = 146_097;
+    let days = days + 719_468; // from 0000-03-01
+    let (era, day_of_era) = (days.div_euclid(ERA_DAYS), days.rem_euclid(ERA_DAYS));
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = (month_from_march + 2) % 12 + 1;
+    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Duration;
+
+    #[test]
+    fn instants_print_as_rfc_3339() {
+        let shown = |seconds, nanos| rfc3339(Timestamp::from_parts(seconds, nanos));
+        assert_eq!(shown(0, 0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(shown(-1, 999_999_999), "1969-12-31T23:59:59.999Z");
+        assert_eq!(shown(951_782_399, 0), "2000-02-28T23:59:59.000Z");
+        assert_eq!(shown(951_782_400, 0), "2000-02-29T00:00:00.000Z");
+        assert_eq!(shown(1_483_228_800, 1_000_000), "2017-01-01T00:00:00.001Z");
+        assert_eq!(shown(4_107_542_400, 0), "2100-03-01T00:00:00.000Z", "2100 has no leap day");
+        assert_eq!(shown(253_402_300_800, 0), "10000-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn days_follow_each_other_through_four_centuries() {
+        let lengths = |year: i64| {
+            let leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+            [31, 28 + i64::from(leap), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+        };
+        let mut days = -135_140; // 1600-01-01
+        for year in 1600..2001 {
+            for (month, length) in lengths(year).into_iter().enumerate() {
+                for day in 1..=length {
+                    assert_eq!(civil_from_days(days), (year, month as i64 + 1, day));
+                    days += 1;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_oldest_events_are_forgotten_and_counted() {
+        let mut events = Events::default();
+        for n in 0..EVENTS_MAX as i64 + 3 {
+            let now = (Timestamp::from_secs(n), Timestamp::from_secs(n));
+            events.record(now, Level::Info, Topic::Clock, format!("event {n}"), &[("n", &n)]);
+        }
+        let records = events.records(Timestamp::from_secs(100) + Duration::from_millis(500));
+        assert_eq!((records.len(), events.forgotten()), (EVENTS_MAX, 3));
+        assert_eq!(records[0].text, "event 3");
+        assert_eq!((records[0].age_s, records[0].fields["n"].as_str()), (97.5, "3"));
+        assert_eq!(records[0].at, "1970-01-01T00:00:03.000Z");
+    }
+
+    #[test]
+    fn the_fields_of_a_log_line_can_be_told_apart() {
+        let fields = [("a", "1"), ("b", "two words"), ("c", ""), ("d", "new\nline")];
+        let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        assert_eq!(Trailer(&fields).to_string(), r#" a=1 b="two words" c="" d="new\nline""#);
+    }
+
+    #[test]
+    fn each_level_and_topic_reaches_the_log_under_its_target() {
+        use std::io::Write;
+        use std::sync::{Arc, Mutex};
+
+        #[derive(Clone, Default)]
+        struct Lines(Arc<Mutex<Vec<u8>>>);
+        impl Write for Lines {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0.lock().unwrap().extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let mut events = Events::default();
+            for level in [Level::Error, Level::Warn, Level::Info] {
+                for topic in [Topic::Clock, Topic::Ptp, Topic::Ntp, Topic::Daemon] {
+                    let now = (Timestamp::from_secs(0), Timestamp::from_secs(0));
+                    events.record(now, level, topic, "it happened", &[("offset_s", &1.5)]);
+                }
+            }
+        });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        for level in ["ERROR", "WARN", "INFO"] {
+            for topic in ["clock", "ptp", "ntp", "daemon"] {
+                let expected = format!("{level} synchronome::{topic}: it happened offset_s=1.5\n");
+                assert_eq!(text.matches(&expected).count(), 1, "{expected} in\n{text}");
+            }
+        }
+    }
+}

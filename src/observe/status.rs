@@ -1,0 +1,362 @@
+//! The status: one value that holds all that the daemon says of itself.
+//!
+//! Plain data, made by the control thread, read by everybody else as JSON. Units are the last part of a name: `_s`
+//! seconds, `_ppb` parts per 10^9. What is not known is `None`, `null` in JSON: never zero, never a huge number.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::sharing::BoundParts;
+use crate::time::{Duration, ErrorBound, SyncState};
+
+/// Number of the model; rises when a field changes its meaning or goes. New fields do not change it.
+pub const SCHEMA: u32 = 1;
+
+/// All that the daemon says of itself at one moment.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
+pub struct Status {
+    /// [`SCHEMA`] of the writer.
+    pub schema: u32,
+    /// Version of the daemon.
+    pub version: String,
+    /// Name of the host.
+    pub host: String,
+    /// Process of the daemon.
+    pub pid: u32,
+    /// Since the daemon started.
+    pub uptime_s: f64,
+    /// When this was made, by CLOCK_REALTIME of the host; RFC 3339 in UTC.
+    pub generated_at: String,
+    /// The word for the state of the clock.
+    #[serde(with = "state_word")]
+    pub state: SyncState,
+    /// Since when it is so.
+    pub state_since_s: f64,
+    /// Why it is so: one sentence, without its full stop.
+    pub reason: String,
+    /// The clock that is disciplined or observed.
+    pub clock: ClockStatus,
+    /// The PTP ports, in the order of the configuration.
+    #[serde(default)]
+    pub ptp: Vec<PortStatus>,
+    /// The NTP server; `None` if it is not configured.
+    pub ntp_server: Option<NtpServerStatus>,
+    /// The threads of the daemon.
+    #[serde(default)]
+    pub threads: Vec<ThreadStatus>,
+    /// The true error; only simulated clocks have one.
+    pub truth: Option<TruthStatus>,
+    /// What is missing (a capability, a device, an address), and what works without it: one sentence each.
+    #[serde(default)]
+    pub lacks: Vec<String>,
+    /// What happened of late, the latest last; at most [`EVENTS_MAX`](super::EVENTS_MAX).
+    #[serde(default)]
+    pub events: Vec<EventRecord>,
+    /// What was lost because a ring between two threads was full, by the name of the ring.
+    #[serde(default)]
+    pub rings_dropped: BTreeMap<String, u64>,
+}
+
+/// What is done to the clock.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
+#[serde(rename_all = "lowercase")]
+pub enum ClockKind {
+    /// CLOCK_REALTIME is measured and never touched.
+    #[default]
+    Observe,
+    /// A clock in software is disciplined.
+    Simulated,
+    /// CLOCK_REALTIME is disciplined.
+    System,
+}
+
+impl ClockKind {
+    /// The word, as in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Simulated => "simulated",
+            Self::System => "system",
+        }
+    }
+}
+
+/// The clock.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
+pub struct ClockStatus {
+    /// What is done to it.
+    pub kind: ClockKind,
+    /// The last measured offset from the master; positive is ahead. `None` before the first sample.
+    pub offset_from_master_s: Option<f64>,
+    /// How wrong the time may be at most, now; `None` while nothing is known.
+    pub bound_s: Option<f64>,
+    /// What the bound is made of; `None` while there is none.
+    pub bound_parts: Option<BoundPartsStatus>,
+    /// How fast the bound grows while no sample comes.
+    pub bound_growth_ppb: Option<f64>,
+    /// The correction that is in force, added to what the oscillator does.
+    pub frequency_ppb: Option<f64>,
+    /// What the oscillator does by itself, as estimated; positive runs fast.
+    pub oscillator_frequency_ppb: Option<f64>,
+    /// Counts the steps of the clock, ours and those of others.
+    pub epoch: u32,
+    /// How often we stepped it.
+    pub steps: u64,
+    /// How long ago the last usable sample came; `None` if none ever did.
+    pub last_sample_age_s: Option<f64>,
+    /// From selecting the parent to LOCKED; `None` if it was never locked.
+    pub lock_time_s: Option<f64>,
+    /// From the start of the daemon to LOCKED.
+    pub lock_time_since_start_s: Option<f64>,
+    /// From the first Announce that was heard to LOCKED.
+    pub lock_time_since_first_announce_s: Option<f64>,
+    /// LOCKED means that the bound is at most this.
+    pub lock_limit_s: f64,
+    /// How the source's time is read, like `timescale ARB, taken as UTC`.
+    pub timescale: Option<String>,
+    /// TAI - UTC in seconds, as known from a source that vouches for it.
+    pub tai_utc_s: Option<i64>,
+    /// The leap second at the end of this UTC day: `none`, `insert` or `delete`; `None` if not known.
+    pub leap: Option<String>,
+    /// The filtered one-way delay to the master.
+    pub mean_path_delay_s: Option<f64>,
+}
+
+/// What the bound is made of; the sum is the bound.
+#[derive(Clone, Copy, PartialEq, Default, Serialize, Deserialize, Debug)]
+pub struct BoundPartsStatus {
+    /// What the source says of itself.
+    pub source_s: f64,
+    /// What an asymmetry of the path can hide.
+    pub path_s: f64,
+    /// How far we believe to be off.
+    pub offset_s: f64,
+    /// Errors of the stamps.
+    pub stamps_s: f64,
+    /// What the clock may have drifted since.
+    pub drift_s: f64,
+}
+
+impl BoundPartsStatus {
+    /// The parts at their anchor, with what was added to the bound since then counted as drift.
+    pub fn aged(parts: &BoundParts, growth: Duration) -> Self {
+        Self {
+            source_s: parts.source.as_secs_f64(),
+            path_s: parts.path.as_secs_f64(),
+            offset_s: parts.offset.as_secs_f64(),
+            stamps_s: parts.stamps.as_secs_f64(),
+            drift_s: (parts.drift + growth.max(Duration::ZERO)).as_secs_f64(),
+        }
+    }
+
+    /// The parts with their names, in the order in which they are shown.
+    pub const fn named(&self) -> [(&'static str, f64); 5] {
+        [
+            ("path", self.path_s),
+            ("offset", self.offset_s),
+            ("source", self.source_s),
+            ("stamps", self.stamps_s),
+            ("drift", self.drift_s),
+        ]
+    }
+}
+
+/// A bound in seconds; `None` if unbounded.
+pub fn bound_s(bound: ErrorBound) -> Option<f64> {
+    bound.is_bounded().then(|| bound.greatest_error().as_secs_f64())
+}
+
+/// A PTP port.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
+pub struct PortStatus {
+    /// The network interface.
+    pub interface: String,
+    /// What it may become: `slave`.
+    pub role: String,
+    /// portState, the word of the standard (IEEE 1588-2019 9.2.5): `LISTENING`, `UNCALIBRATED`, `SLAVE`...
+    pub port_state: String,
+    /// domainNumber.
+    pub domain: u8,
+    /// sdoId, 12 bits.
+    pub sdo_id: u16,
+    /// portIdentity, like `001b21.fffe.aabbcc-1`; `None` while there is no socket yet.
+    pub identity: Option<String>,
+    /// Who takes the stamps: `software`; `None` while there is no socket yet.
+    pub timestamps: Option<String>,
+    /// portIdentity of the master that is followed.
+    pub parent: Option<String>,
+    /// The clock at the root.
+    pub grandmaster: Option<GrandmasterStatus>,
+    /// The master's interval between two Syncs.
+    pub sync_interval_s: Option<f64>,
+    /// The filtered one-way delay to the master.
+    pub mean_path_delay_s: Option<f64>,
+    /// How long ago the last Sync came; `None` if none ever did.
+    pub last_sync_age_s: Option<f64>,
+    /// What it waits for, like `interface vb0 does not exist yet`; `None` if it runs.
+    pub waiting_for: Option<String>,
+    /// Who else is heard, and why that one is not followed: one sentence each.
+    #[serde(default)]
+    pub heard: Vec<String>,
+    /// Messages and reasons of drops, by name.
+    #[serde(default)]
+    pub counters: BTreeMap<String, u64>,
+}
+
+/// The clock at the root, as its Announce says.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
+pub struct GrandmasterStatus {
+    /// grandmasterIdentity, like `001b21.fffe.aabbcc`.
+    pub identity: String,
+    /// clockClass.
+    pub class: u8,
+    /// clockAccuracy in words, like `within 25 ns` or `unknown`.
+    pub accuracy: String,
+    /// grandmasterPriority1.
+    pub priority1: u8,
+    /// grandmasterPriority2.
+    pub priority2: u8,
+    /// How many boundary clocks are between it and us.
+    pub steps_removed: u16,
+    /// timeSource in words, like `GNSS`.
+    pub time_source: String,
+}
+
+/// The NTP server.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
+pub struct NtpServerStatus {
+    /// Where it listens, `address:port`.
+    pub listen: Vec<String>,
+    /// How many threads answer.
+    pub workers: u32,
+    /// As served: 1 to 15; `None` while what is served is "not synchronised".
+    pub stratum: Option<u8>,
+    /// Packets that came.
+    pub requests: u64,
+    /// Packets that were answered.
+    pub answered: u64,
+    /// Packets that were not answered, by reason.
+    #[serde(default)]
+    pub dropped: BTreeMap<String, u64>,
+}
+
+/// A thread of the daemon.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
+pub struct ThreadStatus {
+    /// Its name.
+    pub name: String,
+    /// The CPU that it is pinned to.
+    pub core: Option<u32>,
+    /// Its SCHED_FIFO priority; `None`: the ordinary scheduler.
+    pub priority: Option<u8>,
+    /// How long ago it last said that it is alive.
+    pub alive_age_s: Option<f64>,
+    /// What it has allocated since its start-up ended; `None` if that is not counted.
+    pub allocations: Option<u64>,
+}
+
+/// The true error of a simulated clock, from the first published bound.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
+pub struct TruthStatus {
+    /// How often it was looked at.
+    pub samples: u64,
+    /// Root of the mean square.
+    pub rms_s: Option<f64>,
+    /// The greatest.
+    pub max_s: Option<f64>,
+    /// 99 of 100 are below.
+    pub p99_s: Option<f64>,
+    /// How often it lay outside the claimed bound.
+    pub violations: u64,
+    /// The last; positive is ahead.
+    pub error_s: Option<f64>,
+    /// The bound that was claimed at that moment.
+    pub bound_s: Option<f64>,
+}
+
+/// Something that happened.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
+pub struct EventRecord {
+    /// When, by CLOCK_REALTIME of the host; RFC 3339 in UTC.
+    pub at: String,
+    /// How long ago.
+    pub age_s: f64,
+    /// `error`, `warn` or `info`.
+    pub level: String,
+    /// What it is about: `clock`, `ptp`, `ntp` or `daemon`.
+    pub topic: String,
+    /// One sentence, without its full stop.
+    pub text: String,
+    /// Its figures and names.
+    #[serde(default)]
+    pub fields: BTreeMap<String, String>,
+}
+
+impl Status {
+    /// The port that is followed: the first SLAVE, else the first with a parent.
+    pub fn followed(&self) -> Option<&PortStatus> {
+        let slave = self.ptp.iter().find(|port| port.port_state == "SLAVE");
+        slave.or_else(|| self.ptp.iter().find(|port| port.parent.is_some()))
+    }
+
+    /// The grandmaster that is followed.
+    pub fn grandmaster(&self) -> Option<&GrandmasterStatus> {
+        self.followed()?.grandmaster.as_ref()
+    }
+}
+
+/// A state as its word; a word that is not known is an error.
+mod state_word {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::time::SyncState;
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+    pub fn serialize<S: Serializer>(state: &SyncState, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(state.word())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SyncState, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        let state = SyncState::ALL.into_iter().find(|state| state.word() == word);
+        state.ok_or_else(|| D::Error::custom(format!("{word} is no state of a clock")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_is_null_and_comes_back_as_none() {
+        let status = Status { state: SyncState::Holdover, ..Status::default() };
+        let json = serde_json::to_value(&status).unwrap();
+        assert_eq!(json["state"], "HOLDOVER");
+        assert_eq!(json["clock"]["kind"], "observe");
+        assert!(json["clock"]["bound_s"].is_null() && json["truth"].is_null());
+        assert_eq!(serde_json::from_value::<Status>(json).unwrap(), status);
+    }
+
+    #[test]
+    fn unbounded_is_none_and_never_a_huge_number() {
+        assert_eq!(bound_s(ErrorBound::UNBOUNDED), None);
+        assert_eq!(bound_s(ErrorBound::new(Duration::from_millis(500))), Some(0.5));
+    }
+
+    #[test]
+    fn a_state_of_another_version_is_refused() {
+        let mut json = serde_json::to_value(Status::default()).unwrap();
+        json["state"] = "SOMEWHAT_LOCKED".into();
+        assert!(serde_json::from_value::<Status>(json).unwrap_err().to_string().contains("SOMEWHAT_LOCKED"));
+    }
+
+    #[test]
+    fn growth_since_the_anchor_counts_as_drift() {
+        let parts = BoundParts { drift: Duration::from_millis(1), ..BoundParts::default() };
+        let aged = BoundPartsStatus::aged(&parts, Duration::from_millis(2));
+        assert!((aged.drift_s - 0.003).abs() < 1e-12);
+        assert_eq!(BoundPartsStatus::aged(&parts, Duration::from_millis(-2)).drift_s, 0.001);
+    }
+}
