@@ -1,1 +1,3 @@
-//! To be written.
+//! L2: NTP (RFC 5905). Today the server's answer; the client and the rest of the server come with their own issues.
+
+pub mod server;

@@ -1,1 +1,3 @@
-//! To be written.
+//! L4: threads, and what they own.
+
+pub mod server;

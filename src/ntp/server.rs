@@ -1,0 +1,245 @@
+//! The server's answer, as a pure function of the request, its stamps and the snapshot.
+//!
+//! A client computes `offset = ((T2 - T1) + (T3 - T4)) / 2` from our receive stamp T2 and transmit stamp T3, and asks
+//! how far that may be from the truth: `root_delay / 2 + root_dispersion`. So an answer has three duties. The two stamps
+//! are readings of one clock, converted by one line: the snapshot's. The root fields are our whole error bound in
+//! NTP's coin: twice the path's part as the delay, the rest, aged to the moment of sending, as the dispersion, both
+//! rounded up, so that a bound which holds here holds at the client. And whenever the bound does *not* hold (never
+//! synchronised, a stale snapshot, a clock that was set under us) the answer says leap 3 and stratum 0, which every client
+//! refuses, instead of a time that looks right.
+//!
+//! ```text
+//! request                              answer
+//! version 1..4, mode 3 (client)        same version, mode 4 (server)
+//! version 1..4, mode 1 (symmetric)     same version, mode 2: we keep nothing, and never become a peer
+//! version 1, mode 0, port not 123      version 1, mode 4: that version had no modes yet (RFC 1059)
+//! anything else                        silence, counted by reason
+//! ```
+//!
+//! An answer is 48 octets, and so never longer than its request: a forged source address gains nothing here. Requests
+//! with extension fields or a MAC get the same plain answer; their clients decide whether they want it.
+//!
+//! Read: RFC 5905 7.3 (fields), 9.2 (modes), 11.2 (root distance); RFC 8633 5 (what a public server should not do).
+
+mod count;
+
+pub use count::{DropReason, ServerCounter};
+
+use crate::sharing::TimeSnapshot;
+use crate::time::{Duration, LeapIndicator, Local, Mono, NtpShort, NtpTimestamp, SyncState, Timestamp, Utc};
+use crate::wire::ntp::{HEADER_LENGTH, Header, Mode, Packet, parse, write};
+
+/// The UDP port of NTP.
+pub const NTP_PORT: u16 = 123;
+
+/// The longest answer in octets.
+pub const ANSWER_LENGTH_MAX: usize = HEADER_LENGTH;
+
+/// How long a request may have waited for us. Clients give up earlier, and take an answer that took longer for a fault
+/// of ours.
+pub const AGE_MAX: Duration = Duration::from_secs(4);
+
+/// NTP's MAXDISP: a root distance of this or more means "not synchronised" to every client (RFC 5905 11.1).
+pub const ROOT_DISTANCE_MAX: Duration = Duration::from_secs(16);
+
+/// A distance of CLOCK_REALTIME to CLOCK_MONOTONIC that changed by more than this since the snapshot, beyond what
+/// slewing explains, means that somebody set the clock which the snapshot's line runs over.
+pub const CLOCK_SET_MIN: Duration = Duration::from_millis(50);
+
+/// What is the same for all answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ResponseConfig {
+    /// log2 of the seconds that reading the clock resolves or takes; -29 ..= -6.
+    pub precision: i8,
+    /// The shortest poll interval that we ask of clients, as log2 of seconds.
+    pub poll_min: i8,
+}
+
+impl Default for ResponseConfig {
+    /// A microsecond, and a poll each second.
+    fn default() -> Self {
+        Self { precision: -20, poll_min: 0 }
+    }
+}
+
+impl ResponseConfig {
+    fn resolution(self) -> Duration {
+        Duration::from_ticks(Duration::SECOND.ticks() >> self.precision.clamp(-29, 0).unsigned_abs())
+    }
+}
+
+/// A datagram that may be a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// Its payload.
+    pub data: &'a [u8],
+    /// The port that it came from.
+    pub from_port: u16,
+    /// The stamping clock when it came in.
+    pub received: Timestamp<Local>,
+    /// The stamping clock now, just before the answer leaves.
+    pub now: Timestamp<Local>,
+}
+
+/// What was written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Answer {
+    /// Its octets, from the start of the buffer.
+    pub length: usize,
+    /// Whether it says that we are synchronised.
+    pub is_synchronised: bool,
+}
+
+/// Writes the answer to a request.
+///
+/// # Errors
+/// The [`DropReason`]; nothing is to be sent then.
+///
+/// # Panics
+/// If `out` is shorter than [`ANSWER_LENGTH_MAX`].
+pub fn respond(
+    request: &Request<'_>,
+    snapshot: &TimeSnapshot,
+    config: ResponseConfig,
+    out: &mut [u8],
+) -> Result<Answer, DropReason> {
+    let asked = parse(request.data)?.header;
+    let mode = answer_mode(&asked, request.from_port)?;
+    let waited = request.now - request.received;
+    if waited.is_negative() || waited > AGE_MAX {
+        return Err(DropReason::Age);
+    }
+    let standing = Standing::of(snapshot, request, config);
+    let transmit = snapshot.utc_at(request.now);
+    let stamps = Stamps::new(snapshot.utc_at(request.received), transmit, asked.transmit_timestamp);
+    let answer = Header {
+        leap: standing.leap,
+        version: asked.version,
+        mode,
+        stratum: standing.stratum,
+        poll: asked.poll.max(config.poll_min),
+        precision: config.precision,
+        root_delay: standing.root_delay,
+        root_dispersion: standing.root_dispersion,
+        reference_id: standing.reference_id,
+        reference_timestamp: reference_timestamp(snapshot, transmit),
+        origin_timestamp: asked.transmit_timestamp,
+        receive_timestamp: stamps.receive,
+        transmit_timestamp: stamps.transmit,
+    };
+    let length = write(&Packet::plain(answer), out).expect("room for the longest answer");
+    Ok(Answer { length, is_synchronised: standing.stratum != 0 })
+}
+
+/// The mode of the answer, if the request may expect one.
+fn answer_mode(asked: &Header, from_port: u16) -> Result<Mode, DropReason> {
+    if from_port == 0 {
+        return Err(DropReason::SourcePort);
+    }
+    match asked.mode {
+        Mode::SymmetricActive => Ok(Mode::SymmetricPassive),
+        Mode::Client => Ok(Mode::Server),
+        // From port 123 it would be another server of that version: two could answer each other for ever.
+        Mode::Reserved if asked.version == 1 && from_port != NTP_PORT => Ok(Mode::Server),
+        _ => Err(DropReason::Mode),
+    }
+}
+
+/// Whether the stamping clock was set since the snapshot: its advance does not agree with CLOCK_MONOTONIC's.
+///
+/// The two clocks are read within `window` of each other. Slewing changes their distance too, by at most 0.1 s a second.
+pub fn is_clock_set(snapshot: &TimeSnapshot, mono: Timestamp<Mono>, local: Timestamp<Local>, window: Duration) -> bool {
+    let by_mono = mono - snapshot.anchor_mono;
+    let apart = ((local - snapshot.anchor_local) - by_mono).abs();
+    apart > CLOCK_SET_MIN + window + by_mono.abs().scaled(0.1)
+}
+
+/// What the answer says of the quality of its time.
+struct Standing {
+    leap: LeapIndicator,
+    stratum: u8,
+    root_delay: NtpShort,
+    root_dispersion: NtpShort,
+    reference_id: [u8; 4],
+}
+
+impl Standing {
+    fn of(snapshot: &TimeSnapshot, request: &Request<'_>, config: ResponseConfig) -> Self {
+        Self::synchronised(snapshot, request, config).unwrap_or_else(|| Self::unsynchronised(snapshot, request))
+    }
+
+    /// `root_delay / 2 + root_dispersion >= bound + precision`, at either stamp.
+    fn synchronised(snapshot: &TimeSnapshot, request: &Request<'_>, config: ResponseConfig) -> Option<Self> {
+        let is_served = snapshot.is_served_at(request.received) && snapshot.is_served_at(request.now);
+        let says_so = snapshot.leap != LeapIndicator::Unknown && (1..=15).contains(&snapshot.stratum);
+        let bound = snapshot.bound_at(request.received).max(snapshot.bound_at(request.now)).greatest_error();
+        if !is_served || !says_so || bound >= ROOT_DISTANCE_MAX {
+            return None;
+        }
+        let path = snapshot.parts.path.max(Duration::ZERO);
+        Some(Self {
+            leap: snapshot.leap,
+            stratum: snapshot.stratum,
+            root_delay: NtpShort::from_duration_rounded_up(path.times(2)),
+            root_dispersion: NtpShort::from_duration_rounded_up(bound - path + config.resolution()),
+            reference_id: snapshot.reference_id,
+        })
+    }
+
+    /// What every client refuses, with the reason where a reader of packets looks for it.
+    ///
+    /// `INIT` and `STEP` are codes of RFC 5905 figure 13; codes with X are for private use (7.4).
+    fn unsynchronised(snapshot: &TimeSnapshot, request: &Request<'_>) -> Self {
+        let reference_id = match snapshot.state {
+            SyncState::NeverSynced | SyncState::Acquiring => *b"INIT",
+            SyncState::Disrupted => *b"STEP",
+            SyncState::Locked | SyncState::Holdover if snapshot.is_stale_at(request.now) => *b"XOLD",
+            SyncState::Locked | SyncState::Holdover | SyncState::Freerun => *b"XBND",
+        };
+        Self {
+            leap: LeapIndicator::Unknown,
+            stratum: 0,
+            root_delay: NtpShort::default(),
+            root_dispersion: NtpShort::MAX,
+            reference_id,
+        }
+    }
+}
+
+/// When our clock was last corrected; "unset" if it never was, and never later than the answer itself.
+fn reference_timestamp(snapshot: &TimeSnapshot, transmit: Timestamp<Utc>) -> NtpTimestamp {
+    if snapshot.last_sample.is_some() {
+        NtpTimestamp::from_utc(snapshot.reference_time.min(transmit))
+    } else {
+        NtpTimestamp::UNSET
+    }
+}
+
+/// The two stamps of an answer.
+///
+/// Receivers recognise packets by their stamps, so no two of one exchange may be equal: the lowest bit (233 ps, below
+/// any precision) is 1 in the receive stamp and 0 in the transmit stamp, the transmit stamp is later, and neither is
+/// the client's own. Zero would mean "unset".
+struct Stamps {
+    receive: NtpTimestamp,
+    transmit: NtpTimestamp,
+}
+
+impl Stamps {
+    fn new(received: Timestamp<Utc>, sent: Timestamp<Utc>, origin: NtpTimestamp) -> Self {
+        let origin = origin.to_bits();
+        let mut receive = NtpTimestamp::from_utc(received).to_bits() | 1;
+        if receive == origin {
+            receive = receive.wrapping_add(2);
+        }
+        let mut transmit = NtpTimestamp::from_utc(sent).to_bits() & !1;
+        // Modular: right across the era, too.
+        if (transmit.wrapping_sub(receive) as i64) < 0 {
+            transmit = receive.wrapping_add(1);
+        }
+        while transmit == 0 || transmit == origin {
+            transmit = transmit.wrapping_add(2);
+        }
+        Self { receive: NtpTimestamp::from_bits(receive), transmit: NtpTimestamp::from_bits(transmit) }
+    }
+}

@@ -1,0 +1,298 @@
+//! The NTP server's threads.
+//!
+//! One worker per core, and nothing shared but the snapshot: each worker has a socket of its own for every address
+//! (`SO_REUSEPORT`, the kernel spreads the clients over them by their address and port), and answers with what the
+//! seqlock says. The obvious server, one socket and a pool of threads, has a queue and a lock in the middle; here a
+//! worker waits for nobody, so that a second core doubles what is served.
+//!
+//! ```text
+//! control thread                          worker (one per core)
+//! opens all sockets, names what failed -> preparations: core, SCHED_FIFO, memory
+//!                                         ppoll(eventfd, sockets)
+//! retry_missing, each second ---------->    eventfd: take new sockets, or end
+//!                                           socket: recvmmsg -> snapshot -> respond -> sendmmsg, a few times over
+//! figures, pulse <----------------------    counts, beats
+//! ```
+//!
+//! After its preparations a worker does not allocate, lock, log or format.
+//!
+//! An address that this host has not (yet) is not an error: it may come with an interface that is still down. It is
+//! kept, and [`Server::retry_missing`] tries again. A busy port or a missing privilege is an error, with its remedy.
+
+mod error;
+mod figures;
+mod listen;
+mod worker;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration as Timeout;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+
+pub use error::{ServerError, ServerNotice};
+pub use figures::{LatencyFigures, WorkerFigures};
+
+use crate::clock::HostClock;
+use crate::config::{LISTEN_MAX, SERVER_CORES_MAX};
+use crate::ntp::server::{DropReason, ResponseConfig, ServerCounter};
+use crate::sharing::{CounterSet, Latch, Pulse, Seqlock, TimeSnapshot};
+use listen::{Listener, Opened};
+use worker::{Worker, WorkerSetup};
+
+/// How long a worker may take over its preparations.
+const PREPARATIONS_MAX: Timeout = Timeout::from_secs(10);
+
+/// The stack of a worker: its largest values are a batch's stamps and a poll table.
+const STACK_SIZE: usize = 256 * 1024;
+
+/// What the server is told to do.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ServerOptions {
+    /// Where it listens; at most [`LISTEN_MAX`]. Port 0 takes a free port, the same for all workers.
+    pub listen: Vec<SocketAddr>,
+    /// One worker pinned to each; empty: one worker, not pinned. At most [`SERVER_CORES_MAX`].
+    pub cores: Vec<usize>,
+    /// SCHED_FIFO priority of the workers, 1 ..= 99; `None`: the ordinary scheduler.
+    pub priority: Option<u8>,
+}
+
+/// The running server: the control thread's end of it.
+#[derive(Debug)]
+pub struct Server {
+    stop: Latch,
+    workers: Vec<WorkerHandle>,
+    listening: Vec<SocketAddr>,
+    missing: Vec<(SocketAddr, ServerError)>,
+    notices: Vec<ServerNotice>,
+}
+
+/// One worker, seen from outside.
+#[derive(Debug)]
+pub struct WorkerHandle {
+    core: Option<usize>,
+    figures: WorkerFigures,
+    pulse: Pulse,
+    thread_id: u32,
+    wake: Arc<EventFd>,
+    sockets: Sender<Listener>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl WorkerHandle {
+    /// The core that it was asked to run on.
+    pub fn core(&self) -> Option<usize> {
+        self.core
+    }
+
+    /// What it has counted so far.
+    pub fn figures(&self) -> &WorkerFigures {
+        &self.figures
+    }
+
+    /// Its sign of life: a beat at least each [`ROUND_MAX`](worker::ROUND_MAX).
+    pub fn pulse(&self) -> &Pulse {
+        &self.pulse
+    }
+
+    /// The kernel's number of its thread, as in `/proc/self/task`.
+    pub fn thread_id(&self) -> u32 {
+        self.thread_id
+    }
+
+    /// Whether its thread has ended.
+    pub fn is_finished(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    fn wake(&self) {
+        // The counter of an eventfd is full only when it is long overdue to be read: the worker wakes anyway.
+        let _ = self.wake.write(1);
+    }
+}
+
+impl Server {
+    /// Opens the sockets, starts the workers, and returns when all of them serve.
+    ///
+    /// The workers end when `stop` is set, at most 200 ms later; at once with [`Server::stop`]. The calling thread's
+    /// signal mask is theirs too.
+    ///
+    /// # Errors
+    /// [`ServerError`]; nothing runs then. Addresses that this host has not are in [`Server::missing`] instead.
+    ///
+    /// # Panics
+    /// If there are more addresses than [`LISTEN_MAX`] or more cores than [`SERVER_CORES_MAX`].
+    pub fn spawn(options: &ServerOptions, snapshot: &Seqlock<TimeSnapshot>, stop: Latch) -> Result<Self, ServerError> {
+        assert!(options.listen.len() <= LISTEN_MAX, "{} addresses to listen on", options.listen.len());
+        assert!(options.cores.len() <= SERVER_CORES_MAX, "{} cores for the server", options.cores.len());
+        let cores: Vec<Option<usize>> =
+            if options.cores.is_empty() { vec![None] } else { options.cores.iter().copied().map(Some).collect() };
+        let mut opened = Vec::new();
+        let mut missing = Vec::new();
+        // All of them before the first is opened: one's wildcard covers another.
+        for address in &options.listen {
+            listen::assert_free(*address)?;
+        }
+        for address in &options.listen {
+            match listen::open(*address, cores.len()) {
+                Ok(sockets) => opened.push(sockets),
+                Err(error) if error.is_absent() => missing.push((*address, error)),
+                Err(error) => return Err(error),
+            }
+        }
+        let notices = missing.iter().map(|(_, error)| ServerNotice::Waiting(error.clone())).collect();
+        let mut server = Self { stop, workers: Vec::new(), listening: Vec::new(), missing, notices };
+        let config = ResponseConfig { precision: worker::measured_precision(HostClock), ..ResponseConfig::default() };
+        for core in cores {
+            server.start_worker(core, options.priority, snapshot, config)?;
+        }
+        for sockets in opened {
+            server.hand_out(sockets);
+        }
+        Ok(server)
+    }
+
+    fn start_worker(
+        &mut self,
+        core: Option<usize>,
+        priority: Option<u8>,
+        snapshot: &Seqlock<TimeSnapshot>,
+        config: ResponseConfig,
+    ) -> Result<(), ServerError> {
+        let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
+            .map_err(|errno| ServerError::thread("eventfd", errno.into()))?;
+        let wake = Arc::new(wake);
+        let (sockets, incoming) = bounded(LISTEN_MAX);
+        let figures = WorkerFigures::default();
+        let pulse = Pulse::new(HostClock.mono());
+        let setup = WorkerSetup {
+            core,
+            priority,
+            config,
+            snapshot: snapshot.clone(),
+            stop: self.stop.clone(),
+            figures: figures.clone(),
+            pulse: pulse.clone(),
+            wake: Arc::clone(&wake),
+            sockets: incoming,
+        };
+        let (ready, prepared) = bounded(1);
+        let thread = std::thread::Builder::new()
+            .name(core.map_or_else(|| "ntp-server".to_owned(), |core| format!("ntp-server-{core}")))
+            .stack_size(STACK_SIZE)
+            .spawn(move || Worker::prepare(setup, &ready).run())
+            .map_err(|error| ServerError::thread("thread", error))?;
+        self.workers.push(WorkerHandle { core, figures, pulse, thread_id: 0, wake, sockets, thread: Some(thread) });
+        self.await_preparations(&prepared)
+    }
+
+    /// Dropping `self` on an error stops the workers that run already.
+    fn await_preparations(&mut self, prepared: &Receiver<worker::Prepared>) -> Result<(), ServerError> {
+        let prepared = prepared.recv_timeout(PREPARATIONS_MAX).map_err(|_| ServerError::Unready)?;
+        self.notices.extend(prepared.notices);
+        if let Some(worker) = self.workers.last_mut() {
+            worker.thread_id = prepared.thread_id;
+        }
+        Ok(())
+    }
+
+    /// Gives each worker its socket.
+    fn hand_out(&mut self, opened: Opened) {
+        self.listening.push(opened.address);
+        self.notices.extend(opened.notices);
+        self.notices.push(ServerNotice::Listening(opened.address));
+        for (worker, socket) in self.workers.iter().zip(opened.sockets) {
+            match worker.sockets.try_send(socket) {
+                // A worker that has ended serves no more: its socket closes, the kernel gives its clients to the others.
+                Ok(()) | Err(TrySendError::Disconnected(_)) => {}
+                Err(TrySendError::Full(_)) => panic!("more sockets than addresses"),
+            }
+            worker.wake();
+        }
+    }
+
+    /// Tries the missing addresses again: for the control thread, about once a second. Returns whether something
+    /// changed; [`Server::take_notices`] then says what.
+    pub fn retry_missing(&mut self) -> bool {
+        let before = self.notices.len();
+        for (address, old) in std::mem::take(&mut self.missing) {
+            match listen::open(address, self.workers.len()) {
+                Ok(opened) => self.hand_out(opened),
+                Err(error) => {
+                    if error != old {
+                        self.notices.push(ServerNotice::Waiting(error.clone()));
+                    }
+                    self.missing.push((address, error));
+                }
+            }
+        }
+        self.notices.len() != before
+    }
+
+    /// The addresses that are served, with the port taken where 0 was asked for.
+    pub fn listening(&self) -> &[SocketAddr] {
+        &self.listening
+    }
+
+    /// The addresses that are not served yet, and why.
+    pub fn missing(&self) -> impl Iterator<Item = (SocketAddr, &ServerError)> {
+        self.missing.iter().map(|(address, error)| (*address, error))
+    }
+
+    /// What an operator should know, once each, since the last call.
+    pub fn take_notices(&mut self) -> Vec<ServerNotice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// The workers, in the order of their cores.
+    pub fn workers(&self) -> &[WorkerHandle] {
+        &self.workers
+    }
+
+    /// A counter, summed over the workers.
+    pub fn count(&self, counter: ServerCounter) -> u64 {
+        self.workers.iter().map(|worker| worker.figures.counts.get(counter)).sum()
+    }
+
+    /// The drops for one reason, summed over the workers.
+    pub fn dropped(&self, reason: DropReason) -> u64 {
+        self.workers.iter().map(|worker| worker.figures.drops.get(reason)).sum()
+    }
+
+    /// All drops.
+    pub fn dropped_total(&self) -> u64 {
+        DropReason::ALL.iter().map(|reason| self.dropped(*reason)).sum()
+    }
+
+    /// From the receive stamp to the end of the sending call, over all workers.
+    pub fn latency(&self) -> LatencyFigures {
+        self.workers.iter().map(|worker| worker.figures.latency()).fold(LatencyFigures::default(), LatencyFigures::and)
+    }
+
+    /// Sets the latch, wakes the workers and waits for their end: at most some milliseconds each.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.stop.set();
+        for worker in &self.workers {
+            worker.wake();
+        }
+        for worker in &mut self.workers {
+            if let Some(thread) = worker.thread.take() {
+                // A worker's panic was reported by the panic hook; the others shall still be waited for.
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+/// As [`Server::stop`]: the latch is set.
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

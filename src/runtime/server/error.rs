@@ -1,0 +1,162 @@
+//! What can go wrong at the start, by what the operator can do about it.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+use nix::errno::Errno;
+
+/// Why the server does not serve, or not on one address.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ServerError {
+    /// The port is below 1024 and we lack CAP_NET_BIND_SERVICE.
+    Permission(SocketAddr),
+    /// Another program listens there.
+    Busy(SocketAddr),
+    /// No interface has the address at the moment, or the host does not speak its IP version.
+    Absent(SocketAddr),
+    /// Another failure of a socket: the call and its error.
+    Socket {
+        /// Where we wanted to listen.
+        address: SocketAddr,
+        /// The system call, or its option.
+        call: &'static str,
+        /// errno(3).
+        errno: Errno,
+    },
+    /// A thread, or what it needs, could not be made.
+    Thread {
+        /// What could not be made.
+        what: &'static str,
+        /// errno(3).
+        errno: Errno,
+    },
+    /// A worker did not finish its preparations in time.
+    Unready,
+}
+
+fn errno_of(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw)
+}
+
+impl ServerError {
+    pub(super) fn socket(address: SocketAddr, call: &'static str, error: &io::Error) -> Self {
+        match errno_of(error) {
+            Errno::EACCES if call == "bind" => Self::Permission(address),
+            Errno::EADDRINUSE => Self::Busy(address),
+            // EAFNOSUPPORT: a kernel without IPv6. ENODEV: the scope of a link-local address.
+            Errno::EADDRNOTAVAIL | Errno::EAFNOSUPPORT | Errno::ENODEV => Self::Absent(address),
+            errno => Self::Socket { address, call, errno },
+        }
+    }
+
+    pub(super) fn thread(what: &'static str, error: io::Error) -> Self {
+        Self::Thread { what, errno: errno_of(&error) }
+    }
+
+    /// Whether it may pass by itself, when an interface comes up: worth waiting for.
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent(_))
+    }
+}
+
+impl fmt::Display for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Permission(address) => write!(
+                f,
+                "NTP server: may not listen on {address}: ports below 1024 need CAP_NET_BIND_SERVICE \
+                 (systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE), or set another port in ntp.server.listen"
+            ),
+            Self::Busy(address) => write!(
+                f,
+                "NTP server: {address} is in use: another NTP server runs here (`ss -ulpn 'sport = :{}'` names it); \
+                 stop it, or set another port in ntp.server.listen",
+                address.port()
+            ),
+            Self::Absent(address) => write!(
+                f,
+                "NTP server: no interface of this host has the address {} yet; \
+                 it is served as soon as one has (if it is a typing error: ntp.server.listen)",
+                address.ip()
+            ),
+            Self::Socket { address, call, errno } => {
+                write!(f, "NTP server: cannot listen on {address}: {call}: {}", errno.desc())
+            }
+            Self::Thread { what, errno } => write!(f, "NTP server: cannot make a worker: {what}: {}", errno.desc()),
+            Self::Unready => f.write_str("NTP server: a worker was not ready in time: the machine is overloaded"),
+        }
+    }
+}
+
+impl std::error::Error for ServerError {}
+
+/// What an operator should know although the server goes on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ServerNotice {
+    /// It listens there now.
+    Listening(SocketAddr),
+    /// It does not listen on an address yet, and tries again.
+    Waiting(ServerError),
+    /// A worker runs, but not pinned to its core.
+    NotPinned {
+        /// The core that was asked for.
+        core: usize,
+        /// errno(3).
+        errno: Errno,
+    },
+    /// A worker runs, but with the ordinary scheduler.
+    NotRealtime {
+        /// The priority that was asked for.
+        priority: u8,
+        /// errno(3).
+        errno: Errno,
+    },
+    /// The kernel does not stamp the requests of an address: the workers do, a little late.
+    NoKernelStamps {
+        /// Where.
+        address: SocketAddr,
+        /// errno(3).
+        errno: Errno,
+    },
+}
+
+impl ServerNotice {
+    pub(super) fn not_realtime(priority: u8, error: &io::Error) -> Self {
+        Self::NotRealtime { priority, errno: errno_of(error) }
+    }
+
+    pub(super) fn no_kernel_stamps(address: SocketAddr, error: &io::Error) -> Self {
+        Self::NoKernelStamps { address, errno: errno_of(error) }
+    }
+
+    /// Whether something is worse than it was configured to be.
+    pub fn is_warning(&self) -> bool {
+        !matches!(self, Self::Listening(_))
+    }
+}
+
+impl fmt::Display for ServerNotice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listening(address) => write!(f, "NTP server listens on {address}"),
+            Self::Waiting(error) => fmt::Display::fmt(error, f),
+            Self::NotPinned { core, errno } => write!(
+                f,
+                "NTP server: a worker is not pinned to core {core}: {} (`taskset -p $$` shows which cores this process \
+                 may use)",
+                errno.desc()
+            ),
+            Self::NotRealtime { priority, errno } => write!(
+                f,
+                "NTP server: a worker runs without SCHED_FIFO {priority}: {} (it needs CAP_SYS_NICE or LimitRTPRIO=)",
+                errno.desc()
+            ),
+            Self::NoKernelStamps { address, errno } => write!(
+                f,
+                "NTP server: the kernel does not stamp the requests to {address}: {}; the workers do, a little late",
+                errno.desc()
+            ),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The sockets of one address: one per worker.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use synchronome_kernel::socket::enable_packet_info;
+use synchronome_kernel::timestamping::enable_software_timestamps;
+
+use super::{ServerError, ServerNotice};
+
+/// Room for a burst that comes while the worker is away, in bytes; the kernel limits it (net.core.rmem_max).
+const RECEIVE_BUFFER: usize = 1 << 20;
+
+/// One worker's socket on one address.
+#[derive(Debug)]
+pub(super) struct Listener(UdpSocket);
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// One address, open for all workers.
+pub(super) struct Opened {
+    /// With the port taken, where 0 was asked for.
+    pub(super) address: SocketAddr,
+    pub(super) sockets: Vec<Listener>,
+    pub(super) notices: Vec<ServerNotice>,
+}
+
+/// Checks that nobody listens on an address yet: with `SO_REUSEPORT` we would share it with another process of our
+/// user without a sign, and each would get half of the requests.
+///
+/// Not on a port that we listen on already ourselves: the wildcard address covers all others.
+pub(super) fn assert_free(address: SocketAddr) -> Result<(), ServerError> {
+    match bind(address, false) {
+        Err(error @ ServerError::Busy(_)) => Err(error),
+        // What else is wrong will be said by `open`.
+        _ => Ok(()),
+    }
+}
+
+/// Opens an address once for each worker.
+pub(super) fn open(address: SocketAddr, workers: usize) -> Result<Opened, ServerError> {
+    let mut opened = Opened { address, sockets: Vec::with_capacity(workers), notices: Vec::new() };
+    for _ in 0..workers {
+        // The first one may have got its port from the kernel; the others join it there.
+        let socket = bind(opened.address, true)?;
+        let failed = |call| move |error: io::Error| ServerError::socket(address, call, &error);
+        enable_packet_info(&socket).map_err(failed("IP_PKTINFO"))?;
+        if let Err(error) = enable_software_timestamps(&socket, false) {
+            opened.notices = vec![ServerNotice::no_kernel_stamps(address, &error)];
+        }
+        // Less room than wished for costs a burst its tail, and no more.
+        let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+        let socket = UdpSocket::from(socket);
+        opened.address = socket.local_addr().map_err(failed("getsockname"))?;
+        opened.sockets.push(Listener(socket));
+    }
+    Ok(opened)
+}
+
+fn bind(address: SocketAddr, reuse_port: bool) -> Result<Socket, ServerError> {
+    let failed = |call| move |error: io::Error| ServerError::socket(address, call, &error);
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM.nonblocking().cloexec(), Some(Protocol::UDP))
+        .map_err(failed("socket"))?;
+    if address.is_ipv6() {
+        // 0.0.0.0 and :: stand beside each other in the configuration, each for its own.
+        socket.set_only_v6(true).map_err(failed("IPV6_V6ONLY"))?;
+    }
+    socket.set_reuse_port(reuse_port).map_err(failed("SO_REUSEPORT"))?;
+    socket.bind(&SockAddr::from(address)).map_err(failed("bind"))?;
+    Ok(socket)
+}

@@ -1,0 +1,298 @@
+//! One worker: what it prepares, and the loop that answers.
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender};
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::sys::eventfd::EventFd;
+use nix::sys::time::TimeSpec;
+use nix::unistd::Pid;
+use synchronome_kernel::sched;
+use synchronome_kernel::socket::{Received, RecvBatch, SendBatch};
+use synchronome_kernel::timestamping::KernelTime;
+
+use super::listen::Listener;
+use super::{ServerNotice, WorkerFigures};
+use crate::clock::HostClock;
+use crate::config::LISTEN_MAX;
+use crate::ntp::server::{
+    ANSWER_LENGTH_MAX, Answer, DropReason, Request, ResponseConfig, ServerCounter, is_clock_set, respond,
+};
+use crate::sharing::{Latch, Pulse, Seqlock, TimeSnapshot};
+use crate::time::{Duration, Local, SyncState, Timestamp};
+
+/// Requests per system call. More cost the first one of a batch the time that the others take.
+const BATCH: usize = 32;
+
+/// Octets of the longest request: what fits an Ethernet frame.
+const REQUEST_LENGTH_MAX: usize = 1472;
+
+/// Batches of one socket before the next one has its turn.
+const BATCHES_PER_TURN_MAX: usize = 8;
+
+/// A round takes no longer than this, if nothing comes: for the pulse, and for a latch that was set without a wake-up.
+pub(super) const ROUND_MAX: Duration = Duration::from_millis(100);
+
+/// Pairs of readings to measure the precision with.
+const PRECISION_READINGS: usize = 100;
+
+/// What a worker is made of.
+pub(super) struct WorkerSetup {
+    pub(super) core: Option<usize>,
+    pub(super) priority: Option<u8>,
+    pub(super) config: ResponseConfig,
+    pub(super) snapshot: Seqlock<TimeSnapshot>,
+    pub(super) stop: Latch,
+    pub(super) figures: WorkerFigures,
+    pub(super) pulse: Pulse,
+    pub(super) wake: Arc<EventFd>,
+    pub(super) sockets: Receiver<Listener>,
+}
+
+/// What a worker says when it is ready.
+pub(super) struct Prepared {
+    pub(super) thread_id: u32,
+    pub(super) notices: Vec<ServerNotice>,
+}
+
+/// The state of a worker's thread.
+pub(super) struct Worker {
+    setup: WorkerSetup,
+    clock: HostClock,
+    listeners: Vec<Listener>,
+    requests: RecvBatch,
+    answers: SendBatch,
+    /// The last snapshot that could be read.
+    snapshot: TimeSnapshot,
+}
+
+/// What is known of the answers in the outgoing batch.
+#[derive(Clone, Copy, Default)]
+struct Outgoing {
+    synchronised: u64,
+    unsynchronised: u64,
+    stamped: usize,
+}
+
+impl Worker {
+    /// Takes everything that the loop will need.
+    pub(super) fn prepare(setup: WorkerSetup, ready: &Sender<Prepared>) -> Self {
+        let clock = HostClock;
+        let notices = scheduling(setup.core, setup.priority);
+        let snapshot = setup.snapshot.read().unwrap_or_else(|_| TimeSnapshot::unsynchronised(clock.mono()));
+        let worker = Self {
+            clock,
+            listeners: Vec::with_capacity(LISTEN_MAX),
+            requests: RecvBatch::new(BATCH, REQUEST_LENGTH_MAX),
+            answers: SendBatch::new(BATCH, ANSWER_LENGTH_MAX),
+            snapshot,
+            setup,
+        };
+        // The receiver waits; if it gave up, the latch is set and the loop ends at once.
+        let _ = ready.send(Prepared { thread_id: sched::thread_id(), notices });
+        worker
+    }
+
+    /// Serves until the latch is set.
+    pub(super) fn run(mut self) {
+        #[cfg(feature = "count-allocations")]
+        let _slot = synchronome_kernel::alloc::register_thread("ntp-server");
+        while !self.setup.stop.is_set() {
+            self.setup.pulse.beat(self.clock.mono());
+            let ready = self.wait();
+            if ready.woken {
+                self.take_sockets();
+            }
+            for index in 0..self.listeners.len() {
+                if ready.readable & 1 << index != 0 {
+                    self.serve(index);
+                }
+            }
+        }
+    }
+
+    fn wait(&self) -> Ready {
+        let wake = self.setup.wake.as_fd();
+        let mut fds: [PollFd<'_>; LISTEN_MAX + 1] = std::array::from_fn(|index| match index.checked_sub(1) {
+            None => PollFd::new(wake, PollFlags::POLLIN),
+            Some(listener) => PollFd::new(self.listeners.get(listener).map_or(wake, AsFd::as_fd), PollFlags::POLLIN),
+        });
+        let used = &mut fds[..=self.listeners.len()];
+        // EINTR, the only error to expect, is an empty round.
+        if ppoll(used, Some(TimeSpec::from(ROUND_MAX.to_std())), None).is_err() {
+            return Ready::default();
+        }
+        let has_event = |fd: &PollFd<'_>| fd.any().unwrap_or(true);
+        let readable = used[1..].iter().enumerate().filter(|(_, fd)| has_event(fd));
+        Ready { woken: has_event(&used[0]), readable: readable.fold(0, |bits, (index, _)| bits | 1 << index) }
+    }
+
+    fn take_sockets(&mut self) {
+        let _ = self.setup.wake.read();
+        while self.listeners.len() < LISTEN_MAX {
+            let Ok(listener) = self.setup.sockets.try_recv() else { break };
+            self.listeners.push(listener);
+        }
+    }
+
+    /// Answers what waits on one socket, a few batches of it.
+    fn serve(&mut self, index: usize) {
+        for _ in 0..BATCHES_PER_TURN_MAX {
+            match self.requests.recv(&self.listeners[index]) {
+                Ok(0) => return,
+                Ok(count) => {
+                    self.answer_batch(index);
+                    if count < BATCH {
+                        return;
+                    }
+                }
+                Err(_) => {
+                    self.setup.figures.counts.count(ServerCounter::ReceiveFailed);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn answer_batch(&mut self, index: usize) {
+        self.setup.figures.counts.add(ServerCounter::Requests, self.requests.len() as u64);
+        self.read_snapshot();
+        let mut stamps = [Timestamp::<Local>::EPOCH; BATCH];
+        let mut outgoing = Outgoing::default();
+        for number in 0..self.requests.len() {
+            let received = self.requests.get(number);
+            match answer(&received, &self.snapshot, &self.setup, self.clock, &mut self.answers) {
+                Ok((answer, stamp)) => {
+                    outgoing.synchronised += u64::from(answer.is_synchronised);
+                    outgoing.unsynchronised += u64::from(!answer.is_synchronised);
+                    if let Some(stamp) = stamp {
+                        stamps[outgoing.stamped] = stamp;
+                        outgoing.stamped += 1;
+                    }
+                }
+                Err(Unanswered::Dropped(reason)) => self.setup.figures.drops.count(reason),
+                Err(Unanswered::NoWayBack) => self.setup.figures.counts.count(ServerCounter::SendFailed),
+            }
+        }
+        self.send(index, outgoing, &stamps);
+    }
+
+    /// Reads the clock's state once for a batch: all of its answers come from one line.
+    fn read_snapshot(&mut self) {
+        match self.setup.snapshot.read() {
+            Ok(snapshot) => self.snapshot = snapshot,
+            // The copy ages, and its age shows in the answers.
+            Err(_) => self.setup.figures.counts.count(ServerCounter::SnapshotTorn),
+        }
+        let (mono, local, window) = self.clock.both();
+        if is_clock_set(&self.snapshot, mono, local, window) && self.snapshot.state.is_synchronised() {
+            self.setup.figures.counts.count(ServerCounter::ClockSet);
+            self.snapshot.state = SyncState::Disrupted;
+        }
+    }
+
+    fn send(&mut self, index: usize, outgoing: Outgoing, stamps: &[Timestamp<Local>; BATCH]) {
+        if self.answers.is_empty() {
+            return;
+        }
+        let counts = &self.setup.figures.counts;
+        let failed = match self.answers.flush(&self.listeners[index]) {
+            Ok(report) => report.failed as u64,
+            Err(_) => outgoing.synchronised + outgoing.unsynchronised,
+        };
+        let sent_at = self.clock.stamping();
+        counts.add(ServerCounter::SendFailed, failed);
+        // The kernel says how many failed, not which: those of a mixed batch are taken off the synchronised ones first.
+        counts.add(ServerCounter::Answers, outgoing.synchronised.saturating_sub(failed));
+        let failed = failed.saturating_sub(outgoing.synchronised);
+        counts.add(ServerCounter::AnswersUnsynchronised, outgoing.unsynchronised.saturating_sub(failed));
+        for stamp in &stamps[..outgoing.stamped] {
+            self.setup.figures.answered_after(sent_at - *stamp);
+        }
+    }
+}
+
+/// What a round has to do.
+#[derive(Clone, Copy, Default)]
+struct Ready {
+    woken: bool,
+    /// One bit per listener.
+    readable: u32,
+}
+
+const _: () = assert!(LISTEN_MAX <= u32::BITS as usize, "one bit per listener");
+
+/// Why a datagram is not in the outgoing batch.
+enum Unanswered {
+    Dropped(DropReason),
+    NoWayBack,
+}
+
+/// Puts the answer to one datagram into the batch; returns it with the kernel's stamp, if there was one.
+fn answer(
+    received: &Received<'_>,
+    snapshot: &TimeSnapshot,
+    setup: &WorkerSetup,
+    clock: HostClock,
+    answers: &mut SendBatch,
+) -> Result<(Answer, Option<Timestamp<Local>>), Unanswered> {
+    if received.truncated {
+        return Err(Unanswered::Dropped(DropReason::TooLong));
+    }
+    // For a group or a broadcast the address to answer from is another one, or none.
+    if received.destination.is_some() && received.destination != received.local {
+        return Err(Unanswered::Dropped(DropReason::NotUnicast));
+    }
+    let stamp = received.software.map(local_time);
+    let now = clock.stamping();
+    if stamp.is_none() {
+        setup.figures.counts.count(ServerCounter::StampMissing);
+    }
+    let request = Request { data: received.data, from_port: received.from.port(), received: stamp.unwrap_or(now), now };
+    let mut out = [0; ANSWER_LENGTH_MAX];
+    let answer = respond(&request, snapshot, setup.config, &mut out).map_err(Unanswered::Dropped)?;
+    answers
+        .push(&out[..answer.length], received.from, received.local, None)
+        .map_err(|_| Unanswered::NoWayBack)
+        .map(|()| (answer, stamp))
+}
+
+fn local_time(time: KernelTime) -> Timestamp<Local> {
+    Timestamp::from_parts(time.seconds, time.nanoseconds)
+}
+
+/// Pins the calling thread and puts it into its class; what fails is told, and no reason to stop.
+fn scheduling(core: Option<usize>, priority: Option<u8>) -> Vec<ServerNotice> {
+    let mut notices = Vec::new();
+    if let Some(core) = core {
+        let mut set = CpuSet::new();
+        if let Err(errno) = set.set(core).and_then(|()| sched_setaffinity(Pid::from_raw(0), &set)) {
+            notices.push(ServerNotice::NotPinned { core, errno });
+        }
+    }
+    if let Some(priority) = priority
+        && let Err(error) = sched::set_fifo(priority)
+    {
+        notices.push(ServerNotice::not_realtime(priority, &error));
+    }
+    notices
+}
+
+/// log2 of the seconds by which two readings of the clock differ at least: what it resolves, or takes to read.
+pub(super) fn measured_precision(clock: HostClock) -> i8 {
+    let shortest = (0..PRECISION_READINGS)
+        .map(|_| {
+            let before = clock.stamping();
+            clock.stamping() - before
+        })
+        .filter(|step| *step > Duration::ZERO)
+        .min()
+        .unwrap_or(Duration::from_nanos(1));
+    let mut precision = -29;
+    while precision < -6 && Duration::from_ticks(Duration::SECOND.ticks() >> -precision) < shortest {
+        precision += 1;
+    }
+    precision as i8
+}
