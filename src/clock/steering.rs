@@ -98,6 +98,11 @@ impl<C: Clock> Steering<C> {
         self.discipline.bound(reading)
     }
 
+    /// Takes over other limits, policies and gains; what is measured stays.
+    pub fn configure(&mut self, config: Config) {
+        self.discipline.configure(config);
+    }
+
     /// When it wants a tick at the latest.
     pub fn deadline(&self) -> Option<Timestamp<Mono>> {
         self.discipline.deadline()

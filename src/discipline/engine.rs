@@ -220,6 +220,13 @@ impl Discipline {
         }
     }
 
+    /// Takes over other limits, policies and gains; what is measured stays, and so does the frequency limit.
+    pub fn configure(&mut self, config: Config) {
+        self.servo.override_gains(config.proportional, config.integral, self.interval);
+        let max_frequency = self.config.max_frequency;
+        self.config = Config { max_frequency, ..config };
+    }
+
     /// The state of the clock.
     pub fn state(&self) -> SyncState {
         self.state

@@ -10,12 +10,12 @@ use super::port::PortMessage;
 use super::thread::spawn_timing;
 use super::truth::Adjusted;
 use super::wake::Sleeper;
-use crate::clock::{Clock, HostClock, JumpDetector, Recording, Steering, SteeringConfig, reference_of};
-use crate::config::{ArbTimescale, PTP_PORTS_MAX, ThreadConfig};
+use crate::clock::{ArbPolicy, Clock, HostClock, JumpDetector, Recording, Steering, SteeringConfig, reference_of};
+use crate::config::{PTP_PORTS_MAX, ThreadConfig};
 use crate::discipline::Notice;
 use crate::ptp::{ClockReport, ParentInfo};
 use crate::sharing::{Latch, Pulse, RingReader, RingWriter, SeqlockWriter, TimeSnapshot};
-use crate::time::{Duration, Local, Mono, SyncState, TaiUtc, Timestamp};
+use crate::time::{Duration, Local, Mono, SourceId, SyncState, TaiUtc, Timestamp};
 
 /// Commands from the control thread that may wait.
 pub const COMMANDS_MAX: usize = 32;
@@ -32,7 +32,7 @@ pub struct PortInlet {
     /// To the port.
     pub reports: RingWriter<ClockReport>,
     /// How its ARB time is read.
-    pub arb_timescale: ArbTimescale,
+    pub arb_timescale: ArbPolicy,
 }
 
 /// What the control thread can ask for.
@@ -171,9 +171,9 @@ impl<C: Clock> DisciplineThread<C> {
         if self.followed.is_some_and(|followed| followed != port) {
             return;
         }
-        let policy = self.ports[port].as_ref().map_or(ArbTimescale::Refuse, |inlet| inlet.arb_timescale);
+        let policy = self.ports[port].as_ref().map_or(ArbPolicy::Refuse, |inlet| inlet.arb_timescale);
         let tai_utc = self.links.tai_utc;
-        let reference = parent.map(|parent| reference_of(&parent, policy, tai_utc));
+        let reference = parent.map(|parent| reference_of(SourceId(port as u16), &parent, policy, tai_utc));
         self.followed = reference.is_some().then_some(port);
         let events = &mut self.links.events;
         self.steering.follow(now, local, reference, &mut |notice| drop(events.push(Event::Notice(notice))));

@@ -243,12 +243,12 @@ fn remember(pending: &mut [Option<Told>], len: &mut usize, told: Told) {
     }
 }
 
-type Send = (crate::ptp::Frame, Channel, Option<TxToken>);
+type Outgoing = (crate::ptp::Frame, Channel, Option<TxToken>);
 
 /// The effects of a step: sends wait here, everything else goes on at once.
 #[derive(Default)]
 struct Effects {
-    sends: [Option<Send>; EFFECTS_MAX],
+    sends: [Option<Outgoing>; EFFECTS_MAX],
     len: usize,
 }
 

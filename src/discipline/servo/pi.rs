@@ -116,6 +116,12 @@ impl Pi {
         servo
     }
 
+    /// Other gains replace the table's (or none).
+    pub fn override_gains(&mut self, proportional: Option<f64>, integral: Option<f64>, interval: LogInterval) {
+        self.overridden = (proportional, integral);
+        self.set_interval(interval);
+    }
+
     /// The master sends at another interval.
     pub fn set_interval(&mut self, interval: LogInterval) {
         let table = Gains::for_interval(interval);

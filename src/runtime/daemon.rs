@@ -1,0 +1,522 @@
+//! The daemon: it starts the threads, hears what they say, watches over them and ends them.
+//!
+//! All of this runs on the control thread, which alone formats, logs, and touches files.
+
+use std::io;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::Sender;
+
+use super::discipline::{COMMANDS_MAX, Command, DisciplineLinks, PortInlet, spawn_discipline};
+use super::events::{EVENTS_RING, Event};
+use super::host::{Host, clock_identity_of, kernel_tai_utc, lacking_capabilities};
+use super::model::{Model, PortModel, arb_policy};
+use super::port::{PORT_RING, PortLinks, REPORT_RING, spawn_port};
+use super::saved::SavedFrequency;
+use super::server::{Server, ServerOptions};
+use super::truth::{TRUTH_RING, Truth, spawn_truth};
+use super::wake::Sleeper;
+use crate::clock::{HostClock, OscillatorModel, SoftwareClock, SteeringConfig};
+use crate::config::{Config, PtpConfig, SystemClock};
+use crate::engine::Random;
+use crate::net::{PtpSockets, SocketOptions};
+use crate::observe::{Level, Topic};
+use crate::ptp::Port;
+use crate::sharing::{Counters, Doorbell, Latch, Pulse, Ring, RingReader, RingWriter, Seqlock, TimeSnapshot};
+use crate::time::{Duration, Local, Mono, SourceId, Timestamp};
+use crate::wire::ptp::ClockIdentity;
+
+/// How often absent interfaces and addresses are looked for.
+const RETRY_EVERY: Duration = Duration::SECOND;
+/// How often the oscillator's frequency is saved.
+const SAVE_EVERY: Duration = Duration::from_secs(3_600);
+/// A thread that has not gone round for this long is stalled.
+const STALLED_AFTER: Duration = Duration::from_secs(2);
+
+/// A running port thread.
+#[derive(Debug)]
+struct PortThread {
+    thread: JoinHandle<()>,
+    stop: Latch,
+    doorbell: Doorbell,
+    pulse: Pulse,
+    events: RingReader<Event>,
+    interface_index: u32,
+}
+
+/// A thread under the watchdog.
+#[derive(Debug)]
+struct Watched {
+    name: String,
+    pulse: Pulse,
+    is_stalled: bool,
+}
+
+/// The discipline's thread and the ways to it.
+#[derive(Debug)]
+struct DisciplineThread {
+    thread: Option<JoinHandle<()>>,
+    doorbell: Doorbell,
+    commands: Sender<Command>,
+    events: RingReader<Event>,
+}
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct Daemon {
+    config: Config,
+    host: HostClock,
+    model: Model,
+    identity: Option<ClockIdentity>,
+    random: Random,
+    snapshot: Seqlock<TimeSnapshot>,
+    last_snapshot: TimeSnapshot,
+    discipline: DisciplineThread,
+    ports: Vec<Option<PortThread>>,
+    server: Option<Server>,
+    truth: Option<(Truth, JoinHandle<()>)>,
+    watched: Vec<Watched>,
+    saved: SavedFrequency,
+    stop: Latch,
+    sleeper: Sleeper,
+    retry_at: Timestamp<Mono>,
+    save_at: Timestamp<Mono>,
+}
+
+/// Why the daemon could not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The system has no room for threads or files.
+    System(io::Error),
+    /// The NTP server cannot run.
+    Server(super::server::ServerError),
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::System(error) => write!(f, "cannot start the threads: {error}"),
+            Self::Server(error) => write!(f, "NTP server: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<io::Error> for StartError {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
+impl Daemon {
+    /// Starts all threads. Absent interfaces and addresses are waited for.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing runs then.
+    pub fn start(config: Config) -> Result<Self, StartError> {
+        let host = HostClock;
+        let (now, local, _) = host.both();
+        let stop = Latch::default();
+        let sleeper = Sleeper::new()?;
+        let tai_utc = kernel_tai_utc();
+        let (writer, snapshot) = Seqlock::new(&TimeSnapshot::unsynchronised(now));
+        // The server first: it alone can refuse to start.
+        let server = match &config.ntp_server {
+            Some(server) => {
+                let options = ServerOptions {
+                    listen: server.listen.clone(),
+                    cores: server_cores(&config),
+                    priority: config.threads.server.priority,
+                };
+                Some(Server::spawn(&options, &snapshot, stop.clone()).map_err(StartError::Server)?)
+            }
+            None => None,
+        };
+        let clock = clock_of(&config, local);
+        let (truth, truth_ring) = match &config.clock.system {
+            SystemClock::Simulated(simulated) => {
+                let (to_truth, adjustments) = Ring::with_capacity(TRUTH_RING, sleeper.doorbell());
+                let offset = simulated.reference_offset;
+                let truth = spawn_truth(clock.clone(), offset, adjustments, snapshot.clone(), stop.clone())?;
+                (Some(truth), Some(to_truth))
+            }
+            SystemClock::Observe => (None, None),
+        };
+        let saved = SavedFrequency::new(&config.observe.state_directory, clock_word(&config));
+        let pulse = Pulse::new(now);
+        let watched = vec![Watched { name: "discipline".to_owned(), pulse: pulse.clone(), is_stalled: false }];
+        let (events, inbox) = Ring::with_capacity(EVENTS_RING, sleeper.doorbell());
+        let (commands, orders) = crossbeam_channel::bounded(COMMANDS_MAX);
+        let discipline_sleeper = Sleeper::new()?;
+        let doorbell = discipline_sleeper.doorbell();
+        let links = DisciplineLinks {
+            commands: orders,
+            events,
+            snapshot: writer,
+            truth: truth_ring,
+            pulse,
+            stop: stop.clone(),
+            sleeper: discipline_sleeper,
+            tai_utc,
+        };
+        let steering = steering_of(&config, &saved);
+        let thread = spawn_discipline(config.threads.discipline, clock, steering, links)?;
+        let mut model = Model::new(Host::this(), now, tai_utc);
+        model.lacks = lacking_capabilities();
+        let mut daemon = Self {
+            model,
+            host,
+            identity: None,
+            random: Random::seeded(now.ticks() as u64 ^ u64::from(std::process::id())),
+            last_snapshot: TimeSnapshot::unsynchronised(now),
+            snapshot,
+            discipline: DisciplineThread { thread: Some(thread), doorbell, commands, events: inbox },
+            ports: Vec::new(),
+            server,
+            truth,
+            watched,
+            saved,
+            stop,
+            sleeper,
+            retry_at: now,
+            save_at: now + SAVE_EVERY,
+            config: Config { ptp: Vec::new(), ..config.clone() },
+        };
+        for port in config.ptp {
+            daemon.add_port(port);
+        }
+        daemon.turn();
+        Ok(daemon)
+    }
+
+    /// What wakes the control thread when a timing thread has something to say.
+    pub fn sleeper(&self) -> &Sleeper {
+        &self.sleeper
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The truth, where the clock is simulated.
+    pub fn truth(&self) -> Option<&Truth> {
+        self.truth.as_ref().map(|(truth, _)| truth)
+    }
+
+    /// The NTP server.
+    pub fn server(&self) -> Option<&Server> {
+        self.server.as_ref()
+    }
+
+    /// The latest snapshot; if it cannot be read just now, the last one that could.
+    pub fn snapshot(&mut self) -> TimeSnapshot {
+        if let Ok(snapshot) = self.snapshot.read() {
+            self.last_snapshot = snapshot;
+        }
+        self.last_snapshot
+    }
+
+    /// For tests and tools that read the served time themselves.
+    pub fn snapshots(&self) -> Seqlock<TimeSnapshot> {
+        self.snapshot.clone()
+    }
+
+    /// Adds a port; it starts as soon as its interface is there.
+    pub fn add_port(&mut self, config: PtpConfig) {
+        self.model.ports.push(PortModel::new(config.clone(), Counters::default()));
+        self.config.ptp.push(config);
+        self.ports.push(None);
+        self.retry_at = self.host.mono();
+    }
+
+    /// Goes round once: hears the timing threads, starts what has become possible, watches, saves.
+    pub fn turn(&mut self) {
+        let (now, local) = (self.host.mono(), self.host.stamping());
+        self.hear(now, local);
+        if now >= self.retry_at {
+            self.retry_at = now + RETRY_EVERY;
+            self.look_after_ports(now, local);
+            if let Some(server) = &mut self.server {
+                server.retry_missing();
+            }
+        }
+        self.hear_server(now, local);
+        self.watch(now, local);
+        if now >= self.save_at {
+            self.save_at = now + SAVE_EVERY;
+            self.save_frequency(now, local);
+        }
+    }
+
+    /// Takes over from a new configuration what can change while the daemon runs; returns what needs a restart.
+    pub fn reload(&mut self, config: &Config) -> Vec<&'static str> {
+        let mut needs_restart = Vec::new();
+        let old = &self.config;
+        let mut check = |same: bool, what| {
+            if !same {
+                needs_restart.push(what);
+            }
+        };
+        check(old.clock.system == config.clock.system, "clock.system");
+        check(old.clock.max_frequency == config.clock.max_frequency, "clock.max_frequency");
+        check(old.ntp_server == config.ntp_server, "ntp.server");
+        check(old.threads == config.threads, "threads");
+        check(old.observe.http == config.observe.http, "observe.http");
+        check(old.observe.runtime_directory == config.observe.runtime_directory, "observe.runtime_directory");
+        check(old.observe.state_directory == config.observe.state_directory, "observe.state_directory");
+        self.config.clock.step = config.clock.step;
+        self.config.clock.lock_limit = config.clock.lock_limit;
+        self.config.clock.max_drift = config.clock.max_drift;
+        self.config.servo = config.servo.clone();
+        self.config.observe.log = config.observe.log;
+        self.command(Command::Configure(steering_of(&self.config, &self.saved)));
+        if self.config.ptp != config.ptp {
+            for port in 0..self.ports.len() {
+                self.stop_port(port);
+            }
+            self.ports.clear();
+            self.config.ptp.clear();
+            self.model.ports.clear();
+            for port in &config.ptp {
+                self.add_port(port.clone());
+            }
+        }
+        needs_restart
+    }
+
+    /// Ends all threads and waits for them; saves the frequency.
+    pub fn stop(&mut self) {
+        self.stop.set();
+        for port in 0..self.ports.len() {
+            self.stop_port(port);
+        }
+        self.discipline.doorbell.ring();
+        if let Some(thread) = self.discipline.thread.take() {
+            join("discipline", thread);
+        }
+        if let Some(server) = self.server.take() {
+            server.stop();
+        }
+        if let Some((_, thread)) = self.truth.take() {
+            join("truth", thread);
+        }
+        let (now, local) = (self.host.mono(), self.host.stamping());
+        self.hear(now, local);
+        self.save_frequency(now, local);
+    }
+
+    fn hear(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
+        while let Some(event) = self.discipline.events.pop() {
+            self.model.take(now, local, event);
+        }
+        for port in self.ports.iter_mut().flatten() {
+            while let Some(event) = port.events.pop() {
+                self.model.take(now, local, event);
+            }
+        }
+    }
+
+    fn hear_server(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
+        let notices = self.server.as_mut().map(Server::take_notices).unwrap_or_default();
+        for notice in notices {
+            let level = if matches!(notice, super::server::ServerNotice::Listening(_)) { Level::Info } else { Level::Warn };
+            self.model.events.record((now, local.read_as()), level, Topic::Ntp, notice.to_string(), &[]);
+        }
+    }
+
+    /// Starts the ports that can start, and ends those whose interface is gone.
+    fn look_after_ports(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
+        for port in 0..self.ports.len() {
+            let interface = self.config.ptp[port].interface.clone();
+            let index = nix::net::if_::if_nametoindex(interface.as_str()).ok();
+            if let Some(running) = &self.ports[port] {
+                if index == Some(running.interface_index) && !running.thread.is_finished() {
+                    continue;
+                }
+                self.stop_port(port);
+                let text = format!("port {interface}: its interface is gone; waiting for it");
+                self.model.events.record((now, local.read_as()), Level::Warn, Topic::Ptp, text, &[]);
+            }
+            self.try_start_port(port, now, local);
+        }
+    }
+
+    fn try_start_port(&mut self, port: usize, now: Timestamp<Mono>, local: Timestamp<Local>) {
+        let at = (now, local.read_as());
+        let config = self.config.ptp[port].clone();
+        let problem = match self.start_port(port, &config, now) {
+            Ok(()) => None,
+            Err(problem) => Some(problem),
+        };
+        let model = &mut self.model.ports[port];
+        if problem == model.waiting_for {
+            return;
+        }
+        let interface = &config.interface;
+        let (level, text) = match &problem {
+            Some(problem) => (Level::Warn, format!("port {interface}: waiting: {problem}")),
+            None => (Level::Info, format!("port {interface}: started")),
+        };
+        model.waiting_for = problem;
+        self.model.events.record(at, level, Topic::Ptp, text, &[("interface", interface)]);
+    }
+
+    fn start_port(&mut self, port: usize, config: &PtpConfig, now: Timestamp<Mono>) -> Result<(), String> {
+        let options = SocketOptions {
+            interface: config.interface.clone(),
+            event_port: config.event_port,
+            general_port: config.general_port,
+        };
+        let sockets = PtpSockets::open(&options).map_err(|error| error.to_string())?;
+        let interface_index = sockets.interface_index();
+        let engine = Port::new(self.engine_config(port, config));
+        let sleeper = Sleeper::new().map_err(|error| error.to_string())?;
+        let doorbell = sleeper.doorbell();
+        let (to_discipline, messages) = Ring::with_capacity(PORT_RING, self.discipline.doorbell.clone());
+        let (reports, from_discipline) = Ring::with_capacity(REPORT_RING, doorbell.clone());
+        let (events, inbox) = Ring::with_capacity(EVENTS_RING, self.sleeper.doorbell());
+        let (stop, pulse) = (Latch::default(), Pulse::new(now));
+        let links = PortLinks {
+            port: port as u8,
+            to_discipline: Some(to_discipline),
+            from_discipline: Some(from_discipline),
+            events,
+            counters: self.model.ports[port].counters(),
+            pulse: pulse.clone(),
+            stop: stop.clone(),
+            sleeper,
+        };
+        let arb_timescale = arb_policy(config.arb_timescale);
+        self.command(Command::AddPort(port, PortInlet { messages, reports, arb_timescale }));
+        let thread =
+            spawn_port(port_name(port), self.config.threads.ptp, engine, sockets, links).map_err(|e| e.to_string())?;
+        self.watched.push(Watched { name: port_name(port).to_owned(), pulse: pulse.clone(), is_stalled: false });
+        self.ports[port] = Some(PortThread { thread, stop, doorbell, pulse, events: inbox, interface_index });
+        Ok(())
+    }
+
+    fn engine_config(&mut self, port: usize, config: &PtpConfig) -> crate::ptp::Config {
+        // One clockIdentity for all ports of the clock: that of the first.
+        let random = self.random.next_u64();
+        let own = *self.identity.get_or_insert_with(|| clock_identity_of(&config.interface, random));
+        let identity = config.clock_identity.map_or(own, ClockIdentity);
+        let seed = self.random.next_u64();
+        crate::ptp::Config {
+            port_number: port as u16 + 1,
+            domain: config.domain,
+            sdo_id: config.sdo_id,
+            minor_version: config.minor_version,
+            announce_receipt_timeout: config.announce_receipt_timeout,
+            delay_asymmetry: config.delay_asymmetry,
+            ingress_latency: config.ingress_latency,
+            egress_latency: config.egress_latency,
+            ..crate::ptp::Config::new(SourceId(port as u16), identity, seed)
+        }
+    }
+
+    fn stop_port(&mut self, port: usize) {
+        let Some(running) = self.ports[port].take() else { return };
+        running.stop.set();
+        running.doorbell.ring();
+        join(port_name(port), running.thread);
+        self.watched.retain(|watched| watched.name != port_name(port));
+        self.model.ports[port].ended();
+        self.command(Command::RemovePort(port));
+    }
+
+    fn command(&self, command: Command) {
+        // Full only if the discipline is stalled, which the watchdog says.
+        let _ = self.discipline.commands.try_send(command);
+        self.discipline.doorbell.ring();
+    }
+
+    fn watch(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
+        for watched in &mut self.watched {
+            let age = watched.pulse.age(now);
+            let is_stalled = age > STALLED_AFTER;
+            if is_stalled == watched.is_stalled {
+                continue;
+            }
+            watched.is_stalled = is_stalled;
+            let name = &watched.name;
+            let (level, text) = if is_stalled {
+                (Level::Error, format!("thread {name} has not gone round for {age}"))
+            } else {
+                (Level::Info, format!("thread {name} goes round again"))
+            };
+            self.model.events.record((now, local.read_as()), level, Topic::Daemon, text, &[("thread", name)]);
+        }
+    }
+
+    fn save_frequency(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
+        let Some(frequency) = self.model.oscillator().filter(|_| !self.config.servo.hold) else { return };
+        if let Err(error) = self.saved.save(frequency) {
+            let text = format!("cannot save the oscillator's frequency: {error}");
+            self.model.events.record((now, local.read_as()), Level::Warn, Topic::Daemon, text, &[]);
+        }
+    }
+}
+
+mod report;
+
+fn join(name: &str, thread: JoinHandle<()>) {
+    if thread.join().is_err() {
+        tracing::error!(target: "synchronome::daemon", "thread {name} panicked");
+    }
+}
+
+/// Threads want names that live for ever; there are as many as ports.
+fn port_name(port: usize) -> &'static str {
+    const NAMES: [&str; crate::config::PTP_PORTS_MAX] =
+        ["ptp-0", "ptp-1", "ptp-2", "ptp-3", "ptp-4", "ptp-5", "ptp-6", "ptp-7"];
+    NAMES[port % NAMES.len()]
+}
+
+fn server_cores(config: &Config) -> Vec<usize> {
+    let listed = config.ntp_server.as_ref().map(|server| server.cores.clone()).unwrap_or_default();
+    if listed.is_empty() { config.threads.server.core.into_iter().collect() } else { listed }
+}
+
+fn clock_word(config: &Config) -> &'static str {
+    match config.clock.system {
+        SystemClock::Observe => "observe",
+        SystemClock::Simulated(_) => "simulated",
+    }
+}
+
+/// The clock that is steered: never the machine's own.
+fn clock_of(config: &Config, local: Timestamp<Local>) -> SoftwareClock {
+    let limit = config.clock.max_frequency;
+    match &config.clock.system {
+        SystemClock::Observe => SoftwareClock::new(local, Duration::ZERO, OscillatorModel::PERFECT, limit),
+        SystemClock::Simulated(simulated) => {
+            let model = OscillatorModel {
+                frequency: simulated.frequency,
+                wander: simulated.wander,
+                seed: simulated.seed,
+                ..OscillatorModel::PERFECT
+            };
+            SoftwareClock::new(local, simulated.offset, model, limit)
+        }
+    }
+}
+
+fn steering_of(config: &Config, saved: &SavedFrequency) -> SteeringConfig {
+    SteeringConfig {
+        lock_limit: config.clock.lock_limit,
+        max_drift: config.clock.max_drift,
+        max_frequency: config.clock.max_frequency,
+        step: config.clock.step,
+        proportional: config.servo.proportional,
+        integral: config.servo.integral,
+        hold: config.servo.hold,
+        saved_frequency: saved.load(),
+    }
+}
+
+/// A ring's writer for threads that are not the daemon's own, as the demo's grandmaster.
+pub(crate) fn events_to_nobody() -> io::Result<(RingWriter<Event>, RingReader<Event>)> {
+    Ok(Ring::with_capacity(EVENTS_RING, Sleeper::new()?.doorbell()))
+}

@@ -1,0 +1,95 @@
+//! The daemon's status, put together from all that it owns.
+
+use super::Daemon;
+use crate::observe::Status;
+use crate::observe::status::{NtpServerStatus, ThreadStatus, TruthStatus};
+use crate::runtime::server::Server;
+use crate::runtime::truth::TruthReport;
+use crate::sharing::CounterSet;
+use crate::time::{Mono, Timestamp};
+
+impl Daemon {
+    /// The status of now.
+    pub fn status(&mut self) -> Status {
+        let snapshot = self.snapshot();
+        let (now, local) = (self.host.mono(), self.host.stamping());
+        let mut status = self.model.status(&self.config, now, local, &snapshot);
+        status.ntp_server = self.server.as_ref().map(|server| server_status(server, snapshot.stratum));
+        status.threads = self.thread_status(now);
+        status.truth = self.truth.as_ref().map(|(truth, _)| truth_status(&truth.report()));
+        status.rings_dropped = self.dropped();
+        status
+    }
+
+    fn thread_status(&self, now: Timestamp<Mono>) -> Vec<ThreadStatus> {
+        let threads = &self.config.threads;
+        let timing = self.watched.iter().map(|watched| {
+            let config = if watched.name == "discipline" { threads.discipline } else { threads.ptp };
+            ThreadStatus {
+                name: watched.name.clone(),
+                core: config.core.and_then(|core| u32::try_from(core).ok()),
+                priority: config.priority,
+                alive_age_s: Some(watched.pulse.age(now).as_secs_f64()),
+                allocations: allocations_of(&watched.name),
+            }
+        });
+        let workers = self.server.iter().flat_map(|server| server.workers().iter().enumerate());
+        let workers = workers.map(|(index, worker)| ThreadStatus {
+            name: format!("ntp-{index}"),
+            core: worker.core().and_then(|core| u32::try_from(core).ok()),
+            priority: threads.server.priority,
+            alive_age_s: Some(worker.pulse().age(now).as_secs_f64()),
+            allocations: allocations_of(&format!("ntp-{index}")),
+        });
+        timing.chain(workers).collect()
+    }
+
+    fn dropped(&self) -> std::collections::BTreeMap<String, u64> {
+        let mut rings = vec![("discipline.events".to_owned(), self.discipline.events.dropped())];
+        for (index, port) in self.ports.iter().enumerate() {
+            if let Some(port) = port {
+                rings.push((format!("ptp-{index}.events"), port.events.dropped()));
+            }
+        }
+        rings.into_iter().filter(|(_, dropped)| *dropped > 0).collect()
+    }
+}
+
+#[cfg(feature = "count-allocations")]
+fn allocations_of(thread: &str) -> Option<u64> {
+    synchronome_kernel::alloc::counts().find(|(name, _)| *name == thread).map(|(_, count)| count)
+}
+
+#[cfg(not(feature = "count-allocations"))]
+fn allocations_of(_: &str) -> Option<u64> {
+    None
+}
+
+fn server_status(server: &Server, stratum: u8) -> NtpServerStatus {
+    use crate::ntp::server::{DropReason, ServerCounter};
+    NtpServerStatus {
+        listen: server.listening().iter().map(ToString::to_string).collect(),
+        workers: server.workers().len() as u32,
+        stratum: (stratum < 16).then_some(stratum),
+        requests: server.count(ServerCounter::Requests),
+        answered: server.count(ServerCounter::Answers) + server.count(ServerCounter::AnswersUnsynchronised),
+        dropped: DropReason::ALL
+            .iter()
+            .map(|reason| (reason.name().to_owned(), server.dropped(*reason)))
+            .filter(|(_, dropped)| *dropped > 0)
+            .collect(),
+    }
+}
+
+fn truth_status(report: &TruthReport) -> TruthStatus {
+    let settled = |duration: crate::time::Duration| (report.samples > 0).then(|| duration.as_secs_f64());
+    TruthStatus {
+        samples: report.samples,
+        rms_s: settled(report.rms),
+        max_s: settled(report.greatest),
+        p99_s: settled(report.p99),
+        violations: report.violations,
+        error_s: (report.bounded_samples > 0).then(|| report.error.as_secs_f64()),
+        bound_s: report.bound.map(crate::time::Duration::as_secs_f64),
+    }
+}

@@ -1,0 +1,127 @@
+//! What the daemon finds out about the machine that it runs on; nothing here changes it.
+
+use std::fs;
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use nix::ifaddrs::getifaddrs;
+use nix::net::if_::InterfaceFlags;
+
+use crate::time::TaiUtc;
+use crate::wire::ptp::ClockIdentity;
+
+/// The machine.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Host {
+    /// Its name.
+    pub name: String,
+}
+
+impl Host {
+    /// This machine.
+    pub fn this() -> Self {
+        let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        Self { name: name.trim().to_owned() }
+    }
+}
+
+/// TAI - UTC as the kernel knows it (adjtimex(2)); 0 means that nobody has told it.
+pub fn kernel_tai_utc() -> Option<TaiUtc> {
+    let offset = synchronome_kernel::adjtimex::read().ok()?.tai_offset_s;
+    i16::try_from(offset).ok().filter(|offset| *offset != 0).map(TaiUtc)
+}
+
+/// The clockIdentity of an instance whose first port is on `interface`.
+///
+/// The EUI-48 of the interface followed by two zero octets (IEEE 1588-2019 7.5.2.2.2: an EUI-48 is extended, not split
+/// with FFFE as in 2008). An interface without a hardware address, as `lo`, gives a locally administered random one.
+pub fn clock_identity_of(interface: &str, random: u64) -> ClockIdentity {
+    let address = fs::read_to_string(Path::new("/sys/class/net").join(interface).join("address")).unwrap_or_default();
+    match parse_mac(address.trim()) {
+        Some([a, b, c, d, e, f]) if [a, b, c, d, e, f] != [0; 6] => ClockIdentity([a, b, c, d, e, f, 0, 0]),
+        _ => random_identity(random),
+    }
+}
+
+/// A locally administered identity from random bits.
+pub fn random_identity(random: u64) -> ClockIdentity {
+    let mut octets = random.to_be_bytes();
+    // Locally administered, and no group address.
+    octets[0] = (octets[0] | 0x02) & 0xfe;
+    ClockIdentity(octets)
+}
+
+fn parse_mac(text: &str) -> Option<[u8; 6]> {
+    let mut octets = [0; 6];
+    let mut parts = text.split(':');
+    for octet in &mut octets {
+        *octet = u8::from_str_radix(parts.next()?, 16).ok()?;
+    }
+    parts.next().is_none().then_some(octets)
+}
+
+/// The interfaces that could carry PTP: up, multicast, with an IPv4 address, not loopback; each with its address.
+///
+/// # Errors
+/// getifaddrs(3)'s.
+pub fn multicast_interfaces() -> io::Result<Vec<(String, Ipv4Addr)>> {
+    let mut found: Vec<(String, Ipv4Addr)> = Vec::new();
+    for interface in getifaddrs()? {
+        let wanted = InterfaceFlags::IFF_UP | InterfaceFlags::IFF_MULTICAST;
+        let usable = interface.flags.contains(wanted) && !interface.flags.contains(InterfaceFlags::IFF_LOOPBACK);
+        let address = interface.address.as_ref().and_then(|address| address.as_sockaddr_in()).map(|at| at.ip());
+        if let Some(address) = address.filter(|_| usable)
+            && found.iter().all(|(name, _)| *name != interface.interface_name)
+        {
+            found.push((interface.interface_name, address));
+        }
+    }
+    Ok(found)
+}
+
+/// Bits of capabilities(7) that matter here.
+const CAPABILITIES: [(u32, &str, &str); 3] = [
+    (10, "CAP_NET_BIND_SERVICE", "ports below 1024 (PTP 319/320, NTP 123) cannot be opened; ports above can"),
+    (25, "CAP_SYS_TIME", "no clock of this machine may be adjusted; everything is measured, and the right time is served all the same"),
+    (23, "CAP_SYS_NICE", "no real-time priority; the threads run at normal priority"),
+];
+
+/// The effective capabilities that this process lacks, each with what does and does not work without it.
+pub fn lacking_capabilities() -> Vec<String> {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    missing_from(&status)
+}
+
+fn missing_from(status: &str) -> Vec<String> {
+    let effective = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))
+        .and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok());
+    let Some(effective) = effective else { return Vec::new() };
+    let lacks = |bit: &u32| effective & (1 << bit) == 0;
+    CAPABILITIES.iter().filter(|(bit, ..)| lacks(bit)).map(|(_, name, what)| format!("{name}: {what}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_is_the_hardware_address_and_two_zero_octets() {
+        assert_eq!(parse_mac("00:1b:21:aa:bb:cc"), Some([0, 0x1b, 0x21, 0xaa, 0xbb, 0xcc]));
+        assert_eq!(parse_mac("00:1b:21:aa:bb"), None);
+        assert_eq!(parse_mac("00:1b:21:aa:bb:cc:dd"), None);
+        let lo = clock_identity_of("lo", 0xffff_ffff_ffff_ffff);
+        assert_eq!(lo.0[0] & 0x03, 0x02, "locally administered, not a group");
+    }
+
+    #[test]
+    fn missing_capabilities_are_named_with_what_works_without_them() {
+        let none = missing_from("Name:\tx\nCapEff:\t0000000000000000\n");
+        assert_eq!(none.len(), 3);
+        assert!(none[1].starts_with("CAP_SYS_TIME") && none[1].contains("served"));
+        assert!(missing_from("CapEff:\t000001ffffffffff\n").is_empty());
+        assert!(missing_from("").is_empty(), "unknown is not missing");
+    }
+}

@@ -1,0 +1,413 @@
+//! What the control thread knows, put together from what the timing threads told it.
+
+use std::collections::BTreeMap;
+
+use super::events::{Event, PortReport};
+use super::host::Host;
+use crate::clock::ArbPolicy;
+use crate::config::{Config, PtpConfig, SystemClock};
+use crate::discipline::{Notice, StateEvent};
+use crate::observe::status::{
+    BoundPartsStatus, ClockKind, ClockStatus, GrandmasterStatus, PortStatus, SCHEMA, bound_s,
+};
+use crate::observe::{Events, Level, Status, Topic, rfc3339};
+use crate::ptp::{Counter, ParentInfo, PortState};
+use crate::sharing::{Counters, TimeSnapshot};
+use crate::time::{Duration, FrequencyPpb, LeapIndicator, Local, Mono, SyncState, TaiUtc, Timestamp};
+
+/// One PTP port, as the control thread knows it.
+#[derive(Debug)]
+pub struct PortModel {
+    config: PtpConfig,
+    counters: Counters<Counter>,
+    state: PortState,
+    parent: Option<ParentInfo>,
+    report: Option<PortReport>,
+    /// Why the port does not run, if it does not.
+    pub waiting_for: Option<String>,
+    syncs: (u64, Timestamp<Mono>),
+}
+
+impl PortModel {
+    /// A port that does not run yet.
+    pub fn new(config: PtpConfig, counters: Counters<Counter>) -> Self {
+        Self {
+            config,
+            counters,
+            state: PortState::Initializing,
+            parent: None,
+            report: None,
+            waiting_for: None,
+            syncs: (0, Timestamp::EPOCH),
+        }
+    }
+
+    /// What the port was configured as.
+    pub fn config(&self) -> &PtpConfig {
+        &self.config
+    }
+
+    /// What its engine counts.
+    pub fn counters(&self) -> Counters<Counter> {
+        self.counters.clone()
+    }
+
+    /// The port's thread has ended.
+    pub fn ended(&mut self) {
+        self.state = PortState::Initializing;
+        self.parent = None;
+        self.report = None;
+    }
+
+    fn status(&self, now: Timestamp<Mono>, snapshot: &TimeSnapshot) -> PortStatus {
+        let parent = self.parent.as_ref();
+        PortStatus {
+            interface: self.config.interface.clone(),
+            role: "slave".to_owned(),
+            port_state: self.state.to_string(),
+            domain: self.config.domain,
+            sdo_id: self.config.sdo_id,
+            identity: self.report.map(|report| report.identity.to_string()),
+            timestamps: self.waiting_for.is_none().then(|| "software".to_owned()),
+            parent: parent.map(|parent| parent.port.to_string()),
+            grandmaster: parent.map(grandmaster_status),
+            sync_interval_s: None,
+            mean_path_delay_s: parent.map(|_| snapshot.mean_path_delay.as_secs_f64()),
+            last_sync_age_s: (self.syncs.0 > 0).then(|| (now - self.syncs.1).as_secs_f64().max(0.0)),
+            waiting_for: self.waiting_for.clone(),
+            heard: self.heard(),
+            counters: self.counters.iter().filter(|(_, n)| *n > 0).map(|(k, n)| (name_of(k), n)).collect(),
+        }
+    }
+
+    /// What it hears and does not use, and why.
+    fn heard(&self) -> Vec<String> {
+        let Some(report) = &self.report else { return Vec::new() };
+        let followed = self.parent.map(|parent| parent.port);
+        let mut heard: Vec<_> = report
+            .foreign
+            .iter()
+            .flatten()
+            .filter(|foreign| Some(foreign.data.sender) != followed)
+            .map(|foreign| {
+                let data = &foreign.data;
+                let why = if foreign.is_qualified { "not the best" } else { "not qualified yet" };
+                format!(
+                    "Announce from {} (grandmaster {}, class {}, priority1 {}): {why}",
+                    data.sender, data.grandmaster, data.quality.clock_class, data.priority1
+                )
+            })
+            .collect();
+        if let Some((domain, sdo_id)) = report.other_domain {
+            let (ours, our_sdo_id) = (self.config.domain, self.config.sdo_id);
+            heard.push(format!(
+                "messages of domain {domain}, sdoId {sdo_id:#05x}: this port is in domain {ours}, sdoId {our_sdo_id:#05x}"
+            ));
+        }
+        if heard.is_empty() && followed.is_none() && self.waiting_for.is_none() {
+            heard.push(
+                "nothing: no PTP message has arrived (multicast 224.0.1.129, UDP 319/320: firewall, IGMP snooping, VLAN?)"
+                    .to_owned(),
+            );
+        }
+        heard
+    }
+}
+
+fn name_of(counter: Counter) -> String {
+    crate::sharing::CounterSet::name(counter).to_owned()
+}
+
+fn grandmaster_status(parent: &ParentInfo) -> GrandmasterStatus {
+    GrandmasterStatus {
+        identity: parent.grandmaster.to_string(),
+        class: parent.quality.clock_class,
+        accuracy: parent.quality.clock_accuracy.bound().map_or("unknown".to_owned(), |bound| bound.to_string()),
+        priority1: parent.priority1,
+        priority2: parent.priority2,
+        steps_removed: parent.steps_removed,
+        time_source: parent.time_properties.time_source.to_string(),
+    }
+}
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct Model {
+    host: Host,
+    started: Timestamp<Mono>,
+    /// The ports in the order of the configuration.
+    pub ports: Vec<PortModel>,
+    /// What happened.
+    pub events: Events,
+    /// What is missing on this machine, and what works without it.
+    pub lacks: Vec<String>,
+    oscillator: Option<FrequencyPpb>,
+    steps: u64,
+    reason: &'static str,
+    first_announce: Option<Timestamp<Mono>>,
+    locked_at: Option<Timestamp<Mono>>,
+    tai_utc: Option<TaiUtc>,
+}
+
+impl Model {
+    /// Nothing is known yet.
+    pub fn new(host: Host, started: Timestamp<Mono>, tai_utc: Option<TaiUtc>) -> Self {
+        Self {
+            host,
+            started,
+            ports: Vec::new(),
+            events: Events::default(),
+            lacks: Vec::new(),
+            oscillator: None,
+            steps: 0,
+            reason: "no source has given a usable time yet",
+            first_announce: None,
+            locked_at: None,
+            tai_utc,
+        }
+    }
+
+    /// What the oscillator runs off by, as last told.
+    pub fn oscillator(&self) -> Option<FrequencyPpb> {
+        self.oscillator
+    }
+
+    /// Takes in one event, and logs what people should know.
+    pub fn take(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, event: Event) {
+        let at = (now, local.read_as());
+        match event {
+            Event::Notice(notice) => self.notice(at, notice),
+            Event::ClockSet(by) => {
+                let text = format!("somebody set the system clock by {by}; measuring again");
+                self.events.record(at, Level::Warn, Topic::Clock, text, &[("by_s", &by.as_secs_f64())]);
+            }
+            Event::Oscillator(frequency) => self.oscillator = Some(frequency),
+            Event::PortState { port, from, to, reason } => {
+                let Some(model) = self.ports.get_mut(usize::from(port)) else { return };
+                model.state = to;
+                let interface = model.config.interface.clone();
+                let text = format!("port {interface}: {from} -> {to}: {reason}");
+                self.events.record(at, Level::Info, Topic::Ptp, text, &[("interface", &interface)]);
+            }
+            Event::Parent { port, parent } => self.parent(at, usize::from(port), parent),
+            Event::Report { port, report } => self.report(now, usize::from(port), report),
+            Event::Refused { thread, what } => {
+                let text = format!("thread {thread}: {what}");
+                self.events.record(at, Level::Warn, Topic::Daemon, text, &[("thread", &thread)]);
+            }
+            Event::SendFailed { port, errno } => {
+                let Some(model) = self.ports.get(usize::from(port)) else { return };
+                let error = std::io::Error::from_raw_os_error(errno);
+                let text = format!("port {}: sending failed: {error}", model.config.interface);
+                self.events.record(at, Level::Warn, Topic::Ptp, text, &[("errno", &errno)]);
+            }
+        }
+    }
+
+    fn notice(&mut self, at: (Timestamp<Mono>, Timestamp<crate::time::Utc>), notice: Notice) {
+        let (level, text) = match notice {
+            Notice::State { from, to, why } => {
+                self.reason = reason_of(to, why);
+                if to == SyncState::Locked {
+                    self.locked_at.get_or_insert(at.0);
+                }
+                let level = if to.is_synchronised() || to == SyncState::Acquiring { Level::Info } else { Level::Warn };
+                (level, format!("{from} -> {to}: {}", why.reason()))
+            }
+            Notice::Measured(frequency) => {
+                self.oscillator = Some(frequency);
+                (Level::Info, format!("the oscillator runs off by {frequency}"))
+            }
+            Notice::Stepped(by) => {
+                self.steps += 1;
+                (Level::Info, format!("stepped the clock by {by}"))
+            }
+            Notice::Panic(offset) => {
+                let text = format!(
+                    "the offset of {offset} exceeds the panic limit (clock.step.panic); nothing is corrected until it is smaller"
+                );
+                (Level::Error, text)
+            }
+            Notice::Contradiction => (
+                Level::Warn,
+                "the master's messages contradict each other (it stepped, or a stamp is wrong); measuring again".to_owned(),
+            ),
+            Notice::Ineffective { commanded, found } => {
+                (Level::Error, format!("the clock was told {commanded} and does {found}"))
+            }
+        };
+        self.events.record(at, level, Topic::Clock, text, &[]);
+    }
+
+    fn parent(&mut self, at: (Timestamp<Mono>, Timestamp<crate::time::Utc>), port: usize, parent: Option<ParentInfo>) {
+        let Some(model) = self.ports.get_mut(port) else { return };
+        let before = model.parent.map(|parent| (parent.port, parent.grandmaster));
+        model.parent = parent;
+        let interface = model.config.interface.clone();
+        if parent.map(|parent| (parent.port, parent.grandmaster)) == before {
+            return;
+        }
+        let text = match parent {
+            Some(parent) => format!(
+                "port {interface}: follows {} (grandmaster {}, class {})",
+                parent.port, parent.grandmaster, parent.quality.clock_class
+            ),
+            None => format!("port {interface}: has no master"),
+        };
+        self.events.record(at, Level::Info, Topic::Ptp, text, &[("interface", &interface)]);
+    }
+
+    fn report(&mut self, now: Timestamp<Mono>, port: usize, report: PortReport) {
+        let Some(model) = self.ports.get_mut(port) else { return };
+        model.state = report.state;
+        model.report = Some(report);
+        let syncs = model.counters.get(Counter::ReceivedSync);
+        if syncs != model.syncs.0 {
+            model.syncs = (syncs, now);
+        }
+        if report.foreign.iter().any(Option::is_some) {
+            self.first_announce.get_or_insert(now);
+        }
+    }
+
+    /// The status of now; server, threads, truth and rings are filled in by their owners.
+    pub fn status(
+        &self,
+        config: &Config,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        snapshot: &TimeSnapshot,
+    ) -> Status {
+        Status {
+            schema: SCHEMA,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            host: self.host.name.clone(),
+            pid: std::process::id(),
+            uptime_s: (now - self.started).as_secs_f64(),
+            generated_at: rfc3339(local.read_as()),
+            state: snapshot.state,
+            state_since_s: (now - snapshot.state_since).as_secs_f64().max(0.0),
+            reason: self.reason(snapshot),
+            clock: self.clock_status(config, now, snapshot),
+            ptp: self.ports.iter().map(|port| port.status(now, snapshot)).collect(),
+            lacks: self.lacks.clone(),
+            events: self.events.records(now),
+            ..Status::default()
+        }
+    }
+
+    fn reason(&self, snapshot: &TimeSnapshot) -> String {
+        if snapshot.state == SyncState::NeverSynced && self.ports.is_empty() {
+            return "no source is configured: give the daemon a [[ptp]] section".to_owned();
+        }
+        if let Some(text) = self.timescale_problem() {
+            return text;
+        }
+        self.reason.to_owned()
+    }
+
+    fn timescale_problem(&self) -> Option<String> {
+        let (port, parent) = self.followed()?;
+        let properties = &parent.time_properties;
+        if !properties.ptp_timescale && arb_policy(port.config.arb_timescale) == ArbPolicy::Refuse {
+            return Some("the grandmaster is on the ARB timescale, which ptp.arb_timescale refuses".to_owned());
+        }
+        let needs_utc = properties.ptp_timescale && properties.current_utc_offset.is_none();
+        (needs_utc && self.tai_utc.is_none()).then(|| {
+            "the grandmaster does not say TAI-UTC (currentUtcOffsetValid), nor does this kernel: it sends TAI, and UTC is not guessed"
+                .to_owned()
+        })
+    }
+
+    fn followed(&self) -> Option<(&PortModel, &ParentInfo)> {
+        self.ports.iter().find_map(|port| port.parent.as_ref().map(|parent| (port, parent)))
+    }
+
+    fn clock_status(&self, config: &Config, now: Timestamp<Mono>, snapshot: &TimeSnapshot) -> ClockStatus {
+        let age = now - snapshot.anchor_mono;
+        let bound = snapshot.bound_after(age);
+        let was_measured = snapshot.last_sample.is_some();
+        let since_lock = |from: Option<Timestamp<Mono>>| Some((self.locked_at? - from?).as_secs_f64());
+        ClockStatus {
+            kind: match config.clock.system {
+                SystemClock::Observe => ClockKind::Observe,
+                SystemClock::Simulated(_) => ClockKind::Simulated,
+            },
+            offset_from_master_s: was_measured.then(|| snapshot.offset_from_master.as_secs_f64()),
+            bound_s: bound_s(bound),
+            bound_parts: snapshot.is_bounded.then(|| {
+                BoundPartsStatus::aged(&snapshot.parts, snapshot.drift_rate.abs().drift(age.max(Duration::ZERO)))
+            }),
+            bound_growth_ppb: snapshot.is_bounded.then(|| snapshot.drift_rate.ppb()),
+            frequency_ppb: Some(snapshot.frequency.ppb()),
+            oscillator_frequency_ppb: self.oscillator.map(FrequencyPpb::ppb),
+            epoch: snapshot.epoch.0,
+            steps: self.steps,
+            last_sample_age_s: snapshot.last_sample.map(|last| (now - last).as_secs_f64().max(0.0)),
+            lock_time_s: snapshot.lock_time.map(Duration::as_secs_f64),
+            lock_time_since_start_s: since_lock(Some(self.started)),
+            lock_time_since_first_announce_s: since_lock(self.first_announce),
+            lock_limit_s: config.clock.lock_limit.as_secs_f64(),
+            timescale: self.followed().map(|(port, parent)| timescale_text(port, parent, self.tai_utc)),
+            tai_utc_s: self
+                .followed()
+                .and_then(|(_, parent)| parent.time_properties.current_utc_offset)
+                .or(self.tai_utc)
+                .map(|offset| i64::from(offset.0)),
+            leap: Some(leap_text(snapshot.leap).to_owned()),
+            mean_path_delay_s: was_measured.then(|| snapshot.mean_path_delay.as_secs_f64()),
+        }
+    }
+}
+
+/// Why the clock is in a state, in one sentence for people.
+fn reason_of(state: SyncState, why: StateEvent) -> &'static str {
+    match (state, why) {
+        (SyncState::Acquiring, StateEvent::BoundExceeded) => "the error bound grew beyond twice the limit",
+        (SyncState::Acquiring, _) => "a source is followed; the clock is not yet inside its limit",
+        (SyncState::Locked, _) => "the error bound is inside its limit, and the last samples lie inside it",
+        (SyncState::Holdover, _) => "no sample comes; the clock runs on with what it has learnt, and the bound grows",
+        (SyncState::Freerun, _) => "the source is lost, and the error bound is beyond use",
+        (SyncState::Disrupted, _) => "somebody set the system clock; it is being measured again",
+        (SyncState::NeverSynced, _) => "no source has given a usable time yet",
+    }
+}
+
+/// The configuration's word as the clock layer's.
+pub fn arb_policy(word: crate::config::ArbTimescale) -> ArbPolicy {
+    match word {
+        crate::config::ArbTimescale::Utc => ArbPolicy::Utc,
+        crate::config::ArbTimescale::Tai => ArbPolicy::Tai,
+        crate::config::ArbTimescale::Refuse => ArbPolicy::Refuse,
+    }
+}
+
+fn timescale_text(port: &PortModel, parent: &ParentInfo, fallback: Option<TaiUtc>) -> String {
+    let properties = &parent.time_properties;
+    if !properties.ptp_timescale {
+        return match arb_policy(port.config.arb_timescale) {
+            ArbPolicy::Utc => "timescale ARB, taken as UTC".to_owned(),
+            ArbPolicy::Tai => "timescale ARB, taken as TAI".to_owned(),
+            ArbPolicy::Refuse => "timescale ARB, refused".to_owned(),
+        };
+    }
+    match (properties.current_utc_offset, fallback) {
+        (Some(offset), _) => format!("timescale PTP (TAI), TAI-UTC {} s from the grandmaster", offset.0),
+        (None, Some(offset)) => format!("timescale PTP (TAI), TAI-UTC {} s from this kernel", offset.0),
+        (None, None) => "timescale PTP (TAI), TAI-UTC unknown".to_owned(),
+    }
+}
+
+fn leap_text(leap: LeapIndicator) -> &'static str {
+    match leap {
+        LeapIndicator::NoWarning => "none",
+        LeapIndicator::Insert => "insert at the end of the UTC day",
+        LeapIndicator::Delete => "delete at the end of the UTC day",
+        LeapIndicator::Unknown => "unknown",
+    }
+}
+
+/// What rings have dropped, by name.
+pub fn dropped_by_ring(rings: &[(String, u64)]) -> BTreeMap<String, u64> {
+    rings.iter().filter(|(_, dropped)| *dropped > 0).cloned().collect()
+}
