@@ -1,10 +1,31 @@
 //! `synchronome demo`: everything on one machine, with the truth beside the claim.
 
+mod ask;
+mod draw;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 
 use super::{positive_duration, signed_duration, signed_frequency};
-use crate::time::{Duration, FrequencyPpb};
+use crate::clock::HostClock;
+use crate::config::{
+    self, ClockConfig, Config, NtpServerConfig, ObserveConfig, PtpConfig, Simulated, SystemClock, ThreadsConfig,
+};
+use crate::net::SocketOptions;
+use crate::ntp::server::ServerCounter;
+use crate::ptp::GrandmasterConfig;
+use crate::runtime::Daemon;
+use crate::runtime::control::Control;
+use crate::runtime::grandmaster::GrandmasterThread;
+use crate::runtime::host::random_identity;
+use crate::runtime::signals::{Asked, Signals};
+use crate::runtime::truth::Truth;
+use crate::time::{Duration, FrequencyPpb, LogInterval, Mono, SyncState, Timestamp};
+use crate::wire::ptp::{ClockAccuracy, ClockQuality};
+use draw::{Screen, Summary, View};
 
 /// Show the whole path at work: no root, no network card, no configuration.
 ///
@@ -68,9 +89,176 @@ impl FromStr for PtpPorts {
     }
 }
 
+/// What the embedded grandmaster is ahead of this host's CLOCK_REALTIME: nobody can mistake one for the other.
+const GRANDMASTER_OFFSET: Duration = Duration::from_millis(12_500);
+/// Random-walk FM of the slave's oscillator, s/s per sqrt(s): a cheap crystal.
+const WANDER: f64 = 1e-9;
+/// How often the view is renewed.
+const VIEW_EVERY: Duration = Duration::SECOND;
+
 /// Runs the demo.
 pub fn run(args: &Args) -> ExitCode {
-    let _ = args;
-    eprintln!("synchronome demo: not built yet");
-    ExitCode::FAILURE
+    match demonstrate(args) {
+        Ok(summary) if summary.is_success() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(problem) => {
+            eprintln!("synchronome demo: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn demonstrate(args: &Args) -> Result<Summary, String> {
+    let directory = TemporaryDirectory::new().map_err(|error| format!("no temporary directory: {error}"))?;
+    let signals = Signals::block().map_err(|error| error.to_string())?;
+    let config = configuration(args, directory.path())?;
+    let sockets = SocketOptions {
+        interface: "lo".to_owned(),
+        event_port: args.ptp_ports.event,
+        general_port: args.ptp_ports.general,
+    };
+    let server = SocketAddr::from((Ipv4Addr::LOCALHOST, args.ntp_port));
+    let _grandmaster = GrandmasterThread::start(&sockets, grandmaster(args))
+        .map_err(|problem| format!("{problem}; other ports: --ptp-ports"))?;
+    let daemon = Daemon::start(config).map_err(|error| format!("{error}; another port: --ntp-port"))?;
+    let mut control = Control::new(daemon, signals).map_err(|error| error.to_string())?;
+    if !args.json {
+        introduce(args, control.socket());
+    }
+    let summary = watch(args, &mut control, server);
+    control.stop();
+    let summary = summary.map_err(|error| error.to_string())?;
+    println!("{}", if args.json { summary.json() } else { format!("\n{}", summary.text()) });
+    Ok(summary)
+}
+
+fn introduce(args: &Args, socket: &Path) {
+    println!(
+        "An embedded grandmaster, {GRANDMASTER_OFFSET} ahead of this host's clock, and a slave whose simulated clock starts\n\
+         {} and {} off that. Real sockets, real kernel stamps, the real servo; no clock of this machine is touched.\n\
+         Ask it for the time:  ntpdig 127.0.0.1 -p {} (or any NTP client)\n\
+         Ask it how it is:     synchronome status --socket {}\n",
+        args.offset,
+        args.frequency,
+        args.ntp_port,
+        socket.display()
+    );
+}
+
+/// Shows a view each second until the time is over or a signal comes.
+fn watch(args: &Args, control: &mut Control, server: SocketAddr) -> io::Result<Summary> {
+    let host = HostClock;
+    let start = host.mono();
+    let end = args.duration.map(|duration| start + duration);
+    let mut screen = Screen::new(args.json);
+    let mut next_view = start + VIEW_EVERY;
+    loop {
+        let now = host.mono();
+        let until = end.map_or(next_view, |end| end.min(next_view));
+        let asked = control.turn(until - now)?;
+        let now = host.mono();
+        let is_over = asked == Some(Asked::Stop) || end.is_some_and(|end| now >= end);
+        if now >= next_view || is_over {
+            next_view = next_view + VIEW_EVERY;
+            let view = view(control, server, start);
+            screen.show(&view, now)?;
+            if is_over {
+                return Ok(Summary { view, lock_since_start: lock_since_start(&view, start) });
+            }
+        }
+    }
+}
+
+fn view(control: &mut Control, server: SocketAddr, start: Timestamp<Mono>) -> View {
+    let answer = ask::ask(server);
+    let daemon = control.daemon();
+    let ntp_requests = daemon
+        .server()
+        .map_or(0, |server| server.count(ServerCounter::Answers) + server.count(ServerCounter::AnswersUnsynchronised));
+    let truth = daemon.truth().map(Truth::report).unwrap_or_default();
+    View { elapsed: HostClock.mono() - start, snapshot: daemon.snapshot(), truth, ntp_requests, answer }
+}
+
+/// Configuration of the slave.
+fn configuration(args: &Args, directory: &Path) -> Result<Config, String> {
+    let port =
+        config::load("[[ptp]]\ninterface = \"lo\"\n", "built in").map_err(|errors| errors.to_string())?.config.ptp;
+    let simulated = Simulated {
+        offset: GRANDMASTER_OFFSET + args.offset,
+        frequency: args.frequency,
+        wander: WANDER,
+        seed: args.seed,
+        reference_offset: GRANDMASTER_OFFSET,
+    };
+    let defaults = Config::default();
+    Ok(Config {
+        clock: ClockConfig { system: SystemClock::Simulated(simulated), ..defaults.clock },
+        ptp: port
+            .into_iter()
+            .map(|port| PtpConfig {
+                event_port: args.ptp_ports.event,
+                general_port: args.ptp_ports.general,
+                clock_identity: Some(random_identity(random_bits()).0),
+                ..port
+            })
+            .collect(),
+        ntp_server: Some(NtpServerConfig {
+            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, args.ntp_port))],
+            cores: Vec::new(),
+        }),
+        threads: ThreadsConfig { lock_memory: false, ..defaults.threads },
+        observe: ObserveConfig {
+            http: None,
+            runtime_directory: directory.to_owned(),
+            state_directory: directory.to_owned(),
+            ..defaults.observe
+        },
+        servo: defaults.servo,
+    })
+}
+
+/// The master half: Announce 4/s, Sync 8/s. It is right by definition, and says so.
+fn grandmaster(args: &Args) -> GrandmasterConfig {
+    let defaults = GrandmasterConfig::new(random_identity(random_bits()), args.seed);
+    GrandmasterConfig {
+        quality: ClockQuality { clock_class: 13, clock_accuracy: ClockAccuracy(0x20), ..defaults.quality },
+        log_announce_interval: LogInterval::new(-2),
+        log_sync_interval: LogInterval::new(-3),
+        log_min_delay_req_interval: LogInterval::new(-3),
+        time_offset: GRANDMASTER_OFFSET,
+        ..defaults
+    }
+}
+
+/// For identities only: two demos on one machine must not take each other for themselves.
+fn random_bits() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::collections::hash_map::RandomState::new().build_hasher().finish()
+}
+
+/// A directory that goes when the demo ends.
+struct TemporaryDirectory(PathBuf);
+
+impl TemporaryDirectory {
+    fn new() -> io::Result<Self> {
+        let path = std::env::temp_dir().join(format!("synchronome-demo-{}", std::process::id()));
+        std::fs::create_dir(&path)?;
+        Ok(Self(path))
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TemporaryDirectory {
+    fn drop(&mut self) {
+        // What cannot be removed is in a temporary directory.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// From the start to LOCKED, from the time at which the state began, if it is still locked.
+fn lock_since_start(view: &View, start: Timestamp<Mono>) -> Option<Duration> {
+    (view.snapshot.state == SyncState::Locked).then(|| view.snapshot.state_since - start)
 }

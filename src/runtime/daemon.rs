@@ -321,7 +321,8 @@ impl Daemon {
     fn hear_server(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
         let notices = self.server.as_mut().map(Server::take_notices).unwrap_or_default();
         for notice in notices {
-            let level = if matches!(notice, super::server::ServerNotice::Listening(_)) { Level::Info } else { Level::Warn };
+            let level =
+                if matches!(notice, super::server::ServerNotice::Listening(_)) { Level::Info } else { Level::Warn };
             self.model.events.record((now, local.read_as()), level, Topic::Ntp, notice.to_string(), &[]);
         }
     }

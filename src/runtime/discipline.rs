@@ -167,7 +167,13 @@ impl<C: Clock> DisciplineThread<C> {
     }
 
     /// The first port with a parent steers; another one only when that has lost its own. (Selection comes later.)
-    fn parent_changed(&mut self, port: usize, parent: Option<ParentInfo>, now: Timestamp<Mono>, local: Timestamp<Local>) {
+    fn parent_changed(
+        &mut self,
+        port: usize,
+        parent: Option<ParentInfo>,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+    ) {
         if self.followed.is_some_and(|followed| followed != port) {
             return;
         }

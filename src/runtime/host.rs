@@ -83,7 +83,11 @@ pub fn multicast_interfaces() -> io::Result<Vec<(String, Ipv4Addr)>> {
 /// Bits of capabilities(7) that matter here.
 const CAPABILITIES: [(u32, &str, &str); 3] = [
     (10, "CAP_NET_BIND_SERVICE", "ports below 1024 (PTP 319/320, NTP 123) cannot be opened; ports above can"),
-    (25, "CAP_SYS_TIME", "no clock of this machine may be adjusted; everything is measured, and the right time is served all the same"),
+    (
+        25,
+        "CAP_SYS_TIME",
+        "no clock of this machine may be adjusted; everything is measured, and the right time is served all the same",
+    ),
     (23, "CAP_SYS_NICE", "no real-time priority; the threads run at normal priority"),
 ];
 

@@ -10,14 +10,17 @@
 //!
 //! Timing threads (`ptp-N`, `discipline`, `ntp-N`) neither allocate nor lock nor format after their start.
 
+pub mod control;
 pub mod daemon;
 pub mod discipline;
 pub mod events;
+pub mod grandmaster;
 pub mod host;
 pub mod model;
 pub mod port;
 pub mod saved;
 pub mod server;
+pub mod signals;
 pub mod thread;
 pub mod truth;
 pub mod wake;

@@ -230,7 +230,8 @@ impl Model {
             }
             Notice::Contradiction => (
                 Level::Warn,
-                "the master's messages contradict each other (it stepped, or a stamp is wrong); measuring again".to_owned(),
+                "the master's messages contradict each other (it stepped, or a stamp is wrong); measuring again"
+                    .to_owned(),
             ),
             Notice::Ineffective { commanded, found } => {
                 (Level::Error, format!("the clock was told {commanded} and does {found}"))

@@ -182,8 +182,7 @@ impl<E: PtpEngine> PortThread<E> {
             let (engine, links) = (&mut self.engine, &mut self.links);
             let mut effects = Effects::default();
             let received = self.sockets.receive(channel, |arrived| {
-                let input =
-                    Input::Received { bytes: arrived.bytes, channel: arrived.channel, stamp: arrived.stamp };
+                let input = Input::Received { bytes: arrived.bytes, channel: arrived.channel, stamp: arrived.stamp };
                 engine.step(now, input, &mut Emit(|effect| effects.take(effect, links)));
             });
             // What must be sent waits until the batch's buffer is free again.
@@ -222,8 +221,7 @@ impl<E: PtpEngine> PortThread<E> {
     fn send_all(&mut self, effects: Effects, now: Timestamp<Mono>) {
         for (frame, channel, token) in effects.sends.into_iter().flatten() {
             let (pending, len) = (&mut self.pending, &mut self.pending_len);
-            let sent =
-                self.sockets.send(&frame, channel, token, now, |gone| remember(pending, len, Told::Gone(gone)));
+            let sent = self.sockets.send(&frame, channel, token, now, |gone| remember(pending, len, Told::Gone(gone)));
             if let Err(error) = &sent {
                 remember(&mut self.pending, &mut self.pending_len, Told::SendFailed(token));
                 if !self.is_failing {

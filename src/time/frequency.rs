@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn clamps_on_both_sides() {
         let limit = FrequencyPpb::new(10.0);
-        assert_eq!(FrequencyPpb::new(-11.0).clamp(limit).ppb(), -10.0);
-        assert_eq!(FrequencyPpb::new(11.0).clamp(limit).ppb(), 10.0);
+        assert_eq!(FrequencyPpb::new(-11.0).clamp(limit), -limit);
+        assert_eq!(FrequencyPpb::new(11.0).clamp(limit), limit);
     }
 }

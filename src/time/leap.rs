@@ -71,7 +71,7 @@ pub enum LeapTableError {
     Line(usize),
     /// Rows are not in ascending order; the line's number from 1.
     Order(usize),
-    /// There is no row at all, or more than [`LEAP_TABLE_ROWS_MAX`].
+    /// There is no row at all, or more than 256.
     Rows(usize),
 }
 

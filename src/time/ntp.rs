@@ -84,7 +84,7 @@ impl NtpShort {
 
     /// Rounded up to 2^-16 s, since a bound may grow but never shrink; limited to the format's range.
     pub fn from_duration_rounded_up(duration: Duration) -> Self {
-        let ticks = duration.ticks().clamp(0, i128::from(u32::MAX) * TICKS_PER_S >> 16);
+        let ticks = duration.ticks().clamp(0, (i128::from(u32::MAX) * TICKS_PER_S) >> 16);
         let units = ((ticks << 16) + TICKS_PER_S - 1) / TICKS_PER_S;
         Self(u32::try_from(units).unwrap_or(u32::MAX))
     }

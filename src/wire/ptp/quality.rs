@@ -1,5 +1,7 @@
 //! What a clock says of its own quality.
 
+use std::fmt;
+
 use crate::time::Duration;
 
 /// clockClass, clockAccuracy and offsetScaledLogVariance (IEEE 1588-2019 5.3.7).
@@ -68,6 +70,24 @@ impl TimeSource {
     pub const OTHER: Self = Self(0x90);
     /// Nothing but its own oscillator.
     pub const INTERNAL_OSCILLATOR: Self = Self(0xa0);
+}
+
+impl fmt::Display for TimeSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = match *self {
+            Self::ATOMIC_CLOCK => "atomic clock",
+            Self::GNSS => "GNSS",
+            Self::TERRESTRIAL_RADIO => "terrestrial radio",
+            Self::SERIAL_TIME_CODE => "serial time code",
+            Self::PTP => "PTP",
+            Self::NTP => "NTP",
+            Self::HAND_SET => "hand set",
+            Self::OTHER => "other",
+            Self::INTERNAL_OSCILLATOR => "internal oscillator",
+            Self(number) => return write!(f, "{number:#04x}"),
+        };
+        f.pad(word)
+    }
 }
 
 #[cfg(test)]
