@@ -75,9 +75,9 @@ fn asked(version: u8, mode: u8) -> Vec<u8> {
     data
 }
 
-fn refused(header: &Header, reference_id: &[u8; 4]) {
+fn refused(header: &Header, reference_id: [u8; 4]) {
     assert_eq!((header.leap, header.stratum), (LeapIndicator::Unknown, 0));
-    assert_eq!((header.root_dispersion, &header.reference_id), (NtpShort::MAX, reference_id));
+    assert_eq!((header.root_dispersion, header.reference_id), (NtpShort::MAX, reference_id));
 }
 
 #[test]
@@ -285,10 +285,10 @@ fn the_reference_timestamp_is_unset_before_the_first_sample_and_never_later_than
 #[test]
 fn unsynchronised_states_say_leap_3_and_stratum_0() {
     for (state, code) in [
-        (SyncState::NeverSynced, b"INIT"),
-        (SyncState::Acquiring, b"INIT"),
-        (SyncState::Disrupted, b"STEP"),
-        (SyncState::Freerun, b"XBND"),
+        (SyncState::NeverSynced, *b"INIT"),
+        (SyncState::Acquiring, *b"INIT"),
+        (SyncState::Disrupted, *b"STEP"),
+        (SyncState::Freerun, *b"XBND"),
     ] {
         refused(&answer_of(&TimeSnapshot { state, ..snapshot() }), code);
     }
@@ -297,25 +297,25 @@ fn unsynchronised_states_say_leap_3_and_stratum_0() {
 #[test]
 fn stratum_16_is_sent_as_0() {
     for stratum in [0, 16, 17, 255] {
-        refused(&answer_of(&TimeSnapshot { stratum, ..snapshot() }), b"XBND");
+        refused(&answer_of(&TimeSnapshot { stratum, ..snapshot() }), *b"XBND");
     }
 }
 
 #[test]
 fn a_leap_indicator_of_unknown_is_never_sent_with_a_stratum() {
-    refused(&answer_of(&TimeSnapshot { leap: LeapIndicator::Unknown, ..snapshot() }), b"XBND");
+    refused(&answer_of(&TimeSnapshot { leap: LeapIndicator::Unknown, ..snapshot() }), *b"XBND");
 }
 
 #[test]
 fn an_unbounded_snapshot_or_a_bound_beyond_16_s_is_not_served() {
-    refused(&answer_of(&TimeSnapshot { is_bounded: false, ..snapshot() }), b"XBND");
+    refused(&answer_of(&TimeSnapshot { is_bounded: false, ..snapshot() }), *b"XBND");
     let with_offset = |offset| {
         let parts = BoundParts { offset, ..BoundParts::default() };
         answer_of(&TimeSnapshot { parts, ..snapshot() })
     };
     assert_eq!(with_offset(Duration::from_millis(15_999)).stratum, 2);
-    refused(&with_offset(Duration::from_secs(16)), b"XBND");
-    refused(&with_offset(Duration::MAX), b"XBND");
+    refused(&with_offset(Duration::from_secs(16)), *b"XBND");
+    refused(&with_offset(Duration::MAX), *b"XBND");
 }
 
 #[test]
@@ -326,8 +326,8 @@ fn a_snapshot_that_nobody_renews_is_not_served_after_4_s() {
         answered(&Request { received: now, now, ..request(&data) }, &snapshot()).unwrap()
     };
     assert_eq!(at(4).stratum, 2);
-    refused(&at(5), b"XOLD");
-    refused(&at(-5), b"XOLD");
+    refused(&at(5), *b"XOLD");
+    refused(&at(-5), *b"XOLD");
 }
 
 #[test]
@@ -414,7 +414,7 @@ proptest! {
     fn the_root_distance_is_never_below_the_bound_at_either_stamp(snapshot in any_snapshot()) {
         let header = answer_of(&snapshot);
         if header.stratum == 0 {
-            refused(&header, &header.reference_id);
+            refused(&header, header.reference_id);
         } else {
             let claimed = header.root_delay.to_duration().half() + header.root_dispersion.to_duration();
             let data = octets(REQUEST);
