@@ -22,6 +22,8 @@
 //! Read: RFC 5905 7.3 (fields), 9.2 (modes), 11.2 (root distance); RFC 8633 5 (what a public server should not do).
 
 mod count;
+#[cfg(test)]
+mod tests;
 
 pub use count::{DropReason, ServerCounter};
 

@@ -162,7 +162,7 @@ impl Server {
         config: ResponseConfig,
     ) -> Result<(), ServerError> {
         let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
-            .map_err(|errno| ServerError::thread("eventfd", errno.into()))?;
+            .map_err(|errno| ServerError::thread("eventfd", &errno.into()))?;
         let wake = Arc::new(wake);
         let (sockets, incoming) = bounded(LISTEN_MAX);
         let figures = WorkerFigures::default();
@@ -183,7 +183,7 @@ impl Server {
             .name(core.map_or_else(|| "ntp-server".to_owned(), |core| format!("ntp-server-{core}")))
             .stack_size(STACK_SIZE)
             .spawn(move || Worker::prepare(setup, &ready).run())
-            .map_err(|error| ServerError::thread("thread", error))?;
+            .map_err(|error| ServerError::thread("thread", &error))?;
         self.workers.push(WorkerHandle { core, figures, pulse, thread_id: 0, wake, sockets, thread: Some(thread) });
         self.await_preparations(&prepared)
     }

@@ -50,8 +50,8 @@ impl ServerError {
         }
     }
 
-    pub(super) fn thread(what: &'static str, error: io::Error) -> Self {
-        Self::Thread { what, errno: errno_of(&error) }
+    pub(super) fn thread(what: &'static str, error: &io::Error) -> Self {
+        Self::Thread { what, errno: errno_of(error) }
     }
 
     /// Whether it may pass by itself, when an interface comes up: worth waiting for.

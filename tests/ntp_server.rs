@@ -1,0 +1,362 @@
+//! The NTP server on real sockets: what clients see of a clock that is 12.5 s away from the host's.
+//!
+//! Foreign clients (chronyd, ntpdig) must be installed: a test that cannot run says which package it wants, and fails.
+//! They may look at the host's clock and never set it. ntpdig asks port 123 only, so it runs with a server of its own
+//! in a network namespace, as do the tests that add addresses or take capabilities away.
+
+#[path = "ntp_server/support.rs"]
+mod support;
+
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::{Duration as Timeout, Instant};
+
+use support::{
+    Ask, BOUND, OFFSET, Served, ask, client, eventually, in_namespace, is_in_namespace, output_of, unsynchronised,
+};
+use synchronome::clock::HostClock;
+use synchronome::ntp::server::{DropReason, ServerCounter};
+use synchronome::runtime::server::{ServerError, ServerNotice, ServerOptions, WorkerHandle};
+use synchronome::sharing::TimeSnapshot;
+use synchronome::time::{Duration, LeapIndicator, NtpShort, SyncState};
+use synchronome::wire::ntp::{Mode, ParseError};
+use synchronome_kernel::sched;
+
+const LOCALHOST: Ipv4Addr = Ipv4Addr::LOCALHOST;
+
+#[cfg(feature = "count-allocations")]
+#[global_allocator]
+static ALLOCATOR: synchronome_kernel::alloc::CountingAllocator = synchronome_kernel::alloc::CountingAllocator;
+
+fn asked(client: &UdpSocket, times: usize) {
+    for _ in 0..times {
+        ask(client);
+    }
+}
+
+#[test]
+fn a_client_sees_the_served_clock_within_the_bound() {
+    let served = Served::on((LOCALHOST, 0));
+    let client = client(served.address());
+    let seen = Ask::best_of(20, &client);
+    let error = seen.offset - OFFSET;
+    assert!(seen.delay < Duration::from_millis(500), "a delay of {} shows nothing", seen.delay);
+    assert!(error.abs() <= BOUND + seen.delay.half(), "{} away from {OFFSET}: off by {error}", seen.offset);
+
+    let header = seen.header;
+    assert_eq!((header.version, header.mode, header.leap), (4, Mode::Server, LeapIndicator::NoWarning));
+    assert_eq!((header.stratum, &header.reference_id), (2, b"PTP\0"));
+    let claimed = header.root_delay.to_duration().half() + header.root_dispersion.to_duration();
+    assert!(claimed >= BOUND && claimed <= BOUND + Duration::from_millis(2), "root distance {claimed}");
+    let since_reference = header.transmit_timestamp.since(header.reference_timestamp);
+    assert!(!since_reference.is_negative() && since_reference < Duration::from_secs(5), "{since_reference}");
+    assert!((-29..=-6).contains(&header.precision), "precision {}", header.precision);
+}
+
+#[test]
+fn requests_are_stamped_by_the_kernel_and_their_latency_is_counted() {
+    let served = Served::on((LOCALHOST, 0));
+    let client = client(served.address());
+    // The kernel begins to stamp a moment after the first socket on the machine asks for it.
+    let all_stamped = eventually(|| {
+        let before = served.server.count(ServerCounter::StampMissing);
+        asked(&client, 10);
+        served.server.count(ServerCounter::StampMissing) == before
+    });
+    assert!(all_stamped, "{} without a stamp", served.server.count(ServerCounter::StampMissing));
+    let counted = eventually(|| served.server.latency().count >= 10);
+    let latency = served.server.latency();
+    let mean = latency.mean().expect("answers were measured");
+    assert!(counted && mean > Duration::ZERO && mean <= latency.max, "{latency:?}");
+}
+
+#[test]
+fn thirty_two_clients_at_once_all_get_their_own_answers() {
+    const CLIENTS: usize = 32;
+    const REQUESTS: usize = 20;
+    let cores = sched::available_cpus().expect("a set of cores");
+    let served = Served::with(&ServerOptions {
+        listen: vec![(LOCALHOST, 0).into()],
+        cores: cores.into_iter().take(2).collect(),
+        priority: None,
+    });
+    let address = served.address();
+    let threads: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            std::thread::spawn(move || {
+                let client = client(address);
+                // `ask` checks that each answer is that to its own request.
+                (0..REQUESTS).map(|_| ask(&client)).filter(|seen| seen.header.stratum == 2).count()
+            })
+        })
+        .collect();
+    for thread in threads {
+        assert_eq!(thread.join().expect("a client"), REQUESTS);
+    }
+    let expected = (CLIENTS * REQUESTS) as u64;
+    // An answer that was late may have been asked for twice.
+    assert!(eventually(|| served.server.count(ServerCounter::Answers) >= expected));
+    assert_eq!(served.server.dropped_total(), 0);
+}
+
+#[test]
+fn malformed_packets_are_counted_by_reason_and_the_server_goes_on() {
+    let served = Served::on((LOCALHOST, 0));
+    let client = client(served.address());
+    let with_first = |first: u8, length: usize| {
+        let mut data = vec![0; length];
+        if let Some(octet) = data.first_mut() {
+            *octet = first;
+        }
+        data
+    };
+    let cases = [
+        (with_first(0x23, 0), DropReason::Malformed(ParseError::HeaderTruncated)),
+        (with_first(0x23, 47), DropReason::Malformed(ParseError::HeaderTruncated)),
+        (with_first(0x26, 48), DropReason::Malformed(ParseError::ControlMode)),
+        (with_first(0x27, 192), DropReason::Malformed(ParseError::ControlMode)),
+        (with_first(0x2b, 48), DropReason::Malformed(ParseError::Version)),
+        (with_first(0x23, 50), DropReason::Malformed(ParseError::MacLength)),
+        (with_first(0x23, 80), DropReason::Malformed(ParseError::ExtensionFieldLength)),
+        (with_first(0x24, 48), DropReason::Mode),
+        (with_first(0x25, 48), DropReason::Mode),
+        (with_first(0x23, 1_500), DropReason::TooLong),
+    ];
+    for (data, reason) in cases {
+        let before = served.server.dropped(reason);
+        client.send(&data).expect("loopback");
+        assert!(eventually(|| served.server.dropped(reason) == before + 1), "{reason}: {:02x?}", data.first());
+    }
+    assert_eq!(served.server.dropped_total(), 10);
+    assert_eq!(ask(&client).header.stratum, 2);
+    assert_eq!(served.server.count(ServerCounter::ReceiveFailed), 0);
+}
+
+#[test]
+fn requests_to_a_broadcast_address_are_not_answered() {
+    let served = Served::on((Ipv4Addr::UNSPECIFIED, 0));
+    let client = UdpSocket::bind((LOCALHOST, 0)).expect("loopback");
+    client.set_broadcast(true).expect("SO_BROADCAST");
+    let to = (Ipv4Addr::new(127, 255, 255, 255), served.address().port());
+    client.send_to(&support::request(1), to).expect("loopback has a broadcast address");
+    assert!(eventually(|| served.server.dropped(DropReason::NotUnicast) == 1));
+    assert_eq!(served.server.count(ServerCounter::Answers), 0);
+}
+
+#[test]
+fn the_answer_comes_from_the_address_that_was_asked() {
+    let served = Served::on((Ipv4Addr::UNSPECIFIED, 0));
+    for host in [2, 1, 77] {
+        // A connected socket takes nothing from any other address.
+        let client = client((Ipv4Addr::new(127, 0, 0, host), served.address().port()));
+        assert_eq!(ask(&client).header.stratum, 2);
+    }
+}
+
+#[test]
+fn ipv6_is_served_beside_ipv4_or_waited_for() {
+    let v6: SocketAddr = "[::1]:0".parse().expect("an address");
+    let served = Served::with(&ServerOptions { listen: vec![(LOCALHOST, 0).into(), v6], ..ServerOptions::default() });
+    match served.server.listening() {
+        [v4, v6] => {
+            assert_eq!(ask(&client(*v4)).header.stratum, 2);
+            assert_eq!(ask(&client(*v6)).header.stratum, 2);
+        }
+        _ => assert_eq!(served.server.missing().map(|(address, _)| address).collect::<Vec<_>>(), [v6]),
+    }
+}
+
+#[test]
+fn an_unsynchronised_server_says_so() {
+    let served = Served::saying((LOCALHOST, 0), unsynchronised);
+    let header = ask(&client(served.address())).header;
+    assert_eq!((header.leap, header.stratum, &header.reference_id), (LeapIndicator::Unknown, 0, b"INIT"));
+    assert_eq!(header.root_dispersion, NtpShort::MAX);
+    assert!(eventually(|| served.server.count(ServerCounter::AnswersUnsynchronised) >= 1));
+    assert_eq!(served.server.count(ServerCounter::Answers), 0);
+}
+
+#[test]
+fn a_snapshot_that_nobody_renews_is_not_served_as_synchronised() {
+    let served = Served::saying((LOCALHOST, 0), || {
+        let fresh = support::synchronised();
+        let age = Duration::from_secs(5);
+        TimeSnapshot { anchor_local: fresh.anchor_local - age, anchor_mono: fresh.anchor_mono - age, ..fresh }
+    });
+    let header = ask(&client(served.address())).header;
+    assert_eq!((header.leap, header.stratum, &header.reference_id), (LeapIndicator::Unknown, 0, b"XOLD"));
+}
+
+#[test]
+fn a_clock_that_was_set_under_us_is_not_served_as_synchronised() {
+    let served = Served::saying((LOCALHOST, 0), || {
+        let fresh = support::synchronised();
+        // As after a step of the host's clock by 2 s: CLOCK_MONOTONIC does not know of it.
+        TimeSnapshot { anchor_local: fresh.anchor_local - Duration::from_secs(2), ..fresh }
+    });
+    let header = ask(&client(served.address())).header;
+    assert_eq!((header.leap, header.stratum, &header.reference_id), (LeapIndicator::Unknown, 0, b"STEP"));
+    assert!(served.server.count(ServerCounter::ClockSet) >= 1);
+}
+
+#[test]
+fn all_workers_end_within_200_ms_of_the_latch() {
+    let cores = sched::available_cpus().expect("a set of cores");
+    // The best of a few tries: this machine may be busy with something else.
+    let quickest = (0..5)
+        .map(|_| {
+            let options = ServerOptions { listen: vec![(LOCALHOST, 0).into()], cores: cores.clone(), priority: None };
+            let served = Served::with(&options);
+            assert!(!served.server.workers().iter().any(WorkerHandle::is_finished));
+            let start = Instant::now();
+            served.latch.set();
+            while !served.server.workers().iter().all(WorkerHandle::is_finished) {
+                assert!(start.elapsed() < Timeout::from_secs(10), "a worker does not end");
+                std::thread::sleep(Timeout::from_millis(1));
+            }
+            start.elapsed()
+        })
+        .min();
+    assert!(quickest <= Some(Timeout::from_millis(200)), "{quickest:?}");
+}
+
+#[test]
+fn a_worker_shows_that_it_lives_while_nobody_asks() {
+    let served = Served::on((LOCALHOST, 0));
+    let worker = &served.server.workers()[0];
+    let start = HostClock.mono();
+    std::thread::sleep(Timeout::from_millis(700));
+    let beaten_since_start = || worker.pulse().age(HostClock.mono()) < HostClock.mono() - start;
+    assert!(eventually(beaten_since_start));
+    assert_ne!(worker.thread_id(), sched::thread_id());
+    assert!(std::path::Path::new(&format!("/proc/self/task/{}", worker.thread_id())).exists());
+}
+
+#[test]
+fn a_busy_port_is_an_error_with_its_remedy() {
+    let other = UdpSocket::bind((LOCALHOST, 0)).expect("loopback");
+    let busy = other.local_addr().expect("bound");
+    let error = Served::try_with(&ServerOptions { listen: vec![busy], ..ServerOptions::default() });
+    let error = error.expect_err("the port is taken");
+    assert_eq!(error, ServerError::Busy(busy));
+    let text = error.to_string();
+    assert!(text.contains(&busy.to_string()) && text.contains("another NTP server runs"), "{text}");
+}
+
+#[test]
+fn a_second_server_does_not_share_the_port_without_a_sign() {
+    let first = Served::on((LOCALHOST, 0));
+    let options = ServerOptions { listen: vec![first.address()], ..ServerOptions::default() };
+    assert_eq!(Served::try_with(&options).expect_err("taken"), ServerError::Busy(first.address()));
+}
+
+#[test]
+fn a_core_that_does_not_exist_is_a_notice_and_no_reason_to_stop() {
+    let options = ServerOptions { listen: vec![(LOCALHOST, 0).into()], cores: vec![1_000], priority: Some(1) };
+    let mut served = Served::with(&options);
+    let notices = served.server.take_notices();
+    let is_pinning = |notice: &ServerNotice| matches!(notice, ServerNotice::NotPinned { core: 1_000, .. });
+    assert!(notices.iter().any(is_pinning), "{notices:?}");
+    assert!(served.server.take_notices().is_empty(), "told once");
+    assert_eq!(ask(&client(served.address())).header.stratum, 2);
+}
+
+#[test]
+fn an_address_that_comes_later_is_served_from_then_on() {
+    if !is_in_namespace() {
+        return in_namespace("an_address_that_comes_later_is_served_from_then_on", &[]);
+    }
+    let late: SocketAddr = "192.0.2.7:123".parse().expect("an address");
+    let listen = vec![(LOCALHOST, 123).into(), late];
+    let mut served = Served::with(&ServerOptions { listen, ..ServerOptions::default() });
+    assert_eq!(served.server.listening(), [(LOCALHOST, 123).into()]);
+    assert_eq!(
+        served.server.missing().map(|(address, error)| (address, error.clone())).collect::<Vec<_>>(),
+        [(late, ServerError::Absent(late))]
+    );
+    assert!(served.server.take_notices().contains(&ServerNotice::Waiting(ServerError::Absent(late))));
+    assert!(!served.server.retry_missing(), "nothing has changed");
+
+    output_of("ip", "iproute2", &["address", "add", "192.0.2.7/32", "dev", "lo"]);
+    assert!(served.server.retry_missing());
+    assert_eq!(served.server.take_notices(), [ServerNotice::Listening(late)]);
+    assert_eq!(served.server.missing().count(), 0);
+    assert_eq!(ask(&client(late)).header.stratum, 2);
+    assert_eq!(ask(&client((LOCALHOST, 123))).header.stratum, 2);
+}
+
+#[test]
+fn a_port_below_1024_without_the_capability_is_an_error_with_its_remedy() {
+    if !is_in_namespace() {
+        let without = ["setpriv", "--bounding-set=-net_bind_service", "--inh-caps=-net_bind_service"];
+        return in_namespace("a_port_below_1024_without_the_capability_is_an_error_with_its_remedy", &without);
+    }
+    let address: SocketAddr = (LOCALHOST, 123).into();
+    let error = Served::try_with(&ServerOptions { listen: vec![address], ..ServerOptions::default() });
+    let error = error.expect_err("the capability is gone");
+    assert_eq!(error, ServerError::Permission(address));
+    assert!(error.to_string().contains("CAP_NET_BIND_SERVICE"), "{error}");
+}
+
+#[test]
+fn chronyd_sees_the_served_clock_within_the_bound_and_refuses_an_unsynchronised_one() {
+    let unsynchronised = Served::saying((LOCALHOST, 0), support::unsynchronised);
+    let port = unsynchronised.address().port();
+    // Beside the other one: it asks again until its time is over.
+    let refusing = std::thread::spawn(move || support::chronyd(port, 10));
+
+    let synchronised = Served::on((LOCALHOST, 0));
+    let output = support::chronyd(synchronised.address().port(), 20);
+    let wrong_by = support::number_after(&output, "System clock wrong by ");
+    assert!((wrong_by - OFFSET).abs() <= BOUND, "chronyd sees {wrong_by}:\n{output}");
+
+    let output = refusing.join().expect("chronyd ran");
+    assert!(unsynchronised.server.count(ServerCounter::AnswersUnsynchronised) > 0, "it did not ask:\n{output}");
+    assert!(!output.contains("System clock wrong by"), "chronyd believes it:\n{output}");
+    assert!(output.contains("No suitable source") || output.contains("Timeout reached"), "{output}");
+}
+
+#[test]
+fn ntpdig_sees_the_served_clock_within_the_bound_and_refuses_an_unsynchronised_one() {
+    if !is_in_namespace() {
+        return in_namespace("ntpdig_sees_the_served_clock_within_the_bound_and_refuses_an_unsynchronised_one", &[]);
+    }
+    let _synchronised = Served::on((LOCALHOST, 123));
+    let (worked, output) = support::ntpdig("127.0.0.1");
+    assert!(worked, "{output}");
+    let offset = support::number_after(&output, "\"offset\":");
+    assert!((offset - OFFSET).abs() <= BOUND, "ntpdig sees {offset}: {output}");
+    assert!(output.contains("\"stratum\":2,\"leap\":\"no-leap\""), "{output}");
+
+    let unsynchronised = Served::saying((Ipv4Addr::new(127, 0, 0, 2), 123), support::unsynchronised);
+    let (worked, output) = support::ntpdig("127.0.0.2");
+    assert!(unsynchronised.server.count(ServerCounter::AnswersUnsynchronised) > 0, "it did not ask: {output}");
+    assert!(!worked && output.contains("no eligible servers"), "{output}");
+}
+
+#[cfg(feature = "count-allocations")]
+#[test]
+fn a_worker_at_work_does_not_allocate() {
+    let served = Served::on((LOCALHOST, 0));
+    let client = client(served.address());
+    ask(&client);
+    synchronome_kernel::alloc::arm();
+    asked(&client, 200);
+    client.send(&[0; 7]).expect("loopback");
+    assert!(eventually(|| served.server.dropped_total() == 1));
+    // Workers of other tests in this process are counted too, and held to the same.
+    let mut workers = 0;
+    for (name, calls) in synchronome_kernel::alloc::counts().filter(|(name, _)| *name == "ntp-server") {
+        assert_eq!(calls, 0, "{name}");
+        workers += 1;
+    }
+    assert!(workers > 0);
+}
+
+#[test]
+fn the_state_word_decides_what_is_served() {
+    for state in SyncState::ALL {
+        let served = Served::saying((LOCALHOST, 0), move || TimeSnapshot { state, ..support::synchronised() });
+        let stratum = ask(&client(served.address())).header.stratum;
+        assert_eq!(stratum, if state.is_synchronised() { 2 } else { 0 }, "{state}");
+    }
+}
