@@ -8,12 +8,10 @@
 //! When within the interval the Sync comes relative to the samples is drawn from the seed, as it is by a daemon's own
 //! random timeouts: just after a correction the error is smaller than just before the next one.
 
-use super::{Checker, LinkModel, NodeId, SlaveConfig, StampModel, Statistics, World};
+use super::{Checker, LinkModel, NodeId, SlaveConfig, StampModel, Statistics, World, master_config};
 use crate::clock::OscillatorModel;
 use crate::engine::Random;
-use crate::ptp::GrandmasterConfig;
-use crate::time::{Duration, FrequencyPpb, LogInterval, TaiUtc};
-use crate::wire::ptp::ClockIdentity;
+use crate::time::{Duration, FrequencyPpb, LogInterval};
 
 /// A row of the table.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -104,7 +102,7 @@ impl Cell {
     pub fn world(&self, slave: &SlaveConfig, seed: u64) -> (World, NodeId) {
         let mut world = World::new(seed);
         let phase = self.interval.duration().scaled(Random::seeded(seed).branch(99).unit());
-        let master = world.add_master(grandmaster(1, self.interval, seed), StampModel::IDEAL, phase);
+        let master = world.add_master(master_config(1, self.interval, seed), StampModel::IDEAL, phase);
         let slave = world.add_slave(slave, StampModel::IDEAL);
         let way = LinkModel::new(Duration::from_nanos(100), Duration::from_secs_f64(self.jitter_s));
         world.connect(master, slave, way, way);
@@ -125,23 +123,6 @@ impl Cell {
             events: world.events(),
             digest: world.digest(),
         }
-    }
-}
-
-/// A two-step grandmaster on the PTP timescale that knows UTC, Announce each second.
-fn grandmaster(identity: u8, interval: LogInterval, seed: u64) -> GrandmasterConfig {
-    let tai_utc = TaiUtc(37);
-    let defaults = GrandmasterConfig::new(ClockIdentity([0x02, 0, 0, 0, 0, 0, 1, identity]), seed);
-    let mut time_properties = defaults.time_properties;
-    time_properties.ptp_timescale = true;
-    time_properties.current_utc_offset = Some(tai_utc);
-    GrandmasterConfig {
-        time_properties,
-        log_announce_interval: LogInterval::new(0),
-        log_sync_interval: interval,
-        log_min_delay_req_interval: interval,
-        time_offset: tai_utc.duration(),
-        ..defaults
     }
 }
 

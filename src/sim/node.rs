@@ -8,8 +8,8 @@ use crate::engine::{Engine, Random};
 use crate::ptp::{ClockReport, Config, Counter, Effect, Grandmaster, GrandmasterConfig, Input, Port};
 use crate::sharing::{CounterSet, TimeSnapshot};
 use crate::time::{
-    ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Mono, SourceId, Stamp, StampSource, SyncState, TaiUtc,
-    Timestamp,
+    ClockEpoch, ClockId, Duration, FrequencyPpb, Local, LogInterval, Mono, SourceId, Stamp, StampSource, SyncState,
+    TaiUtc, Timestamp,
 };
 use crate::wire::ptp::ClockIdentity;
 
@@ -82,6 +82,23 @@ impl TxStampModel {
 #[derive(Debug)]
 pub struct Master {
     pub(super) engine: Grandmaster,
+}
+
+/// A two-step grandmaster on the PTP timescale that knows UTC; Announce each second, Sync and Delay_Req at `interval`.
+pub fn master_config(identity: u8, interval: LogInterval, seed: u64) -> GrandmasterConfig {
+    let tai_utc = TaiUtc(37);
+    let defaults = GrandmasterConfig::new(ClockIdentity([0x02, 0, 0, 0, 0, 0, 1, identity]), seed);
+    let mut time_properties = defaults.time_properties;
+    time_properties.ptp_timescale = true;
+    time_properties.current_utc_offset = Some(tai_utc);
+    GrandmasterConfig {
+        time_properties,
+        log_announce_interval: LogInterval::new(0),
+        log_sync_interval: interval,
+        log_min_delay_req_interval: interval,
+        time_offset: tai_utc.duration(),
+        ..defaults
+    }
 }
 
 /// What a slave is made of.
