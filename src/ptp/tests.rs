@@ -5,7 +5,7 @@ use super::*;
 use crate::engine::{Emit, Engine, Random};
 use crate::sharing::CounterSet;
 use crate::time::{ClockId, Duration};
-use crate::wire::ptp::{ClockIdentity, MessageType, parse};
+use crate::wire::ptp::{ClockIdentity, CorrectionField, MessageType, parse};
 
 /// A grandmaster and a slave on one ideal wire in virtual time. The slave's clock reads the master's plus `ahead`.
 struct Wire {
@@ -241,7 +241,7 @@ fn still_works(mut script: Script, now: Timestamp<Mono>) {
 #[test]
 fn arbitrary_inputs_in_any_order_never_stop_either_engine() {
     let script = Script::following(config());
-    let valid = valid_messages(&Script { requests: vec![(TxToken(0), 1, Default::default())], ..script });
+    let valid = valid_messages(&Script { requests: vec![(TxToken(0), 1, CorrectionField::default())], ..script });
     let mut random = Random::seeded(1588);
     let (mut port, mut master) = (Port::new(config()), Grandmaster::new(Wire::new(true).master.config().to_owned()));
     let mut now = Timestamp::EPOCH;

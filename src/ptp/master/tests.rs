@@ -1,7 +1,7 @@
 use super::*;
 use crate::ptp::script::{render, stamp};
 use crate::time::{Duration, TaiUtc};
-use crate::wire::ptp::{ClockIdentity, CorrectionField, DelayReq, PortIdentity, Tlvs, parse, write};
+use crate::wire::ptp::{ClockIdentity, CorrectionField, DelayReq, MessageType, PortIdentity, Tlvs, parse, write};
 
 fn config() -> GrandmasterConfig {
     GrandmasterConfig::new(ClockIdentity([0x41; 8]), 7)
@@ -95,7 +95,6 @@ fn announce_and_sync_are_sent_at_their_intervals_with_a_sequence_id_each() {
             .filter(|(_, h)| h.message_type == message_type)
             .collect::<Vec<_>>()
     };
-    use crate::wire::ptp::MessageType;
     let (announces, syncs) = (of(MessageType::Announce), of(MessageType::Sync));
     assert_eq!(announces.iter().map(|a| a.0).collect::<Vec<_>>(), [0, 250, 500, 750, 1_000]);
     assert_eq!(syncs.iter().map(|s| s.0).collect::<Vec<_>>(), [0, 125, 250, 375, 500, 625, 750, 875, 1_000]);
