@@ -98,13 +98,12 @@ impl Script {
     /// A port that follows master A (announce interval 1 s, priority1 10) since 2 s, SLAVE, with its timers running.
     pub fn following(config: Config) -> Self {
         let mut script = Self::new(config);
-        script.play(
-            "0 link up
-             0.0 announce A seq=0 p1=10
-             1.0 announce A seq=1 p1=10
-             2.0 announce A seq=2 p1=10
-             2.0 clock locked => state UNCALIBRATED->SLAVE (clock locked)",
-        );
+        let sdo_id = config.sdo_id;
+        script.line("0 link up");
+        for second in 0..3 {
+            script.line(&format!("{second} announce A seq={second} p1=10 sdo={sdo_id}"));
+        }
+        script.play("2 clock locked => state UNCALIBRATED->SLAVE (clock locked)");
         script
     }
 
@@ -157,6 +156,13 @@ impl Script {
         self.port.step(at, input, &mut out);
         self.remember(&out);
         out
+    }
+
+    /// The bytes of the message of a line (without its time).
+    pub fn bytes(&self, line: &str) -> Vec<u8> {
+        let mut words = line.split_whitespace();
+        let verb = words.next().unwrap();
+        self.message(verb, &Words(words.collect()))
     }
 
     fn remember(&mut self, out: &[Effect]) {

@@ -1,3 +1,5 @@
+use std::fmt::Write;
+
 use super::*;
 
 /// Every state with every event, as lines `STATE: Event->STATE ...`; events that change nothing are left out.
@@ -9,7 +11,7 @@ fn table(next: impl Fn(PortState, Event) -> PortState) -> String {
             .filter(|event| next(state, *event) != state)
             .map(|event| format!("{event:?}->{}", next(state, event)))
             .collect();
-        text += &format!("{state}: {}\n", changes.join(" "));
+        writeln!(text, "{state}: {}", changes.join(" ")).unwrap();
     }
     text
 }
