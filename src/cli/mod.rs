@@ -6,6 +6,7 @@
 pub mod check;
 pub mod demo;
 pub mod health;
+mod log;
 pub mod run;
 pub mod status;
 

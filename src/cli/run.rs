@@ -3,7 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::config::{Config, ConfigErrors, load_file};
+use super::EXIT_USAGE;
+use super::log::Log;
+use crate::clock::HostClock;
+use crate::config::{self, Config, ConfigErrors, PTP_PORTS_MAX, PtpConfig, SystemClock, load_file};
+use crate::runtime::control::Control;
+use crate::runtime::host::multicast_interfaces;
+use crate::runtime::signals::{Asked, Signals};
+use crate::runtime::{Daemon, memory};
+use crate::time::Duration;
+
+/// The control thread goes round at least this often.
+const TURN: Duration = Duration::from_millis(500);
+/// Without a configuration, how often new interfaces are looked for.
+const LOOK_AGAIN_EVERY: Duration = Duration::from_secs(5);
 
 /// The configuration that is read when none is named.
 pub const DEFAULT_CONFIG: &str = "/etc/synchronome/synchronome.toml";
@@ -53,7 +66,120 @@ impl Args {
 
 /// Runs the daemon until a signal ends it.
 pub fn run(args: &Args) -> ExitCode {
-    let _ = args;
-    eprintln!("synchronome run: not built yet");
-    ExitCode::FAILURE
+    let (config, file) = match args.load() {
+        Ok(loaded) => loaded,
+        Err(errors) => {
+            eprintln!("{errors}");
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    match serve(args, config, file.as_deref()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            tracing::error!(target: "synchronome::daemon", "{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(args: &Args, mut config: Config, file: Option<&Path>) -> Result<(), String> {
+    // Before any thread starts: none of them shall be interrupted.
+    let signals = Signals::block().map_err(|error| error.to_string())?;
+    let log = Log::start(config.observe.log);
+    let finds_interfaces = file.is_none() && config.ptp.is_empty();
+    if finds_interfaces {
+        config.ptp = found_ports();
+    }
+    if config.threads.lock_memory
+        && let Some(problem) = memory::lock()
+    {
+        tracing::warn!(target: "synchronome::daemon", "{problem}");
+    }
+    let daemon = Daemon::start(config).map_err(|error| error.to_string())?;
+    let mut control = Control::new(daemon, signals).map_err(|error| error.to_string())?;
+    announce(&mut control, file);
+    let mut look_again = HostClock.mono() + LOOK_AGAIN_EVERY;
+    loop {
+        match control.turn(TURN).map_err(|error| error.to_string())? {
+            Some(Asked::Stop) => break,
+            Some(Asked::Reload) => reload(args, &mut control, &log),
+            None => {}
+        }
+        let now = HostClock.mono();
+        if finds_interfaces && now >= look_again {
+            look_again = now + LOOK_AGAIN_EVERY;
+            add_new_ports(&mut control);
+        }
+    }
+    tracing::info!(target: "synchronome::daemon", "ending");
+    control.stop();
+    Ok(())
+}
+
+/// Says what runs, on what, and what it lacks.
+fn announce(control: &mut Control, file: Option<&Path>) {
+    let socket = control.socket().map(|socket| socket.display().to_string());
+    let status = control.daemon().status();
+    let from = file.map_or("no configuration: built-in defaults".to_owned(), |file| file.display().to_string());
+    tracing::info!(target: "synchronome::daemon", "synchronome {} runs ({from})", status.version);
+    let kind = match control.daemon().config().clock.system {
+        SystemClock::Observe => "the system clock is observed and never touched",
+        SystemClock::Simulated(_) => "a simulated clock is disciplined; the system clock is never touched",
+    };
+    tracing::info!(target: "synchronome::daemon", "{kind}");
+    if status.ptp.is_empty() {
+        tracing::warn!(
+            target: "synchronome::daemon",
+            "no interface can carry PTP: it needs to be up, with multicast and an IPv4 address; looking again"
+        );
+    }
+    for port in &status.ptp {
+        tracing::info!(target: "synchronome::daemon", "PTP on {}, domain {}", port.interface, port.domain);
+    }
+    for lack in &status.lacks {
+        tracing::warn!(target: "synchronome::daemon", "without {lack}");
+    }
+    if let Some(socket) = socket {
+        tracing::info!(target: "synchronome::daemon", "ask it: synchronome status --socket {socket}");
+    }
+}
+
+/// A port on each interface that could carry PTP.
+fn found_ports() -> Vec<PtpConfig> {
+    let interfaces = multicast_interfaces().unwrap_or_default();
+    interfaces.into_iter().take(PTP_PORTS_MAX).filter_map(|(name, _)| default_port(&name)).collect()
+}
+
+/// A `[[ptp]]` of which nothing but the interface is said.
+fn default_port(interface: &str) -> Option<PtpConfig> {
+    let text = format!("[[ptp]]\ninterface = {interface:?}\n");
+    config::load(&text, "built in").ok()?.config.ptp.pop()
+}
+
+fn add_new_ports(control: &mut Control) {
+    for port in found_ports() {
+        let known = &control.daemon().config().ptp;
+        if known.len() < PTP_PORTS_MAX && known.iter().all(|other| other.interface != port.interface) {
+            tracing::info!(target: "synchronome::daemon", "PTP on {}, which is new", port.interface);
+            control.daemon().add_port(port);
+        }
+    }
+}
+
+fn reload(args: &Args, control: &mut Control, log: &Log) {
+    match args.load() {
+        Ok((_, None)) => tracing::info!(target: "synchronome::daemon", "SIGHUP: there is no configuration to read"),
+        Ok((config, Some(file))) => {
+            log.set_level(config.observe.log);
+            let needs_restart = control.daemon().reload(&config);
+            tracing::info!(target: "synchronome::daemon", "SIGHUP: {} is in force", file.display());
+            for what in needs_restart {
+                tracing::warn!(target: "synchronome::daemon", "{what} has changed: that needs a restart");
+            }
+        }
+        Err(errors) => {
+            tracing::error!(target: "synchronome::daemon", "SIGHUP: the configuration is wrong, the old one stays in force");
+            eprintln!("{errors}");
+        }
+    }
 }

@@ -97,12 +97,19 @@ pub fn lacking_capabilities() -> Vec<String> {
     missing_from(&status)
 }
 
+/// Whether this process has a capability, by its number in capabilities(7), effective.
+pub fn has_capability(number: u32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    effective(&status).is_some_and(|effective| effective & (1 << number) != 0)
+}
+
+fn effective(status: &str) -> Option<u64> {
+    let bits = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
+    u64::from_str_radix(bits.trim(), 16).ok()
+}
+
 fn missing_from(status: &str) -> Vec<String> {
-    let effective = status
-        .lines()
-        .find_map(|line| line.strip_prefix("CapEff:"))
-        .and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok());
-    let Some(effective) = effective else { return Vec::new() };
+    let Some(effective) = effective(status) else { return Vec::new() };
     let lacks = |bit: &u32| effective & (1 << bit) == 0;
     CAPABILITIES.iter().filter(|(bit, ..)| lacks(bit)).map(|(_, name, what)| format!("{name}: {what}")).collect()
 }

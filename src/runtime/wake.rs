@@ -72,12 +72,22 @@ impl Sleeper {
         deadline: Timestamp<Mono>,
         has_work: impl FnOnce() -> bool,
     ) {
-        self.doorbell.going_to_sleep();
+        self.arm();
         if !has_work() {
             let timeout = TimeSpec::from_duration((deadline - now).max(Duration::ZERO).to_std());
             // An interrupted or failed wait is a short one: the caller looks at everything anyway.
             let _ = ppoll(fds, Some(timeout), None);
         }
+        self.disarm();
+    }
+
+    /// For a thread that waits by other means, with this as one of its descriptors: from now on producers ring.
+    pub fn arm(&self) {
+        self.doorbell.going_to_sleep();
+    }
+
+    /// Awake again.
+    pub fn disarm(&self) {
         self.doorbell.awake();
         // Non-blocking: an empty counter is an error that says nothing.
         let _ = self.eventfd.read();

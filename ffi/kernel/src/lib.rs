@@ -14,7 +14,7 @@
 //!
 //! Reading order: [`timestamping`] (the heart), [`socket`] (batches and options), then the small ones.
 //!
-//! What others do well is not wrapped again: eventfd, signalfd, ppoll, `clock_gettime`, mlockall (`nix`); `SO_REUSEPORT`,
+//! What others do well is not wrapped again: eventfd, signalfd, ppoll, `clock_gettime` (`nix`); `SO_REUSEPORT`,
 //! multicast membership (`socket2`).
 
 #![cfg(target_os = "linux")]
@@ -24,6 +24,7 @@
 pub mod adjtimex;
 #[cfg(feature = "count-allocations")]
 pub mod alloc;
+pub mod memory;
 pub mod sched;
 pub mod socket;
 pub mod timestamping;
