@@ -127,8 +127,8 @@ pub fn load_file(path: &Path) -> Result<Loaded, ConfigErrors> {
     match String::from_utf8(bytes) {
         Ok(text) => load(&text, &file),
         Err(error) => {
-            let good = error.utf8_error().valid_up_to();
-            let line = 1 + error.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count();
+            let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = 1 + String::from_utf8_lossy(good).matches('\n').count();
             Err(unreadable(format!("not UTF-8 in line {line}"), "save it as UTF-8"))
         }
     }

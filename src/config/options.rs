@@ -187,12 +187,12 @@ pub const SECTIONS: &[Section] = &[
 pub const LATER: &[(&str, &str)] = &[
     ("clock.phc", "disciplining hardware clocks"),
     ("clock.leap", "choosing how leap seconds are applied"),
-    ("ptp.profile", "PTP profiles"),
+    ("ptp.profile", "choosing a PTP profile"),
     ("ptp.unicast", "unicast PTP"),
     ("ptp.prefer", "preferring one source over others"),
     ("ptp.trust", "weighing sources by trust"),
-    ("ntp.source", "using NTP servers as sources"),
-    ("ntp.server.allow", "access lists of the NTP server"),
+    ("ntp.source", "taking time from NTP servers"),
+    ("ntp.server.allow", "limiting who may ask the NTP server"),
     ("ntp.server.smear", "smearing leap seconds"),
 ];
 

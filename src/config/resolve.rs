@@ -208,7 +208,8 @@ pub fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigError> {
             conflict(section, header, message, "remove one of them, or give it another domain");
         }
     }
-    if let (Some(span), Some(cores)) = (read.span("threads.server", "core"), read.span("ntp.server", "cores")) {
+    let cores = read.span("ntp.server", "cores").filter(|_| !read.cores("ntp.server", "cores").is_empty());
+    if let (Some(span), Some(cores)) = (read.span("threads.server", "core"), cores) {
         let line = source.line(cores.start);
         let message = format!("ntp.server.cores in line {line} already says where the workers run");
         conflict("threads.server.core".to_owned(), &span, message, "remove one of them");

@@ -151,8 +151,13 @@ pub fn available(words: &[Word]) -> Vec<&'static str> {
 
 /// Checks one value; in lists every element is checked.
 pub fn check(option: &OptionSpec, value: &Spanned<DeValue<'_>>) -> Result<Value, Vec<Problem>> {
+    check_typed(option, value).unwrap_or_else(|| Err(vec![mistyped(option, value)]))
+}
+
+/// The same; `None` if the value is of another type than the option.
+fn check_typed(option: &OptionSpec, value: &Spanned<DeValue<'_>>) -> Option<Result<Value, Vec<Problem>>> {
     let one = |result: Result<Value, Problem>| result.map_err(|problem| vec![problem]);
-    match (&option.kind, value.get_ref()) {
+    Some(match (&option.kind, value.get_ref()) {
         (Kind::Switch, DeValue::Boolean(on)) => Ok(Value::Switch(*on)),
         (Kind::Integer { min, max }, DeValue::Integer(_)) => {
             one(whole_number(value).and_then(|number| in_range(value, number, *min, *max)).map(Value::Integer))
@@ -189,13 +194,13 @@ pub fn check(option: &OptionSpec, value: &Spanned<DeValue<'_>>) -> Result<Value,
             _ => Err(wrong_type(element, "a CPU number")),
         })
         .map(Value::Cores),
-        (kind, _) => one(Err(mistyped(option, kind, value))),
-    }
+        _ => return None,
+    })
 }
 
 /// A value of the wrong type; where it would be right if only written otherwise, says so.
-fn mistyped(option: &OptionSpec, kind: &Kind, value: &Spanned<DeValue<'_>>) -> Problem {
-    let problem = wrong_type(value, kind.expected());
+fn mistyped(option: &OptionSpec, value: &Spanned<DeValue<'_>>) -> Problem {
+    let problem = wrong_type(value, option.kind.expected());
     let text = match value.get_ref() {
         DeValue::String(text) => text.to_string(),
         DeValue::Integer(_) | DeValue::Float(_) => number_text(value),
@@ -203,10 +208,8 @@ fn mistyped(option: &OptionSpec, kind: &Kind, value: &Spanned<DeValue<'_>>) -> P
     };
     // The same without quotes, with quotes, or as a list of one.
     for rewritten in [text.clone(), format!("{text:?}"), format!("[{text}]"), format!("[{text:?}]")] {
-        let parsed = DeValue::parse(&rewritten);
-        if parsed.is_ok_and(|parsed| {
-            parsed.get_ref().type_str() != value.get_ref().type_str() && { check(option, &parsed).is_ok() }
-        }) {
+        let Ok(parsed) = DeValue::parse(&rewritten) else { continue };
+        if matches!(check_typed(option, &parsed), Some(Ok(_))) {
             return problem.did_you_mean(rewritten);
         }
     }
@@ -306,7 +309,8 @@ fn duration(
         Ok(duration) if duration >= min && duration <= max => Ok(Value::Duration(duration)),
         Ok(_) => Err(Problem::new(value, Fault::OutOfRange, format!("{text:?} is out of range"))),
         Err(QuantityError::NoNumber) if !words.is_empty() => {
-            let problem = Problem::new(value, Fault::UnknownWord, format!("{text:?} is neither a word nor a duration"));
+            let problem =
+                Problem::new(value, Fault::UnknownWord, format!("{text:?} is neither one of the words nor a duration"));
             Err(match nearest(text, words.iter().copied()) {
                 Some(word) => problem.did_you_mean(format!("\"{word}\"")),
                 None => problem,

@@ -192,7 +192,7 @@ impl Walk<'_> {
             if ours && !table.contains_key(option.name()) {
                 let message = format!("`{}` is missing", option.name());
                 let error = self.error(&full, &header, Fault::Missing, message);
-                error.suggestion = Some(format!("add it: {}", option.help));
+                error.suggestion = Some(format!("add `{} = \"...\"`", option.name()));
             }
         }
         self.checked.ports.push(header);
