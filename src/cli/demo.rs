@@ -121,9 +121,9 @@ fn demonstrate(args: &Args) -> Result<Summary, String> {
     let _grandmaster = GrandmasterThread::start(&sockets, grandmaster(args))
         .map_err(|problem| format!("{problem}; other ports: --ptp-ports"))?;
     let daemon = Daemon::start(config).map_err(|error| format!("{error}; another port: --ntp-port"))?;
-    let mut control = Control::new(daemon, signals).map_err(|error| error.to_string())?;
+    let mut control = Control::new(daemon, signals)?;
     if !args.json {
-        introduce(args, control.socket());
+        introduce(args, control.socket().unwrap_or(directory.path()));
     }
     let summary = watch(args, &mut control, server);
     control.stop();

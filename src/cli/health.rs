@@ -1,14 +1,18 @@
 //! `synchronome health`: one line and an exit code for monitoring.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::{STATUS_SOCKET, positive_duration};
+use crate::observe::client::ask;
+use crate::observe::health::{Thresholds, Verdict, verdict};
 use crate::time::Duration;
 
 /// Say in one line whether the time is good, with the exit code of a monitoring plugin.
 ///
-/// Good means: synchronised, the error bound inside the limit, the last sample not too old.
+/// Good means: synchronised, the error bound inside the limit, the last sample not too old. The line ends with the
+/// figures as performance data. HOLDOVER is a warning, and critical once the last sample is older than --max-age.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -19,7 +23,8 @@ Examples:
 Exit codes:
   0  OK
   1  WARNING: the bound exceeds --warn, or the clock is in holdover
-  2  CRITICAL: the bound exceeds --crit, the clock is not synchronised, or the last sample is too old
+  2  CRITICAL: the bound exceeds --crit, the clock is not synchronised, the last sample is too old, or a thread
+     of the daemon is stalled
   3  UNKNOWN: the daemon does not answer")]
 pub struct Args {
     /// Warn when the error bound exceeds this [default: the clock's lock_limit]
@@ -41,7 +46,13 @@ pub struct Args {
 
 /// Asks the daemon and judges its answer.
 pub fn run(args: &Args) -> ExitCode {
-    let _ = args;
-    eprintln!("synchronome health: not built yet");
-    ExitCode::from(3)
+    let thresholds = Thresholds { warn: args.warn, crit: args.crit, max_age: args.max_age };
+    let (verdict, status) = match ask(&args.socket) {
+        Ok((_, status)) => (verdict(&status, &thresholds), Some(status)),
+        Err(error) => (Verdict::unknown(&error.to_string()), None),
+    };
+    let line = if args.json { verdict.to_json(status.as_ref()) } else { verdict.plugin_line() };
+    // Whoever closed the pipe early has what he wanted.
+    let _ = writeln!(std::io::stdout(), "{line}");
+    ExitCode::from(verdict.code as u8)
 }

@@ -96,7 +96,7 @@ fn serve(args: &Args, mut config: Config, file: Option<&Path>) -> Result<(), Str
         tracing::warn!(target: "synchronome::daemon", "{problem}");
     }
     let daemon = Daemon::start(config).map_err(|error| error.to_string())?;
-    let mut control = Control::new(daemon, signals).map_err(|error| error.to_string())?;
+    let mut control = Control::new(daemon, signals)?;
     announce(&mut control, file);
     let mut look_again = HostClock.mono() + LOOK_AGAIN_EVERY;
     loop {

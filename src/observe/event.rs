@@ -178,10 +178,62 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }
 
+/// Reads what [`rfc3339`] writes; `None` if it is anything else.
+pub fn parse_rfc3339(text: &str) -> Option<Timestamp<Utc>> {
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse::<i64>().ok())?;
+    let mut date = date.splitn(3, '-').map(number);
+    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
+    let (whole, millis) = time.split_once('.')?;
+    let mut whole = whole.splitn(3, ':').map(number);
+    let (hour, minute, second) = (whole.next()??, whole.next()??, whole.next()??);
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let days = days_from_civil(year, month, day)?;
+    let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second;
+    let at = Timestamp::from_parts(seconds, u32::try_from(number(millis)?).ok()?.checked_mul(1_000_000)?);
+    (rfc3339(at) == text).then_some(at)
+}
+
+/// The inverse of [`civil_from_days`]; `None` beyond the year 99999.
+fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
+    if !(0..100_000).contains(&year) || !(1..13).contains(&month) || !(1..32).contains(&day) {
+        return None;
+    }
+    let year = year - i64::from(month <= 2);
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    Some(era * 146_097 + day_of_era - 719_468)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::time::Duration;
+
+    #[test]
+    fn what_was_printed_reads_back_and_nothing_else_does() {
+        for seconds in [0, -1, 951_782_399, 951_782_400, 1_483_228_800, 4_107_542_400, 253_402_300_800, -62_000_000_000]
+        {
+            let at = Timestamp::from_parts(seconds, 123_000_000);
+            assert_eq!(parse_rfc3339(&rfc3339(at)), Some(at), "{seconds}");
+        }
+        for wrong in [
+            "",
+            "2026-02-29T00:00:00.000Z",
+            "2026-02-28T24:00:00.000Z",
+            "2026-02-28T00:00:00Z",
+            "2026-02-28 00:00:00.000Z",
+            "2026-02-28T00:00:00.000+01:00",
+            "99999999999999999999-01-01T00:00:00.000Z",
+            "2026-99-01T00:00:00.000Z",
+            "2026-01-01T9223372036854775807:00:00.000Z",
+        ] {
+            assert_eq!(parse_rfc3339(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn instants_print_as_rfc_3339() {

@@ -13,8 +13,19 @@
 //!
 //! Rules that hold for all: base units, each figure with its age, and no sentinels: what is not known is absent.
 
+pub mod client;
 pub mod event;
+#[cfg(test)]
+mod examples;
+pub mod health;
+pub mod metrics;
+pub mod render;
+mod server;
 pub mod status;
+mod units;
 
 pub use event::{EVENTS_MAX, Events, Level, Topic, rfc3339};
+pub use server::{
+    BindError, CONNECTIONS_MAX, Observers, ObserversConfig, REQUEST_BYTES_MAX, REQUEST_TIME_MAX, WakeToken,
+};
 pub use status::Status;

@@ -1,34 +1,53 @@
-//! The control thread's loop: signals, questions, events.
+//! The control thread's loop: it waits for signals, questions and events at once.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Daemon;
 use super::signals::{Asked, Signals};
-use crate::clock::HostClock;
+use crate::observe::{BindError, Level, Observers, Topic};
 use crate::time::Duration;
+
+/// The daemon is looked after at least this often.
+const TURN_MAX: Duration = Duration::from_millis(500);
 
 /// The daemon with everything that its control thread waits for.
 #[derive(Debug)]
 pub struct Control {
     daemon: Daemon,
     signals: Signals,
-    socket: PathBuf,
+    observers: Observers,
+    socket: Option<PathBuf>,
 }
 
-/// The daemon is looked after at least this often.
-const TURN_MAX: Duration = Duration::from_millis(500);
-
 impl Control {
-    /// Opens the status socket and HTTP.
-    pub fn new(daemon: Daemon, signals: Signals) -> io::Result<Self> {
-        let socket = daemon.config().observe.runtime_directory.join("status.sock");
-        Ok(Self { daemon, signals, socket })
+    /// Opens the status socket and HTTP. One that cannot be opened is named in the log, and the daemon does without.
+    ///
+    /// # Errors
+    /// Another daemon answers on the status socket: two would fight over everything. Or the system has no descriptors.
+    pub fn new(mut daemon: Daemon, signals: Signals) -> Result<Self, String> {
+        let observe = &daemon.config().observe;
+        let socket = observe.runtime_directory.join("status.sock");
+        let http = observe.http;
+        let mut observers = Observers::new().map_err(|error| error.to_string())?;
+        let answers = observers.open_socket(&socket);
+        if let Err(running @ BindError::Running(_)) = &answers {
+            return Err(running.to_string());
+        }
+        let is_answering = answers.is_ok();
+        let answers_http = http.map_or(Ok(()), |http| observers.open_http(http));
+        for problem in [answers.err(), answers_http.err()].into_iter().flatten() {
+            daemon.record(Level::Warn, Topic::Daemon, problem.to_string());
+        }
+        for watched in [observers.watch(&signals), observers.watch(daemon.sleeper())] {
+            watched.map_err(|error| error.to_string())?;
+        }
+        Ok(Self { daemon, signals, observers, socket: is_answering.then_some(socket) })
     }
 
-    /// The status socket.
-    pub fn socket(&self) -> &Path {
-        &self.socket
+    /// The status socket, if it could be opened.
+    pub fn socket(&self) -> Option<&Path> {
+        self.socket.as_deref()
     }
 
     /// The daemon.
@@ -37,11 +56,15 @@ impl Control {
     }
 
     /// Waits at most `timeout` for something to do, and does it; returns what a signal asks for.
+    ///
+    /// # Errors
+    /// epoll_wait(2)'s: our own bugs.
     pub fn turn(&mut self, timeout: Duration) -> io::Result<Option<Asked>> {
-        use std::os::fd::AsFd;
-        let now = HostClock.mono();
-        let fd = self.signals.as_fd();
-        self.daemon.sleeper().sleep([fd, fd], now, now + timeout.min(TURN_MAX), || false);
+        self.daemon.sleeper().arm();
+        let timeout = if self.daemon.has_news() { Duration::ZERO } else { timeout.min(TURN_MAX) };
+        let daemon = &mut self.daemon;
+        self.observers.poll(Some(timeout.to_std()), &mut || daemon.status())?;
+        self.daemon.sleeper().disarm();
         self.daemon.turn();
         Ok(self.signals.take())
     }

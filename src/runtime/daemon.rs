@@ -39,7 +39,6 @@ struct PortThread {
     thread: JoinHandle<()>,
     stop: Latch,
     doorbell: Doorbell,
-    pulse: Pulse,
     events: RingReader<Event>,
     interface_index: u32,
 }
@@ -193,6 +192,17 @@ impl Daemon {
     /// What wakes the control thread when a timing thread has something to say.
     pub fn sleeper(&self) -> &Sleeper {
         &self.sleeper
+    }
+
+    /// Whether a timing thread has said something that was not heard yet.
+    pub fn has_news(&self) -> bool {
+        !self.discipline.events.is_empty() || self.ports.iter().flatten().any(|port| !port.events.is_empty())
+    }
+
+    /// Logs an event of the control thread's own, and keeps it for the status.
+    pub fn record(&mut self, level: Level, topic: Topic, text: String) {
+        let at = (self.host.mono(), self.host.stamping().read_as());
+        self.model.events.record(at, level, topic, text, &[]);
     }
 
     /// The configuration in force.
@@ -393,8 +403,8 @@ impl Daemon {
         self.command(Command::AddPort(port, PortInlet { messages, reports, arb_timescale }));
         let thread =
             spawn_port(port_name(port), self.config.threads.ptp, engine, sockets, links).map_err(|e| e.to_string())?;
-        self.watched.push(Watched { name: port_name(port).to_owned(), pulse: pulse.clone(), is_stalled: false });
-        self.ports[port] = Some(PortThread { thread, stop, doorbell, pulse, events: inbox, interface_index });
+        self.watched.push(Watched { name: port_name(port).to_owned(), pulse, is_stalled: false });
+        self.ports[port] = Some(PortThread { thread, stop, doorbell, events: inbox, interface_index });
         Ok(())
     }
 

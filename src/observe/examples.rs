@@ -1,0 +1,188 @@
+//! Statuses for the tests of what is shown.
+
+use super::status::{
+    BoundPartsStatus, ClockKind, ClockStatus, EventRecord, GrandmasterStatus, NtpServerStatus, PortStatus, SCHEMA,
+    Status, ThreadStatus, TruthStatus,
+};
+use crate::time::SyncState;
+
+/// A daemon that follows a grandmaster with a simulated clock.
+pub(super) fn locked() -> Status {
+    Status {
+        schema: SCHEMA,
+        version: "0.1.0".to_owned(),
+        host: "tick".to_owned(),
+        pid: 4_242,
+        uptime_s: 11_530.0,
+        generated_at: "2026-02-28T23:59:59.000Z".to_owned(),
+        state: SyncState::Locked,
+        state_since_s: 11_520.0,
+        reason: "the bound is inside the limit".to_owned(),
+        clock: clock(),
+        ptp: vec![port()],
+        ntp_server: Some(NtpServerStatus {
+            listen: vec!["0.0.0.0:123".to_owned(), "[::]:123".to_owned()],
+            workers: 2,
+            stratum: Some(1),
+            requests: 1_042,
+            answered: 1_040,
+            dropped: [("malformed".to_owned(), 2), ("wrong_mode".to_owned(), 0)].into(),
+        }),
+        threads: vec![thread("ptp-vb0", Some(1), Some(40)), thread("discipline", None, None)],
+        truth: Some(TruthStatus {
+            samples: 1_000,
+            rms_s: Some(210e-9),
+            max_s: Some(700e-9),
+            p99_s: Some(600e-9),
+            violations: 0,
+            error_s: Some(-90e-9),
+            bound_s: Some(840e-9),
+        }),
+        lacks: Vec::new(),
+        events: vec![EventRecord {
+            at: "2026-02-28T20:47:59.000Z".to_owned(),
+            age_s: 11_520.0,
+            level: "info".to_owned(),
+            topic: "clock".to_owned(),
+            text: "LOCKED: the bound is inside the limit".to_owned(),
+            fields: [("bound_s".to_owned(), "0.00009".to_owned())].into(),
+        }],
+        rings_dropped: [("observations".to_owned(), 0)].into(),
+    }
+}
+
+fn clock() -> ClockStatus {
+    ClockStatus {
+        kind: ClockKind::Simulated,
+        offset_from_master_s: Some(-120e-9),
+        bound_s: Some(840e-9),
+        bound_parts: Some(BoundPartsStatus {
+            source_s: 0.0,
+            path_s: 610e-9,
+            offset_s: 120e-9,
+            stamps_s: 60e-9,
+            drift_s: 50e-9,
+        }),
+        bound_growth_ppb: Some(1_000.0),
+        frequency_ppb: Some(-40_012.0),
+        oscillator_frequency_ppb: Some(40_011.0),
+        epoch: 1,
+        steps: 1,
+        last_sample_age_s: Some(0.3),
+        lock_time_s: Some(2.31),
+        lock_time_since_start_s: Some(10.2),
+        lock_time_since_first_announce_s: Some(4.4),
+        lock_limit_s: 100e-6,
+        timescale: Some("timescale ARB, taken as UTC".to_owned()),
+        tai_utc_s: None,
+        leap: Some("none".to_owned()),
+        mean_path_delay_s: Some(1.22e-6),
+    }
+}
+
+fn port() -> PortStatus {
+    PortStatus {
+        interface: "vb0".to_owned(),
+        role: "slave".to_owned(),
+        port_state: "SLAVE".to_owned(),
+        domain: 0,
+        sdo_id: 0,
+        identity: Some("020000.fffe.000002-1".to_owned()),
+        timestamps: Some("software".to_owned()),
+        parent: Some("001b21.fffe.aabbcc-1".to_owned()),
+        grandmaster: Some(GrandmasterStatus {
+            identity: "001b21.fffe.aabbcc".to_owned(),
+            class: 248,
+            accuracy: "unknown".to_owned(),
+            priority1: 10,
+            priority2: 128,
+            steps_removed: 0,
+            time_source: "internal oscillator".to_owned(),
+        }),
+        sync_interval_s: Some(0.125),
+        mean_path_delay_s: Some(1.22e-6),
+        last_sync_age_s: Some(0.1),
+        waiting_for: None,
+        heard: vec!["0200aa.fffe.000001-1 in domain 44, which is not ours".to_owned()],
+        counters: [("sync_received".to_owned(), 92_000), ("drop_other_domain".to_owned(), 17)].into(),
+    }
+}
+
+fn thread(name: &str, core: Option<u32>, priority: Option<u8>) -> ThreadStatus {
+    ThreadStatus { name: name.to_owned(), core, priority, alive_age_s: Some(0.2), allocations: Some(0) }
+}
+
+/// The master went silent 45 s ago.
+pub(super) fn holdover() -> Status {
+    let mut status = locked();
+    status.state = SyncState::Holdover;
+    status.state_since_s = 45.0;
+    status.reason = "no sample for four intervals".to_owned();
+    status.clock.last_sample_age_s = Some(45.6);
+    status.clock.bound_s = Some(46.4e-6);
+    status.clock.bound_parts = status.clock.bound_parts.map(|parts| BoundPartsStatus { drift_s: 45.61e-6, ..parts });
+    let port = &mut status.ptp[0];
+    (port.port_state, port.parent, port.grandmaster) = ("LISTENING".to_owned(), None, None);
+    (port.last_sync_age_s, port.sync_interval_s, port.mean_path_delay_s) = (Some(45.6), None, None);
+    status
+}
+
+/// Nothing was ever heard.
+pub(super) fn never_synced() -> Status {
+    let mut status = locked();
+    status.state = SyncState::NeverSynced;
+    (status.uptime_s, status.state_since_s) = (12.0, 12.0);
+    status.reason = "no Announce was heard on vb0 in domain 0".to_owned();
+    status.clock = ClockStatus {
+        kind: ClockKind::Simulated,
+        lock_limit_s: 100e-6,
+        frequency_ppb: Some(0.0),
+        ..ClockStatus::default()
+    };
+    status.ptp[0] = PortStatus {
+        port_state: "LISTENING".to_owned(),
+        parent: None,
+        grandmaster: None,
+        sync_interval_s: None,
+        mean_path_delay_s: None,
+        last_sync_age_s: None,
+        heard: Vec::new(),
+        ..port()
+    };
+    if let Some(server) = &mut status.ntp_server {
+        server.stratum = None;
+    }
+    status.truth = None;
+    status.events.clear();
+    status
+}
+
+/// The interface of the only port does not exist.
+pub(super) fn waiting() -> Status {
+    let mut status = never_synced();
+    status.reason = "no PTP port runs yet".to_owned();
+    status.ptp[0] = PortStatus {
+        interface: "vb0".to_owned(),
+        role: "slave".to_owned(),
+        port_state: "INITIALIZING".to_owned(),
+        waiting_for: Some("interface vb0 does not exist yet".to_owned()),
+        ..PortStatus::default()
+    };
+    status
+}
+
+/// Started by an ordinary user: it may not adjust the system clock.
+pub(super) fn lacking() -> Status {
+    let mut status = locked();
+    status.clock.kind = ClockKind::Observe;
+    status.clock.frequency_ppb = None;
+    status.clock.steps = 0;
+    status.truth = None;
+    status.ntp_server = None;
+    status.lacks = vec![
+        "CAP_SYS_NICE is missing: the threads run at ordinary priority; give it with \
+         `setcap cap_sys_nice+ep synchronome`"
+            .to_owned(),
+    ];
+    status
+}

@@ -1,0 +1,119 @@
+use super::super::examples::{holdover, locked, never_synced};
+use super::*;
+
+fn code(status: &Status) -> Code {
+    verdict(status, &Thresholds::default()).code
+}
+
+#[test]
+fn a_locked_clock_is_ok_in_one_line_with_its_figures() {
+    let verdict = verdict(&locked(), &Thresholds::default());
+    assert_eq!(verdict.code, Code::Ok);
+    assert_eq!(
+        verdict.plugin_line(),
+        "OK: time correct to within 840 ns (limit 100 us), LOCKED 3h12m, gm 001b21.fffe.aabbcc, last sample 0.3 s ago \
+         | bound=0.00000084s;0.0001;0.001;0 offset=-0.00000012s path_delay=0.00000122s last_sample_age=0.3s;;60;0"
+    );
+}
+
+#[test]
+fn holdover_is_a_warning_until_its_last_sample_is_too_old() {
+    let mut status = holdover();
+    let found = verdict(&status, &Thresholds::default());
+    assert_eq!(found.code, Code::Warning);
+    assert!(
+        found.line.starts_with("WARNING: no sample for four intervals; time correct to within 46.4 us"),
+        "{found:?}"
+    );
+    status.clock.last_sample_age_s = Some(60.1);
+    assert_eq!(code(&status), Code::Critical);
+    let patient = Thresholds { max_age: Duration::from_secs(600), ..Thresholds::default() };
+    assert_eq!(verdict(&status, &patient).code, Code::Warning);
+}
+
+#[test]
+fn every_state_without_synchronisation_is_critical() {
+    for state in SyncState::ALL {
+        let expected = match state {
+            SyncState::Locked => Code::Ok,
+            SyncState::Holdover => Code::Warning,
+            _ => Code::Critical,
+        };
+        assert_eq!(code(&Status { state, ..locked() }), expected, "{state}");
+    }
+}
+
+#[test]
+fn a_clock_that_was_never_synchronised_gives_no_figures() {
+    let verdict = verdict(&never_synced(), &Thresholds::default());
+    assert_eq!(verdict.code, Code::Critical);
+    assert_eq!(
+        verdict.plugin_line(),
+        "CRITICAL: no Announce was heard on vb0 in domain 0; time not synchronised, NEVER_SYNCED 12 s, error unknown, no \
+         sample yet"
+    );
+}
+
+#[test]
+fn the_bound_is_judged_by_the_lock_limit_and_ten_times_it() {
+    let mut status = locked();
+    for (bound_s, expected) in
+        [(100e-6, Code::Ok), (101e-6, Code::Warning), (999e-6, Code::Warning), (1_001e-6, Code::Critical)]
+    {
+        status.clock.bound_s = Some(bound_s);
+        assert_eq!(code(&status), expected, "{bound_s}");
+    }
+    status.clock.bound_s = None;
+    assert_eq!(code(&status), Code::Critical, "synchronised without a bound cannot be");
+}
+
+#[test]
+fn limits_can_be_given_and_the_lower_one_counts() {
+    let mut status = locked();
+    let micros = |micros| Some(Duration::from_micros(micros));
+    let tight = Thresholds { warn: micros(500), crit: micros(50), ..Thresholds::default() };
+    status.clock.bound_s = Some(51e-6);
+    assert_eq!(verdict(&status, &tight).code, Code::Critical);
+    status.clock.bound_s = Some(49e-6);
+    assert_eq!(verdict(&status, &tight).code, Code::Ok);
+    let loose = Thresholds { warn: micros(1_000), crit: None, ..Thresholds::default() };
+    status.clock.bound_s = Some(9_999e-6);
+    assert_eq!(verdict(&status, &loose).code, Code::Warning, "ten times the given warning");
+}
+
+#[test]
+fn a_silent_thread_and_a_broken_bound_are_critical() {
+    let mut status = locked();
+    status.threads[1].alive_age_s = Some(10.5);
+    let found = findings(&status, &Thresholds::default());
+    assert_eq!(
+        found,
+        [Finding { code: Code::Critical, text: "thread discipline has been silent for 10 s".to_owned() }]
+    );
+    let mut status = locked();
+    status.truth.as_mut().unwrap().violations = 1;
+    let found = findings(&status, &Thresholds::default());
+    assert_eq!(found[0].text, "the true error left the claimed bound 1 time in 1000 samples");
+}
+
+#[test]
+fn the_worst_comes_first() {
+    let mut status = holdover();
+    status.threads[0].alive_age_s = Some(99.0);
+    let codes: Vec<_> = findings(&status, &Thresholds::default()).iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, [Code::Critical, Code::Warning]);
+}
+
+#[test]
+fn who_cannot_be_asked_is_unknown_in_one_line() {
+    let verdict = Verdict::unknown("the daemon is not running\nstart it | now");
+    assert_eq!(verdict.code as u8, 3);
+    assert_eq!(verdict.plugin_line(), "UNKNOWN: the daemon is not running; start it / now");
+    let json: serde_json::Value = serde_json::from_str(&verdict.to_json(None)).unwrap();
+    assert_eq!((&json["code"], &json["bound_s"]), (&3.into(), &serde_json::Value::Null));
+}
+
+#[test]
+fn performance_data_has_no_exponent() {
+    assert_eq!([1e-12, -2.5e-10, 0.0, 1e6].map(decimal), ["0.000000000001", "-0.00000000025", "0", "1000000"]);
+}

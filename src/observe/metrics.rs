@@ -1,0 +1,236 @@
+//! Metrics in Prometheus' text exposition format 0.0.4.
+//!
+//! Base units, seconds above all. What is not known has no series: no zero, no huge number. Ages stand beside the
+//! figures: `last_update_timestamp_seconds` for alerts by arithmetic, `last_sample_age_seconds` for eyes. The three
+//! that matter: `clock_offset_seconds` (measured), `clock_error_bound_seconds` (guaranteed), `sync_state`.
+
+mod exposition;
+
+use std::fmt::Display;
+
+use exposition::{Exposition, Kind};
+
+use super::event::parse_rfc3339;
+use super::health::{Thresholds, verdict};
+use super::status::{BoundPartsStatus, ClockStatus, NtpServerStatus, PortStatus, Status, TruthStatus};
+use crate::time::{Duration, SyncState, Timestamp};
+
+/// The content type of [`metrics`].
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// portState, in the order of IEEE 1588-2019 table 20; other words get a series of their own.
+const PORT_STATES: [&str; 9] =
+    ["INITIALIZING", "FAULTY", "DISABLED", "LISTENING", "PRE_MASTER", "MASTER", "PASSIVE", "UNCALIBRATED", "SLAVE"];
+
+/// The status as metrics.
+pub fn metrics(status: &Status) -> String {
+    let mut out = Exposition::default();
+    daemon(&mut out, status);
+    state(&mut out, status);
+    clock(&mut out, status);
+    lock(&mut out, &status.clock);
+    ports(&mut out, &status.ptp);
+    grandmasters(&mut out, &status.ptp);
+    if let Some(server) = &status.ntp_server {
+        ntp_server(&mut out, server);
+    }
+    threads(&mut out, status);
+    if let Some(truth) = &status.truth {
+        truth_of(&mut out, &status.clock, truth);
+    }
+    out.finish()
+}
+
+/// A family of one gauge without labels, if it is known.
+fn gauge(out: &mut Exposition, name: &str, help: &str, value: Option<f64>) {
+    out.family(name, Kind::Gauge, help).sample(&[], value);
+}
+
+fn daemon(out: &mut Exposition, status: &Status) {
+    out.family("build_info", Kind::Gauge, "Version of the daemon; always 1.")
+        .sample(&[("version", &status.version), ("schema", &status.schema)], Some(1.0));
+    gauge(out, "uptime_seconds", "Time since the daemon started.", Some(status.uptime_s));
+    let code = verdict(status, &Thresholds::default()).code as u8;
+    let help = "The verdict with its default limits: 0 OK, 1 WARNING, 2 CRITICAL.";
+    gauge(out, "health_code", help, Some(f64::from(code)));
+    let help = "How many capabilities, devices or addresses are missing; `synchronome status` names them.";
+    gauge(out, "lacks", help, Some(status.lacks.len() as f64));
+    let help = "Records lost because the ring between two threads was full.";
+    let mut family = out.family("ring_dropped_total", Kind::Counter, help);
+    for (ring, dropped) in &status.rings_dropped {
+        family.sample(&[("ring", ring)], Some(*dropped as f64));
+    }
+}
+
+fn state(out: &mut Exposition, status: &Status) {
+    let kind = status.clock.kind.word();
+    let mut family = out.family("sync_state", Kind::Gauge, "1 for the state that the clock is in, 0 for the others.");
+    for state in SyncState::ALL {
+        let is = if state == status.state { 1.0 } else { 0.0 };
+        family.sample(&[("clock", &kind), ("state", &state)], Some(is));
+    }
+    out.family("sync_state_age_seconds", Kind::Gauge, "Time since the clock entered its state.")
+        .sample(&[("clock", &kind)], Some(status.state_since_s));
+    let age = status.clock.last_sample_age_s;
+    out.family("last_sample_age_seconds", Kind::Gauge, "Age of the last usable sample; absent if none ever came.")
+        .sample(&[("clock", &kind)], age);
+    let at = parse_rfc3339(&status.generated_at)
+        .zip(age)
+        .map(|(at, age)| (at - Duration::from_secs_f64(age) - Timestamp::EPOCH).as_secs_f64());
+    let help = "When the last usable sample came: the time of clock_offset_seconds; absent if none ever came.";
+    out.family("last_update_timestamp_seconds", Kind::Gauge, help).sample(&[("clock", &kind)], at);
+}
+
+fn clock(out: &mut Exposition, status: &Status) {
+    let (clock, kind) = (&status.clock, status.clock.kind.word());
+    let source = status.followed().map_or("", |port| port.interface.as_str());
+    out.family("clock_offset_seconds", Kind::Gauge, "Last measured offset from the master; positive is ahead.")
+        .sample(&[("clock", &kind), ("source", &source)], clock.offset_from_master_s);
+    let mut per_clock = |name: &str, help: &str, value: Option<f64>| {
+        out.family(name, Kind::Gauge, help).sample(&[("clock", &kind)], value);
+    };
+    let help = "The time is wrong by at most this, now; absent while nothing is known.";
+    per_clock("clock_error_bound_seconds", help, clock.bound_s);
+    let help = "How fast the error bound grows while no sample comes, in seconds per second.";
+    per_clock("clock_error_bound_growth_ratio", help, clock.bound_growth_ppb.map(|ppb| ppb * 1e-9));
+    per_clock("clock_lock_limit_seconds", "LOCKED means an error bound of at most this.", Some(clock.lock_limit_s));
+    let help = "Frequency correction in force, in parts per million.";
+    per_clock("frequency_ppm", help, clock.frequency_ppb.map(|ppb| ppb / 1e3));
+    let help = "Estimated frequency of the oscillator by itself, in parts per million; positive runs fast.";
+    per_clock("oscillator_frequency_ppm", help, clock.oscillator_frequency_ppb.map(|ppb| ppb / 1e3));
+    let help = "TAI - UTC, from a source that vouches for it.";
+    per_clock("tai_utc_offset_seconds", help, clock.tai_utc_s.map(|offset| offset as f64));
+    per_clock("clock_path_delay_seconds", "Filtered one-way delay to the master.", clock.mean_path_delay_s);
+    out.family("clock_epoch", Kind::Gauge, "Steps of the clock, by whomever.")
+        .sample(&[("clock", &kind)], Some(f64::from(clock.epoch)));
+    out.family("steps_total", Kind::Counter, "Steps of the clock, by who made them.")
+        .sample(&[("clock", &kind), ("author", &"synchronome")], Some(clock.steps as f64));
+    let mut family = out.family(
+        "clock_error_bound_part_seconds",
+        Kind::Gauge,
+        "What the error bound is made of; the sum is the bound.",
+    );
+    for (part, value) in clock.bound_parts.iter().flat_map(BoundPartsStatus::named) {
+        family.sample(&[("clock", &kind), ("part", &part)], Some(value));
+    }
+    let mut family =
+        out.family("leap_second", Kind::Gauge, "1 for what happens at the end of this UTC day; absent if not known.");
+    if let Some(leap) = &clock.leap {
+        for kind in ["none", "insert", "delete"] {
+            family.sample(&[("leap", &kind)], Some(if kind == leap { 1.0 } else { 0.0 }));
+        }
+    }
+}
+
+fn lock(out: &mut Exposition, clock: &ClockStatus) {
+    let help = "Time to LOCKED, by where it is counted from; absent before the first.";
+    let mut family = out.family("lock_time_seconds", Kind::Gauge, help);
+    family.sample(&[("since", &"parent")], clock.lock_time_s);
+    family.sample(&[("since", &"first_announce")], clock.lock_time_since_first_announce_s);
+    family.sample(&[("since", &"start")], clock.lock_time_since_start_s);
+}
+
+/// What tells the port of a series from others.
+fn port_labels(port: &PortStatus) -> [(&'static str, &dyn Display); 2] {
+    [("port", &port.interface), ("domain", &port.domain)]
+}
+
+fn ports(out: &mut Exposition, ports: &[PortStatus]) {
+    let mut family =
+        out.family("port_state", Kind::Gauge, "1 for the state that the PTP port is in, 0 for the others.");
+    for port in ports {
+        let unlisted = Some(port.port_state.as_str()).filter(|state| !PORT_STATES.contains(state));
+        for state in PORT_STATES.into_iter().chain(unlisted) {
+            let [name, domain] = port_labels(port);
+            let is = if state == port.port_state { 1.0 } else { 0.0 };
+            family.sample(&[name, domain, ("state", &state)], Some(is));
+        }
+    }
+    let mut per_port = |name: &str, help: &str, value: fn(&PortStatus) -> Option<f64>| {
+        let mut family = out.family(name, Kind::Gauge, help);
+        for port in ports {
+            family.sample(&port_labels(port), value(port));
+        }
+    };
+    let help = "1 while the PTP port waits for something, like its interface.";
+    per_port("port_waiting", help, |port| Some(f64::from(u8::from(port.waiting_for.is_some()))));
+    per_port("path_delay_seconds", "Filtered one-way delay to the master.", |port| port.mean_path_delay_s);
+    per_port("sync_interval_seconds", "The master's interval between two Syncs.", |port| port.sync_interval_s);
+    let help = "Age of the last Sync; absent if none ever came.";
+    per_port("last_sync_age_seconds", help, |port| port.last_sync_age_s);
+    let mut family = out.family("port_events_total", Kind::Counter, "Messages of the PTP port, and drops by reason.");
+    for port in ports {
+        for (event, n) in &port.counters {
+            let [name, domain] = port_labels(port);
+            family.sample(&[name, domain, ("event", event)], Some(*n as f64));
+        }
+    }
+}
+
+fn grandmasters(out: &mut Exposition, ports: &[PortStatus]) {
+    let known = || ports.iter().filter_map(|port| Some((port, port.grandmaster.as_ref()?)));
+    let mut family = out.family("gm_info", Kind::Gauge, "The grandmaster as its Announce says; always 1.");
+    for (port, gm) in known() {
+        let [name, domain] = port_labels(port);
+        let labels: [(&str, &dyn Display); 6] = [
+            name,
+            domain,
+            ("id", &gm.identity),
+            ("class", &gm.class),
+            ("accuracy", &gm.accuracy),
+            ("time_source", &gm.time_source),
+        ];
+        family.sample(&labels, Some(1.0));
+    }
+    let mut family = out.family("gm_steps_removed", Kind::Gauge, "Boundary clocks between the grandmaster and us.");
+    for (port, gm) in known() {
+        family.sample(&port_labels(port), Some(f64::from(gm.steps_removed)));
+    }
+    let mut family = out.family("gm_clock_class", Kind::Gauge, "clockClass of the grandmaster.");
+    for (port, gm) in known() {
+        family.sample(&port_labels(port), Some(f64::from(gm.class)));
+    }
+}
+
+fn ntp_server(out: &mut Exposition, server: &NtpServerStatus) {
+    let help = "Stratum as served; absent while what is served is \"not synchronised\".";
+    gauge(out, "ntp_stratum", help, server.stratum.map(f64::from));
+    gauge(out, "ntp_workers", "Threads that answer NTP.", Some(f64::from(server.workers)));
+    out.family("ntp_requests_total", Kind::Counter, "NTP packets that came.").sample(&[], Some(server.requests as f64));
+    out.family("ntp_answered_total", Kind::Counter, "NTP packets that were answered.")
+        .sample(&[], Some(server.answered as f64));
+    let mut family = out.family("ntp_dropped_total", Kind::Counter, "NTP packets that were not answered, by reason.");
+    for (reason, n) in &server.dropped {
+        family.sample(&[("reason", reason)], Some(*n as f64));
+    }
+}
+
+fn threads(out: &mut Exposition, status: &Status) {
+    let help = "Time since the thread last said that it is alive.";
+    let mut family = out.family("thread_alive_age_seconds", Kind::Gauge, help);
+    for thread in &status.threads {
+        family.sample(&[("thread", &thread.name)], thread.alive_age_s);
+    }
+    let help = "Allocations of the thread since its start-up ended; absent if not counted.";
+    let mut family = out.family("thread_allocations_total", Kind::Counter, help);
+    for thread in &status.threads {
+        family.sample(&[("thread", &thread.name)], thread.allocations.map(|n| n as f64));
+    }
+}
+
+fn truth_of(out: &mut Exposition, clock: &ClockStatus, truth: &TruthStatus) {
+    let kind = clock.kind.word();
+    let mut family = out.family("truth_error_seconds", Kind::Gauge, "True error of the simulated clock, by statistic.");
+    for (statistic, value) in
+        [("last", truth.error_s), ("rms", truth.rms_s), ("p99", truth.p99_s), ("max", truth.max_s)]
+    {
+        family.sample(&[("clock", &kind), ("statistic", &statistic)], value);
+    }
+    out.family("truth_violations_total", Kind::Counter, "How often the true error left the claimed bound.")
+        .sample(&[("clock", &kind)], Some(truth.violations as f64));
+    out.family("truth_samples_total", Kind::Counter, "How often the true error was looked at.")
+        .sample(&[("clock", &kind)], Some(truth.samples as f64));
+}
+
+#[cfg(test)]
+mod tests;

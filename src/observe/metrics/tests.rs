@@ -1,0 +1,197 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::examples::{holdover, lacking, locked, never_synced, waiting};
+use super::*;
+
+/// What a strict reader makes of an exposition: families in order with their type, and every series with its value.
+#[derive(Default, Debug)]
+struct Parsed {
+    families: BTreeMap<String, String>,
+    series: BTreeMap<(String, Vec<(String, String)>), f64>,
+}
+
+impl Parsed {
+    fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        self.series.get(&(format!("synchronome_{name}"), labels)).copied()
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    bytes.next().is_some_and(|byte| byte.is_ascii_lowercase())
+        && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+/// Reads `name="value",...}` up to the brace; returns the labels and what follows.
+fn parse_labels(mut text: &str) -> Result<(Vec<(String, String)>, &str), String> {
+    let mut labels = Vec::new();
+    loop {
+        let (name, rest) = text.split_once("=\"").ok_or("label without a value")?;
+        if !is_name(name) || name.starts_with("__") {
+            return Err(format!("label name {name:?}"));
+        }
+        let mut value = String::new();
+        let mut chars = rest.char_indices();
+        let end = loop {
+            match chars.next().ok_or("label without an end")? {
+                (at, '"') => break at,
+                (_, '\n') => return Err("line feed in a label".to_owned()),
+                (_, '\\') => value.push(match chars.next() {
+                    Some((_, 'n')) => '\n',
+                    Some((_, c @ ('"' | '\\'))) => c,
+                    other => return Err(format!("escape {other:?}")),
+                }),
+                (_, c) => value.push(c),
+            }
+        };
+        labels.push((name.to_owned(), value));
+        let rest = &rest[end + 1..];
+        match rest.strip_prefix(',') {
+            Some(more) => text = more,
+            None => return Ok((labels, rest.strip_prefix('}').ok_or("no brace at the end of the labels")?)),
+        }
+    }
+}
+
+/// A strict reader of the text format 0.0.4: each family once, whole, with HELP and TYPE before its samples.
+fn parse(text: &str) -> Result<Parsed, String> {
+    let mut parsed = Parsed::default();
+    let mut family = String::new();
+    let mut lines = text.strip_suffix('\n').ok_or("no line feed at the end")?.split('\n');
+    while let Some(line) = lines.next() {
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            let (name, text) = help.split_once(' ').ok_or("HELP without a text")?;
+            let kind = lines.next().and_then(|line| line.strip_prefix("# TYPE ")).ok_or("no TYPE after HELP")?;
+            let (same, kind) = kind.split_once(' ').ok_or("TYPE without a type")?;
+            if same != name || !is_name(name) || text.is_empty() || !["gauge", "counter"].contains(&kind) {
+                return Err(format!("family {line}"));
+            }
+            if (kind == "counter") != name.ends_with("_total") {
+                return Err(format!("counters, and they alone, end in _total: {name}"));
+            }
+            if parsed.families.insert(name.to_owned(), kind.to_owned()).is_some() {
+                return Err(format!("family {name} twice"));
+            }
+            name.clone_into(&mut family);
+            continue;
+        }
+        let end = line.find(['{', ' ']).ok_or("sample without a value")?;
+        let (name, rest) = line.split_at(end);
+        if name != family {
+            return Err(format!("{name} in family {family}"));
+        }
+        let (labels, rest) = match rest.strip_prefix('{') {
+            Some(labels) => parse_labels(labels)?,
+            None => (Vec::new(), rest),
+        };
+        if labels.iter().map(|(name, _)| name).collect::<BTreeSet<_>>().len() != labels.len() {
+            return Err(format!("a label twice: {line}"));
+        }
+        let value: f64 = rest.strip_prefix(' ').ok_or("no blank")?.parse().map_err(|_| format!("value of {line}"))?;
+        if !value.is_finite() || value.abs() >= 4_294_967_295.0 {
+            return Err(format!("a sentinel: {line}"));
+        }
+        if parsed.series.insert((name.to_owned(), labels), value).is_some() {
+            return Err(format!("series twice: {line}"));
+        }
+    }
+    Ok(parsed)
+}
+
+#[test]
+fn every_status_gives_a_valid_exposition() {
+    for status in [locked(), holdover(), never_synced(), waiting(), lacking(), Status::default()] {
+        let text = metrics(&status);
+        let parsed = parse(&text).unwrap_or_else(|error| panic!("{error} in\n{text}"));
+        assert!(parsed.series.len() > 10, "{parsed:?}");
+        for name in parsed.families.keys() {
+            assert!(name.starts_with("synchronome_"));
+            assert!(parsed.series.keys().any(|(series, _)| series == name), "{name} has no series");
+        }
+    }
+}
+
+#[test]
+fn the_strict_reader_refuses_what_is_invalid() {
+    let header = "# HELP a b\n# TYPE a gauge\n";
+    assert!(parse(&format!("{header}a{{x=\"1\"}} 1\na{{x=\"2\"}} 1\n")).is_ok());
+    for wrong in [
+        "a 1\na 2\n",
+        "a 1",
+        "b 1\n",
+        "a{x=\"1} 1\n",
+        "a{x=\"\\t\"} 1\n",
+        "a NaN\n",
+        "a 4294967295\n",
+        "a{X=\"\"} 1\n",
+        "a{x=\"1\",x=\"1\"} 1\n",
+    ] {
+        assert!(parse(&format!("{header}{wrong}")).is_err(), "{wrong}");
+    }
+    assert!(parse("a 1\n").is_err(), "no header");
+    assert!(parse(&format!("{header}a 1\n{header}a 2\n")).is_err(), "a family twice");
+}
+
+#[test]
+fn the_figures_that_matter_are_there_with_their_time() {
+    let parsed = parse(&metrics(&locked())).unwrap();
+    let clock = [("clock", "simulated")];
+    assert_eq!(parsed.value("clock_offset_seconds", &[clock[0], ("source", "vb0")]), Some(-120e-9));
+    assert_eq!(parsed.value("clock_error_bound_seconds", &clock), Some(840e-9));
+    assert_eq!(parsed.value("clock_error_bound_part_seconds", &[clock[0], ("part", "path")]), Some(610e-9));
+    assert_eq!(parsed.value("sync_state", &[clock[0], ("state", "LOCKED")]), Some(1.0));
+    assert_eq!(parsed.value("sync_state", &[clock[0], ("state", "HOLDOVER")]), Some(0.0));
+    assert_eq!(parsed.value("last_sample_age_seconds", &clock), Some(0.3));
+    let at = parsed.value("last_update_timestamp_seconds", &clock).unwrap();
+    assert!((at - (1_772_323_199.0 - 0.3)).abs() < 1e-5, "{at}");
+    let port = [("port", "vb0"), ("domain", "0")];
+    assert_eq!(parsed.value("port_state", &[port[0], port[1], ("state", "SLAVE")]), Some(1.0));
+    assert_eq!(parsed.value("port_events_total", &[port[0], port[1], ("event", "sync_received")]), Some(92_000.0));
+    assert_eq!(parsed.value("gm_clock_class", &port), Some(248.0));
+    assert_eq!(parsed.value("ntp_answered_total", &[]), Some(1_040.0));
+    assert_eq!(parsed.value("lock_time_seconds", &[("since", "start")]), Some(10.2));
+    assert_eq!(parsed.value("health_code", &[]), Some(0.0));
+}
+
+#[test]
+fn what_is_not_known_has_no_series() {
+    let parsed = parse(&metrics(&never_synced())).unwrap();
+    for absent in [
+        "clock_offset_seconds",
+        "clock_error_bound_seconds",
+        "clock_error_bound_part_seconds",
+        "last_sample_age_seconds",
+        "last_update_timestamp_seconds",
+        "gm_info",
+        "lock_time_seconds",
+        "ntp_stratum",
+        "leap_second",
+        "truth_error_seconds",
+    ] {
+        assert!(!parsed.families.contains_key(&format!("synchronome_{absent}")), "{absent}");
+    }
+}
+
+#[test]
+fn labels_are_escaped_and_duplicates_dropped() {
+    let mut status = locked();
+    let odd = "a\"b\\c\nd";
+    status.ptp[0].interface = odd.to_owned();
+    status.ptp.push(status.ptp[0].clone());
+    status.ptp[0].port_state = "A_NEW_STATE".to_owned();
+    let parsed = parse(&metrics(&status)).unwrap();
+    let port = [("port", odd), ("domain", "0")];
+    assert_eq!(parsed.value("port_state", &[port[0], port[1], ("state", "A_NEW_STATE")]), Some(1.0));
+    assert_eq!(parsed.value("port_state", &[port[0], port[1], ("state", "SLAVE")]), Some(0.0), "the first one stays");
+}
+
+#[test]
+fn figures_that_are_no_numbers_have_no_series() {
+    let mut status = locked();
+    status.clock.frequency_ppb = Some(f64::NAN);
+    status.clock.offset_from_master_s = Some(f64::INFINITY);
+    let parsed = parse(&metrics(&status)).unwrap();
+    assert!(!parsed.families.contains_key("synchronome_frequency_ppm"));
+    assert!(!parsed.families.contains_key("synchronome_clock_offset_seconds"));
+}

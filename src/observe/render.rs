@@ -1,0 +1,387 @@
+//! The status as text for a terminal.
+//!
+//! From the top: one line that answers the question, what is wrong, what the bound is made of, the way that time
+//! takes (grandmaster, port, clock, NTP clients), what happened. A reader in a hurry stops early. Pure: the same
+//! [`Status`] and [`Style`] give the same bytes.
+
+use std::fmt::Write as _;
+
+use super::health::{self, Code, Thresholds};
+use super::status::{ClockKind, NtpServerStatus, PortStatus, Status};
+use super::units::{count, ppb, rate, seconds, span};
+use crate::time::SyncState;
+
+/// How many of the last events are shown.
+const EVENTS_SHOWN_MAX: usize = 5;
+/// Width of the bars in characters.
+const BAR_WIDTH: usize = 32;
+
+/// What the terminal can do.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Style {
+    /// Colours may be used.
+    pub colour: bool,
+    /// Characters beyond ASCII may be used.
+    pub unicode: bool,
+}
+
+/// The state of the time in one line, the same in `status`, `health` and the log.
+///
+/// `time correct to within 840 ns (limit 100 us), LOCKED 3h12m, gm 001b21.fffe.aabbcc, last sample 0.3 s ago`
+pub fn headline(status: &Status) -> String {
+    let clock = &status.clock;
+    let since = span(status.state_since_s);
+    let mut line = match clock.bound_s {
+        Some(bound) if status.state.is_synchronised() => {
+            let limit = seconds(clock.lock_limit_s);
+            format!("time correct to within {} (limit {limit}), {} {since}", seconds(bound), status.state)
+        }
+        Some(bound) => format!("time not synchronised, {} {since}, correct to within {}", status.state, seconds(bound)),
+        None => format!("time not synchronised, {} {since}, error unknown", status.state),
+    };
+    if let Some(grandmaster) = status.grandmaster() {
+        let _ = write!(line, ", gm {}", grandmaster.identity);
+    }
+    match clock.last_sample_age_s {
+        Some(age) => {
+            let _ = write!(line, ", last sample {} ago", span(age));
+        }
+        None => line += ", no sample yet",
+    }
+    line
+}
+
+/// The whole status as text, each line ended.
+pub fn render(status: &Status, style: Style) -> String {
+    let mut page = Page { text: String::new(), style };
+    page.title(status);
+    page.troubles(status);
+    page.bound(status);
+    page.clock(status);
+    page.tree(status);
+    page.truth(status);
+    page.threads(status);
+    page.events(status);
+    page.text
+}
+
+/// What a piece of text means, for its colour.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tone {
+    Good,
+    Doubtful,
+    Bad,
+    Strong,
+    Faint,
+}
+
+impl Tone {
+    /// The tone of a state.
+    const fn of(state: SyncState) -> Self {
+        match state {
+            SyncState::Locked => Self::Good,
+            SyncState::Holdover | SyncState::Acquiring => Self::Doubtful,
+            SyncState::NeverSynced | SyncState::Freerun | SyncState::Disrupted => Self::Bad,
+        }
+    }
+
+    /// SGR parameters (ECMA-48 8.3.117).
+    const fn sgr(self) -> &'static str {
+        match self {
+            Self::Good => "32",
+            Self::Doubtful => "33",
+            Self::Bad => "31",
+            Self::Strong => "1",
+            Self::Faint => "2",
+        }
+    }
+}
+
+struct Page {
+    text: String,
+    style: Style,
+}
+
+impl Page {
+    fn line(&mut self, line: &str) {
+        self.text += line.trim_end();
+        self.text.push('\n');
+    }
+
+    fn blank(&mut self) {
+        self.text.push('\n');
+    }
+
+    /// `label` in the left column, the rest beside it.
+    fn row(&mut self, label: &str, rest: &str) {
+        let label = self.paint(Tone::Faint, &format!("{label:<9}"));
+        self.line(&format!("  {label}{rest}"));
+    }
+
+    fn paint(&self, tone: Tone, text: &str) -> String {
+        if self.style.colour { format!("\x1b[{}m{text}\x1b[0m", tone.sgr()) } else { text.to_owned() }
+    }
+
+    const fn glyph(&self, unicode: &'static str, ascii: &'static str) -> &'static str {
+        if self.style.unicode { unicode } else { ascii }
+    }
+
+    fn title(&mut self, status: &Status) {
+        let mark = self.paint(Tone::of(status.state), self.glyph("●", "*"));
+        let headline = self.paint(Tone::Strong, &headline(status));
+        self.line(&format!("{mark} {headline}"));
+        let about = format!(
+            "  synchronome {} on {}, up {}, pid {}, {}",
+            status.version,
+            status.host,
+            span(status.uptime_s),
+            status.pid,
+            status.generated_at
+        );
+        let about = self.paint(Tone::Faint, &about);
+        self.line(&about);
+    }
+
+    /// What is wrong, the worst first, then what is missing.
+    fn troubles(&mut self, status: &Status) {
+        let mut troubles: Vec<(Tone, String)> = Vec::new();
+        for finding in health::findings(status, &Thresholds::default()) {
+            troubles.push((if finding.code == Code::Critical { Tone::Bad } else { Tone::Doubtful }, finding.text));
+        }
+        for port in &status.ptp {
+            if let Some(waiting_for) = &port.waiting_for {
+                troubles.push((Tone::Doubtful, format!("{} waits: {waiting_for}", port.interface)));
+            }
+        }
+        if status.ptp.is_empty() {
+            troubles.push((Tone::Doubtful, "there is no PTP port, so there is no source of time".to_owned()));
+        }
+        troubles.extend(status.lacks.iter().map(|lack| (Tone::Doubtful, lack.clone())));
+        for (ring, dropped) in status.rings_dropped.iter().filter(|(_, dropped)| **dropped > 0) {
+            troubles.push((Tone::Doubtful, format!("{} lost in the full ring {ring}", count(*dropped, "record"))));
+        }
+        if troubles.is_empty() {
+            return;
+        }
+        self.blank();
+        for (tone, text) in troubles {
+            let mark = self.paint(tone, "!");
+            self.line(&format!("  {mark} {text}"));
+        }
+    }
+
+    /// The bound: its share of the limit, then its parts.
+    fn bound(&mut self, status: &Status) {
+        let clock = &status.clock;
+        let Some(bound) = clock.bound_s else { return };
+        self.blank();
+        let limit = clock.lock_limit_s;
+        let share = if limit > 0.0 { format!(", {} of the limit", percent(bound / limit)) } else { String::new() };
+        let growth = clock.bound_growth_ppb.filter(|growth| *growth > 0.0);
+        let growth = growth.map_or(String::new(), |growth| {
+            let reach = (limit - bound) / (growth * 1e-9);
+            let reach = if reach > 0.0 { format!(", to the limit in {}", span(reach)) } else { String::new() };
+            format!("; without samples {}/s more{reach}", seconds(growth * 1e-9))
+        });
+        self.row("bound", &format!("{}{share}{growth}", seconds(bound)));
+        let Some(parts) = clock.bound_parts else { return };
+        let mut parts = parts.named();
+        parts.sort_by(|a, b| b.1.total_cmp(&a.1)); // stable
+        let sum: f64 = parts.iter().map(|(_, part)| part).sum();
+        for (name, part) in parts.into_iter().filter(|(_, part)| *part > 0.0) {
+            let bar = self.bar(part / sum);
+            self.row("", &format!("{name:<7} {:>8}  {bar} {:>4}", seconds(part), percent(part / sum)));
+        }
+    }
+
+    fn bar(&self, share: f64) -> String {
+        let cells = (share * BAR_WIDTH as f64).round().clamp(0.0, BAR_WIDTH as f64) as usize;
+        let (full, empty) = (self.glyph("━", "#"), self.glyph("·", "."));
+        full.repeat(cells) + &self.paint(Tone::Faint, &empty.repeat(BAR_WIDTH - cells))
+    }
+
+    /// What the clock does.
+    fn clock(&mut self, status: &Status) {
+        let clock = &status.clock;
+        self.blank();
+        let mut figures = Vec::new();
+        figures.extend(clock.offset_from_master_s.map(|offset| format!("offset {}", seconds(offset))));
+        figures.extend(clock.mean_path_delay_s.map(|delay| format!("path delay {}", seconds(delay))));
+        figures.extend(clock.frequency_ppb.map(|frequency| format!("correction {}", ppb(frequency))));
+        figures.extend(clock.oscillator_frequency_ppb.map(|frequency| format!("oscillator {}", ppb(frequency))));
+        figures.push(count(clock.steps, "step"));
+        self.row("clock", &figures.join(", "));
+        let mut scale = Vec::new();
+        scale.extend(clock.timescale.clone());
+        scale.extend(clock.tai_utc_s.map(|offset| format!("TAI-UTC {offset} s")));
+        scale.extend(clock.leap.as_deref().map(|leap| match leap {
+            "none" => "no leap second today".to_owned(),
+            "insert" => "LEAP SECOND INSERTED at the end of this UTC day".to_owned(),
+            "delete" => "LEAP SECOND DELETED at the end of this UTC day".to_owned(),
+            other => format!("leap {other}"),
+        }));
+        if !scale.is_empty() {
+            self.row("", &scale.join(", "));
+        }
+        if let Some(lock_time) = clock.lock_time_s {
+            let mut since = Vec::new();
+            since.extend(
+                clock.lock_time_since_first_announce_s.map(|s| format!("{} from the first Announce", short(s))),
+            );
+            since.extend(clock.lock_time_since_start_s.map(|s| format!("{} from the start", short(s))));
+            let since = if since.is_empty() { String::new() } else { format!(" ({})", since.join(", ")) };
+            self.row("", &format!("locked {} after selecting its parent{since}", short(lock_time)));
+        }
+    }
+
+    /// The way that time takes: a port that is followed hangs below its grandmaster, the clock below that port.
+    fn tree(&mut self, status: &Status) {
+        self.blank();
+        let followed = status.followed().filter(|port| port.parent.is_some() || port.grandmaster.is_some());
+        for port in &status.ptp {
+            let is_followed = followed.is_some_and(|followed| std::ptr::eq(followed, port));
+            if !is_followed {
+                self.port(port, 0);
+                continue;
+            }
+            let mut depth = 0;
+            if let Some(gm) = &port.grandmaster {
+                let steps =
+                    if gm.steps_removed == 0 { "direct".to_owned() } else { count(gm.steps_removed.into(), "step") };
+                let text = format!(
+                    "class {}, accuracy {}, {}, priority {}/{}, {steps}",
+                    gm.class, gm.accuracy, gm.time_source, gm.priority1, gm.priority2
+                );
+                self.node(0, &gm.identity, Tone::Strong, &text);
+                depth = 1;
+            }
+            self.port(port, depth);
+            self.clock_node(status, depth + 1);
+        }
+        if followed.is_none() {
+            self.clock_node(status, 0);
+        }
+    }
+
+    fn port(&mut self, port: &PortStatus, depth: usize) {
+        let mut about = vec![format!("PTP {}, domain {}", port.role, port.domain)];
+        if port.sdo_id != 0 {
+            about.push(format!("sdoId {:#05x}", port.sdo_id));
+        }
+        about.extend(port.timestamps.as_ref().map(|timestamps| format!("{timestamps} stamps")));
+        about.extend(port.sync_interval_s.map(|interval| format!("Sync {}", rate(interval))));
+        about.extend(port.last_sync_age_s.map(|age| format!("last {} ago", span(age))));
+        about.extend(port.parent.as_ref().map(|parent| format!("from {parent}")));
+        let tone = if port.port_state == "SLAVE" { Tone::Good } else { Tone::Doubtful };
+        self.node(depth, &format!("{} {}", port.interface, port.port_state), tone, &about.join(", "));
+        let indent = "   ".repeat(depth + 1);
+        for heard in &port.heard {
+            let heard = self.paint(Tone::Faint, &format!("hears {heard}"));
+            self.line(&format!("  {indent}{heard}"));
+        }
+    }
+
+    fn clock_node(&mut self, status: &Status, depth: usize) {
+        let what = match status.clock.kind {
+            ClockKind::Observe => "the system clock, observed and never touched",
+            ClockKind::Simulated => "a simulated clock, disciplined; the system clock is not touched",
+            ClockKind::System => "the system clock, disciplined",
+        };
+        self.node(depth, &format!("clock {}", status.state), Tone::of(status.state), what);
+        if let Some(server) = &status.ntp_server {
+            self.server(server, depth + 1);
+        }
+    }
+
+    fn server(&mut self, server: &NtpServerStatus, depth: usize) {
+        let (name, tone) = match server.stratum {
+            Some(stratum) => (format!("NTP stratum {stratum}"), Tone::Good),
+            None => ("NTP unsynchronised".to_owned(), Tone::Doubtful),
+        };
+        let mut about = vec![
+            server.listen.join(" "),
+            count(server.workers.into(), "worker"),
+            count(server.requests, "request"),
+            format!("{} answered", server.answered),
+        ];
+        let dropped: Vec<_> = server.dropped.iter().filter(|(_, n)| **n > 0).collect();
+        if !dropped.is_empty() {
+            let reasons: Vec<_> = dropped.iter().map(|(reason, n)| format!("{reason} {n}")).collect();
+            about.push(format!("dropped: {}", reasons.join(", ")));
+        }
+        self.node(depth, &name, tone, &about.join(", "));
+    }
+
+    fn node(&mut self, depth: usize, name: &str, tone: Tone, about: &str) {
+        let branch = if depth == 0 { String::new() } else { "   ".repeat(depth - 1) + self.glyph("└─ ", "`- ") };
+        let width = 32_usize.saturating_sub(branch.chars().count());
+        let name = self.paint(tone, &format!("{name:<width$}"));
+        self.line(&format!("  {branch}{name} {about}"));
+    }
+
+    fn truth(&mut self, status: &Status) {
+        let Some(truth) = &status.truth else { return };
+        self.blank();
+        let figure = |name: &str, value: Option<f64>| value.map(|value| format!("{name} {}", seconds(value)));
+        let mut figures = Vec::new();
+        figures.extend(figure("true error", truth.error_s));
+        figures.extend(figure("claimed bound", truth.bound_s));
+        figures.extend(figure("rms", truth.rms_s));
+        figures.extend(figure("99%", truth.p99_s));
+        figures.extend(figure("max", truth.max_s));
+        figures.push(format!("{} in {}", count(truth.violations, "violation"), count(truth.samples, "sample")));
+        self.row("truth", &figures.join(", "));
+    }
+
+    fn threads(&mut self, status: &Status) {
+        if !status.threads.is_empty() {
+            self.blank();
+        }
+        let width = status.threads.iter().map(|thread| thread.name.len()).max().unwrap_or(0);
+        for (index, thread) in status.threads.iter().enumerate() {
+            let core = thread.core.map_or("any cpu".to_owned(), |core| format!("cpu {core}"));
+            let priority = thread.priority.map_or("normal".to_owned(), |priority| format!("fifo {priority}"));
+            let mut about = format!("{:<width$}  {core:<7}  {priority:<7}", thread.name);
+            if let Some(age) = thread.alive_age_s {
+                let _ = write!(about, "  alive {} ago", span(age));
+            }
+            if let Some(allocations) = thread.allocations {
+                let _ = write!(about, "  {}", count(allocations, "allocation"));
+            }
+            self.row(if index == 0 { "threads" } else { "" }, &about);
+        }
+    }
+
+    fn events(&mut self, status: &Status) {
+        if !status.events.is_empty() {
+            self.blank();
+        }
+        let first = status.events.len().saturating_sub(EVENTS_SHOWN_MAX);
+        for (index, event) in status.events[first..].iter().enumerate() {
+            let tone = match event.level.as_str() {
+                "error" => Tone::Bad,
+                "warn" => Tone::Doubtful,
+                _ => Tone::Faint,
+            };
+            let about =
+                self.paint(tone, &format!("{:>7} ago  {:<5}  {:<6}", span(event.age_s), event.level, event.topic));
+            let fields: String = event.fields.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+            let fields = self.paint(Tone::Faint, &fields);
+            self.row(if index == 0 { "events" } else { "" }, &format!("{about}  {}{fields}", event.text));
+        }
+    }
+}
+
+/// A span that is short as a rule, with its three digits then.
+fn short(s: f64) -> String {
+    if s < 60.0 { seconds(s) } else { span(s) }
+}
+
+/// A share in percent, two digits.
+fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    if percent > 0.0 && percent < 9.95 { format!("{percent:.1}%") } else { format!("{percent:.0}%") }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,256 @@
+//! The sockets on which the daemon answers: status over a unix socket, HTTP for metrics and probes.
+//!
+//! All on the control thread, without blocking: [`Observers`] owns the thread's one `epoll`, and the thread's other
+//! descriptors (signals, the doorbell of its rings) are watched by the same wait. Nobody who asks can hold more than a
+//! slot: connections, the bytes of a request and the time for each phase are limited, one request is one connection,
+//! and who finds all slots taken waits in the kernel's queue. The two servers have slots of their own, so that a flood
+//! over HTTP does not shut out the operator's `status`.
+//!
+//! Whoever may reach a socket may read: the status holds no secret. Nothing can be changed here.
+
+mod bind;
+mod connection;
+mod http;
+mod line;
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use mio::unix::SourceFd;
+use mio::{Interest, Token};
+
+pub use bind::BindError;
+use bind::{HttpListener, UnixSocket};
+use connection::{Connection, Stream};
+pub use connection::{REQUEST_BYTES_MAX, REQUEST_TIME_MAX};
+
+use super::status::Status;
+
+/// The most connections at a time of each of the two servers; more wait in the kernel's queue.
+pub const CONNECTIONS_MAX: usize = 32;
+/// The most connections that one turn accepts of each server, so that a flood leaves the thread time for its work.
+const ACCEPTS_MAX: usize = 2 * CONNECTIONS_MAX;
+/// How soon a failed accept (no descriptors left) is tried again.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+/// The most descriptors of the caller's that are watched.
+pub const WATCHED_MAX: usize = 32;
+
+const UNIX: usize = 0;
+const HTTP: usize = 1;
+const FIRST_SLOT: usize = 2;
+const FIRST_WATCHED: usize = FIRST_SLOT + 2 * CONNECTIONS_MAX;
+
+/// Where to answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ObserversConfig {
+    /// The unix socket; its directory is made if it does not exist.
+    pub socket: PathBuf,
+    /// HTTP; `None`: nowhere.
+    pub http: Option<SocketAddr>,
+}
+
+/// A descriptor of the caller's that is watched.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct WakeToken(usize);
+
+/// The control thread's one place to wait: the servers of the status, and what else the thread waits for.
+#[derive(Debug)]
+pub struct Observers {
+    poll: mio::Poll,
+    ready: mio::Events,
+    unix: Option<UnixSocket>,
+    http: Option<HttpListener>,
+    /// Those of the unix socket, then those of HTTP.
+    slots: Vec<Option<Connection>>,
+    /// Whether connections may be waiting to be accepted, of each server.
+    waiting: [bool; 2],
+    /// Whether the last accept failed for want of resources.
+    starved: bool,
+    watched: usize,
+    woken: Vec<WakeToken>,
+}
+
+/// The status, made when the first of a turn asks for it.
+struct Asked<'a> {
+    make: &'a mut dyn FnMut() -> Status,
+    made: Option<Status>,
+}
+
+impl Asked<'_> {
+    fn status(&mut self) -> &Status {
+        self.made.get_or_insert_with(&mut self.make)
+    }
+}
+
+impl Observers {
+    /// Opens both sockets.
+    ///
+    /// # Errors
+    /// What could not be opened, by name, and what to do.
+    pub fn bind(config: &ObserversConfig) -> Result<Self, BindError> {
+        let mut observers = Self::new()?;
+        observers.open_socket(&config.socket)?;
+        config.http.map_or(Ok(()), |http| observers.open_http(http))?;
+        Ok(observers)
+    }
+
+    /// Answers nobody yet.
+    ///
+    /// # Errors
+    /// epoll_create1(2)'s.
+    pub fn new() -> Result<Self, BindError> {
+        Ok(Self {
+            poll: mio::Poll::new().map_err(|error| BindError::other("epoll", error))?,
+            ready: mio::Events::with_capacity(FIRST_WATCHED + WATCHED_MAX),
+            unix: None,
+            http: None,
+            slots: std::iter::repeat_with(|| None).take(2 * CONNECTIONS_MAX).collect(),
+            waiting: [false; 2],
+            starved: false,
+            watched: 0,
+            woken: Vec::new(),
+        })
+    }
+
+    /// Opens the unix socket; its directory is made if it does not exist.
+    ///
+    /// # Errors
+    /// Why not, and what to do.
+    pub fn open_socket(&mut self, path: &Path) -> Result<(), BindError> {
+        let mut unix = UnixSocket::bind(path)?;
+        let register = self.poll.registry().register(unix.listener(), Token(UNIX), Interest::READABLE);
+        register.map_err(|error| BindError::other(path.display(), error))?;
+        self.unix = Some(unix);
+        Ok(())
+    }
+
+    /// Opens HTTP.
+    ///
+    /// # Errors
+    /// Why not, and what to do.
+    pub fn open_http(&mut self, address: SocketAddr) -> Result<(), BindError> {
+        let mut http = HttpListener::bind(address)?;
+        let register = self.poll.registry().register(http.listener(), Token(HTTP), Interest::READABLE);
+        register.map_err(|error| BindError::other(address, error))?;
+        self.http = Some(http);
+        Ok(())
+    }
+
+    /// Where HTTP is served; the port is the real one even if 0 was asked for.
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.http.as_ref().map(HttpListener::address)
+    }
+
+    /// Watches a descriptor of the caller's for input: [`Observers::poll`] returns its token.
+    ///
+    /// Edge-triggered: after a wake the caller reads until EAGAIN, or is not woken again by what was left. Data that is
+    /// there already wakes the next poll. A descriptor that is closed is no longer watched.
+    ///
+    /// # Errors
+    /// That of epoll_ctl(2); ENOSPC's kind beyond [`WATCHED_MAX`].
+    pub fn watch(&mut self, fd: &impl AsFd) -> io::Result<WakeToken> {
+        if self.watched == WATCHED_MAX {
+            return Err(io::Error::new(io::ErrorKind::StorageFull, "too many watched descriptors"));
+        }
+        let token = Token(FIRST_WATCHED + self.watched);
+        self.poll.registry().register(&mut SourceFd(&fd.as_fd().as_raw_fd()), token, Interest::READABLE)?;
+        self.watched += 1;
+        Ok(WakeToken(token.0))
+    }
+
+    /// Waits for at most `timeout` (`None`: for ever), answers who asks, and returns which watched descriptors are
+    /// ready: none after the timeout, a signal, or when only questions were answered.
+    ///
+    /// `status` is called at most once, and only if somebody asks.
+    ///
+    /// # Errors
+    /// Those of epoll_wait(2), all of them our own bugs. What befalls a connection ends that connection only.
+    pub fn poll(&mut self, timeout: Option<Duration>, status: &mut dyn FnMut() -> Status) -> io::Result<&[WakeToken]> {
+        self.woken.clear();
+        let wait = self.wait(timeout, Instant::now());
+        match self.poll.poll(&mut self.ready, wait) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(&self.woken),
+            result => result?,
+        }
+        let now = Instant::now();
+        let mut asked = Asked { make: status, made: None };
+        let ready: Vec<usize> = self.ready.iter().map(|event| event.token().0).collect();
+        for token in ready {
+            match token {
+                UNIX | HTTP => self.waiting[token] = true,
+                FIRST_SLOT..FIRST_WATCHED => self.turn(token - FIRST_SLOT, now, &mut asked),
+                _ => self.woken.push(WakeToken(token)),
+            }
+        }
+        for slot in &mut self.slots {
+            if slot.as_ref().is_some_and(|connection| connection.deadline() <= now) {
+                *slot = None;
+            }
+        }
+        self.starved = false;
+        for server in [UNIX, HTTP] {
+            self.accept(server, now, &mut asked);
+        }
+        Ok(&self.woken)
+    }
+
+    /// How long to wait: not past a connection's deadline, and not at all while somebody could be accepted.
+    fn wait(&self, timeout: Option<Duration>, now: Instant) -> Option<Duration> {
+        let deadlines =
+            self.slots.iter().flatten().map(|connection| connection.deadline().saturating_duration_since(now));
+        let acceptable = (0..2).any(|server| self.waiting[server] && self.free_slot(server).is_some());
+        let accept = acceptable.then_some(if self.starved { ACCEPT_RETRY } else { Duration::ZERO });
+        deadlines.chain(accept).chain(timeout).min()
+    }
+
+    fn free_slot(&self, server: usize) -> Option<usize> {
+        let first = server * CONNECTIONS_MAX;
+        (first..first + CONNECTIONS_MAX).find(|slot| self.slots[*slot].is_none())
+    }
+
+    /// Lets a connection go on; forgets it when it has ended.
+    fn turn(&mut self, slot: usize, now: Instant, asked: &mut Asked<'_>) {
+        if let Some(connection) = &mut self.slots[slot]
+            && !connection.turn(now, asked)
+        {
+            self.slots[slot] = None;
+        }
+    }
+
+    /// Accepts who waits, as far as there are slots.
+    fn accept(&mut self, server: usize, now: Instant, asked: &mut Asked<'_>) {
+        for _ in 0..ACCEPTS_MAX {
+            if !self.waiting[server] {
+                return;
+            }
+            let Some(slot) = self.free_slot(server) else { return };
+            let stream = match (server, &self.unix, &self.http) {
+                (UNIX, Some(unix), _) => unix.accept().map(Stream::Unix),
+                (HTTP, _, Some(http)) => http.accept().map(Stream::Tcp),
+                _ => return,
+            };
+            match stream {
+                Ok(mut stream) => {
+                    let token = Token(FIRST_SLOT + slot);
+                    let interest = Interest::READABLE | Interest::WRITABLE;
+                    if self.poll.registry().register(&mut stream, token, interest).is_ok() {
+                        self.slots[slot] = Some(Connection::new(stream, now));
+                        self.turn(slot, now, asked);
+                    }
+                }
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => self.waiting[server] = false,
+                    // He went away while he waited.
+                    io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted => {}
+                    _ => {
+                        self.starved = true;
+                        return;
+                    }
+                },
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! As much HTTP/1.1 as reading four pages takes: GET and HEAD, no body, one request a connection.
+//!
+//! Written by hand around `httparse`, because servers to be had either bring an executor and threads of their own or
+//! block; what is left for us is a table of four pages and a few status codes.
+
+use super::Asked;
+use super::connection::{REQUEST_BYTES_MAX, Reply};
+use crate::observe::health::{Code, Thresholds, verdict};
+use crate::observe::metrics;
+
+/// The most header fields of a request.
+const HEADERS_MAX: usize = 64;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
+
+/// What `/` says.
+const INDEX: &str = "\
+synchronome
+
+/metrics  Prometheus metrics
+/healthz  200 while the time is good, 503 while it is not, with the reason
+/status   all that the daemon says of itself, as JSON
+";
+
+/// What to answer to the bytes so far.
+pub(super) fn reply(input: &[u8], asked: &mut Asked<'_>) -> Reply {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let mut request = httparse::Request::new(&mut headers);
+    match request.parse(input) {
+        Ok(httparse::Status::Partial) => return Reply::More,
+        Ok(httparse::Status::Complete(_)) => {}
+        Err(httparse::Error::TooManyHeaders) => return Reply::Done(too_long()),
+        Err(error) => return Reply::Done(refusal("400 Bad Request", &format!("not HTTP/1.x: {error}"))),
+    }
+    // A complete request has all three.
+    let (method, target) = (request.method.unwrap_or_default(), request.path.unwrap_or_default());
+    let hosts = request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("host")).count();
+    if hosts > 1 || (hosts == 0 && request.version == Some(1)) {
+        return Reply::Done(refusal("400 Bad Request", "one Host field is needed (RFC 9112 3.2)"));
+    }
+    if !matches!(method, "GET" | "HEAD") {
+        return Reply::Done(refusal("405 Method Not Allowed", "this can be read only: GET or HEAD"));
+    }
+    let mut answer = page(path(target), asked);
+    if method == "HEAD" {
+        answer.body_sent = false;
+    }
+    Reply::Done(answer.to_bytes())
+}
+
+/// The answer to a request that is too long.
+pub(super) fn too_long() -> Vec<u8> {
+    let why = format!("a request has at most {REQUEST_BYTES_MAX} bytes and {HEADERS_MAX} header fields");
+    refusal("431 Request Header Fields Too Large", &why)
+}
+
+/// The path of a target in origin form or absolute form (RFC 9112 3.2), without its query.
+fn path(target: &str) -> &str {
+    let target = match target.split_once("://") {
+        Some((_, rest)) if !target.starts_with('/') => rest.find('/').map_or("/", |slash| &rest[slash..]),
+        _ => target,
+    };
+    target.split_once('?').map_or(target, |(path, _)| path)
+}
+
+struct Answer {
+    status: &'static str,
+    content_type: &'static str,
+    body: String,
+    body_sent: bool,
+}
+
+impl Answer {
+    const fn new(status: &'static str, content_type: &'static str, body: String) -> Self {
+        Self { status, content_type, body, body_sent: true }
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let Self { status, content_type, body, body_sent } = self;
+        let allow = if status.starts_with("405") { "Allow: GET, HEAD\r\n" } else { "" };
+        let head = format!(
+            "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n{allow}\
+             Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
+            body.len()
+        );
+        let mut bytes = head.into_bytes();
+        if *body_sent {
+            bytes.extend_from_slice(body.as_bytes());
+        }
+        bytes
+    }
+}
+
+fn refusal(status: &'static str, why: &str) -> Vec<u8> {
+    Answer::new(status, TEXT, format!("{why}\n")).to_bytes()
+}
+
+/// The pages.
+fn page(path: &str, asked: &mut Asked<'_>) -> Answer {
+    match path {
+        "/" => Answer::new("200 OK", TEXT, INDEX.to_owned()),
+        "/metrics" => Answer::new("200 OK", metrics::CONTENT_TYPE, metrics::metrics(asked.status())),
+        "/status" => {
+            let json = serde_json::to_string(asked.status()).expect("plain data with names as keys");
+            Answer::new("200 OK", JSON, json + "\n")
+        }
+        "/healthz" => {
+            let verdict = verdict(asked.status(), &Thresholds::default());
+            let is_good = matches!(verdict.code, Code::Ok | Code::Warning);
+            let status = if is_good { "200 OK" } else { "503 Service Unavailable" };
+            Answer::new(status, TEXT, verdict.line + "\n")
+        }
+        _ => Answer::new("404 Not Found", TEXT, format!("there is nothing here\n\n{INDEX}")),
+    }
+}
