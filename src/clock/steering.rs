@@ -113,6 +113,11 @@ impl<C: Clock> Steering<C> {
         self.discipline.state()
     }
 
+    /// Whether it is LOCKED, by samples of the source that is followed now.
+    pub fn is_locked_to_source(&self) -> bool {
+        self.discipline.is_locked_to_source()
+    }
+
     /// What the oscillator is thought to run off by, uncorrected.
     pub fn oscillator_frequency(&self) -> Option<FrequencyPpb> {
         self.discipline.oscillator_frequency()

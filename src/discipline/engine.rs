@@ -180,6 +180,8 @@ pub struct Discipline {
     reference_time: Timestamp<Utc>,
     last_offset: Duration,
     samples_inside: u32,
+    /// LOCKED by samples of the present source, not by those of one before it.
+    is_confirmed: bool,
     stamp_error: Duration,
     lock_time: Option<Duration>,
     epoch: ClockEpoch,
@@ -213,6 +215,7 @@ impl Discipline {
             reference_time: Timestamp::EPOCH,
             last_offset: Duration::ZERO,
             samples_inside: 0,
+            is_confirmed: false,
             stamp_error: Duration::ZERO,
             lock_time: None,
             epoch,
@@ -230,6 +233,11 @@ impl Discipline {
     /// The state of the clock.
     pub fn state(&self) -> SyncState {
         self.state
+    }
+
+    /// Whether it is LOCKED, by samples of the source that is followed now.
+    pub fn is_locked_to_source(&self) -> bool {
+        self.state == SyncState::Locked && self.is_confirmed
     }
 
     /// What the oscillator is thought to run off by; `None` before it was measured. Worth saving.
@@ -352,6 +360,7 @@ impl Discipline {
             self.link.reset();
             self.gate.reset();
             self.samples_inside = 0;
+            self.is_confirmed = false;
         }
         self.held = Some(reference);
         if is_another {
@@ -521,6 +530,7 @@ impl Discipline {
         self.samples_inside = if is_inside { self.samples_inside.saturating_add(1) } else { 0 };
         let limit = self.config.lock_limit;
         if bound.is_some_and(|bound| bound <= limit) && self.samples_inside >= LOCK_SAMPLES {
+            self.is_confirmed = true;
             self.transition(now, StateEvent::LockReached, out);
         } else if bound.is_none_or(|bound| bound > limit.times(2)) {
             self.transition(now, StateEvent::BoundExceeded, out);
@@ -588,6 +598,7 @@ impl Discipline {
         self.known_frequency = self.oscillator_frequency().or(self.known_frequency);
         self.servo.restart();
         self.samples_inside = 0;
+        self.is_confirmed = false;
         // The jump was not ours, so what follows is a first correction again.
         self.has_corrected = false;
         self.transition(now, StateEvent::Disturbed, out);

@@ -92,6 +92,8 @@ pub const fn next(state: SyncState, event: StateEvent) -> SyncState {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write;
+
     use super::*;
 
     #[test]
@@ -103,7 +105,7 @@ mod tests {
         let mut table = String::new();
         for state in SyncState::ALL {
             let row: Vec<_> = StateEvent::ALL.iter().map(|event| letter(next(state, *event)).to_string()).collect();
-            table += &format!("{}: {}\n", letter(state), row.join(" "));
+            writeln!(table, "{}: {}", letter(state), row.join(" ")).unwrap();
         }
         assert_eq!(table, expected);
     }

@@ -23,13 +23,16 @@ use crate::net::{PtpSockets, SocketOptions};
 use crate::observe::{Level, Topic};
 use crate::ptp::Port;
 use crate::sharing::{Counters, Doorbell, Latch, Pulse, Ring, RingReader, RingWriter, Seqlock, TimeSnapshot};
-use crate::time::{Duration, Local, Mono, SourceId, Timestamp};
+use crate::time::{Duration, Local, LogInterval, Mono, SourceId, Timestamp};
 use crate::wire::ptp::ClockIdentity;
 
 /// How often absent interfaces and addresses are looked for.
 const RETRY_EVERY: Duration = Duration::SECOND;
 /// How often the oscillator's frequency is saved.
 const SAVE_EVERY: Duration = Duration::from_secs(3_600);
+/// Until the master has stated its own logMinDelayReqInterval, in its first answer: the profile's 1 s would only delay
+/// that answer.
+const FIRST_DELAY_REQ_INTERVAL: LogInterval = LogInterval::new(-2);
 /// A thread that has not gone round for this long is stalled.
 const STALLED_AFTER: Duration = Duration::from_secs(2);
 
@@ -357,10 +360,7 @@ impl Daemon {
     fn try_start_port(&mut self, port: usize, now: Timestamp<Mono>, local: Timestamp<Local>) {
         let at = (now, local.read_as());
         let config = self.config.ptp[port].clone();
-        let problem = match self.start_port(port, &config, now) {
-            Ok(()) => None,
-            Err(problem) => Some(problem),
-        };
+        let problem = self.start_port(port, &config, now).err();
         let model = &mut self.model.ports[port];
         if problem == model.waiting_for {
             return;
@@ -419,6 +419,7 @@ impl Daemon {
             domain: config.domain,
             sdo_id: config.sdo_id,
             minor_version: config.minor_version,
+            log_min_delay_req_interval: FIRST_DELAY_REQ_INTERVAL,
             announce_receipt_timeout: config.announce_receipt_timeout,
             delay_asymmetry: config.delay_asymmetry,
             ingress_latency: config.ingress_latency,

@@ -15,12 +15,14 @@ use crate::config::{PTP_PORTS_MAX, ThreadConfig};
 use crate::discipline::Notice;
 use crate::ptp::{ClockReport, ParentInfo};
 use crate::sharing::{Latch, Pulse, RingReader, RingWriter, SeqlockWriter, TimeSnapshot};
-use crate::time::{Duration, Local, Mono, SourceId, SyncState, TaiUtc, Timestamp};
+use crate::time::{Duration, Local, Mono, SourceId, TaiUtc, Timestamp};
 
 /// Commands from the control thread that may wait.
 pub const COMMANDS_MAX: usize = 32;
 /// The snapshot is renewed at least this often.
 const PUBLISH_EVERY: Duration = Duration::from_millis(100);
+/// How often ports are told that the clock is (still) locked.
+const TELL_PORTS_EVERY: Duration = Duration::SECOND;
 /// How often the oscillator's frequency is told, to be saved.
 const TELL_FREQUENCY_EVERY: Duration = Duration::from_secs(60);
 
@@ -89,6 +91,7 @@ pub fn spawn_discipline<C: Clock + Send + 'static>(
             jumps: JumpDetector::default(),
             followed: None,
             told_locked: false,
+            tell_ports_at: now,
             publish_at: now,
             tell_frequency_at: now + TELL_FREQUENCY_EVERY,
         };
@@ -111,6 +114,7 @@ struct DisciplineThread<C> {
     /// The port whose parent steers.
     followed: Option<usize>,
     told_locked: bool,
+    tell_ports_at: Timestamp<Mono>,
     publish_at: Timestamp<Mono>,
     tell_frequency_at: Timestamp<Mono>,
 }
@@ -133,8 +137,8 @@ impl<C: Clock> DisciplineThread<C> {
             }
         }
         let events = &mut self.links.events;
-        self.steering.tick(now, local, &mut |notice| drop(events.push(Event::Notice(notice))));
-        self.tell_ports();
+        self.steering.tick(now, local, &mut |notice| _ = events.push(Event::Notice(notice)));
+        self.tell_ports(now);
         if is_changed || now >= self.publish_at {
             self.publish();
         }
@@ -154,7 +158,7 @@ impl<C: Clock> DisciplineThread<C> {
     fn take(&mut self, port: usize, message: PortMessage) {
         let (now, local) = (self.host.mono(), self.host.stamping());
         let events = &mut self.links.events;
-        let mut notify = |notice: Notice| drop(events.push(Event::Notice(notice)));
+        let mut notify = |notice: Notice| _ = events.push(Event::Notice(notice));
         match message {
             PortMessage::Observation(observation) => self.steering.observe(now, local, &observation, &mut notify),
             PortMessage::SyncInterval(interval) if self.followed == Some(port) => {
@@ -182,7 +186,7 @@ impl<C: Clock> DisciplineThread<C> {
         let reference = parent.map(|parent| reference_of(SourceId(port as u16), &parent, policy, tai_utc));
         self.followed = reference.is_some().then_some(port);
         let events = &mut self.links.events;
-        self.steering.follow(now, local, reference, &mut |notice| drop(events.push(Event::Notice(notice))));
+        self.steering.follow(now, local, reference, &mut |notice| _ = events.push(Event::Notice(notice)));
     }
 
     fn obey(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, command: Command) {
@@ -205,7 +209,7 @@ impl<C: Clock> DisciplineThread<C> {
     fn clock_was_set(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, by: Duration) {
         let events = &mut self.links.events;
         events.push(Event::ClockSet(by));
-        self.steering.disturbed(now, local, &mut |notice| drop(events.push(Event::Notice(notice))));
+        self.steering.disturbed(now, local, &mut |notice| _ = events.push(Event::Notice(notice)));
         // What is in flight has one stamp from before and one from after.
         for inlet in self.ports.iter_mut().flatten() {
             inlet.reports.push(ClockReport { locked: false, stepped: true });
@@ -215,12 +219,15 @@ impl<C: Clock> DisciplineThread<C> {
     }
 
     /// UNCALIBRATED becomes SLAVE when the clock is locked, and back.
-    fn tell_ports(&mut self) {
-        let locked = self.steering.state() == SyncState::Locked;
-        if locked == self.told_locked {
+    ///
+    /// Told when it changes, and once a second, since a port that has changed its parent waits to hear it again.
+    fn tell_ports(&mut self, now: Timestamp<Mono>) {
+        let locked = self.steering.is_locked_to_source();
+        if locked == self.told_locked && now < self.tell_ports_at {
             return;
         }
         self.told_locked = locked;
+        self.tell_ports_at = now + TELL_PORTS_EVERY;
         for inlet in self.ports.iter_mut().flatten() {
             inlet.reports.push(ClockReport { locked, stepped: false });
         }

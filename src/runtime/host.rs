@@ -7,7 +7,9 @@ use std::path::Path;
 
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
+use nix::sys::socket::SockaddrIn;
 
+use crate::ptp::clock_identity;
 use crate::time::TaiUtc;
 use crate::wire::ptp::ClockIdentity;
 
@@ -39,7 +41,7 @@ pub fn kernel_tai_utc() -> Option<TaiUtc> {
 pub fn clock_identity_of(interface: &str, random: u64) -> ClockIdentity {
     let address = fs::read_to_string(Path::new("/sys/class/net").join(interface).join("address")).unwrap_or_default();
     match parse_mac(address.trim()) {
-        Some([a, b, c, d, e, f]) if [a, b, c, d, e, f] != [0; 6] => ClockIdentity([a, b, c, d, e, f, 0, 0]),
+        Some(address) if address != [0; 6] => clock_identity(address),
         _ => random_identity(random),
     }
 }
@@ -70,7 +72,7 @@ pub fn multicast_interfaces() -> io::Result<Vec<(String, Ipv4Addr)>> {
     for interface in getifaddrs()? {
         let wanted = InterfaceFlags::IFF_UP | InterfaceFlags::IFF_MULTICAST;
         let usable = interface.flags.contains(wanted) && !interface.flags.contains(InterfaceFlags::IFF_LOOPBACK);
-        let address = interface.address.as_ref().and_then(|address| address.as_sockaddr_in()).map(|at| at.ip());
+        let address = interface.address.as_ref().and_then(|address| address.as_sockaddr_in()).map(SockaddrIn::ip);
         if let Some(address) = address.filter(|_| usable)
             && found.iter().all(|(name, _)| *name != interface.interface_name)
         {

@@ -186,7 +186,7 @@ impl<E: PtpEngine> PortThread<E> {
                 engine.step(now, input, &mut Emit(|effect| effects.take(effect, links)));
             });
             // What must be sent waits until the batch's buffer is free again.
-            self.send_all(effects, now);
+            self.send_all(&effects, now);
             self.tell_pending(now);
             if !matches!(received, Ok(true)) {
                 return;
@@ -198,7 +198,7 @@ impl<E: PtpEngine> PortThread<E> {
         let mut effects = Effects::default();
         let links = &mut self.links;
         self.engine.step(now, input, &mut Emit(|effect| effects.take(effect, links)));
-        self.send_all(effects, now);
+        self.send_all(&effects, now);
         self.tell_pending(now);
     }
 
@@ -214,12 +214,12 @@ impl<E: PtpEngine> PortThread<E> {
             let mut effects = Effects::default();
             let links = &mut self.links;
             self.engine.step(now, input, &mut Emit(|effect| effects.take(effect, links)));
-            self.send_all(effects, now);
+            self.send_all(&effects, now);
         }
     }
 
-    fn send_all(&mut self, effects: Effects, now: Timestamp<Mono>) {
-        for (frame, channel, token) in effects.sends.into_iter().flatten() {
+    fn send_all(&mut self, effects: &Effects, now: Timestamp<Mono>) {
+        for (frame, channel, token) in effects.sends.iter().flatten().copied() {
             let (pending, len) = (&mut self.pending, &mut self.pending_len);
             let sent = self.sockets.send(&frame, channel, token, now, |gone| remember(pending, len, Told::Gone(gone)));
             if let Err(error) = &sent {

@@ -123,7 +123,7 @@ pub fn spawn_truth(
         while !stop.is_set() {
             std::thread::sleep(SAMPLE_EVERY.to_std());
             if let Ok(snapshot) = snapshots.read() {
-                watcher.sample(HostClock.stamping(), snapshot);
+                watcher.sample(HostClock.stamping(), &snapshot);
                 *shared.0.lock().unwrap_or_else(PoisonError::into_inner) = watcher.report;
             }
         }
@@ -132,10 +132,10 @@ pub fn spawn_truth(
 }
 
 impl Watcher {
-    fn sample(&mut self, local: Timestamp<Local>, snapshot: TimeSnapshot) {
+    fn sample(&mut self, local: Timestamp<Local>, snapshot: &TimeSnapshot) {
         let published = snapshot.anchor_local;
         if self.waiting.len() < WAITING_MAX {
-            self.waiting.push_back(Sample { local, snapshot });
+            self.waiting.push_back(Sample { local, snapshot: *snapshot });
         }
         while self.waiting.front().is_some_and(|sample| sample.local < published) {
             if let Some(sample) = self.waiting.pop_front() {
@@ -250,11 +250,11 @@ mod tests {
     fn a_clock_outside_its_bound_is_found_out() {
         let (_, reader) = Ring::with_capacity(8, Doorbell::new(Nobody));
         let mut watcher = watcher(reader);
-        watcher.sample(at(10), snapshot(at(5), Duration::from_secs(3)));
+        watcher.sample(at(10), &snapshot(at(5), Duration::from_secs(3)));
         assert_eq!(watcher.report.bounded_samples, 0, "it waits for a younger snapshot");
-        watcher.sample(at(20), snapshot(at(15), Duration::from_secs(1)));
+        watcher.sample(at(20), &snapshot(at(15), Duration::from_secs(1)));
         assert_eq!((watcher.report.bounded_samples, watcher.report.violations), (1, 0));
-        watcher.sample(at(30), snapshot(at(25), Duration::from_secs(1)));
+        watcher.sample(at(30), &snapshot(at(25), Duration::from_secs(1)));
         assert_eq!((watcher.report.bounded_samples, watcher.report.violations), (2, 1));
         assert_eq!(watcher.report.worst_excess, Duration::SECOND);
     }
@@ -265,10 +265,10 @@ mod tests {
         let mut watcher = watcher(reader);
         let command = Adjustment::Step(Duration::from_secs(-2), FrequencyPpb::ZERO);
         writer.push(Adjusted { at: at(15), command });
-        watcher.sample(at(10), snapshot(at(5), Duration::from_secs(3)));
-        watcher.sample(at(20), snapshot(at(18), Duration::from_secs(3)));
+        watcher.sample(at(10), &snapshot(at(5), Duration::from_secs(3)));
+        watcher.sample(at(20), &snapshot(at(18), Duration::from_secs(3)));
         assert_eq!(watcher.report.error, Duration::from_secs(2));
-        watcher.sample(at(30), snapshot(at(28), Duration::from_secs(3)));
+        watcher.sample(at(30), &snapshot(at(28), Duration::from_secs(3)));
         assert_eq!(watcher.report.error, Duration::ZERO);
     }
 }

@@ -161,6 +161,8 @@ mod tests {
         assert_eq!(reader.pop(), Some(1));
     }
 
+    const COUNT: u64 = 50_000;
+
     struct Channel(mpsc::Sender<()>);
     impl Wake for Channel {
         fn wake(&self) {
@@ -173,7 +175,6 @@ mod tests {
         let (wake, woken) = mpsc::channel();
         let bell = Doorbell::new(Channel(wake));
         let (mut writer, mut reader) = Ring::with_capacity(8, bell.clone());
-        const COUNT: u64 = 50_000;
         let producer = std::thread::spawn(move || {
             let mut next = 0;
             while next < COUNT {
