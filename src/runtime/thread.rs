@@ -3,6 +3,8 @@
 use std::io;
 use std::thread::{Builder, JoinHandle};
 
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::Pid;
 use synchronome_kernel::sched::{set_fifo, set_timer_slack};
 
 use crate::config::ThreadConfig;
@@ -43,7 +45,7 @@ pub fn spawn_timing<R: Send + 'static>(
     body: impl FnOnce(&[Option<Refusal>; 2]) -> R + Send + 'static,
 ) -> io::Result<JoinHandle<R>> {
     Builder::new().name(name.to_owned()).stack_size(STACK_BYTES).spawn(move || {
-        let core = config.core.filter(|core| !core_affinity::set_for_current(core_affinity::CoreId { id: *core }));
+        let core = config.core.filter(|core| pin(*core).is_err());
         let priority = config.priority.filter(|priority| set_fifo(*priority).is_err());
         // Only a courtesy of the kernel is lost if this fails.
         let _ = set_timer_slack(TIMER_SLACK_NS);
@@ -51,6 +53,13 @@ pub fn spawn_timing<R: Send + 'static>(
         let _slot = synchronome_kernel::alloc::register_thread(name);
         body(&[core.map(Refusal::Core), priority.map(Refusal::Priority)])
     })
+}
+
+/// Pins the calling thread to a CPU (sched_setaffinity(2)).
+fn pin(core: usize) -> nix::Result<()> {
+    let mut only = CpuSet::new();
+    only.set(core)?;
+    sched_setaffinity(Pid::from_raw(0), &only)
 }
 
 #[cfg(test)]

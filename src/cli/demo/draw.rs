@@ -207,14 +207,14 @@ fn panel(view: &View, now: Timestamp<Mono>) -> Vec<String> {
     ]
 }
 
-/// Where the truth lies within the claim: `[-----------|------o----]`.
+/// Where the truth lies within the claim: `[-----------|------●----]`.
 fn bar(error: Option<Duration>, bound: Option<Duration>) -> String {
     let mut cells = vec!['-'; (2 * BAR_HALF + 1) as usize];
     cells[BAR_HALF as usize] = '|';
     if let (Some(error), Some(bound)) = (error, bound.filter(|bound| *bound > Duration::ZERO)) {
         let place =
             (error.as_secs_f64() / bound.as_secs_f64() * BAR_HALF as f64).clamp(-BAR_HALF as f64, BAR_HALF as f64);
-        cells[(BAR_HALF + place as i64) as usize] = 'o';
+        cells[(BAR_HALF + place as i64) as usize] = '●';
     }
     let cells: String = cells.into_iter().collect();
     format!("-bound [{cells}] +bound")
@@ -227,10 +227,10 @@ mod tests {
     #[test]
     fn the_bar_shows_the_truth_within_the_claim() {
         let us = Duration::from_micros;
-        let place = |error| bar(Some(us(error)), Some(us(10))).chars().position(|c| c == 'o').unwrap();
+        let place = |error| bar(Some(us(error)), Some(us(10))).chars().position(|c| c == '●').unwrap();
         assert!(place(-10) < place(-3) && place(-3) < place(3) && place(3) < place(10));
         assert_eq!(place(10), place(99), "outside it sticks to the end");
-        assert!(!bar(None, None).contains('o'));
+        assert!(!bar(None, None).contains('●'));
     }
 
     #[test]
