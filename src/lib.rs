@@ -1,5 +1,33 @@
 //! Synchronome: one daemon that owns every clock of a Linux server.
+//!
+//! # The map
+//!
+//! Layers point one way; `tests/architecture.rs` reads the sources and enforces it.
+//!
+//! | layer | modules | may do |
+//! |---|---|---|
+//! | L0 | [`time`], [`engine`], [`sharing`] | values, the engine contract, lock-free plumbing |
+//! | L1 | [`wire`] | bytes to values and back, total functions |
+//! | L2 | [`ptp`], [`ntp`], [`discipline`] | protocol engines and the servo: no I/O, no clock, no ambient randomness |
+//! | L3 | [`clock`], [`net`], [`observe`], [`config`] | clocks, sockets, what is shown, what is configured |
+//! | L4 | [`runtime`] or [`sim`] | threads, or virtual time: two callers of the same engines |
+//! | L5 | [`cli`] | one file per subcommand |
+//!
+//! # The threads
+//!
+//! ```text
+//!  ptp-N --observations (SPSC ring)--> discipline --seqlock<TimeSnapshot>--> ntp-N (one per core), control
+//!    ^---------- clock reports --------'    |
+//!                                           '-- events (SPSC ring) --> control: signals, status, metrics, log
+//! ```
+//!
+//! # Reading order
+//!
+//! [`time`] for the words; [`engine`] for the one contract; [`ptp::Port`] and [`discipline`] for the heart of the matter
+//! ([`discipline::Envelope`] is where the error bound comes from); [`sharing`] for how threads meet; [`runtime::Daemon`]
+//! for how it all runs; [`sim`] for how it is proven. Decisions and their reasons are in the [`manual`].
 #![forbid(unsafe_code)]
+
 pub mod cli;
 pub mod clock;
 pub mod config;
