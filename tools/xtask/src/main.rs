@@ -1,2 +1,27 @@
-//! x
-fn main() {}
+//! Tasks of the project's own, run as `cargo xtask TASK`.
+
+mod accuracy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Tasks of the project's own.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run the PTP cells that ptp4l was measured in, and compare the true errors.
+    Accuracy(accuracy::Options),
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().task {
+        Task::Accuracy(options) => accuracy::run(&options),
+    }
+}

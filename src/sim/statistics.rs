@@ -1,0 +1,90 @@
+//! True errors of a clock, sampled on a fixed grid of true time.
+//!
+//! RMS with the mean not removed, the greatest magnitude, and percentiles of the magnitude, as the figures of other
+//! daemons are made: `x = clock - truth` at `t = k / R`.
+
+use crate::time::Duration;
+
+/// The most samples of one statistic: 36 h at 8 a second.
+pub const SAMPLES_MAX: usize = 1 << 20;
+
+/// See the module's text.
+#[derive(Clone, Default, Debug)]
+pub struct Statistics {
+    magnitudes: Vec<f64>,
+    sum_of_squares: f64,
+    sum: f64,
+    left_out: u64,
+}
+
+impl Statistics {
+    /// One sample.
+    pub fn push(&mut self, error: Duration) {
+        if self.magnitudes.len() >= SAMPLES_MAX {
+            self.left_out += 1;
+            return;
+        }
+        let seconds = error.as_secs_f64();
+        self.magnitudes.push(seconds.abs());
+        self.sum += seconds;
+        self.sum_of_squares += seconds * seconds;
+    }
+
+    /// How many samples there are.
+    pub fn len(&self) -> usize {
+        self.magnitudes.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.magnitudes.is_empty()
+    }
+
+    /// How many did not fit ([`SAMPLES_MAX`]).
+    pub fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
+    /// Root mean square in seconds; 0 of none.
+    pub fn rms(&self) -> f64 {
+        if self.is_empty() { 0.0 } else { (self.sum_of_squares / self.len() as f64).sqrt() }
+    }
+
+    /// Mean in seconds; 0 of none.
+    pub fn mean(&self) -> f64 {
+        if self.is_empty() { 0.0 } else { self.sum / self.len() as f64 }
+    }
+
+    /// The greatest magnitude in seconds; 0 of none.
+    pub fn greatest(&self) -> f64 {
+        self.magnitudes.iter().fold(0.0, |greatest, x| if *x > greatest { *x } else { greatest })
+    }
+
+    /// The least magnitude that a `share` of all samples does not exceed, in seconds; 0 of none.
+    pub fn percentile(&self, share: f64) -> f64 {
+        let mut sorted = self.magnitudes.clone();
+        sorted.sort_by(f64::total_cmp);
+        let rank = (share * sorted.len() as f64) as usize;
+        sorted.get(rank.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_those_of_the_definition() {
+        let mut statistics = Statistics::default();
+        assert_eq!((statistics.rms(), statistics.percentile(0.99)), (0.0, 0.0));
+        for millis in 1..=100 {
+            statistics.push(Duration::from_millis(if millis % 2 == 0 { millis } else { -millis }));
+        }
+        // Sum of the squares of 1 to 100 is 338350.
+        assert!((statistics.rms() - 3_383.5_f64.sqrt() * 1e-3).abs() < 1e-12);
+        assert!((statistics.mean() - 0.5e-3).abs() < 1e-12);
+        assert!((statistics.greatest() - 0.1).abs() < 1e-12);
+        assert!((statistics.percentile(0.99) - 0.1).abs() < 1e-12);
+        assert!((statistics.percentile(0.5) - 0.051).abs() < 1e-12);
+    }
+}
