@@ -174,6 +174,8 @@ pub struct Discipline {
     known_frequency: Option<FrequencyPpb>,
     has_corrected: bool,
     is_panicking: bool,
+    /// The samples have stopped, and the clock was told the average frequency.
+    is_coasting: bool,
     commanded: FrequencyPpb,
     interval: LogInterval,
     last_sample: Option<Timestamp<Mono>>,
@@ -209,6 +211,7 @@ impl Discipline {
             known_frequency: config.saved_frequency,
             has_corrected: false,
             is_panicking: false,
+            is_coasting: false,
             commanded: frequency,
             interval: LogInterval::new(0),
             last_sample: None,
@@ -242,7 +245,7 @@ impl Discipline {
 
     /// What the oscillator is thought to run off by; `None` before it was measured. Worth saving.
     pub fn oscillator_frequency(&self) -> Option<FrequencyPpb> {
-        self.servo.is_tracking().then(|| self.servo.runs_off_by())
+        self.servo.is_tracking().then(|| self.servo.runs_off_by_on_average())
     }
 
     /// What bounds the clock's error when it reads `reading`; `None` if nothing does.
@@ -485,6 +488,7 @@ impl Discipline {
     ) {
         let was_silent = self.last_sample.is_some_and(|last| now - last > self.silence());
         self.last_sample = Some(now);
+        self.is_coasting = false;
         self.reference_time = reading.read_as();
         if was_silent {
             self.transition(now, StateEvent::SamplesResumed, out);
@@ -541,6 +545,11 @@ impl Discipline {
         let is_silent = self.last_sample.is_none_or(|last| now - last > self.silence());
         if !is_silent {
             return;
+        }
+        if self.servo.is_tracking() && !self.is_coasting {
+            self.is_coasting = true;
+            let frequency = self.servo.hold_over();
+            self.command(Adjustment::Frequency(frequency), out);
         }
         match self.state {
             SyncState::Locked => self.transition(now, StateEvent::SamplesStopped, out),

@@ -4,7 +4,7 @@
 //! never does: the writer makes the sequence odd, writes, and makes it even again; a reader that saw it odd or changed
 //! tries again. Classic seqlocks read plain memory while it is written, which no language allows; here each word is an
 //! atomic, so the code is safe, and two fences put the words between the two sequence numbers (Boehm, "Can seqlocks
-//! get along with programming language memory models?", 2012). `cargo test` under `--cfg loom` explores every
+//! get along with programming language memory models?", 2012). `cargo test -p synchronome-loom` explores every
 //! interleaving.
 
 #[cfg(loom)]

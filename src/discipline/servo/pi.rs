@@ -14,6 +14,10 @@ use crate::time::{Duration, FrequencyPpb, Local, LogInterval, Timestamp};
 pub const MEASURE_MIN: Duration = Duration::from_millis(700);
 /// The least number of samples for it.
 pub const MEASURE_SAMPLES_MIN: u32 = 3;
+/// The longest memory of the average frequency that is held over with.
+pub const AVERAGE_TIME: Duration = Duration::from_secs(60);
+/// Until then it remembers this part of the time since the first correction, so that the first guess is soon forgotten.
+const AVERAGE_PART: f64 = 0.25;
 
 /// How strongly the servo acts.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -96,6 +100,10 @@ pub struct Pi {
     limit: FrequencyPpb,
     slope: Option<Slope>,
     integral: FrequencyPpb,
+    /// The integral's average over the last minute, or what there is of it.
+    average: FrequencyPpb,
+    /// How long it has been tracking.
+    age: Duration,
     is_tracking: bool,
     last: Option<Timestamp<Local>>,
 }
@@ -109,6 +117,8 @@ impl Pi {
             limit: limit.abs(),
             slope: None,
             integral: FrequencyPpb::ZERO,
+            average: FrequencyPpb::ZERO,
+            age: Duration::ZERO,
             is_tracking: false,
             last: None,
         };
@@ -141,6 +151,8 @@ impl Pi {
     /// Takes what the clock runs off by as known, and tracks from the next sample on.
     pub fn begin_tracking(&mut self, runs_off_by: FrequencyPpb) {
         self.integral = (-runs_off_by).clamp(self.limit);
+        self.average = self.integral;
+        self.age = Duration::ZERO;
         self.is_tracking = true;
         self.last = None;
     }
@@ -153,6 +165,20 @@ impl Pi {
     /// What the clock is thought to run off by, uncorrected.
     pub fn runs_off_by(&self) -> FrequencyPpb {
         -self.integral
+    }
+
+    /// The same, averaged over about [`AVERAGE_TIME`]: quieter, and later to notice a change.
+    pub fn runs_off_by_on_average(&self) -> FrequencyPpb {
+        -self.average
+    }
+
+    /// The samples have stopped: the correction to keep, and to go on from when they come again.
+    ///
+    /// The last command will not do: it answers the last sample's offset, which is mostly noise and is gone an interval
+    /// later. 10 us at a gain of 1/s are 10 ppm, and 1 ms after two minutes.
+    pub fn hold_over(&mut self) -> FrequencyPpb {
+        self.integral = self.average;
+        self.integral
     }
 
     /// A sample while measuring: `free_offset` is that of the uncorrected clock.
@@ -192,7 +218,15 @@ impl Pi {
         if commanded == wanted {
             self.integral = (self.integral + change).clamp(self.limit);
         }
+        self.learn(elapsed);
         Verdict::Track(commanded)
+    }
+
+    fn learn(&mut self, elapsed: Duration) {
+        self.age += elapsed;
+        let memory = self.age.scaled(AVERAGE_PART).min(AVERAGE_TIME).max(elapsed);
+        let weight = elapsed.as_secs_f64() / memory.as_secs_f64();
+        self.average = self.average + FrequencyPpb::new((self.integral - self.average).ppb() * weight);
     }
 }
 
@@ -265,6 +299,23 @@ mod tests {
                 assert!(command.is_finite() && command.abs() <= LIMIT);
             }
         }
+    }
+
+    #[test]
+    fn holdover_keeps_the_average_frequency_and_not_the_answer_to_the_last_sample() {
+        let mut random = Random::seeded(2);
+        let mut servo = Pi::new(LIMIT, None, None);
+        servo.set_interval(LogInterval::new(-3));
+        // The first guess is 8 ppm off, as one over 0.7 s with a jitter of 5 us may be.
+        servo.begin_tracking(FrequencyPpb::from_ppm(8.0));
+        let mut offset = 0.0;
+        for n in 0..8 * 60 {
+            let seen = Duration::from_secs_f64(offset + 5e-6 * (random.exponential() - 1.0));
+            let Verdict::Track(command) = servo.track(at(n), seen, T) else { panic!() };
+            offset += command.ratio() * 0.125;
+        }
+        assert!(servo.hold_over().ppm().abs() < 0.5, "{}", servo.runs_off_by());
+        assert_eq!(servo.runs_off_by(), servo.runs_off_by_on_average());
     }
 
     #[test]
