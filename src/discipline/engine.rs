@@ -11,7 +11,7 @@ use crate::time::{
     SyncState, TaiUtc, Timestamp, Utc,
 };
 
-/// LOCKED needs this many last samples inside the bound.
+/// LOCKED needs this many last samples inside the lock limit.
 pub const LOCK_SAMPLES: u32 = 8;
 /// No sample for this many intervals: the samples have stopped.
 const SILENT_INTERVALS: i64 = 4;
@@ -530,9 +530,10 @@ impl Discipline {
     /// LOCKED or not, after a sample.
     fn judge(&mut self, now: Timestamp<Mono>, reading: Timestamp<Local>, out: &mut impl Sink<Effect>) {
         let bound = self.bound(reading).map(|parts| parts.total().greatest_error());
-        let is_inside = bound.is_some_and(|bound| self.last_offset.abs() <= bound);
-        self.samples_inside = if is_inside { self.samples_inside.saturating_add(1) } else { 0 };
         let limit = self.config.lock_limit;
+        // A sample is noisier than the bound, which rests on the fastest of many messages: it need not lie inside that.
+        let is_inside = self.last_offset.abs() <= limit;
+        self.samples_inside = if is_inside { self.samples_inside.saturating_add(1) } else { 0 };
         if bound.is_some_and(|bound| bound <= limit) && self.samples_inside >= LOCK_SAMPLES {
             self.is_confirmed = true;
             self.transition(now, StateEvent::LockReached, out);

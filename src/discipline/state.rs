@@ -7,7 +7,7 @@ use crate::time::SyncState;
 pub enum StateEvent {
     /// A source was selected.
     SourceSelected,
-    /// The bound is inside the limit, and the last samples lie inside the bound.
+    /// The bound is inside the limit, and so are the last samples.
     LockReached,
     /// The bound exceeds twice the limit while samples still come.
     BoundExceeded,
