@@ -13,6 +13,8 @@ use crate::time::SyncState;
 
 /// How many of the last events are shown.
 const EVENTS_SHOWN_MAX: usize = 5;
+/// Width of the tree's left column in characters.
+const NAME_WIDTH: usize = 28;
 /// Width of the bars in characters.
 const BAR_WIDTH: usize = 32;
 
@@ -224,13 +226,12 @@ impl Page {
             self.row("", &scale.join(", "));
         }
         if let Some(lock_time) = clock.lock_time_s {
-            let mut since = Vec::new();
+            let mut since = vec![format!("{} from selecting its parent", short(lock_time))];
             since.extend(
                 clock.lock_time_since_first_announce_s.map(|s| format!("{} from the first Announce", short(s))),
             );
             since.extend(clock.lock_time_since_start_s.map(|s| format!("{} from the start", short(s))));
-            let since = if since.is_empty() { String::new() } else { format!(" ({})", since.join(", ")) };
-            self.row("", &format!("locked {} after selecting its parent{since}", short(lock_time)));
+            self.row("", &format!("locked in {}", since.join(", ")));
         }
     }
 
@@ -271,7 +272,10 @@ impl Page {
         about.extend(port.timestamps.as_ref().map(|timestamps| format!("{timestamps} stamps")));
         about.extend(port.sync_interval_s.map(|interval| format!("Sync {}", rate(interval))));
         about.extend(port.last_sync_age_s.map(|age| format!("last {} ago", span(age))));
-        about.extend(port.parent.as_ref().map(|parent| format!("from {parent}")));
+        // A grandmaster that speaks to us itself stands above already.
+        let gm = port.grandmaster.as_ref().map_or("", |gm| gm.identity.as_str());
+        let other = port.parent.as_ref().filter(|parent| gm.is_empty() || !parent.starts_with(gm));
+        about.extend(other.map(|parent| format!("from {parent}")));
         let tone = if port.port_state == "SLAVE" { Tone::Good } else { Tone::Doubtful };
         self.node(depth, &format!("{} {}", port.interface, port.port_state), tone, &about.join(", "));
         let indent = "   ".repeat(depth + 1);
@@ -298,23 +302,23 @@ impl Page {
             Some(stratum) => (format!("NTP stratum {stratum}"), Tone::Good),
             None => ("NTP unsynchronised".to_owned(), Tone::Doubtful),
         };
-        let mut about = vec![
-            server.listen.join(" "),
-            count(server.workers.into(), "worker"),
-            count(server.requests, "request"),
-            format!("{} answered", server.answered),
-        ];
+        self.node(
+            depth,
+            &name,
+            tone,
+            &format!("{}, {}", server.listen.join(" "), count(server.workers.into(), "worker")),
+        );
+        let mut packets = format!("{}, {} answered", count(server.requests, "request"), server.answered);
         let dropped: Vec<_> = server.dropped.iter().filter(|(_, n)| **n > 0).collect();
-        if !dropped.is_empty() {
-            let reasons: Vec<_> = dropped.iter().map(|(reason, n)| format!("{reason} {n}")).collect();
-            about.push(format!("dropped: {}", reasons.join(", ")));
+        for (index, (reason, n)) in dropped.into_iter().enumerate() {
+            let _ = write!(packets, "{}{n} {reason}", if index == 0 { ", dropped: " } else { ", " });
         }
-        self.node(depth, &name, tone, &about.join(", "));
+        self.line(&format!("  {:NAME_WIDTH$} {packets}", ""));
     }
 
     fn node(&mut self, depth: usize, name: &str, tone: Tone, about: &str) {
         let branch = if depth == 0 { String::new() } else { "   ".repeat(depth - 1) + self.glyph("└─ ", "`- ") };
-        let width = 32_usize.saturating_sub(branch.chars().count());
+        let width = NAME_WIDTH.saturating_sub(branch.chars().count());
         let name = self.paint(tone, &format!("{name:<width$}"));
         self.line(&format!("  {branch}{name} {about}"));
     }
@@ -322,15 +326,19 @@ impl Page {
     fn truth(&mut self, status: &Status) {
         let Some(truth) = &status.truth else { return };
         self.blank();
+        let last = truth.error_s.zip(truth.bound_s);
+        if let Some((error, bound)) = last {
+            let (tone, place) = if error.abs() <= bound { (Tone::Good, "inside") } else { (Tone::Bad, "OUTSIDE") };
+            let place = self.paint(tone, place);
+            self.row("truth", &format!("true error {}, {place} the claimed {}", seconds(error), seconds(bound)));
+        }
         let figure = |name: &str, value: Option<f64>| value.map(|value| format!("{name} {}", seconds(value)));
         let mut figures = Vec::new();
-        figures.extend(figure("true error", truth.error_s));
-        figures.extend(figure("claimed bound", truth.bound_s));
         figures.extend(figure("rms", truth.rms_s));
         figures.extend(figure("99%", truth.p99_s));
         figures.extend(figure("max", truth.max_s));
         figures.push(format!("{} in {}", count(truth.violations, "violation"), count(truth.samples, "sample")));
-        self.row("truth", &figures.join(", "));
+        self.row(if last.is_some() { "" } else { "truth" }, &figures.join(", "));
     }
 
     fn threads(&mut self, status: &Status) {
@@ -365,7 +373,10 @@ impl Page {
             };
             let about =
                 self.paint(tone, &format!("{:>7} ago  {:<5}  {:<6}", span(event.age_s), event.level, event.topic));
-            let fields: String = event.fields.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+            let mut fields = String::new();
+            for (name, value) in &event.fields {
+                let _ = write!(fields, " {name}={value}");
+            }
             let fields = self.paint(Tone::Faint, &fields);
             self.row(if index == 0 { "events" } else { "" }, &format!("{about}  {}{fields}", event.text));
         }

@@ -7,7 +7,7 @@ use super::*;
 #[derive(Default, Debug)]
 struct Parsed {
     families: BTreeMap<String, String>,
-    series: BTreeMap<(String, Vec<(String, String)>), f64>,
+    series: BTreeMap<(String, Labels), f64>,
 }
 
 impl Parsed {
@@ -23,8 +23,10 @@ fn is_name(text: &str) -> bool {
         && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
+type Labels = Vec<(String, String)>;
+
 /// Reads `name="value",...}` up to the brace; returns the labels and what follows.
-fn parse_labels(mut text: &str) -> Result<(Vec<(String, String)>, &str), String> {
+fn parse_labels(mut text: &str) -> Result<(Labels, &str), String> {
     let mut labels = Vec::new();
     loop {
         let (name, rest) = text.split_once("=\"").ok_or("label without a value")?;
