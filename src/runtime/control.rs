@@ -1,15 +1,20 @@
 //! The control thread's loop: it waits for signals, questions and events at once.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::Daemon;
 use super::signals::{Asked, Signals};
+use crate::clock::HostClock;
 use crate::observe::{BindError, Level, Observers, Topic};
-use crate::time::Duration;
+use crate::time::{Duration, Mono, Timestamp};
 
 /// The daemon is looked after at least this often.
 const TURN_MAX: Duration = Duration::from_millis(500);
+
+/// How often an address that was taken or absent is tried again.
+const RETRY_EVERY: Duration = Duration::SECOND;
 
 /// The daemon with everything that its control thread waits for.
 #[derive(Debug)]
@@ -18,6 +23,9 @@ pub struct Control {
     signals: Signals,
     observers: Observers,
     socket: Option<PathBuf>,
+    /// HTTP's address, while it cannot be opened yet.
+    http_missing: Option<SocketAddr>,
+    retry_at: Timestamp<Mono>,
 }
 
 impl Control {
@@ -36,13 +44,15 @@ impl Control {
         }
         let is_answering = answers.is_ok();
         let answers_http = http.map_or(Ok(()), |http| observers.open_http(http));
+        let http_missing = http.filter(|_| matches!(answers_http, Err(BindError::InUse(_) | BindError::Absent(_))));
         for problem in [answers.err(), answers_http.err()].into_iter().flatten() {
             daemon.record(Level::Warn, Topic::Daemon, problem.to_string());
         }
         for watched in [observers.watch(&signals), observers.watch(daemon.sleeper())] {
             watched.map_err(|error| error.to_string())?;
         }
-        Ok(Self { daemon, signals, observers, socket: is_answering.then_some(socket) })
+        let retry_at = HostClock.mono() + RETRY_EVERY;
+        Ok(Self { daemon, signals, observers, socket: is_answering.then_some(socket), http_missing, retry_at })
     }
 
     /// The status socket, if it could be opened.
@@ -66,7 +76,18 @@ impl Control {
         self.observers.poll(Some(timeout.to_std()), &mut || daemon.status())?;
         self.daemon.sleeper().disarm();
         self.daemon.turn();
+        self.retry_http();
         Ok(self.signals.take())
+    }
+
+    fn retry_http(&mut self) {
+        let now = HostClock.mono();
+        let Some(http) = self.http_missing.filter(|_| now >= self.retry_at) else { return };
+        self.retry_at = now + RETRY_EVERY;
+        if self.observers.open_http(http).is_ok() {
+            self.http_missing = None;
+            self.daemon.record(Level::Info, Topic::Daemon, format!("HTTP: listens on {http} now"));
+        }
     }
 
     /// Ends all threads.

@@ -355,7 +355,7 @@ impl Model {
                 .and_then(|(_, parent)| parent.time_properties.current_utc_offset)
                 .or(self.tai_utc)
                 .map(|offset| i64::from(offset.0)),
-            leap: Some(leap_text(snapshot.leap).to_owned()),
+            leap: leap_word(snapshot.leap).map(str::to_owned),
             mean_path_delay_s: was_measured.then(|| snapshot.mean_path_delay.as_secs_f64()),
         }
     }
@@ -399,12 +399,12 @@ fn timescale_text(port: &PortModel, parent: &ParentInfo, fallback: Option<TaiUtc
     }
 }
 
-fn leap_text(leap: LeapIndicator) -> &'static str {
+fn leap_word(leap: LeapIndicator) -> Option<&'static str> {
     match leap {
-        LeapIndicator::NoWarning => "none",
-        LeapIndicator::Insert => "insert at the end of the UTC day",
-        LeapIndicator::Delete => "delete at the end of the UTC day",
-        LeapIndicator::Unknown => "unknown",
+        LeapIndicator::NoWarning => Some("none"),
+        LeapIndicator::Insert => Some("insert"),
+        LeapIndicator::Delete => Some("delete"),
+        LeapIndicator::Unknown => None,
     }
 }
 
