@@ -92,7 +92,7 @@ impl WorkerHandle {
         &self.figures
     }
 
-    /// Its sign of life: a beat at least each [`ROUND_MAX`](worker::ROUND_MAX).
+    /// Its sign of life: a beat at least each 100 ms, if it gets the processor.
     pub fn pulse(&self) -> &Pulse {
         &self.pulse
     }
