@@ -37,6 +37,7 @@ struct Forward {
 pub struct Link {
     forward: Option<Forward>,
     delays: MovingMedian<DELAY_SAMPLES>,
+    mean_path_delay: Option<Duration>,
     outside: u32,
 }
 
@@ -44,7 +45,7 @@ impl Link {
     /// A Sync: `transit = received - sent - correction`.
     pub fn forward(&mut self, at: Timestamp<Local>, transit: Duration) -> Option<OffsetSample> {
         self.forward = Some(Forward { at, transit });
-        self.delays.median().map(|delay| OffsetSample { at, offset: transit - delay })
+        self.mean_path_delay().map(|delay| OffsetSample { at, offset: transit - delay })
     }
 
     /// A Delay_Req that left at `at`: `transit = received - sent - correction`; `frequency` is what `V` is thought to
@@ -55,18 +56,20 @@ impl Link {
         let delay = (sync.transit + transit + moved).half();
         if self.fits_the_path(delay) {
             self.delays.push(delay);
+            self.mean_path_delay = self.delays.limited_mean();
         }
         Some(delay)
     }
 
     /// The filtered one-way delay.
     pub fn mean_path_delay(&self) -> Option<Duration> {
-        self.delays.median()
+        self.mean_path_delay
     }
 
     /// Forgets the delays but not the last Sync: the frequency they were computed with turned out wrong.
     pub fn forget_delays(&mut self) {
         self.delays.clear();
+        self.mean_path_delay = None;
         self.outside = 0;
     }
 
