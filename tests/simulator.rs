@@ -130,7 +130,8 @@ fn half_of_the_transmit_stamps_lost_costs_only_their_exchanges() {
         let mut pair = Pair::new(seed);
         pair.world.change_stamps(pair.slave, |stamps| stamps.tx.loss = 0.5);
         pair.world.run_until(secs(10));
-        assert!(pair.lock_time() <= secs(3), "seed {seed}: {}", pair.lock_time());
+        // The first request may be lost as well, and the second one comes up to two seconds later.
+        assert!(pair.lock_time() <= secs(5), "seed {seed}: {}", pair.lock_time());
         let rms = pair.rms_until(secs(200));
         assert!(rms < 3e-6, "seed {seed}: {rms}");
         let (lost, sent) = (pair.count(Counter::TxStampMissing), pair.count(Counter::SentDelayReq));
@@ -186,7 +187,6 @@ fn messages_that_overtake_each_other_and_come_twice_do_no_harm() {
         let rms = pair.rms_until(secs(120));
         assert!(rms < 2.5e-4, "seed {seed}: {rms}");
         assert!(pair.count(Counter::SyncNotNewer) > 100, "duplicates");
-        assert_eq!(pair.count(Counter::SentDelayReq) > 1_000, true);
         assert_sound(&pair.world);
     }
 }
@@ -339,6 +339,24 @@ fn a_slave_of_another_domain_never_follows() {
     let expected = secs(2) + us(40).times(60);
     assert!((pair.world.true_error(pair.slave) - expected).abs() < us(10));
     assert_eq!(pair.world.checker().violations(), 0);
+}
+
+/// A quarter of the full runs, with one seed; `cargo xtask accuracy` makes all of them with five.
+#[test]
+fn the_true_error_is_below_that_of_ptp4l_with_its_pi_servo() {
+    let mut logarithms = 0.0;
+    for cell in CELLS {
+        let run = cell.run(1, Span::SHORT);
+        let ratio = run.statistics.rms() / cell.ptp4l_pi_rms_s;
+        assert!(ratio <= 1.15, "{ratio} in {cell:?}");
+        assert_eq!(run.checker.violations(), 0, "{cell:?}: {:?}", run.checker.first());
+        assert!(run.checker.bounded() * 100 > run.checker.checks() * 99, "{cell:?}");
+        let lock_time = run.lock_time.expect("it locks in every cell");
+        assert!(lock_time <= cell.interval.duration().times(20), "{lock_time} in {cell:?}");
+        logarithms += ratio.ln();
+    }
+    let geometric_mean = (logarithms / CELLS.len() as f64).exp();
+    assert!(geometric_mean <= 1.0, "{geometric_mean}");
 }
 
 #[test]

@@ -37,13 +37,13 @@ impl Gains {
             ..=-6 => row(2.8, 5.0),
             -5 => row(2.2, 3.0),
             -4 => row(1.6, 1.6),
-            -3 => row(1.25, 0.9),
+            -3 => row(1.25, 0.8),
             -2 => row(1.0, 0.6),
             -1 => row(0.8, 0.4),
-            0 => row(0.62, 0.24),
+            0 => row(0.65, 0.24),
             slower => {
                 let interval = LogInterval::new(slower).duration().as_secs_f64();
-                row(0.62 / interval, 0.24 / (interval * interval))
+                row(0.65 / interval, 0.24 / (interval * interval))
             }
         }
     }
