@@ -4,13 +4,18 @@ use super::Clock;
 use crate::discipline::{Config, Discipline, Effect, Input, Notice, Reference};
 use crate::engine::{Emit, Engine};
 use crate::sharing::{BoundParts, TimeSnapshot};
-use crate::time::{ClockId, FrequencyPpb, Local, LogInterval, Mono, Observation, SyncState, Timestamp};
+use crate::time::{
+    ClockId, Duration, FrequencyPpb, Local, LogInterval, Mono, Observation, Stamp, SyncState, Timestamp,
+};
 
 /// The discipline's configuration.
 pub type SteeringConfig = Config;
 
 /// What comes out of a steered clock: things to tell people.
 pub type SteeringEffect = Notice;
+
+/// A stamp may be this much ahead of the clock's reading: it was taken on another CPU a moment ago.
+const STAMP_AHEAD_MAX: Duration = Duration::from_millis(1);
 
 /// The most effects of one step.
 const EFFECTS_MAX: usize = 8;
@@ -38,6 +43,11 @@ impl<C: Clock> Steering<C> {
         observation: &Observation,
         notify: &mut impl FnMut(Notice),
     ) {
+        let is_from_the_future = |stamp: &Stamp| stamp.clock == ClockId::System && stamp.at > local + STAMP_AHEAD_MAX;
+        if is_from_the_future(&observation.sent) || is_from_the_future(&observation.received) {
+            // Taken before somebody set the stamping clock back: it would map to an instant that has not come yet.
+            return;
+        }
         let mut located = *observation;
         for stamp in [&mut located.sent, &mut located.received] {
             if matches!(stamp.clock, ClockId::Remote(_)) {
