@@ -7,6 +7,17 @@ use crate::wire::ptp::{ClockAccuracy, ClockIdentity, ClockQuality, PortIdentity,
 /// The greatest |correctionField| that is believed, unless configured: beyond it some bridge is broken.
 pub const CORRECTION_MAX: Duration = Duration::from_secs(10);
 
+/// The clockIdentity of a clock from the MAC address of one of its interfaces: the EUI-48 followed by two octets that
+/// its owner may choose, here zero (7.5.2.2.2.2).
+///
+/// One clock takes one address for all its ports, and the same one after every start. The FF-FE in the middle that the
+/// edition of 2008 put there makes an EUI-64 that may belong to somebody else.
+pub const fn clock_identity(mac: [u8; 6]) -> ClockIdentity {
+    let mut octets = [0; 8];
+    octets.split_at_mut(mac.len()).0.copy_from_slice(&mac);
+    ClockIdentity(octets)
+}
+
 /// A slave-only port: defaultDS and portDS as far as a slave needs them (8.2.1, 8.2.15).
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Config {
@@ -148,5 +159,16 @@ impl GrandmasterConfig {
     /// portIdentity.
     pub fn port_identity(&self) -> PortIdentity {
         PortIdentity { clock_identity: self.identity, port_number: self.port_number }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_identity_is_the_eui_48_followed_by_two_octets() {
+        let identity = clock_identity([0x00, 0x1b, 0x21, 0xaa, 0xbb, 0xcc]);
+        assert_eq!(identity.to_string(), "001b21.aabb.cc0000");
     }
 }

@@ -41,7 +41,7 @@ mod state;
 mod sync;
 
 pub use bmca::{Comparison, DataSet, compare};
-pub use config::{Config, GrandmasterConfig};
+pub use config::{CORRECTION_MAX, Config, GrandmasterConfig, clock_identity};
 pub use counters::Counter;
 pub use delay::{DELAY_OUTSTANDING_MAX, LOG_DELAY_REQ_INTERVAL_MAX};
 pub use foreign::{FOREIGN_MASTER_MAX, LOG_ANNOUNCE_INTERVAL_MAX};
@@ -95,7 +95,8 @@ pub enum Input<'a> {
         /// The token of that `Send`, if it had one.
         token: Option<TxToken>,
     },
-    /// What the discipline has done to the clock.
+    /// What the discipline has done to the clock. To be said after every sample, not only when it changes: a port that
+    /// has selected another parent waits in UNCALIBRATED for the next report.
     Clock(ClockReport),
     /// The link, or the socket, went up or down.
     Link {
@@ -216,5 +217,7 @@ pub struct TimeProperties {
     pub time_source: TimeSource,
 }
 
+#[cfg(test)]
+mod script;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,135 @@
+//! Announce, and who the parent is (IEEE 1588-2019 9.3).
+
+use super::{Port, Timer};
+use crate::engine::{Sink, TimerTable};
+use crate::ptp::counters::{Counter, count};
+use crate::ptp::foreign::{Announced, LOG_ANNOUNCE_INTERVAL_MAX};
+use crate::ptp::{DataSet, Effect, Event, ParentInfo, StateReason, TimeProperties};
+use crate::time::{Duration, LogInterval, Mono, Timestamp};
+use crate::wire::ptp::{Announce, Header};
+
+/// stepsRemoved from which an Announce is refused (9.3.2.5, maxStepsRemoved).
+const STEPS_REMOVED_MAX: u16 = 255;
+
+impl Port {
+    pub(super) fn announce(
+        &mut self,
+        now: Timestamp<Mono>,
+        header: &Header,
+        announce: &Announce,
+        out: &mut impl Sink<Effect>,
+    ) {
+        if header.flags.alternate_master() {
+            return count(out, Counter::AlternateMaster);
+        }
+        if announce.steps_removed >= STEPS_REMOVED_MAX {
+            return count(out, Counter::StepsRemovedExcessive);
+        }
+        let stated = header.log_message_interval.clamped().filter(|stated| *stated <= LOG_ANNOUNCE_INTERVAL_MAX);
+        let announced = Announced {
+            data: DataSet {
+                priority1: announce.grandmaster_priority1,
+                grandmaster: announce.grandmaster_identity,
+                quality: announce.grandmaster_clock_quality,
+                priority2: announce.grandmaster_priority2,
+                steps_removed: announce.steps_removed,
+                sender: header.source_port_identity,
+                receiver: self.config.port_identity(),
+            },
+            time_properties: TimeProperties::announced(header.flags, announce),
+            sequence_id: header.sequence_id,
+            interval: stated.unwrap_or(self.config.log_announce_interval.min(LOG_ANNOUNCE_INTERVAL_MAX)),
+        };
+        if !self.foreign.hear(now, announced, self.parent_port(), out) {
+            return;
+        }
+        if self.parent_port() == Some(header.source_port_identity) {
+            self.arm_announce_receipt(now, announced.interval);
+        }
+        self.decide(now, out);
+    }
+
+    /// The state decision of a slave-only port: whoever is Ebest becomes or stays the parent (9.3.3, S1).
+    fn decide(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
+        let Some(best) = self.foreign.best(now, self.parent_port()) else { return };
+        match self.parent {
+            Some(parent) if parent.port == best.data.sender => self.refresh(parent, &best, out),
+            Some(_) => self.select(now, &best, StateReason::ParentChanged, out),
+            None => self.select(now, &best, StateReason::ParentSelected, out),
+        }
+    }
+
+    /// The parent has said something about itself.
+    fn refresh(&mut self, parent: ParentInfo, best: &Announced, out: &mut impl Sink<Effect>) {
+        let info = best.parent(parent.selected_at);
+        if info == parent {
+            return;
+        }
+        let is_other_clock = info.grandmaster != parent.grandmaster
+            || info.time_properties.ptp_timescale != parent.time_properties.ptp_timescale;
+        if is_other_clock {
+            self.remote_epoch = self.remote_epoch.next();
+            self.flush(out);
+            count(out, Counter::ParentChanged);
+        }
+        self.parent = Some(info);
+        out.emit(Effect::Parent(Some(info)));
+        if is_other_clock {
+            self.change_state(Event::RecommendedSlaveOfNewParent, StateReason::GrandmasterChanged, out);
+        }
+    }
+
+    fn select(&mut self, now: Timestamp<Mono>, best: &Announced, reason: StateReason, out: &mut impl Sink<Effect>) {
+        let info = best.parent(now);
+        self.remote_epoch = self.remote_epoch.next();
+        self.syncs.reset(out);
+        self.requests.flush(out);
+        self.sync_interval = None;
+        self.delay_req_interval = self.config.log_min_delay_req_interval;
+        self.parent = Some(info);
+        count(out, Counter::ParentChanged);
+        out.emit(Effect::Parent(Some(info)));
+        self.change_state(Event::RecommendedSlaveOfNewParent, reason, out);
+        self.arm_announce_receipt(now, best.interval);
+        self.arm_delay_req(now);
+    }
+
+    /// There is no parent any more.
+    pub(super) fn lose_parent(&mut self, out: &mut impl Sink<Effect>) {
+        self.syncs.reset(out);
+        self.requests.flush(out);
+        self.sync_interval = None;
+        self.timers = TimerTable::default();
+        if self.parent.take().is_some() {
+            out.emit(Effect::Parent(None));
+        }
+    }
+
+    /// Throws away what waits, because its stamps no longer belong together.
+    pub(super) fn flush(&mut self, out: &mut impl Sink<Effect>) {
+        self.syncs.flush(out);
+        self.requests.flush(out);
+    }
+
+    pub(super) fn announce_receipt_timeout(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
+        count(out, Counter::AnnounceReceiptTimeout);
+        if let Some(parent) = self.parent_port() {
+            self.foreign.remove(parent);
+        }
+        self.foreign.expire(now, None, out);
+        if let Some(best) = self.foreign.best(now, None) {
+            self.select(now, &best, StateReason::ParentChanged, out);
+        } else {
+            self.lose_parent(out);
+            self.change_state(Event::AnnounceReceiptTimeout, StateReason::AnnounceReceiptTimeout, out);
+        }
+    }
+
+    /// announceReceiptTimeout intervals of the parent, and a random part of one more (9.2.6.12).
+    fn arm_announce_receipt(&mut self, now: Timestamp<Mono>, interval: LogInterval) {
+        let interval = interval.duration();
+        let more = Duration::from_ticks(i128::from(self.random.below(interval.ticks() as u64)));
+        let timeout = interval.times(i64::from(self.config.announce_receipt_timeout)) + more;
+        self.timers.set(Timer::AnnounceReceipt, now + timeout);
+    }
+}

@@ -1,0 +1,286 @@
+//! Plain-text scripts for tests: `time input => effects`, one step a line.
+//!
+//! ```text
+//! 1.0  announce A seq=2 p1=10        => state LISTENING->UNCALIBRATED (parent selected); ...
+//! 2.0  sync A seq=7 two t2=100.5     => -
+//! 2.1  fup A seq=7 t1=100            => sync 100 -> 100.5 corr=0 epoch=1
+//! ```
+//!
+//! Masters are letters (`A` is port 1 of the clock of eight octets `A`, `A2` its port 2, `us` our own port). Counters of
+//! sent and received messages are not shown; without `=>` a line's effects are not compared, `=> -` says there are none.
+//! `run` ticks at every deadline up to its time; `req=N` and `sent N` mean the Nth Delay_Req that was sent, from 0.
+
+use std::fmt::Write;
+
+use crate::engine::Engine;
+use crate::ptp::{Channel, ClockReport, Config, Effect, Input, Port, TxToken};
+use crate::sharing::CounterSet;
+use crate::time::{
+    ClockEpoch, ClockId, Duration, Local, LogInterval, Mono, SourceId, Stamp, StampSource, TICKS_PER_NS, Timestamp,
+};
+use crate::wire::ptp::{
+    self, Announce, Body, ClockAccuracy, ClockIdentity, ClockQuality, CorrectionField, DelayResp, Flags, FollowUp,
+    Header, Message, MessageType, PortIdentity, Sync, TimeSource, Tlvs, WireTimestamp,
+};
+
+/// A port and what was said to it.
+pub struct Script {
+    pub port: Port,
+    pub now: Timestamp<Mono>,
+    /// Token, sequenceId and correctionField of the Delay_Req that were sent.
+    pub requests: Vec<(TxToken, u16, CorrectionField)>,
+}
+
+pub fn letter(name: &str) -> PortIdentity {
+    if name == "us" {
+        return config().port_identity();
+    }
+    let (clock, port) = name.split_at(1);
+    let clock_identity = ClockIdentity([clock.as_bytes()[0]; 8]);
+    PortIdentity { clock_identity, port_number: if port.is_empty() { 1 } else { port.parse().unwrap() } }
+}
+
+/// The name of an identity that [`letter`] made.
+fn name(port: PortIdentity) -> String {
+    let clock = port.clock_identity.0[0] as char;
+    if port.port_number == 1 { clock.to_string() } else { format!("{clock}{}", port.port_number) }
+}
+
+pub fn config() -> Config {
+    Config::new(SourceId(3), ClockIdentity([0x5f; 8]), 1)
+}
+
+/// Decimal seconds, exact to a nanosecond.
+pub fn seconds(text: &str) -> i128 {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let sign = if whole.starts_with('-') { -1 } else { 1 };
+    let nanos: i128 = format!("{fraction:0<9}").parse().unwrap();
+    whole.parse::<i128>().unwrap() * 1_000_000_000 + sign * nanos
+}
+
+pub fn mono(text: &str) -> Timestamp<Mono> {
+    Timestamp::from_nanos(seconds(text))
+}
+
+pub fn stamp(at: Timestamp<Local>) -> Stamp {
+    Stamp { at, clock: ClockId::System, epoch: ClockEpoch(0), source: StampSource::Kernel, error: Duration::ZERO }
+}
+
+/// The `key=value` and bare words of a line.
+struct Words<'a>(Vec<&'a str>);
+
+impl<'a> Words<'a> {
+    fn value(&self, key: &str) -> Option<&'a str> {
+        self.0.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
+    }
+    fn has(&self, word: &str) -> bool {
+        self.0.contains(&word)
+    }
+    fn number<T: std::str::FromStr<Err: std::fmt::Debug>>(&self, key: &str, default: T) -> T {
+        self.value(key).map_or(default, |value| value.parse().unwrap())
+    }
+    fn time(&self, key: &str) -> Timestamp<Local> {
+        Timestamp::from_nanos(self.value(key).map_or(0, seconds))
+    }
+    fn wire_time(&self, key: &str) -> WireTimestamp {
+        WireTimestamp::from_timestamp(self.time(key)).unwrap().0
+    }
+    fn stamp(&self, key: &str) -> Option<Stamp> {
+        self.value(key).map(|_| stamp(self.time(key)))
+    }
+}
+
+impl Script {
+    pub fn new(config: Config) -> Self {
+        Self { port: Port::new(config), now: Timestamp::EPOCH, requests: Vec::new() }
+    }
+
+    /// A port that follows master A (announce interval 1 s, priority1 10) since 2 s, SLAVE, with its timers running.
+    pub fn following(config: Config) -> Self {
+        let mut script = Self::new(config);
+        let sdo_id = config.sdo_id;
+        script.line("0 link up");
+        for second in 0..3 {
+            script.line(&format!("{second} announce A seq={second} p1=10 sdo={sdo_id}"));
+        }
+        script.play("2 clock locked => state UNCALIBRATED->SLAVE (clock locked)");
+        script
+    }
+
+    /// Plays the lines one after the other; panics at the first one whose effects are not the expected ones.
+    pub fn play(&mut self, text: &str) {
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let (input, expected) =
+                line.split_once("=>").map_or((line, None), |(input, expected)| (input, Some(expected.trim())));
+            let effects = self.line(input);
+            if let Some(expected) = expected {
+                let shown = render(&effects);
+                assert_eq!(shown, expected, "\n  line:     {line}\n  all of it: {effects:?}");
+            }
+        }
+    }
+
+    /// Plays one line and gives its effects.
+    pub fn line(&mut self, line: &str) -> Vec<Effect> {
+        let mut words = line.split_whitespace();
+        let (at, verb) = (words.next().unwrap(), words.next().unwrap());
+        let words = Words(words.collect());
+        let at = mono(at);
+        let mut out = Vec::new();
+        if verb == "run" {
+            while let Some(due) = self.port.deadline().filter(|due| *due <= at) {
+                self.now = self.now.max(due);
+                self.port.step(self.now, Input::Tick { local: Timestamp::EPOCH }, &mut out);
+            }
+            self.now = at;
+            self.remember(&out);
+            return out;
+        }
+        assert!(at >= self.now, "time runs backwards in {line}");
+        self.now = at;
+        let request = || self.requests[words.0[0].parse::<usize>().unwrap()].0;
+        let input = match verb {
+            "tick" => Input::Tick { local: Timestamp::EPOCH },
+            "link" => Input::Link { up: words.has("up") },
+            "clock" => Input::Clock(ClockReport { locked: words.has("locked"), stepped: words.has("stepped") }),
+            "sent" => Input::Sent { token: request(), stamp: words.stamp("t3") },
+            "failed" => Input::SendFailed { token: Some(request()) },
+            _ => {
+                let bytes = self.message(verb, &words);
+                let is_event = matches!(verb, "sync" | "req") && !words.has("general");
+                let channel = if is_event { Channel::Event } else { Channel::General };
+                self.port.step(at, Input::Received { bytes: &bytes, channel, stamp: words.stamp("t2") }, &mut out);
+                return out;
+            }
+        };
+        self.port.step(at, input, &mut out);
+        self.remember(&out);
+        out
+    }
+
+    /// The bytes of the message of a line (without its time).
+    pub fn bytes(&self, line: &str) -> Vec<u8> {
+        let mut words = line.split_whitespace();
+        let verb = words.next().unwrap();
+        self.message(verb, &Words(words.collect()))
+    }
+
+    fn remember(&mut self, out: &[Effect]) {
+        for effect in out {
+            if let Effect::Send { frame, token: Some(token), .. } = effect {
+                let header = ptp::parse(frame.as_bytes()).unwrap().header;
+                self.requests.push((*token, header.sequence_id, header.correction_field));
+            }
+        }
+    }
+
+    fn message(&self, verb: &str, words: &Words<'_>) -> Vec<u8> {
+        let body = match verb {
+            "announce" => Body::Announce(announce(words)),
+            "sync" => Body::Sync(Sync { origin_timestamp: words.wire_time("t1") }),
+            "req" => Body::DelayReq(ptp::DelayReq { origin_timestamp: WireTimestamp::ZERO }),
+            "fup" => Body::FollowUp(FollowUp { precise_origin_timestamp: words.wire_time("t1") }),
+            "resp" => Body::DelayResp(DelayResp {
+                receive_timestamp: words.wire_time("t4"),
+                requesting_port_identity: letter(words.value("to").unwrap_or("us")),
+            }),
+            other => panic!("no such verb: {other}"),
+        };
+        let sequence_id = match words.value("req") {
+            Some(index) => self.requests[index.parse::<usize>().unwrap()].1,
+            None => words.number("seq", 0),
+        };
+        let correction = words.value("cf").map_or(0, |cf| (cf.parse::<f64>().unwrap() * TICKS_PER_NS as f64) as i64);
+        let header = Header {
+            sdo_id: words.number("sdo", 0),
+            message_type: body.message_type().unwrap_or(MessageType::Sync),
+            version_ptp: 2,
+            minor_version_ptp: words.number("minor", 1),
+            message_length: 0,
+            domain_number: words.number("domain", 0),
+            flags: flags(words),
+            correction_field: CorrectionField::from_bits(words.number("cfbits", correction)),
+            source_port_identity: letter(words.0[0]),
+            sequence_id,
+            log_message_interval: LogInterval::new(words.number("int", 0)),
+        };
+        let mut bytes = vec![0; 128];
+        let length = ptp::write(&Message { header, body, tlvs: Tlvs::EMPTY }, &mut bytes).unwrap();
+        bytes.truncate(length);
+        bytes
+    }
+}
+
+fn announce(words: &Words<'_>) -> Announce {
+    Announce {
+        origin_timestamp: WireTimestamp::ZERO,
+        current_utc_offset: words.number("utc", 0),
+        grandmaster_priority1: words.number("p1", 128),
+        grandmaster_clock_quality: ClockQuality {
+            clock_class: words.number("class", 248),
+            clock_accuracy: ClockAccuracy(words.number("accuracy", 0xfe)),
+            offset_scaled_log_variance: words.number("variance", 0xffff),
+        },
+        grandmaster_priority2: words.number("p2", 128),
+        grandmaster_identity: letter(words.value("gm").unwrap_or(words.0[0])).clock_identity,
+        steps_removed: words.number("steps", 0),
+        time_source: TimeSource(words.number("source", 0xa0)),
+    }
+}
+
+fn flags(words: &Words<'_>) -> Flags {
+    [
+        ("alternate", Flags::ALTERNATE_MASTER),
+        ("two", Flags::TWO_STEP),
+        ("leap61", Flags::LEAP61),
+        ("leap59", Flags::LEAP59),
+        ("valid", Flags::CURRENT_UTC_OFFSET_VALID),
+        ("ptp", Flags::PTP_TIMESCALE),
+        ("traceable", Flags::TIME_TRACEABLE),
+    ]
+    .into_iter()
+    .fold(Flags::NONE, |flags, (word, flag)| flags.with(flag, words.has(word)))
+}
+
+/// The effects as a script writes them.
+pub fn render(effects: &[Effect]) -> String {
+    let shown: Vec<String> = effects.iter().filter_map(effect).collect();
+    if shown.is_empty() { "-".into() } else { shown.join("; ") }
+}
+
+fn effect(effect: &Effect) -> Option<String> {
+    let mut text = String::new();
+    match effect {
+        Effect::Count(counter) => {
+            let name = counter.name();
+            if name.starts_with("received_") || name.starts_with("sent_") {
+                return None;
+            }
+            text.push_str(name);
+        }
+        Effect::State { from, to, reason } => write!(text, "state {from}->{to} ({reason})").unwrap(),
+        Effect::Parent(None) => text.push_str("parent none"),
+        Effect::Parent(Some(parent)) => {
+            let gm = PortIdentity { clock_identity: parent.grandmaster, port_number: 1 };
+            write!(text, "parent {} gm={} steps={}", name(parent.port), name(gm), parent.steps_removed).unwrap();
+        }
+        Effect::SyncInterval(interval) => write!(text, "sync_interval {}", interval.log2_seconds()).unwrap(),
+        Effect::Send { frame, .. } => {
+            text.push_str("send ");
+            text.push_str(ptp::parse(frame.as_bytes()).unwrap().header.message_type.name());
+        }
+        Effect::Observe(o) => {
+            let is_sync = matches!(o.sent.clock, ClockId::Remote(_));
+            let remote = if is_sync { o.sent } else { o.received };
+            let corr = o.correction.ticks() as f64 / TICKS_PER_NS as f64;
+            let what = if is_sync { "sync" } else { "delay" };
+            let (sent, received) = (short(o.sent.at), short(o.received.at));
+            write!(text, "{what} {sent} -> {received} corr={corr} epoch={}", remote.epoch.0).unwrap();
+        }
+    }
+    Some(text)
+}
+
+fn short(at: Timestamp<Local>) -> String {
+    at.to_string().trim_end_matches('0').trim_end_matches('.').to_string()
+}

@@ -1,0 +1,185 @@
+#![cfg_attr(not(test), no_main)]
+//! Any octets as a sequence of inputs to a slave port and to a grandmaster, with the time between them.
+//!
+//! ```text
+//! input: what u8 | wait u8, its square in ms | by what:
+//!   0 received    options u8 (1 event channel, 2 stamped, 4 sequenceId of the last request) | length u8 | the message
+//!   1 sent        how many tokens ago u8 | 1 stamped u8
+//!   2 send failed how many tokens ago u8
+//!   3 clock       options u8 (1 locked, 2 stepped)
+//!   4 link        1 up u8
+//!   5 timers run to here
+//!   6.. one tick
+//! ```
+
+use synchronome::engine::{Engine, Sink};
+use synchronome::ptp::{
+    Channel, ClockReport, Config, Effect, FOREIGN_MASTER_MAX, Grandmaster, GrandmasterConfig, Input, Port, TxToken,
+};
+use synchronome::time::{ClockEpoch, ClockId, Duration, LogInterval, Mono, SourceId, Stamp, StampSource, Timestamp};
+use synchronome::wire::ptp::{ClockIdentity, parse};
+
+synchronome_fuzz::target!(check);
+
+/// More effects than any single input can have.
+const EFFECTS_MAX: u32 = 64;
+
+/// What the effects of one input must hold, and the last request among them.
+struct Watch {
+    effects: u32,
+    observed: bool,
+    request: Option<(TxToken, u16)>,
+}
+
+impl Sink<Effect> for Watch {
+    fn emit(&mut self, effect: Effect) {
+        self.effects += 1;
+        assert!(self.effects < EFFECTS_MAX, "the effects of one input are bounded");
+        self.observed |= matches!(effect, Effect::Observe(_));
+        if let Effect::State { from, to, .. } = effect {
+            assert_ne!(from, to);
+        }
+        if let Effect::Send { frame, token, .. } = effect {
+            let message = parse(frame.as_bytes()).expect("what we send parses");
+            self.request = token.map(|token| (token, message.header.sequence_id)).or(self.request);
+        }
+    }
+}
+
+struct World {
+    port: Port,
+    master: Grandmaster,
+    now: Timestamp<Mono>,
+    request: Option<(TxToken, u16)>,
+}
+
+fn stamp(at: Timestamp<Mono>) -> Stamp {
+    Stamp {
+        at: at.read_as(),
+        clock: ClockId::System,
+        epoch: ClockEpoch(0),
+        source: StampSource::Kernel,
+        error: Duration::ZERO,
+    }
+}
+
+fn grandmaster() -> Grandmaster {
+    let config = GrandmasterConfig::new(ClockIdentity([0x47; 8]), 2);
+    Grandmaster::new(GrandmasterConfig { two_step: false, log_announce_interval: LogInterval::new(0), ..config })
+}
+
+impl World {
+    fn step(&mut self, input: Input<'_>) -> bool {
+        let mut watch = Watch { effects: 0, observed: false, request: self.request };
+        self.port.step(self.now, input, &mut watch);
+        self.request = watch.request;
+        assert!(self.port.foreign_masters(self.now).count() <= FOREIGN_MASTER_MAX);
+        assert_eq!(self.port.parent().is_some(), self.port.state().follows(), "who follows has a parent");
+        assert!(!self.port.state().follows() || self.port.deadline().is_some(), "and a timeout");
+        watch.observed
+    }
+
+    fn feed(&mut self, input: Input<'_>) {
+        self.step(input);
+        let mut watch = Watch { effects: 0, observed: false, request: None };
+        self.master.step(self.now, input, &mut watch);
+        assert!(!watch.observed, "a grandmaster measures nothing");
+    }
+
+    fn run_timers(&mut self) {
+        // At the shortest interval a wait of 65 s has 1.3e5 requests; the bound is for the fuzzer's sake.
+        for _ in 0..200 {
+            let due = |deadline: Option<Timestamp<Mono>>| deadline.is_some_and(|at| at <= self.now);
+            if !due(self.port.deadline()) && !due(self.master.deadline()) {
+                break;
+            }
+            self.feed(Input::Tick { local: self.now.read_as() });
+        }
+    }
+
+    /// After all that, and a silence in which everything expires, the port follows a grandmaster and measures.
+    fn still_works(mut self) {
+        self.step(Input::Link { up: true });
+        for _ in 0..400 {
+            self.now = self.now + Duration::SECOND;
+            self.step(Input::Tick { local: self.now.read_as() });
+        }
+        assert!(self.port.parent().is_none(), "a silent parent is lost");
+        let mut master = grandmaster();
+        let mut observed = false;
+        for _ in 0..6 {
+            self.now = self.now + Duration::SECOND;
+            let mut out = Vec::new();
+            master.step(self.now, Input::Tick { local: self.now.read_as() }, &mut out);
+            for effect in out {
+                if let Effect::Send { frame, channel, .. } = effect {
+                    let stamp = Some(stamp(self.now));
+                    observed |= self.step(Input::Received { bytes: frame.as_bytes(), channel, stamp });
+                }
+            }
+        }
+        assert!(observed, "the port still works");
+    }
+}
+
+/// One input from the front of the octets; `None` where they end.
+fn feed_one(world: &mut World, octets: &mut &[u8]) -> Option<()> {
+    let mut octet = || {
+        let (first, rest) = octets.split_first()?;
+        *octets = rest;
+        Some(*first)
+    };
+    let (what, wait) = (octet()?, i64::from(octet()?));
+    world.now = world.now + Duration::from_millis(wait * wait);
+    let tick = Input::Tick { local: world.now.read_as() };
+    let ago = |octet: u8| TxToken(world.request.map_or(0, |last| last.0.0).wrapping_sub(u32::from(octet)));
+    match what {
+        0 => {
+            let (options, length) = (octet()?, usize::from(octet()?));
+            let (message, rest) = octets.split_at_checked(length)?;
+            *octets = rest;
+            let mut message = message.to_vec();
+            if let (true, Some((_, sequence_id)), Some(field)) =
+                (options & 4 != 0, world.request, message.get_mut(30..32))
+            {
+                field.copy_from_slice(&sequence_id.to_be_bytes());
+            }
+            let channel = if options & 1 != 0 { Channel::Event } else { Channel::General };
+            let stamp = (options & 2 != 0).then(|| stamp(world.now));
+            world.feed(Input::Received { bytes: &message, channel, stamp });
+        }
+        1 => {
+            let token = ago(octet()?);
+            let stamp = (octet()? & 1 != 0).then(|| stamp(world.now));
+            world.feed(Input::Sent { token, stamp });
+        }
+        2 => {
+            let token = Some(ago(octet()?));
+            world.feed(Input::SendFailed { token });
+        }
+        3 => {
+            let options = octet()?;
+            world.feed(Input::Clock(ClockReport { locked: options & 1 != 0, stepped: options & 2 != 0 }));
+        }
+        4 => {
+            let up = octet()? & 1 != 0;
+            world.feed(Input::Link { up });
+        }
+        5 => world.run_timers(),
+        _ => world.feed(tick),
+    }
+    Some(())
+}
+
+/// No sequence of inputs panics, overfills a table, or leaves a port behind that no longer works.
+fn check(octets: &[u8]) {
+    let mut world = World {
+        port: Port::new(Config::new(SourceId(1), ClockIdentity([0x53; 8]), 1)),
+        master: grandmaster(),
+        now: Timestamp::from_secs(1_000),
+        request: None,
+    };
+    let mut rest = octets;
+    while feed_one(&mut world, &mut rest).is_some() {}
+    world.still_works();
+}
