@@ -224,6 +224,7 @@ fn a_better_master_is_taken_and_after_its_loss_the_other_one_again() {
         assert_eq!(pair.state(), SyncState::Locked);
 
         let slave = pair.world.slave(pair.slave);
+        assert_eq!(slave.port().state(), PortState::Slave, "not left UNCALIBRATED by the change");
         let followed: Vec<_> = slave.parents().iter().filter_map(|(_, parent)| parent.map(|p| p.0[7])).collect();
         assert_eq!(followed, [1, 2, 1], "seed {seed}");
         let (back, _) = slave.parents()[2];

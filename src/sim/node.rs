@@ -19,6 +19,9 @@ pub const RECORDS_MAX: usize = 1_024;
 /// How often the discipline gets a tick and the snapshot is published at least.
 const TICK: Duration = Duration::from_millis(250);
 
+/// How often the port is told that the clock is (still) locked.
+const TELL_PORT_EVERY: Duration = Duration::SECOND;
+
 /// A node, in the order in which it was added.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct NodeId(pub usize);
@@ -119,7 +122,7 @@ pub struct SlaveConfig {
 }
 
 impl SlaveConfig {
-    /// In domain 0, 100 us lock limit, a first step of any size, 1000 ppm; a perfect clock.
+    /// In domain 0: 100 us lock limit, a first step of any size and no other, 500 ppm at most; a perfect clock.
     pub fn new(identity: u8, seed: u64) -> Self {
         let identity = ClockIdentity([0x02, 0, 0, 0, 0, 0, 0, identity]);
         Self {
@@ -160,6 +163,8 @@ pub struct Slave {
     steps: Vec<(Timestamp<Mono>, Duration)>,
     contradictions: u32,
     report: Option<ClockReport>,
+    told_locked: bool,
+    tell_at: Timestamp<Mono>,
     notices: Vec<Notice>,
 }
 
@@ -181,6 +186,8 @@ impl Slave {
             steps: Vec::new(),
             contradictions: 0,
             report: None,
+            told_locked: false,
+            tell_at: now,
             notices: Vec::new(),
         }
     }
@@ -299,20 +306,24 @@ impl Slave {
         }
         self.notices = notices;
         self.published = self.steering.snapshot(now, local);
+        self.tell_port(now);
+    }
+
+    /// As the discipline thread does it: when it changes, and once a second, since a port that has changed its parent waits
+    /// to hear it again. A step of ours voids no stamp: all stamps are of the stamping clock, which nobody steps here.
+    fn tell_port(&mut self, now: Timestamp<Mono>) {
+        let locked = self.steering.state() == SyncState::Locked;
+        if locked != self.told_locked || now >= self.tell_at {
+            self.told_locked = locked;
+            self.tell_at = now + TELL_PORT_EVERY;
+            self.report = Some(ClockReport { locked, stepped: false });
+        }
     }
 
     fn note(&mut self, now: Timestamp<Mono>, notice: Notice) {
         match notice {
-            Notice::State { to, .. } => {
-                record(&mut self.states, now, to);
-                self.report.get_or_insert_default().locked = to == SyncState::Locked;
-            }
-            Notice::Stepped(by) => {
-                record(&mut self.steps, now, by);
-                let locked = self.steering.state() == SyncState::Locked;
-                let report = self.report.get_or_insert_default();
-                *report = ClockReport { locked, stepped: true };
-            }
+            Notice::State { to, .. } => record(&mut self.states, now, to),
+            Notice::Stepped(by) => record(&mut self.steps, now, by),
             Notice::Contradiction => self.contradictions += 1,
             Notice::Measured(_) | Notice::Panic(_) | Notice::Ineffective { .. } => {}
         }
