@@ -33,6 +33,7 @@ pub mod clock;
 pub mod config;
 pub mod discipline;
 pub mod engine;
+pub mod manual;
 pub mod net;
 pub mod ntp;
 pub mod observe;

@@ -1,6 +1,7 @@
 //! Tasks of the project's own, run as `cargo xtask TASK`.
 
 mod accuracy;
+mod ci;
 
 use std::process::ExitCode;
 
@@ -18,10 +19,13 @@ struct Arguments {
 enum Task {
     /// Run the PTP cells that ptp4l was measured in, and compare the true errors.
     Accuracy(accuracy::Options),
+    /// Everything that must hold before a change goes in.
+    Ci(ci::Options),
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().task {
         Task::Accuracy(options) => accuracy::run(&options),
+        Task::Ci(options) => ci::run(&options),
     }
 }

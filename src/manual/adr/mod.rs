@@ -1,0 +1,14 @@
+//! Decisions that close doors, and what they cost. The design is the target; where building showed a better way, the
+//! page here says what and why.
+
+#[doc = include_str!("0001-contract-on-the-ground-floor.md")]
+pub mod contract_on_the_ground_floor {}
+
+#[doc = include_str!("0002-bound-from-causality.md")]
+pub mod bound_from_causality {}
+
+#[doc = include_str!("0003-clock-as-a-function.md")]
+pub mod clock_as_a_function {}
+
+#[doc = include_str!("0004-crates.md")]
+pub mod crates {}

@@ -1,0 +1,60 @@
+//! The manual: how the house is built and why, and what an operator can set.
+//!
+//! | chapter | for |
+//! |---|---|
+//! | this page | whoever reads the code for the first time |
+//! | [`options`] | the operator: every option, its default and its range |
+//! | [`adr`] | whoever wonders why: the decisions that close doors, a page each |
+//!
+//! The reference of the code is the rest of this documentation; each module begins with the problem that it solves.
+//!
+//! # The floors
+//!
+//! Layers point one way. `tests/architecture.rs` reads the sources and enforces this table.
+//!
+//! | floor | modules | may use | what it is |
+//! |---|---|---|---|
+//! | L0 | [`time`](crate::time) | itself | values: instants, durations, stamps, observations |
+//! | L0 | [`engine`](crate::engine), [`sharing`](crate::sharing) | `time` | the contract of everything that has behaviour; how threads meet |
+//! | L1 | [`wire`](crate::wire) | `time` | bytes to values and back |
+//! | L2 | [`ptp`](crate::ptp), [`ntp`](crate::ntp), [`discipline`](crate::discipline) | L0, L1, not each other | the protocols, and from observations to adjustments |
+//! | L3 | [`clock`](crate::clock), [`net`](crate::net), [`observe`](crate::observe), [`config`](crate::config) | L0 to L2, not each other | what touches the machine, what is shown, what is set |
+//! | L4 | [`runtime`](crate::runtime) | L0 to L3 | the threads |
+//! | L4' | [`sim`](crate::sim) | L0 to L2, `clock` | the same engines in virtual time |
+//! | L5 | [`cli`](crate::cli) | all | one file per command |
+//!
+//! Below L3, and in `sim`, nobody reads a clock, starts a thread, opens a file or a socket, prints, locks, or iterates
+//! over a hash table. Floats know + - * / and sqrt; the logarithm of the samplers is `libm`'s. So the same input gives the
+//! same output, bit by bit, on any machine.
+//!
+//! All `unsafe` is in `ffi/`.
+//!
+//! # From a packet to a packet
+//!
+//! ```text
+//! network card -> kernel stamps the packet (CLOCK_REALTIME)
+//!   -> port thread: net::PtpSockets -> ptp::Port::step -> Effect::Observe
+//!   -> ring -> discipline thread: clock::Steering
+//!        clock.locate(stamp)      the stamp on the clock that we steer
+//!        Discipline::step         bound, filter, servo
+//!        clock.adjust(..)         step or frequency
+//!   -> seqlock<TimeSnapshot>      time = anchor + (reading - anchor) * (1 + rate), with its error bound
+//!   -> server workers: kernel's stamp of the request -> snapshot.utc_at(stamp) -> answer
+//! ```
+//!
+//! # How it is tested
+//!
+//! | what | where |
+//! |---|---|
+//! | values and codecs: both ways, every truncation, fuzzed | beside the code, `tools/fuzz` |
+//! | engines: input by input | `tests.rs` beside each |
+//! | the whole in virtual time, a checker that the truth lies in the bound after every event | `tests/simulator.rs` |
+//! | the lock-free code, in every interleaving | `tools/loom` |
+//! | accuracy against published figures | `cargo xtask accuracy` |
+//! | the daemon on real sockets, with the truth known | `synchronome demo` |
+//! | all of it | `cargo xtask ci` |
+
+pub mod adr;
+
+#[doc = include_str!("options.md")]
+pub mod options {}

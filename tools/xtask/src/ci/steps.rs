@@ -1,0 +1,70 @@
+//! The steps, in their order.
+
+use std::fs;
+
+use clap::builder::PossibleValuesParser;
+
+use super::{Outcome, Run, Step, demo, fuzz, show, suite};
+
+/// All steps.
+pub const STEPS: &[Step] = &[
+    Step { name: "fmt", about: "the sources are formatted", run: fmt },
+    Step { name: "clippy", about: "no lint fires, in any target with any feature", run: clippy },
+    Step { name: "docs", about: "the manual and the interface documentation build without warnings", run: docs },
+    Step { name: "configs", about: "`synchronome check` accepts every sample configuration", run: configs },
+    Step { name: "benches", about: "every benchmark runs once", run: benches },
+    Step { name: "fuzz", about: "every fuzz target finds nothing in 10 s, with coverage", run: fuzz::run },
+    Step { name: "accuracy", about: "the PTP cells in short runs stay within their limits", run: accuracy },
+    Step { name: "demo", about: "`synchronome demo` locks, as an ordinary user", run: demo::run },
+    Step {
+        name: "tests",
+        about: "the tests, the models of loom and the examples of the documentation",
+        run: suite::run,
+    },
+    Step { name: "realtime", about: "the tests in real time, alone and one by one", run: suite::run_realtime },
+];
+
+/// For clap: the names of the steps.
+pub fn names() -> PossibleValuesParser {
+    PossibleValuesParser::new(STEPS.iter().map(|step| step.name))
+}
+
+fn fmt(run: &mut Run) -> Outcome {
+    show(&mut run.cargo(&["fmt", "--all", "--check"])).map_err(|problem| format!("{problem}; `cargo fmt` mends it"))
+}
+
+fn clippy(run: &mut Run) -> Outcome {
+    show(&mut run.cargo(&["clippy", "-q", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]))
+}
+
+fn docs(run: &mut Run) -> Outcome {
+    show(run.cargo(&["doc", "-q", "--workspace", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// Also builds the release binary that `demo` runs.
+fn configs(run: &mut Run) -> Outcome {
+    show(&mut run.cargo(&["build", "-q", "--release", "-p", "synchronome", "-p", "xtask"]))?;
+    let folder = run.root.join("config");
+    let entries = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    files.sort();
+    if files.is_empty() {
+        return Err(format!("{}: no sample configuration", folder.display()));
+    }
+    for file in files {
+        show(run.command(run.target().join("release/synchronome")).arg("check").arg(file))?;
+    }
+    Ok(())
+}
+
+/// Without `--bench` among its arguments criterion runs each benchmark once, as a test.
+fn benches(run: &mut Run) -> Outcome {
+    show(&mut run.cargo(&["test", "-q", "--workspace", "--all-features", "--bench", "*"]))
+}
+
+/// The full form has runs four times as long, and is run by hand.
+fn accuracy(run: &mut Run) -> Outcome {
+    let ourselves = std::env::current_exe().map_err(|error| format!("our own path: {error}"))?;
+    show(run.command(ourselves).args(["accuracy", "--short"]))
+}

@@ -1,0 +1,124 @@
+//! The tests: first all that may run side by side, then the ones that measure real time.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::{Outcome, Run, show_lines};
+
+/// Files of `tests/` whose tests measure real time: a neighbour on the CPU would show in their figures.
+const REALTIME: [&str; 2] = ["interop", "realtime"];
+
+/// Tells tests that need something of the machine that it must be there: they fail instead of skipping.
+const NOTHING_SKIPPED: (&str, &str) = ("SYNCHRONOME_CI", "1");
+
+/// How many tests ran.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Tally {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+}
+
+impl Tally {
+    /// Adds a line of cargo test like `test result: ok. 3 passed; 0 failed; 1 ignored; ..`; other lines count nothing.
+    fn hear(&mut self, line: &str) {
+        let Some((_, figures)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")) else {
+            return;
+        };
+        for figure in figures.split("; ") {
+            match figure.split_once(' ').map(|(number, what)| (number.parse::<u64>(), what)) {
+                Some((Ok(number), "passed")) => self.passed += number,
+                Some((Ok(number), "failed")) => self.failed += number,
+                Some((Ok(number), "ignored")) => self.ignored += number,
+                _ => {}
+            }
+        }
+    }
+}
+
+impl fmt::Display for Tally {
+    /// Worded unlike cargo's lines, so that whoever adds those up does not count twice.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::default() {
+            return Ok(());
+        }
+        let Self { passed, failed, ignored } = self;
+        write!(f, "; tests in all: passed {passed}, failed {failed}, ignored {ignored}")
+    }
+}
+
+pub fn run(run: &mut Run) -> Outcome {
+    let names = integration_tests(run)?;
+    let mut arguments = vec!["test", "--workspace", "--all-features", "--lib", "--bins"];
+    for name in names.iter().filter(|name| !REALTIME.contains(&name.as_str())) {
+        arguments.extend(["--test", name]);
+    }
+    cargo_test(run, &arguments)?;
+    cargo_test(run, &["test", "--workspace", "--all-features", "--doc"])
+}
+
+pub fn run_realtime(run: &mut Run) -> Outcome {
+    let names = integration_tests(run)?;
+    let mut arguments = vec!["test", "--workspace", "--all-features"];
+    for name in names.iter().filter(|name| REALTIME.contains(&name.as_str())) {
+        arguments.extend(["--test", name]);
+    }
+    if !arguments.contains(&"--test") {
+        println!("there are none: tests/{{{}}}.rs", REALTIME.join(","));
+        return Ok(());
+    }
+    arguments.extend(["--", "--test-threads=1"]);
+    cargo_test(run, &arguments)
+}
+
+fn cargo_test(run: &mut Run, arguments: &[&str]) -> Outcome {
+    let (key, value) = NOTHING_SKIPPED;
+    let mut command = run.cargo(arguments);
+    let mut heard = Tally::default();
+    let outcome = show_lines(command.env(key, value), |line| heard.hear(line));
+    run.tally.passed += heard.passed;
+    run.tally.failed += heard.failed;
+    run.tally.ignored += heard.ignored;
+    outcome
+}
+
+/// The names of all test targets of the workspace, each once.
+fn integration_tests(run: &Run) -> Result<Vec<String>, String> {
+    let output = run
+        .cargo(&["metadata", "--no-deps", "--format-version", "1"])
+        .output()
+        .map_err(|error| format!("cargo metadata: {error}"))?;
+    let metadata: Value = serde_json::from_slice(&output.stdout).map_err(|error| format!("cargo metadata: {error}"))?;
+    let mut names: Vec<String> = children(&metadata["packages"])
+        .flat_map(|package| children(&package["targets"]))
+        .filter(|target| children(&target["kind"]).any(|kind| kind == "test"))
+        .filter_map(|target| target["name"].as_str().map(str::to_owned))
+        .collect();
+    names.sort();
+    names.dedup();
+    if names.is_empty() { Err("cargo metadata names no test".to_owned()) } else { Ok(names) }
+}
+
+fn children(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_closing_lines_of_cargo_test_are_added_up() {
+        let mut tally = Tally::default();
+        for line in [
+            "running 3 tests",
+            "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.10s",
+            "test result: FAILED. 2 passed; 4 failed; 0 ignored; 0 measured; 7 filtered out; finished in 1.00s",
+            "test result_is_passed ... ok",
+        ] {
+            tally.hear(line);
+        }
+        assert_eq!(tally, Tally { passed: 5, failed: 4, ignored: 1 });
+    }
+}
