@@ -1,0 +1,167 @@
+//! Our daemon as a process of its own, asked over its status socket.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use synchronome::observe::Status;
+use synchronome::observe::client::ask;
+use synchronome::observe::status::{PortStatus, TruthStatus};
+use synchronome::time::SyncState;
+
+use super::lab::{Lab, Space, text};
+use super::running::{Running, unique_path};
+
+/// The binary under test.
+const SYNCHRONOME: &str = env!("CARGO_BIN_EXE_synchronome");
+
+/// How long anything may take before it counts as not happening.
+pub const PATIENCE: Duration = Duration::from_secs(40);
+
+/// How often the status is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// What differs between the tests' configurations.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    pub interface: &'a str,
+    /// What the grandmaster is ahead of the machine's clock.
+    pub reference_offset: &'a str,
+    /// More sections.
+    pub more: &'a str,
+}
+
+impl Default for Options<'_> {
+    fn default() -> Self {
+        Self { interface: "vb", reference_offset: "0s", more: "" }
+    }
+}
+
+/// A running daemon.
+#[derive(Debug)]
+pub struct Daemon {
+    process: Running,
+    socket: PathBuf,
+}
+
+impl Daemon {
+    /// Starts it with a simulated clock that is 1 s and 50 ppm wrong, and returns when it answers.
+    pub fn start(lab: &Lab, space: &Space, options: Options<'_>) -> Self {
+        let directory = unique_path(lab, "synchronome", "d");
+        std::fs::create_dir(&directory).expect("a directory");
+        let config = directory.join("synchronome.toml");
+        let Options { interface, reference_offset, more } = options;
+        let text = format!(
+            "[clock]\n\
+             system = {{ simulated = {{ offset = \"1s\", frequency = \"50ppm\", wander = 1e-9, seed = 1, \
+             reference_offset = \"{reference_offset}\" }} }}\n\
+             [[ptp]]\n\
+             interface = \"{interface}\"\n\
+             [observe]\n\
+             http = \"off\"\n\
+             runtime_directory = \"{directory}\"\n\
+             state_directory = \"{directory}\"\n\
+             {more}\n",
+            directory = directory.display()
+        );
+        std::fs::write(&config, text).expect("a file");
+        let mut command = space.command(SYNCHRONOME, "nothing: cargo builds it");
+        let process = Running::start(lab, "synchronome", command.arg("run").arg(config));
+        let mut daemon = Self { process, socket: directory.join("status.sock") };
+        let start = Instant::now();
+        while ask(&daemon.socket).is_err() {
+            daemon.process.assert_alive();
+            assert!(start.elapsed() < PATIENCE, "the daemon does not answer");
+            std::thread::sleep(LOOK_EVERY);
+        }
+        daemon
+    }
+
+    /// What it says of itself now.
+    pub fn status(&mut self) -> Status {
+        self.process.assert_alive();
+        match ask(&self.socket) {
+            Ok((_, status)) => status,
+            Err(error) => panic!("the daemon does not answer: {error}"),
+        }
+    }
+
+    /// What `synchronome status --json` prints.
+    pub fn status_by_command(&mut self) -> Status {
+        self.process.assert_alive();
+        let output = Command::new(SYNCHRONOME).args(["status", "--json", "--socket"]).arg(&self.socket).output();
+        let output = output.expect("our own binary runs");
+        assert!(output.status.success(), "{}", text(&output));
+        serde_json::from_slice(&output.stdout).expect("one JSON object")
+    }
+
+    /// Waits until the status shows something, and returns that status.
+    pub fn wait(&mut self, what: &str, mut is_so: impl FnMut(&Status) -> bool) -> Status {
+        let start = Instant::now();
+        loop {
+            let status = self.status();
+            if is_so(&status) {
+                return status;
+            }
+            assert!(start.elapsed() < PATIENCE, "it is not so that {what}; the status is\n{status:#?}");
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    /// Waits until the clock is locked to the grandmaster of this identity, and says how wrong it may be.
+    pub fn wait_for_lock(&mut self, grandmaster: &str) -> Status {
+        self.wait(&format!("the clock is locked to {grandmaster}"), |status| {
+            status.state == SyncState::Locked && status.clock.bound_s.is_some() && follows(status, grandmaster)
+        })
+    }
+
+    /// Ends it as an operator would: it says so and exits with 0.
+    pub fn end(mut self) {
+        let status = self.process.end_by(Signal::SIGTERM);
+        assert!(status.success(), "{status}");
+    }
+}
+
+/// The one port of these tests.
+pub fn port(status: &Status) -> &PortStatus {
+    &status.ptp[0]
+}
+
+/// Whether the port follows the grandmaster of this identity.
+pub fn follows(status: &Status, grandmaster: &str) -> bool {
+    port(status).grandmaster.as_ref().is_some_and(|followed| followed.identity == grandmaster)
+}
+
+/// The truth, which every simulated clock has.
+pub fn truth(status: &Status) -> &TruthStatus {
+    status.truth.as_ref().expect("a simulated clock has a truth")
+}
+
+/// Fails if the truth was ever outside the claimed bound.
+pub fn assert_bound_held(status: &Status) {
+    assert_eq!(truth(status).violations, 0, "the truth left the bound: {status:#?}");
+}
+
+/// The figures of a run, to be read with `--nocapture`.
+pub fn print_figures(what: &str, status: &Status) {
+    let (truth, clock) = (truth(status), &status.clock);
+    let micros = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{:.2} us", value * 1e6));
+    let secs = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.2} s"));
+    println!(
+        "{what}: true error rms {}, p99 {}, max {} of {} samples, {} violations; bound {}, path delay {}; locked {} \
+         after selecting the parent, {} after the start; {} step(s), {} {}",
+        micros(truth.rms_s),
+        micros(truth.p99_s),
+        micros(truth.max_s),
+        truth.samples,
+        truth.violations,
+        micros(clock.bound_s),
+        micros(clock.mean_path_delay_s),
+        secs(clock.lock_time_s),
+        secs(clock.lock_time_since_start_s),
+        clock.steps,
+        status.state.word(),
+        status.reason
+    );
+}

@@ -1,0 +1,162 @@
+//! Network namespaces that a test makes and removes, and what connects them.
+//!
+//! All names and addresses live inside the namespaces; the machine's own network is never touched. Everything that is
+//! started there runs without CAP_SYS_TIME, so that nothing can set the machine's clock, and ends with the thread that
+//! started it.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use nix::sched::{CloneFlags, setns};
+use tempfile::TempDir;
+
+/// One lab at a time: these tests measure microseconds, and the machine may have two cores.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// Where `ip netns` keeps the namespaces' names.
+const NAMESPACES: &str = "/run/netns";
+
+/// The namespaces of one test; removed when this is dropped.
+#[derive(Debug)]
+pub struct Lab {
+    spaces: Vec<Space>,
+    directory: TempDir,
+    _alone: MutexGuard<'static, ()>,
+}
+
+/// One network namespace, with `lo` up.
+#[derive(Clone, Debug)]
+pub struct Space {
+    name: String,
+}
+
+/// One end of a virtual cable.
+#[derive(Clone, Copy, Debug)]
+pub struct End<'a> {
+    pub space: &'a Space,
+    pub interface: &'a str,
+    /// Last octet of its addresses: 10.71.0.N/24 and 02:00:0a:47:00:N. `None`: the end has no IPv4 address.
+    pub host: Option<u8>,
+}
+
+impl Lab {
+    /// Waits until no other test has one.
+    pub fn new() -> Self {
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(
+            nix::unistd::geteuid().is_root(),
+            "these tests make network namespaces: run them as root, with CAP_SYS_ADMIN and CAP_NET_ADMIN"
+        );
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        Self { spaces: Vec::new(), directory, _alone: alone }
+    }
+
+    /// For configurations, logs, sockets and captures.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// A namespace more.
+    pub fn space(&mut self) -> Space {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let space = Space { name: format!("synchronome-{}-{number}", std::process::id()) };
+        ip(&format!("netns add {}", space.name));
+        self.spaces.push(space.clone());
+        space.ip("link set lo up");
+        space
+    }
+
+    /// Two namespaces with a cable between them, as in most tests: a master at `va`, 10.71.0.1, and a slave at `vb`,
+    /// 10.71.0.2.
+    pub fn pair(&mut self) -> (Space, Space) {
+        let (master, slave) = (self.space(), self.space());
+        join_pair(&master, &slave);
+        (master, slave)
+    }
+}
+
+/// The cable of [`Lab::pair`].
+pub fn join_pair(master: &Space, slave: &Space) {
+    connect(
+        End { space: master, interface: "va", host: Some(1) },
+        End { space: slave, interface: "vb", host: Some(2) },
+    );
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        for space in &self.spaces {
+            let removed = Command::new("ip").args(["netns", "del", &space.name]).output();
+            if !removed.is_ok_and(|output| output.status.success()) {
+                eprintln!("could not remove the namespace {0}: `ip netns del {0}` will", space.name);
+            }
+        }
+    }
+}
+
+/// Joins two ends by a cable, and sets them up.
+pub fn connect(a: End<'_>, b: End<'_>) {
+    a.space.ip(&format!("link add {} type veth peer name {} netns {}", a.interface, b.interface, b.space.name));
+    for end in [a, b] {
+        if let Some(host) = end.host {
+            end.space.ip(&format!("link set {} address 02:00:0a:47:00:{host:02x}", end.interface));
+            end.space.ip(&format!("address add 10.71.0.{host}/24 dev {}", end.interface));
+        }
+        end.space.ip(&format!("link set {} up", end.interface));
+    }
+}
+
+impl Space {
+    /// Configures this namespace's network.
+    pub fn ip(&self, arguments: &str) {
+        ip(&format!("-n {} {arguments}", self.name));
+    }
+
+    /// A program in this namespace, without the capability to set a clock; ends with the calling thread.
+    pub fn command(&self, program: &str, package: &str) -> Command {
+        assert_installed(program, package);
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.name, "setpriv", "--pdeathsig", "KILL"]);
+        command.args(["--bounding-set", "-sys_time", "--inh-caps", "-sys_time", program]);
+        command.env("LC_ALL", "C");
+        command
+    }
+
+    /// Does something on a thread of this process that is in this namespace; threads that it starts are there too.
+    pub fn inside<T: Send>(&self, action: impl FnOnce() -> T + Send) -> T {
+        let namespace = File::open(Path::new(NAMESPACES).join(&self.name)).expect("the namespace exists");
+        let act = || {
+            setns(namespace, CloneFlags::CLONE_NEWNET).expect("CAP_SYS_ADMIN");
+            action()
+        };
+        std::thread::scope(|scope| scope.spawn(act).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    }
+}
+
+fn ip(arguments: &str) {
+    assert_installed("ip", "iproute2");
+    let output = Command::new("ip").args(arguments.split(' ')).output().expect("ip runs");
+    assert!(
+        output.status.success(),
+        "`ip {arguments}` failed (network namespaces need root with CAP_SYS_ADMIN and CAP_NET_ADMIN; in a container: \
+         --privileged): {}",
+        text(&output)
+    );
+}
+
+/// Fails with the package to install if a program is missing.
+pub fn assert_installed(program: &str, package: &str) {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+    let is_there = Path::new(program).is_absolute() || places.into_iter().any(|place| place.join(program).exists());
+    assert!(is_there, "this test needs {program}: install it with `apt-get install {package}`");
+}
+
+/// Everything that a program printed.
+pub fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
