@@ -86,7 +86,7 @@ impl std::fmt::Display for StartError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::System(error) => write!(f, "cannot start the threads: {error}"),
-            Self::Server(error) => write!(f, "NTP server: {error}"),
+            Self::Server(error) => error.fmt(f),
         }
     }
 }
@@ -342,9 +342,13 @@ impl Daemon {
                 if index == Some(running.interface_index) && !running.thread.is_finished() {
                     continue;
                 }
+                let (level, text) = if running.thread.is_finished() {
+                    (Level::Error, format!("port {interface}: its thread has ended by itself; starting it again"))
+                } else {
+                    (Level::Warn, format!("port {interface}: its interface is gone; waiting for it"))
+                };
                 self.stop_port(port);
-                let text = format!("port {interface}: its interface is gone; waiting for it");
-                self.model.events.record((now, local.read_as()), Level::Warn, Topic::Ptp, text, &[]);
+                self.model.events.record((now, local.read_as()), level, Topic::Ptp, text, &[]);
             }
             self.try_start_port(port, now, local);
         }
