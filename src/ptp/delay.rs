@@ -11,7 +11,7 @@ use crate::engine::{Random, Sink};
 use crate::time::{Duration, Local, LogInterval, Mono, Stamp, Timestamp};
 
 /// Requests that may be outstanding; the oldest gives way.
-pub const DELAY_OUTSTANDING_MAX: usize = 8;
+pub const DELAY_OUTSTANDING_MAX: usize = 32;
 
 /// How long a request stays outstanding.
 const OUTSTANDING_AGE_MAX: Duration = Duration::from_secs(5);

@@ -13,11 +13,12 @@ use super::host::{Host, clock_identity_of, kernel_tai_utc, lacking_capabilities}
 use super::model::{Model, PortModel, arb_policy};
 use super::port::{PORT_RING, PortLinks, REPORT_RING, spawn_port};
 use super::saved::SavedFrequency;
-use super::server::{Server, ServerOptions};
+use super::server::{Server, ServerOptions, worker_name};
 use super::truth::{TRUTH_RING, Truth, spawn_truth};
 use super::wake::Sleeper;
+use super::watchdog::{Change, Watchdog};
 use crate::clock::{HostClock, OscillatorModel, SoftwareClock, SteeringConfig};
-use crate::config::{Config, PtpConfig, SystemClock};
+use crate::config::{Config, PtpConfig, SystemClock, ThreadConfig};
 use crate::engine::Random;
 use crate::net::{PtpSockets, SocketOptions};
 use crate::observe::{Level, Topic};
@@ -33,8 +34,6 @@ const SAVE_EVERY: Duration = Duration::from_secs(3_600);
 /// Until the master has stated its own logMinDelayReqInterval, in its first answer: the profile's 1 s would only delay
 /// that answer.
 const FIRST_DELAY_REQ_INTERVAL: LogInterval = LogInterval::new(-2);
-/// A thread that has not gone round for this long is stalled.
-const STALLED_AFTER: Duration = Duration::from_secs(2);
 
 /// A running port thread.
 #[derive(Debug)]
@@ -44,14 +43,6 @@ struct PortThread {
     doorbell: Doorbell,
     events: RingReader<Event>,
     interface_index: u32,
-}
-
-/// A thread under the watchdog.
-#[derive(Debug)]
-struct Watched {
-    name: String,
-    pulse: Pulse,
-    is_stalled: bool,
 }
 
 /// The discipline's thread and the ways to it.
@@ -77,7 +68,7 @@ pub struct Daemon {
     ports: Vec<Option<PortThread>>,
     server: Option<Server>,
     truth: Option<(Truth, JoinHandle<()>)>,
-    watched: Vec<Watched>,
+    watchdog: Watchdog,
     saved: SavedFrequency,
     stop: Latch,
     sleeper: Sleeper,
@@ -98,7 +89,7 @@ impl std::fmt::Display for StartError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::System(error) => write!(f, "cannot start the threads: {error}"),
-            Self::Server(error) => write!(f, "NTP server: {error}"),
+            Self::Server(error) => error.fmt(f),
         }
     }
 }
@@ -147,7 +138,12 @@ impl Daemon {
         };
         let saved = SavedFrequency::new(&config.observe.state_directory, clock_word(&config));
         let pulse = Pulse::new(now);
-        let watched = vec![Watched { name: "discipline".to_owned(), pulse: pulse.clone(), is_stalled: false }];
+        let mut watchdog = Watchdog::default();
+        watchdog.add("discipline", config.threads.discipline, pulse.clone());
+        for (index, worker) in server.iter().flat_map(Server::workers).enumerate() {
+            let asked = ThreadConfig { core: worker.core(), priority: config.threads.server.priority };
+            watchdog.add(worker_name(index), asked, worker.pulse().clone());
+        }
         let (events, inbox) = Ring::with_capacity(EVENTS_RING, sleeper.doorbell());
         let (commands, orders) = crossbeam_channel::bounded(COMMANDS_MAX);
         let discipline_sleeper = Sleeper::new()?;
@@ -177,7 +173,7 @@ impl Daemon {
             ports: Vec::new(),
             server,
             truth,
-            watched,
+            watchdog,
             saved,
             stop,
             sleeper,
@@ -349,9 +345,13 @@ impl Daemon {
                 if index == Some(running.interface_index) && !running.thread.is_finished() {
                     continue;
                 }
+                let (level, text) = if running.thread.is_finished() {
+                    (Level::Error, format!("port {interface}: its thread has ended by itself; starting it again"))
+                } else {
+                    (Level::Warn, format!("port {interface}: its interface is gone; waiting for it"))
+                };
                 self.stop_port(port);
-                let text = format!("port {interface}: its interface is gone; waiting for it");
-                self.model.events.record((now, local.read_as()), Level::Warn, Topic::Ptp, text, &[]);
+                self.model.events.record((now, local.read_as()), level, Topic::Ptp, text, &[]);
             }
             self.try_start_port(port, now, local);
         }
@@ -403,7 +403,7 @@ impl Daemon {
         self.command(Command::AddPort(port, PortInlet { messages, reports, arb_timescale }));
         let thread =
             spawn_port(port_name(port), self.config.threads.ptp, engine, sockets, links).map_err(|e| e.to_string())?;
-        self.watched.push(Watched { name: port_name(port).to_owned(), pulse, is_stalled: false });
+        self.watchdog.add(port_name(port), self.config.threads.ptp, pulse);
         self.ports[port] = Some(PortThread { thread, stop, doorbell, events: inbox, interface_index });
         Ok(())
     }
@@ -433,7 +433,7 @@ impl Daemon {
         running.stop.set();
         running.doorbell.ring();
         join(port_name(port), running.thread);
-        self.watched.retain(|watched| watched.name != port_name(port));
+        self.watchdog.remove(port_name(port));
         self.model.ports[port].ended();
         self.command(Command::RemovePort(port));
     }
@@ -445,21 +445,14 @@ impl Daemon {
     }
 
     fn watch(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
-        for watched in &mut self.watched {
-            let age = watched.pulse.age(now);
-            let is_stalled = age > STALLED_AFTER;
-            if is_stalled == watched.is_stalled {
-                continue;
-            }
-            watched.is_stalled = is_stalled;
-            let name = &watched.name;
-            let (level, text) = if is_stalled {
-                (Level::Error, format!("thread {name} has not gone round for {age}"))
-            } else {
-                (Level::Info, format!("thread {name} goes round again"))
+        let events = &mut self.model.events;
+        self.watchdog.look(now, |name, change| {
+            let (level, text) = match change {
+                Change::Stalled(age) => (Level::Error, format!("thread {name} has not gone round for {age}")),
+                Change::Recovered => (Level::Info, format!("thread {name} goes round again")),
             };
-            self.model.events.record((now, local.read_as()), level, Topic::Daemon, text, &[("thread", name)]);
-        }
+            events.record((now, local.read_as()), level, Topic::Daemon, text, &[("thread", &name)]);
+        });
     }
 
     fn save_frequency(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {

@@ -25,5 +25,6 @@ pub mod signals;
 pub mod thread;
 pub mod truth;
 pub mod wake;
+pub mod watchdog;
 
 pub use daemon::{Daemon, StartError};

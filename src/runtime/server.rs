@@ -48,6 +48,11 @@ const PREPARATIONS_MAX: Timeout = Timeout::from_secs(10);
 /// The stack of a worker: its largest values are a batch's stamps and a poll table.
 const STACK_SIZE: usize = 256 * 1024;
 
+/// The name of a worker's thread, by its place among [`Server::workers`]: as in `ps -L`, the status and the log.
+pub fn worker_name(index: usize) -> String {
+    format!("ntp-{index}")
+}
+
 /// What the server is told to do.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ServerOptions {
@@ -180,7 +185,7 @@ impl Server {
         };
         let (ready, prepared) = bounded(1);
         let thread = std::thread::Builder::new()
-            .name(core.map_or_else(|| "ntp-server".to_owned(), |core| format!("ntp-server-{core}")))
+            .name(worker_name(self.workers.len()))
             .stack_size(STACK_SIZE)
             .spawn(move || Worker::prepare(setup, &ready).run())
             .map_err(|error| ServerError::thread("thread", &error))?;

@@ -36,11 +36,15 @@ impl Signals {
         Ok(Self(SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?))
     }
 
-    /// What was asked for since this was called last; several of a kind are one.
+    /// What was asked for since this was called last; of several things the end. Leaves nothing pending: whoever waits
+    /// for the next signal by its edge would wait in vain otherwise.
     pub fn take(&self) -> Option<Asked> {
-        let info = self.0.read_signal().ok()??;
-        let hangup = Signal::SIGHUP as u32;
-        Some(if info.ssi_signo == hangup { Asked::Reload } else { Asked::Stop })
+        let mut asked = None;
+        while let Ok(Some(info)) = self.0.read_signal() {
+            let is_reload = info.ssi_signo == Signal::SIGHUP as u32 && asked != Some(Asked::Stop);
+            asked = Some(if is_reload { Asked::Reload } else { Asked::Stop });
+        }
+        asked
     }
 }
 

@@ -73,12 +73,18 @@ impl Sleeper {
         has_work: impl FnOnce() -> bool,
     ) {
         self.arm();
+        let mut is_rung = false;
         if !has_work() {
             let timeout = TimeSpec::from_duration((deadline - now).max(Duration::ZERO).to_std());
             // An interrupted or failed wait is a short one: the caller looks at everything anyway.
-            let _ = ppoll(fds, Some(timeout), None);
+            is_rung = ppoll(fds, Some(timeout), None).is_ok() && fds[0].any() != Some(false);
         }
-        self.disarm();
+        self.doorbell.awake();
+        // Packets and deadlines wake us far more often than the bell: only when that rang is there anything to read. A
+        // ring that comes too late to be seen here ends the next sleep at once.
+        if is_rung {
+            let _ = self.eventfd.read();
+        }
     }
 
     /// For a thread that waits by other means, with this as one of its descriptors: from now on producers ring.
@@ -97,5 +103,45 @@ impl Sleeper {
 impl AsFd for Sleeper {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.eventfd.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::HostClock;
+
+    /// How long it slept, of a second.
+    fn slept(sleeper: &Sleeper) -> Duration {
+        let before = HostClock.mono();
+        sleeper.sleep_on_the_bell(before, before + Duration::SECOND, || false);
+        HostClock.mono() - before
+    }
+
+    #[test]
+    fn a_ring_ends_one_sleep_and_not_the_next() {
+        let sleeper = Sleeper::new().unwrap();
+        let doorbell = sleeper.doorbell();
+        let ringing = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            doorbell.ring();
+        });
+        assert!(slept(&sleeper) < Duration::SECOND);
+        ringing.join().unwrap();
+        assert!(slept(&sleeper) >= Duration::SECOND);
+    }
+
+    #[test]
+    fn a_ring_between_arming_and_sleeping_is_not_lost_and_not_kept_for_ever() {
+        let sleeper = Sleeper::new().unwrap();
+        let doorbell = sleeper.doorbell();
+        let now = HostClock.mono();
+        // There is work: no sleep. The bell rings meanwhile.
+        sleeper.sleep_on_the_bell(now, now + Duration::SECOND, || {
+            doorbell.ring();
+            true
+        });
+        assert!(slept(&sleeper) < Duration::SECOND, "what rang too late to be seen ends the next sleep");
+        assert!(slept(&sleeper) >= Duration::SECOND, "and only that");
     }
 }

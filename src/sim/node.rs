@@ -312,7 +312,7 @@ impl Slave {
     /// As the discipline thread does it: when it changes, and once a second, since a port that has changed its parent waits
     /// to hear it again. A step of ours voids no stamp: all stamps are of the stamping clock, which nobody steps here.
     fn tell_port(&mut self, now: Timestamp<Mono>) {
-        let locked = self.steering.state() == SyncState::Locked;
+        let locked = self.steering.is_locked_to_source();
         if locked != self.told_locked || now >= self.tell_at {
             self.told_locked = locked;
             self.tell_at = now + TELL_PORT_EVERY;

@@ -22,26 +22,15 @@ impl Daemon {
     }
 
     fn thread_status(&self, now: Timestamp<Mono>) -> Vec<ThreadStatus> {
-        let threads = &self.config.threads;
-        let timing = self.watched.iter().map(|watched| {
-            let config = if watched.name == "discipline" { threads.discipline } else { threads.ptp };
-            ThreadStatus {
-                name: watched.name.clone(),
-                core: config.core.and_then(|core| u32::try_from(core).ok()),
-                priority: config.priority,
-                alive_age_s: Some(watched.pulse.age(now).as_secs_f64()),
-                allocations: allocations_of(&watched.name),
-            }
+        let threads = self.watchdog.threads().iter();
+        let threads = threads.map(|watched| ThreadStatus {
+            name: watched.name.clone(),
+            core: watched.config.core.and_then(|core| u32::try_from(core).ok()),
+            priority: watched.config.priority,
+            alive_age_s: Some(watched.age(now).as_secs_f64()),
+            allocations: allocations_of(&watched.name),
         });
-        let workers = self.server.iter().flat_map(|server| server.workers().iter().enumerate());
-        let workers = workers.map(|(index, worker)| ThreadStatus {
-            name: format!("ntp-{index}"),
-            core: worker.core().and_then(|core| u32::try_from(core).ok()),
-            priority: threads.server.priority,
-            alive_age_s: Some(worker.pulse().age(now).as_secs_f64()),
-            allocations: allocations_of(&format!("ntp-{index}")),
-        });
-        timing.chain(workers).collect()
+        threads.collect()
     }
 
     fn dropped(&self) -> std::collections::BTreeMap<String, u64> {

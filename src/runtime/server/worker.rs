@@ -97,8 +97,11 @@ impl Worker {
 
     /// Serves until the latch is set.
     pub(super) fn run(mut self) {
+        // A counted thread's name must live for ever; there are few of them.
         #[cfg(feature = "count-allocations")]
-        let _slot = synchronome_kernel::alloc::register_thread("ntp-server");
+        let name: &'static str = std::thread::current().name().unwrap_or_default().to_owned().leak();
+        #[cfg(feature = "count-allocations")]
+        let _slot = synchronome_kernel::alloc::register_thread(name);
         while !self.setup.stop.is_set() {
             self.setup.pulse.beat(self.clock.mono());
             let ready = self.wait();
