@@ -64,6 +64,7 @@ fn observe(criterion: &mut Criterion) {
         stratum: 1,
         reference_id: *b"PTP\0",
         selected_at: now,
+        clock: 1,
     };
     steering.follow(now, LOCAL_EPOCH, Some(reference), &mut |_| {});
     steering.set_interval(now, LOCAL_EPOCH, LogInterval::new(-3), &mut |_| {});

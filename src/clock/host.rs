@@ -47,29 +47,28 @@ impl HostClock {
     }
 }
 
-/// Notices that somebody set the stamping clock: its distance to CLOCK_MONOTONIC changes only by slewing otherwise.
+/// Notices that somebody set the stamping clock, by its distance to CLOCK_MONOTONIC.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct JumpDetector {
-    last: Option<(Timestamp<Mono>, Duration)>,
+    last: Option<Duration>,
 }
 
 impl JumpDetector {
     /// A pair of readings; returns by how much the stamping clock jumped, if it did by at least [`JUMP_MIN`].
     ///
-    /// Slewing may add up to 0.1 s per second (chrony's largest rate) between two calls, so only what exceeds that counts.
+    /// Slewing moves both clocks alike (clock_gettime(2)): their distance changes only when the clock is set.
     pub fn jump(&mut self, mono: Timestamp<Mono>, stamping: Timestamp<Local>, window: Duration) -> Option<Duration> {
         let distance = stamping.read_as::<Mono>() - mono;
-        let Some((then, before)) = self.last else {
-            self.last = Some((mono, distance));
+        let Some(before) = self.last else {
+            self.last = Some(distance);
             return None;
         };
         let change = distance - before;
-        let slewed = (mono - then).scaled(0.1).min(JUMP_MIN.times(50));
         if window > JUMP_MIN {
             return None;
         }
-        self.last = Some((mono, distance));
-        (change.abs() >= JUMP_MIN + slewed).then_some(change)
+        self.last = Some(distance);
+        (change.abs() >= JUMP_MIN + window).then_some(change)
     }
 }
 
@@ -84,7 +83,7 @@ mod tests {
         let wall =
             |ms: i64, extra: Duration| Timestamp::<Local>::from_secs(1_700_000_000) + Duration::from_millis(ms) + extra;
         assert_eq!(detector.jump(at(0), wall(0, Duration::ZERO), Duration::ZERO), None);
-        assert_eq!(detector.jump(at(100), wall(100, Duration::from_micros(50)), Duration::ZERO), None);
+        assert_eq!(detector.jump(at(100), wall(100, Duration::from_micros(900)), Duration::ZERO), None);
         let set = Duration::from_secs(-3);
         let jump = detector.jump(at(200), wall(200, set), Duration::ZERO).unwrap();
         assert!((jump - set).abs() < Duration::from_millis(1));

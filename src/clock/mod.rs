@@ -13,7 +13,7 @@ mod steering;
 
 pub use host::{HostClock, JUMP_MIN, JumpDetector};
 pub use oscillator::{GRID, Oscillator, OscillatorModel};
-pub use recording::Recording;
+pub use recording::{Recorded, Recording};
 pub use reference::{ArbPolicy, reference_of};
 pub use software::SoftwareClock;
 pub use steering::{Steering, SteeringConfig, SteeringEffect};
@@ -42,6 +42,10 @@ pub trait Clock {
     /// # Errors
     /// [`ClockError::OutOfRange`]; nothing has changed then.
     fn adjust(&mut self, at: Timestamp<Local>, command: Adjustment) -> Result<ClockEpoch, ClockError>;
+
+    /// Somebody set the stamping clock, which reads `at` now. What this clock reads is a function of that; its history is
+    /// void, and a new epoch begins.
+    fn restart(&mut self, at: Timestamp<Local>) -> ClockEpoch;
 
     /// The frequency correction in force, read back.
     fn frequency(&self) -> FrequencyPpb;

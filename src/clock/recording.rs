@@ -8,18 +8,27 @@ use crate::time::{ClockEpoch, FrequencyPpb, Local, Stamp, Timestamp};
 #[derive(Clone, Debug)]
 pub struct Recording<C> {
     clock: C,
-    adjusted: Option<(Timestamp<Local>, Adjustment)>,
+    recorded: Option<Recorded>,
+}
+
+/// What was done to a clock, and at which reading of the stamping clock.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Recorded {
+    /// It obeyed a command.
+    Adjusted(Timestamp<Local>, Adjustment),
+    /// It was restarted, because the stamping clock was set.
+    Restarted(Timestamp<Local>),
 }
 
 impl<C> Recording<C> {
     /// Around `clock`.
     pub fn new(clock: C) -> Self {
-        Self { clock, adjusted: None }
+        Self { clock, recorded: None }
     }
 
-    /// The last adjustment that was obeyed since this was asked, and at which reading of the stamping clock.
-    pub fn take_adjusted(&mut self) -> Option<(Timestamp<Local>, Adjustment)> {
-        self.adjusted.take()
+    /// The last that was done since this was asked.
+    pub fn take(&mut self) -> Option<Recorded> {
+        self.recorded.take()
     }
 }
 
@@ -34,8 +43,13 @@ impl<C: Clock> Clock for Recording<C> {
 
     fn adjust(&mut self, at: Timestamp<Local>, command: Adjustment) -> Result<ClockEpoch, ClockError> {
         let epoch = self.clock.adjust(at, command)?;
-        self.adjusted = Some((at, command));
+        self.recorded = Some(Recorded::Adjusted(at, command));
         Ok(epoch)
+    }
+
+    fn restart(&mut self, at: Timestamp<Local>) -> ClockEpoch {
+        self.recorded = Some(Recorded::Restarted(at));
+        self.clock.restart(at)
     }
 
     fn frequency(&self) -> FrequencyPpb {

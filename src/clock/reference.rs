@@ -55,6 +55,7 @@ pub fn reference_of(source: SourceId, parent: &ParentInfo, policy: ArbPolicy, fa
             ArbPolicy::Refuse => Timescale::Refused,
         }
     };
+    let clock = u64::from_be_bytes(parent.grandmaster.0);
     // `steps_removed` is already that of this clock: one more than the parent's.
     let stratum = parent.steps_removed.clamp(1, u16::from(STRATUM_MAX)) as u8;
     let [.., a, b, c, d] = parent.port.clock_identity.0;
@@ -66,6 +67,7 @@ pub fn reference_of(source: SourceId, parent: &ParentInfo, policy: ArbPolicy, fa
         stratum,
         reference_id: if stratum == 1 { *b"PTP\0" } else { [a, b, c, d] },
         selected_at: parent.selected_at,
+        clock,
     }
 }
 

@@ -109,10 +109,7 @@ impl SoftwareClock {
             rate: own + self.frequency + product,
             epoch: self.epoch,
         };
-        if at < last.from {
-            // The stamping clock was set back: nothing from before it can be located any more.
-            self.segments.clear();
-        } else if at == last.from {
+        if at == last.from {
             self.segments.pop_back();
         }
         while self.segments.len() >= SEGMENTS_MAX
@@ -149,6 +146,8 @@ impl Clock for SoftwareClock {
         if !frequency.is_finite() || frequency.abs() > self.frequency_max {
             return Err(ClockError::OutOfRange);
         }
+        // A command acts from now on, also if it was decided a moment before the clock was last read.
+        let at = at.max(self.last().from);
         self.advance(at);
         self.frequency = frequency;
         if step != Duration::ZERO {
@@ -156,6 +155,16 @@ impl Clock for SoftwareClock {
         }
         self.begin_segment(at, step);
         Ok(self.epoch)
+    }
+
+    fn restart(&mut self, at: Timestamp<Local>) -> ClockEpoch {
+        let known = self.segment_at(at).or(self.segments.front().copied()).unwrap_or_else(|| self.last());
+        self.epoch = self.epoch.next();
+        let segment = Segment { from: at, reading: known.reading_at(at), rate: self.last().rate, epoch: self.epoch };
+        self.segments.clear();
+        self.segments.push_back(segment);
+        self.next_grid = at + self.oscillator.grid();
+        self.epoch
     }
 
     fn frequency(&self) -> FrequencyPpb {
@@ -247,12 +256,27 @@ mod tests {
     }
 
     #[test]
-    fn a_stamping_clock_that_is_set_back_starts_a_new_history() {
-        let model = OscillatorModel { frequency: FrequencyPpb::from_ppm(10.0), ..OscillatorModel::PERFECT };
-        let mut clock = SoftwareClock::new(at(0), Duration::ZERO, model, LIMIT);
-        clock.adjust(at(100), Adjustment::Frequency(FrequencyPpb::ZERO)).unwrap();
-        clock.adjust(at(50), Adjustment::Frequency(FrequencyPpb::ZERO)).unwrap();
-        assert!(clock.reading_at(at(60)).is_some());
-        assert_eq!(clock.reading_at(at(40)), None);
+    fn a_stamping_clock_that_is_set_starts_a_new_history_and_a_new_epoch() {
+        let model =
+            OscillatorModel { frequency: FrequencyPpb::from_ppm(10.0), wander: 1e-9, ..OscillatorModel::PERFECT };
+        for set_to in [50, 5_000] {
+            let mut clock = SoftwareClock::new(at(0), Duration::ZERO, model, LIMIT);
+            let before = clock.adjust(at(100), Adjustment::Frequency(FrequencyPpb::from_ppm(1.0))).unwrap();
+            let epoch = clock.restart(at(set_to));
+            assert_ne!(epoch, before);
+            assert_eq!(clock.locate(&raw(at(set_to - 1))), None, "a stamp from before");
+            assert_eq!(clock.locate(&raw(at(set_to + 1))).unwrap().epoch, epoch);
+            assert!((clock.reading_at(at(set_to)).unwrap() - at(set_to)).abs() < Duration::from_millis(100));
+        }
+    }
+
+    #[test]
+    fn a_command_decided_a_moment_ago_acts_from_now_on() {
+        let mut clock = SoftwareClock::new(at(0), Duration::ZERO, OscillatorModel::PERFECT, LIMIT);
+        clock.adjust(at(10), Adjustment::Step(Duration::SECOND, FrequencyPpb::ZERO)).unwrap();
+        let just_before = at(10) - Duration::from_micros(50);
+        clock.adjust(just_before, Adjustment::Frequency(FrequencyPpb::from_ppm(5.0))).unwrap();
+        assert_eq!(clock.reading_at(at(5)), Some(at(5)), "the history is whole");
+        assert!(close(clock.reading_at(at(20)).unwrap(), at(21) + Duration::from_micros(50)));
     }
 }

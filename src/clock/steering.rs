@@ -91,8 +91,8 @@ impl<C: Clock> Steering<C> {
 
     /// Somebody set the stamping clock, which reads `local` now.
     pub fn disturbed(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, notify: &mut impl FnMut(Notice)) {
+        let epoch = self.clock.restart(local);
         let (reading, _) = self.clock.line(local);
-        let epoch = self.clock.epoch();
         self.step(now, local, Input::Disturbed { reading, epoch }, notify);
     }
 

@@ -34,6 +34,11 @@ pub enum Timescale {
 }
 
 impl Timescale {
+    /// Whether it becomes UTC at all.
+    pub fn is_usable(self) -> bool {
+        matches!(self, Self::Utc | Self::Tai(_))
+    }
+
     fn to_utc(self, reading: Timestamp<Local>) -> Option<Timestamp<Local>> {
         match self {
             Self::Utc => Some(reading),
@@ -60,6 +65,8 @@ pub struct Reference {
     pub reference_id: [u8; 4],
     /// When it was selected.
     pub selected_at: Timestamp<Mono>,
+    /// Whose clock it is in the end (PTP: grandmasterIdentity): another one behind the same parent is another clock.
+    pub clock: u64,
 }
 
 /// What can happen.
@@ -163,6 +170,8 @@ pub struct Discipline {
     config: Config,
     timeline: Timeline,
     envelope: Envelope,
+    /// What was proven of the master before this one.
+    previous: Envelope,
     link: Link,
     gate: SpikeGate,
     servo: Pi,
@@ -174,8 +183,8 @@ pub struct Discipline {
     known_frequency: Option<FrequencyPpb>,
     has_corrected: bool,
     is_panicking: bool,
-    /// The samples have stopped, and the clock was told the average frequency.
-    is_coasting: bool,
+    /// The samples have stopped, and what there is to do about that is done.
+    is_silent: bool,
     commanded: FrequencyPpb,
     interval: LogInterval,
     last_sample: Option<Timestamp<Mono>>,
@@ -201,6 +210,7 @@ impl Discipline {
         Self {
             timeline: Timeline::new(epoch, reading, frequency),
             envelope: Envelope::new(config.max_frequency, config.max_drift),
+            previous: Envelope::new(config.max_frequency, config.max_drift),
             link: Link::default(),
             gate: SpikeGate::default(),
             servo: Pi::new(config.max_frequency, config.proportional, config.integral),
@@ -211,7 +221,7 @@ impl Discipline {
             known_frequency: config.saved_frequency,
             has_corrected: false,
             is_panicking: false,
-            is_coasting: false,
+            is_silent: false,
             commanded: frequency,
             interval: LogInterval::new(0),
             last_sample: None,
@@ -230,6 +240,8 @@ impl Discipline {
     pub fn configure(&mut self, config: Config) {
         self.servo.override_gains(config.proportional, config.integral, self.interval);
         let max_frequency = self.config.max_frequency;
+        self.envelope.set_max_drift(config.max_drift);
+        self.previous.set_max_drift(config.max_drift);
         self.config = Config { max_frequency, ..config };
     }
 
@@ -253,8 +265,9 @@ impl Discipline {
         let reference = self.held?;
         let now = self.timeline.free_now(reading);
         let correction = self.timeline.correction(reading);
-        let span = self.envelope.at(now)?.shifted(correction);
-        let fresh = self.envelope.last().and_then(|last| self.envelope.at(last)).unwrap_or(span);
+        let envelope = if self.envelope.at(now).is_some() { &self.envelope } else { &self.previous };
+        let span = envelope.at(now)?.shifted(correction);
+        let fresh = envelope.last().and_then(|last| envelope.at(last)).unwrap_or(span);
         let path = fresh.half_width().min(span.half_width());
         Some(BoundParts {
             source: reference.accuracy.unwrap_or_default(),
@@ -322,7 +335,7 @@ impl Engine for Discipline {
     }
 
     fn deadline(&self) -> Option<Timestamp<Mono>> {
-        self.last_sample.map(|last| last + self.silence())
+        self.last_sample.filter(|_| !self.is_silent).map(|last| last + self.silence())
     }
 }
 
@@ -353,13 +366,18 @@ impl Discipline {
     }
 
     fn follow(&mut self, now: Timestamp<Mono>, reference: Option<Reference>, out: &mut impl Sink<Effect>) {
-        let selected = |reference: Option<Reference>| reference.map(|r| (r.source, r.selected_at, r.timescale));
+        let selected =
+            |reference: Option<Reference>| reference.map(|r| (r.source, r.selected_at, r.timescale, r.clock));
+        // A source whose time cannot be used is none: what is held of the one before it stays.
+        let reference = reference.filter(|reference| reference.timescale.is_usable());
         let is_another = selected(reference) != selected(self.reference);
         self.reference = reference;
         let Some(reference) = reference else { return };
         if is_another && self.held.is_some() {
-            // Another master's proofs say nothing about this one; our oscillator is the same.
-            self.envelope.forget_offset();
+            // Another master's proofs say nothing about this one; our oscillator is the same. Until there are proofs by
+            // the new one, those by the old one hold.
+            std::mem::swap(&mut self.envelope, &mut self.previous);
+            self.envelope.begin_like(&self.previous);
             self.link.reset();
             self.gate.reset();
             self.samples_inside = 0;
@@ -434,6 +452,7 @@ impl Discipline {
 
     fn check_proof(&mut self, proof: Result<(), Contradiction>, out: &mut impl Sink<Effect>) {
         if proof.is_err() {
+            self.previous.forget_offset();
             self.link.reset();
             self.gate.reset();
             self.samples_inside = 0;
@@ -486,9 +505,9 @@ impl Discipline {
         reading: Timestamp<Local>,
         out: &mut impl Sink<Effect>,
     ) {
-        let was_silent = self.last_sample.is_some_and(|last| now - last > self.silence());
+        let was_silent = self.is_silent || self.last_sample.is_some_and(|last| now - last >= self.silence());
         self.last_sample = Some(now);
-        self.is_coasting = false;
+        self.is_silent = false;
         self.reference_time = reading.read_as();
         if was_silent {
             self.transition(now, StateEvent::SamplesResumed, out);
@@ -499,6 +518,7 @@ impl Discipline {
             }
             self.is_panicking = true;
             self.last_offset = offset;
+            self.judge(now, reading, out);
             return;
         }
         self.is_panicking = false;
@@ -506,6 +526,8 @@ impl Discipline {
             return;
         }
         self.last_offset = offset;
+        // The present master's proofs stand by themselves from here on.
+        self.previous.forget_offset();
         self.judge(now, reading, out);
         if self.config.step.later != StepRule::Never
             && may_step(self.config.step.later, offset)
@@ -537,27 +559,37 @@ impl Discipline {
         if bound.is_some_and(|bound| bound <= limit) && self.samples_inside >= LOCK_SAMPLES {
             self.is_confirmed = true;
             self.transition(now, StateEvent::LockReached, out);
-        } else if bound.is_none_or(|bound| bound > limit.times(2)) {
+        } else {
+            self.check_bound(now, reading, out);
+        }
+    }
+
+    /// Leaves LOCKED where the bound does not support it any more.
+    fn check_bound(&mut self, now: Timestamp<Mono>, reading: Timestamp<Local>, out: &mut impl Sink<Effect>) {
+        let limit = self.config.lock_limit.times(2);
+        if self.bound(reading).is_none_or(|parts| parts.total().greatest_error() > limit) {
             self.transition(now, StateEvent::BoundExceeded, out);
         }
     }
 
     fn tick(&mut self, now: Timestamp<Mono>, reading: Timestamp<Local>, out: &mut impl Sink<Effect>) {
-        let is_silent = self.last_sample.is_none_or(|last| now - last > self.silence());
-        if !is_silent {
+        let Some(last) = self.last_sample else {
+            self.check_bound(now, reading, out);
+            return;
+        };
+        if now - last < self.silence() {
+            self.check_bound(now, reading, out);
             return;
         }
-        if self.servo.is_tracking() && !self.is_coasting {
-            self.is_coasting = true;
-            let frequency = self.servo.hold_over();
-            self.command(Adjustment::Frequency(frequency), out);
-        }
-        match self.state {
-            SyncState::Locked => self.transition(now, StateEvent::SamplesStopped, out),
-            SyncState::Acquiring if self.reference.is_none() => {
-                self.transition(now, StateEvent::SamplesStopped, out);
+        if !self.is_silent {
+            self.is_silent = true;
+            if self.servo.is_tracking() {
+                let frequency = self.servo.hold_over();
+                self.command(Adjustment::Frequency(frequency), out);
             }
-            _ => {}
+        }
+        if matches!(self.state, SyncState::Locked | SyncState::Acquiring) {
+            self.transition(now, StateEvent::SamplesStopped, out);
         }
         let useless = self.config.lock_limit.times(USELESS_LIMITS);
         let is_useless = self.bound(reading).is_none_or(|parts| parts.total().greatest_error() > useless);
@@ -603,6 +635,8 @@ impl Discipline {
         self.timeline = Timeline::new(epoch, reading, frequency);
         self.epoch = epoch;
         self.envelope.forget_offset();
+        self.previous.forget_offset();
+        self.last_sample = None;
         self.link.reset();
         self.gate.reset();
         self.known_frequency = self.oscillator_frequency().or(self.known_frequency);

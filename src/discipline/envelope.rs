@@ -26,6 +26,9 @@ pub const ANCHOR_SPACING_MIN: Duration = Duration::from_millis(250);
 /// The longest spacing: the window is then 16 times 8 s.
 pub const ANCHOR_SPACING_MAX: Duration = Duration::from_secs(8);
 
+/// How far back the frequency's range reaches.
+const WINDOW: Duration = ANCHOR_SPACING_MAX.times(ANCHORS_MAX as i64);
+
 /// One side's proof: at `at` the offset was not beyond `limit`.
 #[derive(Clone, Copy, Debug)]
 struct Edge {
@@ -108,6 +111,18 @@ impl Envelope {
         self.last = None;
     }
 
+    /// Begins anew for another master, with what `other` knows of the same oscillator.
+    pub fn begin_like(&mut self, other: &Self) {
+        self.forget_offset();
+        self.frequency = other.frequency;
+        self.max_drift = other.max_drift;
+    }
+
+    /// Another limit for the unseen change of frequency.
+    pub fn set_max_drift(&mut self, max_drift: FrequencyPpb) {
+        self.max_drift = max_drift.abs();
+    }
+
     /// A message from the master: the offset at `at` is at most `limit`.
     ///
     /// # Errors
@@ -128,14 +143,30 @@ impl Envelope {
 
     /// The interval that holds the offset at `at`; `None` until both directions were heard.
     pub fn at(&self, at: Timestamp<Local>) -> Option<Span<Duration>> {
-        let high = self.highs.iter().map(|edge| edge.limit + travel(at - edge.at, self.frequency, true)).min()?;
-        let low = self.lows.iter().map(|edge| edge.limit + travel(at - edge.at, self.frequency, false)).max()?;
+        let high = self.highs.iter().map(|edge| edge.limit + self.travel(at - edge.at, true)).min()?;
+        let low = self.lows.iter().map(|edge| edge.limit + self.travel(at - edge.at, false)).max()?;
         Some(Span { low, high })
     }
 
     /// The range that holds the oscillator's frequency, `max_drift` on each side included.
     pub fn frequency(&self) -> Span<FrequencyPpb> {
         self.frequency
+    }
+
+    /// How far the offset may have moved upwards (or downwards) within `age`; also for an age below zero.
+    ///
+    /// The range of the frequency is good for the window that it was proven over. Beyond it the frequency walks on, as a
+    /// random walk does: with the root of the age.
+    fn travel(&self, age: Duration, upwards: bool) -> Duration {
+        let is_fast = upwards == (age >= Duration::ZERO);
+        let known = if is_fast { self.frequency.high } else { self.frequency.low };
+        let moved = known.drift(age);
+        if age.abs() <= WINDOW {
+            return moved;
+        }
+        let windows = age.as_secs_f64().abs() / WINDOW.as_secs_f64();
+        let walked = self.max_drift.drift(age.abs()).scaled(windows.sqrt() - 1.0);
+        if upwards { moved + walked } else { moved - walked }
     }
 
     /// When the last proof came.
@@ -202,12 +233,6 @@ fn push(edges: &mut VecDeque<Edge>, edge: Edge) {
         edges.pop_front();
     }
     edges.push_back(edge);
-}
-
-/// How far the offset may have moved upwards (or downwards) within `age`; also for an age below zero.
-fn travel(age: Duration, frequency: Span<FrequencyPpb>, upwards: bool) -> Duration {
-    let fast = if upwards == (age >= Duration::ZERO) { frequency.high } else { frequency.low };
-    fast.drift(age)
 }
 
 #[cfg(test)]
@@ -278,7 +303,8 @@ mod tests {
             envelope.not_below(at(nanos), Duration::from_micros(-1)).unwrap();
         }
         let hour = envelope.at(at(199_000_000_000 + 3_600_000_000_000)).unwrap();
+        // 1 ppm for the first two minutes, and the root of the age in windows after that: 1 ppm * sqrt(28) * 3600 s.
         let growth = hour.half_width();
-        assert!(growth > Duration::from_millis(3) && growth < Duration::from_millis(5), "{growth}");
+        assert!(growth > Duration::from_millis(17) && growth < Duration::from_millis(21), "{growth}");
     }
 }

@@ -46,7 +46,7 @@ pub const ROOT_DISTANCE_MAX: Duration = Duration::from_secs(16);
 
 /// A distance of CLOCK_REALTIME to CLOCK_MONOTONIC that changed by more than this since the snapshot, beyond what
 /// slewing explains, means that somebody set the clock which the snapshot's line runs over.
-pub const CLOCK_SET_MIN: Duration = Duration::from_millis(50);
+pub const CLOCK_SET_MIN: Duration = Duration::from_millis(2);
 
 /// What is the same for all answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -149,11 +149,11 @@ fn answer_mode(asked: &Header, from_port: u16) -> Result<Mode, DropReason> {
 
 /// Whether the stamping clock was set since the snapshot: its advance does not agree with CLOCK_MONOTONIC's.
 ///
-/// The two clocks are read within `window` of each other. Slewing changes their distance too, by at most 0.1 s a second.
+/// The two clocks are read within `window` of each other. Slewing moves both alike (clock_gettime(2)).
 pub fn is_clock_set(snapshot: &TimeSnapshot, mono: Timestamp<Mono>, local: Timestamp<Local>, window: Duration) -> bool {
     let by_mono = mono - snapshot.anchor_mono;
     let apart = ((local - snapshot.anchor_local) - by_mono).abs();
-    apart > CLOCK_SET_MIN + window + by_mono.abs().scaled(0.1)
+    apart > CLOCK_SET_MIN + window
 }
 
 /// What the answer says of the quality of its time.

@@ -9,7 +9,7 @@ use crossbeam_channel::Sender;
 
 use super::discipline::{COMMANDS_MAX, Command, DisciplineLinks, PortInlet, spawn_discipline};
 use super::events::{EVENTS_RING, Event};
-use super::host::{Host, clock_identity_of, kernel_tai_utc, lacking_capabilities};
+use super::host::{Host, clock_identity_of, has_link, kernel_tai_utc, lacking_capabilities};
 use super::model::{Model, PortModel, arb_policy};
 use super::port::{PORT_RING, PortLinks, REPORT_RING, spawn_port};
 use super::saved::SavedFrequency;
@@ -23,7 +23,9 @@ use crate::engine::Random;
 use crate::net::{PtpSockets, SocketOptions};
 use crate::observe::{Level, Topic};
 use crate::ptp::Port;
-use crate::sharing::{Counters, Doorbell, Latch, Pulse, Ring, RingReader, RingWriter, Seqlock, TimeSnapshot};
+use crate::sharing::{
+    Counters, Doorbell, Drops, Flag, Latch, Pulse, Ring, RingReader, RingWriter, Seqlock, TimeSnapshot,
+};
 use crate::time::{Duration, Local, LogInterval, Mono, SourceId, Timestamp};
 use crate::wire::ptp::ClockIdentity;
 
@@ -40,8 +42,11 @@ const FIRST_DELAY_REQ_INTERVAL: LogInterval = LogInterval::new(-2);
 struct PortThread {
     thread: JoinHandle<()>,
     stop: Latch,
+    link: Flag,
     doorbell: Doorbell,
     events: RingReader<Event>,
+    /// What the rings to and from the discipline have dropped.
+    dropped: [Drops; 2],
     interface_index: u32,
 }
 
@@ -280,7 +285,7 @@ impl Daemon {
         self.config.clock.max_drift = config.clock.max_drift;
         self.config.servo = config.servo.clone();
         self.config.observe.log = config.observe.log;
-        self.command(Command::Configure(steering_of(&self.config, &self.saved)));
+        _ = self.command(Command::Configure(steering_of(&self.config, &self.saved)));
         if self.config.ptp != config.ptp {
             for port in 0..self.ports.len() {
                 self.stop_port(port);
@@ -343,6 +348,9 @@ impl Daemon {
             let index = nix::net::if_::if_nametoindex(interface.as_str()).ok();
             if let Some(running) = &self.ports[port] {
                 if index == Some(running.interface_index) && !running.thread.is_finished() {
+                    if running.link.set(has_link(&interface)) {
+                        running.doorbell.ring();
+                    }
                     continue;
                 }
                 let (level, text) = if running.thread.is_finished() {
@@ -371,7 +379,7 @@ impl Daemon {
             None => (Level::Info, format!("port {interface}: started")),
         };
         model.waiting_for = problem;
-        self.model.events.record(at, level, Topic::Ptp, text, &[("interface", interface)]);
+        self.model.events.record(at, level, Topic::Ptp, text, &[]);
     }
 
     fn start_port(&mut self, port: usize, config: &PtpConfig, now: Timestamp<Mono>) -> Result<(), String> {
@@ -388,7 +396,7 @@ impl Daemon {
         let (to_discipline, messages) = Ring::with_capacity(PORT_RING, self.discipline.doorbell.clone());
         let (reports, from_discipline) = Ring::with_capacity(REPORT_RING, doorbell.clone());
         let (events, inbox) = Ring::with_capacity(EVENTS_RING, self.sleeper.doorbell());
-        let (stop, pulse) = (Latch::default(), Pulse::new(now));
+        let (stop, pulse, link) = (Latch::default(), Pulse::new(now), Flag::new(has_link(&config.interface)));
         let links = PortLinks {
             port: port as u8,
             to_discipline: Some(to_discipline),
@@ -397,14 +405,18 @@ impl Daemon {
             counters: self.model.ports[port].counters(),
             pulse: pulse.clone(),
             stop: stop.clone(),
+            link: link.clone(),
             sleeper,
         };
+        let dropped = [messages.drops(), links.from_discipline.as_ref().map_or(inbox.drops(), RingReader::drops)];
         let arb_timescale = arb_policy(config.arb_timescale);
-        self.command(Command::AddPort(port, PortInlet { messages, reports, arb_timescale }));
+        if !self.command(Command::AddPort(port, PortInlet::new(messages, reports, arb_timescale))) {
+            return Err("the discipline thread does not answer".to_owned());
+        }
         let thread =
             spawn_port(port_name(port), self.config.threads.ptp, engine, sockets, links).map_err(|e| e.to_string())?;
         self.watchdog.add(port_name(port), self.config.threads.ptp, pulse);
-        self.ports[port] = Some(PortThread { thread, stop, doorbell, events: inbox, interface_index });
+        self.ports[port] = Some(PortThread { thread, stop, link, doorbell, events: inbox, dropped, interface_index });
         Ok(())
     }
 
@@ -435,13 +447,14 @@ impl Daemon {
         join(port_name(port), running.thread);
         self.watchdog.remove(port_name(port));
         self.model.ports[port].ended();
-        self.command(Command::RemovePort(port));
+        _ = self.command(Command::RemovePort(port));
     }
 
-    fn command(&self, command: Command) {
-        // Full only if the discipline is stalled, which the watchdog says.
-        let _ = self.discipline.commands.try_send(command);
+    /// False if the discipline has not taken so many commands that there is no room: it is stalled.
+    fn command(&self, command: Command) -> bool {
+        let is_sent = self.discipline.commands.try_send(command).is_ok();
         self.discipline.doorbell.ring();
+        is_sent
     }
 
     fn watch(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {

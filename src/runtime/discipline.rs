@@ -8,14 +8,15 @@ use crossbeam_channel::Receiver;
 use super::events::Event;
 use super::port::PortMessage;
 use super::thread::spawn_timing;
-use super::truth::Adjusted;
 use super::wake::Sleeper;
-use crate::clock::{ArbPolicy, Clock, HostClock, JumpDetector, Recording, Steering, SteeringConfig, reference_of};
+use crate::clock::{
+    ArbPolicy, Clock, HostClock, JumpDetector, Recorded, Recording, Steering, SteeringConfig, reference_of,
+};
 use crate::config::{PTP_PORTS_MAX, ThreadConfig};
-use crate::discipline::Notice;
+use crate::discipline::{Notice, Reference};
 use crate::ptp::{ClockReport, ParentInfo};
 use crate::sharing::{Latch, Pulse, RingReader, RingWriter, SeqlockWriter, TimeSnapshot};
-use crate::time::{Duration, Local, Mono, SourceId, TaiUtc, Timestamp};
+use crate::time::{Duration, Local, LogInterval, Mono, SourceId, TaiUtc, Timestamp};
 
 /// Commands from the control thread that may wait.
 pub const COMMANDS_MAX: usize = 32;
@@ -35,6 +36,15 @@ pub struct PortInlet {
     pub reports: RingWriter<ClockReport>,
     /// How its ARB time is read.
     pub arb_timescale: ArbPolicy,
+    parent: Option<ParentInfo>,
+    sync_interval: Option<LogInterval>,
+}
+
+impl PortInlet {
+    /// A port that has just started.
+    pub fn new(messages: RingReader<PortMessage>, reports: RingWriter<ClockReport>, arb_timescale: ArbPolicy) -> Self {
+        Self { messages, reports, arb_timescale, parent: None, sync_interval: None }
+    }
 }
 
 /// What the control thread can ask for.
@@ -58,7 +68,7 @@ pub struct DisciplineLinks {
     /// What is served.
     pub snapshot: SeqlockWriter<TimeSnapshot>,
     /// Where every adjustment is told, if somebody watches the truth.
-    pub truth: Option<RingWriter<Adjusted>>,
+    pub truth: Option<RingWriter<Recorded>>,
     /// A sign of life.
     pub pulse: Pulse,
     /// Asks it to end.
@@ -136,8 +146,11 @@ impl<C: Clock> DisciplineThread<C> {
                 is_changed = true;
             }
         }
+        // Read anew: what the messages led to was done at instants after the round's beginning.
+        let (now, local, _) = self.host.both();
         let events = &mut self.links.events;
         self.steering.tick(now, local, &mut |notice| _ = events.push(Event::Notice(notice)));
+        self.tell_truth();
         self.tell_ports(now);
         if is_changed || now >= self.publish_at {
             self.publish();
@@ -146,8 +159,9 @@ impl<C: Clock> DisciplineThread<C> {
             self.tell_frequency_at = now + TELL_FREQUENCY_EVERY;
             self.tell_frequency();
         }
-        let deadline = self.steering.deadline().map_or(self.publish_at, |at| at.min(self.publish_at));
         let now = self.host.mono();
+        // A deadline that has passed was met by the tick above.
+        let deadline = self.steering.deadline().filter(|at| *at > now).unwrap_or(self.publish_at).min(self.publish_at);
         let (ports, commands) = (&self.ports, &self.links.commands);
         self.links.sleeper.sleep_on_the_bell(now, deadline.max(now), || {
             !commands.is_empty() || ports.iter().flatten().any(|inlet| !inlet.messages.is_empty())
@@ -161,32 +175,53 @@ impl<C: Clock> DisciplineThread<C> {
         let mut notify = |notice: Notice| _ = events.push(Event::Notice(notice));
         match message {
             PortMessage::Observation(observation) => self.steering.observe(now, local, &observation, &mut notify),
-            PortMessage::SyncInterval(interval) if self.followed == Some(port) => {
-                self.steering.set_interval(now, local, interval, &mut notify);
+            PortMessage::SyncInterval(interval) => {
+                if let Some(inlet) = &mut self.ports[port] {
+                    inlet.sync_interval = Some(interval);
+                }
+                if self.followed == Some(port) {
+                    self.steering.set_interval(now, local, interval, &mut notify);
+                }
             }
-            PortMessage::SyncInterval(_) => {}
-            PortMessage::Parent(parent) => self.parent_changed(port, parent, now, local),
+            PortMessage::Parent(parent) => {
+                if let Some(inlet) = &mut self.ports[port] {
+                    inlet.parent = parent;
+                }
+                if self.followed.is_none_or(|followed| followed == port) {
+                    self.choose(now, local);
+                }
+            }
         }
         self.tell_truth();
     }
 
-    /// The first port with a parent steers; another one only when that has lost its own. (Selection comes later.)
-    fn parent_changed(
-        &mut self,
-        port: usize,
-        parent: Option<ParentInfo>,
-        now: Timestamp<Mono>,
-        local: Timestamp<Local>,
-    ) {
-        if self.followed.is_some_and(|followed| followed != port) {
-            return;
-        }
-        let policy = self.ports[port].as_ref().map_or(ArbPolicy::Refuse, |inlet| inlet.arb_timescale);
-        let tai_utc = self.links.tai_utc;
-        let reference = parent.map(|parent| reference_of(SourceId(port as u16), &parent, policy, tai_utc));
-        self.followed = reference.is_some().then_some(port);
+    /// The port that steers keeps on while it has a parent; else the first one that has, of usable time if there is one.
+    /// (Selection among sources comes later.)
+    fn choose(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
+        let reference = |port: usize| self.reference(port);
+        let with_parent = |port: &usize| reference(*port).is_some();
+        let usable = |port: &usize| reference(*port).is_some_and(|reference| reference.timescale.is_usable());
+        let kept = self.followed.filter(with_parent);
+        let first = || (0..self.ports.len()).find(usable).or_else(|| (0..self.ports.len()).find(with_parent));
+        let followed = kept.or_else(first);
+        let reference = followed.and_then(reference);
+        let interval = followed.and_then(|port| self.ports[port].as_ref()?.sync_interval);
         let events = &mut self.links.events;
-        self.steering.follow(now, local, reference, &mut |notice| _ = events.push(Event::Notice(notice)));
+        if followed != self.followed {
+            self.followed = followed;
+            events.push(Event::Followed { port: followed.map(|port| port as u8) });
+        }
+        let mut notify = |notice: Notice| _ = events.push(Event::Notice(notice));
+        self.steering.follow(now, local, reference, &mut notify);
+        if let Some(interval) = interval {
+            self.steering.set_interval(now, local, interval, &mut notify);
+        }
+    }
+
+    fn reference(&self, port: usize) -> Option<Reference> {
+        let inlet = self.ports[port].as_ref()?;
+        let parent = inlet.parent.as_ref()?;
+        Some(reference_of(SourceId(port as u16), parent, inlet.arb_timescale, self.links.tai_utc))
     }
 
     fn obey(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, command: Command) {
@@ -197,10 +232,10 @@ impl<C: Clock> DisciplineThread<C> {
                 }
             }
             Command::RemovePort(port) => {
-                self.parent_changed(port, None, now, local);
                 if let Some(place) = self.ports.get_mut(port) {
                     *place = None;
                 }
+                self.choose(now, local);
             }
             Command::Configure(config) => self.steering.configure(config),
         }
@@ -228,15 +263,19 @@ impl<C: Clock> DisciplineThread<C> {
         }
         self.told_locked = locked;
         self.tell_ports_at = now + TELL_PORTS_EVERY;
-        for inlet in self.ports.iter_mut().flatten() {
-            inlet.reports.push(ClockReport { locked, stepped: false });
+        for (port, inlet) in self.ports.iter_mut().enumerate() {
+            if let Some(inlet) = inlet {
+                // Only the port that steers has calibrated the clock.
+                let locked = locked && self.followed == Some(port);
+                inlet.reports.push(ClockReport { locked, stepped: false });
+            }
         }
     }
 
     fn tell_truth(&mut self) {
-        let adjusted = self.steering.clock().take_adjusted();
-        if let (Some(truth), Some((at, command))) = (&mut self.links.truth, adjusted) {
-            truth.push(Adjusted { at, command });
+        let recorded = self.steering.clock().take();
+        if let (Some(truth), Some(recorded)) = (&mut self.links.truth, recorded) {
+            truth.push(recorded);
         }
     }
 

@@ -6,7 +6,7 @@
 use super::thread::Refusal;
 use crate::discipline::Notice;
 use crate::ptp::{ForeignMasterStatus, ParentInfo, PortState, StateReason};
-use crate::time::{Duration, FrequencyPpb};
+use crate::time::{Duration, FrequencyPpb, LogInterval, Mono, Timestamp};
 use crate::wire::ptp::PortIdentity;
 
 /// The events that fit into a ring until the control thread comes round.
@@ -40,6 +40,20 @@ pub enum Event {
         port: u8,
         /// The parent now.
         parent: Option<ParentInfo>,
+    },
+    /// The port whose parent steers the clock, from now on.
+    Followed {
+        /// Its row in the configuration; `None`: no port has a parent.
+        port: Option<u8>,
+    },
+    /// The first Announce of any master was heard.
+    FirstAnnounce(Timestamp<Mono>),
+    /// The parent's Sync interval.
+    SyncInterval {
+        /// The port's row in the configuration.
+        port: u8,
+        /// The interval.
+        interval: LogInterval,
     },
     /// What a port sees, once a second.
     Report {

@@ -9,7 +9,7 @@ use crate::clock::HostClock;
 use crate::config::ThreadConfig;
 use crate::net::{PtpSockets, SocketOptions};
 use crate::ptp::{Grandmaster, GrandmasterConfig};
-use crate::sharing::{Counters, Doorbell, Latch, Pulse};
+use crate::sharing::{Counters, Doorbell, Flag, Latch, Pulse};
 
 /// A running grandmaster; ends when it is dropped.
 #[derive(Debug)]
@@ -40,6 +40,7 @@ impl GrandmasterThread {
             counters: Counters::default(),
             pulse: Pulse::new(HostClock.mono()),
             stop: stop.clone(),
+            link: Flag::new(true),
             sleeper,
         };
         let engine = Grandmaster::new(config);

@@ -54,6 +54,13 @@ pub fn random_identity(random: u64) -> ClockIdentity {
     ClockIdentity(octets)
 }
 
+/// Whether an interface has a link (its carrier in sysfs); an interface that does not say counts as having one.
+pub fn has_link(interface: &str) -> bool {
+    let carrier = fs::read_to_string(Path::new("/sys/class/net").join(interface).join("carrier"));
+    // EINVAL while the interface is down.
+    carrier.map_or_else(|error| error.kind() == io::ErrorKind::NotFound, |carrier| carrier.trim() != "0")
+}
+
 fn parse_mac(text: &str) -> Option<[u8; 6]> {
     let mut octets = [0; 6];
     let mut parts = text.split(':');

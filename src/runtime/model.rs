@@ -1,7 +1,5 @@
 //! What the control thread knows, put together from what the timing threads told it.
 
-use std::collections::BTreeMap;
-
 use super::events::{Event, PortReport};
 use super::host::Host;
 use crate::clock::ArbPolicy;
@@ -12,8 +10,8 @@ use crate::observe::status::{
 };
 use crate::observe::{Events, Level, Status, Topic, rfc3339};
 use crate::ptp::{Counter, ParentInfo, PortState};
-use crate::sharing::{Counters, TimeSnapshot};
-use crate::time::{Duration, FrequencyPpb, LeapIndicator, Local, Mono, SyncState, TaiUtc, Timestamp};
+use crate::sharing::{Counters, SNAPSHOT_AGE_MAX, TimeSnapshot};
+use crate::time::{Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, SyncState, TaiUtc, Timestamp};
 
 /// One PTP port, as the control thread knows it.
 #[derive(Debug)]
@@ -26,6 +24,7 @@ pub struct PortModel {
     /// Why the port does not run, if it does not.
     pub waiting_for: Option<String>,
     syncs: (u64, Timestamp<Mono>),
+    sync_interval: Option<LogInterval>,
 }
 
 impl PortModel {
@@ -39,6 +38,7 @@ impl PortModel {
             report: None,
             waiting_for: None,
             syncs: (0, Timestamp::EPOCH),
+            sync_interval: None,
         }
     }
 
@@ -71,7 +71,7 @@ impl PortModel {
             timestamps: self.waiting_for.is_none().then(|| "software".to_owned()),
             parent: parent.map(|parent| parent.port.to_string()),
             grandmaster: parent.map(grandmaster_status),
-            sync_interval_s: None,
+            sync_interval_s: parent.and(self.sync_interval).map(|interval| interval.duration().as_secs_f64()),
             mean_path_delay_s: parent.map(|_| snapshot.mean_path_delay.as_secs_f64()),
             last_sync_age_s: (self.syncs.0 > 0).then(|| (now - self.syncs.1).as_secs_f64().max(0.0)),
             waiting_for: self.waiting_for.clone(),
@@ -145,6 +145,8 @@ pub struct Model {
     steps: u64,
     reason: &'static str,
     first_announce: Option<Timestamp<Mono>>,
+    /// The port that steers.
+    followed: Option<usize>,
     locked_at: Option<Timestamp<Mono>>,
     tai_utc: Option<TaiUtc>,
 }
@@ -162,6 +164,7 @@ impl Model {
             steps: 0,
             reason: "no source has given a usable time yet",
             first_announce: None,
+            followed: None,
             locked_at: None,
             tai_utc,
         }
@@ -187,7 +190,17 @@ impl Model {
                 model.state = to;
                 let interface = model.config.interface.clone();
                 let text = format!("port {interface}: {from} -> {to}: {reason}");
-                self.events.record(at, Level::Info, Topic::Ptp, text, &[("interface", &interface)]);
+                self.events.record(at, Level::Info, Topic::Ptp, text, &[]);
+            }
+            Event::Followed { port } => self.followed = port.map(usize::from),
+            Event::FirstAnnounce(heard) => {
+                let first = self.first_announce.map_or(heard, |first| first.min(heard));
+                self.first_announce = Some(first);
+            }
+            Event::SyncInterval { port, interval } => {
+                if let Some(model) = self.ports.get_mut(usize::from(port)) {
+                    model.sync_interval = Some(interval);
+                }
             }
             Event::Parent { port, parent } => self.parent(at, usize::from(port), parent),
             Event::Report { port, report } => self.report(now, usize::from(port), report),
@@ -255,7 +268,7 @@ impl Model {
             ),
             None => format!("port {interface}: has no master"),
         };
-        self.events.record(at, Level::Info, Topic::Ptp, text, &[("interface", &interface)]);
+        self.events.record(at, Level::Info, Topic::Ptp, text, &[]);
     }
 
     fn report(&mut self, now: Timestamp<Mono>, port: usize, report: PortReport) {
@@ -265,9 +278,6 @@ impl Model {
         let syncs = model.counters.get(Counter::ReceivedSync);
         if syncs != model.syncs.0 {
             model.syncs = (syncs, now);
-        }
-        if report.foreign.iter().any(Option::is_some) {
-            self.first_announce.get_or_insert(now);
         }
     }
 
@@ -286,9 +296,9 @@ impl Model {
             pid: std::process::id(),
             uptime_s: (now - self.started).as_secs_f64(),
             generated_at: rfc3339(local.read_as()),
-            state: snapshot.state,
+            state: if is_silent(now, snapshot) { SyncState::Disrupted } else { snapshot.state },
             state_since_s: (now - snapshot.state_since).as_secs_f64().max(0.0),
-            reason: self.reason(snapshot),
+            reason: self.reason(now, snapshot),
             clock: self.clock_status(config, now, snapshot),
             ptp: self.ports.iter().map(|port| port.status(now, snapshot)).collect(),
             lacks: self.lacks.clone(),
@@ -297,9 +307,12 @@ impl Model {
         }
     }
 
-    fn reason(&self, snapshot: &TimeSnapshot) -> String {
+    fn reason(&self, now: Timestamp<Mono>, snapshot: &TimeSnapshot) -> String {
+        if is_silent(now, snapshot) {
+            return "the discipline thread is silent: what is shown is old, and nobody watches the clock".to_owned();
+        }
         if snapshot.state == SyncState::NeverSynced && self.ports.is_empty() {
-            return "no source is configured: give the daemon a [[ptp]] section".to_owned();
+            return "there is no source: no [[ptp]] section, and no interface that could carry PTP".to_owned();
         }
         if let Some(text) = self.timescale_problem() {
             return text;
@@ -321,7 +334,8 @@ impl Model {
     }
 
     fn followed(&self) -> Option<(&PortModel, &ParentInfo)> {
-        self.ports.iter().find_map(|port| port.parent.as_ref().map(|parent| (port, parent)))
+        let port = self.ports.get(self.followed?)?;
+        Some((port, port.parent.as_ref()?))
     }
 
     fn clock_status(&self, config: &Config, now: Timestamp<Mono>, snapshot: &TimeSnapshot) -> ClockStatus {
@@ -359,6 +373,11 @@ impl Model {
             mean_path_delay_s: was_measured.then(|| snapshot.mean_path_delay.as_secs_f64()),
         }
     }
+}
+
+/// The thread that publishes has not done so for too long.
+fn is_silent(now: Timestamp<Mono>, snapshot: &TimeSnapshot) -> bool {
+    now - snapshot.anchor_mono > SNAPSHOT_AGE_MAX
 }
 
 /// Why the clock is in a state, in one sentence for people.
@@ -406,9 +425,4 @@ fn leap_word(leap: LeapIndicator) -> Option<&'static str> {
         LeapIndicator::Delete => Some("delete"),
         LeapIndicator::Unknown => None,
     }
-}
-
-/// What rings have dropped, by name.
-pub fn dropped_by_ring(rings: &[(String, u64)]) -> BTreeMap<String, u64> {
-    rings.iter().filter(|(_, dropped)| *dropped > 0).cloned().collect()
 }

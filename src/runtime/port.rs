@@ -14,7 +14,7 @@ use crate::config::ThreadConfig;
 use crate::engine::{Emit, Engine};
 use crate::net::{Gone, LEDGER_MAX, PtpSockets};
 use crate::ptp::{Channel, ClockReport, Counter, Effect, Grandmaster, Input, ParentInfo, Port, TxToken};
-use crate::sharing::{Counters, Latch, Pulse, RingReader, RingWriter};
+use crate::sharing::{Counters, Flag, Latch, Pulse, RingReader, RingWriter};
 use crate::time::{Duration, LogInterval, Mono, Observation, Timestamp};
 
 /// Messages from a port to the discipline that fit into the ring: two seconds at 128 exchanges a second.
@@ -85,6 +85,8 @@ pub struct PortLinks {
     pub pulse: Pulse,
     /// Asks it to end.
     pub stop: Latch,
+    /// Whether the interface has a link, as the control thread sees it.
+    pub link: Flag,
     /// What wakes it.
     pub sleeper: Sleeper,
 }
@@ -110,6 +112,8 @@ pub fn spawn_port<E: PtpEngine>(
             pending_len: 0,
             report_at: Timestamp::EPOCH,
             is_failing: false,
+            is_up: true,
+            unsaid: Unsaid::default(),
         };
         for what in refused.iter().flatten() {
             thread.links.events.push(Event::Refused { thread: name, what: *what });
@@ -136,12 +140,19 @@ struct PortThread<E> {
     pending_len: usize,
     report_at: Timestamp<Mono>,
     is_failing: bool,
+    is_up: bool,
+    unsaid: Unsaid,
 }
 
 impl<E: PtpEngine> PortThread<E> {
     fn round(&mut self) {
         let now = self.clock.mono();
         self.links.pulse.beat(now);
+        self.unsaid.say(&mut self.links);
+        if self.links.link.is_set() != self.is_up {
+            self.is_up = !self.is_up;
+            self.step(now, Input::Link { up: self.is_up });
+        }
         self.take_stamps(now);
         // The general socket last: a Follow_Up is worth most when its Sync has been seen.
         for channel in [Channel::Event, Channel::General] {
@@ -179,11 +190,11 @@ impl<E: PtpEngine> PortThread<E> {
 
     fn take_packets(&mut self, channel: Channel, now: Timestamp<Mono>) {
         for _ in 0..BATCHES_MAX {
-            let (engine, links) = (&mut self.engine, &mut self.links);
+            let (engine, links, unsaid) = (&mut self.engine, &mut self.links, &mut self.unsaid);
             let mut effects = Effects::default();
             let received = self.sockets.receive(channel, |arrived| {
                 let input = Input::Received { bytes: arrived.bytes, channel: arrived.channel, stamp: arrived.stamp };
-                engine.step(now, input, &mut Emit(|effect| effects.take(effect, links)));
+                engine.step(now, input, &mut Emit(|effect| effects.take(effect, links, unsaid, now)));
             });
             // What must be sent waits until the batch's buffer is free again.
             self.send_all(&effects, now);
@@ -196,8 +207,8 @@ impl<E: PtpEngine> PortThread<E> {
 
     fn step(&mut self, now: Timestamp<Mono>, input: Input<'_>) {
         let mut effects = Effects::default();
-        let links = &mut self.links;
-        self.engine.step(now, input, &mut Emit(|effect| effects.take(effect, links)));
+        let (links, unsaid) = (&mut self.links, &mut self.unsaid);
+        self.engine.step(now, input, &mut Emit(|effect| effects.take(effect, links, unsaid, now)));
         self.send_all(&effects, now);
         self.tell_pending(now);
     }
@@ -212,8 +223,8 @@ impl<E: PtpEngine> PortThread<E> {
                 None => continue,
             };
             let mut effects = Effects::default();
-            let links = &mut self.links;
-            self.engine.step(now, input, &mut Emit(|effect| effects.take(effect, links)));
+            let (links, unsaid) = (&mut self.links, &mut self.unsaid);
+            self.engine.step(now, input, &mut Emit(|effect| effects.take(effect, links, unsaid, now)));
             self.send_all(&effects, now);
         }
     }
@@ -251,10 +262,7 @@ struct Effects {
 }
 
 impl Effects {
-    fn take(&mut self, effect: Effect, links: &mut PortLinks) {
-        let to_discipline = |links: &mut PortLinks, message| {
-            links.to_discipline.as_mut().map(|ring| ring.push(message));
-        };
+    fn take(&mut self, effect: Effect, links: &mut PortLinks, unsaid: &mut Unsaid, now: Timestamp<Mono>) {
         match effect {
             Effect::Send { frame, channel, token } => {
                 if let Some(place) = self.sends.get_mut(self.len) {
@@ -262,16 +270,59 @@ impl Effects {
                     self.len += 1;
                 }
             }
-            Effect::Observe(observation) => to_discipline(links, PortMessage::Observation(observation)),
-            Effect::SyncInterval(interval) => to_discipline(links, PortMessage::SyncInterval(interval)),
+            Effect::Observe(observation) => {
+                // One that finds the ring full is lost, and counted; the next one says as much.
+                unsaid.say(links);
+                links.say(PortMessage::Observation(observation));
+            }
+            Effect::SyncInterval(interval) => {
+                unsaid.interval = Some(interval);
+                unsaid.say(links);
+                links.events.push(Event::SyncInterval { port: links.port, interval });
+            }
             Effect::Parent(parent) => {
-                to_discipline(links, PortMessage::Parent(parent));
+                unsaid.parent = Some(parent);
+                unsaid.say(links);
                 links.events.push(Event::Parent { port: links.port, parent });
             }
             Effect::State { from, to, reason } => {
                 links.events.push(Event::PortState { port: links.port, from, to, reason });
             }
-            Effect::Count(counter) => links.counters.count(counter),
+            Effect::Count(counter) => {
+                if counter == Counter::ReceivedAnnounce && links.counters.get(counter) == 0 {
+                    links.events.push(Event::FirstAnnounce(now));
+                }
+                links.counters.count(counter);
+            }
+        }
+    }
+}
+
+impl PortLinks {
+    /// Tells the discipline; false if its ring is full. A grandmaster has nobody to tell.
+    fn say(&mut self, message: PortMessage) -> bool {
+        self.to_discipline.as_mut().is_none_or(|ring| ring.push(message))
+    }
+}
+
+/// What the discipline must hear in the end, however full its ring was: the latest of each.
+#[derive(Default)]
+struct Unsaid {
+    parent: Option<Option<ParentInfo>>,
+    interval: Option<LogInterval>,
+}
+
+impl Unsaid {
+    fn say(&mut self, links: &mut PortLinks) {
+        if let Some(parent) = self.parent
+            && links.say(PortMessage::Parent(parent))
+        {
+            self.parent = None;
+        }
+        if let Some(interval) = self.interval
+            && links.say(PortMessage::SyncInterval(interval))
+        {
+            self.interval = None;
         }
     }
 }

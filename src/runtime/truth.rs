@@ -14,8 +14,7 @@ use std::thread::{Builder, JoinHandle};
 
 use hdrhistogram::Histogram;
 
-use crate::clock::{Clock, HostClock, SoftwareClock};
-use crate::discipline::Adjustment;
+use crate::clock::{Clock, HostClock, Recorded, SoftwareClock};
 use crate::sharing::{Latch, RingReader, Seqlock, TimeSnapshot};
 use crate::time::{Duration, ErrorBound, Local, SyncState, Timestamp};
 
@@ -29,15 +28,6 @@ const SETTLE: Duration = Duration::from_secs(2);
 const WAITING_MAX: usize = 2_000;
 /// The largest error that the histogram distinguishes, 1000 s in ns.
 const ERROR_NS_MAX: u64 = 1_000_000_000_000;
-
-/// What was done to the clock.
-#[derive(Clone, Copy, Debug)]
-pub struct Adjusted {
-    /// Reading of the stamping clock.
-    pub at: Timestamp<Local>,
-    /// What.
-    pub command: Adjustment,
-}
 
 /// What is known of the truth so far.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
@@ -83,8 +73,8 @@ struct Sample {
 struct Watcher {
     twin: SoftwareClock,
     reference_offset: Duration,
-    adjustments: RingReader<Adjusted>,
-    next: Option<Adjusted>,
+    adjustments: RingReader<Recorded>,
+    next: Option<Recorded>,
     waiting: VecDeque<Sample>,
     locked_since: Option<Timestamp<Local>>,
     report: TruthReport,
@@ -100,7 +90,7 @@ struct Watcher {
 pub fn spawn_truth(
     twin: SoftwareClock,
     reference_offset: Duration,
-    adjustments: RingReader<Adjusted>,
+    adjustments: RingReader<Recorded>,
     snapshots: Seqlock<TimeSnapshot>,
     stop: Latch,
 ) -> io::Result<(Truth, JoinHandle<()>)> {
@@ -195,9 +185,12 @@ impl Watcher {
             if self.next.is_none() {
                 self.next = self.adjustments.pop();
             }
-            let Some(next) = self.next.filter(|next| next.at <= local) else { return };
-            // The discipline's clock obeyed the same command, so the twin does.
-            let _ = self.twin.adjust(next.at, next.command);
+            match self.next {
+                // The discipline's clock obeyed the same command, so the twin does.
+                Some(Recorded::Adjusted(at, command)) if at <= local => _ = self.twin.adjust(at, command),
+                Some(Recorded::Restarted(at)) => _ = self.twin.restart(at),
+                _ => return,
+            }
             self.next = None;
         }
     }
@@ -207,6 +200,7 @@ impl Watcher {
 mod tests {
     use super::*;
     use crate::clock::OscillatorModel;
+    use crate::discipline::Adjustment;
     use crate::sharing::{BoundParts, Doorbell, Ring, Wake};
     use crate::time::FrequencyPpb;
 
@@ -219,7 +213,7 @@ mod tests {
         Timestamp::from_secs(1_700_000_000) + Duration::from_millis(millis)
     }
 
-    fn watcher(adjustments: RingReader<Adjusted>) -> Watcher {
+    fn watcher(adjustments: RingReader<Recorded>) -> Watcher {
         let limit = FrequencyPpb::from_ppm(500.0);
         let histogram = || Histogram::new_with_bounds(1, ERROR_NS_MAX, 3).unwrap();
         Watcher {
@@ -264,7 +258,7 @@ mod tests {
         let (mut writer, reader) = Ring::with_capacity(8, Doorbell::new(Nobody));
         let mut watcher = watcher(reader);
         let command = Adjustment::Step(Duration::from_secs(-2), FrequencyPpb::ZERO);
-        writer.push(Adjusted { at: at(15), command });
+        writer.push(Recorded::Adjusted(at(15), command));
         watcher.sample(at(10), &snapshot(at(5), Duration::from_secs(3)));
         watcher.sample(at(20), &snapshot(at(18), Duration::from_secs(3)));
         assert_eq!(watcher.report.error, Duration::from_secs(2));

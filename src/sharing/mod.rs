@@ -20,8 +20,8 @@ mod seqlock;
 mod snapshot;
 
 pub use counters::{CounterSet, Counters};
-pub use latch::Latch;
+pub use latch::{Flag, Latch};
 pub use pulse::Pulse;
-pub use ring::{Doorbell, Ring, RingReader, RingWriter, Wake};
+pub use ring::{Doorbell, Drops, Ring, RingReader, RingWriter, Wake};
 pub use seqlock::{Seqlock, SeqlockWriter, Torn, Words};
-pub use snapshot::{BoundParts, TimeSnapshot};
+pub use snapshot::{BoundParts, SNAPSHOT_AGE_MAX, TimeSnapshot};

@@ -123,6 +123,22 @@ impl<T> RingReader<T> {
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
+
+    /// The same, for a thread that has neither end.
+    pub fn drops(&self) -> Drops {
+        Drops(Arc::clone(&self.dropped))
+    }
+}
+
+/// Counts what a ring has dropped, seen from a third thread.
+#[derive(Clone, Debug)]
+pub struct Drops(Arc<AtomicU64>);
+
+impl Drops {
+    /// How many elements so far.
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 #[cfg(test)]
@@ -157,7 +173,7 @@ mod tests {
         let bell = Doorbell::new(Count(Arc::default()));
         let (mut writer, mut reader) = Ring::with_capacity(2, bell);
         assert!(writer.push(1) && writer.push(2) && !writer.push(3));
-        assert_eq!(reader.dropped(), 1);
+        assert_eq!((reader.dropped(), reader.drops().count()), (1, 1));
         assert_eq!(reader.pop(), Some(1));
     }
 

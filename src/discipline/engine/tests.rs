@@ -44,6 +44,7 @@ fn reference() -> Reference {
         stratum: 1,
         reference_id: *b"PTP\0",
         selected_at: Timestamp::from_secs(100),
+        clock: 1,
     }
 }
 

@@ -37,7 +37,10 @@ impl Daemon {
         let mut rings = vec![("discipline.events".to_owned(), self.discipline.events.dropped())];
         for (index, port) in self.ports.iter().enumerate() {
             if let Some(port) = port {
+                let [to_discipline, from_discipline] = &port.dropped;
                 rings.push((format!("ptp-{index}.events"), port.events.dropped()));
+                rings.push((format!("ptp-{index}.to_discipline"), to_discipline.count()));
+                rings.push((format!("ptp-{index}.from_discipline"), from_discipline.count()));
             }
         }
         rings.into_iter().filter(|(_, dropped)| *dropped > 0).collect()
