@@ -73,7 +73,7 @@ fn a_slave_of_ptp4l_stays_within_10_us_and_inside_its_bound() {
     let status = daemon.wait_for_lock(&ptp4l_identity(1));
     assert_eq!(status.clock.timescale.as_deref(), Some("timescale ARB, taken as UTC"));
     let grandmaster = port(&status).grandmaster.as_ref().expect("it is followed");
-    assert_eq!((grandmaster.priority1, grandmaster.steps_removed), (10, 1), "{grandmaster:?}");
+    assert_eq!((grandmaster.priority1, grandmaster.steps_removed), (10, 0), "{grandmaster:?}");
     assert_eq!(port(&status).parent, Some(format!("{}-1", ptp4l_identity(1))));
 
     let status = settle(&mut daemon, 15);
@@ -146,7 +146,12 @@ fn when_the_grandmaster_dies_the_next_one_is_followed_and_without_any_the_bound_
     let _worse = start(&second, WORSE);
     daemon.wait_for_lock(&ptp4l_identity(3));
     let _better = start(&first, BETTER);
-    let status = daemon.wait_for_lock(&ptp4l_identity(1));
+    let mut looks_without_bound = 0;
+    let status = daemon.wait("the better one is followed again", |status| {
+        looks_without_bound += u32::from(status.clock.bound_s.is_none());
+        status.state == SyncState::Locked && status.clock.bound_s.is_some() && follows(status, &ptp4l_identity(1))
+    });
+    println!("{looks_without_bound} looks, 50 ms apart, found no bound at the change to a better grandmaster");
     print_figures("change of the grandmaster", &status);
     assert_bound_held(&status);
     assert_eq!(status.clock.steps, before.clock.steps, "coming back is no step");
@@ -334,7 +339,7 @@ fn a_master_of_another_domain_or_sdo_id_is_named_and_not_followed() {
     });
     for (_, daemon, heard) in &mut running {
         let status = daemon
-            .wait(&format!("{heard} is heard"), |status| port(status).heard.iter().any(|line| line.contains(&*heard)));
+            .wait(&format!("{heard} is heard"), |status| port(status).heard.iter().any(|line| line.contains(*heard)));
         assert_eq!((port(&status).port_state.as_str(), status.state), ("LISTENING", SyncState::NeverSynced));
     }
     // Long enough for what is announced twice a second to be followed, if it were.

@@ -125,7 +125,8 @@ fn grandmaster_status(parent: &ParentInfo) -> GrandmasterStatus {
         accuracy: parent.quality.clock_accuracy.bound().map_or("unknown".to_owned(), |bound| bound.to_string()),
         priority1: parent.priority1,
         priority2: parent.priority2,
-        steps_removed: parent.steps_removed,
+        // Ours is one more than in the parent's Announce, which counts the clocks between.
+        steps_removed: parent.steps_removed.saturating_sub(1),
         time_source: parent.time_properties.time_source.to_string(),
     }
 }

@@ -5,7 +5,7 @@
 //! started it.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -90,7 +90,7 @@ pub fn join_pair(master: &Space, slave: &Space) {
 impl Drop for Lab {
     fn drop(&mut self) {
         for space in &self.spaces {
-            let removed = Command::new("ip").args(["netns", "del", &space.name]).output();
+            let removed = Command::new(installed("ip", "iproute2")).args(["netns", "del", &space.name]).output();
             if !removed.is_ok_and(|output| output.status.success()) {
                 eprintln!("could not remove the namespace {0}: `ip netns del {0}` will", space.name);
             }
@@ -118,10 +118,10 @@ impl Space {
 
     /// A program in this namespace, without the capability to set a clock; ends with the calling thread.
     pub fn command(&self, program: &str, package: &str) -> Command {
-        assert_installed(program, package);
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.name, "setpriv", "--pdeathsig", "KILL"]);
-        command.args(["--bounding-set", "-sys_time", "--inh-caps", "-sys_time", program]);
+        let mut command = Command::new(installed("ip", "iproute2"));
+        command.args(["netns", "exec", &self.name]).arg(installed("setpriv", "util-linux"));
+        command.args(["--pdeathsig", "KILL", "--bounding-set", "-sys_time", "--inh-caps", "-sys_time"]);
+        command.arg(installed(program, package));
         command.env("LC_ALL", "C");
         command
     }
@@ -138,8 +138,7 @@ impl Space {
 }
 
 fn ip(arguments: &str) {
-    assert_installed("ip", "iproute2");
-    let output = Command::new("ip").args(arguments.split(' ')).output().expect("ip runs");
+    let output = Command::new(installed("ip", "iproute2")).args(arguments.split(' ')).output().expect("ip runs");
     assert!(
         output.status.success(),
         "`ip {arguments}` failed (network namespaces need root with CAP_SYS_ADMIN and CAP_NET_ADMIN; in a container: \
@@ -148,12 +147,13 @@ fn ip(arguments: &str) {
     );
 }
 
-/// Fails with the package to install if a program is missing.
-pub fn assert_installed(program: &str, package: &str) {
+/// Where a program is; fails with the package to install if it is missing.
+pub fn installed(program: &str, package: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
+    // Daemons live where only root's PATH may lead.
     let places = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
-    let is_there = Path::new(program).is_absolute() || places.into_iter().any(|place| place.join(program).exists());
-    assert!(is_there, "this test needs {program}: install it with `apt-get install {package}`");
+    let mut found = places.map(|place| place.join(program)).filter(|path| path.exists());
+    found.next().unwrap_or_else(|| panic!("this test needs {program}: install it with `apt-get install {package}`"))
 }
 
 /// Everything that a program printed.

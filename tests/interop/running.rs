@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::lab::{Lab, Space, assert_installed, text};
+use super::lab::{Lab, Space, installed, text};
 
 /// How long a program may take to end after it was asked.
 const ENDING_MAX: Duration = Duration::from_secs(10);
@@ -111,8 +111,8 @@ pub fn always_master() -> &'static str {
 
 /// 3 for 3.1.1.
 fn ptp4l_version() -> u32 {
-    assert_installed("ptp4l", "linuxptp");
-    let output = text(&Command::new("ptp4l").arg("-v").output().expect("ptp4l runs"));
+    let output = Command::new(installed("ptp4l", "linuxptp")).arg("-v").output().expect("ptp4l runs");
+    let output = text(&output);
     let major = output.trim_start_matches('v').split('.').next().and_then(|major| major.trim().parse().ok());
     major.unwrap_or_else(|| panic!("`ptp4l -v` prints no version: {output}"))
 }
@@ -183,8 +183,7 @@ impl Capture {
 
 /// The fields of the packets that pass a filter, a line for each packet, separated by `|`.
 pub fn dissect(file: &Path, filter: &str, fields: &[&str]) -> Vec<String> {
-    assert_installed("tshark", "tshark");
-    let mut command = Command::new("tshark");
+    let mut command = Command::new(installed("tshark", "tshark"));
     command.args(["-n", "-r"]).arg(file).args(["-Y", filter, "-T", "fields", "-E", "separator=|"]);
     for field in fields {
         command.args(["-e", field]);
