@@ -17,6 +17,8 @@ use crate::time::Duration;
 const TURN: Duration = Duration::from_millis(500);
 /// Without a configuration, how often new interfaces are looked for.
 const LOOK_AGAIN_EVERY: Duration = Duration::from_secs(5);
+/// How often it is said what the ports hear, if that has changed.
+const SAY_EVERY: Duration = Duration::from_secs(4);
 
 /// The configuration that is read when none is named.
 pub const DEFAULT_CONFIG: &str = "/etc/synchronome/synchronome.toml";
@@ -99,6 +101,8 @@ fn serve(args: &Args, mut config: Config, file: Option<&Path>) -> Result<(), Str
     let mut control = Control::new(daemon, signals)?;
     announce(&mut control, file);
     let mut look_again = HostClock.mono() + LOOK_AGAIN_EVERY;
+    let mut say_at = HostClock.mono() + SAY_EVERY;
+    let mut said = Vec::new();
     loop {
         match control.turn(TURN).map_err(|error| error.to_string())? {
             Some(Asked::Stop) => break,
@@ -109,6 +113,10 @@ fn serve(args: &Args, mut config: Config, file: Option<&Path>) -> Result<(), Str
         if finds_interfaces && now >= look_again {
             look_again = now + LOOK_AGAIN_EVERY;
             add_new_ports(&mut control);
+        }
+        if now >= say_at {
+            say_at = now + SAY_EVERY;
+            say_what_is_heard(&mut control, &mut said);
         }
     }
     tracing::info!(target: "synchronome::daemon", "ending");
@@ -163,6 +171,18 @@ fn add_new_ports(control: &mut Control) {
             tracing::info!(target: "synchronome::daemon", "PTP on {}, which is new", port.interface);
             control.daemon().add_port(port);
         }
+    }
+}
+
+/// Says what each port hears and does not follow, or that it hears nothing; `said` is what was said last.
+fn say_what_is_heard(control: &mut Control, said: &mut Vec<Vec<String>>) {
+    let ports = control.daemon().status().ptp;
+    said.resize(ports.len(), Vec::new());
+    for (port, said) in ports.into_iter().zip(said) {
+        for sentence in port.heard.iter().filter(|sentence| !said.contains(sentence)) {
+            tracing::info!(target: "synchronome::ptp", "port {}: hears {sentence}", port.interface);
+        }
+        *said = port.heard;
     }
 }
 

@@ -5,6 +5,8 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::fd::{AsFd, BorrowedFd};
 
+use nix::ifaddrs::getifaddrs;
+use nix::net::if_::InterfaceFlags;
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 use synchronome_kernel::socket::{RecvBatch, set_multicast_all, set_multicast_interface_v4, set_select_error_queue};
 use synchronome_kernel::timestamping::{
@@ -136,6 +138,7 @@ impl PtpSockets {
         let name = options.interface.as_str();
         let interface_index =
             nix::net::if_::if_nametoindex(name).map_err(|_| OpenError::NoInterface(name.to_owned()))?;
+        assert_can_send(name).map_err(|error| OpenError::NotReady(name.to_owned(), error))?;
         let event = open(name, interface_index, options.event_port)?;
         let general = open(name, interface_index, options.general_port)?;
         let keying = enable_software_timestamps(event.as_fd(), true)
@@ -239,6 +242,20 @@ impl PtpSockets {
     /// When [`PtpSockets::drain_stamps`] has something to give up.
     pub fn deadline(&self) -> Option<Timestamp<Mono>> {
         self.ledger.deadline()
+    }
+}
+
+/// Checks that an interface is up and has an IPv4 address. A socket opens without both, and then sends nothing.
+fn assert_can_send(interface: &str) -> io::Result<()> {
+    let (mut is_up, mut has_address) = (false, false);
+    for entry in getifaddrs()?.filter(|entry| entry.interface_name == interface) {
+        is_up |= entry.flags.contains(InterfaceFlags::IFF_UP);
+        has_address |= entry.address.as_ref().is_some_and(|address| address.as_sockaddr_in().is_some());
+    }
+    match (is_up, has_address) {
+        (true, true) => Ok(()),
+        (false, _) => Err(io::Error::new(io::ErrorKind::NetworkDown, "it is down")),
+        (true, false) => Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "it has no IPv4 address")),
     }
 }
 

@@ -134,7 +134,8 @@ impl Daemon {
         let clock = clock_of(&config, local);
         let (truth, truth_ring) = match &config.clock.system {
             SystemClock::Simulated(simulated) => {
-                let (to_truth, adjustments) = Ring::with_capacity(TRUTH_RING, sleeper.doorbell());
+                // Nobody needs to be woken: the truth thread looks by itself.
+                let (to_truth, adjustments) = Ring::with_capacity(TRUTH_RING, Sleeper::new()?.doorbell());
                 let offset = simulated.reference_offset;
                 let truth = spawn_truth(clock.clone(), offset, adjustments, snapshot.clone(), stop.clone())?;
                 (Some(truth), Some(to_truth))

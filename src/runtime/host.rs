@@ -89,9 +89,19 @@ pub fn multicast_interfaces() -> io::Result<Vec<(String, Ipv4Addr)>> {
     Ok(found)
 }
 
+const CAP_NET_BIND_SERVICE: u32 = 10;
+/// Ports below this one need it, unless the host says otherwise (net.ipv4.ip_unprivileged_port_start).
+const PRIVILEGED_PORTS: u16 = 1024;
+/// The lowest port that is opened by default: NTP's.
+const LOWEST_PORT: u16 = 123;
+
 /// Bits of capabilities(7) that matter here.
 const CAPABILITIES: [(u32, &str, &str); 3] = [
-    (10, "CAP_NET_BIND_SERVICE", "ports below 1024 (PTP 319/320, NTP 123) cannot be opened; ports above can"),
+    (
+        CAP_NET_BIND_SERVICE,
+        "CAP_NET_BIND_SERVICE",
+        "ports below 1024 (PTP 319/320, NTP 123) cannot be opened; ports above can",
+    ),
     (
         25,
         "CAP_SYS_TIME",
@@ -103,7 +113,8 @@ const CAPABILITIES: [(u32, &str, &str); 3] = [
 /// The effective capabilities that this process lacks, each with what does and does not work without it.
 pub fn lacking_capabilities() -> Vec<String> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    missing_from(&status)
+    let first = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap_or_default();
+    missing_from(&status, first.trim().parse().unwrap_or(PRIVILEGED_PORTS))
 }
 
 /// Whether this process has a capability, by its number in capabilities(7), effective.
@@ -117,9 +128,11 @@ fn effective(status: &str) -> Option<u64> {
     u64::from_str_radix(bits.trim(), 16).ok()
 }
 
-fn missing_from(status: &str) -> Vec<String> {
+/// `first_port` is the first UDP port that everybody may open.
+fn missing_from(status: &str, first_port: u16) -> Vec<String> {
     let Some(effective) = effective(status) else { return Vec::new() };
-    let lacks = |bit: &u32| effective & (1 << bit) == 0;
+    let is_needed = |bit: &u32| *bit != CAP_NET_BIND_SERVICE || first_port > LOWEST_PORT;
+    let lacks = |bit: &u32| is_needed(bit) && effective & (1 << bit) == 0;
     CAPABILITIES.iter().filter(|(bit, ..)| lacks(bit)).map(|(_, name, what)| format!("{name}: {what}")).collect()
 }
 
@@ -138,10 +151,12 @@ mod tests {
 
     #[test]
     fn missing_capabilities_are_named_with_what_works_without_them() {
-        let none = missing_from("Name:\tx\nCapEff:\t0000000000000000\n");
+        let none = missing_from("Name:\tx\nCapEff:\t0000000000000000\n", 1024);
         assert_eq!(none.len(), 3);
         assert!(none[1].starts_with("CAP_SYS_TIME") && none[1].contains("served"));
-        assert!(missing_from("CapEff:\t000001ffffffffff\n").is_empty());
-        assert!(missing_from("").is_empty(), "unknown is not missing");
+        assert!(missing_from("CapEff:\t000001ffffffffff\n", 1024).is_empty());
+        assert!(missing_from("", 1024).is_empty(), "unknown is not missing");
+        let open_ports = missing_from("CapEff:\t0\n", 0);
+        assert!(open_ports.len() == 2 && open_ports[0].starts_with("CAP_SYS_TIME"), "nobody needs it for a port here");
     }
 }

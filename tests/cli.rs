@@ -1,0 +1,427 @@
+//! The commands from outside, as an operator meets them: what is wrong is named with its remedy, what is absent is
+//! waited for, signals do what they should.
+//!
+//! Every test has its own ports, directories and processes. What needs another network runs in a namespace of its own.
+
+#[path = "realtime/child.rs"]
+mod child;
+#[path = "cli/network.rs"]
+mod network;
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use child::{Demo, Open, Running, eventually, free_ports, output, printed, program, status, until_state};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How long a daemon may take to end.
+const END_MAX: Duration = Duration::from_secs(1);
+
+/// What a test's daemon is configured with.
+struct Setup {
+    directory: TempDir,
+    event_port: u16,
+    general_port: u16,
+    ntp: String,
+    http: String,
+    interface: &'static str,
+    more: String,
+}
+
+impl Setup {
+    fn new() -> Self {
+        let [event_port, general_port, ntp] = free_ports();
+        Self {
+            directory: tempfile::tempdir().expect("a directory"),
+            event_port,
+            general_port,
+            ntp: format!("\"127.0.0.1:{ntp}\""),
+            http: "off".to_owned(),
+            interface: "lo",
+            more: String::new(),
+        }
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.directory.path().join("run/status.sock")
+    }
+
+    fn text(&self) -> String {
+        let directory = self.directory.path().display();
+        let Self { event_port, general_port, ntp, http, interface, more, .. } = self;
+        format!(
+            "clock.system = {{ simulated = {{ offset = '1s' }} }}\nntp.server.listen = [{ntp}]\n\
+             threads.lock_memory = false\nobserve.http = '{http}'\nobserve.runtime_directory = '{directory}/run'\n\
+             observe.state_directory = '{directory}/state'\n{more}\n[[ptp]]\ninterface = '{interface}'\n\
+             event_port = {event_port}\ngeneral_port = {general_port}\n"
+        )
+    }
+
+    /// Writes the file, as it is now.
+    fn write(&self) -> PathBuf {
+        let file = self.directory.path().join("synchronome.toml");
+        std::fs::write(&file, self.text()).expect("written");
+        file
+    }
+
+    fn start(&self) -> Running {
+        let running = Running::daemon(&self.write());
+        status(&self.socket());
+        running
+    }
+}
+
+#[test]
+fn a_wrong_configuration_is_told_as_a_whole_and_nothing_is_started() {
+    let setup = Setup::new();
+    let [ntp] = free_ports();
+    let file = setup.directory.path().join("wrong.toml");
+    let run = setup.directory.path().join("run");
+    let mut text = "[clock]\nlock_limt = '1us'\nmax_drift = '2000ppm'\n[[ptp]]\ninterface = 'lo'\n".to_owned();
+    text += "event_port = 20319\ngeneral_port = 20319\n[[ptp]]\nrole = 'slaev'\n[ntp.server]\n";
+    writeln!(text, "listen = ['127.0.0.1:{ntp}', '127.0.0.256:123', '127.0.0.1:{ntp}']").unwrap();
+    writeln!(text, "[observe]\nlog = 1\nruntime_directory = '{}'", run.display()).unwrap();
+    std::fs::write(&file, text).unwrap();
+    let output = output(&["run", file.to_str().unwrap()]);
+    let said = printed(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    for expected in [
+        "wrong.toml:2:1: clock.lock_limt: unknown option",
+        "did you mean `lock_limit`?",
+        "wrong.toml:3:13: clock.max_drift: \"2000ppm\" is out of range",
+        "allowed: \"0ppb\" to \"1000ppm\"",
+        "wrong.toml:7:16: ptp[0].general_port: event messages and general messages cannot share port 20319",
+        "wrong.toml:8:1: ptp[1]: `interface` is missing",
+        "did you mean `\"slave\"`?",
+        "\"127.0.0.256\" is not an IP address",
+        "the same as element 1 of this list",
+        "observe.log:",
+    ] {
+        assert!(said.contains(expected), "no {expected:?} in:\n{said}");
+    }
+    assert!(!run.exists(), "nothing was started");
+    UdpSocket::bind(("127.0.0.1", ntp)).expect("nobody listens");
+}
+
+#[test]
+fn a_file_that_is_named_and_absent_is_an_error() {
+    let output = output(&["run", "/nonexistent/synchronome.toml"]);
+    let said = printed(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("/nonexistent/synchronome.toml") && said.contains("No such file"), "{said}");
+}
+
+#[test]
+fn a_busy_ntp_port_ends_the_start_and_is_named_with_its_remedy() {
+    let setup = Setup::new();
+    let _busy = UdpSocket::bind(setup.ntp.trim_matches('"')).unwrap();
+    let mut running = Running::daemon(&setup.write());
+    let (ended, _) = running.wait();
+    let said = running.lines().join("\n");
+    assert_eq!(ended.code(), Some(1), "{said}");
+    let address = setup.ntp.trim_matches('"');
+    assert!(said.contains(&format!("{address} is in use")), "{said}");
+    assert!(said.contains("ss -ulpn") && said.contains("ntp.server.listen"), "{said}");
+    assert_eq!(said.matches("NTP server:").count(), 1, "said once: {said}");
+    assert!(!setup.socket().exists());
+}
+
+#[test]
+fn a_busy_ptp_port_is_waited_for_until_it_is_free() {
+    let setup = Setup::new();
+    let busy = UdpSocket::bind(("0.0.0.0", setup.event_port)).unwrap();
+    let mut running = setup.start();
+    let line = running.line("waiting: UDP port");
+    assert!(line.contains(&format!("UDP port {} is taken by another program", setup.event_port)), "{line}");
+    assert!(line.contains("ss -ulpn"), "{line}");
+    let waiting = status(&setup.socket());
+    assert!(waiting["ptp"][0]["waiting_for"].as_str().unwrap().contains("is taken"), "{waiting:#}");
+    assert!(running.is_running());
+    drop(busy);
+    running.line("port lo: started");
+    assert_eq!(status(&setup.socket())["ptp"][0]["waiting_for"], Value::Null);
+    running.end();
+}
+
+#[test]
+fn a_busy_http_port_is_named_and_the_daemon_runs_without_it() {
+    let busy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = busy.local_addr().unwrap().to_string();
+    let setup = Setup { http: address.clone(), ..Setup::new() };
+    let mut running = setup.start();
+    let line = running.line("cannot serve HTTP");
+    assert!(line.contains(&address) && line.contains("observe.http") && line.contains("ss -ltnp"), "{line}");
+    assert!(running.is_running());
+    running.end();
+}
+
+#[test]
+fn the_status_socket_of_a_running_daemon_is_not_taken_from_it() {
+    let first = Setup::new();
+    let running = first.start();
+    let [event_port, general_port, ntp] = free_ports();
+    let second = Setup { event_port, general_port, ntp: format!("\"127.0.0.1:{ntp}\""), ..first };
+    let mut late = Running::daemon(&second.write());
+    let (ended, _) = late.wait();
+    let said = late.lines().join("\n");
+    assert_eq!(ended.code(), Some(1), "{said}");
+    assert!(said.contains("a running daemon answers there"), "{said}");
+    assert!(said.contains("observe.runtime_directory"), "{said}");
+    assert_eq!(status(&second.socket())["pid"], running.pid().as_raw(), "the first one still answers");
+    running.end();
+    assert!(!second.socket().exists(), "the socket goes with its daemon");
+}
+
+#[test]
+fn an_ordinary_user_is_told_what_he_lacks_and_what_to_do() {
+    let open = Open::new();
+    let [ntp] = free_ports();
+    let file = open.directory.path().join("user.toml");
+    let directory = open.directory.path().display();
+    let text = |ntp: &str| {
+        format!(
+            "clock.system = {{ simulated = {{ }} }}\nntp.server.listen = ['{ntp}']\nobserve.http = 'off'\n\
+             observe.runtime_directory = '{directory}/run'\nobserve.state_directory = '{directory}/state'\n\
+             threads.discipline.priority = 41\n[[ptp]]\ninterface = 'lo'\n"
+        )
+    };
+    // Whether ports below 1024 need a privilege is the machine's choice.
+    let first: u16 = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+        .map_or(1024, |text| text.trim().parse().unwrap());
+    if first > 320 {
+        std::fs::write(&file, text("127.0.0.1:123")).unwrap();
+        let ended = open.ordinary_user().arg("run").arg(&file).output().expect("setpriv of util-linux");
+        let said = printed(&ended);
+        assert_eq!(ended.status.code(), Some(1), "{said}");
+        assert!(said.contains("127.0.0.1:123: ports below 1024 need CAP_NET_BIND_SERVICE"), "{said}");
+    }
+    std::fs::write(&file, text(&format!("127.0.0.1:{ntp}"))).unwrap();
+    let mut running = Running::start(open.ordinary_user().arg("run").arg(&file));
+    running.line("ask it: synchronome status");
+    for expected in [
+        "without CAP_NET_BIND_SERVICE: ports below 1024",
+        "without CAP_SYS_TIME: no clock of this machine may be adjusted",
+        "without CAP_SYS_NICE: no real-time priority",
+        "memory is not locked: it needs CAP_IPC_LOCK",
+    ] {
+        running.line(expected);
+    }
+    let refused = running.line("thread discipline: SCHED_FIFO 41 was refused");
+    assert!(refused.contains("WARN") && refused.contains("LimitRTPRIO="), "{refused}");
+    if first > 320 {
+        running.line("port lo: waiting: not allowed to open UDP port 319 on lo");
+    }
+    assert!(running.is_running(), "all of that is no reason to end");
+    running.end();
+}
+
+#[test]
+fn every_command_teaches_with_help() {
+    let overview = printed(&output(&["--help"]));
+    for command in ["run", "demo", "check", "status", "health"] {
+        assert!(overview.contains(&format!("\n  {command} ")), "{overview}");
+        let help = output(&[command, "--help"]);
+        let text = printed(&help);
+        assert!(help.status.success() && help.stderr.is_empty(), "{text}");
+        for part in ["Usage: synchronome", "Examples:", "Exit codes:", "Options:"] {
+            assert!(text.contains(part), "{command}: no {part:?} in:\n{text}");
+        }
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{command}: a line is too long:\n{text}");
+        let wrong = output(&[command, "--nonsense"]);
+        assert_eq!(wrong.status.code(), Some(2), "{command}");
+        assert!(wrong.stdout.is_empty());
+    }
+    assert_eq!(output(&[]).status.code(), Some(2), "no command is a wrong one");
+    let version = output(&["--version"]);
+    assert_eq!(printed(&version), concat!("synchronome ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn sigterm_ends_it_within_a_second_though_http_clients_hang() {
+    let http = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let setup = Setup { http: http.to_string(), ..Setup::new() };
+    let mut running = setup.start();
+    let hanging: Vec<TcpStream> = (0..40)
+        .map(|number| {
+            let mut stream = TcpStream::connect(http).expect("it serves HTTP");
+            if number % 2 == 0 {
+                stream.write_all(b"GET /metrics HTTP/1.1\r\nHost:").expect("half a request");
+            }
+            stream
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(100));
+    running.signal(Signal::SIGTERM);
+    // Another one meanwhile changes nothing; by then it may have ended.
+    let _ = nix::sys::signal::kill(running.pid(), Signal::SIGTERM);
+    let (ended, took) = running.wait();
+    assert!(ended.success(), "{ended}");
+    assert!(took < END_MAX, "it took {took:?}");
+    assert!(running.has_said("ending"));
+    assert!(!setup.socket().exists(), "its socket goes with it");
+    drop(hanging);
+}
+
+#[test]
+fn sigint_ends_it_like_sigterm() {
+    let setup = Setup::new();
+    let mut running = setup.start();
+    running.signal(Signal::SIGINT);
+    let (ended, took) = running.wait();
+    assert!(ended.success() && took < END_MAX, "{ended} after {took:?}");
+}
+
+#[test]
+fn sighup_takes_a_good_configuration_and_keeps_the_old_one_over_a_bad_one() {
+    let mut setup = Setup { more: "observe.log = 'warn'\nclock.lock_limit = '200us'".to_owned(), ..Setup::new() };
+    let running = setup.start();
+    let before = status(&setup.socket());
+    assert_eq!((&before["clock"]["lock_limit_s"], &before["ptp"][0]["domain"]), (&200e-6.into(), &0.into()));
+    assert!(!running.has_said("INFO"), "only warnings are logged");
+    let first = thread_of(&running, "ptp-0").expect("the port runs");
+
+    setup.more = "observe.log = 'info'\nclock.lock_limit = '300us'\nservo.hold = true".to_owned();
+    let file = setup.directory.path().join("synchronome.toml");
+    std::fs::write(&file, setup.text() + "domain = 7\n").unwrap();
+    running.signal(Signal::SIGHUP);
+    running.line("INFO synchronome::daemon: SIGHUP:");
+    let after = status(&setup.socket());
+    assert_eq!((&after["clock"]["lock_limit_s"], &after["ptp"][0]["domain"]), (&300e-6.into(), &7.into()));
+    assert!(eventually(|| thread_of(&running, "ptp-0").is_some_and(|thread| thread != first)), "a port started anew");
+
+    std::fs::write(&file, setup.text() + "domain = 256\n[clok]\n").unwrap();
+    running.signal(Signal::SIGHUP);
+    running.line("SIGHUP: the configuration is wrong, the old one stays in force");
+    running.line("ptp[0].domain: 256 is out of range");
+    running.line("did you mean `clock`?");
+    let kept = status(&setup.socket());
+    assert_eq!((&kept["clock"]["lock_limit_s"], &kept["ptp"][0]["domain"]), (&300e-6.into(), &7.into()));
+
+    setup.ntp = "\"127.0.0.1:1\"".to_owned();
+    std::fs::write(&file, setup.text() + "domain = 7\n").unwrap();
+    running.signal(Signal::SIGHUP);
+    running.line("ntp.server has changed: that needs a restart");
+    running.end();
+}
+
+/// The kernel's number of a thread of the daemon, by the thread's name.
+fn thread_of(running: &Running, name: &str) -> Option<i32> {
+    std::fs::read_dir(format!("/proc/{}/task", running.pid())).ok()?.flatten().find_map(|task| {
+        let comm = std::fs::read_to_string(task.path().join("comm")).ok()?;
+        (comm.trim() == name).then(|| task.file_name().to_str()?.parse().ok()).flatten()
+    })
+}
+
+#[test]
+fn a_demo_ends_with_its_summary_as_json_while_another_runs_beside_it() {
+    let beside = Demo::start(&[]);
+    let [event, general, ntp] = free_ports::<3>().map(|port| port.to_string());
+    let ports = format!("{event},{general}");
+    let arguments = ["demo", "--for", "8s", "--json", "--ptp-ports", &ports, "--ntp-port", &ntp];
+    let ended = output(&arguments);
+    let said = printed(&ended);
+    assert!(ended.status.success(), "{said}");
+    let lines: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    assert!(lines.len() >= 8, "a line a second, and the summary: {said}");
+    let summary = lines.last().and_then(|last| last.get("summary")).expect("the last object is the summary");
+    assert_eq!(summary["state"], "LOCKED");
+    assert_eq!(summary["bound_violations"], 0);
+    for figure in ["lock_time_s", "true_error_rms_s", "true_error_max_s", "bound_s", "ntp_requests"] {
+        assert!(summary[figure].as_f64().is_some_and(|figure| figure > 0.0), "{figure}: {summary}");
+    }
+    let time = |line: &Value| line["time_s"].as_f64().expect("every line has its time");
+    let (seconds, _) = lines.split_at(lines.len() - 1);
+    assert!(seconds.windows(2).all(|pair| time(&pair[0]) < time(&pair[1])), "{said}");
+    assert!(seconds.iter().all(|line| line["state"].is_string() && line.get("bound_s").is_some()), "{said}");
+
+    until_state(&beside.socket, "LOCKED");
+    answers_of_a_running_daemon(&beside.socket);
+    let mut beside = beside;
+    beside.running.signal(Signal::SIGINT);
+    let (status, _) = beside.running.wait();
+    assert!(status.success(), "the other locked too: {}", beside.running.lines().join("\n"));
+    beside.running.line("It locked, and the truth stayed inside the bound.");
+    assert!(!beside.socket.exists(), "its directory is gone");
+}
+
+/// `status` and `health` of a daemon that is LOCKED.
+fn answers_of_a_running_daemon(socket: &Path) {
+    let socket = socket.to_str().expect("text");
+    let text = output(&["status", "--socket", socket]);
+    let said = printed(&text);
+    assert!(text.status.success(), "{said}");
+    for part in ["LOCKED", "lo SLAVE", "gm ", "NTP", "truth", "discipline", "ptp-0", "ntp-0"] {
+        assert!(said.contains(part), "no {part:?} in:\n{said}");
+    }
+    assert!(!said.contains('\x1b'), "no colour into a pipe: {said}");
+    let status = status(Path::new(socket));
+    assert_eq!((&status["ptp"][0]["port_state"], &status["clock"]["kind"]), (&"SLAVE".into(), &"simulated".into()));
+
+    let health = |more: &[&str]| {
+        let output = output(&[&["health", "--socket", socket], more].concat());
+        (output.status.code(), printed(&output))
+    };
+    for (code, word, more) in [
+        // A busy machine may lift the bound of software stamps over the limit for a moment.
+        (0, "OK: ", &["--warn", "500ms"][..]),
+        (1, "WARNING: error bound ", &["--warn", "1ns", "--crit", "1s"]),
+        (2, "CRITICAL: error bound ", &["--crit", "1ns"]),
+    ] {
+        let (found, line) = health(more);
+        assert!(found == Some(code) && line.starts_with(word) && line.lines().count() == 1, "{found:?}: {line}");
+        assert!(line.contains(" | bound="), "performance data: {line}");
+    }
+    let json: Value = serde_json::from_str(&health(&["--json", "--warn", "500ms"]).1).expect("one object");
+    assert_eq!((&json["code"], &json["word"], &json["state"]), (&0.into(), &"OK".into(), &"LOCKED".into()));
+}
+
+#[test]
+fn without_a_daemon_status_fails_and_health_does_not_know() {
+    let socket = "/nonexistent/status.sock";
+    let status = output(&["status", "--socket", socket]);
+    let said = printed(&status);
+    assert_eq!((status.status.code(), status.stdout.len()), (Some(1), 0), "{said}");
+    assert!(said.contains("is not running") && said.contains(socket) && said.contains("synchronome run"), "{said}");
+    let health = output(&["health", "--socket", socket]);
+    let said = printed(&health);
+    assert_eq!(health.status.code(), Some(3), "{said}");
+    assert!(said.starts_with("UNKNOWN: ") && said.lines().count() == 1, "{said}");
+    let json: Value = serde_json::from_slice(&output(&["health", "--json", "--socket", socket]).stdout).unwrap();
+    assert_eq!((&json["code"], &json["state"]), (&3.into(), &Value::Null));
+}
+
+#[test]
+fn a_demo_that_finds_its_ports_busy_names_the_option() {
+    let [event, general, ntp] = free_ports();
+    let demo = |ntp: u16| {
+        let (ports, ntp) = (format!("{event},{general}"), ntp.to_string());
+        output(&["demo", "--for", "8s", "--ptp-ports", &ports, "--ntp-port", &ntp])
+    };
+    let busy = UdpSocket::bind(("127.0.0.1", ntp)).unwrap();
+    let ended = demo(ntp);
+    let said = printed(&ended);
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(said.contains("--ntp-port") && said.contains(&format!("127.0.0.1:{ntp} is in use")), "{said}");
+    drop(busy);
+    for port in [event, general] {
+        let _busy = UdpSocket::bind(("0.0.0.0", port)).unwrap();
+        let ended = demo(ntp);
+        let said = printed(&ended);
+        assert_eq!(ended.status.code(), Some(1), "{said}");
+        assert!(said.contains("--ptp-ports") && said.contains(&format!("UDP port {port} is taken")), "{said}");
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_no_reason_to_panic() {
+    let mut command = program();
+    command.args(["check", "config/simulated.toml", "--explain"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert!(child.wait().unwrap().success());
+}
