@@ -48,8 +48,10 @@ impl Gate {
         let header = &message.header;
         let refused = if header.sdo_id != self.sdo_id {
             self.last_foreign_sdo_id = Some(header.sdo_id);
+            self.last_foreign_domain = Some(header.domain_number);
             Some(Counter::SdoIdMismatch)
         } else if header.domain_number != self.domain {
+            self.last_foreign_sdo_id = Some(header.sdo_id);
             self.last_foreign_domain = Some(header.domain_number);
             Some(Counter::DomainMismatch)
         } else if header.source_port_identity.clock_identity == self.own.clock_identity {

@@ -114,12 +114,12 @@ impl Port {
         self.delay_req_interval
     }
 
-    /// The domainNumber of the last message that was refused for it.
+    /// The domainNumber of the last message that was refused for its domainNumber or sdoId.
     pub const fn last_foreign_domain(&self) -> Option<u8> {
         self.gate.last_foreign_domain
     }
 
-    /// The sdoId of the last message that was refused for it.
+    /// The sdoId of the same message.
     pub const fn last_foreign_sdo_id(&self) -> Option<u16> {
         self.gate.last_foreign_sdo_id
     }
