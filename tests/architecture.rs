@@ -40,7 +40,7 @@ impl fmt::Display for Violation {
 /// Every rule, for one file; `test_modules` are the modules of the root crate that only tests have.
 fn check(path: &str, text: &str, test_modules: &[Vec<String>]) -> Vec<Violation> {
     let mut found = tidy::check_text(path, text);
-    if path.ends_with(".rs") {
+    if tidy::ends_in(path, "rs") {
         let source = Source::read(path, text);
         found.extend(tidy::check_rust(path, &source));
         let module = module_of(path);
@@ -95,7 +95,7 @@ fn the_house_keeps_its_rules() {
     let files = files();
     let test_modules: Vec<Vec<String>> = files
         .iter()
-        .filter(|(path, _)| path.starts_with("src/") && path.ends_with(".rs"))
+        .filter(|(path, _)| path.starts_with("src/") && tidy::ends_in(path, "rs"))
         .flat_map(|(path, text)| {
             let module = module_of(path);
             let names = Source::read(path, text).test_modules;

@@ -124,7 +124,7 @@ pub fn check(path: &str, source: &Source) -> Vec<Violation> {
             match HOUSE.iter().find(|floor| floor.module == module) {
                 Some(floor) => check_floor(path, floor, source, &mut tell),
                 None => {
-                    tell(1, "layers", format!("`{module}` has no floor: give it one in tests/architecture/layers.rs"))
+                    tell(1, "layers", format!("`{module}` has no floor: give it one in tests/architecture/layers.rs"));
                 }
             }
         }

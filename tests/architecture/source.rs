@@ -437,12 +437,12 @@ mod tests {
 
     #[test]
     fn comments_and_literals_are_no_code() {
-        let text = r####"
+        let text = r###"
             //! a::b
             /* c::d /* e::f */ g::h */
             const A: &str = "i::j \" k::l"; const B: &[u8] = br##"m::n "# o::p"##;
             const C: [char; 3] = ['"', '\'', '\\']; fn f<'a>(x: &'a str) { q::r('"'); }
-        "####;
+        "###;
         assert_eq!(paths(text), ["q::r"]);
     }
 

@@ -1,10 +1,15 @@
 //! What holds for every file, tests included.
 
+use std::path::Path;
+
 use super::Violation;
 use super::source::{Source, attribute};
 
 /// The longest file.
 pub const LINES_MAX: usize = 700;
+
+/// Where crates come from.
+const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 /// Macros that are no code yet, or not any more.
 const UNFINISHED: &[&str] = &["todo", "unimplemented", "dbg"];
@@ -40,22 +45,26 @@ pub fn check_text(path: &str, text: &str) -> Vec<Violation> {
     // Split, so that this file does not break its own rule.
     let private = [concat!("/wo", "rk/"), concat!("/ho", "me/"), concat!("/ro", "ot/"), concat!("bash_", "jobs")];
     let mirrors = [concat!("replace", "-with"), concat!("[regis", "tries"), concat!("spa", "rse+"), "registry+"];
-    const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
     let mut found = Vec::new();
     for (index, line) in text.lines().enumerate() {
         if let Some(word) = private.iter().find(|word| line.contains(*word)) {
             found.push(Violation::new(path, index + 1, "private", format!("`{word}`: a path of somebody's machine")));
         }
-        let is_settings = path == "Cargo.lock" || path.ends_with(".toml");
+        let is_settings = path == "Cargo.lock" || ends_in(path, "toml");
         if is_settings && mirrors.iter().any(|word| line.contains(word)) && !line.contains(CRATES_IO) {
             found.push(Violation::new(path, index + 1, "private", "a registry other than crates.io".to_owned()));
         }
     }
     let lines = text.lines().count();
-    if path.ends_with(".rs") && lines > LINES_MAX {
+    if ends_in(path, "rs") && lines > LINES_MAX {
         found.push(Violation::new(path, lines, "size", format!("{lines} lines, at most {LINES_MAX}: split by owner")));
     }
     found
+}
+
+/// Whether a file is of this kind.
+pub fn ends_in(path: &str, extension: &str) -> bool {
+    Path::new(path).extension().is_some_and(|found| found == extension)
 }
 
 /// Whether a file is nothing but tests.

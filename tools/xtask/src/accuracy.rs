@@ -8,6 +8,7 @@ use std::{iter, thread};
 use clap::Args;
 use serde_json::{Value, json};
 use synchronome::sim::{CELLS, Cell, CellRun, Span};
+use synchronome::time::Duration;
 
 /// The geometric mean of all ratios must not exceed this.
 const GEOMETRIC_MEAN_MAX: f64 = 1.0;
@@ -89,7 +90,7 @@ impl Row {
         let mean = |figure: &dyn Fn(&CellRun) -> f64| runs.iter().map(figure).sum::<f64>() / runs.len() as f64;
         let greatest = |figure: &dyn Fn(&CellRun) -> f64| runs.iter().map(figure).fold(0.0, f64::max);
         let rms_s = mean(&|run| run.statistics.rms());
-        let lock_times: Option<Vec<_>> = runs.iter().map(|run| run.lock_time.map(|time| time.as_secs_f64())).collect();
+        let lock_times: Option<Vec<_>> = runs.iter().map(|run| run.lock_time.map(Duration::as_secs_f64)).collect();
         Self {
             cell,
             rms_s,
