@@ -171,7 +171,8 @@ fn one_step_sync_of_our_own_grandmaster_is_followed() {
     print_figures("one-step", &status);
     // The origin is read before the send: the way to the wire counts as the path's, and is an asymmetry of it.
     assert_bound_held(&status);
-    assert!(truth(&status).rms_s.is_some_and(|rms| rms < 100e-6), "{status:#?}");
+    // How long that way is, is this machine's scheduler's business: half of it is our error, and no more than the bound.
+    assert!(truth(&status).rms_s.is_some_and(|rms| rms < 500e-6), "{status:#?}");
     let counters = &port(&status).counters;
     assert!(counters.iter().all(|(name, count)| !name.contains("follow_up") || *count == 0), "{counters:?}");
     daemon.end();

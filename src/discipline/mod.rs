@@ -23,7 +23,7 @@ mod state;
 mod timeline;
 
 pub use engine::{Config, Discipline, Effect, Input, LOCK_SAMPLES, Notice, Reference, Timescale};
-pub use envelope::Envelope;
+pub use envelope::{Contradiction, Envelope, Span};
 pub use gate::SpikeGate;
 pub use link::{Link, OffsetSample};
 pub use median::MovingMedian;

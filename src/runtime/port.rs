@@ -276,12 +276,12 @@ impl Effects {
                 links.say(PortMessage::Observation(observation));
             }
             Effect::SyncInterval(interval) => {
-                unsaid.interval = Some(interval);
+                unsaid.interval = Some(PortMessage::SyncInterval(interval));
                 unsaid.say(links);
                 links.events.push(Event::SyncInterval { port: links.port, interval });
             }
             Effect::Parent(parent) => {
-                unsaid.parent = Some(parent);
+                unsaid.parent = Some(PortMessage::Parent(parent));
                 unsaid.say(links);
                 links.events.push(Event::Parent { port: links.port, parent });
             }
@@ -305,24 +305,19 @@ impl PortLinks {
     }
 }
 
-/// What the discipline must hear in the end, however full its ring was: the latest of each.
+/// What the discipline must hear in the end, however full its ring was: the latest of each, as the message itself.
 #[derive(Default)]
 struct Unsaid {
-    parent: Option<Option<ParentInfo>>,
-    interval: Option<LogInterval>,
+    parent: Option<PortMessage>,
+    interval: Option<PortMessage>,
 }
 
 impl Unsaid {
     fn say(&mut self, links: &mut PortLinks) {
-        if let Some(parent) = self.parent
-            && links.say(PortMessage::Parent(parent))
-        {
-            self.parent = None;
-        }
-        if let Some(interval) = self.interval
-            && links.say(PortMessage::SyncInterval(interval))
-        {
-            self.interval = None;
+        for unsaid in [&mut self.parent, &mut self.interval] {
+            if unsaid.is_some_and(|message| links.say(message)) {
+                *unsaid = None;
+            }
         }
     }
 }
