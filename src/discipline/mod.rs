@@ -18,15 +18,17 @@ mod gate;
 mod link;
 mod median;
 pub mod policy;
+mod reference;
 pub mod servo;
 mod state;
 mod timeline;
 
-pub use engine::{Config, Discipline, Effect, Input, LOCK_SAMPLES, Notice, Reference, Timescale};
+pub use engine::{Config, Discipline, Effect, Input, LOCK_SAMPLES, Notice};
 pub use envelope::{Contradiction, Envelope, Span};
 pub use gate::SpikeGate;
 pub use link::{Link, OffsetSample};
 pub use median::MovingMedian;
+pub use reference::{Reference, Timescale};
 pub use state::{StateEvent, next};
 pub use timeline::Timeline;
 

@@ -1,8 +1,10 @@
 //! The discipline against a scripted master, in virtual time.
 
 use super::*;
+use crate::discipline::Timescale;
+use crate::discipline::policy::StepRule;
 use crate::engine::Random;
-use crate::time::StampSource;
+use crate::time::{ClockId, SourceId, Stamp, StampSource, TaiUtc};
 
 /// A clock with an exact law, a master without error, and a path, at 8 messages a second.
 struct Bench {

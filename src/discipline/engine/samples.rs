@@ -1,0 +1,205 @@
+//! From messages to samples, and from samples to commands.
+
+use super::{Discipline, Effect, Notice, SPIKE_FLOOR};
+use crate::discipline::envelope::{Contradiction, Span};
+use crate::discipline::policy::StepRule;
+use crate::discipline::servo::Verdict;
+use crate::discipline::{Adjustment, Reference, StateEvent};
+use crate::engine::Sink;
+use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Mono, Observation, Stamp, Timestamp};
+
+impl Discipline {
+    pub(super) fn observe(&mut self, now: Timestamp<Mono>, observation: &Observation, out: &mut impl Sink<Effect>) {
+        let Some(reference) = self.reference.filter(|reference| reference.source == observation.source) else { return };
+        let is_ours = |stamp: &Stamp| stamp.clock == ClockId::Disciplined;
+        if is_ours(&observation.received) {
+            self.observe_forward(now, observation, reference, out);
+        } else if is_ours(&observation.sent) {
+            self.observe_backward(observation, reference, out);
+        }
+    }
+
+    /// A Sync: the master's stamp, then ours.
+    pub(super) fn observe_forward(
+        &mut self,
+        now: Timestamp<Mono>,
+        observation: &Observation,
+        reference: Reference,
+        out: &mut impl Sink<Effect>,
+    ) {
+        let received = &observation.received;
+        let (Some(free), Some(sent)) =
+            (self.timeline.free_at(received), reference.timescale.to_utc(observation.sent.at))
+        else {
+            return;
+        };
+        let transit = free - sent - observation.correction;
+        self.note_stamps(observation);
+        let proof = self.envelope.not_above(free, transit + self.stamp_error);
+        self.check_proof(proof, out);
+        let sample = self.link.forward(free, transit);
+        if !self.servo.is_tracking() {
+            self.measure(free, transit, sample.map(|sample| sample.offset), received.at, out);
+            return;
+        }
+        let Some(sample) = sample else { return };
+        let offset = sample.offset + (received.at - free);
+        self.sampled(now, free, offset, received.at, out);
+    }
+
+    /// A Delay_Req: our stamp, then the master's.
+    pub(super) fn observe_backward(
+        &mut self,
+        observation: &Observation,
+        reference: Reference,
+        out: &mut impl Sink<Effect>,
+    ) {
+        let (Some(free), Some(received)) =
+            (self.timeline.free_at(&observation.sent), reference.timescale.to_utc(observation.received.at))
+        else {
+            return;
+        };
+        let transit = received - free - observation.correction;
+        self.note_stamps(observation);
+        let proof = self.envelope.not_below(free, -transit - self.stamp_error);
+        self.check_proof(proof, out);
+        self.link.backward(free, transit, self.servo.runs_off_by());
+    }
+
+    pub(super) fn note_stamps(&mut self, observation: &Observation) {
+        self.stamp_error = observation.sent.error + observation.received.error;
+    }
+
+    pub(super) fn check_proof(&mut self, proof: Result<(), Contradiction>, out: &mut impl Sink<Effect>) {
+        if proof.is_err() {
+            self.previous.forget_offset();
+            self.link.reset();
+            self.gate.reset();
+            self.samples_inside = 0;
+            out.emit(Effect::Notice(Notice::Contradiction));
+        }
+    }
+
+    /// Before the first correction: what does the clock run off by?
+    pub(super) fn measure(
+        &mut self,
+        free: Timestamp<Local>,
+        transit: Duration,
+        offset: Option<Duration>,
+        reading: Timestamp<Local>,
+        out: &mut impl Sink<Effect>,
+    ) {
+        let frequency = match (self.known_frequency, self.servo.measure(free, transit)) {
+            (Some(known), _) => known,
+            (None, Verdict::Measured(measured)) => measured,
+            (None, _) => return,
+        };
+        // The path's delay may still be missing; measuring goes on until it is there.
+        let Some(offset) = offset else { return };
+        if self.config.hold {
+            return;
+        }
+        out.emit(Effect::Notice(Notice::Measured(frequency)));
+        self.known_frequency = Some(frequency);
+        self.servo.begin_tracking(frequency);
+        // Delays were computed as if the clock ran true; they are measured anew.
+        self.link.forget_delays();
+        let offset = offset + (reading - free);
+        let rule = if self.has_corrected { self.config.step.later } else { self.config.step.first };
+        self.has_corrected = true;
+        let correction = -frequency;
+        if may_step(rule, offset) {
+            self.command(Adjustment::Step(-offset, correction), out);
+            out.emit(Effect::Notice(Notice::Stepped(-offset)));
+        } else {
+            self.command(Adjustment::Frequency(correction), out);
+        }
+    }
+
+    /// A sample of the clock's offset while the servo tracks it.
+    pub(super) fn sampled(
+        &mut self,
+        now: Timestamp<Mono>,
+        free: Timestamp<Local>,
+        offset: Duration,
+        reading: Timestamp<Local>,
+        out: &mut impl Sink<Effect>,
+    ) {
+        let was_silent = self.is_silent || self.last_sample.is_some_and(|last| now - last >= self.silence());
+        self.last_sample = Some(now);
+        self.is_silent = false;
+        self.reference_time = reading.read_as();
+        if was_silent {
+            self.transition(now, StateEvent::SamplesResumed, out);
+        }
+        if self.config.step.panic.is_some_and(|limit| offset.abs() > limit) {
+            if !self.is_panicking {
+                out.emit(Effect::Notice(Notice::Panic(offset)));
+            }
+            self.is_panicking = true;
+            self.last_offset = offset;
+            self.judge(now, reading, out);
+            return;
+        }
+        self.is_panicking = false;
+        if !self.gate.passes(offset, SPIKE_FLOOR + self.stamp_error) {
+            return;
+        }
+        self.last_offset = offset;
+        // The present master's proofs stand by themselves from here on.
+        self.previous.forget_offset();
+        self.judge(now, reading, out);
+        if self.config.step.later != StepRule::Never
+            && may_step(self.config.step.later, offset)
+            && self.is_far_off(reading)
+        {
+            self.command(Adjustment::Step(-offset, -self.servo.runs_off_by()), out);
+            out.emit(Effect::Notice(Notice::Stepped(-offset)));
+            self.gate.reset();
+        } else if let Verdict::Track(frequency) = self.servo.track(free, offset, self.interval.duration()) {
+            self.command(Adjustment::Frequency(frequency), out);
+        }
+    }
+
+    /// Whether even the proven interval does not contain zero: only then is a later step more than noise.
+    pub(super) fn is_far_off(&self, reading: Timestamp<Local>) -> bool {
+        let now = self.timeline.free_now(reading);
+        let correction = self.timeline.correction(reading);
+        let zero_inside = |span: Span<Duration>| span.low <= Duration::ZERO && span.high >= Duration::ZERO;
+        self.envelope.at(now).is_some_and(|span| !zero_inside(span.shifted(correction)))
+    }
+
+    pub(super) fn command(&mut self, adjustment: Adjustment, out: &mut impl Sink<Effect>) {
+        if let Adjustment::Frequency(frequency) | Adjustment::Step(_, frequency) = adjustment {
+            self.commanded = frequency;
+        }
+        if !self.config.hold {
+            out.emit(Effect::Adjust(adjustment));
+        }
+    }
+
+    pub(super) fn obeyed(
+        &mut self,
+        before: Timestamp<Local>,
+        after: Timestamp<Local>,
+        epoch: ClockEpoch,
+        frequency: FrequencyPpb,
+        out: &mut impl Sink<Effect>,
+    ) {
+        self.timeline.adjusted(before, after, epoch, frequency);
+        self.epoch = epoch;
+        // A clock may round to its own quantum, but not do something else.
+        let tolerance = FrequencyPpb::new(1_000.0);
+        if (frequency - self.commanded).abs() > tolerance {
+            out.emit(Effect::Notice(Notice::Ineffective { commanded: self.commanded, found: frequency }));
+        }
+    }
+}
+
+fn may_step(rule: StepRule, offset: Duration) -> bool {
+    match rule {
+        StepRule::Any => true,
+        StepRule::Never => false,
+        StepRule::Above(threshold) => offset.abs() > threshold,
+    }
+}

@@ -1,0 +1,135 @@
+//! Where the clock stands: its source, its state, and what changes them.
+
+use super::{Discipline, Effect, LOCK_SAMPLES, Notice, SILENT_INTERVALS, USELESS_LIMITS};
+use crate::discipline::{Adjustment, Reference, StateEvent, Timeline, next};
+use crate::engine::Sink;
+use crate::time::{ClockEpoch, Duration, FrequencyPpb, Local, LogInterval, Mono, SyncState, Timestamp};
+
+impl Discipline {
+    pub(super) fn silence(&self) -> Duration {
+        self.interval.duration().times(SILENT_INTERVALS)
+    }
+
+    /// How fast the bound grows: the most that the clock may run off by while it is corrected as now.
+    pub(super) fn drift_rate(&self) -> FrequencyPpb {
+        let range = self.envelope.frequency();
+        let correction = self.timeline.frequency();
+        let (low, high) = ((range.low + correction).abs(), (range.high + correction).abs());
+        if low > high { low } else { high }
+    }
+
+    pub(super) fn transition(&mut self, now: Timestamp<Mono>, why: StateEvent, out: &mut impl Sink<Effect>) {
+        let (from, to) = (self.state, next(self.state, why));
+        if from == to {
+            return;
+        }
+        self.state = to;
+        self.state_since = now;
+        if to == SyncState::Locked && self.lock_time.is_none() {
+            self.lock_time = self.reference.map(|reference| now - reference.selected_at);
+        }
+        out.emit(Effect::Notice(Notice::State { from, to, why }));
+    }
+
+    pub(super) fn follow(&mut self, now: Timestamp<Mono>, reference: Option<Reference>, out: &mut impl Sink<Effect>) {
+        let selected =
+            |reference: Option<Reference>| reference.map(|r| (r.source, r.selected_at, r.timescale, r.clock));
+        // A source whose time cannot be used is none: what is held of the one before it stays.
+        let reference = reference.filter(|reference| reference.timescale.is_usable());
+        let is_another = selected(reference) != selected(self.reference);
+        self.reference = reference;
+        let Some(reference) = reference else { return };
+        if is_another && self.held.is_some() {
+            // Another master's proofs say nothing about this one; our oscillator is the same. Until there are proofs by
+            // the new one, those by the old one hold.
+            std::mem::swap(&mut self.envelope, &mut self.previous);
+            self.envelope.begin_like(&self.previous);
+            self.link.reset();
+            self.gate.reset();
+            self.samples_inside = 0;
+            self.is_confirmed = false;
+        }
+        self.held = Some(reference);
+        if is_another {
+            self.transition(now, StateEvent::SourceSelected, out);
+        }
+    }
+
+    pub(super) fn set_interval(&mut self, interval: LogInterval) {
+        self.interval = interval.clamped().unwrap_or(self.interval);
+        self.servo.set_interval(self.interval);
+    }
+
+    /// LOCKED or not, after a sample.
+    pub(super) fn judge(&mut self, now: Timestamp<Mono>, reading: Timestamp<Local>, out: &mut impl Sink<Effect>) {
+        let bound = self.bound(reading).map(|parts| parts.total().greatest_error());
+        let limit = self.config.lock_limit;
+        // A sample is noisier than the bound, which rests on the fastest of many messages: it need not lie inside that.
+        let is_inside = self.last_offset.abs() <= limit;
+        self.samples_inside = if is_inside { self.samples_inside.saturating_add(1) } else { 0 };
+        if bound.is_some_and(|bound| bound <= limit) && self.samples_inside >= LOCK_SAMPLES {
+            self.is_confirmed = true;
+            self.transition(now, StateEvent::LockReached, out);
+        } else {
+            self.check_bound(now, reading, out);
+        }
+    }
+
+    /// Leaves LOCKED where the bound does not support it any more.
+    pub(super) fn check_bound(&mut self, now: Timestamp<Mono>, reading: Timestamp<Local>, out: &mut impl Sink<Effect>) {
+        let limit = self.config.lock_limit.times(2);
+        if self.bound(reading).is_none_or(|parts| parts.total().greatest_error() > limit) {
+            self.transition(now, StateEvent::BoundExceeded, out);
+        }
+    }
+
+    pub(super) fn tick(&mut self, now: Timestamp<Mono>, reading: Timestamp<Local>, out: &mut impl Sink<Effect>) {
+        let Some(last) = self.last_sample else {
+            self.check_bound(now, reading, out);
+            return;
+        };
+        if now - last < self.silence() {
+            self.check_bound(now, reading, out);
+            return;
+        }
+        if !self.is_silent {
+            self.is_silent = true;
+            if self.servo.is_tracking() {
+                let frequency = self.servo.hold_over();
+                self.command(Adjustment::Frequency(frequency), out);
+            }
+        }
+        if matches!(self.state, SyncState::Locked | SyncState::Acquiring) {
+            self.transition(now, StateEvent::SamplesStopped, out);
+        }
+        let useless = self.config.lock_limit.times(USELESS_LIMITS);
+        let is_useless = self.bound(reading).is_none_or(|parts| parts.total().greatest_error() > useless);
+        if is_useless && self.state == SyncState::Holdover {
+            self.transition(now, StateEvent::BoundUseless, out);
+        }
+    }
+
+    pub(super) fn disturbed(
+        &mut self,
+        now: Timestamp<Mono>,
+        reading: Timestamp<Local>,
+        epoch: ClockEpoch,
+        out: &mut impl Sink<Effect>,
+    ) {
+        let frequency = self.timeline.frequency();
+        self.timeline = Timeline::new(epoch, reading, frequency);
+        self.epoch = epoch;
+        self.envelope.forget_offset();
+        self.previous.forget_offset();
+        self.last_sample = None;
+        self.link.reset();
+        self.gate.reset();
+        self.known_frequency = self.oscillator_frequency().or(self.known_frequency);
+        self.servo.restart();
+        self.samples_inside = 0;
+        self.is_confirmed = false;
+        // The jump was not ours, so what follows is a first correction again.
+        self.has_corrected = false;
+        self.transition(now, StateEvent::Disturbed, out);
+    }
+}

@@ -1,0 +1,53 @@
+//! Who is followed.
+
+use crate::time::{Duration, LeapIndicator, Local, Mono, SourceId, TaiUtc, Timestamp};
+
+/// How the master's time becomes UTC.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Timescale {
+    /// Its readings are UTC (or the ARB timescale, taken as UTC).
+    Utc,
+    /// Its readings are TAI.
+    Tai(TaiUtc),
+    /// Its readings are TAI and nobody says what UTC is: unusable.
+    TaiWithoutUtc,
+    /// ARB, and the configuration refuses it.
+    Refused,
+}
+
+impl Timescale {
+    /// Whether it becomes UTC at all.
+    pub fn is_usable(self) -> bool {
+        matches!(self, Self::Utc | Self::Tai(_))
+    }
+
+    /// A reading as UTC, if it becomes that at all.
+    pub fn to_utc(self, reading: Timestamp<Local>) -> Option<Timestamp<Local>> {
+        match self {
+            Self::Utc => Some(reading),
+            Self::Tai(offset) => Some(reading - offset.duration()),
+            Self::TaiWithoutUtc | Self::Refused => None,
+        }
+    }
+}
+
+/// Who is followed, and what it says of itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reference {
+    /// The source's row.
+    pub source: SourceId,
+    /// How its time becomes UTC.
+    pub timescale: Timescale,
+    /// How right it says it is; `None` if it does not.
+    pub accuracy: Option<Duration>,
+    /// Its leap warning.
+    pub leap: LeapIndicator,
+    /// The stratum that we serve while we follow it, 1..=15.
+    pub stratum: u8,
+    /// The reference ID that we serve while we follow it.
+    pub reference_id: [u8; 4],
+    /// When it was selected.
+    pub selected_at: Timestamp<Mono>,
+    /// Whose clock it is in the end (PTP: grandmasterIdentity): another one behind the same parent is another clock.
+    pub clock: u64,
+}
