@@ -186,19 +186,22 @@ pub struct Demo {
     pub running: Running,
     pub socket: PathBuf,
     pub ntp_port: u16,
+    /// A demo that is killed leaves its own directory behind, in here.
+    _directory: tempfile::TempDir,
 }
 
 impl Demo {
     /// Starts one on ports of its own, with a prefix before the program such as `taskset -c 0`.
     pub fn start(prefix: &[&str]) -> Self {
         let [event, general, ntp_port] = free_ports();
+        let directory = tempfile::tempdir().expect("a directory");
         let mut words = prefix.iter().copied().chain([env!("CARGO_BIN_EXE_synchronome"), "demo"]);
         let mut command = Command::new(words.next().expect("a program"));
-        command.args(words).arg("--ptp-ports").arg(format!("{event},{general}"));
+        command.env("TMPDIR", directory.path()).args(words).arg("--ptp-ports").arg(format!("{event},{general}"));
         let running = Running::start(command.arg("--ntp-port").arg(ntp_port.to_string()));
         let line = running.line("--socket ");
         let socket = line.rsplit_once("--socket ").expect("it was found").1.trim().into();
-        Self { running, socket, ntp_port }
+        Self { running, socket, ntp_port, _directory: directory }
     }
 }
 
