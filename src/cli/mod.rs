@@ -67,11 +67,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// For clap: a duration of at least zero.
+/// For clap: a duration above zero.
 pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
     match parse_duration(text) {
-        Ok(duration) if !duration.is_negative() => Ok(duration),
-        Ok(_) => Err("must not be negative".to_owned()),
+        Ok(duration) if duration > Duration::ZERO => Ok(duration),
+        Ok(_) => Err("must be more than nothing".to_owned()),
         Err(error) => Err(with_example(&error, "20s")),
     }
 }

@@ -88,7 +88,7 @@ fn serve(args: &Args, mut config: Config, file: Option<&Path>) -> Result<(), Str
     // Before any thread starts: none of them shall be interrupted.
     let signals = Signals::block().map_err(|error| error.to_string())?;
     let log = Log::start(config.observe.log);
-    let finds_interfaces = file.is_none() && config.ptp.is_empty();
+    let mut finds_interfaces = file.is_none() && config.ptp.is_empty();
     if finds_interfaces {
         config.ptp = found_ports();
     }
@@ -106,7 +106,8 @@ fn serve(args: &Args, mut config: Config, file: Option<&Path>) -> Result<(), Str
     loop {
         match control.turn(TURN).map_err(|error| error.to_string())? {
             Some(Asked::Stop) => break,
-            Some(Asked::Reload) => reload(args, &mut control, &log),
+            // With a file the interfaces are those that it names.
+            Some(Asked::Reload) => finds_interfaces &= !reload(args, &mut control, &log),
             None => {}
         }
         let now = HostClock.mono();
@@ -186,7 +187,8 @@ fn say_what_is_heard(control: &mut Control, said: &mut Vec<Vec<String>>) {
     }
 }
 
-fn reload(args: &Args, control: &mut Control, log: &Log) {
+/// Takes over the configuration anew; returns whether a file is in force now.
+fn reload(args: &Args, control: &mut Control, log: &Log) -> bool {
     match args.load() {
         Ok((_, None)) => tracing::info!(target: "synchronome::daemon", "SIGHUP: there is no configuration to read"),
         Ok((config, Some(file))) => {
@@ -196,10 +198,12 @@ fn reload(args: &Args, control: &mut Control, log: &Log) {
             for what in needs_restart {
                 tracing::warn!(target: "synchronome::daemon", "{what} has changed: that needs a restart");
             }
+            return true;
         }
         Err(errors) => {
             tracing::error!(target: "synchronome::daemon", "SIGHUP: the configuration is wrong, the old one stays in force");
             eprintln!("{errors}");
         }
     }
+    false
 }

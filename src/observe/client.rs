@@ -46,8 +46,8 @@ impl fmt::Display for AskError {
         match self {
             Self::NotRunning(path) => write!(
                 f,
-                "the daemon is not running: nobody answers on {}\nstart it with `synchronome run` (or `systemctl start \
-                 synchronome`); if it runs with another runtime directory, name its socket with --socket",
+                "the daemon is not running: nobody answers on {}\nstart it with `synchronome run`; if it runs with \
+                 another observe.runtime_directory (an ordinary user's must), name its socket with --socket",
                 path.display()
             ),
             Self::Denied(path) => write!(

@@ -64,12 +64,13 @@ impl Summary {
     /// The last lines for people.
     pub fn text(&self) -> String {
         let truth = &self.view.truth;
-        let or_never = |time: Option<Duration>| time.map_or("never".to_owned(), |time| time.to_string());
-        let mut lines = vec![format!(
-            "LOCKED      {} after the grandmaster was selected ({} after the start)",
-            or_never(self.view.snapshot.lock_time),
-            or_never(self.lock_since_start)
-        )];
+        let mut lines = vec![match (self.view.snapshot.lock_time, self.lock_since_start) {
+            (Some(time), Some(since_start)) => {
+                format!("LOCKED      {time} after the grandmaster was selected ({since_start} after the start)")
+            }
+            (Some(time), None) => format!("LOCKED      {time} after the grandmaster was selected; not at the end"),
+            (None, _) => "LOCKED      never".to_owned(),
+        }];
         if truth.samples > 0 {
             lines.push(format!(
                 "true error  {} rms, {} at most, over {} samples (from 2 s after LOCKED)",
