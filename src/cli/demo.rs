@@ -12,8 +12,10 @@ use std::str::FromStr;
 use super::{positive_duration, signed_duration, signed_frequency};
 use crate::clock::HostClock;
 use crate::config::{
-    self, ClockConfig, Config, NtpServerConfig, ObserveConfig, PtpConfig, Simulated, SystemClock, ThreadsConfig,
+    self, ClockConfig, Config, NtpServerConfig, ObserveConfig, PtpConfig, ServoConfig, Simulated, SystemClock,
+    ThreadsConfig,
 };
+use crate::discipline::servo::Kind;
 use crate::net::SocketOptions;
 use crate::ntp::server::ServerCounter;
 use crate::ptp::GrandmasterConfig;
@@ -60,12 +62,24 @@ pub struct Args {
     /// Seed of all that is random; the same seed gives the same oscillator
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+    /// The servo: a plain PI loop, or the estimator that learns its own noise
+    #[arg(long, value_name = "KIND", default_value = "pi")]
+    pub servo: Servo,
     /// What the simulated clock is ahead at the start
     #[arg(long, value_name = "DURATION", default_value = "2s", allow_hyphen_values = true, value_parser = signed_duration)]
     pub offset: Duration,
     /// What it runs fast by
     #[arg(long, value_name = "PPM", default_value = "40ppm", allow_hyphen_values = true, value_parser = signed_frequency)]
     pub frequency: FrequencyPpb,
+}
+
+/// `servo.kind` of the configuration.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum, Debug)]
+pub enum Servo {
+    /// A proportional-integral loop.
+    Pi,
+    /// The estimator.
+    Estimator,
 }
 
 /// The two UDP ports of PTP; never the same.
@@ -213,7 +227,13 @@ fn configuration(args: &Args, directory: &Path) -> Result<Config, String> {
             state_directory: directory.to_owned(),
             ..defaults.observe
         },
-        servo: defaults.servo,
+        servo: ServoConfig {
+            kind: match args.servo {
+                Servo::Pi => Kind::Pi,
+                Servo::Estimator => Kind::Estimator,
+            },
+            ..defaults.servo
+        },
     })
 }
 

@@ -15,6 +15,7 @@ use super::{
     PtpRole, PtpTransport, ServoConfig, Setting, Simulated, SystemClock, ThreadConfig, ThreadsConfig, TimestampMode,
 };
 use crate::discipline::policy::{StepPolicy, StepRule};
+use crate::discipline::servo::Kind;
 use crate::time::{Duration, FrequencyPpb};
 
 /// The default of an option, from the table's own text.
@@ -77,6 +78,7 @@ pub fn resolve(checked: &Checked) -> Config {
     Config {
         clock: clock(&read),
         servo: ServoConfig {
+            kind: if read.word("servo", "kind") == "estimator" { Kind::Estimator } else { Kind::Pi },
             proportional: read.value("servo", "proportional").map(|_| read.float("servo", "proportional")),
             integral: read.value("servo", "integral").map(|_| read.float("servo", "integral")),
             hold: read.switch("servo", "hold"),

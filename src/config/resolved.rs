@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::discipline::policy::StepPolicy;
+use crate::discipline::servo::Kind;
 use crate::time::{Duration, FrequencyPpb};
 
 /// The most `[[ptp]]` sections in one file.
@@ -79,6 +80,8 @@ pub struct Simulated {
 /// `[servo]`: the PI loop.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ServoConfig {
+    /// Which servo.
+    pub kind: Kind,
     /// Proportional gain, 1/s; `None`: from the table by the sync interval.
     pub proportional: Option<f64>,
     /// Integral gain, 1/s^2; `None`: from the table by the sync interval.

@@ -1,7 +1,8 @@
 //! The discipline of one clock by one source.
 
+use super::estimator::Bank;
 use super::policy::StepPolicy;
-use super::servo::Pi;
+use super::servo::{Kind, Pi};
 use super::{Adjustment, Envelope, Link, Reference, SpikeGate, StateEvent, Timeline};
 use crate::engine::{Engine, Sink};
 use crate::sharing::{BoundParts, TimeSnapshot};
@@ -15,6 +16,12 @@ pub const LOCK_SAMPLES: u32 = 8;
 const SILENT_INTERVALS: i64 = 4;
 /// The bound is beyond use at this many times the lock limit: FREERUN.
 const USELESS_LIMITS: i64 = 100;
+/// The estimator's first correction waits for so many messages: three exchanges.
+const ESTIMATE_MESSAGES_MIN: u32 = 6;
+/// A Sync may be late by this part of its interval before a slew ends without it.
+const SLEW_MARGIN: f64 = 0.125;
+/// What stamps can resolve at best.
+const STAMP_RESOLUTION: Duration = Duration::from_nanos(1);
 /// Offsets below this are never a spike, whatever the scatter: what one cache miss can do.
 const SPIKE_FLOOR: Duration = Duration::from_micros(2);
 
@@ -103,6 +110,8 @@ pub struct Config {
     pub max_frequency: FrequencyPpb,
     /// When to step.
     pub step: StepPolicy,
+    /// The servo.
+    pub servo: Kind,
     /// Gains that replace the table's.
     pub proportional: Option<f64>,
     /// As above.
@@ -124,6 +133,12 @@ pub struct Discipline {
     link: Link,
     gate: SpikeGate,
     servo: Pi,
+    /// The estimator, if that is the servo.
+    bank: Option<Bank>,
+    /// The estimator has made its first correction.
+    is_bank_tracking: bool,
+    /// When the offset that the estimator found will have been slewed away.
+    slew_ends: Option<Timestamp<Mono>>,
     state: SyncState,
     state_since: Timestamp<Mono>,
     reference: Option<Reference>,
@@ -163,6 +178,9 @@ impl Discipline {
             link: Link::default(),
             gate: SpikeGate::default(),
             servo: Pi::new(config.max_frequency, config.proportional, config.integral),
+            bank: samples::new_bank(&config),
+            is_bank_tracking: false,
+            slew_ends: None,
             state: SyncState::NeverSynced,
             state_since: now,
             reference: None,
@@ -206,7 +224,10 @@ impl Discipline {
 
     /// What the oscillator is thought to run off by; `None` before it was measured. Worth saving.
     pub fn oscillator_frequency(&self) -> Option<FrequencyPpb> {
-        self.servo.is_tracking().then(|| self.servo.runs_off_by_on_average())
+        match &self.bank {
+            Some(bank) => bank.estimate().filter(|_| self.is_bank_tracking).map(|estimate| estimate.frequency),
+            None => self.servo.is_tracking().then(|| self.servo.runs_off_by_on_average()),
+        }
     }
 
     /// What bounds the clock's error when it reads `reading`; `None` if nothing does.
@@ -284,7 +305,8 @@ impl Engine for Discipline {
     }
 
     fn deadline(&self) -> Option<Timestamp<Mono>> {
-        self.last_sample.filter(|_| !self.is_silent).map(|last| last + self.silence())
+        let silent = self.last_sample.filter(|_| !self.is_silent).map(|last| last + self.silence());
+        [silent, self.slew_ends].into_iter().flatten().min()
     }
 }
 

@@ -62,6 +62,15 @@ impl<const N: usize> MovingMedian<N> {
         Some(least + Duration::from_ticks(sum.ticks() / self.len as i128))
     }
 
+    /// The value below which the part `fraction` (0..=1) of the samples lies, between two samples linearly.
+    pub fn quantile(&self, fraction: f64) -> Option<Duration> {
+        let last = self.len.checked_sub(1)?;
+        let place = fraction.clamp(0.0, 1.0) * last as f64;
+        let below = (place as usize).min(last);
+        let (low, high) = (self.sorted[below], self.sorted[(below + 1).min(last)]);
+        Some(low + (high - low).scaled(place - below as f64))
+    }
+
     /// The least of the samples.
     pub fn least(&self) -> Option<Duration> {
         self.sorted[..self.len].first().copied()

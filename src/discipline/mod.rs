@@ -14,6 +14,7 @@
 
 mod engine;
 mod envelope;
+pub mod estimator;
 mod gate;
 mod link;
 mod median;

@@ -528,6 +528,7 @@ fn steering_of(config: &Config, saved: &SavedFrequency) -> SteeringConfig {
         max_drift: config.clock.max_drift,
         max_frequency: config.clock.max_frequency,
         step: config.clock.step,
+        servo: config.servo.kind,
         proportional: config.servo.proportional,
         integral: config.servo.integral,
         hold: config.servo.hold,

@@ -4,6 +4,7 @@ use super::LOCAL_EPOCH;
 use crate::clock::{ArbPolicy, Clock, OscillatorModel, SoftwareClock, Steering, SteeringConfig, reference_of};
 use crate::discipline::Notice;
 use crate::discipline::policy::{StepPolicy, StepRule};
+use crate::discipline::servo::Kind;
 use crate::engine::{Engine, Random};
 use crate::ptp::{ClockReport, Config, Counter, Effect, Grandmaster, GrandmasterConfig, Input, Port};
 use crate::sharing::{CounterSet, TimeSnapshot};
@@ -136,6 +137,7 @@ impl SlaveConfig {
                     later: StepRule::Never,
                     panic: Some(Duration::from_secs(1_000)),
                 },
+                servo: Kind::Pi,
                 proportional: None,
                 integral: None,
                 hold: false,
@@ -250,12 +252,16 @@ impl Slave {
 
     /// When it wants to be called.
     pub(super) fn deadline(&self) -> Timestamp<Mono> {
-        self.port.deadline().map_or(self.next_tick, |at| at.min(self.next_tick))
+        [self.port.deadline(), self.steering.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
+            .map_or(self.next_tick, |at| at.min(self.next_tick))
     }
 
     /// The discipline's part of a tick.
     pub(super) fn tick(&mut self, now: Timestamp<Mono>) {
-        if now >= self.next_tick {
+        if now >= self.next_tick || self.steering.deadline().is_some_and(|at| at <= now) {
             self.next_tick = now + TICK;
             self.steer(now, |steering, local, notices| steering.tick(now, local, &mut |n| notices.push(n)));
         }

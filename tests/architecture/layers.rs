@@ -39,7 +39,7 @@ const HOUSE: &[Floor] = &[
     pure("wire", VALUES, &[]),
     pure("ptp", ENGINES, &[]),
     pure("ntp", ENGINES, &[]),
-    pure("discipline", ENGINES, &[]),
+    pure("discipline", ENGINES, &["libm"]),
     // It reads the host's clocks, and the oscillator in it is the simulator's too.
     Floor { module: "clock", uses: BELOW_L3, crates: None, is_pure: false, is_exact: true },
     free("net", BELOW_L3),
@@ -68,8 +68,8 @@ const HOUSE: &[Floor] = &[
     pure("manual", &[], &[]),
 ];
 
-/// The one file that draws logarithms, for the samplers.
-const LIBM_FILE: &str = "src/engine/random.rs";
+/// Where logarithms and their like are drawn, the same on every machine: the samplers, and the estimator's tail integral.
+const LIBM_PATHS: [&str; 2] = ["src/engine/random.rs", "src/discipline/estimator/"];
 /// The one file that hands a duration to the standard library.
 const STD_DURATION_FILE: &str = "src/time/duration.rs";
 
@@ -164,7 +164,7 @@ fn check_floor(path: &str, floor: &Floor, source: &Source, tell: &mut impl FnMut
             let is_allowed = floor.crates.is_none_or(|crates| crates.contains(&name));
             // loom takes the place of std's atomics when the interleavings are explored.
             let is_loom = floor.module == "sharing" && name == "loom";
-            if name == "libm" && path != LIBM_FILE || !is_allowed && !is_loom {
+            if name == "libm" && !LIBM_PATHS.iter().any(|at| path.starts_with(at)) || !is_allowed && !is_loom {
                 tell(named.line, "crates", format!("`{}`: `{}` may not use it", named.written(), floor.module));
             }
         }
@@ -375,8 +375,10 @@ mod tests {
     }
 
     #[test]
-    fn libm_stays_with_the_samplers() {
+    fn libm_stays_with_the_samplers_and_the_estimator() {
         keeps("src/engine/random.rs", "fn f() { libm::log(x) }");
+        keeps("src/discipline/estimator/special.rs", "fn f() { libm::erfc(x) }");
+        breaks("src/discipline/link.rs", "fn f() { libm::log(x) }", "crates");
         breaks("src/engine/timers.rs", "fn f() { libm::log(x) }", "crates");
         breaks("src/runtime/port.rs", "use libm::sin;", "crates");
     }

@@ -1,9 +1,10 @@
 //! From messages to samples, and from samples to commands.
 
-use super::{Discipline, Effect, Notice, SPIKE_FLOOR};
+use super::{Config, Discipline, ESTIMATE_MESSAGES_MIN, Effect, Notice, SLEW_MARGIN, SPIKE_FLOOR, STAMP_RESOLUTION};
 use crate::discipline::envelope::{Contradiction, Span};
+use crate::discipline::estimator::Bank;
 use crate::discipline::policy::StepRule;
-use crate::discipline::servo::Verdict;
+use crate::discipline::servo::{Kind, Verdict};
 use crate::discipline::{Adjustment, Reference, StateEvent};
 use crate::engine::Sink;
 use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Mono, Observation, Stamp, Timestamp};
@@ -38,6 +39,11 @@ impl Discipline {
         let proof = self.envelope.not_above(free, transit + self.stamp_error);
         self.check_proof(proof, out);
         let sample = self.link.forward(free, transit);
+        if let Some(bank) = &mut self.bank {
+            bank.forward(free, transit);
+            self.steer_by_estimate(now, free, received.at, out);
+            return;
+        }
         if !self.servo.is_tracking() {
             self.measure(free, transit, sample.map(|sample| sample.offset), received.at, out);
             return;
@@ -63,7 +69,10 @@ impl Discipline {
         self.note_stamps(observation);
         let proof = self.envelope.not_below(free, -transit - self.stamp_error);
         self.check_proof(proof, out);
-        self.link.backward(free, transit, self.servo.runs_off_by());
+        self.link.backward(free, transit, self.runs_off_by());
+        if let Some(bank) = &mut self.bank {
+            bank.backward(free, transit);
+        }
     }
 
     pub(super) fn note_stamps(&mut self, observation: &Observation) {
@@ -78,6 +87,32 @@ impl Discipline {
             self.samples_inside = 0;
             out.emit(Effect::Notice(Notice::Contradiction));
         }
+    }
+
+    /// What the oscillator is thought to run off by at the moment, for the step or the pair at hand.
+    pub(super) fn runs_off_by(&self) -> FrequencyPpb {
+        let estimate = self.bank.as_ref().and_then(Bank::estimate);
+        estimate.map_or(self.servo.runs_off_by(), |estimate| estimate.frequency)
+    }
+
+    /// After a Sync: the estimate is the sample. Its offset is to be gone by the next one.
+    fn steer_by_estimate(
+        &mut self,
+        now: Timestamp<Mono>,
+        free: Timestamp<Local>,
+        reading: Timestamp<Local>,
+        out: &mut impl Sink<Effect>,
+    ) {
+        let Some(bank) = self.bank.as_ref().filter(|bank| bank.heard() >= ESTIMATE_MESSAGES_MIN) else { return };
+        let Some(estimate) = bank.estimate() else { return };
+        let offset = estimate.offset + (reading - free);
+        if self.is_bank_tracking || self.config.hold {
+            self.sampled(now, free, offset, reading, out);
+            return;
+        }
+        self.is_bank_tracking = true;
+        out.emit(Effect::Notice(Notice::Measured(estimate.frequency)));
+        self.first_correction(offset, estimate.frequency, out);
     }
 
     /// Before the first correction: what does the clock run off by?
@@ -104,7 +139,10 @@ impl Discipline {
         self.servo.begin_tracking(frequency);
         // Delays were computed as if the clock ran true; they are measured anew.
         self.link.forget_delays();
-        let offset = offset + (reading - free);
+        self.first_correction(offset + (reading - free), frequency, out);
+    }
+
+    fn first_correction(&mut self, offset: Duration, frequency: FrequencyPpb, out: &mut impl Sink<Effect>) {
         let rule = if self.has_corrected { self.config.step.later } else { self.config.step.first };
         self.has_corrected = true;
         let correction = -frequency;
@@ -142,7 +180,8 @@ impl Discipline {
             return;
         }
         self.is_panicking = false;
-        if !self.gate.passes(offset, SPIKE_FLOOR + self.stamp_error) {
+        // The estimator has judged its messages itself.
+        if self.bank.is_none() && !self.gate.passes(offset, SPIKE_FLOOR + self.stamp_error) {
             return;
         }
         self.last_offset = offset;
@@ -153,9 +192,15 @@ impl Discipline {
             && may_step(self.config.step.later, offset)
             && self.is_far_off(reading)
         {
-            self.command(Adjustment::Step(-offset, -self.servo.runs_off_by()), out);
+            self.command(Adjustment::Step(-offset, -self.runs_off_by()), out);
             out.emit(Effect::Notice(Notice::Stepped(-offset)));
             self.gate.reset();
+        } else if self.bank.is_some() {
+            let within = self.interval.duration();
+            let wanted = FrequencyPpb::from_ratio(-offset.as_secs_f64() / within.as_secs_f64()) - self.runs_off_by();
+            // The next Sync ends it, or, if that is lost, the clock.
+            self.slew_ends = Some(now + within + within.scaled(SLEW_MARGIN));
+            self.command(Adjustment::Frequency(wanted.clamp(self.config.max_frequency)), out);
         } else if let Verdict::Track(frequency) = self.servo.track(free, offset, self.interval.duration()) {
             self.command(Adjustment::Frequency(frequency), out);
         }
@@ -194,6 +239,17 @@ impl Discipline {
             out.emit(Effect::Notice(Notice::Ineffective { commanded: self.commanded, found: frequency }));
         }
     }
+}
+
+/// The estimator, if that is the servo.
+pub(super) fn new_bank(config: &Config) -> Option<Bank> {
+    (config.servo == Kind::Estimator).then(|| {
+        let mut bank = Bank::new(config.max_frequency, STAMP_RESOLUTION);
+        if let Some(frequency) = config.saved_frequency {
+            bank.expect_frequency(frequency);
+        }
+        bank
+    })
 }
 
 fn may_step(rule: StepRule, offset: Duration) -> bool {

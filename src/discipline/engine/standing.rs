@@ -1,6 +1,7 @@
 //! Where the clock stands: its source, its state, and what changes them.
 
 use super::{Discipline, Effect, LOCK_SAMPLES, Notice, SILENT_INTERVALS, USELESS_LIMITS};
+use crate::discipline::estimator::Bank;
 use crate::discipline::{Adjustment, Reference, StateEvent, Timeline, next};
 use crate::engine::Sink;
 use crate::time::{ClockEpoch, Duration, FrequencyPpb, Local, LogInterval, Mono, SyncState, Timestamp};
@@ -45,6 +46,13 @@ impl Discipline {
             std::mem::swap(&mut self.envelope, &mut self.previous);
             self.envelope.begin_like(&self.previous);
             self.link.reset();
+            // The same clock that was away for a while needs no new estimate: if it stepped meanwhile, that is found.
+            let is_same_clock = self.held.is_some_and(|held| {
+                (held.source, held.clock, held.timescale) == (reference.source, reference.clock, reference.timescale)
+            });
+            if !is_same_clock {
+                self.bank.iter_mut().for_each(Bank::restart);
+            }
             self.gate.reset();
             self.samples_inside = 0;
             self.is_confirmed = false;
@@ -84,6 +92,11 @@ impl Discipline {
     }
 
     pub(super) fn tick(&mut self, now: Timestamp<Mono>, reading: Timestamp<Local>, out: &mut impl Sink<Effect>) {
+        if self.slew_ends.is_some_and(|end| now >= end) {
+            self.slew_ends = None;
+            let frequency = -self.runs_off_by();
+            self.command(Adjustment::Frequency(frequency), out);
+        }
         let Some(last) = self.last_sample else {
             self.check_bound(now, reading, out);
             return;
@@ -94,8 +107,8 @@ impl Discipline {
         }
         if !self.is_silent {
             self.is_silent = true;
-            if self.servo.is_tracking() {
-                let frequency = self.servo.hold_over();
+            if self.servo.is_tracking() || self.is_bank_tracking {
+                let frequency = if self.bank.is_some() { -self.runs_off_by() } else { self.servo.hold_over() };
                 self.command(Adjustment::Frequency(frequency), out);
             }
         }
@@ -126,6 +139,9 @@ impl Discipline {
         self.gate.reset();
         self.known_frequency = self.oscillator_frequency().or(self.known_frequency);
         self.servo.restart();
+        self.bank.iter_mut().for_each(Bank::restart);
+        self.is_bank_tracking = false;
+        self.slew_ends = None;
         self.samples_inside = 0;
         self.is_confirmed = false;
         // The jump was not ours, so what follows is a first correction again.

@@ -30,6 +30,7 @@ fn config() -> Config {
         max_drift: FrequencyPpb::from_ppm(1.0),
         max_frequency: FrequencyPpb::from_ppm(500.0),
         step: StepPolicy { first: StepRule::Any, later: StepRule::Never, panic: Some(Duration::from_secs(1_000)) },
+        servo: Kind::Pi,
         proportional: None,
         integral: None,
         hold: false,
@@ -156,6 +157,25 @@ fn it_locks_within_three_seconds_from_two_seconds_and_forty_ppm_off() {
     assert!(bench.offset.abs() < Duration::from_micros(10), "{}", bench.offset);
     let steps = bench.notices.iter().filter(|notice| matches!(notice, Notice::Stepped(_))).count();
     assert_eq!(steps, 1);
+}
+
+#[test]
+fn the_estimator_locks_as_well_and_is_quieter() {
+    let rms = |servo| {
+        let mut bench = Bench::new(Config { servo, ..config() }, Duration::from_secs(2), 40.0);
+        bench.jitter = 1e-5;
+        (0..400).for_each(|_| bench.exchange(Duration::ZERO));
+        assert_eq!(bench.discipline.state(), SyncState::Locked);
+        let mut sum = 0.0;
+        for _ in 0..2_000 {
+            bench.exchange(Duration::ZERO);
+            sum += bench.offset.as_secs_f64() * bench.offset.as_secs_f64();
+            assert!(bench.bound().is_some_and(|bound| bench.offset.abs() <= bound));
+        }
+        (sum / 2_000.0).sqrt()
+    };
+    let (pi, estimator) = (rms(Kind::Pi), rms(Kind::Estimator));
+    assert!(estimator < 0.2 * pi, "{estimator} against {pi}");
 }
 
 #[test]

@@ -3,3 +3,13 @@
 mod pi;
 
 pub use pi::{Gains, Pi, Verdict};
+
+/// How offsets become frequency commands.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Kind {
+    /// A proportional-integral loop on the offset of each Sync.
+    #[default]
+    Pi,
+    /// An estimator that learns its own noise (see [`Bank`](super::estimator::Bank)); the command is what it believes.
+    Estimator,
+}

@@ -12,3 +12,6 @@ pub mod clock_as_a_function {}
 
 #[doc = include_str!("0004-crates.md")]
 pub mod crates {}
+
+#[doc = include_str!("0005-estimator.md")]
+pub mod estimator {}

@@ -1,0 +1,176 @@
+//! The bank against scripted paths, with the truth known.
+
+use super::*;
+use crate::engine::Random;
+
+/// A master, an oscillator that walks, and a path.
+struct Path {
+    bank: Bank,
+    random: Random,
+    at: Timestamp<Local>,
+    offset: f64,
+    frequency: f64,
+    wander: f64,
+    base: [f64; 2],
+    jitter: f64,
+    interval: f64,
+}
+
+impl Path {
+    fn new(jitter: f64, wander: f64, interval: f64) -> Self {
+        Self {
+            bank: Bank::new(FrequencyPpb::from_ppm(500.0), Duration::from_nanos(1)),
+            random: Random::seeded(5),
+            at: Timestamp::from_secs(1_000),
+            offset: 0.7,
+            frequency: 40e-6,
+            wander,
+            base: [1e-6; 2],
+            jitter,
+            interval,
+        }
+    }
+
+    fn pass(&mut self, seconds: f64) {
+        self.at = self.at + Duration::from_secs_f64(seconds);
+        self.offset += self.frequency * seconds;
+        self.frequency += self.wander * seconds.sqrt() * self.random.normal();
+    }
+
+    /// One Sync and one Delay_Req; returns the error of the estimate after it, in seconds.
+    fn exchange(&mut self) -> Option<f64> {
+        let forth = self.base[0] + self.jitter * self.random.exponential();
+        self.bank.forward(self.at, Duration::from_secs_f64(self.offset + forth));
+        self.pass(self.interval / 2.0);
+        let back = self.base[1] + self.jitter * self.random.exponential();
+        self.bank.backward(self.at, Duration::from_secs_f64(back - self.offset));
+        let error = self.bank.estimate().map(|estimate| estimate.offset.as_secs_f64() - self.offset);
+        self.pass(self.interval / 2.0);
+        error
+    }
+
+    fn settle(&mut self, exchanges: usize) {
+        (0..exchanges).for_each(|_| _ = self.exchange());
+    }
+
+    fn rms(&mut self, exchanges: usize) -> f64 {
+        let sum: f64 = (0..exchanges).map(|_| square(self.exchange().unwrap())).sum();
+        (sum / exchanges as f64).sqrt()
+    }
+}
+
+#[test]
+fn it_is_far_below_the_jitter_without_being_told_anything() {
+    for (jitter, limit) in [(1e-7, 0.12), (1e-5, 0.03)] {
+        let mut path = Path::new(jitter, 1e-9, 0.125);
+        path.settle(2_000);
+        let rms = path.rms(8_000);
+        assert!(rms < limit * jitter, "{rms} at {jitter}");
+    }
+}
+
+#[test]
+fn it_says_how_wrong_it_is() {
+    let mut path = Path::new(1e-6, 1e-9, 1.0);
+    path.settle(1_000);
+    let mut outside = 0;
+    for _ in 0..4_000 {
+        let error = path.exchange().unwrap();
+        let deviation = path.bank.estimate().unwrap().deviation.as_secs_f64();
+        outside += u32::from(error.abs() > 3.0 * deviation);
+    }
+    assert!(outside < 80, "{outside} of 4000 beyond three deviations");
+}
+
+#[test]
+fn it_knows_the_frequency_within_a_second() {
+    let mut path = Path::new(1e-7, 1e-9, 0.125);
+    path.settle(9);
+    let frequency = path.bank.estimate().unwrap().frequency.ratio();
+    assert!((frequency - path.frequency).abs() < 1e-6, "{frequency}");
+}
+
+#[test]
+fn a_request_that_is_heard_two_seconds_late_still_measures_the_clock_of_then() {
+    let mut path = Path::new(1e-7, 1e-9, 0.125);
+    path.settle(2_000);
+    for _ in 0..200 {
+        let back = path.base[1] + path.jitter * path.random.exponential();
+        let (at, transit) = (path.at, Duration::from_secs_f64(back - path.offset));
+        path.settle(16);
+        path.bank.backward(at, transit);
+    }
+    let rms = path.rms(100);
+    assert!(rms < 2e-8, "{rms}");
+}
+
+#[test]
+fn a_burst_of_late_messages_does_not_move_it() {
+    let mut path = Path::new(1e-7, 1e-9, 0.125);
+    path.settle(2_000);
+    path.base = [31e-7; 2];
+    for _ in 0..6 {
+        let error = path.exchange().unwrap();
+        assert!(error.abs() < 5e-8, "{error}");
+    }
+}
+
+#[test]
+fn a_longer_path_is_found_and_the_offset_is_kept() {
+    let mut path = Path::new(1e-7, 1e-9, 0.125);
+    path.settle(2_000);
+    path.base = [4e-6; 2];
+    path.settle(400);
+    let rms = path.rms(1_000);
+    assert!(rms < 3e-8, "{rms}");
+    assert!((path.bank.estimate().unwrap().delay.as_secs_f64() - 4e-6).abs() < 1e-7);
+}
+
+#[test]
+fn a_master_that_steps_is_followed_at_once() {
+    for by in [1e-3, -3e-6] {
+        let mut path = Path::new(1e-7, 1e-9, 0.125);
+        path.settle(2_000);
+        path.offset += by;
+        path.settle(60);
+        let rms = path.rms(400);
+        assert!(rms < 5e-8, "{rms} after {by}");
+    }
+}
+
+#[test]
+fn a_restart_keeps_what_is_known_of_the_oscillator() {
+    let mut path = Path::new(1e-7, 1e-9, 0.125);
+    path.settle(500);
+    path.bank.restart();
+    assert_eq!(path.bank.estimate(), None);
+    path.settle(3);
+    let frequency = path.bank.estimate().unwrap().frequency.ratio();
+    assert!((frequency - path.frequency).abs() < 2e-6, "{frequency}");
+}
+
+#[test]
+fn stamps_without_any_jitter_and_with_a_coarse_quantum_keep_it_stable() {
+    let mut path = Path::new(0.0, 1e-10, 1.0 / 128.0);
+    for step in 0..50_000 {
+        let quantum = |seconds: f64| (seconds / 8e-9).round() * 8e-9;
+        let forward = quantum(path.offset + 1e-6);
+        path.bank.forward(path.at, Duration::from_secs_f64(forward));
+        path.pass(path.interval / 2.0);
+        path.bank.backward(path.at, Duration::from_secs_f64(quantum(1e-6 - path.offset)));
+        let estimate = path.bank.estimate().unwrap();
+        let error = estimate.offset.as_secs_f64() - path.offset;
+        path.pass(path.interval / 2.0);
+        assert!(estimate.deviation.as_secs_f64().is_finite() && (step < 200 || error.abs() < 3e-8), "{step}: {error}");
+    }
+}
+
+#[test]
+fn the_shares_of_a_mixed_weight_add_up_to_one() {
+    let mut given = [0.0; MEMBERS];
+    for index in 0..MEMBERS {
+        let (sources, len) = sources(index);
+        sources[..len].iter().for_each(|(from, share)| given[*from] += share);
+    }
+    assert!(given.iter().all(|sum| (sum - 1.0).abs() < 1e-12), "{given:?}");
+}
