@@ -13,7 +13,8 @@
 //!
 //! The posterior of a Gaussian prior under that noise is no Gaussian, but its first two moments are known in closed
 //! form (the noise is an exponentially modified Gaussian), and the filter goes on with the Gaussian that has them
-//! (assumed-density filtering). With `S = h P h' + g^2`, `c = z - h m`, `a = c / sqrt S - sqrt S / j` and the inverse
+//! (assumed-density filtering). With `j` the tail's mean, `S = h P h' + g^2` the variance, `c = z - h m` how late the
+//! message is, `a = c / sqrt S - sqrt S / j` and the inverse
 //! Mills ratio `l` at `a`:
 //!
 //! ```text
@@ -94,16 +95,15 @@ impl Member {
     /// A transit of `transit` seconds, `ago` seconds before the state's instant, with noise of an exponential of mean `tail_mean` and a normal of `spread`.
     /// Returns the logarithm of its probability density: how well it was foretold.
     pub fn observe(&mut self, direction: Direction, ago: f64, transit: f64, tail_mean: f64, spread: f64) -> f64 {
-        let j = tail_mean;
-        let c = transit - self.expected(direction, ago);
+        let late = transit - self.expected(direction, ago);
         let h = [direction.sign(), -direction.sign() * ago, 1.0];
         let p = &mut self.covariance;
         let ph = [0, 1, 2].map(|i| p[i][0] * h[0] + p[i][1] * h[1] + p[i][2] * h[2]);
-        let s = (ph[0] * h[0] + ph[1] * h[1] + ph[2] * h[2]).max(0.0) + spread * spread;
-        let sigma = s.sqrt();
-        let tail = tail(c / sigma - sigma / j);
-        let gain = 1.0 / j - tail.mills / sigma;
-        let shrink = tail.shrink / s;
+        let variance = (ph[0] * h[0] + ph[1] * h[1] + ph[2] * h[2]).max(0.0) + spread * spread;
+        let sigma = variance.sqrt();
+        let tail = tail(late / sigma - sigma / tail_mean);
+        let gain = 1.0 / tail_mean - tail.mills / sigma;
+        let shrink = tail.shrink / variance;
         for i in 0..3 {
             self.mean[i] += ph[i] * gain;
             for k in 0..3 {
@@ -111,7 +111,7 @@ impl Member {
             }
             p[i][i] = p[i][i].max(VARIANCE_MIN);
         }
-        -libm::log(j) - c / j + s / (2.0 * j * j) + tail.ln_phi
+        tail.ln_phi - libm::log(tail_mean) - late / tail_mean + variance / (2.0 * tail_mean * tail_mean)
     }
 }
 
