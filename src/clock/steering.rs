@@ -175,3 +175,6 @@ impl<C: Clock> Steering<C> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
