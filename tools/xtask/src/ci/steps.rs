@@ -9,10 +9,9 @@ use super::{Outcome, Run, Step, demo, fuzz, show, suite};
 /// All steps.
 pub const STEPS: &[Step] = &[
     Step { name: "fmt", about: "the sources are formatted", run: fmt },
-    Step { name: "clippy", about: "no lint fires, in any target with any feature", run: clippy },
+    Step { name: "clippy", about: "no lint fires, in any target (benchmarks too) with any feature", run: clippy },
     Step { name: "docs", about: "the manual and the interface documentation build without warnings", run: docs },
     Step { name: "configs", about: "`synchronome check` accepts every sample configuration", run: configs },
-    Step { name: "benches", about: "every benchmark runs once", run: benches },
     Step { name: "fuzz", about: "every fuzz target finds nothing in 10 s, with coverage", run: fuzz::run },
     Step { name: "accuracy", about: "the PTP cells in short runs stay within their limits", run: accuracy },
     Step { name: "demo", about: "`synchronome demo` locks, as an ordinary user", run: demo::run },
@@ -57,11 +56,6 @@ fn configs(run: &mut Run) -> Outcome {
         show(run.cargo(&["run", "-q", "--release", "--", "check"]).arg(file))?;
     }
     Ok(())
-}
-
-/// Without `--bench` among its arguments criterion runs each benchmark once, as a test.
-fn benches(run: &mut Run) -> Outcome {
-    show(&mut run.cargo(&["test", "-q", "--workspace", "--all-features", "--bench", "*"]))
 }
 
 /// The full form has runs four times as long, and is run by hand.
