@@ -16,7 +16,7 @@ pub use oscillator::{GRID, Oscillator, OscillatorModel};
 pub use recording::{Recorded, Recording};
 pub use reference::{ArbPolicy, reference_of};
 pub use software::SoftwareClock;
-pub use steering::{Steering, SteeringConfig, SteeringEffect};
+pub use steering::{Steering, SteeringConfig};
 
 use crate::discipline::Adjustment;
 use crate::time::{ClockEpoch, FrequencyPpb, Local, Stamp, Timestamp};

@@ -11,9 +11,6 @@ use crate::time::{
 /// The discipline's configuration.
 pub type SteeringConfig = Config;
 
-/// What comes out of a steered clock: things to tell people.
-pub type SteeringEffect = Notice;
-
 /// A stamp may be this much ahead of the clock's reading: it was taken on another CPU a moment ago.
 const STAMP_AHEAD_MAX: Duration = Duration::from_millis(1);
 

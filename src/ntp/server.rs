@@ -44,8 +44,8 @@ pub const AGE_MAX: Duration = Duration::from_secs(4);
 /// NTP's MAXDISP: a root distance of this or more means "not synchronised" to every client (RFC 5905 11.1).
 pub const ROOT_DISTANCE_MAX: Duration = Duration::from_secs(16);
 
-/// A distance of CLOCK_REALTIME to CLOCK_MONOTONIC that changed by more than this since the snapshot, beyond what
-/// slewing explains, means that somebody set the clock which the snapshot's line runs over.
+/// A distance of CLOCK_REALTIME to CLOCK_MONOTONIC that changed by more than this since the snapshot means that somebody
+/// set the clock which the snapshot's line runs over: slewing moves both alike.
 pub const CLOCK_SET_MIN: Duration = Duration::from_millis(2);
 
 /// What is the same for all answers.
