@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use synchronome::clock::{SoftwareClock, Steering};
+use synchronome::clock::{Counts, SoftwareClock, Steering};
 use synchronome::discipline::servo::Pi;
 use synchronome::discipline::{Reference, Timescale};
 use synchronome::sim::{CELLS, LOCAL_EPOCH, SlaveConfig};
@@ -55,10 +55,12 @@ fn observe(criterion: &mut Criterion) {
     let now = Timestamp::<Mono>::from_secs(1);
     let source = SourceId(0);
     let clock = SoftwareClock::new(LOCAL_EPOCH, Duration::ZERO, config.oscillator, config.steering.max_frequency);
-    let mut steering = Steering::new(clock, config.steering, now, LOCAL_EPOCH);
+    let mut steering = Steering::new(clock, Counts::Utc, config.steering, now, LOCAL_EPOCH);
     let reference = Reference {
         source,
         timescale: Timescale::Utc,
+        tai_utc: None,
+        is_held_over: false,
         accuracy: None,
         leap: LeapIndicator::NoWarning,
         stratum: 1,

@@ -16,7 +16,7 @@ pub use oscillator::{GRID, Oscillator, OscillatorModel};
 pub use recording::{Recorded, Recording};
 pub use reference::{ArbPolicy, reference_of};
 pub use software::SoftwareClock;
-pub use steering::{Steering, SteeringConfig};
+pub use steering::{Counts, Steering, SteeringConfig};
 
 use crate::discipline::Adjustment;
 use crate::time::{ClockEpoch, FrequencyPpb, Local, Stamp, Timestamp};
@@ -26,9 +26,27 @@ use crate::time::{ClockEpoch, FrequencyPpb, Local, Stamp, Timestamp};
 pub enum ClockError {
     /// The command is not a number, or beyond what the clock can do.
     OutOfRange,
+    /// The system call failed with this errno (clock_adjtime(2)).
+    Failed(i32),
+}
+
+/// A clock obeyed: it read `before`, and at the same instant `after`.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Adjusted {
+    /// Its reading just before it obeyed.
+    pub before: Timestamp<Local>,
+    /// Its reading just after; the same unless it stepped.
+    pub after: Timestamp<Local>,
+    /// The epoch that holds now.
+    pub epoch: ClockEpoch,
+    /// The correction in force, read back: a clock rounds to its own quantum.
+    pub frequency: FrequencyPpb,
 }
 
 /// A clock that can be read at a past instant and steered.
+///
+/// `at` is always a reading of the stamping clock. A software clock is a function of that; a real clock is the stamping
+/// clock itself, and reads `at` when that reads `at`.
 pub trait Clock {
     /// What this clock read when the stamping clock read `raw`; `None` if that is further back than its history, or
     /// if `raw` is of a clock that this one does not know.
@@ -37,11 +55,18 @@ pub trait Clock {
     /// What this clock reads when the stamping clock reads `at`, and how much faster than it this one runs then.
     fn line(&mut self, at: Timestamp<Local>) -> (Timestamp<Local>, FrequencyPpb);
 
-    /// Obeys a command at reading `at` of the stamping clock; returns the epoch that then holds.
+    /// Obeys a command at reading `at` of the stamping clock.
     ///
     /// # Errors
-    /// [`ClockError::OutOfRange`]; nothing has changed then.
-    fn adjust(&mut self, at: Timestamp<Local>, command: Adjustment) -> Result<ClockEpoch, ClockError>;
+    /// [`ClockError`]; nothing has changed then.
+    fn adjust(&mut self, at: Timestamp<Local>, command: Adjustment) -> Result<Adjusted, ClockError>;
+
+    /// A clock whose frequency has a coarse quantum alternates between two of them, so that their mean is what was
+    /// commanded. Returns what it changed at `at`, if anything.
+    fn dither(&mut self, at: Timestamp<Local>) -> Option<Adjusted> {
+        _ = at;
+        None
+    }
 
     /// Somebody set the stamping clock, which reads `at` now. What this clock reads is a function of that; its history is
     /// void, and a new epoch begins.

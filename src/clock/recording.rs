@@ -1,6 +1,6 @@
 //! A clock that remembers what it was told, for whoever repeats it.
 
-use super::{Clock, ClockError};
+use super::{Adjusted, Clock, ClockError};
 use crate::discipline::Adjustment;
 use crate::time::{ClockEpoch, FrequencyPpb, Local, Stamp, Timestamp};
 
@@ -26,6 +26,11 @@ impl<C> Recording<C> {
         Self { clock, recorded: None }
     }
 
+    /// The clock itself.
+    pub fn inner(&mut self) -> &mut C {
+        &mut self.clock
+    }
+
     /// The last that was done since this was asked.
     pub fn take(&mut self) -> Option<Recorded> {
         self.recorded.take()
@@ -41,10 +46,14 @@ impl<C: Clock> Clock for Recording<C> {
         self.clock.line(at)
     }
 
-    fn adjust(&mut self, at: Timestamp<Local>, command: Adjustment) -> Result<ClockEpoch, ClockError> {
-        let epoch = self.clock.adjust(at, command)?;
+    fn adjust(&mut self, at: Timestamp<Local>, command: Adjustment) -> Result<Adjusted, ClockError> {
+        let adjusted = self.clock.adjust(at, command)?;
         self.recorded = Some(Recorded::Adjusted(at, command));
-        Ok(epoch)
+        Ok(adjusted)
+    }
+
+    fn dither(&mut self, at: Timestamp<Local>) -> Option<Adjusted> {
+        self.clock.dither(at)
     }
 
     fn restart(&mut self, at: Timestamp<Local>) -> ClockEpoch {

@@ -62,6 +62,8 @@ pub fn reference_of(source: SourceId, parent: &ParentInfo, policy: ArbPolicy, fa
     Reference {
         source,
         timescale,
+        tai_utc: properties.current_utc_offset.filter(|_| properties.ptp_timescale).or(fallback),
+        is_held_over: false,
         accuracy: parent.quality.clock_accuracy.bound(),
         leap: if properties.ptp_timescale { properties.leap } else { LeapIndicator::NoWarning },
         stratum,

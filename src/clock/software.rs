@@ -11,7 +11,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Clock, ClockError, Oscillator, OscillatorModel};
+use super::{Adjusted, Clock, ClockError, Oscillator, OscillatorModel};
 use crate::discipline::Adjustment;
 use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Stamp, Timestamp};
 
@@ -46,6 +46,8 @@ pub struct SoftwareClock {
     frequency: FrequencyPpb,
     frequency_max: FrequencyPpb,
     epoch: ClockEpoch,
+    /// The stamping clock that it is a function of.
+    base: ClockId,
 }
 
 impl SoftwareClock {
@@ -67,7 +69,14 @@ impl SoftwareClock {
             frequency: FrequencyPpb::ZERO,
             frequency_max,
             epoch: ClockEpoch::default(),
+            base: ClockId::System,
         }
+    }
+
+    /// The same as a function of another stamping clock.
+    #[must_use]
+    pub fn on(self, base: ClockId) -> Self {
+        Self { base, ..self }
     }
 
     /// The reading when the stamping clock reads `at`, if that is not further back than [`HISTORY`].
@@ -123,7 +132,7 @@ impl SoftwareClock {
 
 impl Clock for SoftwareClock {
     fn locate(&mut self, raw: &Stamp) -> Option<Stamp> {
-        if raw.clock != ClockId::System {
+        if raw.clock != self.base {
             return None;
         }
         self.advance(raw.at);
@@ -137,9 +146,9 @@ impl Clock for SoftwareClock {
         (segment.reading_at(at), segment.rate)
     }
 
-    fn adjust(&mut self, at: Timestamp<Local>, command: Adjustment) -> Result<ClockEpoch, ClockError> {
+    fn adjust(&mut self, at: Timestamp<Local>, command: Adjustment) -> Result<Adjusted, ClockError> {
         let (step, frequency) = match command {
-            Adjustment::Hold => return Ok(self.epoch),
+            Adjustment::Hold => (Duration::ZERO, self.frequency),
             Adjustment::Frequency(frequency) => (Duration::ZERO, frequency),
             Adjustment::Step(step, frequency) => (step, frequency),
         };
@@ -153,8 +162,9 @@ impl Clock for SoftwareClock {
         if step != Duration::ZERO {
             self.epoch = self.epoch.next();
         }
+        let before = self.last().reading_at(at);
         self.begin_segment(at, step);
-        Ok(self.epoch)
+        Ok(Adjusted { before, after: before + step, epoch: self.epoch, frequency: self.frequency })
     }
 
     fn restart(&mut self, at: Timestamp<Local>) -> ClockEpoch {
@@ -216,7 +226,7 @@ mod tests {
         let stamp = raw(at(5) + Duration::from_millis(300));
         let on_time = clock.locate(&stamp).unwrap();
         clock.adjust(at(6), Adjustment::Frequency(FrequencyPpb::from_ppm(9.0))).unwrap();
-        let epoch = clock.adjust(at(7), Adjustment::Step(Duration::from_secs(-1), FrequencyPpb::ZERO)).unwrap();
+        let epoch = clock.adjust(at(7), Adjustment::Step(Duration::from_secs(-1), FrequencyPpb::ZERO)).unwrap().epoch;
         assert_eq!(clock.locate(&stamp), Some(on_time));
         assert_ne!(on_time.epoch, epoch);
         assert_eq!(clock.locate(&raw(at(8))).unwrap().epoch, epoch);
@@ -261,7 +271,7 @@ mod tests {
             OscillatorModel { frequency: FrequencyPpb::from_ppm(10.0), wander: 1e-9, ..OscillatorModel::PERFECT };
         for set_to in [50, 5_000] {
             let mut clock = SoftwareClock::new(at(0), Duration::ZERO, model, LIMIT);
-            let before = clock.adjust(at(100), Adjustment::Frequency(FrequencyPpb::from_ppm(1.0))).unwrap();
+            let before = clock.adjust(at(100), Adjustment::Frequency(FrequencyPpb::from_ppm(1.0))).unwrap().epoch;
             let epoch = clock.restart(at(set_to));
             assert_ne!(epoch, before);
             assert_eq!(clock.locate(&raw(at(set_to - 1))), None, "a stamp from before");

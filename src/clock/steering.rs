@@ -1,11 +1,16 @@
 //! One discipline with one clock: what the discipline thread and the simulator both drive.
+//!
+//! A discipline knows nothing of timescales and leap seconds: it compares readings. So the scale is settled here. A PHC
+//! counts TAI, and is compared with TAI. The system clock counts UTC, which has jumps that no oscillator makes: once
+//! TAI - UTC is known it is added to each reading, and the discipline sees a clock that counts TAI. A leap second then
+//! changes the reading and what is added to it by one second each, and nothing else.
 
-use super::Clock;
-use crate::discipline::{Config, Discipline, Effect, Input, Notice, Reference};
+use super::{Adjusted, Clock, ClockError};
+use crate::discipline::{Config, Discipline, Effect, Input, Notice, Reference, Timescale};
 use crate::engine::{Emit, Engine};
 use crate::sharing::{BoundParts, TimeSnapshot};
 use crate::time::{
-    ClockId, Duration, FrequencyPpb, Local, LogInterval, Mono, Observation, Stamp, SyncState, Timestamp,
+    ClockId, Duration, FrequencyPpb, Local, LogInterval, Mono, Observation, Stamp, SyncState, TaiUtc, Timestamp,
 };
 
 /// The discipline's configuration.
@@ -17,19 +22,33 @@ const STAMP_AHEAD_MAX: Duration = Duration::from_millis(1);
 /// The most effects of one step.
 const EFFECTS_MAX: usize = 8;
 
+/// What the stamping clock counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Counts {
+    /// UTC, as CLOCK_REALTIME does.
+    Utc,
+    /// TAI, as a PHC that we steer does.
+    Tai,
+}
+
 /// A clock and its discipline.
 #[derive(Debug)]
 pub struct Steering<C> {
     clock: C,
     discipline: Discipline,
+    counts: Counts,
+    /// What the discipline's scale is ahead of what the clock counts: TAI - UTC of a clock that counts UTC, once known.
+    ahead: TaiUtc,
+    /// What the last command was refused with.
+    refused: Option<i32>,
 }
 
 impl<C: Clock> Steering<C> {
     /// Begins at `now`, when the stamping clock reads `local`.
-    pub fn new(mut clock: C, config: Config, now: Timestamp<Mono>, local: Timestamp<Local>) -> Self {
+    pub fn new(mut clock: C, counts: Counts, config: Config, now: Timestamp<Mono>, local: Timestamp<Local>) -> Self {
         let (reading, _) = clock.line(local);
         let discipline = Discipline::new(config, now, reading, clock.epoch(), clock.frequency());
-        Self { clock, discipline }
+        Self { clock, discipline, counts, ahead: TaiUtc(0), refused: None }
     }
 
     /// A message between the source's clock and the stamping clock.
@@ -40,7 +59,8 @@ impl<C: Clock> Steering<C> {
         observation: &Observation,
         notify: &mut impl FnMut(Notice),
     ) {
-        let is_from_the_future = |stamp: &Stamp| stamp.clock == ClockId::System && stamp.at > local + STAMP_AHEAD_MAX;
+        let is_from_the_future =
+            |stamp: &Stamp| !matches!(stamp.clock, ClockId::Remote(_)) && stamp.at > local + STAMP_AHEAD_MAX;
         if is_from_the_future(&observation.sent) || is_from_the_future(&observation.received) {
             // Taken before somebody set the stamping clock back: it would map to an instant that has not come yet.
             return;
@@ -51,7 +71,7 @@ impl<C: Clock> Steering<C> {
                 continue;
             }
             match self.clock.locate(stamp) {
-                Some(on_our_clock) => *stamp = on_our_clock,
+                Some(on_our_clock) => *stamp = Stamp { at: on_our_clock.at + self.ahead.duration(), ..on_our_clock },
                 None => return,
             }
         }
@@ -66,7 +86,51 @@ impl<C: Clock> Steering<C> {
         reference: Option<Reference>,
         notify: &mut impl FnMut(Notice),
     ) {
+        let reference = reference.map(|reference| self.on_our_scale(now, local, reference, notify));
         self.step(now, local, Input::Reference(reference), notify);
+    }
+
+    /// A reference whose timescale says how its readings become the discipline's scale.
+    fn on_our_scale(
+        &mut self,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        reference: Reference,
+        notify: &mut impl FnMut(Notice),
+    ) -> Reference {
+        let less = |seconds: i16| if seconds == 0 { Timescale::Utc } else { Timescale::Tai(TaiUtc(seconds)) };
+        let timescale = match (self.counts, reference.timescale) {
+            (_, Timescale::Refused) => Timescale::Refused,
+            (Counts::Tai, Timescale::Tai(_) | Timescale::TaiWithoutUtc) => less(0),
+            (Counts::Tai, Timescale::Utc) => reference.tai_utc.map_or(Timescale::Refused, |tai_utc| less(-tai_utc.0)),
+            (Counts::Utc, Timescale::TaiWithoutUtc) => Timescale::TaiWithoutUtc,
+            (Counts::Utc, Timescale::Utc) => less(-self.ahead.0),
+            (Counts::Utc, Timescale::Tai(tai_utc)) => {
+                if self.discipline.is_virgin() && tai_utc != self.ahead {
+                    self.ahead = tai_utc;
+                    let reading = self.reading(local);
+                    self.step(now, local, Input::Disturbed { reading, epoch: self.clock.epoch() }, notify);
+                }
+                less(tai_utc.0 - self.ahead.0)
+            }
+        };
+        Reference { timescale, ..reference }
+    }
+
+    /// TAI - UTC is this from now on, and the clock that counts UTC was set accordingly: by the kernel, or by nobody if
+    /// it is a software clock, whose UTC then is what this says.
+    pub fn leap(&mut self, tai_utc: TaiUtc) {
+        self.ahead = tai_utc;
+    }
+
+    /// What the discipline's scale is ahead of what the clock counts.
+    pub fn ahead(&self) -> TaiUtc {
+        self.ahead
+    }
+
+    /// The clock's reading on the discipline's scale.
+    fn reading(&mut self, local: Timestamp<Local>) -> Timestamp<Local> {
+        self.clock.line(local).0 + self.ahead.duration()
     }
 
     /// The source sends at this interval.
@@ -82,26 +146,46 @@ impl<C: Clock> Steering<C> {
 
     /// Time has passed.
     pub fn tick(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, notify: &mut impl FnMut(Notice)) {
-        let (reading, _) = self.clock.line(local);
+        if let Some(adjusted) = self.clock.dither(local) {
+            self.obeyed(now, adjusted, notify);
+        }
+        let reading = self.reading(local);
         self.step(now, local, Input::Tick { reading }, notify);
     }
 
     /// Somebody set the stamping clock, which reads `local` now.
     pub fn disturbed(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, notify: &mut impl FnMut(Notice)) {
         let epoch = self.clock.restart(local);
-        let (reading, _) = self.clock.line(local);
+        let reading = self.reading(local);
         self.step(now, local, Input::Disturbed { reading, epoch }, notify);
     }
 
     /// What to publish when the stamping clock reads `local`.
     pub fn snapshot(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) -> TimeSnapshot {
-        let (reading, rate) = self.clock.line(local);
-        self.discipline.snapshot(now, local, reading, rate)
+        let (counted, rate) = self.clock.line(local);
+        let snapshot = self.discipline.snapshot(now, local, counted + self.ahead.duration(), rate);
+        let reference_time = match snapshot.last_sample {
+            Some(_) => snapshot.reference_time - self.ahead.duration(),
+            None => snapshot.reference_time,
+        };
+        TimeSnapshot { anchor_utc: counted.read_as(), reference_time, ..snapshot }
+    }
+
+    /// What the clock is thought to be ahead of its source when the stamping clock reads `local`, as well as the servo
+    /// knows: zero for a servo that keeps no estimate beside what it steers by.
+    pub fn estimated_offset(&mut self, local: Timestamp<Local>) -> Duration {
+        let reading = self.reading(local);
+        self.discipline.estimated_offset(reading)
+    }
+
+    /// How far the clock was seen from its source of late, noise included; never negative.
+    pub fn wobble(&self) -> Duration {
+        self.discipline.wobble()
     }
 
     /// The bound's parts when the stamping clock reads `local`.
     pub fn bound(&mut self, local: Timestamp<Local>) -> Option<BoundParts> {
-        let (reading, _) = self.clock.line(local);
+        let reading = self.reading(local);
         self.discipline.bound(reading)
     }
 
@@ -152,24 +236,38 @@ impl<C: Clock> Steering<C> {
         for effect in effects.into_iter().flatten() {
             match effect {
                 Effect::Notice(notice) => notify(notice),
-                Effect::Adjust(command) => {
-                    let (before, _) = self.clock.line(local);
-                    let answer = match self.clock.adjust(local, command) {
-                        Ok(epoch) => {
-                            let (after, _) = self.clock.line(local);
-                            Input::Adjusted { before, after, epoch, frequency: self.clock.frequency() }
+                Effect::Adjust(command) => match self.clock.adjust(local, command) {
+                    Ok(adjusted) => {
+                        self.obeyed(now, adjusted, notify);
+                        if self.refused.take().is_some() {
+                            notify(Notice::Obeys);
                         }
-                        Err(_) => Input::Refused,
-                    };
-                    let mut told = Emit(|effect| {
-                        if let Effect::Notice(notice) = effect {
-                            notify(notice);
+                    }
+                    Err(error) => {
+                        let errno = match error {
+                            ClockError::OutOfRange => 0,
+                            ClockError::Failed(errno) => errno,
+                        };
+                        if self.refused.replace(errno) != Some(errno) {
+                            notify(Notice::Refused { errno });
                         }
-                    });
-                    self.discipline.step(now, answer, &mut told);
-                }
+                        self.discipline.step(now, Input::Refused, &mut Emit(|_| ()));
+                    }
+                },
             }
         }
+    }
+
+    fn obeyed(&mut self, now: Timestamp<Mono>, adjusted: Adjusted, notify: &mut impl FnMut(Notice)) {
+        let Adjusted { before, after, epoch, frequency } = adjusted;
+        let ahead = self.ahead.duration();
+        let answer = Input::Adjusted { before: before + ahead, after: after + ahead, epoch, frequency };
+        let mut told = Emit(|effect| {
+            if let Effect::Notice(notice) = effect {
+                notify(notice);
+            }
+        });
+        self.discipline.step(now, answer, &mut told);
     }
 }
 

@@ -22,6 +22,8 @@ const ESTIMATE_MESSAGES_MIN: u32 = 6;
 const SLEW_MARGIN: f64 = 0.125;
 /// What stamps can resolve at best.
 const STAMP_RESOLUTION: Duration = Duration::from_nanos(1);
+/// What is left of the greatest of the last offsets after one more sample.
+const WOBBLE_FADES: f64 = 0.9;
 /// Offsets below this are never a spike, whatever the scatter: what one cache miss can do.
 const SPIKE_FLOOR: Duration = Duration::from_micros(2);
 
@@ -45,7 +47,7 @@ pub enum Input<'a> {
         /// The correction in force, read back.
         frequency: FrequencyPpb,
     },
-    /// The clock refused.
+    /// The clock refused; what was commanded did not happen.
     Refused,
     /// Somebody else set the clock under ours, which reads `reading` in `epoch` now.
     Disturbed {
@@ -81,6 +83,13 @@ pub enum Notice {
     Panic(Duration),
     /// The proofs contradicted each other: the master stepped, or a stamp lies.
     Contradiction,
+    /// The clock refused a command, and goes on as it did; told once for each errno (0: out of its range).
+    Refused {
+        /// Why, errno(3).
+        errno: i32,
+    },
+    /// The clock obeys again.
+    Obeys,
     /// The clock does not do what it was told.
     Ineffective {
         /// What it was told.
@@ -154,6 +163,8 @@ pub struct Discipline {
     last_sample: Option<Timestamp<Mono>>,
     reference_time: Timestamp<Utc>,
     last_offset: Duration,
+    /// The greatest of the last offsets, fading.
+    wobble: Duration,
     samples_inside: u32,
     /// LOCKED by samples of the present source, not by those of one before it.
     is_confirmed: bool,
@@ -194,6 +205,7 @@ impl Discipline {
             last_sample: None,
             reference_time: Timestamp::EPOCH,
             last_offset: Duration::ZERO,
+            wobble: Duration::ZERO,
             samples_inside: 0,
             is_confirmed: false,
             stamp_error: Duration::ZERO,
@@ -228,6 +240,24 @@ impl Discipline {
             Some(bank) => bank.estimate().filter(|_| self.is_bank_tracking).map(|estimate| estimate.frequency),
             None => self.servo.is_tracking().then(|| self.servo.runs_off_by_on_average()),
         }
+    }
+
+    /// Whether it has followed nobody yet.
+    pub fn is_virgin(&self) -> bool {
+        self.held.is_none()
+    }
+
+    /// How far the clock was seen from its source of late: the greatest of the last offsets, fading.
+    pub fn wobble(&self) -> Duration {
+        self.wobble
+    }
+
+    /// What the clock is thought to be ahead of its source when it reads `reading`. The PI servo keeps no estimate beside
+    /// what it steers by: zero.
+    pub fn estimated_offset(&self, reading: Timestamp<Local>) -> Duration {
+        let Some(bank) = self.bank.as_ref().filter(|_| self.is_bank_tracking) else { return Duration::ZERO };
+        let free = self.timeline.free_now(reading);
+        bank.estimate_at(free).map_or(Duration::ZERO, |offset| offset + (reading - free))
     }
 
     /// What bounds the clock's error when it reads `reading`; `None` if nothing does.
@@ -295,10 +325,7 @@ impl Engine for Discipline {
             Input::Adjusted { before, after, epoch, frequency } => {
                 self.obeyed(before, after, epoch, frequency, out);
             }
-            Input::Refused => {
-                let found = self.timeline.frequency();
-                out.emit(Effect::Notice(Notice::Ineffective { commanded: self.commanded, found }));
-            }
+            Input::Refused => self.commanded = self.timeline.frequency(),
             Input::Disturbed { reading, epoch } => self.disturbed(now, reading, epoch, out),
             Input::Tick { reading } => self.tick(now, reading, out),
         }

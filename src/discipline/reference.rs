@@ -38,6 +38,10 @@ pub struct Reference {
     pub source: SourceId,
     /// How its time becomes UTC.
     pub timescale: Timescale,
+    /// TAI - UTC, where the source or else the host knows it.
+    pub tai_utc: Option<TaiUtc>,
+    /// It has lost its own source and runs on by what it had learnt: what it says proves nothing new.
+    pub is_held_over: bool,
     /// How right it says it is; `None` if it does not.
     pub accuracy: Option<Duration>,
     /// Its leap warning.

@@ -13,6 +13,8 @@ pub enum StateEvent {
     BoundExceeded,
     /// No sample came for four intervals, or the source is gone.
     SamplesStopped,
+    /// Samples still come, of a source that has lost its own.
+    SourceHeldOver,
     /// Samples come again.
     SamplesResumed,
     /// The bound is beyond use.
@@ -23,11 +25,12 @@ pub enum StateEvent {
 
 impl StateEvent {
     /// All events.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::SourceSelected,
         Self::LockReached,
         Self::BoundExceeded,
         Self::SamplesStopped,
+        Self::SourceHeldOver,
         Self::SamplesResumed,
         Self::BoundUseless,
         Self::Disturbed,
@@ -40,6 +43,7 @@ impl StateEvent {
             Self::LockReached => "the bound is inside the limit",
             Self::BoundExceeded => "the bound exceeds twice the limit",
             Self::SamplesStopped => "no sample for four intervals",
+            Self::SourceHeldOver => "the clock that it follows has lost its source",
             Self::SamplesResumed => "samples come again",
             Self::BoundUseless => "the bound is beyond use",
             Self::Disturbed => "the system clock was set by somebody else",
@@ -55,17 +59,17 @@ pub const fn next(state: SyncState, event: StateEvent) -> SyncState {
         S::NeverSynced => match event {
             E::SourceSelected | E::SamplesResumed => S::Acquiring,
             E::LockReached => S::Locked,
-            E::BoundExceeded | E::SamplesStopped | E::BoundUseless | E::Disturbed => S::NeverSynced,
+            E::BoundExceeded | E::SamplesStopped | E::SourceHeldOver | E::BoundUseless | E::Disturbed => S::NeverSynced,
         },
         S::Acquiring => match event {
             E::LockReached => S::Locked,
             E::Disturbed => S::Disrupted,
             E::BoundUseless | E::SamplesStopped => S::Freerun,
-            E::SourceSelected | E::BoundExceeded | E::SamplesResumed => S::Acquiring,
+            E::SourceSelected | E::BoundExceeded | E::SourceHeldOver | E::SamplesResumed => S::Acquiring,
         },
         S::Locked => match event {
             E::BoundExceeded => S::Acquiring,
-            E::SamplesStopped => S::Holdover,
+            E::SamplesStopped | E::SourceHeldOver => S::Holdover,
             E::BoundUseless => S::Freerun,
             E::Disturbed => S::Disrupted,
             E::SourceSelected | E::LockReached | E::SamplesResumed => S::Locked,
@@ -74,18 +78,20 @@ pub const fn next(state: SyncState, event: StateEvent) -> SyncState {
             E::LockReached => S::Locked,
             E::BoundUseless => S::Freerun,
             E::Disturbed => S::Disrupted,
-            E::SourceSelected | E::BoundExceeded | E::SamplesStopped | E::SamplesResumed => S::Holdover,
+            E::SourceSelected | E::BoundExceeded | E::SamplesStopped | E::SourceHeldOver | E::SamplesResumed => {
+                S::Holdover
+            }
         },
         S::Freerun => match event {
             E::SourceSelected | E::SamplesResumed => S::Acquiring,
             E::LockReached => S::Locked,
             E::Disturbed => S::Disrupted,
-            E::BoundExceeded | E::SamplesStopped | E::BoundUseless => S::Freerun,
+            E::BoundExceeded | E::SamplesStopped | E::SourceHeldOver | E::BoundUseless => S::Freerun,
         },
         S::Disrupted => match event {
             E::SourceSelected | E::SamplesResumed => S::Acquiring,
             E::LockReached => S::Locked,
-            E::BoundExceeded | E::SamplesStopped | E::BoundUseless | E::Disturbed => S::Disrupted,
+            E::BoundExceeded | E::SamplesStopped | E::SourceHeldOver | E::BoundUseless | E::Disturbed => S::Disrupted,
         },
     }
 }
@@ -98,9 +104,9 @@ mod tests {
 
     #[test]
     fn the_table_of_states_and_events_is_as_written_here() {
-        // A row per state, a column per event: SourceSelected LockReached BoundExceeded SamplesStopped SamplesResumed
-        // BoundUseless Disturbed. N A L H F D are the states' first letters.
-        let expected = "N: A L N N A N N\nA: A L A F A F D\nL: L L A H L F D\nH: H L H H H F D\nF: A L F F A F D\nD: A L D D A D D\n";
+        // A row per state, a column per event: SourceSelected LockReached BoundExceeded SamplesStopped SourceHeldOver
+        // SamplesResumed BoundUseless Disturbed. N A L H F D are the states' first letters.
+        let expected = "N: A L N N N A N N\nA: A L A F A A F D\nL: L L A H H L F D\nH: H L H H H H F D\nF: A L F F F A F D\nD: A L D D D A D D\n";
         let letter = |state: SyncState| state.word().chars().next().unwrap();
         let mut table = String::new();
         for state in SyncState::ALL {

@@ -10,7 +10,7 @@ use super::port::PortMessage;
 use super::thread::spawn_timing;
 use super::wake::Sleeper;
 use crate::clock::{
-    ArbPolicy, Clock, HostClock, JumpDetector, Recorded, Recording, Steering, SteeringConfig, reference_of,
+    ArbPolicy, Clock, Counts, HostClock, JumpDetector, Recorded, Recording, Steering, SteeringConfig, reference_of,
 };
 use crate::config::{PTP_PORTS_MAX, ThreadConfig};
 use crate::discipline::{Notice, Reference};
@@ -92,7 +92,7 @@ pub fn spawn_discipline<C: Clock + Send + 'static>(
     spawn_timing("discipline", thread, move |refused| {
         let host = HostClock;
         let (now, local, _) = host.both();
-        let steering = Steering::new(Recording::new(clock), config, now, local);
+        let steering = Steering::new(Recording::new(clock), Counts::Utc, config, now, local);
         let mut thread = DisciplineThread {
             steering,
             links,

@@ -247,6 +247,14 @@ impl Model {
                 "the master's messages contradict each other (it stepped, or a stamp is wrong); measuring again"
                     .to_owned(),
             ),
+            Notice::Refused { errno: 0 } => {
+                (Level::Error, "the clock was told something beyond what it can do; it goes on as it did".to_owned())
+            }
+            Notice::Refused { errno } => {
+                let error = std::io::Error::from_raw_os_error(errno);
+                (Level::Error, format!("the clock refuses to be adjusted ({error}); it goes on as it did"))
+            }
+            Notice::Obeys => (Level::Info, "the clock obeys again".to_owned()),
             Notice::Ineffective { commanded, found } => {
                 (Level::Error, format!("the clock was told {commanded} and does {found}"))
             }

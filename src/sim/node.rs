@@ -1,7 +1,7 @@
 //! The nodes of the world: the production engines, and how their packets are stamped.
 
 use super::LOCAL_EPOCH;
-use crate::clock::{ArbPolicy, Clock, OscillatorModel, SoftwareClock, Steering, SteeringConfig, reference_of};
+use crate::clock::{ArbPolicy, Clock, Counts, OscillatorModel, SoftwareClock, Steering, SteeringConfig, reference_of};
 use crate::discipline::Notice;
 use crate::discipline::policy::{StepPolicy, StepRule};
 use crate::discipline::servo::Kind;
@@ -174,7 +174,7 @@ impl Slave {
     pub(super) fn new(config: &SlaveConfig, now: Timestamp<Mono>) -> Self {
         let local = local_at(now);
         let clock = SoftwareClock::new(local, config.offset, config.oscillator, config.steering.max_frequency);
-        let mut steering = Steering::new(clock, config.steering, now, local);
+        let mut steering = Steering::new(clock, Counts::Utc, config.steering, now, local);
         let published = steering.snapshot(now, local);
         Self {
             port: Port::new(config.ptp),
@@ -331,7 +331,11 @@ impl Slave {
             Notice::State { to, .. } => record(&mut self.states, now, to),
             Notice::Stepped(by) => record(&mut self.steps, now, by),
             Notice::Contradiction => self.contradictions += 1,
-            Notice::Measured(_) | Notice::Panic(_) | Notice::Ineffective { .. } => {}
+            Notice::Measured(_)
+            | Notice::Panic(_)
+            | Notice::Ineffective { .. }
+            | Notice::Refused { .. }
+            | Notice::Obeys => {}
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A clock and its discipline together, in virtual time: what a thread does to them that a simulator does not.
 
 use super::*;
-use crate::clock::{OscillatorModel, SoftwareClock};
+use crate::clock::{Counts, OscillatorModel, SoftwareClock};
 use crate::discipline::Timescale;
 use crate::discipline::policy::{StepPolicy, StepRule};
 use crate::discipline::servo::Kind;
@@ -38,11 +38,13 @@ impl Bench {
             hold: false,
             saved_frequency: None,
         };
-        let steering = Steering::new(clock, config, now, now.read_as());
+        let steering = Steering::new(clock, Counts::Utc, config, now, now.read_as());
         let mut bench = Self { steering, now, set_by: Duration::ZERO, notices: Vec::new() };
         let reference = Reference {
             source: SOURCE,
             timescale: Timescale::Utc,
+            tai_utc: None,
+            is_held_over: false,
             accuracy: None,
             leap: LeapIndicator::NoWarning,
             stratum: 1,

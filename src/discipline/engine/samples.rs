@@ -1,6 +1,8 @@
 //! From messages to samples, and from samples to commands.
 
-use super::{Config, Discipline, ESTIMATE_MESSAGES_MIN, Effect, Notice, SLEW_MARGIN, SPIKE_FLOOR, STAMP_RESOLUTION};
+use super::{
+    Config, Discipline, ESTIMATE_MESSAGES_MIN, Effect, Notice, SLEW_MARGIN, SPIKE_FLOOR, STAMP_RESOLUTION, WOBBLE_FADES,
+};
 use crate::discipline::envelope::{Contradiction, Span};
 use crate::discipline::estimator::Bank;
 use crate::discipline::policy::StepRule;
@@ -185,6 +187,7 @@ impl Discipline {
             return;
         }
         self.last_offset = offset;
+        self.wobble = offset.abs().max(self.wobble.scaled(WOBBLE_FADES));
         // The present master's proofs stand by themselves from here on.
         self.previous.forget_offset();
         self.judge(now, reading, out);

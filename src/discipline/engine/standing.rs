@@ -75,11 +75,29 @@ impl Discipline {
         // A sample is noisier than the bound, which rests on the fastest of many messages: it need not lie inside that.
         let is_inside = self.last_offset.abs() <= limit;
         self.samples_inside = if is_inside { self.samples_inside.saturating_add(1) } else { 0 };
+        if self.reference.is_some_and(|reference| reference.is_held_over) {
+            self.hold_over_with_the_source(now, bound, out);
+            return;
+        }
         if bound.is_some_and(|bound| bound <= limit) && self.samples_inside >= LOCK_SAMPLES {
             self.is_confirmed = true;
             self.transition(now, StateEvent::LockReached, out);
         } else {
             self.check_bound(now, reading, out);
+        }
+    }
+
+    /// The source itself has lost its own: its samples keep the two together, and prove nothing of the time.
+    fn hold_over_with_the_source(
+        &mut self,
+        now: Timestamp<Mono>,
+        bound: Option<Duration>,
+        out: &mut impl Sink<Effect>,
+    ) {
+        self.transition(now, StateEvent::SourceHeldOver, out);
+        let useless = self.config.lock_limit.times(USELESS_LIMITS);
+        if self.state == SyncState::Holdover && bound.is_none_or(|bound| bound > useless) {
+            self.transition(now, StateEvent::BoundUseless, out);
         }
     }
 

@@ -42,6 +42,8 @@ fn reference() -> Reference {
     Reference {
         source: SOURCE,
         timescale: Timescale::Utc,
+        tai_utc: None,
+        is_held_over: false,
         accuracy: None,
         leap: LeapIndicator::NoWarning,
         stratum: 1,

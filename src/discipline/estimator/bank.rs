@@ -147,6 +147,11 @@ impl Bank {
         })
     }
 
+    /// The offset of `V` from the master at `at`, by what is believed at the last message.
+    pub fn estimate_at(&self, at: Timestamp<Local>) -> Option<Duration> {
+        self.estimate().map(|estimate| estimate.offset + estimate.frequency.drift(at - self.at))
+    }
+
     /// A message from the master that arrived at `at`: `transit = received - sent - correction`.
     pub fn forward(&mut self, at: Timestamp<Local>, transit: Duration) {
         let origin = *self.origin.get_or_insert(transit);
