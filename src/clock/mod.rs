@@ -4,14 +4,23 @@
 //! reading of the clock that the kernel stamps packets with (see [`SoftwareClock`]); none of them touches the machine's.
 //! [`Steering`] is one discipline with one clock; the discipline thread and the simulator both drive it.
 
+mod cascade;
+mod continuity;
 mod host;
+mod leap;
 mod oscillator;
 mod recording;
 mod reference;
 mod software;
 mod steering;
 
+pub use cascade::{
+    CROSSING_FAST, CROSSING_SOURCE, CROSSING_STEADY, Cascade, CascadeConfig, CascadeNotice, Crossing,
+    LOCK_LIMIT_HARDWARE, LOCK_LIMIT_SOFTWARE, PHCS_MAX,
+};
+pub use continuity::{Continuity, JUMP_FLOOR};
 pub use host::{HostClock, JUMP_MIN, JumpDetector};
+pub use leap::{AMBIGUOUS, GUARD, Leap, LeapWatch};
 pub use oscillator::{GRID, Oscillator, OscillatorModel};
 pub use recording::{Recorded, Recording};
 pub use reference::{ArbPolicy, reference_of};

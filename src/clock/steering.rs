@@ -128,8 +128,8 @@ impl<C: Clock> Steering<C> {
         self.ahead
     }
 
-    /// The clock's reading on the discipline's scale.
-    fn reading(&mut self, local: Timestamp<Local>) -> Timestamp<Local> {
+    /// The clock's reading on the discipline's scale, when the stamping clock reads `local`.
+    pub fn reading(&mut self, local: Timestamp<Local>) -> Timestamp<Local> {
         self.clock.line(local).0 + self.ahead.duration()
     }
 
@@ -212,6 +212,22 @@ impl<C: Clock> Steering<C> {
     /// What the oscillator is thought to run off by, uncorrected.
     pub fn oscillator_frequency(&self) -> Option<FrequencyPpb> {
         self.discipline.oscillator_frequency()
+    }
+
+    /// When the state began.
+    pub fn state_since(&self) -> Timestamp<Mono> {
+        self.discipline.state_since()
+    }
+
+    /// The clock's reading with all our corrections taken out, when the stamping clock reads `local`.
+    pub fn free(&mut self, local: Timestamp<Local>) -> Timestamp<Local> {
+        let reading = self.reading(local);
+        self.discipline.free(reading)
+    }
+
+    /// Ends the discipline, and gives the clock back as it is.
+    pub fn into_clock(self) -> C {
+        self.clock
     }
 
     /// The clock.

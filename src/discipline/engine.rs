@@ -242,6 +242,16 @@ impl Discipline {
         }
     }
 
+    /// When the state began.
+    pub fn state_since(&self) -> Timestamp<Mono> {
+        self.state_since
+    }
+
+    /// `V` when the clock reads `reading`: with all our corrections taken out.
+    pub fn free(&self, reading: Timestamp<Local>) -> Timestamp<Local> {
+        self.timeline.free_now(reading)
+    }
+
     /// Whether it has followed nobody yet.
     pub fn is_virgin(&self) -> bool {
         self.held.is_none()

@@ -1,0 +1,576 @@
+//! All the clocks of one host, steered as a star.
+//!
+//! ```text
+//!                      master
+//!                        |  Sync, Delay_Req: stamped by the hub
+//!                       hub             a PHC, or the system clock where the kernel stamps
+//!                    /   |   \  crossings: the hub read between two readings of the other
+//!                system PHC  PHC
+//! ```
+//!
+//! The obvious way is a chain: the PHC follows the master, the system clock follows the PHC (ptp4l, then phc2sys). Then the
+//! second servo filters the noise that the first one has put into its clock. Here each clock has one servo, and all are
+//! steered against the master as the hub's discipline estimates it: a crossing is compared with the hub's reading less
+//! what the hub is thought to be ahead of the master.
+//!
+//! The gate: the others follow the hub only while it is right. It opens when the hub is LOCKED; while the hub holds over
+//! they go on with it, and say so; when its time is disturbed (a jump, a reset) it closes at once.
+
+use super::continuity::Continuity;
+use super::leap::LeapWatch;
+use super::{Clock, Counts, Steering, SteeringConfig};
+use crate::discipline::{Notice, Reference, Timescale};
+use crate::sharing::TimeSnapshot;
+use crate::time::{
+    ClockEpoch, ClockId, Duration, LeapIndicator, Local, LogInterval, Mono, Observation, SourceId, Stamp, StampSource,
+    SyncState, TaiUtc, Timestamp,
+};
+
+/// The most PHCs of one host that are steered.
+pub const PHCS_MAX: usize = 8;
+/// The row of the crossings with the hub, beyond all rows of the configuration.
+pub const CROSSING_SOURCE: SourceId = SourceId(0xff00);
+/// The interval of crossings while a clock is not locked.
+pub const CROSSING_FAST: LogInterval = LogInterval::new(-4);
+/// The interval of crossings of a clock that has settled.
+pub const CROSSING_STEADY: LogInterval = LogInterval::new(-2);
+/// A clock has settled when it has been locked for so long.
+const SETTLED: Duration = Duration::from_secs(4);
+/// What a hardware clock's reading is off by beside its window: it counts whole nanoseconds.
+const READING_ERROR: Duration = Duration::from_nanos(1);
+/// LOCKED asks for a bound of at most this where hardware stamps, if the configuration does not say.
+pub const LOCK_LIMIT_HARDWARE: Duration = Duration::from_micros(10);
+/// LOCKED asks for a bound of at most this where the kernel stamps, if the configuration does not say.
+pub const LOCK_LIMIT_SOFTWARE: Duration = Duration::from_micros(100);
+/// Half of what crossings can hide is multiplied by this for the wobble of the hub: it may be greater in between.
+const WOBBLE_MARGIN: i64 = 3;
+
+/// One reading of a PHC between two of the system clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Crossing {
+    /// CLOCK_REALTIME just before.
+    pub before: Timestamp<Local>,
+    /// The PHC.
+    pub device: Timestamp<Local>,
+    /// CLOCK_REALTIME just after; the same as `before` where the hardware latches both.
+    pub after: Timestamp<Local>,
+    /// CLOCK_MONOTONIC_RAW when the PHC was read, to within `window`.
+    pub raw: Timestamp<Local>,
+    /// CLOCK_MONOTONIC when the PHC was read.
+    pub mono: Timestamp<Mono>,
+    /// How long reading took: the PHC was read at an unknown moment of it.
+    pub window: Duration,
+}
+
+/// What is worth telling, and of which clock.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum CascadeNotice {
+    /// Of the discipline of a clock.
+    Discipline(ClockId, Notice),
+    /// A PHC did not run on as a clock does.
+    Jumped(u8, Duration),
+    /// The clock that hears the source is another one from now on.
+    Hub(Option<ClockId>),
+    /// The hub is right: the others follow it; or it is not any more, and they do not.
+    Gate(bool),
+    /// A leap second was made: TAI - UTC is this now.
+    Leap(TaiUtc),
+}
+
+/// How the clocks are steered.
+#[derive(Clone, Copy, Debug)]
+pub struct CascadeConfig {
+    /// As for a single clock; its lock limit is that of `lock_limit`, or by who stamps.
+    pub steering: SteeringConfig,
+    /// The lock limit, if the configuration says it.
+    pub lock_limit: Option<Duration>,
+    /// Where the source does not say TAI - UTC.
+    pub tai_utc: Option<TaiUtc>,
+}
+
+impl CascadeConfig {
+    /// For a clock whose hub stamps like this.
+    fn of(&self, hub: Option<ClockId>) -> SteeringConfig {
+        let automatic = if matches!(hub, Some(ClockId::Phc(_))) { LOCK_LIMIT_HARDWARE } else { LOCK_LIMIT_SOFTWARE };
+        SteeringConfig { lock_limit: self.lock_limit.unwrap_or(automatic), ..self.steering }
+    }
+}
+
+/// One PHC.
+#[derive(Debug)]
+struct Leaf<C> {
+    steering: Steering<C>,
+    continuity: Continuity,
+    /// The last reading, and when it was taken.
+    anchor: (Timestamp<Mono>, Timestamp<Local>),
+    crossing_at: Timestamp<Mono>,
+    /// Half of the last window.
+    window: Duration,
+}
+
+impl<C: Clock> Leaf<C> {
+    /// Its reading at `now`, to within what an oscillator gains since the last crossing.
+    fn reading(&self, now: Timestamp<Mono>) -> Timestamp<Local> {
+        self.anchor.1 + (now - self.anchor.0)
+    }
+}
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct Cascade<C> {
+    config: CascadeConfig,
+    system: Steering<C>,
+    phcs: [Option<Leaf<C>>; PHCS_MAX],
+    hub: Option<ClockId>,
+    reference: Option<Reference>,
+    is_gate_open: bool,
+    gate_opened_at: Timestamp<Mono>,
+    leap: LeapWatch,
+    paces: [LogInterval; PHCS_MAX],
+}
+
+impl<C: Clock> Cascade<C> {
+    /// With the system clock alone, when the stamping clock reads `local`.
+    pub fn new(system: C, config: CascadeConfig, now: Timestamp<Mono>, local: Timestamp<Local>) -> Self {
+        Self {
+            system: Steering::new(system, Counts::Utc, config.of(None), now, local),
+            phcs: std::array::from_fn(|_| None),
+            hub: None,
+            reference: None,
+            is_gate_open: false,
+            gate_opened_at: now,
+            leap: LeapWatch::new(config.tai_utc),
+            paces: [CROSSING_FAST; PHCS_MAX],
+            config,
+        }
+    }
+
+    /// Takes in a PHC, whose first crossing is this.
+    pub fn add_phc(&mut self, index: u8, clock: C, crossing: &Crossing) {
+        let Some(place) = self.phcs.get_mut(usize::from(index)) else { return };
+        let config = self.config.of(Some(ClockId::Phc(index)));
+        let steering = Steering::new(clock, Counts::Tai, config, crossing.mono, crossing.device);
+        *place = Some(Leaf {
+            steering,
+            continuity: Continuity::default(),
+            anchor: (crossing.mono, crossing.device),
+            crossing_at: crossing.mono,
+            window: crossing.window.half(),
+        });
+    }
+
+    /// A PHC is gone.
+    pub fn remove_phc(&mut self, index: u8) -> Option<C> {
+        let leaf = self.phcs.get_mut(usize::from(index))?.take()?;
+        Some(leaf.steering.into_clock())
+    }
+
+    /// Other limits, policies and gains.
+    pub fn configure(&mut self, config: CascadeConfig) {
+        self.config = config;
+        self.system.configure(config.of(self.hub));
+        for (index, leaf) in self.phcs.iter_mut().enumerate() {
+            if let Some(leaf) = leaf {
+                leaf.steering.configure(config.of(Some(ClockId::Phc(index as u8))));
+            }
+        }
+    }
+
+    /// A message between the source's clock and the clock that stamped it.
+    pub fn observe(
+        &mut self,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        observation: &Observation,
+        notify: &mut impl FnMut(CascadeNotice),
+    ) {
+        let stamps = [observation.sent.clock, observation.received.clock];
+        let Some(stamped_by) = stamps.into_iter().find(|clock| !matches!(clock, ClockId::Remote(_))) else { return };
+        if Some(stamped_by) != self.hub {
+            return;
+        }
+        if stamped_by == ClockId::System && self.is_ambiguous(local) {
+            return;
+        }
+        let Some((steering, local)) = self.steering_of(stamped_by, now, local) else { return };
+        steering.observe(now, local, observation, &mut of(stamped_by, notify));
+    }
+
+    /// The source is this one from now on, heard by clock `hub`; `sync_interval` is how often it sends.
+    pub fn follow(
+        &mut self,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        hub: Option<ClockId>,
+        reference: Option<Reference>,
+        sync_interval: Option<LogInterval>,
+        notify: &mut impl FnMut(CascadeNotice),
+    ) {
+        if hub.is_some() && hub != self.hub {
+            self.change_hub(now, local, hub, notify);
+        }
+        self.reference = reference.map(|reference| self.hear(local, reference));
+        let Some(hub) = self.hub else { return };
+        let heard = self.reference;
+        let Some((steering, reading)) = self.steering_of(hub, now, local) else { return };
+        steering.follow(now, reading, heard, &mut of(hub, notify));
+        if let Some(interval) = sync_interval {
+            steering.set_interval(now, reading, interval, &mut of(hub, notify));
+        }
+    }
+
+    /// What the source says of TAI - UTC and leap seconds, guarded.
+    fn hear(&mut self, local: Timestamp<Local>, reference: Reference) -> Reference {
+        let utc = self.utc(local);
+        let stated = match reference.timescale {
+            Timescale::Tai(tai_utc) => Some(tai_utc),
+            Timescale::Utc | Timescale::TaiWithoutUtc | Timescale::Refused => reference.tai_utc,
+        };
+        // Before anything is known, the system clock's date is nobody's word for which day it is.
+        self.leap.hear(utc, stated, reference.leap);
+        let timescale = match (reference.timescale, self.leap.tai_utc()) {
+            (Timescale::Tai(_) | Timescale::TaiWithoutUtc, Some(tai_utc)) => Timescale::Tai(tai_utc),
+            (timescale, _) => timescale,
+        };
+        Reference { timescale, tai_utc: self.leap.tai_utc(), leap: self.leap.indicator(), ..reference }
+    }
+
+    fn change_hub(
+        &mut self,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        hub: Option<ClockId>,
+        notify: &mut impl FnMut(CascadeNotice),
+    ) {
+        self.close_gate(now, local, notify);
+        if let Some(before) = self.hub
+            && let Some((steering, reading)) = self.steering_of(before, now, local)
+        {
+            steering.follow(now, reading, None, &mut of(before, notify));
+        }
+        self.hub = hub;
+        self.system.configure(self.config.of(hub));
+        notify(CascadeNotice::Hub(hub));
+    }
+
+    /// A crossing of PHC `index`: is the PHC a clock still, and what does it say to those that follow?
+    pub fn crossing(&mut self, index: u8, crossing: &Crossing, notify: &mut impl FnMut(CascadeNotice)) {
+        let Some(leaf) = self.phcs.get_mut(usize::from(index)).and_then(Option::as_mut) else { return };
+        let now = crossing.mono;
+        leaf.anchor = (crossing.mono, crossing.device);
+        leaf.window = crossing.window.half();
+        let free = leaf.steering.free(crossing.device);
+        if let Some(by) = leaf.continuity.check(crossing.raw, free, crossing.window) {
+            notify(CascadeNotice::Jumped(index, by));
+            leaf.steering.disturbed(now, crossing.device, &mut of(ClockId::Phc(index), notify));
+            leaf.continuity.restart();
+            if self.hub == Some(ClockId::Phc(index)) {
+                self.close_gate(now, crossing.after, notify);
+            }
+            return;
+        }
+        self.look_at_gate(now, crossing.after, notify);
+        if !self.is_gate_open || self.is_ambiguous(crossing.after) {
+            return;
+        }
+        match self.hub {
+            Some(ClockId::Phc(hub)) if hub == index => self.steer_system(index, crossing, notify),
+            Some(ClockId::Phc(_)) if self.system.state().is_synchronised() => self.steer_phc(index, crossing, notify),
+            Some(ClockId::System) => self.steer_phc(index, crossing, notify),
+            _ => {}
+        }
+    }
+
+    /// The system clock by its hub, a PHC.
+    fn steer_system(&mut self, index: u8, crossing: &Crossing, notify: &mut impl FnMut(CascadeNotice)) {
+        let Some(leaf) = self.phcs[usize::from(index)].as_mut() else { return };
+        let (now, local) = (crossing.mono, crossing.after);
+        let estimated = leaf.steering.estimated_offset(crossing.device);
+        let wobble = leaf.steering.wobble().times(WOBBLE_MARGIN);
+        let bound = leaf.steering.bound(crossing.device).map(|parts| parts.total().greatest_error());
+        let is_held_over = leaf.steering.state() == SyncState::Holdover;
+        let (Some(reference), Some(bound)) = (self.reference, bound) else { return };
+        let reference = self.crossing_reference(reference, bound + estimated.abs(), is_held_over);
+        let theirs = remote(crossing.device - estimated, READING_ERROR + wobble);
+        let ours = |at| local_stamp(at, ClockId::System);
+        let pair = ((ours(crossing.before), theirs), (theirs, ours(crossing.after)));
+        self.system.follow(now, local, Some(reference), &mut of(ClockId::System, notify));
+        observe_pair(&mut self.system, now, local, pair, &mut of(ClockId::System, notify));
+        self.set_pace(index, ClockId::System, now, local, notify);
+    }
+
+    /// A PHC that is not the hub by the system clock.
+    fn steer_phc(&mut self, index: u8, crossing: &Crossing, notify: &mut impl FnMut(CascadeNotice)) {
+        let (now, local) = (crossing.mono, crossing.after);
+        let estimated = self.system.estimated_offset(local);
+        let wobble = self.system.wobble().times(WOBBLE_MARGIN);
+        let bound = self.system.bound(local).map(|parts| parts.total().greatest_error());
+        let is_held_over = self.system.state() == SyncState::Holdover;
+        let (Some(reference), Some(bound), Some(tai_utc)) = (self.reference, bound, self.leap.tai_utc()) else {
+            return;
+        };
+        let reference = self.crossing_reference(reference, bound + estimated.abs(), is_held_over);
+        let (before, after) = (self.system.reading(crossing.before), self.system.reading(crossing.after));
+        // The system clock counts UTC, whatever its discipline adds to it.
+        let tai = tai_utc.duration() - self.system.ahead().duration() - estimated;
+        let error = READING_ERROR + wobble;
+        let Some(leaf) = self.phcs[usize::from(index)].as_mut() else { return };
+        let device = local_stamp(crossing.device, ClockId::Phc(index));
+        let pair = ((device, remote(after + tai, error)), (remote(before + tai, error), device));
+        leaf.steering.follow(now, crossing.device, Some(reference), &mut of(ClockId::Phc(index), notify));
+        observe_pair(&mut leaf.steering, now, crossing.device, pair, &mut of(ClockId::Phc(index), notify));
+        self.set_pace(index, ClockId::Phc(index), now, local, notify);
+    }
+
+    /// The master, as the others see it through the hub.
+    fn crossing_reference(&self, reference: Reference, accuracy: Duration, is_held_over: bool) -> Reference {
+        let timescale = self.leap.tai_utc().map_or(Timescale::TaiWithoutUtc, Timescale::Tai);
+        Reference {
+            source: CROSSING_SOURCE,
+            timescale,
+            accuracy: Some(accuracy),
+            is_held_over,
+            selected_at: self.gate_opened_at,
+            leap: self.leap.indicator(),
+            ..reference
+        }
+    }
+
+    fn look_at_gate(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, notify: &mut impl FnMut(CascadeNotice)) {
+        let state = match self.hub {
+            Some(ClockId::System) => self.system.state(),
+            Some(ClockId::Phc(index)) => {
+                let hub = self.phcs.get(usize::from(index)).and_then(Option::as_ref);
+                hub.map_or(SyncState::NeverSynced, |hub| hub.steering.state())
+            }
+            _ => SyncState::NeverSynced,
+        };
+        match state {
+            SyncState::Locked if !self.is_gate_open => {
+                self.is_gate_open = true;
+                self.gate_opened_at = now;
+                notify(CascadeNotice::Gate(true));
+            }
+            SyncState::NeverSynced | SyncState::Freerun | SyncState::Disrupted => self.close_gate(now, local, notify),
+            SyncState::Locked | SyncState::Holdover | SyncState::Acquiring => {}
+        }
+    }
+
+    fn close_gate(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, notify: &mut impl FnMut(CascadeNotice)) {
+        if !std::mem::take(&mut self.is_gate_open) {
+            return;
+        }
+        notify(CascadeNotice::Gate(false));
+        if self.hub != Some(ClockId::System) {
+            self.system.follow(now, local, None, &mut of(ClockId::System, notify));
+        }
+        let hub = self.hub;
+        for (index, leaf) in self.phcs.iter_mut().enumerate() {
+            let id = ClockId::Phc(index as u8);
+            if let Some(leaf) = leaf.as_mut().filter(|_| hub != Some(id)) {
+                let reading = leaf.reading(now);
+                leaf.steering.follow(now, reading, None, &mut of(id, notify));
+            }
+        }
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, notify: &mut impl FnMut(CascadeNotice)) {
+        self.system.tick(now, local, &mut of(ClockId::System, notify));
+        for (index, leaf) in self.phcs.iter_mut().enumerate() {
+            if let Some(leaf) = leaf {
+                let reading = leaf.reading(now);
+                leaf.steering.tick(now, reading, &mut of(ClockId::Phc(index as u8), notify));
+            }
+        }
+    }
+
+    /// The system clock, which reads `local` now, was set by somebody by `by`: by the kernel, if a leap second is due.
+    pub fn system_was_set(
+        &mut self,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        by: Duration,
+        notify: &mut impl FnMut(CascadeNotice),
+    ) -> bool {
+        let utc = self.utc(local - by);
+        if let Some(leap) = self.leap.pending()
+            && (utc - leap.at).abs() <= super::leap::AMBIGUOUS
+            && (by - (leap.before.duration() - leap.after.duration())).abs() < Duration::from_millis(100)
+        {
+            self.make_leap(now, local, notify);
+            return false;
+        }
+        self.system.disturbed(now, local, &mut of(ClockId::System, notify));
+        true
+    }
+
+    /// Makes the leap second of a system clock that the kernel does not set: UTC is then what we say.
+    pub fn make_leap(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, notify: &mut impl FnMut(CascadeNotice)) {
+        let Some(leap) = self.leap.pending() else { return };
+        self.leap.done();
+        self.system.leap(leap.after);
+        notify(CascadeNotice::Leap(leap.after));
+        let (hub, reference) = (self.hub, self.reference);
+        self.follow(now, local, hub, reference, None, notify);
+    }
+
+    /// Whether a leap second is due, and not made yet.
+    pub fn is_leap_due(&mut self, local: Timestamp<Local>) -> bool {
+        let utc = self.utc(local);
+        self.leap.is_due(utc)
+    }
+
+    /// How long after its instant a leap second that is due has not been made; zero if none is.
+    pub fn leap_is_late_by(&mut self, local: Timestamp<Local>) -> Duration {
+        let utc = self.utc(local);
+        self.leap.pending().map_or(Duration::ZERO, |leap| (utc - leap.at).max(Duration::ZERO))
+    }
+
+    /// UTC by the system clock, as its discipline has it.
+    fn utc(&mut self, local: Timestamp<Local>) -> Timestamp<crate::time::Utc> {
+        (self.system.reading(local) - self.system.ahead().duration()).read_as()
+    }
+
+    fn is_ambiguous(&mut self, local: Timestamp<Local>) -> bool {
+        let utc = self.utc(local);
+        self.leap.is_ambiguous(utc)
+    }
+
+    /// What to publish: the served time is that of the system clock.
+    pub fn snapshot(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) -> TimeSnapshot {
+        let snapshot = self.system.snapshot(now, local);
+        let leap = if snapshot.leap == LeapIndicator::Unknown { snapshot.leap } else { self.leap.indicator() };
+        TimeSnapshot { leap, ..snapshot }
+    }
+
+    /// When it wants to be called at the latest: a tick or a crossing.
+    pub fn deadline(&self) -> Option<Timestamp<Mono>> {
+        let phcs = || self.phcs.iter().flatten();
+        let ticks = phcs().filter_map(|leaf| leaf.steering.deadline());
+        let crossings = phcs().map(|leaf| leaf.crossing_at);
+        self.system.deadline().into_iter().chain(ticks).chain(crossings).min()
+    }
+
+    /// The PHCs whose crossing is due at `now`; a little early is fine if one is awake anyway.
+    pub fn is_crossing_due(&self, index: u8, now: Timestamp<Mono>) -> bool {
+        let leaf = self.phcs.get(usize::from(index)).and_then(Option::as_ref);
+        let early = self.paces[usize::from(index)].duration().scaled(0.25);
+        leaf.is_some_and(|leaf| now + early >= leaf.crossing_at)
+    }
+
+    /// The crossing of PHC `index` was taken or has failed at `now`: when is the next?
+    pub fn schedule_crossing(&mut self, index: u8, now: Timestamp<Mono>) {
+        let pace = self.paces[usize::from(index)].duration();
+        if let Some(leaf) = self.phcs.get_mut(usize::from(index)).and_then(Option::as_mut) {
+            leaf.crossing_at = now + pace;
+        }
+    }
+
+    /// Crossings are many until the clock that follows by them has settled, then fewer.
+    fn set_pace(
+        &mut self,
+        index: u8,
+        follower: ClockId,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        notify: &mut impl FnMut(CascadeNotice),
+    ) {
+        let Some((steering, reading)) = self.steering_of(follower, now, local) else { return };
+        let has_settled = steering.state() == SyncState::Locked && now - steering.state_since() >= SETTLED;
+        let pace = if has_settled { CROSSING_STEADY } else { CROSSING_FAST };
+        steering.set_interval(now, reading, pace, &mut of(follower, notify));
+        self.paces[usize::from(index)] = pace;
+    }
+
+    fn steering_of(
+        &mut self,
+        clock: ClockId,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+    ) -> Option<(&mut Steering<C>, Timestamp<Local>)> {
+        match clock {
+            ClockId::System => Some((&mut self.system, local)),
+            ClockId::Phc(index) => {
+                let leaf = self.phcs.get_mut(usize::from(index))?.as_mut()?;
+                let reading = leaf.reading(now);
+                Some((&mut leaf.steering, reading))
+            }
+            ClockId::Disciplined | ClockId::Remote(_) => None,
+        }
+    }
+
+    /// The clock that hears the source.
+    pub fn hub(&self) -> Option<ClockId> {
+        self.hub
+    }
+
+    /// Whether the hub is LOCKED by samples of the source that is followed now.
+    pub fn is_hub_locked(&self) -> bool {
+        match self.hub {
+            Some(ClockId::System) => self.system.is_locked_to_source(),
+            Some(ClockId::Phc(index)) => {
+                let hub = self.phcs.get(usize::from(index)).and_then(Option::as_ref);
+                hub.is_some_and(|hub| hub.steering.is_locked_to_source())
+            }
+            _ => false,
+        }
+    }
+
+    /// Counts the steps of the clock that hears the source.
+    pub fn hub_epoch(&mut self) -> ClockEpoch {
+        match self.hub {
+            Some(ClockId::Phc(index)) => {
+                let hub = self.phcs.get_mut(usize::from(index)).and_then(Option::as_mut);
+                hub.map_or(ClockEpoch::default(), |hub| hub.steering.clock().epoch())
+            }
+            _ => self.system.clock().epoch(),
+        }
+    }
+
+    /// The system clock with its discipline.
+    pub fn system(&mut self) -> &mut Steering<C> {
+        &mut self.system
+    }
+
+    /// A PHC with its discipline, its reading at `now` and half of its last window.
+    pub fn phc(&mut self, index: u8, now: Timestamp<Mono>) -> Option<(&mut Steering<C>, Timestamp<Local>, Duration)> {
+        let leaf = self.phcs.get_mut(usize::from(index))?.as_mut()?;
+        let (reading, window) = (leaf.reading(now), leaf.window);
+        Some((&mut leaf.steering, reading, window))
+    }
+
+    /// The leap second to come and TAI - UTC.
+    pub fn leap(&self) -> &LeapWatch {
+        &self.leap
+    }
+}
+
+fn of(clock: ClockId, notify: &mut impl FnMut(CascadeNotice)) -> impl FnMut(Notice) {
+    move |notice| notify(CascadeNotice::Discipline(clock, notice))
+}
+
+fn local_stamp(at: Timestamp<Local>, clock: ClockId) -> Stamp {
+    Stamp { at, clock, epoch: ClockEpoch::default(), source: StampSource::Program, error: Duration::ZERO }
+}
+
+fn remote(at: Timestamp<Local>, error: Duration) -> Stamp {
+    Stamp { error, ..local_stamp(at, ClockId::Remote(CROSSING_SOURCE)) }
+}
+
+/// An edge from us to the hub, and one from it to us: the first one first, so that the second finds the delay.
+fn observe_pair<C: Clock>(
+    steering: &mut Steering<C>,
+    now: Timestamp<Mono>,
+    local: Timestamp<Local>,
+    (to_hub, from_hub): ((Stamp, Stamp), (Stamp, Stamp)),
+    notify: &mut impl FnMut(Notice),
+) {
+    for (sent, received) in [to_hub, from_hub] {
+        let edge = Observation { source: CROSSING_SOURCE, sent, received, correction: Duration::ZERO, exchange: 0 };
+        steering.observe(now, local, &edge, notify);
+    }
+}
+
+#[cfg(test)]
+mod tests;
