@@ -10,9 +10,10 @@
 //! Three promises hold for everything here:
 //! - no raw pointer crosses the boundary, and none outlives the call that made it;
 //! - "no stamp" is `None`: the kernel says zero, and zero ends at this crate;
-//! - nothing sets a clock ([`adjtimex`] reads, with `modes = 0`).
+//! - only [`phc`] can set a clock, and only through an open [`phc::Phc`]. Everything else reads ([`adjtimex`] with `modes = 0`).
 //!
-//! Reading order: [`timestamping`] (the heart), [`socket`] (batches and options), then the small ones.
+//! Reading order: [`timestamping`] (the heart), [`socket`] (batches and options), [`phc`] (its clocks), then
+//! the small ones.
 //!
 //! What others do well is not wrapped again: eventfd, signalfd, ppoll, `clock_gettime` (`nix`); `SO_REUSEPORT`,
 //! multicast membership (`socket2`).
@@ -25,6 +26,7 @@ pub mod adjtimex;
 #[cfg(feature = "count-allocations")]
 pub mod alloc;
 pub mod memory;
+pub mod phc;
 pub mod sched;
 pub mod socket;
 pub mod timestamping;
@@ -32,4 +34,5 @@ pub mod timestamping;
 mod address;
 mod control;
 mod sys;
+mod timex;
 mod uapi;
