@@ -1,4 +1,5 @@
 //! What the kernel's clock says about itself: adjtimex(2) with `modes = 0`, which reads and changes nothing.
+//! ([`crate::steer`] is the half that writes.)
 //!
 //! The kernel has a phase-locked loop of its own around CLOCK_REALTIME (RFC 5905's, from the days when the daemon woke
 //! once a minute). We read what it would tell any program that asks "is this host synchronised, and how well": the
