@@ -1,4 +1,4 @@
-//! The system calls on sockets: the only place of the socket code that makes pointers.
+//! The system calls on sockets and devices: the only place of that code which makes pointers.
 //!
 //! Each function takes slices and arrays, builds the kernel's structs on its own stack, makes one call, and copies
 //! the lengths back. So no pointer outlives a call, nothing allocates, and the types stay `Send` by themselves.
@@ -37,6 +37,31 @@ pub(crate) fn option(fd: BorrowedFd<'_>, level: c_int, name: c_int, value: &mut 
     // SAFETY: getsockopt(2) writes at most `length` bytes at `value`, and the length back into `length`.
     done(unsafe { libc::getsockopt(fd.as_raw_fd(), level, name, value.as_mut_ptr().cast(), &raw mut length) })?;
     Ok((length as usize).min(value.len()))
+}
+
+/// The argument of an ioctl, as bytes: `N` is the size of the kernel's struct, and its alignment is no more than 8.
+#[derive(Clone)]
+#[repr(C, align(8))]
+pub(crate) struct Argument<const N: usize>(pub(crate) [u8; N]);
+
+impl<const N: usize> Argument<N> {
+    pub(crate) const ZERO: Self = Self([0; N]);
+}
+
+/// An ioctl whose argument is a struct without pointers, its size in the request (ioctl(2); asm-generic/ioctl.h).
+///
+/// # Panics
+/// If `request` is for a struct of another size: our own bug.
+pub(crate) fn ioctl<const N: usize>(
+    fd: BorrowedFd<'_>,
+    request: libc::Ioctl,
+    argument: &mut Argument<N>,
+) -> io::Result<()> {
+    // `_IOC_SIZE`: 14 bits from bit 16, and 13 bits on a few architectures: enough for every struct here.
+    assert_eq!((request >> 16) & 0x1fff, N as libc::Ioctl, "the size in the ioctl's number");
+    // SAFETY: ioctl(2) with such a request reads and writes at most `N` bytes at the pointer, which lives through the
+    // call; the struct there has no pointers (linux/ptp_clock.h).
+    done(unsafe { libc::ioctl(fd.as_raw_fd(), request, argument.0.as_mut_ptr()) })
 }
 
 fn empty_header() -> libc::msghdr {

@@ -75,6 +75,17 @@ impl KernelTime {
         let nanoseconds = u32::try_from(nanoseconds).ok().filter(|&ns| ns < 1_000_000_000)?;
         (seconds != 0 || nanoseconds != 0).then_some(Self { seconds, nanoseconds })
     }
+
+    /// The reading of a clock, which may well be 0; `None` for what no clock can say.
+    pub(crate) fn from_reading(seconds: i64, nanoseconds: i64) -> Option<Self> {
+        let nanoseconds = u32::try_from(nanoseconds).ok().filter(|&ns| ns < 1_000_000_000)?;
+        Some(Self { seconds, nanoseconds })
+    }
+
+    /// Nanoseconds since the clock's epoch.
+    pub const fn total_nanoseconds(self) -> i128 {
+        self.seconds as i128 * 1_000_000_000 + self.nanoseconds as i128
+    }
 }
 
 /// Which stamps a socket shall deliver.

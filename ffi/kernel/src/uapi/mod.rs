@@ -104,6 +104,62 @@ pub(crate) mod sockaddr_in6 {
     pub(crate) const SCOPE_ID: usize = 24;
 }
 
+/// The ioctls of a PTP clock that read (linux/ptp_clock.h): their numbers, and the structs that they fill.
+///
+/// The header has a second number for each (`PTP_CLOCK_GETCAPS2`, ..., Linux 5.4). For these four both lead to the same
+/// code (`ptp_ioctl` of drivers/ptp/ptp_chardev.c); only the ioctls that set something differ. So the first numbers
+/// are used: they work on every kernel, and nothing has to be tried twice.
+pub(crate) mod ptp {
+    pub(crate) use libc::{
+        PTP_CLOCK_GETCAPS as GETCAPS, PTP_SYS_OFFSET as SYS_OFFSET, PTP_SYS_OFFSET_EXTENDED as SYS_OFFSET_EXTENDED,
+        PTP_SYS_OFFSET_PRECISE as SYS_OFFSET_PRECISE,
+    };
+
+    /// `PTP_MAX_SAMPLES`: readings that one call can ask for.
+    pub(crate) const SAMPLES_MAX: usize = libc::PTP_MAX_SAMPLES as usize;
+
+    /// `struct ptp_clock_time`: 64-bit seconds, then 32-bit nanoseconds.
+    pub(crate) mod clock_time {
+        pub(crate) const SIZE: usize = 16;
+        pub(crate) const NANOSECONDS: usize = 8;
+    }
+
+    /// `struct ptp_clock_caps`, all of `int`.
+    pub(crate) mod clock_caps {
+        pub(crate) const SIZE: usize = 80;
+        pub(crate) const MAX_ADJ: usize = 0;
+        pub(crate) const N_ALARM: usize = 4;
+        pub(crate) const N_EXT_TS: usize = 8;
+        pub(crate) const N_PER_OUT: usize = 12;
+        pub(crate) const PPS: usize = 16;
+        pub(crate) const N_PINS: usize = 20;
+        pub(crate) const CROSS_TIMESTAMPING: usize = 24;
+        pub(crate) const ADJUST_PHASE: usize = 28;
+    }
+
+    /// `struct ptp_sys_offset`: system, device, system, ..., system.
+    pub(crate) mod sys_offset {
+        pub(crate) const SIZE: usize = TS + (2 * super::SAMPLES_MAX + 1) * super::clock_time::SIZE;
+        pub(crate) const N_SAMPLES: usize = 0;
+        pub(crate) const TS: usize = 16;
+    }
+
+    /// `struct ptp_sys_offset_extended`: per sample system, device, system.
+    pub(crate) mod sys_offset_extended {
+        pub(crate) const SIZE: usize = TS + super::SAMPLES_MAX * 3 * super::clock_time::SIZE;
+        pub(crate) const N_SAMPLES: usize = 0;
+        pub(crate) const TS: usize = 16;
+    }
+
+    /// `struct ptp_sys_offset_precise`.
+    pub(crate) mod sys_offset_precise {
+        pub(crate) const SIZE: usize = 64;
+        pub(crate) const DEVICE: usize = 0;
+        pub(crate) const SYS_REALTIME: usize = 16;
+        pub(crate) const SYS_MONORAW: usize = 32;
+    }
+}
+
 /// Copies `N` bytes at `offset`, or nothing if the slice is too short.
 pub(crate) fn field<const N: usize>(bytes: &[u8], offset: usize) -> Option<[u8; N]> {
     bytes.get(offset..)?.first_chunk().copied()

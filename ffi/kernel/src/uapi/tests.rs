@@ -21,6 +21,7 @@ const INCLUDES: &str = "
 #include <asm/socket.h>
 #include <linux/net_tstamp.h>
 #include <linux/errqueue.h>
+#include <linux/ptp_clock.h>
 ";
 
 /// Every expression that the program shall print, with our value for it.
@@ -70,14 +71,27 @@ fn expectations() -> Vec<(&'static str, u64)> {
         ("offsetof(struct timex, time)", std::mem::offset_of!(libc::timex, time)),
         ("offsetof(struct timex, tick)", std::mem::offset_of!(libc::timex, tick)),
         ("offsetof(struct timex, tai)", std::mem::offset_of!(libc::timex, tai)),
+        ("offsetof(struct timex, modes)", std::mem::offset_of!(libc::timex, modes)),
+        ("offsetof(struct timex, maxerror)", std::mem::offset_of!(libc::timex, maxerror)),
+        ("offsetof(struct timex, esterror)", std::mem::offset_of!(libc::timex, esterror)),
+        ("offsetof(struct timex, constant)", std::mem::offset_of!(libc::timex, constant)),
         ("sizeof(struct msghdr)", size_of::<libc::msghdr>()),
         ("sizeof(struct mmsghdr)", size_of::<libc::mmsghdr>()),
     ]
     .into_iter()
     .map(|(expression, value)| (expression, value as u64))
     .collect::<Vec<_>>();
+    rows.extend(PTP.map(|(expression, value)| (expression, value as u64)));
     rows.extend(
         [
+            ("ADJ_FREQUENCY", libc::ADJ_FREQUENCY),
+            ("ADJ_MAXERROR", libc::ADJ_MAXERROR),
+            ("ADJ_ESTERROR", libc::ADJ_ESTERROR),
+            ("ADJ_STATUS", libc::ADJ_STATUS),
+            ("ADJ_TAI", libc::ADJ_TAI),
+            ("ADJ_SETOFFSET", libc::ADJ_SETOFFSET),
+            ("ADJ_NANO", libc::ADJ_NANO),
+            ("ADJ_TICK", libc::ADJ_TICK),
             ("SOF_TIMESTAMPING_TX_HARDWARE", sof::TX_HARDWARE),
             ("SOF_TIMESTAMPING_TX_SOFTWARE", sof::TX_SOFTWARE),
             ("SOF_TIMESTAMPING_RX_HARDWARE", sof::RX_HARDWARE),
@@ -97,8 +111,47 @@ fn expectations() -> Vec<(&'static str, u64)> {
         ]
         .map(|(name, value)| (name, value.into())),
     );
+    rows.extend(
+        [
+            ("PTP_CLOCK_GETCAPS", ptp::GETCAPS),
+            ("PTP_SYS_OFFSET", ptp::SYS_OFFSET),
+            ("PTP_SYS_OFFSET_EXTENDED", ptp::SYS_OFFSET_EXTENDED),
+            ("PTP_SYS_OFFSET_PRECISE", ptp::SYS_OFFSET_PRECISE),
+        ]
+        .map(|(name, value)| (name, u64::from(value as u32))),
+    );
     rows
 }
+
+/// linux/ptp_clock.h.
+const PTP: [(&str, usize); 26] = [
+    ("sizeof(struct ptp_clock_time)", ptp::clock_time::SIZE),
+    ("offsetof(struct ptp_clock_time, sec)", 0),
+    ("offsetof(struct ptp_clock_time, nsec)", ptp::clock_time::NANOSECONDS),
+    ("sizeof(struct ptp_clock_caps)", ptp::clock_caps::SIZE),
+    ("offsetof(struct ptp_clock_caps, max_adj)", ptp::clock_caps::MAX_ADJ),
+    ("offsetof(struct ptp_clock_caps, n_alarm)", ptp::clock_caps::N_ALARM),
+    ("offsetof(struct ptp_clock_caps, n_ext_ts)", ptp::clock_caps::N_EXT_TS),
+    ("offsetof(struct ptp_clock_caps, n_per_out)", ptp::clock_caps::N_PER_OUT),
+    ("offsetof(struct ptp_clock_caps, pps)", ptp::clock_caps::PPS),
+    ("offsetof(struct ptp_clock_caps, n_pins)", ptp::clock_caps::N_PINS),
+    ("offsetof(struct ptp_clock_caps, cross_timestamping)", ptp::clock_caps::CROSS_TIMESTAMPING),
+    ("offsetof(struct ptp_clock_caps, adjust_phase)", ptp::clock_caps::ADJUST_PHASE),
+    ("PTP_MAX_SAMPLES", ptp::SAMPLES_MAX),
+    ("sizeof(struct ptp_sys_offset)", ptp::sys_offset::SIZE),
+    ("offsetof(struct ptp_sys_offset, n_samples)", ptp::sys_offset::N_SAMPLES),
+    ("offsetof(struct ptp_sys_offset, ts)", ptp::sys_offset::TS),
+    ("sizeof(struct ptp_sys_offset_extended)", ptp::sys_offset_extended::SIZE),
+    ("offsetof(struct ptp_sys_offset_extended, n_samples)", ptp::sys_offset_extended::N_SAMPLES),
+    ("offsetof(struct ptp_sys_offset_extended, ts)", ptp::sys_offset_extended::TS),
+    ("sizeof(struct ptp_sys_offset_precise)", ptp::sys_offset_precise::SIZE),
+    ("offsetof(struct ptp_sys_offset_precise, device)", ptp::sys_offset_precise::DEVICE),
+    ("offsetof(struct ptp_sys_offset_precise, sys_realtime)", ptp::sys_offset_precise::SYS_REALTIME),
+    ("offsetof(struct ptp_sys_offset_precise, sys_monoraw)", ptp::sys_offset_precise::SYS_MONORAW),
+    ("sizeof(((struct ptp_sys_offset *)0)->ts[0])", ptp::clock_time::SIZE),
+    ("sizeof(((struct ptp_sys_offset_extended *)0)->ts[0])", 3 * ptp::clock_time::SIZE),
+    ("sizeof(((struct ptp_clock_time *)0)->nsec)", 4),
+];
 
 /// Macros that some headers in use are too old for, or keep to the kernel: name, our value, and since when.
 const MAYBE_ABSENT: [(&str, u64, &str); 3] = [
