@@ -291,7 +291,8 @@ impl<C: Clock> Cascade<C> {
         let is_held_over = leaf.steering.state() == SyncState::Holdover;
         let (Some(reference), Some(bound)) = (self.reference, bound) else { return };
         let reference = self.crossing_reference(reference, bound + estimated.abs(), is_held_over);
-        let theirs = remote(crossing.device - estimated, READING_ERROR + wobble);
+        let reading = leaf.steering.reading(crossing.device);
+        let theirs = remote(reading - estimated, READING_ERROR + wobble);
         let ours = |at| local_stamp(at, ClockId::System);
         let pair = ((ours(crossing.before), theirs), (theirs, ours(crossing.after)));
         self.system.follow(now, local, Some(reference), &mut of(ClockId::System, notify));

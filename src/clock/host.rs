@@ -27,6 +27,11 @@ impl HostClock {
         read(Id::CLOCK_REALTIME)
     }
 
+    /// CLOCK_MONOTONIC_RAW, which nobody steers.
+    pub fn raw(self) -> Timestamp<Local> {
+        read(Id::CLOCK_MONOTONIC_RAW)
+    }
+
     /// Both at one instant, to within the returned window: the narrowest of a few tries.
     pub fn both(self) -> (Timestamp<Mono>, Timestamp<Local>, Duration) {
         const TRIES: usize = 3;

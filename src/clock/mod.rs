@@ -4,16 +4,20 @@
 //! reading of the clock that the kernel stamps packets with (see [`SoftwareClock`]); none of them touches the machine's.
 //! [`Steering`] is one discipline with one clock; the discipline thread and the simulator both drive it.
 
+mod any;
 mod cascade;
 mod continuity;
 mod host;
 mod leap;
 mod oscillator;
+mod phc;
 mod recording;
 mod reference;
 mod software;
 mod steering;
+mod system;
 
+pub use any::AnyClock;
 pub use cascade::{
     CROSSING_FAST, CROSSING_SOURCE, CROSSING_STEADY, Cascade, CascadeConfig, CascadeNotice, Crossing,
     LOCK_LIMIT_HARDWARE, LOCK_LIMIT_SOFTWARE, PHCS_MAX,
@@ -22,13 +26,15 @@ pub use continuity::{Continuity, JUMP_FLOOR};
 pub use host::{HostClock, JUMP_MIN, JumpDetector};
 pub use leap::{AMBIGUOUS, GUARD, Leap, LeapWatch};
 pub use oscillator::{GRID, Oscillator, OscillatorModel};
+pub use phc::{PhcClock, PhcReader};
 pub use recording::{Recorded, Recording};
 pub use reference::{ArbPolicy, reference_of};
 pub use software::SoftwareClock;
 pub use steering::{Counts, Steering, SteeringConfig};
+pub use system::SystemClock;
 
 use crate::discipline::Adjustment;
-use crate::time::{ClockEpoch, FrequencyPpb, Local, Stamp, Timestamp};
+use crate::time::{ClockEpoch, Duration, FrequencyPpb, Local, Stamp, Timestamp};
 
 /// Why a clock did not obey.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,6 +80,11 @@ pub trait Clock {
     /// commanded. Returns what it changed at `at`, if anything.
     fn dither(&mut self, at: Timestamp<Local>) -> Option<Adjusted> {
         _ = at;
+        None
+    }
+
+    /// How often it wants [`Clock::dither`]; `None`: never.
+    fn dither_every(&self) -> Option<Duration> {
         None
     }
 

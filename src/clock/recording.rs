@@ -2,7 +2,7 @@
 
 use super::{Adjusted, Clock, ClockError};
 use crate::discipline::Adjustment;
-use crate::time::{ClockEpoch, FrequencyPpb, Local, Stamp, Timestamp};
+use crate::time::{ClockEpoch, Duration, FrequencyPpb, Local, Stamp, Timestamp};
 
 /// Wraps a clock and keeps its last adjustment until it is taken.
 #[derive(Clone, Debug)]
@@ -54,6 +54,10 @@ impl<C: Clock> Clock for Recording<C> {
 
     fn dither(&mut self, at: Timestamp<Local>) -> Option<Adjusted> {
         self.clock.dither(at)
+    }
+
+    fn dither_every(&self) -> Option<Duration> {
+        self.clock.dither_every()
     }
 
     fn restart(&mut self, at: Timestamp<Local>) -> ClockEpoch {

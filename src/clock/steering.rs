@@ -41,6 +41,7 @@ pub struct Steering<C> {
     ahead: TaiUtc,
     /// What the last command was refused with.
     refused: Option<i32>,
+    dither_at: Timestamp<Mono>,
 }
 
 impl<C: Clock> Steering<C> {
@@ -48,7 +49,7 @@ impl<C: Clock> Steering<C> {
     pub fn new(mut clock: C, counts: Counts, config: Config, now: Timestamp<Mono>, local: Timestamp<Local>) -> Self {
         let (reading, _) = clock.line(local);
         let discipline = Discipline::new(config, now, reading, clock.epoch(), clock.frequency());
-        Self { clock, discipline, counts, ahead: TaiUtc(0), refused: None }
+        Self { clock, discipline, counts, ahead: TaiUtc(0), refused: None, dither_at: now }
     }
 
     /// A message between the source's clock and the stamping clock.
@@ -146,8 +147,13 @@ impl<C: Clock> Steering<C> {
 
     /// Time has passed.
     pub fn tick(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, notify: &mut impl FnMut(Notice)) {
-        if let Some(adjusted) = self.clock.dither(local) {
-            self.obeyed(now, adjusted, notify);
+        if let Some(every) = self.clock.dither_every()
+            && now >= self.dither_at
+        {
+            self.dither_at = now + every;
+            if let Some(adjusted) = self.clock.dither(local) {
+                self.obeyed(now, adjusted, notify);
+            }
         }
         let reading = self.reading(local);
         self.step(now, local, Input::Tick { reading }, notify);
@@ -196,7 +202,8 @@ impl<C: Clock> Steering<C> {
 
     /// When it wants a tick at the latest.
     pub fn deadline(&self) -> Option<Timestamp<Mono>> {
-        self.discipline.deadline()
+        let dither = self.clock.dither_every().map(|_| self.dither_at);
+        self.discipline.deadline().into_iter().chain(dither).min()
     }
 
     /// The state of the clock.

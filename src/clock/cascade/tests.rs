@@ -1,1 +1,317 @@
+//! A master, two PHCs and a system clock in virtual time: software clocks, whose truth is known.
 
+use super::*;
+use crate::clock::{OscillatorModel, SoftwareClock};
+use crate::discipline::policy::{StepPolicy, StepRule};
+use crate::discipline::servo::Kind;
+use crate::time::FrequencyPpb;
+
+const PORT: SourceId = SourceId(0);
+const TAI_UTC: TaiUtc = TaiUtc(37);
+const DELAY: Duration = Duration::from_micros(1);
+const A_MOMENT: Duration = Duration::from_micros(1);
+const MAX: FrequencyPpb = FrequencyPpb::new(500_000.0);
+
+/// The stamping clocks all read the true time (the PHCs TAI, the system clock UTC); the clocks over them are wrong.
+struct World {
+    cascade: Cascade<SoftwareClock>,
+    now: Timestamp<Mono>,
+    start: Timestamp<Local>,
+    notices: Vec<CascadeNotice>,
+    /// What PHC 0 has been set by behind our back.
+    phc_set_by: Duration,
+    reference: Option<Reference>,
+    hub: ClockId,
+    phcs: u8,
+    window: Duration,
+    seed: u64,
+}
+
+fn steering(kind: Kind) -> SteeringConfig {
+    SteeringConfig {
+        lock_limit: Duration::from_micros(10),
+        max_drift: FrequencyPpb::from_ppm(1.0),
+        max_frequency: MAX,
+        step: StepPolicy { first: StepRule::Any, later: StepRule::Never, panic: None },
+        servo: kind,
+        proportional: None,
+        integral: None,
+        hold: false,
+        saved_frequency: None,
+    }
+}
+
+fn software(start: Timestamp<Local>, offset: Duration, ppm: f64) -> SoftwareClock {
+    let model = OscillatorModel { frequency: FrequencyPpb::from_ppm(ppm), ..OscillatorModel::PERFECT };
+    SoftwareClock::new(start, offset, model, MAX)
+}
+
+impl World {
+    fn new(hub: ClockId, kind: Kind) -> Self {
+        Self::at(hub, kind, Timestamp::from_secs(1_800_000_000))
+    }
+
+    fn at(hub: ClockId, kind: Kind, start: Timestamp<Local>) -> Self {
+        let now = Timestamp::from_secs(500);
+        let config = CascadeConfig { steering: steering(kind), lock_limit: None, tai_utc: None };
+        let system = software(start, Duration::from_millis(3), 32.0);
+        let cascade = Cascade::new(system, config, now, start);
+        let reference = Reference {
+            source: PORT,
+            timescale: Timescale::Tai(TAI_UTC),
+            tai_utc: Some(TAI_UTC),
+            is_held_over: false,
+            accuracy: Some(Duration::from_nanos(100)),
+            leap: LeapIndicator::NoWarning,
+            stratum: 1,
+            reference_id: *b"PTP\0",
+            selected_at: now,
+            clock: 1,
+        };
+        let mut world = Self {
+            cascade,
+            now,
+            start,
+            notices: Vec::new(),
+            phc_set_by: Duration::ZERO,
+            reference: Some(reference),
+            hub,
+            phcs: 0,
+            window: Duration::from_nanos(400),
+            seed: 1,
+        };
+        for (index, ppm) in [(0, -35.0), (1, 12.0)] {
+            let crossing = world.crossing(index);
+            let clock = software(crossing.device, Duration::from_secs(-40), ppm).on(ClockId::Phc(index));
+            world.cascade.add_phc(index, clock, &crossing);
+            world.phcs += 1;
+        }
+        world.follow();
+        world
+    }
+
+    fn utc(&self) -> Timestamp<Local> {
+        self.start + (self.now - Timestamp::from_secs(500))
+    }
+
+    fn tai(&self) -> Timestamp<Local> {
+        self.utc() + TAI_UTC.duration()
+    }
+
+    /// What PHC `index` itself reads, before the software clock over it.
+    fn raw_phc(&self, index: u8) -> Timestamp<Local> {
+        self.tai() + if index == 0 { self.phc_set_by } else { Duration::ZERO }
+    }
+
+    /// 0 to 1, the same on every machine.
+    fn random(&mut self) -> f64 {
+        self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.seed >> 40) as f64 / f64::from(1 << 24)
+    }
+
+    fn crossing(&mut self, index: u8) -> Crossing {
+        let before = self.window.scaled(self.random());
+        let after = self.window - before;
+        Crossing {
+            before: self.utc() - before,
+            device: self.raw_phc(index),
+            after: self.utc() + after,
+            raw: self.now.read_as(),
+            mono: self.now,
+            window: self.window,
+        }
+    }
+
+    fn follow(&mut self) {
+        let (now, local, hub, reference) = (self.now, self.utc(), self.hub, self.reference);
+        let notices = &mut self.notices;
+        let interval = Some(LogInterval::new(-2));
+        self.cascade.follow(now, local, Some(hub), reference, interval, &mut |notice| notices.push(notice));
+    }
+
+    fn exchange(&mut self) {
+        let (ours, theirs) = match self.hub {
+            ClockId::Phc(index) => (local_stamp(self.raw_phc(index), self.hub), self.tai()),
+            _ => (local_stamp(self.utc(), self.hub), self.tai()),
+        };
+        let remote = |at| local_stamp(at, ClockId::Remote(PORT));
+        for (sent, received) in [(remote(theirs - DELAY), ours), (ours, remote(theirs + DELAY))] {
+            let edge = Observation { source: PORT, sent, received, correction: Duration::ZERO, exchange: 0 };
+            let (now, local, notices) = (self.now, self.utc(), &mut self.notices);
+            self.cascade.observe(now, local, &edge, &mut |notice| notices.push(notice));
+        }
+    }
+
+    /// Lets time pass: an exchange each 250 ms while there is a reference, crossings when they are due.
+    fn run(&mut self, seconds: i64) {
+        const STEP: Duration = Duration::from_micros(15_625);
+        for step in 0..seconds * 64 {
+            self.now = self.now + STEP;
+            if self.reference.is_some() && step % 16 == 0 {
+                self.exchange();
+            }
+            for index in 0..self.phcs {
+                if self.cascade.is_crossing_due(index, self.now) {
+                    let crossing = self.crossing(index);
+                    let notices = &mut self.notices;
+                    self.cascade.crossing(index, &crossing, &mut |notice| notices.push(notice));
+                    self.cascade.schedule_crossing(index, self.now);
+                }
+            }
+            let (now, local, notices) = (self.now, self.utc(), &mut self.notices);
+            self.cascade.tick(now, local, &mut |notice| notices.push(notice));
+            self.assert_bounds();
+        }
+    }
+
+    /// Of a clock a moment after the last command.
+    fn error(&mut self, clock: ClockId) -> Duration {
+        let (now, utc, tai) = (self.now, self.utc() + A_MOMENT, self.tai() + A_MOMENT);
+        match clock {
+            ClockId::Phc(index) => {
+                let raw = self.raw_phc(index) + A_MOMENT;
+                let (steering, ..) = self.cascade.phc(index, now).unwrap();
+                steering.clock().line(raw).0 - tai
+            }
+            _ => self.cascade.system().clock().line(utc).0 - utc,
+        }
+    }
+
+    /// The truth lies inside what is claimed, for each clock that claims anything.
+    fn assert_bounds(&mut self) {
+        let (now, utc) = (self.now, self.utc() + A_MOMENT);
+        let system = self.cascade.system().bound(utc).map(|parts| parts.total().greatest_error());
+        let error = self.error(ClockId::System).abs();
+        assert!(system.is_none_or(|bound| error <= bound), "system off by {error}, claims {system:?}");
+        for index in 0..self.phcs {
+            if index == 0 && self.phc_set_by != Duration::ZERO {
+                continue;
+            }
+            let raw = self.raw_phc(index) + A_MOMENT;
+            let (steering, ..) = self.cascade.phc(index, now).unwrap();
+            let bound = steering.bound(raw).map(|parts| parts.total().greatest_error());
+            let error = self.error(ClockId::Phc(index)).abs();
+            assert!(bound.is_none_or(|bound| error <= bound), "PHC {index} off by {error}, claims {bound:?}");
+        }
+    }
+
+    fn state(&mut self, clock: ClockId) -> SyncState {
+        let now = self.now;
+        match clock {
+            ClockId::Phc(index) => self.cascade.phc(index, now).unwrap().0.state(),
+            _ => self.cascade.system().state(),
+        }
+    }
+}
+
+const ALL: [ClockId; 3] = [ClockId::Phc(0), ClockId::Phc(1), ClockId::System];
+
+#[test]
+fn all_clocks_are_right_whoever_hears_the_source() {
+    for kind in [Kind::Pi, Kind::Estimator] {
+        for hub in ALL {
+            let mut world = World::new(hub, kind);
+            world.run(20);
+            for clock in ALL {
+                assert_eq!(world.state(clock), SyncState::Locked, "{clock:?} of hub {hub:?}");
+                let error = world.error(clock);
+                assert!(error.abs() < Duration::from_nanos(500), "{clock:?} of hub {hub:?} is off by {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_system_clock_waits_until_the_phc_is_right() {
+    let mut world = World::new(ClockId::Phc(0), Kind::Pi);
+    world.run(20);
+    let position = |wanted: &dyn Fn(&CascadeNotice) -> bool| world.notices.iter().position(wanted);
+    let gate = position(&|notice| *notice == CascadeNotice::Gate(true)).expect("the gate opens");
+    let is_step = |notice: &CascadeNotice, clock| matches!(notice, CascadeNotice::Discipline(of, Notice::Stepped(_)) if *of == clock);
+    let phc = position(&|notice| is_step(notice, ClockId::Phc(0))).expect("the PHC is stepped");
+    let system = position(&|notice| is_step(notice, ClockId::System)).expect("the system clock is stepped");
+    assert!(phc < gate && gate < system);
+}
+
+#[test]
+fn a_phc_that_jumps_stops_steering_at_once_and_comes_back() {
+    for by in [Duration::from_micros(50), Duration::SECOND, Duration::from_secs(-1_800_000_000)] {
+        let mut world = World::new(ClockId::Phc(0), Kind::Pi);
+        world.run(20);
+        let before = world.error(ClockId::System);
+        world.notices.clear();
+        world.phc_set_by = by;
+        world.run(1);
+        let told = world.notices.iter().find_map(|notice| match notice {
+            CascadeNotice::Jumped(0, told) => Some(*told),
+            _ => None,
+        });
+        assert!((told.expect("an alarm") - by).abs() < Duration::from_micros(5));
+        let moved = world.error(ClockId::System) - before;
+        assert!(moved.abs() < Duration::from_micros(1), "the system clock went along by {moved}");
+        world.run(20);
+        for clock in ALL {
+            assert_eq!(world.state(clock), SyncState::Locked, "{clock:?} after a jump of {by}");
+            let error = world.error(clock);
+            assert!(error.abs() < Duration::from_nanos(500), "{clock:?} is off by {error} after a jump of {by}");
+        }
+    }
+}
+
+#[test]
+fn while_the_hub_holds_over_the_others_go_with_it_and_say_so() {
+    let mut world = World::new(ClockId::Phc(0), Kind::Pi);
+    world.run(20);
+    world.reference = None;
+    world.follow();
+    world.run(10);
+    assert_eq!(world.state(ClockId::Phc(0)), SyncState::Holdover);
+    assert_eq!(world.state(ClockId::System), SyncState::Holdover);
+    let apart = world.error(ClockId::System) - world.error(ClockId::Phc(0));
+    assert!(apart.abs() < Duration::from_nanos(500), "{apart}");
+}
+
+#[test]
+fn another_hub_takes_over_without_a_step() {
+    let mut world = World::new(ClockId::Phc(0), Kind::Pi);
+    world.run(20);
+    world.notices.clear();
+    world.hub = ClockId::Phc(1);
+    let selected_at = world.now;
+    world.reference = world.reference.map(|reference| Reference { source: SourceId(1), selected_at, ..reference });
+    world.follow();
+    world.run(1);
+    world.reference = world.reference.map(|reference| Reference { source: PORT, ..reference });
+    world.follow();
+    world.run(20);
+    let steps = world.notices.iter().filter(|n| matches!(n, CascadeNotice::Discipline(_, Notice::Stepped(_)))).count();
+    assert_eq!(steps, 0);
+    for clock in ALL {
+        assert_eq!(world.state(clock), SyncState::Locked, "{clock:?}");
+        assert!(world.error(clock).abs() < Duration::from_nanos(500), "{clock:?}");
+    }
+}
+
+#[test]
+fn a_leap_second_moves_utc_and_disturbs_nobody() {
+    // 30 s before the end of 2026, with a warning.
+    let mut world = World::at(ClockId::Phc(0), Kind::Pi, Timestamp::from_secs(1_798_761_600 - 30));
+    world.reference = world.reference.map(|reference| Reference { leap: LeapIndicator::Insert, ..reference });
+    world.follow();
+    world.run(20);
+    assert_eq!(world.cascade.snapshot(world.now, world.utc()).leap, LeapIndicator::Insert);
+    world.run(8);
+    world.notices.clear();
+    let local = world.utc();
+    assert!(!world.cascade.is_leap_due(local));
+    world.run(2);
+    let (now, local) = (world.now, world.utc());
+    assert!(world.cascade.is_leap_due(local + Duration::from_millis(10)));
+    // The kernel sets its clock back; nobody else has said anything yet.
+    world.start = world.start - Duration::SECOND;
+    let was_foreign = world.cascade.system_was_set(now, local - Duration::SECOND, -Duration::SECOND, &mut |_| {});
+    assert!(!was_foreign);
+    let snapshot = world.cascade.snapshot(now, world.utc());
+    assert_eq!(snapshot.leap, LeapIndicator::NoWarning);
+    assert_eq!(world.cascade.leap().tai_utc(), Some(TaiUtc(38)));
+}

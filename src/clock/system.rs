@@ -1,0 +1,198 @@
+//! The system clock, CLOCK_REALTIME, that we steer (adjtimex(2)).
+//!
+//! The kernel offers a phase-locked loop of its own, slews by adjtime, and a plain frequency. The plain frequency is used
+//! alone: whoever reads the clock then sees one line after the other and never a loop inside the loop. It reaches
+//! 500 ppm; beyond that the tick is made longer or shorter, 100 ppm for each microsecond.
+//!
+//! What the kernel tells every program that asks (`adjtimex`, `ntp_gettime`, `timedatectl`) is told the truth about once a
+//! second: STA_UNSYNC unless the time is bounded, maxerror the bound, esterror the last offset, TAI - UTC, leap second.
+
+use synchronome_kernel::adjtimex::Timex;
+use synchronome_kernel::steer::{StatusWrite, SystemClock as Kernel};
+
+use super::phc::{failed, from_scaled_ppm, scaled_ppm};
+use super::{Adjusted, Clock, ClockError};
+use crate::discipline::Adjustment;
+use crate::sharing::TimeSnapshot;
+use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, LeapIndicator, Local, Stamp, TaiUtc, Timestamp};
+
+/// Beyond this the tick does the coarse part; the kernel takes 500 ppm.
+const FINE_MAX: FrequencyPpb = FrequencyPpb::new(450_000.0);
+/// The nominal tick, in us (`USER_HZ` is 100 everywhere).
+const TICK_US: i64 = 10_000;
+/// One microsecond of tick more is so much faster.
+const TICK_STEP: FrequencyPpb = FrequencyPpb::new(100_000.0);
+/// What the kernel takes for "not known": from 16 s on it says STA_UNSYNC by itself.
+const MAX_ERROR_US: i64 = 16_000_000;
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct SystemClock {
+    kernel: Kernel,
+    epoch: ClockEpoch,
+    frequency_max: FrequencyPpb,
+    frequency: FrequencyPpb,
+    /// As it was last written: another value is another program's.
+    written: (i64, i64),
+}
+
+/// A frequency as the kernel takes it: tick in us, and 2^-16 ppm.
+fn split(frequency: FrequencyPpb) -> (i64, i64) {
+    let ticks = if frequency.abs() <= FINE_MAX { 0 } else { (frequency.ppb() / TICK_STEP.ppb()).round() as i64 };
+    let fine = FrequencyPpb::new(frequency.ppb() - ticks as f64 * TICK_STEP.ppb());
+    (TICK_US + ticks, scaled_ppm(fine))
+}
+
+fn joined((tick_us, scaled): (i64, i64)) -> FrequencyPpb {
+    from_scaled_ppm(scaled) + FrequencyPpb::new((tick_us - TICK_US) as f64 * TICK_STEP.ppb())
+}
+
+/// What the kernel shall say of a clock that is served like this at `now`.
+fn status_of(snapshot: &TimeSnapshot, tai_utc: Option<TaiUtc>, indicator: LeapIndicator) -> StatusWrite {
+    let micros = |duration: Duration| duration.as_nanos().max(0).saturating_add(999) / 1_000;
+    let is_good = snapshot.state.is_synchronised() && snapshot.is_bounded;
+    let bound = micros(snapshot.parts.total().greatest_error());
+    StatusWrite {
+        unsync: !is_good,
+        insert_leap: is_good && indicator == LeapIndicator::Insert,
+        delete_leap: is_good && indicator == LeapIndicator::Delete,
+        max_error_us: if is_good { bound.min(MAX_ERROR_US - 1) } else { MAX_ERROR_US },
+        est_error_us: if is_good { micros(snapshot.offset_from_master.abs()).min(bound) } else { MAX_ERROR_US },
+        tai_utc: tai_utc.filter(|_| is_good).map(|tai_utc| i32::from(tai_utc.0)),
+    }
+}
+
+impl SystemClock {
+    /// The system clock as it is: its frequency correction stays until it is told another.
+    ///
+    /// # Errors
+    /// EPERM without CAP_SYS_TIME.
+    pub fn acquire(frequency_max: FrequencyPpb) -> std::io::Result<Self> {
+        let kernel = Kernel::acquire()?;
+        let found = kernel.read()?;
+        let written = (found.tick_us, found.frequency_scaled_ppm);
+        Ok(Self { kernel, epoch: ClockEpoch::default(), frequency_max, frequency: joined(written), written })
+    }
+
+    /// Tells the kernel how good the time is; once a second is right (its maxerror grows by 500 us a second meanwhile).
+    /// Returns the frequency that is in force if another program has changed it.
+    ///
+    /// # Errors
+    /// [`ClockError::Failed`].
+    pub fn vouch(
+        &mut self,
+        snapshot: &TimeSnapshot,
+        tai_utc: Option<TaiUtc>,
+        indicator: LeapIndicator,
+    ) -> Result<Option<FrequencyPpb>, ClockError> {
+        let found = self.kernel.set_status(status_of(snapshot, tai_utc, indicator)).map_err(|error| failed(&error))?;
+        Ok(self.foreign(&found))
+    }
+
+    fn foreign(&self, found: &Timex) -> Option<FrequencyPpb> {
+        let found = (found.tick_us, found.frequency_scaled_ppm);
+        (found != self.written).then(|| joined(found))
+    }
+
+    fn write(&mut self, frequency: FrequencyPpb) -> Result<(), ClockError> {
+        let (tick, scaled) = split(frequency);
+        // The tick is written only when it changes, or is another program's.
+        let tick_change = (tick != self.written.0).then_some(tick);
+        let found = self.kernel.adjust(scaled, tick_change).map_err(|error| failed(&error))?;
+        self.written = (found.tick_us, found.frequency_scaled_ppm);
+        self.frequency = joined(self.written);
+        Ok(())
+    }
+}
+
+impl Clock for SystemClock {
+    fn locate(&mut self, raw: &Stamp) -> Option<Stamp> {
+        let is_ours = raw.clock == ClockId::System;
+        is_ours.then_some(Stamp { clock: ClockId::Disciplined, epoch: self.epoch, ..*raw })
+    }
+
+    fn line(&mut self, at: Timestamp<Local>) -> (Timestamp<Local>, FrequencyPpb) {
+        (at, FrequencyPpb::ZERO)
+    }
+
+    fn adjust(&mut self, at: Timestamp<Local>, command: Adjustment) -> Result<Adjusted, ClockError> {
+        let (step, frequency) = match command {
+            Adjustment::Hold => (Duration::ZERO, self.frequency),
+            Adjustment::Frequency(frequency) => (Duration::ZERO, frequency),
+            Adjustment::Step(step, frequency) => (step, frequency),
+        };
+        if !frequency.is_finite() || frequency.abs() > self.frequency_max {
+            return Err(ClockError::OutOfRange);
+        }
+        let step = Duration::from_ticks((step.ticks() >> 16) << 16);
+        if step != Duration::ZERO {
+            self.kernel.step(step.ticks() >> 16).map_err(|error| failed(&error))?;
+            self.epoch = self.epoch.next();
+        }
+        match self.write(frequency) {
+            // The step has happened; the frequency is as it was, and is told so.
+            Err(error) if step == Duration::ZERO => return Err(error),
+            _ => {}
+        }
+        Ok(Adjusted { before: at, after: at + step, epoch: self.epoch, frequency: self.frequency })
+    }
+
+    fn restart(&mut self, _: Timestamp<Local>) -> ClockEpoch {
+        self.epoch = self.epoch.next();
+        if let Ok(found) = self.kernel.read() {
+            self.written = (found.tick_us, found.frequency_scaled_ppm);
+            self.frequency = joined(self.written);
+        }
+        self.epoch
+    }
+
+    fn frequency(&self) -> FrequencyPpb {
+        self.frequency
+    }
+
+    fn epoch(&self) -> ClockEpoch {
+        self.epoch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sharing::BoundParts;
+    use crate::time::SyncState;
+
+    #[test]
+    fn the_tick_does_the_coarse_part_and_only_then() {
+        assert_eq!(split(FrequencyPpb::from_ppm(-32.0)), (TICK_US, -32 * 65_536));
+        assert_eq!(split(FrequencyPpb::from_ppm(449.0)).0, TICK_US);
+        assert_eq!(split(FrequencyPpb::from_ppm(10_030.0)), (TICK_US + 100, 30 * 65_536));
+        for ppm in [-90_000.0, -600.0, -32.0, 0.0, 499.0, 12_345.6] {
+            let frequency = FrequencyPpb::from_ppm(ppm);
+            let (tick, scaled) = split(frequency);
+            assert!(scaled.abs() <= 500 * 65_536 && (joined((tick, scaled)) - frequency).abs().ppb() < 0.01, "{ppm}");
+        }
+    }
+
+    fn snapshot(state: SyncState, is_bounded: bool, drift: Duration) -> TimeSnapshot {
+        let parts = BoundParts { drift, ..BoundParts::default() };
+        let offset_from_master = Duration::from_nanos(1_200);
+        TimeSnapshot { state, is_bounded, parts, offset_from_master, ..TimeSnapshot::unsynchronised(Timestamp::EPOCH) }
+    }
+
+    #[test]
+    fn the_kernel_is_told_the_truth_in_every_state() {
+        let bound = Duration::from_micros(7);
+        for state in SyncState::ALL {
+            let told = status_of(&snapshot(state, true, bound), Some(TaiUtc(37)), LeapIndicator::Insert);
+            assert_eq!(told.unsync, !state.is_synchronised(), "{state:?}");
+            assert_eq!(told.insert_leap, state.is_synchronised());
+            assert_eq!(told.tai_utc.is_some(), state.is_synchronised());
+            assert_eq!(told.max_error_us, if told.unsync { MAX_ERROR_US } else { 7 });
+            assert!(told.est_error_us <= told.max_error_us);
+        }
+        assert!(status_of(&snapshot(SyncState::Locked, false, bound), None, LeapIndicator::NoWarning).unsync);
+        let wide =
+            status_of(&snapshot(SyncState::Holdover, true, Duration::from_secs(90)), None, LeapIndicator::NoWarning);
+        assert!(!wide.unsync && wide.max_error_us < MAX_ERROR_US);
+    }
+}
