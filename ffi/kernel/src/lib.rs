@@ -13,8 +13,8 @@
 //! - only [`phc`] and [`steer`] can set a clock, and only through a value that someone asked for: an open
 //!   [`phc::Phc`] or the one [`steer::SystemClock`]. Everything else reads ([`adjtimex`] with `modes = 0`).
 //!
-//! Reading order: [`timestamping`] (the heart), [`socket`] (batches and options), [`phc`] and [`steer`] (the clocks), then
-//! the small ones.
+//! Reading order: [`timestamping`] (the heart), [`socket`] (batches and options), [`phc`] and [`steer`] (the clocks),
+//! [`nic`] (whose card it is), then the small ones.
 //!
 //! What others do well is not wrapped again: eventfd, signalfd, ppoll, `clock_gettime` (`nix`); `SO_REUSEPORT`,
 //! multicast membership (`socket2`).
@@ -27,6 +27,7 @@ pub mod adjtimex;
 #[cfg(feature = "count-allocations")]
 pub mod alloc;
 pub mod memory;
+pub mod nic;
 pub mod phc;
 pub mod sched;
 pub mod socket;

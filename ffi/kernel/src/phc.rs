@@ -2,7 +2,7 @@
 //!
 //! # Which clock
 //! The number N is the order of discovery and changes from boot to boot: name a PHC by its interface or its
-//! `clock_name`, and find the number anew. A PHC has whatever epoch it was set to; a fresh one counts
+//! `clock_name`, and find the number anew ([`phc_list`], [`crate::nic::timestamping_info`]). A PHC has whatever epoch it was set to; a fresh one counts
 //! from 1970 or from boot. Its readings are [`KernelTime`] like all others: which timescale that is, the owner knows.
 //!
 //! # Comparing it with the system clock
@@ -24,6 +24,7 @@
 //! Read: Documentation/driver-api/ptp.rst, linux/ptp_clock.h, clock_getres(2) under "Dynamic clocks".
 
 mod crossing;
+mod list;
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -33,6 +34,7 @@ use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime, clock_settime};
 
 pub use crossing::{Crossing, CrossingMethod, SAMPLES_MAX};
+pub use list::{PhcInfo, phc_list};
 
 use crate::sys::{self, Argument};
 use crate::timestamping::KernelTime;

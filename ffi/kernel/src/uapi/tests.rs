@@ -22,6 +22,12 @@ const INCLUDES: &str = "
 #include <linux/net_tstamp.h>
 #include <linux/errqueue.h>
 #include <linux/ptp_clock.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <linux/if_packet.h>
+#include <linux/rtnetlink.h>
+#include <linux/if_link.h>
+#include <net/if.h>
 ";
 
 /// Every expression that the program shall print, with our value for it.
@@ -81,7 +87,7 @@ fn expectations() -> Vec<(&'static str, u64)> {
     .into_iter()
     .map(|(expression, value)| (expression, value as u64))
     .collect::<Vec<_>>();
-    rows.extend(PTP.map(|(expression, value)| (expression, value as u64)));
+    rows.extend(PTP.into_iter().chain(LINK).map(|(expression, value)| (expression, value as u64)));
     rows.extend(
         [
             ("ADJ_FREQUENCY", libc::ADJ_FREQUENCY),
@@ -151,6 +157,74 @@ const PTP: [(&str, usize); 26] = [
     ("sizeof(((struct ptp_sys_offset *)0)->ts[0])", ptp::clock_time::SIZE),
     ("sizeof(((struct ptp_sys_offset_extended *)0)->ts[0])", 3 * ptp::clock_time::SIZE),
     ("sizeof(((struct ptp_clock_time *)0)->nsec)", 4),
+];
+
+/// linux/net_tstamp.h, linux/ethtool.h, linux/if_packet.h, linux/rtnetlink.h and linux/if_link.h.
+const LINK: [(&str, usize); 61] = [
+    ("SIOCETHTOOL", interface::SIOCETHTOOL as usize),
+    ("SIOCSHWTSTAMP", interface::SIOCSHWTSTAMP as usize),
+    ("SIOCGHWTSTAMP", interface::SIOCGHWTSTAMP as usize),
+    ("ETHTOOL_GDRVINFO", interface::ETHTOOL_GDRVINFO as usize),
+    ("ETHTOOL_GET_TS_INFO", interface::ETHTOOL_GET_TS_INFO as usize),
+    ("ETHTOOL_GLINKSETTINGS", interface::ETHTOOL_GLINKSETTINGS as usize),
+    ("sizeof(struct hwtstamp_config)", interface::hwtstamp_config::SIZE),
+    ("offsetof(struct hwtstamp_config, tx_type)", interface::hwtstamp_config::TX_TYPE),
+    ("offsetof(struct hwtstamp_config, rx_filter)", interface::hwtstamp_config::RX_FILTER),
+    ("HWTSTAMP_TX_OFF", interface::hwtstamp_config::TX_OFF as usize),
+    ("HWTSTAMP_TX_ON", interface::hwtstamp_config::TX_ON as usize),
+    ("HWTSTAMP_FILTER_NONE", interface::hwtstamp_config::FILTER_NONE as usize),
+    ("HWTSTAMP_FILTER_ALL", interface::hwtstamp_config::FILTER_ALL as usize),
+    ("HWTSTAMP_FILTER_PTP_V2_L4_EVENT", interface::hwtstamp_config::FILTER_PTP_V2_L4_EVENT as usize),
+    ("HWTSTAMP_FILTER_PTP_V2_L2_EVENT", interface::hwtstamp_config::FILTER_PTP_V2_L2_EVENT as usize),
+    ("HWTSTAMP_FILTER_PTP_V2_EVENT", interface::hwtstamp_config::FILTER_PTP_V2_EVENT as usize),
+    ("sizeof(struct ethtool_ts_info)", interface::ts_info::SIZE),
+    ("offsetof(struct ethtool_ts_info, so_timestamping)", interface::ts_info::SO_TIMESTAMPING),
+    ("offsetof(struct ethtool_ts_info, phc_index)", interface::ts_info::PHC_INDEX),
+    ("offsetof(struct ethtool_ts_info, tx_types)", interface::ts_info::TX_TYPES),
+    ("offsetof(struct ethtool_ts_info, rx_filters)", interface::ts_info::RX_FILTERS),
+    ("sizeof(struct ethtool_drvinfo)", interface::drvinfo::SIZE),
+    ("offsetof(struct ethtool_drvinfo, driver)", interface::drvinfo::DRIVER),
+    ("offsetof(struct ethtool_drvinfo, version)", interface::drvinfo::VERSION),
+    ("offsetof(struct ethtool_drvinfo, bus_info)", interface::drvinfo::BUS_INFO),
+    ("sizeof(((struct ethtool_drvinfo *)0)->bus_info)", interface::drvinfo::TEXT),
+    ("offsetof(struct ethtool_link_settings, speed)", interface::link_settings::SPEED),
+    (
+        "offsetof(struct ethtool_link_settings, link_mode_masks_nwords)",
+        interface::link_settings::LINK_MODE_MASKS_NWORDS,
+    ),
+    ("sizeof(struct ethtool_link_settings)", interface::link_settings::LINK_MODE_MASKS),
+    ("sizeof(struct ifreq)", size_of::<libc::ifreq>()),
+    ("offsetof(struct ifreq, ifr_data)", std::mem::offset_of!(libc::ifreq, ifr_ifru)),
+    ("SOL_PACKET", packet::SOL_PACKET as usize),
+    ("PACKET_ADD_MEMBERSHIP", packet::PACKET_ADD_MEMBERSHIP as usize),
+    ("PACKET_TX_TIMESTAMP", packet::TX_TIMESTAMP as usize),
+    ("PACKET_MR_MULTICAST", packet::MR_MULTICAST as usize),
+    ("sizeof(struct sockaddr_ll)", packet::sockaddr_ll::SIZE),
+    ("offsetof(struct sockaddr_ll, sll_protocol)", packet::sockaddr_ll::PROTOCOL),
+    ("offsetof(struct sockaddr_ll, sll_ifindex)", packet::sockaddr_ll::IFINDEX),
+    ("sizeof(struct packet_mreq)", packet::mreq::SIZE),
+    ("offsetof(struct packet_mreq, mr_ifindex)", packet::mreq::IFINDEX),
+    ("offsetof(struct packet_mreq, mr_type)", packet::mreq::TYPE),
+    ("offsetof(struct packet_mreq, mr_alen)", packet::mreq::ALEN),
+    ("offsetof(struct packet_mreq, mr_address)", packet::mreq::ADDRESS),
+    ("sizeof(struct nlmsghdr)", rtnetlink::nlmsghdr::SIZE),
+    ("offsetof(struct nlmsghdr, nlmsg_type)", rtnetlink::nlmsghdr::TYPE),
+    ("offsetof(struct nlmsghdr, nlmsg_flags)", rtnetlink::nlmsghdr::FLAGS),
+    ("sizeof(struct ifinfomsg)", rtnetlink::ifinfomsg::SIZE),
+    ("sizeof(struct rtattr)", rtnetlink::rtattr::SIZE),
+    ("RTA_ALIGNTO", rtnetlink::rtattr::ALIGN),
+    ("NLA_TYPE_MASK & 0xffff", rtnetlink::rtattr::TYPE_MASK as usize),
+    ("IFLA_ADDRESS", rtnetlink::IFLA_ADDRESS as usize),
+    ("IFLA_IFNAME", rtnetlink::IFLA_IFNAME as usize),
+    ("IFLA_LINK", rtnetlink::IFLA_LINK as usize),
+    ("IFLA_LINKINFO", rtnetlink::IFLA_LINKINFO as usize),
+    ("IFLA_EXT_MASK", rtnetlink::IFLA_EXT_MASK as usize),
+    ("IFLA_LINK_NETNSID", rtnetlink::IFLA_LINK_NETNSID as usize),
+    ("IFLA_INFO_KIND", rtnetlink::IFLA_INFO_KIND as usize),
+    ("IFLA_INFO_DATA", rtnetlink::IFLA_INFO_DATA as usize),
+    ("IFLA_BOND_ACTIVE_SLAVE", rtnetlink::IFLA_BOND_ACTIVE_SLAVE as usize),
+    ("RTEXT_FILTER_SKIP_STATS", rtnetlink::SKIP_STATS as usize),
+    ("SOF_TIMESTAMPING_BIND_PHC", sof::BIND_PHC as usize),
 ];
 
 /// Macros that some headers in use are too old for, or keep to the kernel: name, our value, and since when.
