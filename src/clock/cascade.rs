@@ -286,12 +286,12 @@ impl<C: Clock> Cascade<C> {
         let Some(leaf) = self.phcs[usize::from(index)].as_mut() else { return };
         let (now, local) = (crossing.mono, crossing.after);
         let estimated = leaf.steering.estimated_offset(crossing.device);
+        let reading = leaf.steering.reading(crossing.device);
         let wobble = leaf.steering.wobble().times(WOBBLE_MARGIN);
         let bound = leaf.steering.bound(crossing.device).map(|parts| parts.total().greatest_error());
         let is_held_over = leaf.steering.state() == SyncState::Holdover;
         let (Some(reference), Some(bound)) = (self.reference, bound) else { return };
         let reference = self.crossing_reference(reference, bound + estimated.abs(), is_held_over);
-        let reading = leaf.steering.reading(crossing.device);
         let theirs = remote(reading - estimated, READING_ERROR + wobble);
         let ours = |at| local_stamp(at, ClockId::System);
         let pair = ((ours(crossing.before), theirs), (theirs, ours(crossing.after)));
