@@ -1,4 +1,5 @@
 //! What the kernel's clock says about itself: adjtimex(2) with `modes = 0`, which reads and changes nothing.
+//! ([`crate::steer`] is the half that writes.)
 //!
 //! The kernel has a phase-locked loop of its own around CLOCK_REALTIME (RFC 5905's, from the days when the daemon woke
 //! once a minute). We read what it would tell any program that asks "is this host synchronised, and how well": the
@@ -10,9 +11,9 @@
 //! at 16 s).
 
 use std::io;
-use std::mem;
 
 use crate::timestamping::KernelTime;
+use crate::timex;
 
 /// The kernel's `freq` counts in these: 2^-16 ppm, in ppb.
 const PPB_PER_UNIT: f64 = 1000.0 / 65_536.0;
@@ -129,6 +130,8 @@ impl std::fmt::Debug for Status {
 pub struct Timex {
     /// The frequency correction in force, in ppb; positive makes the clock run faster; within +-500,000.
     pub frequency_ppb: f64,
+    /// The same as the kernel counts it, in 2^-16 ppm: exact.
+    pub frequency_scaled_ppm: i64,
     /// The length of a kernel tick, in us: nominally 10,000 (`1e6 / USER_HZ`), within 10 % of that. A coarse frequency
     /// correction beside the fine one: 1 us more is 100 ppm faster.
     pub tick_us: i64,
@@ -157,18 +160,16 @@ pub struct Timex {
 /// # Errors
 /// Those of adjtimex(2), of which none is expected with `modes = 0`; `InvalidData` for a clock state of the future.
 pub fn read() -> io::Result<Timex> {
-    // SAFETY: struct timex of adjtimex(2) is integers only; zero is valid for all, and `modes = 0` asks to read.
-    let mut raw: libc::timex = unsafe { mem::zeroed() };
-    // SAFETY: adjtimex(2) reads and writes one struct timex, which lives through the call; `modes` is 0, so the clock is
-    // not touched.
-    let state = unsafe { libc::adjtimex(&raw mut raw) };
-    if state < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let state = LeapState::from_return(state)
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("unknown clock state {state}")))?;
-    interpret(&raw, state)
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the kernel's time has a fraction out of range"))
+    let mut raw = timex::zeroed();
+    let state = timex::clock_adjtime(libc::CLOCK_REALTIME, &mut raw)?;
+    from_kernel(&raw, state)
+}
+
+/// What the kernel wrote, and what it returned.
+pub(crate) fn from_kernel(raw: &libc::timex, state: i32) -> io::Result<Timex> {
+    // No text in these errors: it would be allocated, and the steering thread comes here.
+    let state = LeapState::from_return(state).ok_or(io::ErrorKind::InvalidData)?;
+    interpret(raw, state).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 #[expect(clippy::useless_conversion, reason = "the fields are c_long, 32 bits wide on some architectures")]
@@ -177,6 +178,7 @@ fn interpret(raw: &libc::timex, state: LeapState) -> Option<Timex> {
     let fraction_ns = if status.nano() { 1 } else { 1000 };
     Some(Timex {
         frequency_ppb: raw.freq as f64 * PPB_PER_UNIT,
+        frequency_scaled_ppm: raw.freq.into(),
         tick_us: raw.tick.into(),
         offset_ns: i64::from(raw.offset).saturating_mul(fraction_ns),
         max_error_us: raw.maxerror.into(),
@@ -196,11 +198,6 @@ mod tests {
 
     use super::*;
 
-    fn zero() -> libc::timex {
-        // SAFETY: as in `read`.
-        unsafe { mem::zeroed() }
-    }
-
     #[test]
     fn the_state_of_this_kernel_is_plausible() {
         let before = clock_gettime(ClockId::CLOCK_REALTIME).expect("a clock");
@@ -219,7 +216,7 @@ mod tests {
 
     #[test]
     fn reading_asks_for_no_change() {
-        assert_eq!(zero().modes, 0);
+        assert_eq!(timex::zeroed().modes, 0);
         let first = read().expect("readable");
         let second = read().expect("readable");
         assert_eq!(first.tick_us, second.tick_us);
@@ -228,7 +225,7 @@ mod tests {
 
     #[test]
     fn the_frequency_is_in_ppb() {
-        let mut raw = zero();
+        let mut raw = timex::zeroed();
         raw.time.tv_sec = 1;
         raw.freq = -(40 << 16);
         let timex = interpret(&raw, LeapState::None).expect("valid");
@@ -237,7 +234,7 @@ mod tests {
 
     #[test]
     fn offset_and_time_are_nanoseconds_whatever_the_kernel_counts_in() {
-        let mut raw = zero();
+        let mut raw = timex::zeroed();
         raw.time.tv_sec = 1;
         raw.time.tv_usec = 7;
         raw.offset = -3;

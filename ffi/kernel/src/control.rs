@@ -149,7 +149,9 @@ impl Ancillary {
             (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
                 self.packet_info = packet_info_v6(record.payload);
             }
-            (libc::IPPROTO_IP, libc::IP_RECVERR) | (libc::IPPROTO_IPV6, libc::IPV6_RECVERR) => {
+            (libc::IPPROTO_IP, libc::IP_RECVERR)
+            | (libc::IPPROTO_IPV6, libc::IPV6_RECVERR)
+            | (uapi::packet::SOL_PACKET, uapi::packet::TX_TIMESTAMP) => {
                 self.error = extended_error(record.payload);
             }
             _ => {}

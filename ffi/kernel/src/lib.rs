@@ -10,9 +10,11 @@
 //! Three promises hold for everything here:
 //! - no raw pointer crosses the boundary, and none outlives the call that made it;
 //! - "no stamp" is `None`: the kernel says zero, and zero ends at this crate;
-//! - nothing sets a clock ([`adjtimex`] reads, with `modes = 0`).
+//! - only [`phc`] and [`steer`] can set a clock, and only through a value that someone asked for: an open
+//!   [`phc::Phc`] or the one [`steer::SystemClock`]. Everything else reads ([`adjtimex`] with `modes = 0`).
 //!
-//! Reading order: [`timestamping`] (the heart), [`socket`] (batches and options), then the small ones.
+//! Reading order: [`timestamping`] (the heart), [`socket`] (batches and options), [`phc`] and [`steer`] (the clocks),
+//! [`nic`] (whose card it is), then the small ones.
 //!
 //! What others do well is not wrapped again: eventfd, signalfd, ppoll, `clock_gettime` (`nix`); `SO_REUSEPORT`,
 //! multicast membership (`socket2`).
@@ -25,11 +27,15 @@ pub mod adjtimex;
 #[cfg(feature = "count-allocations")]
 pub mod alloc;
 pub mod memory;
+pub mod nic;
+pub mod phc;
 pub mod sched;
 pub mod socket;
+pub mod steer;
 pub mod timestamping;
 
 mod address;
 mod control;
 mod sys;
+mod timex;
 mod uapi;

@@ -1,4 +1,4 @@
-//! The system calls on sockets: the only place of the socket code that makes pointers.
+//! The system calls on sockets and devices: the only place of that code which makes pointers.
 //!
 //! Each function takes slices and arrays, builds the kernel's structs on its own stack, makes one call, and copies
 //! the lengths back. So no pointer outlives a call, nothing allocates, and the types stay `Send` by themselves.
@@ -11,6 +11,7 @@ use std::ptr;
 
 use crate::address::AddressBytes;
 use crate::control::{ReceiveControl, SendControl};
+use crate::uapi::{field, interface as uapi};
 
 /// Datagrams per `recvmmsg` or `sendmmsg`. The headers stand on the stack, 80 bytes each; the kernel's own limit is
 /// 1024 (`UIO_MAXIOV`).
@@ -37,6 +38,79 @@ pub(crate) fn option(fd: BorrowedFd<'_>, level: c_int, name: c_int, value: &mut 
     // SAFETY: getsockopt(2) writes at most `length` bytes at `value`, and the length back into `length`.
     done(unsafe { libc::getsockopt(fd.as_raw_fd(), level, name, value.as_mut_ptr().cast(), &raw mut length) })?;
     Ok((length as usize).min(value.len()))
+}
+
+/// The argument of an ioctl, as bytes: `N` is the size of the kernel's struct, and its alignment is no more than 8.
+#[derive(Clone)]
+#[repr(C, align(8))]
+pub(crate) struct Argument<const N: usize>(pub(crate) [u8; N]);
+
+impl<const N: usize> Argument<N> {
+    pub(crate) const ZERO: Self = Self([0; N]);
+}
+
+/// An ioctl whose argument is a struct without pointers, its size in the request (ioctl(2); asm-generic/ioctl.h).
+///
+/// # Panics
+/// If `request` is for a struct of another size: our own bug.
+pub(crate) fn ioctl<const N: usize>(
+    fd: BorrowedFd<'_>,
+    request: libc::Ioctl,
+    argument: &mut Argument<N>,
+) -> io::Result<()> {
+    // `_IOC_SIZE`: 14 bits from bit 16, and 13 bits on a few architectures: enough for every struct here.
+    assert_eq!((request >> 16) & 0x1fff, N as libc::Ioctl, "the size in the ioctl's number");
+    // SAFETY: ioctl(2) with such a request reads and writes at most `N` bytes at the pointer, which lives through the
+    // call; the struct there has no pointers (linux/ptp_clock.h).
+    done(unsafe { libc::ioctl(fd.as_raw_fd(), request, argument.0.as_mut_ptr()) })
+}
+
+/// Room for a name of an interface with its zero (`IFNAMSIZ`).
+const INTERFACE_NAME_SIZE: usize = 16;
+
+/// Asks an interface's driver: ioctl(2) with a `struct ifreq`, the interface's name and a pointer to `argument` in it
+/// (netdevice(7)). `fd` is any socket; the interface is looked up in its network namespace.
+///
+/// # Panics
+/// If `argument` is not of the size that belongs to the request: our own bug.
+pub(crate) fn interface_ioctl<const N: usize>(
+    fd: BorrowedFd<'_>,
+    request: libc::Ioctl,
+    interface: &str,
+    argument: &mut Argument<N>,
+) -> io::Result<()> {
+    let command = || field(&argument.0, 0).map(u32::from_ne_bytes);
+    let size = match request {
+        uapi::SIOCGHWTSTAMP | uapi::SIOCSHWTSTAMP => uapi::hwtstamp_config::SIZE,
+        uapi::SIOCETHTOOL => match command() {
+            Some(uapi::ETHTOOL_GET_TS_INFO) => uapi::ts_info::SIZE,
+            Some(uapi::ETHTOOL_GDRVINFO) => uapi::drvinfo::SIZE,
+            Some(uapi::ETHTOOL_GLINKSETTINGS) => uapi::link_settings::SIZE,
+            other => panic!("the ethtool command {other:?} is not one of ours"),
+        },
+        other => panic!("the request {other:#x} is not one of ours"),
+    };
+    assert_eq!(N, size, "the size of the request's struct");
+    // SAFETY: struct ifreq of netdevice(7) is bytes, integers and a pointer in a union; zero is valid for all of them.
+    let mut ifreq: libc::ifreq = unsafe { mem::zeroed() };
+    if interface.is_empty() || interface.len() >= INTERFACE_NAME_SIZE {
+        // What the kernel says of a name that no interface can have.
+        return Err(io::Error::from_raw_os_error(libc::ENODEV));
+    }
+    for (to, from) in ifreq.ifr_name.iter_mut().zip(interface.bytes()) {
+        *to = from as libc::c_char;
+    }
+    ifreq.ifr_ifru.ifru_data = argument.0.as_mut_ptr().cast();
+    // SAFETY: ioctl(2) with these requests reads and writes the ifreq and behind its pointer at most the `N` bytes that
+    // were compared above (for ETHTOOL_GLINKSETTINGS the header and three masks of at most 127 words, a signed byte);
+    // both live through the call.
+    done(unsafe { libc::ioctl(fd.as_raw_fd(), request, &raw mut ifreq) })
+}
+
+/// Binds a socket to an address given as the kernel's bytes.
+pub(crate) fn bind(fd: BorrowedFd<'_>, address: &[u8]) -> io::Result<()> {
+    // SAFETY: bind(2) reads `address.len()` bytes at `address`, which lives through the call.
+    done(unsafe { libc::bind(fd.as_raw_fd(), address.as_ptr().cast(), address.len() as libc::socklen_t) })
 }
 
 fn empty_header() -> libc::msghdr {

@@ -142,6 +142,7 @@ fn the_hardware_flags_are_accepted_and_bring_nothing_on_loopback() {
         rx_hardware: true,
         tx_hardware: true,
         tx_software_beside_hardware: true,
+        bind_phc: None,
     };
     enable_timestamps(&client, all).expect("flags that the kernel knows");
     send_timestamped(&client, b"t3", receiver.local_addr().expect("bound"), None).expect("loopback");

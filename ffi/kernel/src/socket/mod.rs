@@ -10,6 +10,8 @@
 //! receiver is told which address the request went to ([`enable_packet_info`], ip(7) `IP_PKTINFO`, RFC 3542 section
 //! 6), and the answer says from which it shall leave.
 
+pub mod packet;
+
 mod options;
 mod receive;
 mod send;

@@ -4,6 +4,7 @@
 //! `SO_EE_ORIGIN_TIMESTAMPING`; an ICMP error (only on sockets with `IP_RECVERR`) has its errno and origin
 //! `SO_EE_ORIGIN_ICMP`. Both come with a stamp beside them, as any packet does: whoever looks only for a stamp takes
 //! the arrival of a "port unreachable" for the departure of a Delay_Req. So the origin decides, and only the origin.
+//! On a packet socket it is the same, under another name (`PACKET_TX_TIMESTAMP` instead of `IP_RECVERR`).
 //!
 //! Reading never blocks: `MSG_ERRQUEUE` returns `EAGAIN` at once even on a blocking socket (recv(2)). A socket with
 //! something in its error queue polls as `POLLERR`, always and unasked, until the queue is empty: drain it.

@@ -75,6 +75,17 @@ impl KernelTime {
         let nanoseconds = u32::try_from(nanoseconds).ok().filter(|&ns| ns < 1_000_000_000)?;
         (seconds != 0 || nanoseconds != 0).then_some(Self { seconds, nanoseconds })
     }
+
+    /// The reading of a clock, which may well be 0; `None` for what no clock can say.
+    pub(crate) fn from_reading(seconds: i64, nanoseconds: i64) -> Option<Self> {
+        let nanoseconds = u32::try_from(nanoseconds).ok().filter(|&ns| ns < 1_000_000_000)?;
+        Some(Self { seconds, nanoseconds })
+    }
+
+    /// Nanoseconds since the clock's epoch.
+    pub const fn total_nanoseconds(self) -> i128 {
+        self.seconds as i128 * 1_000_000_000 + self.nanoseconds as i128
+    }
 }
 
 /// Which stamps a socket shall deliver.
@@ -93,6 +104,9 @@ pub struct TimestampRequest {
     /// With both kinds for sent packets: deliver the software stamp although a hardware stamp will come. They come as
     /// two items of the error queue with one key (`OPT_TX_SWHW`, Linux 4.14).
     pub tx_software_beside_hardware: bool,
+    /// Deliver hardware stamps on the scale of this virtual clock (N of `/dev/ptpN`) of the interface's PHC, instead of
+    /// the PHC's own (`BIND_PHC`, Linux 5.15). The socket must be bound to the interface (`SO_BINDTODEVICE`).
+    pub bind_phc: Option<u32>,
 }
 
 impl TimestampRequest {
@@ -109,12 +123,22 @@ impl TimestampRequest {
             (self.tx_hardware, sof::TX_HARDWARE | sof::RAW_HARDWARE),
             (self.transmits(), sof::OPT_ID | sof::OPT_TSONLY),
             (self.tx_software_beside_hardware, sof::OPT_TX_SWHW),
+            (self.bind_phc.is_some(), sof::BIND_PHC),
         ] {
             if wanted {
                 flags |= flag;
             }
         }
         flags
+    }
+
+    /// The option's value: `struct so_timestamping`, flags and PHC. Without a PHC only the flags, which is all that kernels
+    /// before Linux 5.15 take.
+    fn value(self) -> ([u8; 8], usize) {
+        let mut value = [0; 8];
+        value[..4].copy_from_slice(&self.flags().to_ne_bytes());
+        value[4..].copy_from_slice(&self.bind_phc.unwrap_or(0).to_ne_bytes());
+        (value, if self.bind_phc.is_some() { 8 } else { 4 })
     }
 }
 
@@ -141,12 +165,14 @@ pub fn enable_software_timestamps(fd: impl AsFd, tx: bool) -> io::Result<TxKeyin
 /// Asks for the stamps of `request`, instead of what was asked before, and sets the transmit counter to 0.
 ///
 /// # Errors
-/// `ENOPROTOOPT` before Linux 5.1, `EINVAL` for a flag that the kernel does not know.
+/// `ENOPROTOOPT` before Linux 5.1, `EINVAL` for a flag that the kernel does not know and for a PHC that is no virtual clock of
+/// the interface's; `EOPNOTSUPP` for a PHC on a socket that is bound to no interface.
 pub fn enable_timestamps(fd: impl AsFd, request: TimestampRequest) -> io::Result<TxKeying> {
     let fd = fd.as_fd();
     // The counter starts again only when OPT_ID goes from off to on.
     set_flags(fd, 0)?;
-    set_flags(fd, request.flags())?;
+    let (value, length) = request.value();
+    sys::set_option(fd, libc::SOL_SOCKET, uapi::SO_TIMESTAMPING_NEW, &value[..length])?;
     match request.transmits() {
         false => Ok(TxKeying::Off),
         true if kernel_takes_keys((Ipv4Addr::LOCALHOST, DISCARD_PORT).into())? => Ok(TxKeying::PerMessage),
@@ -246,8 +272,9 @@ mod tests {
     #[test]
     fn each_stamp_that_is_asked_for_is_also_reported() {
         let request = |rx_software, tx_software, rx_hardware, tx_hardware| {
-            TimestampRequest { rx_software, tx_software, rx_hardware, tx_hardware, tx_software_beside_hardware: false }
-                .flags()
+            let request = TimestampRequest { rx_software, tx_software, rx_hardware, tx_hardware, ..Default::default() };
+            assert_eq!(request.value().1, 4);
+            request.flags()
         };
         assert_eq!(request(false, false, false, false), 0);
         assert_eq!(request(true, false, false, false), sof::RX_SOFTWARE | sof::SOFTWARE);
@@ -255,6 +282,15 @@ mod tests {
         let keyed = sof::OPT_ID | sof::OPT_TSONLY;
         assert_eq!(request(false, true, false, false), sof::TX_SOFTWARE | sof::SOFTWARE | keyed);
         assert_eq!(request(false, false, false, true), sof::TX_HARDWARE | sof::RAW_HARDWARE | keyed);
+    }
+
+    #[test]
+    fn a_phc_goes_behind_the_flags() {
+        let request = TimestampRequest { rx_hardware: true, bind_phc: Some(3), ..TimestampRequest::default() };
+        let (value, length) = request.value();
+        assert_eq!(length, 8);
+        let flags = sof::RX_HARDWARE | sof::RAW_HARDWARE | sof::BIND_PHC;
+        assert_eq!(value, *[flags.to_ne_bytes(), 3_u32.to_ne_bytes()].as_flattened());
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub(crate) mod sof {
     pub(crate) const OPT_ID: u32 = 1 << 7;
     pub(crate) const OPT_TSONLY: u32 = 1 << 11;
     pub(crate) const OPT_TX_SWHW: u32 = 1 << 14;
+    /// Linux 5.15.
+    pub(crate) const BIND_PHC: u32 = 1 << 15;
 }
 
 /// `struct cmsghdr` (bits/socket.h; cmsg(3)): the kernel's length is a `size_t`.
@@ -102,6 +104,180 @@ pub(crate) mod sockaddr_in6 {
     pub(crate) const FLOWINFO: usize = 4;
     pub(crate) const ADDR: usize = 8;
     pub(crate) const SCOPE_ID: usize = 24;
+}
+
+/// The ioctls of a PTP clock that read (linux/ptp_clock.h): their numbers, and the structs that they fill.
+///
+/// The header has a second number for each (`PTP_CLOCK_GETCAPS2`, ..., Linux 5.4). For these four both lead to the same
+/// code (`ptp_ioctl` of drivers/ptp/ptp_chardev.c); only the ioctls that set something differ. So the first numbers
+/// are used: they work on every kernel, and nothing has to be tried twice.
+pub(crate) mod ptp {
+    pub(crate) use libc::{
+        PTP_CLOCK_GETCAPS as GETCAPS, PTP_SYS_OFFSET as SYS_OFFSET, PTP_SYS_OFFSET_EXTENDED as SYS_OFFSET_EXTENDED,
+        PTP_SYS_OFFSET_PRECISE as SYS_OFFSET_PRECISE,
+    };
+
+    /// `PTP_MAX_SAMPLES`: readings that one call can ask for.
+    pub(crate) const SAMPLES_MAX: usize = libc::PTP_MAX_SAMPLES as usize;
+
+    /// `struct ptp_clock_time`: 64-bit seconds, then 32-bit nanoseconds.
+    pub(crate) mod clock_time {
+        pub(crate) const SIZE: usize = 16;
+        pub(crate) const NANOSECONDS: usize = 8;
+    }
+
+    /// `struct ptp_clock_caps`, all of `int`.
+    pub(crate) mod clock_caps {
+        pub(crate) const SIZE: usize = 80;
+        pub(crate) const MAX_ADJ: usize = 0;
+        pub(crate) const N_ALARM: usize = 4;
+        pub(crate) const N_EXT_TS: usize = 8;
+        pub(crate) const N_PER_OUT: usize = 12;
+        pub(crate) const PPS: usize = 16;
+        pub(crate) const N_PINS: usize = 20;
+        pub(crate) const CROSS_TIMESTAMPING: usize = 24;
+        pub(crate) const ADJUST_PHASE: usize = 28;
+    }
+
+    /// `struct ptp_sys_offset`: system, device, system, ..., system.
+    pub(crate) mod sys_offset {
+        pub(crate) const SIZE: usize = TS + (2 * super::SAMPLES_MAX + 1) * super::clock_time::SIZE;
+        pub(crate) const N_SAMPLES: usize = 0;
+        pub(crate) const TS: usize = 16;
+    }
+
+    /// `struct ptp_sys_offset_extended`: per sample system, device, system.
+    pub(crate) mod sys_offset_extended {
+        pub(crate) const SIZE: usize = TS + super::SAMPLES_MAX * 3 * super::clock_time::SIZE;
+        pub(crate) const N_SAMPLES: usize = 0;
+        pub(crate) const TS: usize = 16;
+    }
+
+    /// `struct ptp_sys_offset_precise`.
+    pub(crate) mod sys_offset_precise {
+        pub(crate) const SIZE: usize = 64;
+        pub(crate) const DEVICE: usize = 0;
+        pub(crate) const SYS_REALTIME: usize = 16;
+        pub(crate) const SYS_MONORAW: usize = 32;
+    }
+}
+
+/// What an interface's driver is asked through `struct ifreq` (netdevice(7)): a request, and the struct behind its pointer.
+pub(crate) mod interface {
+    pub(crate) const SIOCETHTOOL: libc::Ioctl = 0x8946;
+    pub(crate) const SIOCSHWTSTAMP: libc::Ioctl = 0x89b0;
+    pub(crate) const SIOCGHWTSTAMP: libc::Ioctl = 0x89b1;
+
+    /// Commands of `SIOCETHTOOL` (linux/ethtool.h); each is the first word of its struct.
+    pub(crate) const ETHTOOL_GDRVINFO: u32 = 0x03;
+    pub(crate) const ETHTOOL_GET_TS_INFO: u32 = 0x41;
+    pub(crate) const ETHTOOL_GLINKSETTINGS: u32 = 0x4c;
+
+    /// `struct hwtstamp_config` (linux/net_tstamp.h), all of `int`.
+    pub(crate) mod hwtstamp_config {
+        pub(crate) const SIZE: usize = 12;
+        pub(crate) const TX_TYPE: usize = 4;
+        pub(crate) const RX_FILTER: usize = 8;
+
+        pub(crate) const TX_OFF: i32 = 0;
+        pub(crate) const TX_ON: i32 = 1;
+
+        pub(crate) const FILTER_NONE: i32 = 0;
+        pub(crate) const FILTER_ALL: i32 = 1;
+        pub(crate) const FILTER_PTP_V2_L4_EVENT: i32 = 6;
+        pub(crate) const FILTER_PTP_V2_L2_EVENT: i32 = 9;
+        pub(crate) const FILTER_PTP_V2_EVENT: i32 = 12;
+    }
+
+    /// `struct ethtool_ts_info` (linux/ethtool.h).
+    pub(crate) mod ts_info {
+        pub(crate) const SIZE: usize = 44;
+        pub(crate) const SO_TIMESTAMPING: usize = 4;
+        pub(crate) const PHC_INDEX: usize = 8;
+        pub(crate) const TX_TYPES: usize = 12;
+        pub(crate) const RX_FILTERS: usize = 28;
+    }
+
+    /// `struct ethtool_drvinfo` (linux/ethtool.h): texts of 32 bytes, ended by a zero.
+    pub(crate) mod drvinfo {
+        pub(crate) const SIZE: usize = 196;
+        pub(crate) const DRIVER: usize = 4;
+        pub(crate) const VERSION: usize = 36;
+        pub(crate) const BUS_INFO: usize = 100;
+        pub(crate) const TEXT: usize = 32;
+    }
+
+    /// `struct ethtool_link_settings` (linux/ethtool.h, Linux 4.6), with room for the most words of masks that it can
+    /// announce: three times 127.
+    pub(crate) mod link_settings {
+        pub(crate) const SIZE: usize = LINK_MODE_MASKS + 3 * 127 * 4;
+        pub(crate) const SPEED: usize = 4;
+        pub(crate) const LINK_MODE_MASKS_NWORDS: usize = 15;
+        pub(crate) const LINK_MODE_MASKS: usize = 48;
+    }
+}
+
+/// Packet sockets (linux/if_packet.h, packet(7)).
+pub(crate) mod packet {
+    pub(crate) use libc::{PACKET_ADD_MEMBERSHIP, SOL_PACKET};
+
+    /// `PACKET_TX_TIMESTAMP`: the type of the control message in a packet socket's error queue.
+    pub(crate) const TX_TIMESTAMP: std::ffi::c_int = 16;
+    /// `PACKET_MR_MULTICAST`.
+    pub(crate) const MR_MULTICAST: u16 = 0;
+
+    /// `struct sockaddr_ll`.
+    pub(crate) mod sockaddr_ll {
+        pub(crate) const SIZE: usize = 20;
+        pub(crate) const PROTOCOL: usize = 2;
+        pub(crate) const IFINDEX: usize = 4;
+    }
+
+    /// `struct packet_mreq`.
+    pub(crate) mod mreq {
+        pub(crate) const SIZE: usize = 16;
+        pub(crate) const IFINDEX: usize = 0;
+        pub(crate) const TYPE: usize = 4;
+        pub(crate) const ALEN: usize = 6;
+        pub(crate) const ADDRESS: usize = 8;
+    }
+}
+
+/// Questions about one interface (linux/rtnetlink.h, linux/if_link.h, rtnetlink(7)).
+pub(crate) mod rtnetlink {
+    pub(crate) use libc::{NLM_F_REQUEST, NLMSG_ERROR, RTM_GETLINK, RTM_NEWLINK};
+
+    /// `struct nlmsghdr`: length, type, flags, sequence, port.
+    pub(crate) mod nlmsghdr {
+        pub(crate) const SIZE: usize = 16;
+        pub(crate) const TYPE: usize = 4;
+        pub(crate) const FLAGS: usize = 6;
+    }
+
+    /// `struct ifinfomsg`.
+    pub(crate) mod ifinfomsg {
+        pub(crate) const SIZE: usize = 16;
+    }
+
+    /// `struct rtattr`: length and type, then the payload, padded to 4 bytes.
+    pub(crate) mod rtattr {
+        pub(crate) const SIZE: usize = 4;
+        pub(crate) const ALIGN: usize = 4;
+        /// `NLA_TYPE_MASK`: without the flags for nesting and byte order.
+        pub(crate) const TYPE_MASK: u16 = 0x3fff;
+    }
+
+    pub(crate) const IFLA_ADDRESS: u16 = 1;
+    pub(crate) const IFLA_IFNAME: u16 = 3;
+    pub(crate) const IFLA_LINK: u16 = 5;
+    pub(crate) const IFLA_LINKINFO: u16 = 18;
+    pub(crate) const IFLA_EXT_MASK: u16 = 29;
+    pub(crate) const IFLA_LINK_NETNSID: u16 = 37;
+    pub(crate) const IFLA_INFO_KIND: u16 = 1;
+    pub(crate) const IFLA_INFO_DATA: u16 = 2;
+    pub(crate) const IFLA_BOND_ACTIVE_SLAVE: u16 = 2;
+    /// `RTEXT_FILTER_SKIP_STATS`: the answer shall leave out the counters.
+    pub(crate) const SKIP_STATS: u32 = 1 << 3;
 }
 
 /// Copies `N` bytes at `offset`, or nothing if the slice is too short.

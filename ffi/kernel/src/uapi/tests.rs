@@ -21,6 +21,13 @@ const INCLUDES: &str = "
 #include <asm/socket.h>
 #include <linux/net_tstamp.h>
 #include <linux/errqueue.h>
+#include <linux/ptp_clock.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <linux/if_packet.h>
+#include <linux/rtnetlink.h>
+#include <linux/if_link.h>
+#include <net/if.h>
 ";
 
 /// Every expression that the program shall print, with our value for it.
@@ -70,14 +77,27 @@ fn expectations() -> Vec<(&'static str, u64)> {
         ("offsetof(struct timex, time)", std::mem::offset_of!(libc::timex, time)),
         ("offsetof(struct timex, tick)", std::mem::offset_of!(libc::timex, tick)),
         ("offsetof(struct timex, tai)", std::mem::offset_of!(libc::timex, tai)),
+        ("offsetof(struct timex, modes)", std::mem::offset_of!(libc::timex, modes)),
+        ("offsetof(struct timex, maxerror)", std::mem::offset_of!(libc::timex, maxerror)),
+        ("offsetof(struct timex, esterror)", std::mem::offset_of!(libc::timex, esterror)),
+        ("offsetof(struct timex, constant)", std::mem::offset_of!(libc::timex, constant)),
         ("sizeof(struct msghdr)", size_of::<libc::msghdr>()),
         ("sizeof(struct mmsghdr)", size_of::<libc::mmsghdr>()),
     ]
     .into_iter()
     .map(|(expression, value)| (expression, value as u64))
     .collect::<Vec<_>>();
+    rows.extend(PTP.into_iter().chain(LINK).map(|(expression, value)| (expression, value as u64)));
     rows.extend(
         [
+            ("ADJ_FREQUENCY", libc::ADJ_FREQUENCY),
+            ("ADJ_MAXERROR", libc::ADJ_MAXERROR),
+            ("ADJ_ESTERROR", libc::ADJ_ESTERROR),
+            ("ADJ_STATUS", libc::ADJ_STATUS),
+            ("ADJ_TAI", libc::ADJ_TAI),
+            ("ADJ_SETOFFSET", libc::ADJ_SETOFFSET),
+            ("ADJ_NANO", libc::ADJ_NANO),
+            ("ADJ_TICK", libc::ADJ_TICK),
             ("SOF_TIMESTAMPING_TX_HARDWARE", sof::TX_HARDWARE),
             ("SOF_TIMESTAMPING_TX_SOFTWARE", sof::TX_SOFTWARE),
             ("SOF_TIMESTAMPING_RX_HARDWARE", sof::RX_HARDWARE),
@@ -97,8 +117,115 @@ fn expectations() -> Vec<(&'static str, u64)> {
         ]
         .map(|(name, value)| (name, value.into())),
     );
+    rows.extend(
+        [
+            ("PTP_CLOCK_GETCAPS", ptp::GETCAPS),
+            ("PTP_SYS_OFFSET", ptp::SYS_OFFSET),
+            ("PTP_SYS_OFFSET_EXTENDED", ptp::SYS_OFFSET_EXTENDED),
+            ("PTP_SYS_OFFSET_PRECISE", ptp::SYS_OFFSET_PRECISE),
+        ]
+        .map(|(name, value)| (name, u64::from(value as u32))),
+    );
     rows
 }
+
+/// linux/ptp_clock.h.
+const PTP: [(&str, usize); 26] = [
+    ("sizeof(struct ptp_clock_time)", ptp::clock_time::SIZE),
+    ("offsetof(struct ptp_clock_time, sec)", 0),
+    ("offsetof(struct ptp_clock_time, nsec)", ptp::clock_time::NANOSECONDS),
+    ("sizeof(struct ptp_clock_caps)", ptp::clock_caps::SIZE),
+    ("offsetof(struct ptp_clock_caps, max_adj)", ptp::clock_caps::MAX_ADJ),
+    ("offsetof(struct ptp_clock_caps, n_alarm)", ptp::clock_caps::N_ALARM),
+    ("offsetof(struct ptp_clock_caps, n_ext_ts)", ptp::clock_caps::N_EXT_TS),
+    ("offsetof(struct ptp_clock_caps, n_per_out)", ptp::clock_caps::N_PER_OUT),
+    ("offsetof(struct ptp_clock_caps, pps)", ptp::clock_caps::PPS),
+    ("offsetof(struct ptp_clock_caps, n_pins)", ptp::clock_caps::N_PINS),
+    ("offsetof(struct ptp_clock_caps, cross_timestamping)", ptp::clock_caps::CROSS_TIMESTAMPING),
+    ("offsetof(struct ptp_clock_caps, adjust_phase)", ptp::clock_caps::ADJUST_PHASE),
+    ("PTP_MAX_SAMPLES", ptp::SAMPLES_MAX),
+    ("sizeof(struct ptp_sys_offset)", ptp::sys_offset::SIZE),
+    ("offsetof(struct ptp_sys_offset, n_samples)", ptp::sys_offset::N_SAMPLES),
+    ("offsetof(struct ptp_sys_offset, ts)", ptp::sys_offset::TS),
+    ("sizeof(struct ptp_sys_offset_extended)", ptp::sys_offset_extended::SIZE),
+    ("offsetof(struct ptp_sys_offset_extended, n_samples)", ptp::sys_offset_extended::N_SAMPLES),
+    ("offsetof(struct ptp_sys_offset_extended, ts)", ptp::sys_offset_extended::TS),
+    ("sizeof(struct ptp_sys_offset_precise)", ptp::sys_offset_precise::SIZE),
+    ("offsetof(struct ptp_sys_offset_precise, device)", ptp::sys_offset_precise::DEVICE),
+    ("offsetof(struct ptp_sys_offset_precise, sys_realtime)", ptp::sys_offset_precise::SYS_REALTIME),
+    ("offsetof(struct ptp_sys_offset_precise, sys_monoraw)", ptp::sys_offset_precise::SYS_MONORAW),
+    ("sizeof(((struct ptp_sys_offset *)0)->ts[0])", ptp::clock_time::SIZE),
+    ("sizeof(((struct ptp_sys_offset_extended *)0)->ts[0])", 3 * ptp::clock_time::SIZE),
+    ("sizeof(((struct ptp_clock_time *)0)->nsec)", 4),
+];
+
+/// linux/net_tstamp.h, linux/ethtool.h, linux/if_packet.h, linux/rtnetlink.h and linux/if_link.h.
+const LINK: [(&str, usize); 61] = [
+    ("SIOCETHTOOL", interface::SIOCETHTOOL as usize),
+    ("SIOCSHWTSTAMP", interface::SIOCSHWTSTAMP as usize),
+    ("SIOCGHWTSTAMP", interface::SIOCGHWTSTAMP as usize),
+    ("ETHTOOL_GDRVINFO", interface::ETHTOOL_GDRVINFO as usize),
+    ("ETHTOOL_GET_TS_INFO", interface::ETHTOOL_GET_TS_INFO as usize),
+    ("ETHTOOL_GLINKSETTINGS", interface::ETHTOOL_GLINKSETTINGS as usize),
+    ("sizeof(struct hwtstamp_config)", interface::hwtstamp_config::SIZE),
+    ("offsetof(struct hwtstamp_config, tx_type)", interface::hwtstamp_config::TX_TYPE),
+    ("offsetof(struct hwtstamp_config, rx_filter)", interface::hwtstamp_config::RX_FILTER),
+    ("HWTSTAMP_TX_OFF", interface::hwtstamp_config::TX_OFF as usize),
+    ("HWTSTAMP_TX_ON", interface::hwtstamp_config::TX_ON as usize),
+    ("HWTSTAMP_FILTER_NONE", interface::hwtstamp_config::FILTER_NONE as usize),
+    ("HWTSTAMP_FILTER_ALL", interface::hwtstamp_config::FILTER_ALL as usize),
+    ("HWTSTAMP_FILTER_PTP_V2_L4_EVENT", interface::hwtstamp_config::FILTER_PTP_V2_L4_EVENT as usize),
+    ("HWTSTAMP_FILTER_PTP_V2_L2_EVENT", interface::hwtstamp_config::FILTER_PTP_V2_L2_EVENT as usize),
+    ("HWTSTAMP_FILTER_PTP_V2_EVENT", interface::hwtstamp_config::FILTER_PTP_V2_EVENT as usize),
+    ("sizeof(struct ethtool_ts_info)", interface::ts_info::SIZE),
+    ("offsetof(struct ethtool_ts_info, so_timestamping)", interface::ts_info::SO_TIMESTAMPING),
+    ("offsetof(struct ethtool_ts_info, phc_index)", interface::ts_info::PHC_INDEX),
+    ("offsetof(struct ethtool_ts_info, tx_types)", interface::ts_info::TX_TYPES),
+    ("offsetof(struct ethtool_ts_info, rx_filters)", interface::ts_info::RX_FILTERS),
+    ("sizeof(struct ethtool_drvinfo)", interface::drvinfo::SIZE),
+    ("offsetof(struct ethtool_drvinfo, driver)", interface::drvinfo::DRIVER),
+    ("offsetof(struct ethtool_drvinfo, version)", interface::drvinfo::VERSION),
+    ("offsetof(struct ethtool_drvinfo, bus_info)", interface::drvinfo::BUS_INFO),
+    ("sizeof(((struct ethtool_drvinfo *)0)->bus_info)", interface::drvinfo::TEXT),
+    ("offsetof(struct ethtool_link_settings, speed)", interface::link_settings::SPEED),
+    (
+        "offsetof(struct ethtool_link_settings, link_mode_masks_nwords)",
+        interface::link_settings::LINK_MODE_MASKS_NWORDS,
+    ),
+    ("sizeof(struct ethtool_link_settings)", interface::link_settings::LINK_MODE_MASKS),
+    ("sizeof(struct ifreq)", size_of::<libc::ifreq>()),
+    ("offsetof(struct ifreq, ifr_data)", std::mem::offset_of!(libc::ifreq, ifr_ifru)),
+    ("SOL_PACKET", packet::SOL_PACKET as usize),
+    ("PACKET_ADD_MEMBERSHIP", packet::PACKET_ADD_MEMBERSHIP as usize),
+    ("PACKET_TX_TIMESTAMP", packet::TX_TIMESTAMP as usize),
+    ("PACKET_MR_MULTICAST", packet::MR_MULTICAST as usize),
+    ("sizeof(struct sockaddr_ll)", packet::sockaddr_ll::SIZE),
+    ("offsetof(struct sockaddr_ll, sll_protocol)", packet::sockaddr_ll::PROTOCOL),
+    ("offsetof(struct sockaddr_ll, sll_ifindex)", packet::sockaddr_ll::IFINDEX),
+    ("sizeof(struct packet_mreq)", packet::mreq::SIZE),
+    ("offsetof(struct packet_mreq, mr_ifindex)", packet::mreq::IFINDEX),
+    ("offsetof(struct packet_mreq, mr_type)", packet::mreq::TYPE),
+    ("offsetof(struct packet_mreq, mr_alen)", packet::mreq::ALEN),
+    ("offsetof(struct packet_mreq, mr_address)", packet::mreq::ADDRESS),
+    ("sizeof(struct nlmsghdr)", rtnetlink::nlmsghdr::SIZE),
+    ("offsetof(struct nlmsghdr, nlmsg_type)", rtnetlink::nlmsghdr::TYPE),
+    ("offsetof(struct nlmsghdr, nlmsg_flags)", rtnetlink::nlmsghdr::FLAGS),
+    ("sizeof(struct ifinfomsg)", rtnetlink::ifinfomsg::SIZE),
+    ("sizeof(struct rtattr)", rtnetlink::rtattr::SIZE),
+    ("RTA_ALIGNTO", rtnetlink::rtattr::ALIGN),
+    ("NLA_TYPE_MASK & 0xffff", rtnetlink::rtattr::TYPE_MASK as usize),
+    ("IFLA_ADDRESS", rtnetlink::IFLA_ADDRESS as usize),
+    ("IFLA_IFNAME", rtnetlink::IFLA_IFNAME as usize),
+    ("IFLA_LINK", rtnetlink::IFLA_LINK as usize),
+    ("IFLA_LINKINFO", rtnetlink::IFLA_LINKINFO as usize),
+    ("IFLA_EXT_MASK", rtnetlink::IFLA_EXT_MASK as usize),
+    ("IFLA_LINK_NETNSID", rtnetlink::IFLA_LINK_NETNSID as usize),
+    ("IFLA_INFO_KIND", rtnetlink::IFLA_INFO_KIND as usize),
+    ("IFLA_INFO_DATA", rtnetlink::IFLA_INFO_DATA as usize),
+    ("IFLA_BOND_ACTIVE_SLAVE", rtnetlink::IFLA_BOND_ACTIVE_SLAVE as usize),
+    ("RTEXT_FILTER_SKIP_STATS", rtnetlink::SKIP_STATS as usize),
+    ("SOF_TIMESTAMPING_BIND_PHC", sof::BIND_PHC as usize),
+];
 
 /// Macros that some headers in use are too old for, or keep to the kernel: name, our value, and since when.
 const MAYBE_ABSENT: [(&str, u64, &str); 3] = [

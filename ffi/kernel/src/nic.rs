@@ -1,0 +1,41 @@
+//! Network interfaces: who stamps their packets and with which clock, and how that is switched on.
+//!
+//! # Two switches
+//! Hardware stamps need two consents. The *interface* must be told to make them ([`set_hardware_timestamping`],
+//! `SIOCSHWTSTAMP`): one setting for all programs, kept until somebody sets another, which needs CAP_NET_ADMIN. The
+//! *socket* must ask for them ([`crate::timestamping::enable_timestamps`]). Whoever sets the interface last wins, and nobody
+//! is told: read it again from time to time ([`hardware_timestamping`]).
+//!
+//! # What a driver says and what it does
+//! It may grant more than was asked (a filter for all packets instead of PTP's), and writes back what it granted. It may
+//! list a filter in its capabilities and refuse it, or grant one and stamp nothing. Only stamps prove stamps.
+//!
+//! # Interfaces on interfaces
+//! A VLAN, a macvlan and a bond have no clock: [`lower_interface`] says which interface below has it. The kernel passes
+//! the questions through by itself for most of them, but for a bond only to the slave that is active at the moment.
+//!
+//! Everything here is asked through a socket, so it is about the network namespace of the caller; sysfs, which shows the
+//! namespace of whoever mounted it, is not used. Errors without an interface of that name are `ENODEV`.
+//!
+//! Read: Documentation/networking/timestamping.rst, netdevice(7), linux/ethtool.h, rtnetlink(7).
+
+mod ethtool;
+mod link;
+mod stamping;
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+
+pub use ethtool::{DriverInfo, driver, link_speed};
+pub use link::{lower_interface, mac_address};
+pub use stamping::{
+    HardwareTimestamping, RxFilter, TimestampingInfo, hardware_timestamping, set_hardware_timestamping,
+    timestamping_info,
+};
+
+/// A socket to ask through.
+fn any_socket() -> io::Result<OwnedFd> {
+    Ok(socket(AddressFamily::Unix, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?)
+}

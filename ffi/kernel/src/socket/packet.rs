@@ -1,0 +1,154 @@
+//! Packet sockets: whole Ethernet frames of one protocol on one interface (packet(7)), for PTP without IP.
+//!
+//! A packet socket is open to everything from the moment it exists, and a filter set later does not reach back. So the
+//! socket is made for *no* protocol, gets its filter, and is bound to interface and protocol last: nothing else is ever
+//! queued.
+//!
+//! A VLAN tag on an incoming frame is gone by then: the card or the kernel has taken it off (`skb_vlan_untag`), and the
+//! frame counts by the protocol inside. A socket on the lower interface therefore hears the tagged frames that no VLAN
+//! interface claims. Frames with a tag still in them are let through too (the outer of two tags).
+//!
+//! What is sent on such a socket does not come back to it. Transmit stamps are asked for and read as on any other socket
+//! ([`crate::timestamping`]).
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use socket2::{Domain, SockFilter, Socket, Type};
+
+use crate::address::AddressBytes;
+use crate::control::SendControl;
+use crate::sys::{self, Envelope, Outgoing};
+use crate::timestamping::KernelTime;
+use crate::uapi::packet::{self as at, mreq, sockaddr_ll};
+
+/// An Ethernet header without a tag: two addresses and the ethertype.
+pub const ETHERNET_HEADER: usize = 14;
+
+const ETHERTYPE_OFFSET: u32 = 12;
+const ETHERTYPE_VLAN: u32 = 0x8100;
+const ETHERTYPE_QINQ: u32 = 0x88a8;
+
+/// Lets frames of one ethertype pass, bare or behind one VLAN tag, as a program for the kernel's filter machine
+/// (linux/filter.h, Documentation/networking/filter.rst).
+fn ethertype_filter(ethertype: u16) -> [SockFilter; 8] {
+    let load = (libc::BPF_LD | libc::BPF_H | libc::BPF_ABS) as u16;
+    let equal = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+    let answer = (libc::BPF_RET | libc::BPF_K) as u16;
+    [
+        SockFilter::new(load, 0, 0, ETHERTYPE_OFFSET),
+        SockFilter::new(equal, 4, 0, ethertype.into()),
+        SockFilter::new(equal, 1, 0, ETHERTYPE_VLAN),
+        SockFilter::new(equal, 0, 3, ETHERTYPE_QINQ),
+        SockFilter::new(load, 0, 0, ETHERTYPE_OFFSET + 4),
+        SockFilter::new(equal, 0, 1, ethertype.into()),
+        // How many bytes of the frame to keep: all.
+        SockFilter::new(answer, 0, 0, u32::MAX),
+        SockFilter::new(answer, 0, 0, 0),
+    ]
+}
+
+/// A non-blocking packet socket for the frames of one ethertype on one interface.
+///
+/// # Errors
+/// `EPERM` without CAP_NET_RAW; `ENODEV` without such an interface; `ENETDOWN` where it is down.
+pub fn open_packet_socket(interface_index: u32, ethertype: u16) -> io::Result<OwnedFd> {
+    // socket2 makes it non-blocking and close-on-exec; protocol 0 receives nothing.
+    let socket = Socket::new(Domain::PACKET, Type::RAW.nonblocking().cloexec(), None)?;
+    socket.attach_filter(&ethertype_filter(ethertype))?;
+    let mut address = [0; sockaddr_ll::SIZE];
+    address[..2].copy_from_slice(&(libc::AF_PACKET as u16).to_ne_bytes());
+    address[sockaddr_ll::PROTOCOL..][..2].copy_from_slice(&ethertype.to_be_bytes());
+    address[sockaddr_ll::IFINDEX..][..4].copy_from_slice(&interface_index.to_ne_bytes());
+    sys::bind(socket.as_fd(), &address)?;
+    Ok(socket.into())
+}
+
+/// The interface shall hear a multicast address (`PACKET_ADD_MEMBERSHIP`), for as long as the socket is open.
+///
+/// # Errors
+/// `ENODEV` without such an interface.
+pub fn join_link_group(fd: impl AsFd, interface_index: u32, group: [u8; 6]) -> io::Result<()> {
+    let mut request = [0; mreq::SIZE];
+    request[mreq::IFINDEX..][..4].copy_from_slice(&interface_index.to_ne_bytes());
+    request[mreq::TYPE..][..2].copy_from_slice(&at::MR_MULTICAST.to_ne_bytes());
+    request[mreq::ALEN..][..2].copy_from_slice(&(group.len() as u16).to_ne_bytes());
+    request[mreq::ADDRESS..][..group.len()].copy_from_slice(&group);
+    sys::set_option(fd.as_fd(), at::SOL_PACKET, at::PACKET_ADD_MEMBERSHIP, &request)
+}
+
+/// Sends one frame, its header included, by the socket's interface without waiting; with a key, its transmit stamp is
+/// reported under that key (as with [`crate::timestamping::send_timestamped`], also in when to give one).
+///
+/// A frame of less than 60 bytes is padded by the driver or the card.
+///
+/// # Errors
+/// Those of sendmsg(2): `EAGAIN` for a full send buffer, `ENOBUFS` for a full queue of the interface, `ENETDOWN`, `EMSGSIZE`
+/// above the interface's MTU; `EINVAL` for less than a header.
+pub fn send_frame(fd: impl AsFd, frame: &[u8], key: Option<u32>) -> io::Result<usize> {
+    let mut control = SendControl::EMPTY;
+    if let Some(key) = key {
+        control.push_key(key);
+    }
+    let message = Outgoing { data: frame, to: &AddressBytes::EMPTY, control: &control };
+    sys::sendmsg(fd.as_fd(), &message, libc::MSG_DONTWAIT)
+}
+
+/// A received frame, whose bytes are in the buffer that was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReceivedFrame {
+    /// Bytes of the buffer that are the frame, its header included; no checksum, and possibly padding.
+    pub length: usize,
+    /// The frame was longer than the buffer.
+    pub truncated: bool,
+    /// CLOCK_REALTIME when the driver handed the packet to the stack.
+    pub software: Option<KernelTime>,
+    /// The NIC's clock when the packet passed.
+    pub hardware: Option<KernelTime>,
+}
+
+/// Room for what comes beside a frame; made once, used for every read.
+#[derive(Clone)]
+pub struct FrameReceiver {
+    envelope: Envelope,
+}
+
+impl FrameReceiver {
+    /// Empty room, of a few hundred bytes and without an allocation.
+    pub const fn new() -> Self {
+        Self { envelope: Envelope::EMPTY }
+    }
+
+    /// Receives one frame into `buffer`; `None` if none is there. Never waits.
+    ///
+    /// # Errors
+    /// Those of recvmsg(2) except `EAGAIN`: `ENETDOWN`, once, when the interface has gone down.
+    pub fn receive(&mut self, fd: impl AsFd, buffer: &mut [u8]) -> io::Result<Option<ReceivedFrame>> {
+        match sys::recvmsg(fd.as_fd(), buffer, &mut self.envelope, libc::MSG_DONTWAIT) {
+            Ok(()) => {}
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        }
+        let found = self.envelope.control.read();
+        Ok(Some(ReceivedFrame {
+            length: self.envelope.length,
+            truncated: self.envelope.flags & libc::MSG_TRUNC != 0,
+            software: found.software,
+            hardware: found.hardware,
+        }))
+    }
+}
+
+impl Default for FrameReceiver {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for FrameReceiver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FrameReceiver").finish_non_exhaustive()
+    }
+}
