@@ -126,11 +126,7 @@ fn demonstrate(args: &Args) -> Result<Summary, String> {
     let directory = TemporaryDirectory::new().map_err(|error| format!("no temporary directory: {error}"))?;
     let signals = Signals::block().map_err(|error| error.to_string())?;
     let config = configuration(args, directory.path())?;
-    let sockets = SocketOptions {
-        interface: "lo".to_owned(),
-        event_port: args.ptp_ports.event,
-        general_port: args.ptp_ports.general,
-    };
+    let sockets = SocketOptions::new("lo", args.ptp_ports.event, args.ptp_ports.general);
     let server = SocketAddr::from((Ipv4Addr::LOCALHOST, args.ntp_port));
     let _grandmaster = GrandmasterThread::start(&sockets, grandmaster(args))
         .map_err(|problem| format!("{problem}; other ports: --ptp-ports"))?;

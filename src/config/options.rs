@@ -152,10 +152,9 @@ const SYSTEM: &[Word] = &[now("observe"), later("discipline", "steering the real
 const SERVO: &[Word] = &[now("pi"), now("estimator")];
 const ROLE: &[Word] =
     &[now("slave"), later("master", "the master half of PTP"), later("auto", "choosing between master and slave")];
-const TRANSPORT: &[Word] =
-    &[now("udp4"), later("udp6", "PTP over IPv6"), later("ethernet", "PTP directly over Ethernet")];
+const TRANSPORT: &[Word] = &[now("udp4"), now("udp6"), now("ethernet")];
 const DELAY: &[Word] = &[now("e2e"), later("p2p", "the peer delay mechanism")];
-const TIMESTAMPS: &[Word] = &[now("auto"), now("software"), later("hardware", "hardware time stamping")];
+const TIMESTAMPS: &[Word] = &[now("auto"), now("hardware"), now("software")];
 const ARB: &[Word] = &[now("auto"), now("utc"), now("tai"), now("refuse")];
 const LOG: &[Word] = &[now("error"), now("warn"), now("info"), now("debug"), now("trace")];
 
@@ -223,9 +222,10 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ptp.role", Kind::Word(ROLE), Default::Toml("\"slave\""), "What the port may become: a \"slave\" follows and never sends Announce or Sync.").term("portDS.portState"),
     option("ptp.domain", Kind::Integer { min: 0, max: 255 }, Default::Toml("0"), "The PTP domain.").term("defaultDS.domainNumber"),
     option("ptp.sdo_id", Kind::Integer { min: 0, max: 4_095 }, Default::Toml("0"), "The standards organisation's part of the domain, 12 bits: majorSdoId and minorSdoId.").term("defaultDS.sdoId"),
-    option("ptp.transport", Kind::Word(TRANSPORT), Default::Toml("\"udp4\""), "What carries the messages.").term("networkProtocol"),
+    option("ptp.transport", Kind::Word(TRANSPORT), Default::Toml("\"udp4\""), "What carries the messages: UDP over IPv4, UDP over IPv6, or Ethernet frames.").term("networkProtocol"),
+    option("ptp.udp6_scope", Kind::Integer { min: 1, max: 15 }, Default::Toml("14"), "With transport \"udp6\" the scope of the group's address FF0x::181: 2 is the link, 5 the site, 14 (hexadecimal E) global."),
     option("ptp.delay", Kind::Word(DELAY), Default::Toml("\"e2e\""), "How the path delay is measured: end to end.").term("portDS.delayMechanism"),
-    option("ptp.timestamps", Kind::Word(TIMESTAMPS), Default::Toml("\"auto\""), "Who takes the time stamps: \"auto\" is the best that there is, in this version the kernel's."),
+    option("ptp.timestamps", Kind::Word(TIMESTAMPS), Default::Toml("\"auto\""), "Who takes the time stamps: \"hardware\" is the card and else nobody, \"software\" the kernel, \"auto\" the card where it can and else the kernel."),
     option("ptp.delay_asymmetry", LATENCY, Default::Toml("\"0ns\""), "Half of what the way from the master is longer than the way back.").unit("ns").term("delayAsymmetry"),
     option("ptp.ingress_latency", LATENCY, Default::Toml("\"0ns\""), "What the stamp of an arriving message is too late by.").unit("ns").term("ingressLatency"),
     option("ptp.egress_latency", LATENCY, Default::Toml("\"0ns\""), "What the stamp of a leaving message is too early by.").unit("ns").term("egressLatency"),

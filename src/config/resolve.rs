@@ -128,14 +128,20 @@ fn clock(read: &Reader<'_>) -> ClockConfig {
 fn ptp(read: &Reader<'_>, section: &str) -> PtpConfig {
     PtpConfig {
         interface: read.text(section, "interface"),
+        transport: match read.word(section, "transport") {
+            "udp6" => PtpTransport::Udp6,
+            "ethernet" => PtpTransport::Ethernet,
+            _ => PtpTransport::Udp4,
+        },
+        udp6_scope: read.integer(section, "udp6_scope") as u8,
         // The one word that this version takes of each; the check has refused the others.
         role: PtpRole::Slave,
-        transport: PtpTransport::Udp4,
         delay: DelayMechanism::E2e,
         domain: read.integer(section, "domain") as u8,
         sdo_id: read.integer(section, "sdo_id") as u16,
         timestamps: match read.word(section, "timestamps") {
             "software" => TimestampMode::Software,
+            "hardware" => TimestampMode::Hardware,
             _ => TimestampMode::Auto,
         },
         delay_asymmetry: read.duration(section, "delay_asymmetry"),
@@ -206,7 +212,8 @@ pub fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigError> {
         let twin = (0..index).find(|other| same_place(&read, &section, &format!("ptp[{other}]")));
         if let Some(other) = twin {
             let line = source.line(checked.ports[other].start);
-            let message = format!("the same interface, domain and UDP port as the [[ptp]] in line {line}");
+            let same = if is_udp(&read, &section) { "interface, domain and UDP port" } else { "interface and domain" };
+            let message = format!("the same {same} as the [[ptp]] in line {line}");
             conflict(section, header, message, "remove one of them, or give it another domain");
         }
     }
@@ -218,8 +225,10 @@ pub fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigError> {
     }
     if let Some(span) = read.span("ntp.server", "listen") {
         for address in read.addresses("ntp.server", "listen") {
-            let taken = (0..checked.ports.len())
-                .find(|index| udp_ports(&read, &format!("ptp[{index}]")).contains(&i64::from(address.port())));
+            let taken = (0..checked.ports.len()).find(|index| {
+                let section = format!("ptp[{index}]");
+                is_udp(&read, &section) && udp_ports(&read, &section).contains(&i64::from(address.port()))
+            });
             if let Some(index) = taken {
                 let line = source.line(checked.ports[index].start);
                 let message = format!("UDP port {} is used for PTP by the [[ptp]] in line {line}", address.port());
@@ -234,7 +243,12 @@ fn udp_ports(read: &Reader<'_>, section: &str) -> [i64; 2] {
     [read.integer(section, "event_port"), read.integer(section, "general_port")]
 }
 
-/// Whether two ports would hear each other's messages: the same interface, domain (number and sdoId) and a UDP port.
+fn is_udp(read: &Reader<'_>, section: &str) -> bool {
+    read.word(section, "transport") != "ethernet"
+}
+
+/// Whether two ports would hear each other's messages: the same interface, transport, domain (number and sdoId) and,
+/// where there are any, a UDP port.
 fn same_place(read: &Reader<'_>, one: &str, other: &str) -> bool {
     let same = |name| read.value(one, name) == read.value(other, name);
     let named = read.span(one, "interface").is_some();
@@ -242,9 +256,10 @@ fn same_place(read: &Reader<'_>, one: &str, other: &str) -> bool {
     let shared = udp_ports(read, other);
     named
         && same("interface")
+        && same("transport")
         && same("domain")
         && same("sdo_id")
-        && (shared.contains(&event) || shared.contains(&general))
+        && (!is_udp(read, one) || shared.contains(&event) || shared.contains(&general))
 }
 
 /// Every option that applies to this file with its value and where that came from, in the order of the table.

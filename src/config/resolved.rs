@@ -103,6 +103,8 @@ pub struct PtpConfig {
     pub sdo_id: u16,
     /// What carries the messages.
     pub transport: PtpTransport,
+    /// Scope of the group's address with [`PtpTransport::Udp6`]; 1 ..= 15.
+    pub udp6_scope: u8,
     /// How the delay is measured.
     pub delay: DelayMechanism,
     /// Who takes the stamps.
@@ -139,6 +141,10 @@ pub enum PtpRole {
 pub enum PtpTransport {
     /// UDP over IPv4 (IEEE 1588-2019 Annex C).
     Udp4,
+    /// UDP over IPv6 (Annex D).
+    Udp6,
+    /// Directly over Ethernet (Annex E).
+    Ethernet,
 }
 
 /// How the path delay is measured.
@@ -151,8 +157,10 @@ pub enum DelayMechanism {
 /// Who takes a PTP port's stamps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TimestampMode {
-    /// The best that the interface has; in this version the kernel's.
+    /// The card's where it can, else the kernel's.
     Auto,
+    /// The card's: a port without is waited for.
+    Hardware,
     /// The kernel's, even where the card could.
     Software,
 }

@@ -23,20 +23,24 @@ struct Entry<T> {
     key: u32,
     token: T,
     sent_at: Timestamp<Mono>,
+    /// The stamp of another message was awaited when this one was sent.
+    has_company: bool,
 }
 
 /// See the module's text. `T` is the sender's own name for a message.
 #[derive(Clone, Debug)]
 pub struct Ledger<T> {
     entries: [Option<Entry<T>>; LEDGER_MAX],
+    in_flight: usize,
     next_key: u32,
     is_counted_by_kernel: bool,
+    lost_in_company: u32,
 }
 
 impl<T: Copy> Ledger<T> {
     /// An empty ledger; `is_counted_by_kernel` where messages cannot carry their own keys.
     pub fn new(is_counted_by_kernel: bool) -> Self {
-        Self { entries: [None; LEDGER_MAX], next_key: 0, is_counted_by_kernel }
+        Self { entries: [None; LEDGER_MAX], in_flight: 0, next_key: 0, is_counted_by_kernel, lost_in_company: 0 }
     }
 
     /// The key of the next message.
@@ -52,45 +56,83 @@ impl<T: Copy> Ledger<T> {
         let token = token?;
         let free = self.entries.iter().position(Option::is_none);
         let place = free.unwrap_or_else(|| self.oldest());
-        let evicted = self.entries[place].map(|entry| entry.token);
-        self.entries[place] = Some(Entry { key, token, sent_at: now });
+        let has_company = self.in_flight > 0;
+        let evicted = self.take(place).map(|entry| entry.token);
+        self.entries[place] = Some(Entry { key, token, sent_at: now, has_company });
+        self.in_flight += 1;
         evicted
+    }
+
+    /// How many messages are in flight.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// When the latest of the messages in flight was sent.
+    pub fn last_sent(&self) -> Option<Timestamp<Mono>> {
+        self.places().flatten().map(|entry| entry.sent_at).max()
+    }
+
+    /// How many stamps never came of messages that were sent while that of another one was awaited. A card that can
+    /// hold one stamp at a time loses those, and only those.
+    pub fn lost_in_company(&self) -> u32 {
+        self.lost_in_company
     }
 
     /// The next message could not be sent. Where the kernel counts, the caller must start its count again, and all
     /// that was in flight is given up: take it with [`Ledger::take_any`].
     #[must_use = "true: start the kernel's count again"]
     pub fn send_failed(&mut self) -> bool {
+        self.start_again();
+        self.is_counted_by_kernel
+    }
+
+    /// The kernel's count has been started again.
+    pub fn start_again(&mut self) {
         if self.is_counted_by_kernel {
             self.next_key = 0;
         } else {
             // A key of its own that was never on the wire: harmless, and never used again.
             self.next_key = self.next_key.wrapping_add(1);
         }
-        self.is_counted_by_kernel
     }
 
     /// A stamp came under `key`: whose is it? `None` for a message that was given up, or whose stamp was not wanted.
     pub fn stamped(&mut self, key: u32) -> Option<T> {
-        let place = self.entries.iter().position(|entry| entry.is_some_and(|entry| entry.key == key))?;
-        self.entries[place].take().map(|entry| entry.token)
+        let place = self.places().position(|entry| entry.is_some_and(|entry| entry.key == key))?;
+        self.take(place).map(|entry| entry.token)
     }
 
     /// Takes one message whose stamp is not to be expected any more.
     pub fn take_expired(&mut self, now: Timestamp<Mono>) -> Option<T> {
         let is_late = |entry: &Option<Entry<T>>| entry.is_some_and(|entry| now - entry.sent_at >= STAMP_WAIT_MAX);
-        let place = self.entries.iter().position(is_late)?;
-        self.entries[place].take().map(|entry| entry.token)
+        let place = self.places().position(is_late)?;
+        let entry = self.take(place)?;
+        self.lost_in_company += u32::from(entry.has_company);
+        Some(entry.token)
     }
 
     /// Takes any message that is in flight.
     pub fn take_any(&mut self) -> Option<T> {
-        self.entries.iter_mut().find_map(Option::take).map(|entry| entry.token)
+        let place = self.places().position(Option::is_some)?;
+        self.take(place).map(|entry| entry.token)
     }
 
     /// When the next message is given up.
     pub fn deadline(&self) -> Option<Timestamp<Mono>> {
-        self.entries.iter().flatten().map(|entry| entry.sent_at + STAMP_WAIT_MAX).min()
+        self.places().flatten().map(|entry| entry.sent_at + STAMP_WAIT_MAX).min()
+    }
+
+    /// The entries; none if nothing is in flight, which is so most of the time.
+    fn places(&self) -> std::slice::Iter<'_, Option<Entry<T>>> {
+        let end = if self.in_flight == 0 { 0 } else { LEDGER_MAX };
+        self.entries[..end].iter()
+    }
+
+    fn take(&mut self, place: usize) -> Option<Entry<T>> {
+        let entry = self.entries[place].take();
+        self.in_flight -= usize::from(entry.is_some());
+        entry
     }
 
     fn oldest(&self) -> usize {
@@ -152,6 +194,20 @@ mod tests {
         assert_eq!(ledger.take_any(), None);
         ledger.sent(Some('b'), at(1));
         assert_eq!(ledger.stamped(0), Some('b'));
+    }
+
+    #[test]
+    fn stamps_that_were_lost_beside_another_are_counted() {
+        let mut ledger = Ledger::new(false);
+        ledger.sent(Some('a'), at(0));
+        ledger.sent(Some('b'), at(10));
+        assert_eq!((ledger.in_flight(), ledger.last_sent()), (2, Some(at(10))));
+        assert_eq!(ledger.stamped(0), Some('a'));
+        assert_eq!(ledger.take_expired(at(4_010)), Some('b'));
+        ledger.sent(Some('c'), at(5_000));
+        assert_eq!(ledger.take_expired(at(9_000)), Some('c'));
+        assert_eq!((ledger.in_flight(), ledger.last_sent(), ledger.deadline()), (0, None, None));
+        assert_eq!(ledger.lost_in_company(), 1, "'c' was alone");
     }
 
     #[test]

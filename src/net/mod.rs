@@ -1,7 +1,19 @@
-//! L3: sockets, and the ledger that pairs messages with their transmit stamps.
+//! L3: sockets, stamps, and the ledger that pairs messages with their transmit stamps.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `sockets` | the two sockets of a port, over whichever transport |
+//! | `udp` | how UDP sockets are opened (IEEE 1588-2019 Annexes C and D) |
+//! | `stamps` | which stamps are used, and whether the card keeps its word |
+//! | `ledger` | which transmit stamp belongs to which message |
 
+mod error;
 mod ledger;
+mod sockets;
+mod stamps;
 mod udp;
 
+pub use error::OpenError;
 pub use ledger::{LEDGER_MAX, Ledger, STAMP_WAIT_MAX};
-pub use udp::{Arrived, Gone, OpenError, PtpSockets, SocketOptions, stamp_of};
+pub use sockets::{Arrived, Gone, PtpSockets, SocketOptions, StampMode, Stamping, StampingChange, Transport};
+pub use stamps::{Missing, software_stamp};

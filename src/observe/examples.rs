@@ -88,7 +88,9 @@ fn port() -> PortStatus {
         domain: 0,
         sdo_id: 0,
         identity: Some("020000.fffe.000002-1".to_owned()),
+        transport: "udp4".to_owned(),
         timestamps: Some("software".to_owned()),
+        timestamps_reason: Some("interface eth1 has no PTP hardware clock".to_owned()),
         parent: Some("001b21.fffe.aabbcc-1".to_owned()),
         grandmaster: Some(GrandmasterStatus {
             identity: "001b21.fffe.aabbcc".to_owned(),

@@ -182,8 +182,14 @@ pub struct PortStatus {
     pub sdo_id: u16,
     /// portIdentity, like `001b21.fffe.aabbcc-1`; `None` while there is no socket yet.
     pub identity: Option<String>,
-    /// Who takes the stamps: `software`; `None` while there is no socket yet.
+    /// What carries the messages: `udp4`, `udp6` or `ethernet`.
+    #[serde(default)]
+    pub transport: String,
+    /// Who takes the stamps: `hardware` or `software`; `None` while there is no socket yet.
     pub timestamps: Option<String>,
+    /// Why they are not the card's, a clause; `None` if they are.
+    #[serde(default)]
+    pub timestamps_reason: Option<String>,
     /// portIdentity of the master that is followed.
     pub parent: Option<String>,
     /// The clock at the root.

@@ -117,6 +117,9 @@ pub struct ClockReport {
     pub locked: bool,
     /// The clock was stepped since the last report: halves of measurements in flight are thrown away.
     pub stepped: bool,
+    /// How many steps of the clock there have been, as the discipline counts them. The port says the number back when it
+    /// has thrown the halves away: what it measured before that is of before the step.
+    pub epoch: u32,
 }
 
 /// What a port wants done, in this order.

@@ -142,7 +142,9 @@ impl Script {
         let input = match verb {
             "tick" => Input::Tick { local: Timestamp::EPOCH },
             "link" => Input::Link { up: words.has("up") },
-            "clock" => Input::Clock(ClockReport { locked: words.has("locked"), stepped: words.has("stepped") }),
+            "clock" => {
+                Input::Clock(ClockReport { locked: words.has("locked"), stepped: words.has("stepped"), epoch: 0 })
+            }
             "sent" => Input::Sent { token: request(), stamp: words.stamp("t3") },
             "failed" => Input::SendFailed { token: Some(request()) },
             _ => {

@@ -18,9 +18,9 @@ use super::truth::{TRUTH_RING, Truth, spawn_truth};
 use super::wake::Sleeper;
 use super::watchdog::{Change, Watchdog};
 use crate::clock::{HostClock, OscillatorModel, SoftwareClock, SteeringConfig};
-use crate::config::{Config, PtpConfig, SystemClock, ThreadConfig};
+use crate::config::{Config, PtpConfig, PtpTransport, SystemClock, ThreadConfig, TimestampMode};
 use crate::engine::Random;
-use crate::net::{PtpSockets, SocketOptions};
+use crate::net::{PtpSockets, SocketOptions, StampMode, Transport};
 use crate::observe::{Level, Topic};
 use crate::ptp::Port;
 use crate::sharing::{
@@ -384,13 +384,9 @@ impl Daemon {
     }
 
     fn start_port(&mut self, port: usize, config: &PtpConfig, now: Timestamp<Mono>) -> Result<(), String> {
-        let options = SocketOptions {
-            interface: config.interface.clone(),
-            event_port: config.event_port,
-            general_port: config.general_port,
-        };
-        let sockets = PtpSockets::open(&options).map_err(|error| error.to_string())?;
+        let sockets = PtpSockets::open(&socket_options(config)).map_err(|error| error.to_string())?;
         let interface_index = sockets.interface_index();
+        let stamping = sockets.stamping().clone();
         let engine = Port::new(self.engine_config(port, config));
         let sleeper = Sleeper::new().map_err(|error| error.to_string())?;
         let doorbell = sleeper.doorbell();
@@ -417,6 +413,7 @@ impl Daemon {
         let thread =
             spawn_port(port_name(port), self.config.threads.ptp, engine, sockets, links).map_err(|e| e.to_string())?;
         self.watchdog.add(port_name(port), self.config.threads.ptp, pulse);
+        self.model.ports[port].started(stamping);
         self.ports[port] = Some(PortThread { thread, stop, link, doorbell, events: inbox, dropped, interface_index });
         Ok(())
     }
@@ -491,6 +488,24 @@ fn port_name(port: usize) -> &'static str {
     const NAMES: [&str; crate::config::PTP_PORTS_MAX] =
         ["ptp-0", "ptp-1", "ptp-2", "ptp-3", "ptp-4", "ptp-5", "ptp-6", "ptp-7"];
     NAMES[port % NAMES.len()]
+}
+
+fn socket_options(config: &PtpConfig) -> SocketOptions {
+    SocketOptions {
+        interface: config.interface.clone(),
+        transport: match config.transport {
+            PtpTransport::Udp4 => Transport::Udp4,
+            PtpTransport::Udp6 => Transport::Udp6 { scope: config.udp6_scope },
+            PtpTransport::Ethernet => Transport::Ethernet,
+        },
+        event_port: config.event_port,
+        general_port: config.general_port,
+        timestamps: match config.timestamps {
+            TimestampMode::Auto => StampMode::Auto,
+            TimestampMode::Hardware => StampMode::Hardware,
+            TimestampMode::Software => StampMode::Software,
+        },
+    }
 }
 
 fn server_cores(config: &Config) -> Vec<usize> {

@@ -191,6 +191,7 @@ impl<C: Clock> DisciplineThread<C> {
                     self.choose(now, local);
                 }
             }
+            PortMessage::Clock(_) | PortMessage::Flushed(_) => {}
         }
         self.tell_truth();
     }
@@ -247,7 +248,7 @@ impl<C: Clock> DisciplineThread<C> {
         self.steering.disturbed(now, local, &mut |notice| _ = events.push(Event::Notice(notice)));
         // What is in flight has one stamp from before and one from after.
         for inlet in self.ports.iter_mut().flatten() {
-            inlet.reports.push(ClockReport { locked: false, stepped: true });
+            inlet.reports.push(ClockReport { stepped: true, ..ClockReport::default() });
         }
         self.told_locked = false;
         self.publish();
@@ -267,7 +268,7 @@ impl<C: Clock> DisciplineThread<C> {
             if let Some(inlet) = inlet {
                 // Only the port that steers has calibrated the clock.
                 let locked = locked && self.followed == Some(port);
-                inlet.reports.push(ClockReport { locked, stepped: false });
+                inlet.reports.push(ClockReport { locked, ..ClockReport::default() });
             }
         }
     }

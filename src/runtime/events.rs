@@ -5,6 +5,7 @@
 
 use super::thread::Refusal;
 use crate::discipline::Notice;
+use crate::net::StampingChange;
 use crate::ptp::{ForeignMasterStatus, ParentInfo, PortState, StateReason};
 use crate::time::{Duration, FrequencyPpb, LogInterval, Mono, Timestamp};
 use crate::wire::ptp::PortIdentity;
@@ -68,6 +69,18 @@ pub enum Event {
         thread: &'static str,
         /// What.
         what: Refusal,
+    },
+    /// A port uses the stamps of another clock.
+    Stamping {
+        /// Its row in the configuration.
+        port: u8,
+        /// Which, and why.
+        change: StampingChange,
+    },
+    /// Stamps of the card begin to be missing: its configuration should be looked at.
+    StampsMissing {
+        /// The port's row in the configuration.
+        port: u8,
     },
     /// A send failed; once for each run of failures.
     SendFailed {

@@ -3,8 +3,9 @@
 use super::events::{Event, PortReport};
 use super::host::Host;
 use crate::clock::ArbPolicy;
-use crate::config::{Config, PtpConfig, SystemClock};
+use crate::config::{Config, PtpConfig, PtpTransport, SystemClock};
 use crate::discipline::{Notice, StateEvent};
+use crate::net::{Stamping, StampingChange};
 use crate::observe::status::{
     BoundPartsStatus, ClockKind, ClockStatus, GrandmasterStatus, PortStatus, SCHEMA, bound_s,
 };
@@ -23,6 +24,8 @@ pub struct PortModel {
     report: Option<PortReport>,
     /// Why the port does not run, if it does not.
     pub waiting_for: Option<String>,
+    stamping: Option<Stamping>,
+    change: Option<StampingChange>,
     syncs: (u64, Timestamp<Mono>),
     sync_interval: Option<LogInterval>,
 }
@@ -37,6 +40,8 @@ impl PortModel {
             parent: None,
             report: None,
             waiting_for: None,
+            stamping: None,
+            change: None,
             syncs: (0, Timestamp::EPOCH),
             sync_interval: None,
         }
@@ -52,8 +57,16 @@ impl PortModel {
         self.counters.clone()
     }
 
+    /// The port's thread runs, with these stamps.
+    pub fn started(&mut self, stamping: Stamping) {
+        self.stamping = Some(stamping);
+        self.change = None;
+    }
+
     /// The port's thread has ended.
     pub fn ended(&mut self) {
+        self.stamping = None;
+        self.change = None;
         self.state = PortState::Initializing;
         self.parent = None;
         self.report = None;
@@ -68,7 +81,9 @@ impl PortModel {
             domain: self.config.domain,
             sdo_id: self.config.sdo_id,
             identity: self.report.map(|report| report.identity.to_string()),
-            timestamps: self.waiting_for.is_none().then(|| "software".to_owned()),
+            transport: self.transport().to_owned(),
+            timestamps: self.stamping.as_ref().map(|_| self.timestamps().0.to_owned()),
+            timestamps_reason: self.stamping.as_ref().and_then(|_| self.timestamps().1),
             parent: parent.map(|parent| parent.port.to_string()),
             grandmaster: parent.map(grandmaster_status),
             sync_interval_s: parent.and(self.sync_interval).map(|interval| interval.duration().as_secs_f64()),
@@ -77,6 +92,24 @@ impl PortModel {
             waiting_for: self.waiting_for.clone(),
             heard: self.heard(),
             counters: self.counters.iter().filter(|(_, n)| *n > 0).map(|(k, n)| (name_of(k), n)).collect(),
+        }
+    }
+
+    fn transport(&self) -> &'static str {
+        match self.config.transport {
+            PtpTransport::Udp4 => "udp4",
+            PtpTransport::Udp6 => "udp6",
+            PtpTransport::Ethernet => "ethernet",
+        }
+    }
+
+    /// Whose stamps are used, and why not the card's.
+    fn timestamps(&self) -> (&'static str, Option<String>) {
+        match (&self.stamping, self.change.and_then(|change| change.missing)) {
+            (Some(Stamping::Hardware { .. }), None) => ("hardware", None),
+            (_, Some(missing)) => ("software", Some(missing.to_string())),
+            (Some(Stamping::Software(reason)), None) => ("software", Some(reason.clone())),
+            (None, None) => ("software", None),
         }
     }
 
@@ -105,10 +138,12 @@ impl PortModel {
             ));
         }
         if heard.is_empty() && followed.is_none() && self.waiting_for.is_none() {
-            heard.push(
-                "nothing: no PTP message has arrived (multicast 224.0.1.129, UDP 319/320: firewall, IGMP snooping, VLAN?)"
-                    .to_owned(),
-            );
+            let where_from = match self.config.transport {
+                PtpTransport::Udp4 => "multicast 224.0.1.129, UDP 319/320: firewall, IGMP snooping, VLAN?",
+                PtpTransport::Udp6 => "multicast FF0x::181, UDP 319/320: scope, firewall, MLD snooping, VLAN?",
+                PtpTransport::Ethernet => "multicast 01-1B-19-00-00-00, EtherType 88F7: switch, VLAN?",
+            };
+            heard.push(format!("nothing: no PTP message has arrived ({where_from})"));
         }
         heard
     }
@@ -209,6 +244,9 @@ impl Model {
                 let text = format!("thread {thread}: {what}");
                 self.events.record(at, Level::Warn, Topic::Daemon, text, &[("thread", &thread)]);
             }
+            Event::Stamping { port, change } => self.stamping(at, usize::from(port), change),
+            // For the control thread to act on; what it finds is told.
+            Event::StampsMissing { .. } => {}
             Event::SendFailed { port, errno } => {
                 let Some(model) = self.ports.get(usize::from(port)) else { return };
                 let error = std::io::Error::from_raw_os_error(errno);
@@ -216,6 +254,17 @@ impl Model {
                 self.events.record(at, Level::Warn, Topic::Ptp, text, &[("errno", &errno)]);
             }
         }
+    }
+
+    fn stamping(&mut self, at: (Timestamp<Mono>, Timestamp<crate::time::Utc>), port: usize, change: StampingChange) {
+        let Some(model) = self.ports.get_mut(port) else { return };
+        model.change = Some(change);
+        let interface = model.config.interface.clone();
+        let (level, text) = match change.missing {
+            Some(missing) => (Level::Warn, format!("port {interface}: software time stamps from now on: {missing}")),
+            None => (Level::Info, format!("port {interface}: hardware time stamps again: the card delivers them")),
+        };
+        self.events.record(at, level, Topic::Ptp, text, &[]);
     }
 
     fn notice(&mut self, at: (Timestamp<Mono>, Timestamp<crate::time::Utc>), notice: Notice) {

@@ -1,34 +1,45 @@
 //! The thread of one PTP port: packets and stamps in, engine, packets and observations out.
 //!
-//! It owns its sockets, and nobody else touches them. A round drains the error queue and both sockets, runs the
-//! engine's timers, and sleeps until a packet, a stamp, a word from the discipline or the next deadline.
+//! It owns its sockets, and nobody else touches them. A round reads what the last sleep found ready, runs the engine's
+//! timers, and sleeps until a packet, a stamp, a word from the discipline or the next deadline.
+//!
+//! Stamps are taken when messages pass, not when they are read, so there is no hurry to read. While the port is SLAVE of
+//! a two-step master it is not woken by the event socket at all: a Sync says nothing without its Follow_Up, and is
+//! read when that has come; the transmit stamp of a Delay_Req is fetched when its answer is there. That is one waking
+//! for a Sync and two for a delay measurement, instead of five.
+
+mod outlet;
 
 use std::io;
 use std::thread::JoinHandle;
 
+use self::outlet::{Effects, Outlet};
 use super::events::{Event, FOREIGN_REPORTED_MAX, PortReport};
 use super::thread::{Refusal, spawn_timing};
-use super::wake::Sleeper;
+use super::wake::{Ready, Sleeper};
 use crate::clock::HostClock;
 use crate::config::ThreadConfig;
 use crate::engine::{Emit, Engine};
 use crate::net::{Gone, LEDGER_MAX, PtpSockets};
 use crate::ptp::{Channel, ClockReport, Counter, Effect, Grandmaster, Input, ParentInfo, Port, TxToken};
 use crate::sharing::{Counters, Flag, Latch, Pulse, RingReader, RingWriter};
-use crate::time::{Duration, LogInterval, Mono, Observation, Timestamp};
+use crate::time::{ClockId, Duration, LogInterval, Mono, Observation, Timestamp};
+use crate::wire::ptp::MessageType;
 
 /// Messages from a port to the discipline that fit into the ring: two seconds at 128 exchanges a second.
 pub const PORT_RING: usize = 512;
 /// Reports from the discipline to a port that fit into the ring.
 pub const REPORT_RING: usize = 16;
-/// A port looks at its latch at least this often.
-const ROUND_MAX: Duration = Duration::from_millis(250);
+/// A port goes round at least this often.
+const ROUND_MAX: Duration = Duration::SECOND;
 /// How often it reports what it sees.
 const REPORT_EVERY: Duration = Duration::SECOND;
 /// Rounds of one socket before the other gets its turn.
 const BATCHES_MAX: usize = 8;
-/// The most effects of one step.
-const EFFECTS_MAX: usize = 24;
+/// The event socket is read at least this often, also where it does not wake us.
+const LOOK_EVERY: Duration = Duration::SECOND;
+/// A socket that polls for an error and has none to show is left alone for so long.
+const REST: Duration = Duration::from_millis(10);
 
 /// What a port tells the discipline.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +50,12 @@ pub enum PortMessage {
     Parent(Option<ParentInfo>),
     /// The parent's Sync interval.
     SyncInterval(LogInterval),
+    /// The clock of the port's stamps from now on: said at the start and at each change. No observation with a stamp of
+    /// the clock before follows.
+    Clock(ClockId),
+    /// The halves of measurements in flight were thrown away on the report with this [`ClockReport::epoch`]: observations
+    /// that follow are of after that step of the clock.
+    Flushed(u32),
 }
 
 /// The two engines that can run on a port thread.
@@ -105,20 +122,23 @@ pub fn spawn_port<E: PtpEngine>(
     spawn_timing(name, config, move |refused: &[Option<Refusal>; 2]| {
         let mut thread = PortThread {
             engine,
+            outlet: Outlet::new(links, sockets.clock()),
             sockets,
-            links,
             clock: HostClock,
             pending: [None; LEDGER_MAX + 2],
             pending_len: 0,
             report_at: Timestamp::EPOCH,
+            look_at: Timestamp::EPOCH,
+            rest_until: Timestamp::EPOCH,
             is_failing: false,
             is_up: true,
-            unsaid: Unsaid::default(),
+            had_link: true,
+            ready: [Ready { readable: true, failed: true }; 2],
         };
         for what in refused.iter().flatten() {
-            thread.links.events.push(Event::Refused { thread: name, what: *what });
+            thread.outlet.links.events.push(Event::Refused { thread: name, what: *what });
         }
-        while !thread.links.stop.is_set() {
+        while !thread.outlet.links.stop.is_set() {
             thread.round();
         }
     })
@@ -133,82 +153,179 @@ enum Told {
 
 struct PortThread<E> {
     engine: E,
+    outlet: Outlet,
     sockets: PtpSockets,
-    links: PortLinks,
     clock: HostClock,
     pending: [Option<Told>; LEDGER_MAX + 2],
     pending_len: usize,
     report_at: Timestamp<Mono>,
+    /// When the event socket is read again at the latest.
+    look_at: Timestamp<Mono>,
+    /// Until then the event socket does not wake us: it polled for nothing.
+    rest_until: Timestamp<Mono>,
     is_failing: bool,
     is_up: bool,
-    unsaid: Unsaid,
+    /// What the flag of the link said last.
+    had_link: bool,
+    /// What the last sleep found on the general and the event socket.
+    ready: [Ready; 2],
 }
 
 impl<E: PtpEngine> PortThread<E> {
     fn round(&mut self) {
         let now = self.clock.mono();
-        self.links.pulse.beat(now);
-        self.unsaid.say(&mut self.links);
-        if self.links.link.is_set() != self.is_up {
-            self.is_up = !self.is_up;
-            self.step(now, Input::Link { up: self.is_up });
+        self.outlet.links.pulse.beat(now);
+        self.outlet.say();
+        self.look_at_the_link(now);
+        let [general, event] = std::mem::take(&mut self.ready);
+        if event.failed || self.sockets.awaits_stamps() && (general.any() || now >= self.look_at) {
+            self.take_stamps(now, event.failed);
         }
-        self.take_stamps(now);
+        if event.any() || now >= self.look_at {
+            self.take_packets(Channel::Event, now);
+        }
         // The general socket last: a Follow_Up is worth most when its Sync has been seen.
-        for channel in [Channel::Event, Channel::General] {
-            self.take_packets(channel, now);
+        if general.any() {
+            self.take_general(now);
         }
-        while let Some(report) = self.links.from_discipline.as_mut().and_then(RingReader::pop) {
+        while let Some(report) = self.outlet.links.from_discipline.as_mut().and_then(RingReader::pop) {
             self.step(now, Input::Clock(report));
+            if report.stepped {
+                self.outlet.flushed(report.epoch);
+            }
         }
         if self.engine.deadline().is_none_or(|deadline| deadline <= now) {
             self.step(now, Input::Tick { local: self.clock.stamping() });
         }
+        if self.sockets.deadline().is_some_and(|deadline| deadline <= now) {
+            self.take_stamps(now, false);
+        }
+        self.review(now);
         if now >= self.report_at {
             self.report_at = now + REPORT_EVERY;
             if let Some(report) = self.engine.report(now) {
-                self.links.events.push(Event::Report { port: self.links.port, report });
+                // The control thread comes round by itself, and nobody waits for this.
+                let event = Event::Report { port: self.outlet.links.port, report };
+                self.outlet.links.events.push_quietly(event);
             }
         }
         self.sleep();
     }
 
-    fn sleep(&self) {
-        let now = self.clock.mono();
-        let deadlines = [self.engine.deadline(), self.sockets.deadline(), Some(now + ROUND_MAX)];
-        let deadline = deadlines.into_iter().flatten().min().unwrap_or(now);
-        let fds = [self.sockets.event_fd(), self.sockets.general_fd()];
-        let inbox = &self.links.from_discipline;
-        self.links.sleeper.sleep(fds, now, deadline, || inbox.as_ref().is_some_and(|inbox| !inbox.is_empty()));
+    fn look_at_the_link(&mut self, now: Timestamp<Mono>) {
+        let has_link = self.outlet.links.link.is_set();
+        if has_link != self.had_link {
+            self.had_link = has_link;
+            self.set_link(now, has_link);
+        }
     }
 
-    fn take_stamps(&mut self, now: Timestamp<Mono>) {
+    fn set_link(&mut self, now: Timestamp<Mono>, up: bool) {
+        if up != self.is_up {
+            self.is_up = up;
+            self.step(now, Input::Link { up });
+        }
+    }
+
+    fn sleep(&mut self) {
+        let now = self.clock.mono();
+        let is_resting = self.rest_until > now;
+        let rest = is_resting.then_some(self.rest_until);
+        let deadlines = [self.engine.deadline(), self.sockets.deadline(), rest, Some(now + ROUND_MAX)];
+        let deadline = deadlines.into_iter().flatten().min().unwrap_or(now);
+        let event = (!is_resting && !self.outlet.is_two_step()).then(|| self.sockets.event_fd());
+        let links = &self.outlet.links;
+        let has_work = || links.from_discipline.as_ref().is_some_and(|inbox| !inbox.is_empty());
+        self.ready = links.sleeper.sleep(self.sockets.general_fd(), event, now, deadline, has_work);
+    }
+
+    fn take_stamps(&mut self, now: Timestamp<Mono>, is_polled: bool) {
         let (pending, len) = (&mut self.pending, &mut self.pending_len);
-        self.sockets.drain_stamps(now, |gone| remember(pending, len, Told::Gone(gone)));
+        let found = self.sockets.drain_stamps(now, is_polled, |gone| remember(pending, len, Told::Gone(gone)));
+        if !found {
+            self.rest_until = now + REST;
+        }
         self.tell_pending(now);
     }
 
-    fn take_packets(&mut self, channel: Channel, now: Timestamp<Mono>) {
+    /// Whether the card keeps its word, and what follows if it does not.
+    fn review(&mut self, now: Timestamp<Mono>) {
+        let (pending, len) = (&mut self.pending, &mut self.pending_len);
+        let change = self.sockets.review(now, |gone| remember(pending, len, Told::Gone(gone)));
+        let port = self.outlet.links.port;
+        if let Some(change) = change {
+            self.outlet.set_clock(change.clock);
+            self.outlet.links.events.push(Event::Stamping { port, change });
+            self.tell_pending(now);
+        }
+        if self.sockets.take_suspicion() {
+            self.outlet.links.events.push(Event::StampsMissing { port });
+        }
+    }
+
+    /// Messages of the general socket, and the Sync whose Follow_Up is among them.
+    fn take_general(&mut self, now: Timestamp<Mono>) {
+        let is_lazy = self.outlet.is_two_step();
+        self.outlet.has_forward = false;
+        let follow_ups = self.take_packets(Channel::General, now);
+        if !is_lazy || follow_ups == 0 {
+            return;
+        }
+        // In most cases exactly its Sync is waiting; if not, everything that waits is read.
+        self.take_one_event(now);
+        if !self.outlet.has_forward {
+            self.take_packets(Channel::Event, now);
+        }
+    }
+
+    fn take_one_event(&mut self, now: Timestamp<Mono>) {
+        let (engine, outlet) = (&mut self.engine, &mut self.outlet);
+        let mut effects = Effects::default();
+        self.look_at = now + LOOK_EVERY;
+        // An error of the socket as a whole is told once, and the next read goes on.
+        _ = self.sockets.receive_one(Channel::Event, |arrived| {
+            let input = Input::Received { bytes: arrived.bytes, channel: arrived.channel, stamp: arrived.stamp };
+            engine.step(now, input, &mut Emit(|effect| effects.take(effect, outlet, now)));
+        });
+        self.send_all(&effects, now);
+        self.tell_pending(now);
+    }
+
+    /// Reads a socket until it is empty; returns how many Follow_Up there were.
+    fn take_packets(&mut self, channel: Channel, now: Timestamp<Mono>) -> usize {
+        let mut follow_ups = 0;
+        if channel == Channel::Event {
+            self.look_at = now + LOOK_EVERY;
+        }
         for _ in 0..BATCHES_MAX {
-            let (engine, links, unsaid) = (&mut self.engine, &mut self.links, &mut self.unsaid);
+            let (engine, outlet) = (&mut self.engine, &mut self.outlet);
+            let (is_down, mut has_arrived) = (!self.is_up, false);
             let mut effects = Effects::default();
+            outlet.channel = channel;
             let received = self.sockets.receive(channel, |arrived| {
+                has_arrived = true;
+                follow_ups += usize::from(is_follow_up(arrived.bytes));
                 let input = Input::Received { bytes: arrived.bytes, channel: arrived.channel, stamp: arrived.stamp };
-                engine.step(now, input, &mut Emit(|effect| effects.take(effect, links, unsaid, now)));
+                engine.step(now, input, &mut Emit(|effect| effects.take(effect, outlet, now)));
             });
             // What must be sent waits until the batch's buffer is free again.
             self.send_all(&effects, now);
             self.tell_pending(now);
+            if is_down && has_arrived {
+                // What arrives proves the link, before the control thread has looked at it again.
+                self.set_link(now, true);
+            }
             if !matches!(received, Ok(true)) {
-                return;
+                break;
             }
         }
+        follow_ups
     }
 
     fn step(&mut self, now: Timestamp<Mono>, input: Input<'_>) {
         let mut effects = Effects::default();
-        let (links, unsaid) = (&mut self.links, &mut self.unsaid);
-        self.engine.step(now, input, &mut Emit(|effect| effects.take(effect, links, unsaid, now)));
+        let outlet = &mut self.outlet;
+        self.engine.step(now, input, &mut Emit(|effect| effects.take(effect, outlet, now)));
         self.send_all(&effects, now);
         self.tell_pending(now);
     }
@@ -223,21 +340,22 @@ impl<E: PtpEngine> PortThread<E> {
                 None => continue,
             };
             let mut effects = Effects::default();
-            let (links, unsaid) = (&mut self.links, &mut self.unsaid);
-            self.engine.step(now, input, &mut Emit(|effect| effects.take(effect, links, unsaid, now)));
+            let outlet = &mut self.outlet;
+            self.engine.step(now, input, &mut Emit(|effect| effects.take(effect, outlet, now)));
             self.send_all(&effects, now);
         }
     }
 
     fn send_all(&mut self, effects: &Effects, now: Timestamp<Mono>) {
-        for (frame, channel, token) in effects.sends.iter().flatten().copied() {
+        for (frame, channel, token) in effects.sends() {
             let (pending, len) = (&mut self.pending, &mut self.pending_len);
             let sent = self.sockets.send(&frame, channel, token, now, |gone| remember(pending, len, Told::Gone(gone)));
             if let Err(error) = &sent {
                 remember(&mut self.pending, &mut self.pending_len, Told::SendFailed(token));
                 if !self.is_failing {
                     let errno = error.raw_os_error().unwrap_or_default();
-                    self.links.events.push(Event::SendFailed { port: self.links.port, errno });
+                    let event = Event::SendFailed { port: self.outlet.links.port, errno };
+                    self.outlet.links.events.push(event);
                 }
             }
             self.is_failing = sent.is_err();
@@ -245,79 +363,13 @@ impl<E: PtpEngine> PortThread<E> {
     }
 }
 
+fn is_follow_up(message: &[u8]) -> bool {
+    message.first().is_some_and(|octet| octet & 0x0f == MessageType::FollowUp as u8)
+}
+
 fn remember(pending: &mut [Option<Told>], len: &mut usize, told: Told) {
     if let Some(place) = pending.get_mut(*len) {
         *place = Some(told);
         *len += 1;
-    }
-}
-
-type Outgoing = (crate::ptp::Frame, Channel, Option<TxToken>);
-
-/// The effects of a step: sends wait here, everything else goes on at once.
-#[derive(Default)]
-struct Effects {
-    sends: [Option<Outgoing>; EFFECTS_MAX],
-    len: usize,
-}
-
-impl Effects {
-    fn take(&mut self, effect: Effect, links: &mut PortLinks, unsaid: &mut Unsaid, now: Timestamp<Mono>) {
-        match effect {
-            Effect::Send { frame, channel, token } => {
-                if let Some(place) = self.sends.get_mut(self.len) {
-                    *place = Some((frame, channel, token));
-                    self.len += 1;
-                }
-            }
-            Effect::Observe(observation) => {
-                // One that finds the ring full is lost, and counted; the next one says as much.
-                unsaid.say(links);
-                links.say(PortMessage::Observation(observation));
-            }
-            Effect::SyncInterval(interval) => {
-                unsaid.interval = Some(PortMessage::SyncInterval(interval));
-                unsaid.say(links);
-                links.events.push(Event::SyncInterval { port: links.port, interval });
-            }
-            Effect::Parent(parent) => {
-                unsaid.parent = Some(PortMessage::Parent(parent));
-                unsaid.say(links);
-                links.events.push(Event::Parent { port: links.port, parent });
-            }
-            Effect::State { from, to, reason } => {
-                links.events.push(Event::PortState { port: links.port, from, to, reason });
-            }
-            Effect::Count(counter) => {
-                if counter == Counter::ReceivedAnnounce && links.counters.get(counter) == 0 {
-                    links.events.push(Event::FirstAnnounce(now));
-                }
-                links.counters.count(counter);
-            }
-        }
-    }
-}
-
-impl PortLinks {
-    /// Tells the discipline; false if its ring is full. A grandmaster has nobody to tell.
-    fn say(&mut self, message: PortMessage) -> bool {
-        self.to_discipline.as_mut().is_none_or(|ring| ring.push(message))
-    }
-}
-
-/// What the discipline must hear in the end, however full its ring was: the latest of each, as the message itself.
-#[derive(Default)]
-struct Unsaid {
-    parent: Option<PortMessage>,
-    interval: Option<PortMessage>,
-}
-
-impl Unsaid {
-    fn say(&mut self, links: &mut PortLinks) {
-        for unsaid in [&mut self.parent, &mut self.interval] {
-            if unsaid.is_some_and(|message| links.say(message)) {
-                *unsaid = None;
-            }
-        }
     }
 }

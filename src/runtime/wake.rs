@@ -20,6 +20,29 @@ impl Wake for Eventfd {
     }
 }
 
+/// What a descriptor has after a sleep.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Ready {
+    /// Something can be read.
+    pub readable: bool,
+    /// The error queue holds something, or the socket as a whole has an error.
+    pub failed: bool,
+}
+
+impl Ready {
+    fn of(found: PollFlags) -> Self {
+        Self {
+            readable: found.contains(PollFlags::POLLIN),
+            failed: found.intersects(PollFlags::POLLERR | PollFlags::POLLPRI | PollFlags::POLLHUP),
+        }
+    }
+
+    /// Whether there is anything.
+    pub fn any(self) -> bool {
+        self.readable || self.failed
+    }
+}
+
 /// The sleeper's side of a doorbell.
 #[derive(Debug)]
 pub struct Sleeper {
@@ -42,18 +65,25 @@ impl Sleeper {
         self.doorbell.clone()
     }
 
-    /// Sleeps until `deadline`, until one of `fds` has something, or until the doorbell rings; not at all if
-    /// `has_work` says so after the doorbell was armed. Never allocates.
+    /// Sleeps until `deadline`, until one of the two descriptors has something, or until the doorbell rings; not at all
+    /// if `has_work` says so after the doorbell was armed. Never allocates.
+    ///
+    /// Says of each descriptor what there is. One that is left out is not looked at, also not for errors, which poll(2)
+    /// reports unasked: whoever has no use for them now is not woken by them.
     pub fn sleep(
         &self,
-        fds: [BorrowedFd<'_>; 2],
+        first: BorrowedFd<'_>,
+        second: Option<BorrowedFd<'_>>,
         now: Timestamp<Mono>,
         deadline: Timestamp<Mono>,
         has_work: impl FnOnce() -> bool,
-    ) {
+    ) -> [Ready; 2] {
         let interest = PollFlags::POLLIN | PollFlags::POLLPRI;
-        let [a, b] = fds.map(|fd| PollFd::new(fd, interest));
-        self.sleep_on(&mut [self.bell(), a, b], now, deadline, has_work);
+        let mut fds = [self.bell(), PollFd::new(first, interest), PollFd::new(second.unwrap_or(first), interest)];
+        let count = if second.is_some() { 3 } else { 2 };
+        self.sleep_on(&mut fds[..count], now, deadline, has_work);
+        let ready = |fd: &PollFd<'_>| fd.revents().map_or(Ready::default(), Ready::of);
+        [ready(&fds[1]), if second.is_some() { ready(&fds[2]) } else { Ready::default() }]
     }
 
     /// As [`Sleeper::sleep`], with nothing but the doorbell to wait for.
@@ -76,7 +106,7 @@ impl Sleeper {
         let mut is_rung = false;
         if !has_work() {
             let timeout = TimeSpec::from_duration((deadline - now).max(Duration::ZERO).to_std());
-            // An interrupted or failed wait is a short one: the caller looks at everything anyway.
+            // An interrupted or failed wait is a short one, in which nothing was found ready.
             is_rung = ppoll(fds, Some(timeout), None).is_ok() && fds[0].any() != Some(false);
         }
         self.doorbell.awake();
@@ -129,6 +159,21 @@ mod tests {
         assert!(slept(&sleeper) < Duration::SECOND);
         ringing.join().unwrap();
         assert!(slept(&sleeper) >= Duration::SECOND);
+    }
+
+    #[test]
+    fn a_sleeper_is_told_which_descriptor_has_something_and_is_not_woken_by_one_left_out() {
+        let (quiet, loud) = (std::net::UdpSocket::bind("127.0.0.1:0"), std::net::UdpSocket::bind("127.0.0.1:0"));
+        let (quiet, loud) = (quiet.unwrap(), loud.unwrap());
+        loud.send_to(b"x", loud.local_addr().unwrap()).unwrap();
+        let sleeper = Sleeper::new().unwrap();
+        let sleep = |second| {
+            let now = HostClock.mono();
+            let ready = sleeper.sleep(quiet.as_fd(), second, now, now + Duration::from_millis(300), || false);
+            (ready.map(|ready| ready.readable), HostClock.mono() - now < Duration::from_millis(300))
+        };
+        assert_eq!(sleep(Some(loud.as_fd())), ([false, true], true));
+        assert_eq!(sleep(None), ([false, false], false));
     }
 
     #[test]

@@ -92,11 +92,17 @@ pub struct RingWriter<T> {
 impl<T> RingWriter<T> {
     /// Appends an element; a full ring drops it and counts it. Never waits.
     pub fn push(&mut self, element: T) -> bool {
+        let taken = self.push_quietly(element);
+        self.doorbell.ring();
+        taken
+    }
+
+    /// As [`RingWriter::push`] without ringing: for what may wait until the consumer wakes for something else.
+    pub fn push_quietly(&mut self, element: T) -> bool {
         let taken = self.producer.push(element).is_ok();
         if !taken {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
-        self.doorbell.ring();
         taken
     }
 }
@@ -166,6 +172,18 @@ mod tests {
         writer.push(3);
         assert_eq!(rung.load(Ordering::Relaxed), 1);
         assert_eq!((reader.pop(), reader.pop(), reader.pop(), reader.pop()), (Some(1), Some(2), Some(3), None));
+    }
+
+    #[test]
+    fn what_is_pushed_quietly_is_there_and_wakes_nobody() {
+        let rung = Arc::new(AtomicUsize::new(0));
+        let bell = Doorbell::new(Count(Arc::clone(&rung)));
+        let (mut writer, mut reader) = Ring::with_capacity(4, bell.clone());
+        bell.going_to_sleep();
+        assert!(writer.push_quietly(1));
+        assert_eq!(rung.load(Ordering::Relaxed), 0);
+        assert!(writer.push(2));
+        assert_eq!((rung.load(Ordering::Relaxed), reader.pop(), reader.pop()), (1, Some(1), Some(2)));
     }
 
     #[test]

@@ -322,7 +322,7 @@ impl Slave {
         if locked != self.told_locked || now >= self.tell_at {
             self.told_locked = locked;
             self.tell_at = now + TELL_PORT_EVERY;
-            self.report = Some(ClockReport { locked, stepped: false });
+            self.report = Some(ClockReport { locked, ..ClockReport::default() });
         }
     }
 

@@ -69,7 +69,7 @@ fn without_a_configuration_it_finds_interfaces_and_says_what_it_hears() {
     running.line("port va: hears nothing: no PTP message has arrived");
 
     ip("address add 10.77.0.2/24 dev vb");
-    let sockets = SocketOptions { interface: "vb".to_owned(), event_port: 319, general_port: 320 };
+    let sockets = SocketOptions::new("vb", 319, 320);
     let grandmaster = |domain| GrandmasterConfig {
         domain,
         ..GrandmasterConfig::new(ClockIdentity([2, 0, 0, 0, 0, 0, 0, domain]), 1)

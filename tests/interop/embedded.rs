@@ -37,7 +37,7 @@ pub fn config(number: u64) -> GrandmasterConfig {
 impl Embedded {
     /// Starts it on an interface, on the standard ports.
     pub fn start(space: &Space, interface: &str, config: GrandmasterConfig) -> Self {
-        let sockets = SocketOptions { interface: interface.to_owned(), event_port: 319, general_port: 320 };
+        let sockets = SocketOptions::new(interface, 319, 320);
         let thread = space.inside(|| GrandmasterThread::start(&sockets, config));
         let thread = thread.unwrap_or_else(|problem| panic!("the embedded grandmaster: {problem}"));
         Self { identity: config.identity.to_string(), _thread: thread }

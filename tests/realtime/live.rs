@@ -41,7 +41,7 @@ impl Live {
              general_port = {general_port}\n"
         );
         let config = config::load(&text, "test").unwrap_or_else(|errors| panic!("{errors}")).config;
-        let sockets = SocketOptions { interface: "lo".to_owned(), event_port, general_port };
+        let sockets = SocketOptions::new("lo", event_port, general_port);
         let identity = random_identity(u64::from(event_port) << 32 | u64::from(std::process::id()));
         let grandmaster = GrandmasterConfig {
             log_announce_interval: LogInterval::new(-2),

@@ -26,7 +26,7 @@ impl Captured {
     /// Listens until there is something of everything.
     pub fn from(live: &mut Live) -> Self {
         let (event_port, general_port) = (live.event_port, live.general_port);
-        let options = SocketOptions { interface: "lo".to_owned(), event_port, general_port };
+        let options = SocketOptions::new("lo", event_port, general_port);
         let mut sockets = PtpSockets::open(&options).expect("beside the others");
         let mut messages: Vec<Vec<u8>> = Vec::new();
         let wanted = [

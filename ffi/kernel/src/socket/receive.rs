@@ -82,8 +82,23 @@ impl RecvBatch {
     /// Those of recvmmsg(2) except `EAGAIN` and `EINTR`; `InvalidData` on a socket that is not of IPv4 or IPv6.
     /// With `IP_RECVERR`, or on a connected socket, an ICMP error is reported here once: call again.
     pub fn recv(&mut self, fd: impl AsFd) -> io::Result<usize> {
+        let received = sys::recvmmsg(fd.as_fd(), &mut self.data, self.size, &mut self.envelopes);
+        self.arrived(received)
+    }
+
+    /// As [`RecvBatch::recv`], but at most one datagram.
+    ///
+    /// For a socket that was found readable and mostly holds one: recvmmsg(2) looks for a second one before it returns,
+    /// which costs as much again.
+    pub fn recv_one(&mut self, fd: impl AsFd) -> io::Result<usize> {
+        let data = &mut self.data[..self.size];
+        let received = sys::recvmsg(fd.as_fd(), data, &mut self.envelopes[0], libc::MSG_DONTWAIT);
+        self.arrived(received.map(|()| 1))
+    }
+
+    fn arrived(&mut self, received: io::Result<usize>) -> io::Result<usize> {
         self.count = 0;
-        let received = match sys::recvmmsg(fd.as_fd(), &mut self.data, self.size, &mut self.envelopes) {
+        let received = match received {
             Ok(received) => received,
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => 0,
             Err(error) => return Err(error),

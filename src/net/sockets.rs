@@ -1,0 +1,455 @@
+//! The two sockets of a PTP port: one for event messages, which are stamped when they pass, and one for the others.
+//!
+//! What carries the messages differs in how the sockets are opened, where messages go, and what surrounds them. All else
+//! is the same for each transport and stands here: transmit stamps find their messages by the [`Ledger`], receive stamps
+//! come beside the packets, and of the two clocks that may have stamped a message one is in use at a time ([`Stamps`]).
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use socket2::Socket;
+use synchronome_kernel::socket::{RecvBatch, set_select_error_queue};
+use synchronome_kernel::timestamping::{
+    ErrorQueueBuffer, ErrorQueueItem, TimestampRequest, TxKeying, enable_timestamps, read_error_queue,
+    reset_tx_counter, send_timestamped,
+};
+
+use super::stamps::{Stamps, Verdict};
+use super::udp::{self, V6_TRAILER};
+use super::{Ledger, Missing, OpenError};
+use crate::ptp::{Channel, FRAME_MAX, Frame, TxToken};
+use crate::time::{ClockId, Duration, Mono, Stamp, Timestamp};
+
+/// Datagrams taken from a socket at once.
+const BATCH: usize = 16;
+/// The longest datagram that is looked at: the largest PTP messages with TLVs are far below it.
+const DATAGRAM_MAX: usize = 1_024;
+/// Items taken from the error queue in one go; what is left polls again.
+const ERRORS_MAX: usize = 64;
+/// So many stamps lost while another one was awaited, and the card is taken for one that holds a single stamp.
+const LOST_IN_COMPANY: u32 = 2;
+/// For so long a message waits until the stamp of the one before it has come, on such a card.
+const SLOT_WAIT_MAX: Duration = Duration::from_millis(250);
+/// The messageType of Sync (IEEE 1588-2019 table 36).
+const SYNC: u8 = 0;
+
+/// What carries the messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Transport {
+    /// UDP over IPv4 (IEEE 1588-2019 Annex C).
+    Udp4,
+    /// UDP over IPv6 (Annex D).
+    Udp6 {
+        /// Scope of the group's address, 1 ..= 15 (RFC 4291 section 2.7).
+        scope: u8,
+    },
+    /// Directly over Ethernet (Annex E).
+    Ethernet,
+}
+
+/// Whose stamps are wanted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StampMode {
+    /// The card's if it can, else the kernel's.
+    Auto,
+    /// The card's or none.
+    Hardware,
+    /// The kernel's.
+    Software,
+}
+
+/// Whose stamps there are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Stamping {
+    /// The kernel's, with the reason: a clause without its full stop.
+    Software(String),
+    /// The card's, in both directions.
+    Hardware {
+        /// The kernel's number of the card's clock (`/dev/ptpN`), of this moment: it changes when drivers come and go.
+        phc_index: u32,
+    },
+}
+
+/// Where and how to open the two sockets.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SocketOptions {
+    /// The interface's name.
+    pub interface: String,
+    /// What carries the messages.
+    pub transport: Transport,
+    /// UDP port of event messages, 319 by the standard.
+    pub event_port: u16,
+    /// UDP port of general messages, 320 by the standard.
+    pub general_port: u16,
+    /// Whose stamps are wanted.
+    pub timestamps: StampMode,
+}
+
+impl SocketOptions {
+    /// UDP over IPv4 with software stamps, on these two ports.
+    pub fn new(interface: impl Into<String>, event_port: u16, general_port: u16) -> Self {
+        let (transport, timestamps) = (Transport::Udp4, StampMode::Software);
+        Self { interface: interface.into(), transport, event_port, general_port, timestamps }
+    }
+}
+
+/// A packet that came in.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrived<'a> {
+    /// The PTP message, and what may follow it (padding).
+    pub bytes: &'a [u8],
+    /// By which socket.
+    pub channel: Channel,
+    /// When, by the clock in use; `None` if that gave no stamp.
+    pub stamp: Option<Stamp>,
+}
+
+/// What became of a message that was sent with a token.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Gone {
+    /// The message.
+    pub token: TxToken,
+    /// When it left; `None` if the stamp never came.
+    pub stamp: Option<Stamp>,
+}
+
+/// Another clock is in use from now on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StampingChange {
+    /// Which.
+    pub clock: ClockId,
+    /// Why the card's is not, if it is not.
+    pub missing: Option<Missing>,
+}
+
+/// What differs between the transports.
+#[derive(Debug)]
+enum Wire {
+    Udp { event: Socket, general: Socket, event_to: SocketAddr, general_to: SocketAddr, has_trailer: bool },
+}
+
+impl Wire {
+    fn open(options: &SocketOptions, interface_index: u32) -> Result<Self, OpenError> {
+        let SocketOptions { interface, transport, event_port, general_port, .. } = options;
+        let open = |port| udp::open(*transport, interface, interface_index, port);
+        Ok(Self::Udp {
+            event: open(*event_port)?,
+            general: open(*general_port)?,
+            event_to: udp::group(*transport, *event_port, interface_index),
+            general_to: udp::group(*transport, *general_port, interface_index),
+            has_trailer: matches!(transport, Transport::Udp6 { .. }),
+        })
+    }
+
+    fn fd(&self, channel: Channel) -> BorrowedFd<'_> {
+        let Self::Udp { event, general, .. } = self;
+        match channel {
+            Channel::Event => event.as_fd(),
+            Channel::General => general.as_fd(),
+        }
+    }
+
+    fn send(&self, frame: &Frame, channel: Channel, key: Option<u32>) -> io::Result<()> {
+        let Self::Udp { event_to, general_to, has_trailer, .. } = self;
+        let to = match channel {
+            Channel::Event => *event_to,
+            Channel::General => *general_to,
+        };
+        let mut datagram = [0; FRAME_MAX + V6_TRAILER.len()];
+        let message = frame.as_bytes();
+        let length = message.len() + if *has_trailer { V6_TRAILER.len() } else { 0 };
+        datagram[..message.len()].copy_from_slice(message);
+        send_timestamped(self.fd(channel), &datagram[..length], to, key).map(drop)
+    }
+}
+
+/// A message that waits until the card has room for its stamp.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    frame: Frame,
+    token: TxToken,
+    since: Timestamp<Mono>,
+}
+
+/// The two sockets of a port, their buffers and the ledger of transmit stamps.
+#[derive(Debug)]
+pub struct PtpSockets {
+    wire: Wire,
+    interface_index: u32,
+    batch: RecvBatch,
+    errors: ErrorQueueBuffer,
+    ledger: Ledger<TxToken>,
+    keying: TxKeying,
+    stamping: Stamping,
+    stamps: Stamps,
+    held: Option<Held>,
+}
+
+impl PtpSockets {
+    /// Opens both sockets, joins the group and asks for stamps.
+    ///
+    /// The stamps are the kernel's until [`PtpSockets::use_clock`] has said whose clock the card's are of.
+    ///
+    /// # Errors
+    /// [`OpenError`], which says whether waiting may mend it.
+    pub fn open(options: &SocketOptions) -> Result<Self, OpenError> {
+        let name = options.interface.as_str();
+        let interface_index =
+            nix::net::if_::if_nametoindex(name).map_err(|_| OpenError::NoInterface(name.to_owned()))?;
+        udp::assert_can_send(name, options.transport)
+            .map_err(|error| OpenError::NotReady(name.to_owned(), options.transport, error))?;
+        let stamping = Stamping::Software("ptp.timestamps asks for them".to_owned());
+        let wire = Wire::open(options, interface_index)?;
+        let event = wire.fd(Channel::Event);
+        let keying = enable_timestamps(event, request(false, false))
+            .map_err(|error| OpenError::Other("asking the kernel for software time stamps", error))?;
+        set_select_error_queue(event, true).map_err(|error| OpenError::Other("SO_SELECT_ERR_QUEUE", error))?;
+        Ok(Self {
+            wire,
+            interface_index,
+            batch: RecvBatch::new(BATCH, DATAGRAM_MAX),
+            errors: ErrorQueueBuffer::new(),
+            ledger: Ledger::new(keying == TxKeying::Counter),
+            keying,
+            stamping,
+            stamps: Stamps::software(),
+            held: None,
+        })
+    }
+
+    /// The event socket, to wait on.
+    pub fn event_fd(&self) -> BorrowedFd<'_> {
+        self.wire.fd(Channel::Event)
+    }
+
+    /// The general socket, to wait on.
+    pub fn general_fd(&self) -> BorrowedFd<'_> {
+        self.wire.fd(Channel::General)
+    }
+
+    /// The kernel's number of the interface that the sockets were opened on.
+    pub fn interface_index(&self) -> u32 {
+        self.interface_index
+    }
+
+    /// Whose stamps there are.
+    pub fn stamping(&self) -> &Stamping {
+        &self.stamping
+    }
+
+    /// The card's stamps are those of this clock, and used from now on. Without effect where the card does not stamp.
+    ///
+    /// # Errors
+    /// setsockopt(2)'s; the kernel's stamps stay in use then.
+    pub fn use_clock(&mut self, clock: ClockId) -> io::Result<()> {
+        if matches!(self.stamping, Stamping::Hardware { .. }) {
+            self.keying = enable_timestamps(self.event_fd(), request(true, false))?;
+            self.ledger = Ledger::new(self.keying == TxKeying::Counter);
+            self.stamps.use_card(clock);
+        }
+        Ok(())
+    }
+
+    /// The clock of the stamps in use: [`ClockId::System`] for the kernel's.
+    pub fn clock(&self) -> ClockId {
+        self.stamps.clock()
+    }
+
+    /// Judges the card by what it has delivered: whether another clock is in use from now on. To be called once a round.
+    ///
+    /// What is in flight at a change is given up: its stamps would be of the other clock.
+    pub fn review(&mut self, now: Timestamp<Mono>, gone: impl FnMut(Gone)) -> Option<StampingChange> {
+        let verdict = self.stamps.judge()?.review(now)?;
+        let missing = match verdict {
+            Verdict::Degrade(missing) => Some(missing),
+            Verdict::Restore => None,
+        };
+        // While the card is not believed both stamps are asked for: the kernel's to use, the card's to see it mend.
+        // An error leaves what was asked for before; both stamps of received packets come in any case.
+        _ = enable_timestamps(self.event_fd(), request(true, missing.is_some()));
+        self.ledger.start_again();
+        self.give_up_all(gone);
+        Some(StampingChange { clock: self.clock(), missing })
+    }
+
+    /// True once whenever stamps of the card begin to be missing: somebody should look at its configuration.
+    pub fn take_suspicion(&mut self) -> bool {
+        self.stamps.judge().is_some_and(super::stamps::Judge::take_suspicion)
+    }
+
+    /// Sends a message; with a token its transmit stamp will come by [`PtpSockets::drain_stamps`].
+    ///
+    /// On a card that can hold one stamp only, it may wait a moment until the one before it has its stamp.
+    ///
+    /// # Errors
+    /// The system call's. The token is then free again; those in flight that `gone` is told of are given up.
+    pub fn send(
+        &mut self,
+        frame: &Frame,
+        channel: Channel,
+        token: Option<TxToken>,
+        now: Timestamp<Mono>,
+        gone: impl FnMut(Gone),
+    ) -> io::Result<()> {
+        if channel == Channel::General {
+            return self.wire.send(frame, channel, None);
+        }
+        if let Some(token) = token
+            && self.held.is_none()
+            && self.slot_free_at().is_some_and(|free| free > now)
+        {
+            self.held = Some(Held { frame: *frame, token, since: now });
+            return Ok(());
+        }
+        self.send_event(frame, token, now, gone)
+    }
+
+    fn send_event(
+        &mut self,
+        frame: &Frame,
+        token: Option<TxToken>,
+        now: Timestamp<Mono>,
+        mut gone: impl FnMut(Gone),
+    ) -> io::Result<()> {
+        let key = (self.keying == TxKeying::PerMessage).then(|| self.ledger.next_key());
+        match self.wire.send(frame, Channel::Event, key) {
+            Ok(()) => {
+                if let (Some(judge), Some(_)) = (self.stamps.judge(), token) {
+                    judge.sent();
+                }
+                if let Some(token) = self.ledger.sent(token, now) {
+                    gone(Gone { token, stamp: None });
+                }
+                Ok(())
+            }
+            Err(error) => {
+                if self.ledger.send_failed() {
+                    // In flight are stamps with numbers that mean something else from now on.
+                    let reset = reset_tx_counter(self.event_fd());
+                    self.give_up_all(gone);
+                    reset?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn give_up_all(&mut self, mut gone: impl FnMut(Gone)) {
+        while let Some(token) = self.ledger.take_any() {
+            gone(Gone { token, stamp: None });
+        }
+    }
+
+    /// On a card that holds one stamp only: when the next message may be sent.
+    fn slot_free_at(&self) -> Option<Timestamp<Mono>> {
+        if !self.stamps.is_hardware() || self.ledger.lost_in_company() < LOST_IN_COMPANY {
+            return None;
+        }
+        self.ledger.last_sent().map(|sent| sent + SLOT_WAIT_MAX)
+    }
+
+    /// Whether messages are in flight whose stamps are awaited.
+    pub fn awaits_stamps(&self) -> bool {
+        self.ledger.in_flight() > 0
+    }
+
+    /// Takes the stamps that have come, and gives up those that are too old. Never blocks.
+    ///
+    /// `is_polled`: the error queue polls, and does so until it is empty; otherwise it is read until all that is awaited
+    /// has come. False if it polled and held nothing: something else is the matter with the socket.
+    pub fn drain_stamps(&mut self, now: Timestamp<Mono>, is_polled: bool, mut gone: impl FnMut(Gone)) -> bool {
+        let mut found = !is_polled;
+        for _ in 0..ERRORS_MAX {
+            if !is_polled && !self.awaits_stamps() {
+                break;
+            }
+            let item = read_error_queue(self.wire.fd(Channel::Event), &mut self.errors);
+            let Ok(Some(item)) = item else { break };
+            found = true;
+            let ErrorQueueItem::TxStamp(stamp) = item else { continue };
+            if stamp.hardware.is_some()
+                && let Some(judge) = self.stamps.judge()
+            {
+                judge.left();
+            }
+            if let Some(picked) = self.stamps.pick(stamp.software, stamp.hardware)
+                && let Some(token) = self.ledger.stamped(stamp.key)
+            {
+                gone(Gone { token, stamp: Some(picked) });
+            }
+        }
+        while let Some(token) = self.ledger.take_expired(now) {
+            gone(Gone { token, stamp: None });
+        }
+        self.release_held(now, gone);
+        found
+    }
+
+    fn release_held(&mut self, now: Timestamp<Mono>, mut gone: impl FnMut(Gone)) {
+        let Some(held) = self.held else { return };
+        if self.slot_free_at().is_some_and(|free| free > now) && now - held.since < SLOT_WAIT_MAX {
+            return;
+        }
+        self.held = None;
+        if self.send_event(&held.frame, Some(held.token), now, &mut gone).is_err() {
+            gone(Gone { token: held.token, stamp: None });
+        }
+    }
+
+    /// Takes up to one batch from a socket; returns whether there may be more. Never blocks.
+    ///
+    /// # Errors
+    /// Those of recvmmsg(2): of the socket as a whole, reported once.
+    pub fn receive(&mut self, channel: Channel, arrived: impl FnMut(Arrived<'_>)) -> io::Result<bool> {
+        let count = self.batch.recv(self.wire.fd(channel))?;
+        self.hand_out(channel, arrived);
+        Ok(count == BATCH)
+    }
+
+    /// As [`PtpSockets::receive`], but at most one: returns whether there was one.
+    ///
+    /// # Errors
+    /// As [`PtpSockets::receive`].
+    pub fn receive_one(&mut self, channel: Channel, arrived: impl FnMut(Arrived<'_>)) -> io::Result<bool> {
+        let count = self.batch.recv_one(self.wire.fd(channel))?;
+        self.hand_out(channel, arrived);
+        Ok(count == 1)
+    }
+
+    fn hand_out(&mut self, channel: Channel, mut arrived: impl FnMut(Arrived<'_>)) {
+        for received in self.batch.iter().filter(|received| !received.truncated) {
+            let mut stamp = None;
+            if channel == Channel::Event {
+                let is_sync = received.data.first().is_some_and(|octet| octet & 0x0f == SYNC);
+                if let Some(judge) = self.stamps.judge().filter(|_| is_sync) {
+                    judge.arrived(received.hardware.is_some());
+                }
+                stamp = self.stamps.pick(received.software, received.hardware);
+            }
+            arrived(Arrived { bytes: received.data, channel, stamp });
+        }
+    }
+
+    /// When [`PtpSockets::drain_stamps`] has something to give up or to send.
+    pub fn deadline(&self) -> Option<Timestamp<Mono>> {
+        let held = self.held.map(|held| self.slot_free_at().unwrap_or(held.since).min(held.since + SLOT_WAIT_MAX));
+        self.ledger.deadline().into_iter().chain(held).min()
+    }
+}
+
+/// What is asked of the kernel: of received packets both stamps, so that a card that fails can be replaced at once.
+/// Of sent messages the kernel gives its own where the card gives none, and beside the card's only if told to.
+fn request(hardware: bool, beside: bool) -> TimestampRequest {
+    TimestampRequest {
+        rx_software: true,
+        tx_software: true,
+        rx_hardware: hardware,
+        tx_hardware: hardware,
+        tx_software_beside_hardware: beside,
+        ..TimestampRequest::default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,288 @@
+//! Which stamps of a port are used, and whether the card keeps its word.
+//!
+//! A card that says that it stamps, and was told to, may still not do it: drivers grant filters that they do not have,
+//! firmware loses transmit stamps, another program switches stamping off. Whoever takes what comes then mixes two clocks
+//! that differ by seconds, or waits for ever. So the claim is tested, at the start and for ever: [`Judge`] counts what
+//! was owed and did not come. While hardware stamps are in use a message without one has no stamp at all; when too many
+//! are missing the port goes over to the kernel's stamps as a whole, says so, and looks after a while whether the
+//! card has come round.
+
+use synchronome_kernel::timestamping::KernelTime;
+
+use crate::time::{ClockEpoch, ClockId, Duration, Mono, Stamp, StampSource, Timestamp};
+
+/// What a software stamp is off by, beside the delay between wire and stack, which counts as the path's.
+const KERNEL_STAMP_ERROR: Duration = Duration::from_nanos(1);
+/// What a stamp of a card's is off by, beside its quantisation.
+const HARDWARE_STAMP_ERROR: Duration = Duration::from_nanos(1);
+
+/// So many in a row without a stamp, at the start, and the card is not believed.
+const MISSING_MAX_UNPROVEN: u32 = 3;
+/// The same for a card that has already shown that it can: single stamps are lost on good cards too.
+const MISSING_MAX_PROVEN: u32 = 8;
+/// So long without any transmit stamp that was owed. Drivers have been seen to deliver a second late (USERS P27).
+const TX_PATIENCE: Duration = Duration::from_secs(2);
+/// So long without any receive stamp that was owed, from a card that has shown that it can.
+const RX_PATIENCE: Duration = Duration::SECOND;
+/// After so many in a row it is time to look whether another program has switched the stamps off.
+const SUSPICIOUS: u32 = 2;
+/// So many in a row in each direction, and the card is believed again.
+const PROOF: u32 = 3;
+/// Not before this is the card believed again; the time doubles each time that it fails.
+const RETRY_FIRST: Duration = Duration::from_secs(60);
+/// The longest of these times.
+const RETRY_MAX: Duration = Duration::from_secs(960);
+
+/// What a card did not do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Missing {
+    /// Messages that were sent got no hardware stamps.
+    Transmit,
+    /// Messages that arrived had no hardware stamps, although the filter covers them.
+    Receive,
+}
+
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Transmit => "the card stamps no messages that are sent",
+            Self::Receive => "the card stamps no messages that arrive, though it said that it would",
+        })
+    }
+}
+
+/// What a review has found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// The card's stamps are used no more.
+    Degrade(Missing),
+    /// They are used again.
+    Restore,
+}
+
+/// One direction's account.
+#[derive(Clone, Copy, Default, Debug)]
+struct Account {
+    /// Owed and not delivered, in a row.
+    missing: u32,
+    /// Since when, as the first review afterwards knew it.
+    since: Option<Timestamp<Mono>>,
+    /// Delivered in a row.
+    delivered: u32,
+    is_proven: bool,
+}
+
+impl Account {
+    fn owed(&mut self) {
+        self.missing = self.missing.saturating_add(1);
+        self.delivered = 0;
+    }
+
+    fn delivered(&mut self) {
+        self.missing = 0;
+        self.since = None;
+        self.delivered = self.delivered.saturating_add(1);
+        self.is_proven = true;
+    }
+
+    /// For how long something has been owed.
+    fn owed_for(&mut self, now: Timestamp<Mono>) -> Duration {
+        if self.missing == 0 {
+            return Duration::ZERO;
+        }
+        now - *self.since.get_or_insert(now)
+    }
+
+    fn limit(&self) -> u32 {
+        if self.is_proven { MISSING_MAX_PROVEN } else { MISSING_MAX_UNPROVEN }
+    }
+}
+
+/// Judges a card that says that it stamps. Counts come as they happen; what they mean is looked at once a round.
+#[derive(Clone, Debug)]
+pub struct Judge {
+    tx: Account,
+    rx: Account,
+    degraded_since: Option<Timestamp<Mono>>,
+    retry_after: Duration,
+    was_suspicious: bool,
+}
+
+impl Default for Judge {
+    fn default() -> Self {
+        Self {
+            tx: Account::default(),
+            rx: Account::default(),
+            degraded_since: None,
+            retry_after: RETRY_FIRST,
+            was_suspicious: false,
+        }
+    }
+}
+
+impl Judge {
+    /// An event message was sent, and its stamp is owed.
+    pub fn sent(&mut self) {
+        // What was delivered in a row is a matter of the answers: this one may still get its stamp.
+        self.tx.missing = self.tx.missing.saturating_add(1);
+        if self.tx.missing > MISSING_MAX_PROVEN {
+            self.tx.delivered = 0;
+        }
+    }
+
+    /// A transmit stamp of the card's has come, of whichever message.
+    pub fn left(&mut self) {
+        self.tx.delivered();
+    }
+
+    /// A Sync has arrived.
+    pub fn arrived(&mut self, has_hardware_stamp: bool) {
+        if has_hardware_stamp { self.rx.delivered() } else { self.rx.owed() }
+    }
+
+    /// Whether the card's stamps are not in use.
+    pub fn is_degraded(&self) -> bool {
+        self.degraded_since.is_some()
+    }
+
+    /// True once whenever stamps begin to be missing: somebody should look at the card's configuration.
+    pub fn take_suspicion(&mut self) -> bool {
+        // A stamp of a message that was just sent is not late yet.
+        let is_suspicious = self.rx.missing >= SUSPICIOUS || self.tx.missing > SUSPICIOUS;
+        let is_new = is_suspicious && !self.was_suspicious;
+        self.was_suspicious = is_suspicious;
+        is_new
+    }
+
+    /// What follows from the counts at this time.
+    pub fn review(&mut self, now: Timestamp<Mono>) -> Option<Verdict> {
+        let tx_owed_for = self.tx.owed_for(now);
+        let rx_owed_for = self.rx.owed_for(now);
+        if let Some(since) = self.degraded_since {
+            let is_time = now - since >= self.retry_after;
+            let is_proven = self.tx.delivered >= PROOF && self.rx.delivered >= PROOF;
+            return (is_time && is_proven).then(|| {
+                self.degraded_since = None;
+                self.retry_after = (self.retry_after.times(2)).min(RETRY_MAX);
+                Verdict::Restore
+            });
+        }
+        let missing = if self.tx.missing >= self.tx.limit() && tx_owed_for >= TX_PATIENCE {
+            Missing::Transmit
+        } else if self.rx.missing >= self.rx.limit() && (!self.rx.is_proven || rx_owed_for >= RX_PATIENCE) {
+            Missing::Receive
+        } else {
+            return None;
+        };
+        self.degraded_since = Some(now);
+        // What it has shown before counts no more.
+        (self.tx, self.rx) = (Account::default(), Account::default());
+        Some(Verdict::Degrade(missing))
+    }
+}
+
+/// Readings of one block; a common divisor of that many is no accident.
+const BLOCK: u32 = 16;
+/// What is assumed before enough readings were seen: the coarsest that is common.
+const QUANTUM_UNKNOWN: u32 = 40;
+
+/// Learns the step in which a clock's stamps count: the greatest common divisor of their nanoseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Quantum {
+    block: u32,
+    count: u32,
+    learned: Option<u32>,
+}
+
+impl Quantum {
+    /// Another reading, by its nanoseconds.
+    pub fn learn(&mut self, nanoseconds: u32) {
+        if self.block != 1 {
+            self.block = greatest_common_divisor(self.block, nanoseconds);
+        }
+        self.count += 1;
+        if self.count == BLOCK {
+            self.learned = Some(self.block.max(1));
+            (self.block, self.count) = (0, 0);
+        }
+    }
+
+    /// The step, by the last complete block of readings and by what has been seen of the next.
+    pub fn step(&self) -> Duration {
+        let step = self.learned.map_or(QUANTUM_UNKNOWN, |learned| greatest_common_divisor(learned, self.block).max(1));
+        Duration::from_nanos(i64::from(step))
+    }
+}
+
+const fn greatest_common_divisor(mut a: u32, mut b: u32) -> u32 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+/// The stamps that a port uses, made of those that the kernel hands over.
+#[derive(Clone, Debug)]
+pub struct Stamps {
+    /// The clock of the card's stamps; `None` if they are not used.
+    card: Option<ClockId>,
+    judge: Judge,
+    quantum: Quantum,
+}
+
+impl Stamps {
+    /// The kernel's own stamps, until told otherwise.
+    pub fn software() -> Self {
+        Self { card: None, judge: Judge::default(), quantum: Quantum::default() }
+    }
+
+    /// From now on the card's stamps are used, of this clock.
+    pub fn use_card(&mut self, clock: ClockId) {
+        *self = Self { card: Some(clock), ..Self::software() };
+    }
+
+    /// Whether the card's stamps are in use.
+    pub fn is_hardware(&self) -> bool {
+        self.card.is_some() && !self.judge.is_degraded()
+    }
+
+    /// The clock of the stamps in use.
+    pub fn clock(&self) -> ClockId {
+        self.card.filter(|_| self.is_hardware()).unwrap_or(ClockId::System)
+    }
+
+    /// The judge of the card, if there is one.
+    pub fn judge(&mut self) -> Option<&mut Judge> {
+        self.card.is_some().then_some(&mut self.judge)
+    }
+
+    /// Of the two stamps of one message the one of the clock in use; never the other in its place.
+    pub fn pick(&mut self, software: Option<KernelTime>, hardware: Option<KernelTime>) -> Option<Stamp> {
+        let Some(clock) = self.card.filter(|_| self.is_hardware()) else {
+            return software.map(software_stamp);
+        };
+        let time = hardware?;
+        self.quantum.learn(time.nanoseconds);
+        Some(Stamp {
+            at: Timestamp::from_parts(time.seconds, time.nanoseconds),
+            clock,
+            epoch: ClockEpoch::default(),
+            source: StampSource::Hardware,
+            error: HARDWARE_STAMP_ERROR + self.quantum.step(),
+        })
+    }
+}
+
+/// A software stamp of the kernel's as one of ours.
+pub fn software_stamp(time: KernelTime) -> Stamp {
+    Stamp {
+        at: Timestamp::from_parts(time.seconds, time.nanoseconds),
+        clock: ClockId::System,
+        epoch: ClockEpoch::default(),
+        source: StampSource::Kernel,
+        error: KERNEL_STAMP_ERROR,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+use super::*;
+
+fn at(millis: i64) -> Timestamp<Mono> {
+    Timestamp::from_secs(50) + Duration::from_millis(millis)
+}
+
+fn reading(nanoseconds: u32) -> Option<KernelTime> {
+    Some(KernelTime { seconds: 7, nanoseconds })
+}
+
+/// Syncs every `every` milliseconds from `from` on, each with a receive stamp or not; the first verdict and its time.
+fn syncs(judge: &mut Judge, from: i64, every: i64, stamped: &[bool]) -> Option<(i64, Verdict)> {
+    for (n, has_stamp) in (0_i64..).zip(stamped) {
+        judge.arrived(*has_stamp);
+        if let Some(verdict) = judge.review(at(from + n * every)) {
+            return Some((from + n * every, verdict));
+        }
+    }
+    None
+}
+
+#[test]
+fn a_filter_that_lies_is_found_out_by_the_third_sync() {
+    let mut judge = Judge::default();
+    let verdict = syncs(&mut judge, 0, 250, &[false; 5]);
+    assert_eq!(verdict, Some((500, Verdict::Degrade(Missing::Receive))));
+    assert!(judge.is_degraded());
+}
+
+#[test]
+fn a_card_that_can_may_lose_some_stamps_but_not_many_in_a_row_for_a_second() {
+    let mut judge = Judge::default();
+    let every_second = std::array::from_fn::<bool, 100, _>(|n| n % 2 == 0);
+    assert_eq!(syncs(&mut judge, 0, 250, &every_second), None);
+    assert_eq!(syncs(&mut judge, 30_000, 250, &[false, false, false, false, false, false, false, true]), None);
+    // At 128 a second eight are gone in no time.
+    let verdict = syncs(&mut judge, 40_000, 8, &[false; 200]);
+    assert_eq!(verdict, Some((41_000, Verdict::Degrade(Missing::Receive))));
+}
+
+#[test]
+fn a_card_that_never_stamps_what_is_sent_is_degraded_after_three_requests_and_two_seconds() {
+    let mut judge = Judge::default();
+    for second in 0..2 {
+        judge.sent();
+        assert_eq!(judge.review(at(second * 1_000)), None);
+    }
+    judge.sent();
+    assert_eq!(judge.review(at(2_000)), Some(Verdict::Degrade(Missing::Transmit)));
+
+    let mut judge = Judge::default();
+    for n in 0..16 {
+        judge.sent();
+        assert_eq!(judge.review(at(n * 125)), None, "many requests prove nothing in so short a time");
+    }
+}
+
+#[test]
+fn stamps_that_are_late_are_no_stamps_that_are_missing() {
+    let mut judge = Judge::default();
+    // Eight requests a second, each stamp 1.5 s late.
+    for n in 0..200 {
+        judge.sent();
+        if n >= 12 {
+            judge.left();
+        }
+        assert_eq!(judge.review(at(n * 125)), None);
+    }
+}
+
+#[test]
+fn after_its_time_and_three_stamps_each_way_the_card_is_believed_again_and_less_easily_each_time() {
+    let mut judge = Judge::default();
+    assert!(syncs(&mut judge, 0, 250, &[false; 3]).is_some());
+    let good = |judge: &mut Judge| {
+        for _ in 0..3 {
+            judge.sent();
+            judge.left();
+            judge.arrived(true);
+        }
+    };
+    good(&mut judge);
+    assert_eq!(judge.review(at(60_400)), None, "too early");
+    judge.arrived(false);
+    assert_eq!(judge.review(at(60_600)), None, "not three in a row");
+    good(&mut judge);
+    assert_eq!(judge.review(at(60_600)), Some(Verdict::Restore));
+    assert!(!judge.is_degraded());
+    assert!(syncs(&mut judge, 70_000, 1_000, &[false; 9]).is_some());
+    good(&mut judge);
+    assert_eq!(judge.review(at(180_000)), None, "twice as long");
+    assert_eq!(judge.review(at(198_000)), Some(Verdict::Restore));
+}
+
+#[test]
+fn missing_stamps_make_suspicious_once_until_they_come_again() {
+    let mut judge = Judge::default();
+    judge.arrived(true);
+    judge.arrived(false);
+    assert!(!judge.take_suspicion());
+    judge.arrived(false);
+    assert!(judge.take_suspicion() && !judge.take_suspicion());
+    judge.arrived(true);
+    assert!(!judge.take_suspicion());
+    for _ in 0..3 {
+        judge.sent();
+    }
+    assert!(judge.take_suspicion());
+}
+
+#[test]
+fn a_missing_hardware_stamp_is_never_replaced_by_a_software_stamp() {
+    let mut stamps = Stamps::software();
+    assert_eq!(stamps.pick(reading(5), reading(8)).map(|stamp| stamp.clock), Some(ClockId::System));
+    stamps.use_card(ClockId::Phc(3));
+    assert_eq!(stamps.pick(reading(5), None), None);
+    let stamp = stamps.pick(reading(5), reading(8)).expect("a hardware stamp");
+    assert_eq!((stamp.clock, stamp.source, stamp.at.nanos()), (ClockId::Phc(3), StampSource::Hardware, 7_000_000_008));
+    let judge = stamps.judge().expect("a card");
+    for n in 0..3 {
+        judge.arrived(false);
+        judge.review(at(n));
+    }
+    assert_eq!(stamps.clock(), ClockId::System);
+    assert_eq!(stamps.pick(None, reading(8)), None, "nor the other way round");
+    assert_eq!(stamps.pick(reading(5), reading(8)).map(|stamp| stamp.source), Some(StampSource::Kernel));
+}
+
+#[test]
+fn the_step_of_a_clock_is_learned_from_its_readings() {
+    let mut quantum = Quantum::default();
+    assert_eq!(quantum.step(), Duration::from_nanos(40), "unknown yet");
+    for n in 0..16 {
+        quantum.learn(n * n * 8 + 123_456);
+    }
+    assert_eq!(quantum.step(), Duration::from_nanos(8));
+    quantum.learn(12_345_679);
+    assert_eq!(quantum.step(), Duration::from_nanos(1), "one reading off the grid, and it is none");
+    let mut frozen = Quantum::default();
+    (0..16).for_each(|_| frozen.learn(0));
+    assert_eq!(frozen.step(), Duration::from_nanos(1), "whole seconds only: no divisor at all");
+}
+
+#[test]
+fn a_coarse_clock_has_a_wider_error() {
+    let mut stamps = Stamps::software();
+    stamps.use_card(ClockId::Phc(0));
+    let last = (0..40).filter_map(|n| stamps.pick(None, reading(n * 80 + 16))).last();
+    assert_eq!(last.map(|stamp| stamp.error), Some(Duration::from_nanos(17)));
+}

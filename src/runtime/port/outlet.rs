@@ -1,0 +1,158 @@
+//! Where the effects of a port's engine go: to the discipline, to the control thread, or back to the port to be sent.
+
+use super::{PortLinks, PortMessage};
+use crate::ptp::{Channel, Counter, Effect, Frame, PortState, TxToken};
+use crate::runtime::events::Event;
+use crate::time::{ClockId, Mono, Observation, Timestamp};
+
+/// The most messages that one step sends.
+const SENDS_MAX: usize = 24;
+
+type Outgoing = (Frame, Channel, Option<TxToken>);
+
+/// The effects of a step: sends wait here, everything else goes on at once.
+#[derive(Default)]
+pub(super) struct Effects {
+    sends: [Option<Outgoing>; SENDS_MAX],
+    len: usize,
+}
+
+impl Effects {
+    /// What waits to be sent.
+    pub fn sends(&self) -> impl Iterator<Item = Outgoing> {
+        self.sends[..self.len].iter().flatten().copied()
+    }
+
+    pub fn take(&mut self, effect: Effect, outlet: &mut Outlet, now: Timestamp<Mono>) {
+        match effect {
+            Effect::Send { frame, channel, token } => {
+                if let Some(place) = self.sends.get_mut(self.len) {
+                    *place = Some((frame, channel, token));
+                    self.len += 1;
+                }
+            }
+            other => outlet.take(&other, now),
+        }
+    }
+}
+
+/// What has been told, and what must still be.
+pub(super) struct Outlet {
+    pub links: PortLinks,
+    /// The socket that is being read.
+    pub channel: Channel,
+    /// A Sync was measured since this was last set to false.
+    pub has_forward: bool,
+    clock: ClockId,
+    is_slave: bool,
+    /// The last Sync that was measured became so by its Follow_Up.
+    by_follow_up: bool,
+    unsaid: Unsaid,
+}
+
+impl Outlet {
+    /// A port whose stamps are of this clock.
+    pub fn new(links: PortLinks, clock: ClockId) -> Self {
+        let unsaid = Unsaid { clock: Some(PortMessage::Clock(clock)), ..Unsaid::default() };
+        Self { links, channel: Channel::Event, has_forward: false, clock, is_slave: false, by_follow_up: false, unsaid }
+    }
+
+    /// Another clock stamps from now on.
+    pub fn set_clock(&mut self, clock: ClockId) {
+        self.clock = clock;
+        self.unsaid.clock = Some(PortMessage::Clock(clock));
+        self.say();
+    }
+
+    /// The engine has thrown its halves away.
+    pub fn flushed(&mut self, epoch: u32) {
+        self.unsaid.flushed = Some(PortMessage::Flushed(epoch));
+        self.say();
+    }
+
+    /// Whether the port follows a two-step master and is calibrated: nothing is urgent then but Follow_Up.
+    pub fn is_two_step(&self) -> bool {
+        self.is_slave && self.by_follow_up
+    }
+
+    /// Says what could not be said before.
+    pub fn say(&mut self) {
+        self.unsaid.say(&mut self.links);
+    }
+
+    fn take(&mut self, effect: &Effect, now: Timestamp<Mono>) {
+        let port = self.links.port;
+        match *effect {
+            Effect::Send { .. } => {}
+            Effect::Observe(observation) => self.observe(observation),
+            Effect::SyncInterval(interval) => {
+                self.unsaid.interval = Some(PortMessage::SyncInterval(interval));
+                self.say();
+                self.links.events.push(Event::SyncInterval { port, interval });
+            }
+            Effect::Parent(parent) => {
+                self.unsaid.parent = Some(PortMessage::Parent(parent));
+                self.say();
+                self.links.events.push(Event::Parent { port, parent });
+            }
+            Effect::State { from, to, reason } => {
+                self.is_slave = to == PortState::Slave;
+                self.links.events.push(Event::PortState { port, from, to, reason });
+            }
+            Effect::Count(counter) => {
+                if counter == Counter::ReceivedAnnounce && self.links.counters.get(counter) == 0 {
+                    self.links.events.push(Event::FirstAnnounce(now));
+                }
+                self.links.counters.count(counter);
+            }
+        }
+    }
+
+    fn observe(&mut self, observation: Observation) {
+        let is_forward = matches!(observation.sent.clock, ClockId::Remote(_));
+        let stamp = if is_forward { observation.received } else { observation.sent };
+        // A half that has waited since before a change of the clock.
+        if stamp.clock != self.clock {
+            return;
+        }
+        // One that finds the ring full is lost, and counted; the next one says as much.
+        self.say();
+        let Some(ring) = &mut self.links.to_discipline else { return };
+        if is_forward {
+            self.has_forward = true;
+            self.by_follow_up = self.channel == Channel::General;
+        }
+        // The path's delay is the less urgent half: of a calibrated port it waits for the next Sync.
+        if is_forward || !self.is_slave {
+            ring.push(PortMessage::Observation(observation));
+        } else {
+            ring.push_quietly(PortMessage::Observation(observation));
+        }
+    }
+}
+
+impl PortLinks {
+    /// Tells the discipline; false if its ring is full. A grandmaster has nobody to tell.
+    fn say(&mut self, message: PortMessage) -> bool {
+        self.to_discipline.as_mut().is_none_or(|ring| ring.push(message))
+    }
+}
+
+/// What the discipline must hear in the end, however full its ring was: the latest of each, as the message itself.
+#[derive(Default)]
+struct Unsaid {
+    flushed: Option<PortMessage>,
+    clock: Option<PortMessage>,
+    parent: Option<PortMessage>,
+    interval: Option<PortMessage>,
+}
+
+impl Unsaid {
+    fn say(&mut self, links: &mut PortLinks) {
+        for unsaid in [&mut self.flushed, &mut self.clock, &mut self.parent, &mut self.interval] {
+            if unsaid.is_some_and(|message| links.say(message)) {
+                *unsaid = None;
+            }
+        }
+    }
+}
