@@ -142,6 +142,7 @@ fn setting_json(setting: &Setting) -> Json {
 /// The whole in one line.
 fn summary(config: &Config) -> String {
     let clock = match config.clock.system {
+        SystemClock::Discipline => "the system clock is disciplined",
         SystemClock::Observe => "the system clock is observed",
         SystemClock::Simulated(_) => "a simulated clock is disciplined",
     };

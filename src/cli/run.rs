@@ -132,6 +132,7 @@ fn announce(control: &mut Control, file: Option<&Path>) {
     let from = file.map_or("no configuration: built-in defaults".to_owned(), |file| file.display().to_string());
     tracing::info!(target: "synchronome::daemon", "synchronome {} runs ({from})", status.version);
     let kind = match control.daemon().config().clock.system {
+        SystemClock::Discipline => "the system clock is disciplined",
         SystemClock::Observe => "the system clock is observed and never touched",
         SystemClock::Simulated(_) => "a simulated clock is disciplined; the system clock is never touched",
     };

@@ -22,8 +22,8 @@ use super::{Clock, Counts, Steering, SteeringConfig};
 use crate::discipline::{Notice, Reference, Timescale};
 use crate::sharing::TimeSnapshot;
 use crate::time::{
-    ClockEpoch, ClockId, Duration, LeapIndicator, Local, LogInterval, Mono, Observation, SourceId, Stamp, StampSource,
-    SyncState, TaiUtc, Timestamp,
+    ClockEpoch, ClockId, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, Observation, SourceId, Stamp,
+    StampSource, SyncState, TaiUtc, Timestamp,
 };
 
 /// The most PHCs of one host that are steered.
@@ -42,6 +42,8 @@ const READING_ERROR: Duration = Duration::from_nanos(1);
 pub const LOCK_LIMIT_HARDWARE: Duration = Duration::from_micros(10);
 /// LOCKED asks for a bound of at most this where the kernel stamps, if the configuration does not say.
 pub const LOCK_LIMIT_SOFTWARE: Duration = Duration::from_micros(100);
+/// No clock runs further off than this from CLOCK_MONOTONIC.
+const RATE_MAX: FrequencyPpb = FrequencyPpb::new(1_500_000.0);
 /// Half of what crossings can hide is multiplied by this for the wobble of the hub: it may be greater in between.
 const WOBBLE_MARGIN: i64 = 3;
 
@@ -124,7 +126,6 @@ pub struct Cascade<C> {
     hub: Option<ClockId>,
     reference: Option<Reference>,
     is_gate_open: bool,
-    gate_opened_at: Timestamp<Mono>,
     leap: LeapWatch,
     paces: [LogInterval; PHCS_MAX],
 }
@@ -138,7 +139,6 @@ impl<C: Clock> Cascade<C> {
             hub: None,
             reference: None,
             is_gate_open: false,
-            gate_opened_at: now,
             leap: LeapWatch::new(config.tai_utc),
             paces: [CROSSING_FAST; PHCS_MAX],
             config,
@@ -146,9 +146,10 @@ impl<C: Clock> Cascade<C> {
     }
 
     /// Takes in a PHC, whose first crossing is this.
-    pub fn add_phc(&mut self, index: u8, clock: C, crossing: &Crossing) {
+    /// `saved_frequency` is what its oscillator ran off by in an earlier run.
+    pub fn add_phc(&mut self, index: u8, clock: C, crossing: &Crossing, saved_frequency: Option<FrequencyPpb>) {
         let Some(place) = self.phcs.get_mut(usize::from(index)) else { return };
-        let config = self.config.of(Some(ClockId::Phc(index)));
+        let config = SteeringConfig { saved_frequency, ..self.config.of(Some(ClockId::Phc(index))) };
         let steering = Steering::new(clock, Counts::Tai, config, crossing.mono, crossing.device);
         *place = Some(Leaf {
             steering,
@@ -161,6 +162,10 @@ impl<C: Clock> Cascade<C> {
 
     /// A PHC is gone.
     pub fn remove_phc(&mut self, index: u8) -> Option<C> {
+        if self.hub == Some(ClockId::Phc(index)) {
+            self.hub = None;
+            self.is_gate_open = false;
+        }
         let leaf = self.phcs.get_mut(usize::from(index))?.take()?;
         Some(leaf.steering.into_clock())
     }
@@ -192,8 +197,16 @@ impl<C: Clock> Cascade<C> {
         if stamped_by == ClockId::System && self.is_ambiguous(local) {
             return;
         }
+        // The later the last crossing, the less is known of what the clock reads now.
+        let slack = self.since_crossing(stamped_by, now).map_or(Duration::ZERO, |age| RATE_MAX.drift(age));
         let Some((steering, local)) = self.steering_of(stamped_by, now, local) else { return };
+        let local = local + slack;
         steering.observe(now, local, observation, &mut of(stamped_by, notify));
+    }
+
+    fn since_crossing(&self, clock: ClockId, now: Timestamp<Mono>) -> Option<Duration> {
+        let ClockId::Phc(index) = clock else { return None };
+        self.phcs.get(usize::from(index))?.as_ref().map(|leaf| now - leaf.anchor.0)
     }
 
     /// The source is this one from now on, heard by clock `hub`; `sync_interval` is how often it sends.
@@ -331,7 +344,6 @@ impl<C: Clock> Cascade<C> {
             timescale,
             accuracy: Some(accuracy),
             is_held_over,
-            selected_at: self.gate_opened_at,
             leap: self.leap.indicator(),
             ..reference
         }
@@ -349,7 +361,6 @@ impl<C: Clock> Cascade<C> {
         match state {
             SyncState::Locked if !self.is_gate_open => {
                 self.is_gate_open = true;
-                self.gate_opened_at = now;
                 notify(CascadeNotice::Gate(true));
             }
             SyncState::NeverSynced | SyncState::Freerun | SyncState::Disrupted => self.close_gate(now, local, notify),
@@ -445,12 +456,12 @@ impl<C: Clock> Cascade<C> {
         TimeSnapshot { leap, ..snapshot }
     }
 
-    /// When it wants to be called at the latest: a tick or a crossing.
-    pub fn deadline(&self) -> Option<Timestamp<Mono>> {
+    /// When it wants to be called after `now`, a tick or a crossing: what is due by then was seen to.
+    pub fn deadline(&self, now: Timestamp<Mono>) -> Option<Timestamp<Mono>> {
         let phcs = || self.phcs.iter().flatten();
         let ticks = phcs().filter_map(|leaf| leaf.steering.deadline());
         let crossings = phcs().map(|leaf| leaf.crossing_at);
-        self.system.deadline().into_iter().chain(ticks).chain(crossings).min()
+        self.system.deadline().into_iter().chain(ticks).chain(crossings).filter(|at| *at > now).min()
     }
 
     /// The PHCs whose crossing is due at `now`; a little early is fine if one is awake anyway.

@@ -59,6 +59,11 @@ pub struct JumpDetector {
 }
 
 impl JumpDetector {
+    /// We have set the clock ourselves: what was seen before counts no more.
+    pub fn restart(&mut self) {
+        self.last = None;
+    }
+
     /// A pair of readings; returns by how much the stamping clock jumped, if it did by at least [`JUMP_MIN`].
     ///
     /// Slewing moves both clocks alike (clock_gettime(2)): their distance changes only when the clock is set.

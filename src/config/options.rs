@@ -148,7 +148,8 @@ const PRIORITY: Kind = Kind::Integer { min: 1, max: 99 };
 const GAIN: Kind = Kind::Float { min: 0.0, max: 100.0 };
 const PPM: f64 = 1_000.0;
 
-const SYSTEM: &[Word] = &[now("observe"), later("discipline", "steering the real system clock")];
+const SYSTEM: &[Word] = &[now("observe"), now("discipline")];
+const PHC: &[Word] = &[now("auto"), now("all"), now("none")];
 const SERVO: &[Word] = &[now("pi"), now("estimator")];
 const ROLE: &[Word] =
     &[now("slave"), later("master", "the master half of PTP"), later("auto", "choosing between master and slave")];
@@ -184,7 +185,6 @@ pub const SECTIONS: &[Section] = &[
 
 /// Options and sections that are planned and not built, with what they are.
 pub const LATER: &[(&str, &str)] = &[
-    ("clock.phc", "disciplining hardware clocks"),
     ("clock.leap", "choosing how leap seconds are applied"),
     ("ptp.profile", "choosing a PTP profile"),
     ("ptp.unicast", "unicast PTP"),
@@ -198,10 +198,11 @@ pub const LATER: &[(&str, &str)] = &[
 /// Every option, in the order of the manual.
 #[rustfmt::skip] // one row, one option
 pub const OPTIONS: &[OptionSpec] = &[
-    option("clock.system", Kind::Word(SYSTEM), Default::Toml("\"observe\""), "The clock that is ours: \"observe\" measures the system clock and never touches it; { simulated = {} } makes one in software and disciplines that.").term("CLOCK_REALTIME"),
-    option("clock.lock_limit", LIMIT, Default::Toml("\"100us\""), "The clock is LOCKED while its error bound is at most this.").unit("us"),
+    option("clock.system", Kind::Word(SYSTEM), Default::Toml("\"observe\""), "The clock that is ours: \"discipline\" steers the system clock; \"observe\" measures it and never touches it; { simulated = {} } makes one in software and disciplines that.").term("CLOCK_REALTIME"),
+    option("clock.phc", Kind::Word(PHC), Default::Toml("\"auto\""), "Which hardware clocks we steer: \"all\" those of the ports below, or \"none\" (they are then only read); \"auto\" is \"all\" where the system clock is disciplined.").term("PHC"),
+    option("clock.lock_limit", LIMIT, Default::Unset("10 us where the card takes the time stamps, 100 us where the kernel does"), "A clock is LOCKED while its error bound is at most this.").unit("us"),
     option("clock.max_drift", Kind::Frequency { min_ppb: 0.0, max_ppb: 1_000.0 * PPM }, Default::Toml("\"1ppm\""), "The frequency error that may appear unseen: error bounds grow by this as they age.").unit("ppm").term("PHI (RFC 5905)"),
-    option("clock.max_frequency", Kind::Frequency { min_ppb: 1.0, max_ppb: 1_000.0 * PPM }, Default::Toml("\"500ppm\""), "The largest frequency correction, in either direction.").unit("ppm").term("max_adj"),
+    option("clock.max_frequency", Kind::Frequency { min_ppb: 1.0, max_ppb: 100_000.0 * PPM }, Default::Toml("\"500ppm\""), "The largest frequency correction, in either direction.").unit("ppm").term("max_adj"),
 
     option("clock.system.simulated.offset", SHIFT, Default::Toml("\"0s\""), "What the simulated clock is ahead of the system clock at the start.").unit("s"),
     option("clock.system.simulated.frequency", Kind::Frequency { min_ppb: -1_000.0 * PPM, max_ppb: 1_000.0 * PPM }, Default::Toml("\"0ppm\""), "What the simulated clock runs fast by.").unit("ppm"),
@@ -226,10 +227,11 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ptp.udp6_scope", Kind::Integer { min: 1, max: 15 }, Default::Toml("14"), "With transport \"udp6\" the scope of the group's address FF0x::181: 2 is the link, 5 the site, 14 (hexadecimal E) global."),
     option("ptp.delay", Kind::Word(DELAY), Default::Toml("\"e2e\""), "How the path delay is measured: end to end.").term("portDS.delayMechanism"),
     option("ptp.timestamps", Kind::Word(TIMESTAMPS), Default::Toml("\"auto\""), "Who takes the time stamps: \"hardware\" is the card and else nobody, \"software\" the kernel, \"auto\" the card where it can and else the kernel."),
+    option("ptp.frequency_quantum", Kind::Frequency { min_ppb: 0.01, max_ppb: 10_000.0 }, Default::Unset("the card's frequency can be set finely"), "The step in which the frequency of the card's clock can be set (119 ppb on some): it then alternates between two of them.").unit("ppb"),
     option("ptp.delay_asymmetry", LATENCY, Default::Toml("\"0ns\""), "Half of what the way from the master is longer than the way back.").unit("ns").term("delayAsymmetry"),
     option("ptp.ingress_latency", LATENCY, Default::Toml("\"0ns\""), "What the stamp of an arriving message is too late by.").unit("ns").term("ingressLatency"),
     option("ptp.egress_latency", LATENCY, Default::Toml("\"0ns\""), "What the stamp of a leaving message is too early by.").unit("ns").term("egressLatency"),
-    option("ptp.arb_timescale", Kind::Word(ARB), Default::Toml("\"auto\""), "How to read a grandmaster that does not use the PTP timescale; \"auto\" is \"utc\" with software stamps.").term("timePropertiesDS.ptpTimescale"),
+    option("ptp.arb_timescale", Kind::Word(ARB), Default::Toml("\"auto\""), "How to read a grandmaster that does not use the PTP timescale; \"auto\" is \"utc\" with software stamps and \"refuse\" with the card's.").term("timePropertiesDS.ptpTimescale"),
     option("ptp.announce_receipt_timeout", Kind::Integer { min: 2, max: 255 }, Default::Toml("3"), "After how many announce intervals of silence a master is given up.").term("portDS.announceReceiptTimeout"),
     option("ptp.event_port", UDP_PORT, Default::Toml("319"), "The UDP port of event messages: Sync, Delay_Req."),
     option("ptp.general_port", UDP_PORT, Default::Toml("320"), "The UDP port of general messages: Announce, Follow_Up, Delay_Resp."),
@@ -323,7 +325,7 @@ mod tests {
     fn sections_list_their_names() {
         assert_eq!(names_in(""), ["clock", "servo", "ptp", "ntp", "threads", "observe"]);
         assert_eq!(names_in("clock.system"), ["simulated"]);
-        assert_eq!(names_in("clock"), ["system", "lock_limit", "max_drift", "max_frequency", "step"]);
+        assert_eq!(names_in("clock"), ["system", "phc", "lock_limit", "max_drift", "max_frequency", "step"]);
         assert_eq!(names_in("ntp"), ["server"]);
         assert!(section_exists("ntp") && !section_exists("nt"));
     }

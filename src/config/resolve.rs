@@ -109,8 +109,20 @@ fn clock(read: &Reader<'_>) -> ClockConfig {
         seed: read.integer(SIMULATED, "seed").unsigned_abs(),
         reference_offset: read.duration(SIMULATED, "reference_offset"),
     };
+    let system = if read.0.simulated {
+        SystemClock::Simulated(simulated())
+    } else if read.word("clock", "system") == "discipline" {
+        SystemClock::Discipline
+    } else {
+        SystemClock::Observe
+    };
     ClockConfig {
-        system: if read.0.simulated { SystemClock::Simulated(simulated()) } else { SystemClock::Observe },
+        phc: match read.word("clock", "phc") {
+            "all" => true,
+            "none" => false,
+            _ => system == SystemClock::Discipline,
+        },
+        system,
         step: StepPolicy {
             first: rule("first"),
             later: rule("later"),
@@ -119,7 +131,7 @@ fn clock(read: &Reader<'_>) -> ClockConfig {
                 _ => None,
             },
         },
-        lock_limit: read.duration("clock", "lock_limit"),
+        lock_limit: read.value("clock", "lock_limit").map(|_| read.duration("clock", "lock_limit")),
         max_drift: read.frequency("clock", "max_drift"),
         max_frequency: read.frequency("clock", "max_frequency"),
     }
@@ -144,14 +156,18 @@ fn ptp(read: &Reader<'_>, section: &str) -> PtpConfig {
             "hardware" => TimestampMode::Hardware,
             _ => TimestampMode::Auto,
         },
+        frequency_quantum: read
+            .value(section, "frequency_quantum")
+            .map(|_| read.frequency(section, "frequency_quantum")),
         delay_asymmetry: read.duration(section, "delay_asymmetry"),
         ingress_latency: read.duration(section, "ingress_latency"),
         egress_latency: read.duration(section, "egress_latency"),
         // "auto" with software stamps, which are all that this version takes, is UTC.
         arb_timescale: match read.word(section, "arb_timescale") {
-            "tai" => ArbTimescale::Tai,
-            "refuse" => ArbTimescale::Refuse,
-            _ => ArbTimescale::Utc,
+            "utc" => Some(ArbTimescale::Utc),
+            "tai" => Some(ArbTimescale::Tai),
+            "refuse" => Some(ArbTimescale::Refuse),
+            _ => None,
         },
         announce_receipt_timeout: read.integer(section, "announce_receipt_timeout") as u8,
         event_port: read.integer(section, "event_port") as u16,

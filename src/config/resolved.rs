@@ -43,13 +43,15 @@ pub struct Config {
 pub struct ClockConfig {
     /// Which clock is ours.
     pub system: SystemClock,
+    /// Whether the hardware clocks of the ports are steered. Resolved: `auto` has become one or the other.
+    pub phc: bool,
     /// When it may step.
     pub step: StepPolicy,
-    /// LOCKED means that the error bound is at most this; 1 ns ..= 1 s.
-    pub lock_limit: Duration,
+    /// LOCKED means that the error bound is at most this; 1 ns ..= 1 s. `None`: by who takes the stamps.
+    pub lock_limit: Option<Duration>,
     /// The frequency error that may appear unseen while a bound ages; 0 ..= 1000 ppm.
     pub max_drift: FrequencyPpb,
-    /// The largest frequency correction, either sign; 1 ppb ..= 1000 ppm.
+    /// The largest frequency correction, either sign; 1 ppb ..= 100,000 ppm.
     pub max_frequency: FrequencyPpb,
 }
 
@@ -58,6 +60,8 @@ pub struct ClockConfig {
 pub enum SystemClock {
     /// CLOCK_REALTIME, measured and never touched.
     Observe,
+    /// CLOCK_REALTIME, steered.
+    Discipline,
     /// A clock in software, a function of CLOCK_REALTIME, wrong as told.
     Simulated(Simulated),
 }
@@ -109,14 +113,16 @@ pub struct PtpConfig {
     pub delay: DelayMechanism,
     /// Who takes the stamps.
     pub timestamps: TimestampMode,
+    /// The step in which the frequency of the card's clock can be set; `None`: fine. 0.01 ppb ..= 10,000 ppb.
+    pub frequency_quantum: Option<FrequencyPpb>,
     /// delayAsymmetry: positive if the way from the master is the longer one; -1 s ..= 1 s.
     pub delay_asymmetry: Duration,
     /// What an ingress stamp is too late by; -1 s ..= 1 s.
     pub ingress_latency: Duration,
     /// What an egress stamp is too early by; -1 s ..= 1 s.
     pub egress_latency: Duration,
-    /// How the time of a grandmaster with ptpTimescale FALSE is read. Resolved: `auto` has become one of these.
-    pub arb_timescale: ArbTimescale,
+    /// How the time of a grandmaster with ptpTimescale FALSE is read; `None`: by who takes the stamps.
+    pub arb_timescale: Option<ArbTimescale>,
     /// announceReceiptTimeout, in announce intervals; 2 ..= 255.
     pub announce_receipt_timeout: u8,
     /// UDP port of event messages.

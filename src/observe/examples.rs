@@ -19,6 +19,7 @@ pub(super) fn locked() -> Status {
         state_since_s: 11_520.0,
         reason: "the bound is inside the limit".to_owned(),
         clock: clock(),
+        phcs: Vec::new(),
         ptp: vec![port()],
         ntp_server: Some(NtpServerStatus {
             listen: vec!["0.0.0.0:123".to_owned(), "[::]:123".to_owned()],

@@ -37,6 +37,9 @@ pub struct Status {
     pub reason: String,
     /// The clock that is disciplined or observed.
     pub clock: ClockStatus,
+    /// The hardware clocks of the ports.
+    #[serde(default)]
+    pub phcs: Vec<PhcStatus>,
     /// The PTP ports, in the order of the configuration.
     #[serde(default)]
     pub ptp: Vec<PortStatus>,
@@ -165,6 +168,44 @@ impl BoundPartsStatus {
 /// A bound in seconds; `None` if unbounded.
 pub fn bound_s(bound: ErrorBound) -> Option<f64> {
     bound.is_bounded().then(|| bound.greatest_error().as_secs_f64())
+}
+
+/// A PTP hardware clock.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
+pub struct PhcStatus {
+    /// The interface that brought it in.
+    pub name: String,
+    /// The device of this moment, like `/dev/ptp0`.
+    pub device: String,
+    /// The word for its state.
+    #[serde(with = "state_word")]
+    pub state: SyncState,
+    /// Whether it is steered; if not it is only read.
+    pub is_steered: bool,
+    /// Whether the source is heard by it: the other clocks then follow by crossings with it.
+    pub is_hub: bool,
+    /// The last measured offset from the master; positive is ahead. `None` before the first sample.
+    pub offset_from_master_s: Option<f64>,
+    /// How wrong it may be at most; `None` while nothing is known.
+    pub bound_s: Option<f64>,
+    /// The correction that is in force.
+    pub frequency_ppb: Option<f64>,
+    /// What its oscillator does by itself, as estimated; positive runs fast.
+    pub oscillator_frequency_ppb: Option<f64>,
+    /// How it is read beside the system clock: `precise`, `extended` or `basic`.
+    pub crossing_method: String,
+    /// Half of the time that the last reading took: what that reading hides.
+    pub crossing_window_s: f64,
+    /// Why it cannot be read or adjusted at the moment; `None` if it can.
+    pub problem: Option<String>,
+    /// Counts its steps, ours and those of others.
+    pub epoch: u32,
+    /// How often it jumped without us.
+    pub jumps: u64,
+    /// How long ago the last usable sample came.
+    pub last_sample_age_s: Option<f64>,
+    /// From selecting the parent to LOCKED; `None` if it was never locked.
+    pub lock_time_s: Option<f64>,
 }
 
 /// A PTP port.

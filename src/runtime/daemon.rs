@@ -11,16 +11,21 @@ use super::discipline::{COMMANDS_MAX, Command, DisciplineLinks, PortInlet, spawn
 use super::events::{EVENTS_RING, Event};
 use super::host::{Host, clock_identity_of, has_link, kernel_tai_utc, lacking_capabilities};
 use super::model::{Model, PortModel, arb_policy};
+use super::phcs::Phcs;
 use super::port::{PORT_RING, PortLinks, REPORT_RING, spawn_port};
 use super::saved::SavedFrequency;
 use super::server::{Server, ServerOptions, worker_name};
 use super::truth::{TRUTH_RING, Truth, spawn_truth};
 use super::wake::Sleeper;
 use super::watchdog::{Change, Watchdog};
-use crate::clock::{HostClock, OscillatorModel, SoftwareClock, SteeringConfig};
+use crate::clock::{
+    AnyClock, CascadeConfig, HostClock, LOCK_LIMIT_SOFTWARE, OscillatorModel, SoftwareClock, SteeringConfig,
+    SystemClock as RealClock,
+};
 use crate::config::{Config, PtpConfig, PtpTransport, SystemClock, ThreadConfig, TimestampMode};
 use crate::engine::Random;
 use crate::net::{PtpSockets, SocketOptions, StampMode, Transport};
+use crate::observe::status::ClockKind;
 use crate::observe::{Level, Topic};
 use crate::ptp::Port;
 use crate::sharing::{
@@ -75,6 +80,7 @@ pub struct Daemon {
     truth: Option<(Truth, JoinHandle<()>)>,
     watchdog: Watchdog,
     saved: SavedFrequency,
+    phcs: Phcs,
     stop: Latch,
     sleeper: Sleeper,
     retry_at: Timestamp<Mono>,
@@ -131,7 +137,8 @@ impl Daemon {
             }
             None => None,
         };
-        let clock = clock_of(&config, local);
+        let clock = software_clock_of(&config, local);
+        let mut lacks = lacking_capabilities();
         let (truth, truth_ring) = match &config.clock.system {
             SystemClock::Simulated(simulated) => {
                 // Nobody needs to be woken: the truth thread looks by itself.
@@ -140,9 +147,10 @@ impl Daemon {
                 let truth = spawn_truth(clock.clone(), offset, adjustments, snapshot.clone(), stop.clone())?;
                 (Some(truth), Some(to_truth))
             }
-            SystemClock::Observe => (None, None),
+            SystemClock::Observe | SystemClock::Discipline => (None, None),
         };
-        let saved = SavedFrequency::new(&config.observe.state_directory, clock_word(&config));
+        let (clock, kind) = system_clock_of(&config, clock, &mut lacks);
+        let saved = SavedFrequency::new(&config.observe.state_directory, kind.word());
         let pulse = Pulse::new(now);
         let mut watchdog = Watchdog::default();
         watchdog.add("discipline", config.threads.discipline, pulse.clone());
@@ -162,12 +170,11 @@ impl Daemon {
             pulse,
             stop: stop.clone(),
             sleeper: discipline_sleeper,
-            tai_utc,
         };
-        let steering = steering_of(&config, &saved);
-        let thread = spawn_discipline(config.threads.discipline, clock, steering, links)?;
-        let mut model = Model::new(Host::this(), now, tai_utc);
-        model.lacks = lacking_capabilities();
+        let cascade = CascadeConfig { tai_utc, ..cascade_of(&config, &saved) };
+        let thread = spawn_discipline(config.threads.discipline, clock, cascade, links)?;
+        let mut model = Model::new(Host::this(), now, tai_utc, kind);
+        model.lacks = lacks;
         let mut daemon = Self {
             model,
             host,
@@ -181,6 +188,7 @@ impl Daemon {
             truth,
             watchdog,
             saved,
+            phcs: Phcs::new(&config),
             stop,
             sleeper,
             retry_at: now,
@@ -275,6 +283,7 @@ impl Daemon {
             }
         };
         check(old.clock.system == config.clock.system, "clock.system");
+        check(old.clock.phc == config.clock.phc, "clock.phc");
         check(old.clock.max_frequency == config.clock.max_frequency, "clock.max_frequency");
         check(old.ntp_server == config.ntp_server, "ntp.server");
         check(old.threads == config.threads, "threads");
@@ -286,7 +295,8 @@ impl Daemon {
         self.config.clock.max_drift = config.clock.max_drift;
         self.config.servo = config.servo.clone();
         self.config.observe.log = config.observe.log;
-        _ = self.command(Command::Configure(steering_of(&self.config, &self.saved)));
+        let tai_utc = kernel_tai_utc();
+        _ = self.command(Command::Configure(CascadeConfig { tai_utc, ..cascade_of(&self.config, &self.saved) }));
         if self.config.ptp != config.ptp {
             for port in 0..self.ports.len() {
                 self.stop_port(port);
@@ -384,9 +394,9 @@ impl Daemon {
     }
 
     fn start_port(&mut self, port: usize, config: &PtpConfig, now: Timestamp<Mono>) -> Result<(), String> {
-        let sockets = PtpSockets::open(&socket_options(config)).map_err(|error| error.to_string())?;
+        let mut sockets = PtpSockets::open(&socket_options(config)).map_err(|error| error.to_string())?;
         let interface_index = sockets.interface_index();
-        let stamping = sockets.stamping().clone();
+        let stamping = self.use_phc(port, config, &mut sockets)?;
         let engine = Port::new(self.engine_config(port, config));
         let sleeper = Sleeper::new().map_err(|error| error.to_string())?;
         let doorbell = sleeper.doorbell();
@@ -446,6 +456,7 @@ impl Daemon {
         self.watchdog.remove(port_name(port));
         self.model.ports[port].ended();
         _ = self.command(Command::RemovePort(port));
+        self.release_phc(port);
     }
 
     /// False if the discipline has not taken so many commands that there is no room: it is stalled.
@@ -467,14 +478,19 @@ impl Daemon {
     }
 
     fn save_frequency(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
-        let Some(frequency) = self.model.oscillator().filter(|_| !self.config.servo.hold) else { return };
-        if let Err(error) = self.saved.save(frequency) {
-            let text = format!("cannot save the oscillator's frequency: {error}");
+        if self.config.servo.hold {
+            return;
+        }
+        let system = self.model.oscillator().map(|frequency| self.saved.save(frequency));
+        let phcs: Vec<_> = self.model.phcs.oscillators().map(|(phc, found)| self.phcs.save(phc, found)).collect();
+        for error in system.into_iter().chain(phcs).filter_map(Result::err) {
+            let text = format!("cannot save an oscillator's frequency: {error}");
             self.model.events.record((now, local.read_as()), Level::Warn, Topic::Daemon, text, &[]);
         }
     }
 }
 
+mod hardware;
 mod report;
 
 fn join(name: &str, thread: JoinHandle<()>) {
@@ -513,18 +529,31 @@ fn server_cores(config: &Config) -> Vec<usize> {
     if listed.is_empty() { config.threads.server.core.into_iter().collect() } else { listed }
 }
 
-fn clock_word(config: &Config) -> &'static str {
+/// The system's clock that is steered, and what is done to it: the real one only where the configuration says so and
+/// we may.
+fn system_clock_of(config: &Config, software: SoftwareClock, lacks: &mut Vec<String>) -> (AnyClock, ClockKind) {
     match config.clock.system {
-        SystemClock::Observe => "observe",
-        SystemClock::Simulated(_) => "simulated",
+        SystemClock::Observe => (AnyClock::Software(software), ClockKind::Observe),
+        SystemClock::Simulated(_) => (AnyClock::Software(software), ClockKind::Simulated),
+        SystemClock::Discipline => match RealClock::acquire(config.clock.max_frequency) {
+            Ok(clock) => (AnyClock::System(clock), ClockKind::System),
+            Err(error) => {
+                lacks.push(format!(
+                    "the right to steer the system clock ({error}): it is observed, and the right time is served all the same"
+                ));
+                (AnyClock::Software(software), ClockKind::Observe)
+            }
+        },
     }
 }
 
-/// The clock that is steered: never the machine's own.
-fn clock_of(config: &Config, local: Timestamp<Local>) -> SoftwareClock {
+/// A clock in software over the system clock, which it never touches.
+fn software_clock_of(config: &Config, local: Timestamp<Local>) -> SoftwareClock {
     let limit = config.clock.max_frequency;
     match &config.clock.system {
-        SystemClock::Observe => SoftwareClock::new(local, Duration::ZERO, OscillatorModel::PERFECT, limit),
+        SystemClock::Observe | SystemClock::Discipline => {
+            SoftwareClock::new(local, Duration::ZERO, OscillatorModel::PERFECT, limit)
+        }
         SystemClock::Simulated(simulated) => {
             let model = OscillatorModel {
                 frequency: simulated.frequency,
@@ -537,9 +566,9 @@ fn clock_of(config: &Config, local: Timestamp<Local>) -> SoftwareClock {
     }
 }
 
-fn steering_of(config: &Config, saved: &SavedFrequency) -> SteeringConfig {
-    SteeringConfig {
-        lock_limit: config.clock.lock_limit,
+fn cascade_of(config: &Config, saved: &SavedFrequency) -> CascadeConfig {
+    let steering = SteeringConfig {
+        lock_limit: config.clock.lock_limit.unwrap_or(LOCK_LIMIT_SOFTWARE),
         max_drift: config.clock.max_drift,
         max_frequency: config.clock.max_frequency,
         step: config.clock.step,
@@ -548,7 +577,8 @@ fn steering_of(config: &Config, saved: &SavedFrequency) -> SteeringConfig {
         integral: config.servo.integral,
         hold: config.servo.hold,
         saved_frequency: saved.load(),
-    }
+    };
+    CascadeConfig { steering, lock_limit: config.clock.lock_limit, tai_utc: None }
 }
 
 /// A ring's writer for threads that are not the daemon's own, as the demo's grandmaster.

@@ -1,50 +1,51 @@
-//! The discipline thread: the only one that adjusts the clock and writes the time snapshot.
+//! The discipline thread: the only one that adjusts clocks and writes the time snapshot.
 
 use std::io;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::Receiver;
 
-use super::events::Event;
+pub use self::inlet::PortInlet;
+use self::inlet::{Inlets, Taken};
+use super::events::{Event, PhcReport};
 use super::port::PortMessage;
 use super::thread::spawn_timing;
 use super::wake::Sleeper;
 use crate::clock::{
-    ArbPolicy, Clock, Counts, HostClock, JumpDetector, Recorded, Recording, Steering, SteeringConfig, reference_of,
+    AnyClock, Cascade, CascadeConfig, CascadeNotice, Clock, ClockError, Crossing, HostClock, JumpDetector,
+    OscillatorModel, PHCS_MAX, PhcClock, PhcReader, Recorded, Recording, SoftwareClock,
 };
-use crate::config::{PTP_PORTS_MAX, ThreadConfig};
-use crate::discipline::{Notice, Reference};
-use crate::ptp::{ClockReport, ParentInfo};
-use crate::sharing::{Latch, Pulse, RingReader, RingWriter, SeqlockWriter, TimeSnapshot};
-use crate::time::{Duration, Local, LogInterval, Mono, SourceId, TaiUtc, Timestamp};
+use crate::config::ThreadConfig;
+use crate::ptp::ClockReport;
+use crate::sharing::{Latch, Pulse, RingWriter, SeqlockWriter, TimeSnapshot};
+use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Mono, Timestamp};
+
+mod inlet;
 
 /// Commands from the control thread that may wait.
 pub const COMMANDS_MAX: usize = 32;
-/// The snapshot is renewed at least this often.
-const PUBLISH_EVERY: Duration = Duration::from_millis(100);
+/// The snapshot is renewed at least this often, and the kernel told how good the time is.
+const PUBLISH_EVERY: Duration = Duration::SECOND;
 /// How often ports are told that the clock is (still) locked.
 const TELL_PORTS_EVERY: Duration = Duration::SECOND;
-/// How often the oscillator's frequency is told, to be saved.
+/// How often the oscillators' frequencies are told, to be saved.
 const TELL_FREQUENCY_EVERY: Duration = Duration::from_secs(60);
+/// A leap second that the kernel has not made by then is made by us.
+const LEAP_LATE_MAX: Duration = Duration::SECOND;
 
-/// A port, as the discipline sees it.
+/// A PHC as the control thread hands it over.
 #[derive(Debug)]
-pub struct PortInlet {
-    /// From the port.
-    pub messages: RingReader<PortMessage>,
-    /// To the port.
-    pub reports: RingWriter<ClockReport>,
-    /// How its ARB time is read.
-    pub arb_timescale: ArbPolicy,
-    parent: Option<ParentInfo>,
-    sync_interval: Option<LogInterval>,
-}
-
-impl PortInlet {
-    /// A port that has just started.
-    pub fn new(messages: RingReader<PortMessage>, reports: RingWriter<ClockReport>, arb_timescale: ArbPolicy) -> Self {
-        Self { messages, reports, arb_timescale, parent: None, sync_interval: None }
-    }
+pub struct PhcInlet {
+    /// Takes its crossings.
+    pub reader: PhcReader,
+    /// The first one, just taken.
+    pub crossing: Crossing,
+    /// What is steered; `None`: it is only read, and a clock in software over it is right.
+    pub clock: Option<PhcClock>,
+    /// The largest correction of a clock in software over it.
+    pub frequency_max: FrequencyPpb,
+    /// What its oscillator ran off by in an earlier run.
+    pub saved_frequency: Option<FrequencyPpb>,
 }
 
 /// What the control thread can ask for.
@@ -54,8 +55,12 @@ pub enum Command {
     AddPort(usize, PortInlet),
     /// A port thread has ended.
     RemovePort(usize),
+    /// A PHC, under our own number.
+    AddPhc(u8, Box<PhcInlet>),
+    /// A PHC that no port uses any more, or that is gone.
+    RemovePhc(u8),
     /// Other limits, from a reloaded configuration.
-    Configure(SteeringConfig),
+    Configure(CascadeConfig),
 }
 
 /// The thread's ends of everything that it shares.
@@ -67,7 +72,7 @@ pub struct DisciplineLinks {
     pub events: RingWriter<Event>,
     /// What is served.
     pub snapshot: SeqlockWriter<TimeSnapshot>,
-    /// Where every adjustment is told, if somebody watches the truth.
+    /// Where every adjustment of the system's clock is told, if somebody watches the truth.
     pub truth: Option<RingWriter<Recorded>>,
     /// A sign of life.
     pub pulse: Pulse,
@@ -75,35 +80,39 @@ pub struct DisciplineLinks {
     pub stop: Latch,
     /// What wakes it.
     pub sleeper: Sleeper,
-    /// TAI - UTC where the source does not say it: the kernel's.
-    pub tai_utc: Option<TaiUtc>,
 }
 
-/// Starts the thread with a clock.
+/// Starts the thread with the system's clock: the real one, or one in software over it.
 ///
 /// # Errors
 /// The system's, if there can be no more threads.
-pub fn spawn_discipline<C: Clock + Send + 'static>(
+pub fn spawn_discipline(
     thread: ThreadConfig,
-    clock: C,
-    config: SteeringConfig,
+    clock: AnyClock,
+    config: CascadeConfig,
     links: DisciplineLinks,
 ) -> io::Result<JoinHandle<()>> {
     spawn_timing("discipline", thread, move |refused| {
         let host = HostClock;
         let (now, local, _) = host.both();
-        let steering = Steering::new(Recording::new(clock), Counts::Utc, config, now, local);
         let mut thread = DisciplineThread {
-            steering,
+            cascade: Cascade::new(Recording::new(clock), config, now, local),
+            fallback: config.tai_utc,
             links,
             host,
-            ports: std::array::from_fn(|_| None),
+            inlets: Inlets::default(),
+            readers: std::array::from_fn(|_| None),
             jumps: JumpDetector::default(),
             followed: None,
             told_locked: false,
             tell_ports_at: now,
             publish_at: now,
+            vouch_at: now,
             tell_frequency_at: now + TELL_FREQUENCY_EVERY,
+            system_epoch: ClockEpoch::default(),
+            hub_epoch: ClockEpoch::default(),
+            foreign: None,
+            is_vouching: true,
         };
         for what in refused.iter().flatten() {
             thread.links.events.push(Event::Refused { thread: "discipline", what: *what });
@@ -115,41 +124,66 @@ pub fn spawn_discipline<C: Clock + Send + 'static>(
     })
 }
 
-struct DisciplineThread<C> {
-    steering: Steering<Recording<C>>,
+/// The reader of a PHC, and what its last reading failed with.
+#[derive(Debug)]
+struct Reader {
+    reader: PhcReader,
+    failed: Option<ClockError>,
+}
+
+struct DisciplineThread {
+    cascade: Cascade<Recording<AnyClock>>,
+    fallback: Option<crate::time::TaiUtc>,
     links: DisciplineLinks,
     host: HostClock,
-    ports: [Option<PortInlet>; PTP_PORTS_MAX],
+    inlets: Inlets,
+    readers: [Option<Reader>; PHCS_MAX],
     jumps: JumpDetector,
     /// The port whose parent steers.
     followed: Option<usize>,
     told_locked: bool,
     tell_ports_at: Timestamp<Mono>,
     publish_at: Timestamp<Mono>,
+    vouch_at: Timestamp<Mono>,
     tell_frequency_at: Timestamp<Mono>,
+    /// To see that one of ours was stepped.
+    system_epoch: ClockEpoch,
+    hub_epoch: ClockEpoch,
+    /// What another program has set the system clock's frequency to.
+    foreign: Option<FrequencyPpb>,
+    /// The kernel takes what it is told of the time.
+    is_vouching: bool,
 }
 
-impl<C: Clock> DisciplineThread<C> {
+/// Hands notices on as events.
+fn telling(events: &mut RingWriter<Event>) -> impl FnMut(CascadeNotice) {
+    |notice| _ = events.push(Event::Clock(notice))
+}
+
+impl DisciplineThread {
     fn round(&mut self) {
         let (now, local, window) = self.host.both();
         self.links.pulse.beat(now);
         if let Some(by) = self.jumps.jump(now, local, window) {
             self.clock_was_set(now, local, by);
         }
+        let mut is_changed = false;
         while let Ok(command) = self.links.commands.try_recv() {
             self.obey(now, local, command);
+            is_changed = true;
         }
-        let mut is_changed = false;
-        for port in 0..self.ports.len() {
-            while let Some(message) = self.ports[port].as_mut().and_then(|inlet| inlet.messages.pop()) {
+        for port in 0..self.inlets.len() {
+            while let Some(message) = self.inlets.pop(port) {
                 self.take(port, message);
                 is_changed = true;
             }
         }
+        is_changed |= self.take_crossings();
         // Read anew: what the messages led to was done at instants after the round's beginning.
         let (now, local, _) = self.host.both();
-        let events = &mut self.links.events;
-        self.steering.tick(now, local, &mut |notice| _ = events.push(Event::Notice(notice)));
+        self.look_at_leap(now, local);
+        self.cascade.tick(now, local, &mut telling(&mut self.links.events));
+        self.look_at_steps();
         self.tell_truth();
         self.tell_ports(now);
         if is_changed || now >= self.publish_at {
@@ -159,39 +193,33 @@ impl<C: Clock> DisciplineThread<C> {
             self.tell_frequency_at = now + TELL_FREQUENCY_EVERY;
             self.tell_frequency();
         }
+        self.sleep();
+    }
+
+    fn sleep(&self) {
         let now = self.host.mono();
-        // A deadline that has passed was met by the tick above.
-        let deadline = self.steering.deadline().filter(|at| *at > now).unwrap_or(self.publish_at).min(self.publish_at);
-        let (ports, commands) = (&self.ports, &self.links.commands);
-        self.links.sleeper.sleep_on_the_bell(now, deadline.max(now), || {
-            !commands.is_empty() || ports.iter().flatten().any(|inlet| !inlet.messages.is_empty())
-        });
+        let deadline = self.cascade.deadline(now).map_or(self.publish_at, |at| at.min(self.publish_at));
+        let (inlets, commands) = (&self.inlets, &self.links.commands);
+        self.links.sleeper.sleep_on_the_bell(now, deadline.max(now), || !commands.is_empty() || inlets.has_messages());
     }
 
     /// One message of a port. Each is taken at its own instant: an adjustment acts from when it is made.
     fn take(&mut self, port: usize, message: PortMessage) {
         let (now, local) = (self.host.mono(), self.host.stamping());
-        let events = &mut self.links.events;
-        let mut notify = |notice: Notice| _ = events.push(Event::Notice(notice));
-        match message {
-            PortMessage::Observation(observation) => self.steering.observe(now, local, &observation, &mut notify),
-            PortMessage::SyncInterval(interval) => {
-                if let Some(inlet) = &mut self.ports[port] {
-                    inlet.sync_interval = Some(interval);
-                }
+        match self.inlets.take(port, message) {
+            Taken::Nothing => {}
+            Taken::Observation(observation) => {
                 if self.followed == Some(port) {
-                    self.steering.set_interval(now, local, interval, &mut notify);
+                    let events = &mut self.links.events;
+                    self.cascade.observe(now, local, &observation, &mut telling(events));
+                    self.look_at_steps();
                 }
             }
-            PortMessage::Parent(parent) => {
-                if let Some(inlet) = &mut self.ports[port] {
-                    inlet.parent = parent;
-                }
+            Taken::Changed => {
                 if self.followed.is_none_or(|followed| followed == port) {
                     self.choose(now, local);
                 }
             }
-            PortMessage::Clock(_) | PortMessage::Flushed(_) => {}
         }
         self.tell_truth();
     }
@@ -199,82 +227,159 @@ impl<C: Clock> DisciplineThread<C> {
     /// The port that steers keeps on while it has a parent; else the first one that has, of usable time if there is one.
     /// (Selection among sources comes later.)
     fn choose(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
-        let reference = |port: usize| self.reference(port);
-        let with_parent = |port: &usize| reference(*port).is_some();
-        let usable = |port: &usize| reference(*port).is_some_and(|reference| reference.timescale.is_usable());
-        let kept = self.followed.filter(with_parent);
-        let first = || (0..self.ports.len()).find(usable).or_else(|| (0..self.ports.len()).find(with_parent));
-        let followed = kept.or_else(first);
-        let reference = followed.and_then(reference);
-        let interval = followed.and_then(|port| self.ports[port].as_ref()?.sync_interval);
+        let followed = self.inlets.choose(self.followed, self.fallback);
+        let heard = followed.and_then(|port| self.inlets.heard(port, self.fallback));
         let events = &mut self.links.events;
         if followed != self.followed {
             self.followed = followed;
             events.push(Event::Followed { port: followed.map(|port| port as u8) });
         }
-        let mut notify = |notice: Notice| _ = events.push(Event::Notice(notice));
-        self.steering.follow(now, local, reference, &mut notify);
-        if let Some(interval) = interval {
-            self.steering.set_interval(now, local, interval, &mut notify);
+        let mut tell = telling(events);
+        match heard {
+            Some((clock, reference, interval)) => {
+                self.cascade.follow(now, local, Some(clock), Some(reference), interval, &mut tell);
+            }
+            None => self.cascade.follow(now, local, None, None, None, &mut tell),
         }
-    }
-
-    fn reference(&self, port: usize) -> Option<Reference> {
-        let inlet = self.ports[port].as_ref()?;
-        let parent = inlet.parent.as_ref()?;
-        Some(reference_of(SourceId(port as u16), parent, inlet.arb_timescale, self.links.tai_utc))
+        drop(tell);
+        self.hub_epoch = self.cascade.hub_epoch();
     }
 
     fn obey(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, command: Command) {
         match command {
-            Command::AddPort(port, inlet) => {
-                if let Some(place) = self.ports.get_mut(port) {
-                    *place = Some(inlet);
-                }
-            }
+            Command::AddPort(port, inlet) => self.inlets.set(port, Some(inlet)),
             Command::RemovePort(port) => {
-                if let Some(place) = self.ports.get_mut(port) {
+                self.inlets.set(port, None);
+                self.choose(now, local);
+            }
+            Command::AddPhc(index, inlet) => self.add_phc(index, *inlet),
+            Command::RemovePhc(index) => {
+                self.cascade.remove_phc(index);
+                if let Some(place) = self.readers.get_mut(usize::from(index)) {
                     *place = None;
                 }
                 self.choose(now, local);
             }
-            Command::Configure(config) => self.steering.configure(config),
+            Command::Configure(config) => self.cascade.configure(config),
         }
+    }
+
+    fn add_phc(&mut self, index: u8, inlet: PhcInlet) {
+        let PhcInlet { reader, crossing, clock, frequency_max, saved_frequency } = inlet;
+        let Some(place) = self.readers.get_mut(usize::from(index)) else { return };
+        let software = || SoftwareClock::new(crossing.device, Duration::ZERO, OscillatorModel::PERFECT, frequency_max);
+        let clock = match clock {
+            Some(clock) => AnyClock::Phc(clock),
+            None => AnyClock::Software(software().on(ClockId::Phc(index))),
+        };
+        self.cascade.add_phc(index, Recording::new(clock), &crossing, saved_frequency);
+        *place = Some(Reader { reader, failed: None });
+        let (now, local, _) = self.host.both();
+        self.choose(now, local);
+    }
+
+    /// Reads the PHCs whose time it is.
+    fn take_crossings(&mut self) -> bool {
+        let mut is_changed = false;
+        for index in 0..PHCS_MAX as u8 {
+            let now = self.host.mono();
+            let Some(place) = self.readers[usize::from(index)].as_mut() else { continue };
+            if !self.cascade.is_crossing_due(index, now) {
+                continue;
+            }
+            let events = &mut self.links.events;
+            let failed = match place.reader.cross() {
+                Ok(crossing) => {
+                    self.cascade.crossing(index, &crossing, &mut telling(events));
+                    is_changed = true;
+                    None
+                }
+                Err(error) => Some(error),
+            };
+            if failed != place.failed {
+                place.failed = failed;
+                events.push(match failed {
+                    Some(error) => Event::CrossingFailed { phc: index, error },
+                    None => Event::CrossingWorks { phc: index },
+                });
+            }
+            self.cascade.schedule_crossing(index, now);
+            self.look_at_steps();
+        }
+        is_changed
     }
 
     fn clock_was_set(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, by: Duration) {
         let events = &mut self.links.events;
-        events.push(Event::ClockSet(by));
-        self.steering.disturbed(now, local, &mut |notice| _ = events.push(Event::Notice(notice)));
-        // What is in flight has one stamp from before and one from after.
-        for inlet in self.ports.iter_mut().flatten() {
-            inlet.reports.push(ClockReport { stepped: true, ..ClockReport::default() });
+        let is_foreign = self.cascade.system_was_set(now, local, by, &mut telling(events));
+        if is_foreign {
+            events.push(Event::ClockSet(by));
         }
+        // What is in flight has one stamp from before and one from after.
+        self.inlets.stepped(ClockId::System);
         self.told_locked = false;
+        self.system_epoch = self.cascade.system().clock().epoch();
+        self.vouch_at = now;
         self.publish();
+    }
+
+    /// A leap second that the kernel does not make: of a clock in software, or against the kernel's will.
+    fn look_at_leap(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
+        if !self.cascade.is_leap_due(local) {
+            return;
+        }
+        let is_real = matches!(self.cascade.system().clock().inner(), AnyClock::System(_));
+        let events = &mut self.links.events;
+        if !is_real {
+            self.cascade.make_leap(now, local, &mut telling(events));
+        } else if self.cascade.leap_is_late_by(local) >= LEAP_LATE_MAX {
+            self.cascade.make_leap(now, local, &mut telling(events));
+            self.cascade.system().disturbed(now, local, &mut |_| ());
+        }
+    }
+
+    /// Whether a clock of ours was stepped, and who must hear of it.
+    ///
+    /// A clock in software is a function of the stamps: they stay right. On a real clock those in flight are of before.
+    fn look_at_steps(&mut self) {
+        let system_epoch = self.cascade.system().clock().epoch();
+        if system_epoch != self.system_epoch {
+            self.system_epoch = system_epoch;
+            if matches!(self.cascade.system().clock().inner(), AnyClock::System(_)) {
+                self.jumps.restart();
+                self.inlets.stepped(ClockId::System);
+                // The kernel has just forgotten what it was told.
+                self.vouch_at = self.host.mono();
+                self.publish_at = self.vouch_at;
+            }
+        }
+        let hub_epoch = self.cascade.hub_epoch();
+        if hub_epoch != self.hub_epoch {
+            self.hub_epoch = hub_epoch;
+            if let Some(hub @ ClockId::Phc(_)) = self.cascade.hub() {
+                self.inlets.stepped(hub);
+            }
+        }
     }
 
     /// UNCALIBRATED becomes SLAVE when the clock is locked, and back.
     ///
     /// Told when it changes, and once a second, since a port that has changed its parent waits to hear it again.
     fn tell_ports(&mut self, now: Timestamp<Mono>) {
-        let locked = self.steering.is_locked_to_source();
+        self.inlets.tell_steps();
+        let locked = self.cascade.is_hub_locked();
         if locked == self.told_locked && now < self.tell_ports_at {
             return;
         }
         self.told_locked = locked;
         self.tell_ports_at = now + TELL_PORTS_EVERY;
-        for (port, inlet) in self.ports.iter_mut().enumerate() {
-            if let Some(inlet) = inlet {
-                // Only the port that steers has calibrated the clock.
-                let locked = locked && self.followed == Some(port);
-                inlet.reports.push(ClockReport { locked, ..ClockReport::default() });
-            }
-        }
+        // Only the port that steers has calibrated the clock.
+        let followed = self.followed;
+        self.inlets.tell(|port| ClockReport { locked: locked && followed == Some(port), stepped: false, epoch: 0 });
     }
 
     fn tell_truth(&mut self) {
-        let recorded = self.steering.clock().take();
+        let recorded = self.cascade.system().clock().take();
         if let (Some(truth), Some(recorded)) = (&mut self.links.truth, recorded) {
             truth.push(recorded);
         }
@@ -283,14 +388,80 @@ impl<C: Clock> DisciplineThread<C> {
     fn publish(&mut self) {
         self.tell_truth();
         let (now, local, _) = self.host.both();
-        let snapshot = self.steering.snapshot(now, local);
+        let snapshot = self.cascade.snapshot(now, local);
         self.links.snapshot.write(&snapshot);
         self.publish_at = now + PUBLISH_EVERY;
+        if now >= self.vouch_at {
+            self.vouch_at = now + PUBLISH_EVERY;
+            self.vouch(&snapshot);
+            self.tell_phcs(now);
+        }
+    }
+
+    /// Tells the kernel how good its time is, and sees whether another program steers it too.
+    fn vouch(&mut self, snapshot: &TimeSnapshot) {
+        let (tai_utc, indicator) = (self.cascade.leap().tai_utc(), self.cascade.leap().indicator());
+        let AnyClock::System(clock) = self.cascade.system().clock().inner() else { return };
+        let events = &mut self.links.events;
+        match clock.vouch(snapshot, tai_utc, indicator) {
+            Ok(foreign) => {
+                if foreign != self.foreign
+                    && let Some(found) = foreign
+                {
+                    events.push(Event::Foreign(found));
+                }
+                self.foreign = foreign;
+                self.is_vouching = true;
+            }
+            Err(error) => {
+                if std::mem::take(&mut self.is_vouching) {
+                    events.push(Event::VouchFailed(error));
+                }
+            }
+        }
+    }
+
+    fn tell_phcs(&mut self, now: Timestamp<Mono>) {
+        let local = self.host.stamping();
+        for index in 0..PHCS_MAX as u8 {
+            let is_hub = self.cascade.hub() == Some(ClockId::Phc(index));
+            let Some(place) = &self.readers[usize::from(index)] else { continue };
+            let method = place.reader.method();
+            let Some((steering, reading, half_window)) = self.cascade.phc(index, now) else { continue };
+            let is_steered = matches!(steering.clock().inner(), AnyClock::Phc(_));
+            let snapshot = steering.snapshot(now, reading);
+            let bound = snapshot.is_bounded.then(|| snapshot.parts.total().greatest_error());
+            let report = PhcReport {
+                index,
+                is_hub,
+                is_steered,
+                method,
+                half_window,
+                ahead: reading - local,
+                state: snapshot.state,
+                offset_from_master: snapshot.last_sample.map(|_| snapshot.offset_from_master),
+                bound,
+                frequency: snapshot.frequency,
+                mean_path_delay: snapshot.mean_path_delay,
+                last_sample: snapshot.last_sample,
+                lock_time: snapshot.lock_time,
+                epoch: snapshot.epoch,
+            };
+            // Nobody waits for this.
+            self.links.events.push_quietly(Event::Phc(report));
+        }
     }
 
     fn tell_frequency(&mut self) {
-        if let Some(frequency) = self.steering.oscillator_frequency() {
-            self.links.events.push(Event::Oscillator(frequency));
+        if let Some(frequency) = self.cascade.system().oscillator_frequency() {
+            self.links.events.push(Event::Oscillator(ClockId::System, frequency));
+        }
+        let now = self.host.mono();
+        for index in 0..PHCS_MAX as u8 {
+            let frequency = self.cascade.phc(index, now).and_then(|(steering, ..)| steering.oscillator_frequency());
+            if let Some(frequency) = frequency {
+                self.links.events.push(Event::Oscillator(ClockId::Phc(index), frequency));
+            }
         }
     }
 }

@@ -3,11 +3,13 @@
 //! Timing threads do not format, log or allocate: they push these small values into a ring, and the control thread
 //! turns them into sentences.
 
+use synchronome_kernel::phc::CrossingMethod;
+
 use super::thread::Refusal;
-use crate::discipline::Notice;
+use crate::clock::{CascadeNotice, ClockError};
 use crate::net::StampingChange;
 use crate::ptp::{ForeignMasterStatus, ParentInfo, PortState, StateReason};
-use crate::time::{Duration, FrequencyPpb, LogInterval, Mono, Timestamp};
+use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, LogInterval, Mono, SyncState, Timestamp};
 use crate::wire::ptp::PortIdentity;
 
 /// The events that fit into a ring until the control thread comes round.
@@ -18,12 +20,30 @@ pub const FOREIGN_REPORTED_MAX: usize = 4;
 /// Something that the control thread should know.
 #[derive(Clone, Copy, Debug)]
 pub enum Event {
-    /// Of the discipline.
-    Notice(Notice),
+    /// Of the clocks and their disciplines.
+    Clock(CascadeNotice),
+    /// A PHC, once a second.
+    Phc(PhcReport),
+    /// A PHC cannot be read.
+    CrossingFailed {
+        /// Our number of it.
+        phc: u8,
+        /// Why.
+        error: ClockError,
+    },
+    /// A PHC can be read again.
+    CrossingWorks {
+        /// Our number of it.
+        phc: u8,
+    },
+    /// Another program has set the frequency of the system clock to this.
+    Foreign(FrequencyPpb),
+    /// The kernel does not take what it is told of its time.
+    VouchFailed(ClockError),
     /// The discipline's thread saw the system clock being set, by this much.
     ClockSet(Duration),
-    /// The oscillator's frequency error, once a minute and at the end: worth saving.
-    Oscillator(FrequencyPpb),
+    /// The frequency error of a clock's oscillator, once a minute and at the end: worth saving.
+    Oscillator(ClockId, FrequencyPpb),
     /// A port changed its state.
     PortState {
         /// Its row in the configuration.
@@ -89,6 +109,39 @@ pub enum Event {
         /// errno.
         errno: i32,
     },
+}
+
+/// A PHC, as its discipline sees it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct PhcReport {
+    /// Our number of it.
+    pub index: u8,
+    /// The source is heard by it.
+    pub is_hub: bool,
+    /// It is steered, and not only read.
+    pub is_steered: bool,
+    /// How it is read beside the system clock.
+    pub method: CrossingMethod,
+    /// Half of the last reading's window.
+    pub half_window: Duration,
+    /// What it read beyond CLOCK_REALTIME.
+    pub ahead: Duration,
+    /// Its state.
+    pub state: SyncState,
+    /// Its last measured offset; `None` before the first.
+    pub offset_from_master: Option<Duration>,
+    /// How wrong it may be at most.
+    pub bound: Option<Duration>,
+    /// The frequency correction in force.
+    pub frequency: FrequencyPpb,
+    /// The filtered one-way delay to what it follows.
+    pub mean_path_delay: Duration,
+    /// When its last usable sample came.
+    pub last_sample: Option<Timestamp<Mono>>,
+    /// From selecting the parent to LOCKED.
+    pub lock_time: Option<Duration>,
+    /// Counts its steps.
+    pub epoch: ClockEpoch,
 }
 
 /// What a port sees.

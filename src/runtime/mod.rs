@@ -18,6 +18,7 @@ pub mod grandmaster;
 pub mod host;
 pub mod memory;
 pub mod model;
+mod phcs;
 pub mod port;
 pub mod saved;
 pub mod server;

@@ -2,8 +2,9 @@
 
 use super::events::{Event, PortReport};
 use super::host::Host;
-use crate::clock::ArbPolicy;
-use crate::config::{Config, PtpConfig, PtpTransport, SystemClock};
+use super::phcs::words;
+use crate::clock::{ArbPolicy, LOCK_LIMIT_HARDWARE, LOCK_LIMIT_SOFTWARE};
+use crate::config::{Config, PtpConfig, PtpTransport};
 use crate::discipline::{Notice, StateEvent};
 use crate::net::{Stamping, StampingChange};
 use crate::observe::status::{
@@ -12,7 +13,12 @@ use crate::observe::status::{
 use crate::observe::{Events, Level, Status, Topic, rfc3339};
 use crate::ptp::{Counter, ParentInfo, PortState};
 use crate::sharing::{Counters, SNAPSHOT_AGE_MAX, TimeSnapshot};
-use crate::time::{Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, SyncState, TaiUtc, Timestamp};
+use crate::time::{
+    ClockId, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, StampSource, SyncState, TaiUtc, Timestamp,
+};
+use phcs::PhcsModel;
+
+mod phcs;
 
 /// One PTP port, as the control thread knows it.
 #[derive(Debug)]
@@ -24,6 +30,8 @@ pub struct PortModel {
     report: Option<PortReport>,
     /// Why the port does not run, if it does not.
     pub waiting_for: Option<String>,
+    /// Our number of the PHC that stamps for it.
+    pub phc: Option<u8>,
     stamping: Option<Stamping>,
     change: Option<StampingChange>,
     syncs: (u64, Timestamp<Mono>),
@@ -40,6 +48,7 @@ impl PortModel {
             parent: None,
             report: None,
             waiting_for: None,
+            phc: None,
             stamping: None,
             change: None,
             syncs: (0, Timestamp::EPOCH),
@@ -67,13 +76,15 @@ impl PortModel {
     pub fn ended(&mut self) {
         self.stamping = None;
         self.change = None;
+        self.phc = None;
         self.state = PortState::Initializing;
         self.parent = None;
         self.report = None;
     }
 
-    fn status(&self, now: Timestamp<Mono>, snapshot: &TimeSnapshot) -> PortStatus {
+    fn status(&self, now: Timestamp<Mono>, snapshot: &TimeSnapshot, phcs: &PhcsModel) -> PortStatus {
         let parent = self.parent.as_ref();
+        let delay = phcs.mean_path_delay(self.phc).unwrap_or(snapshot.mean_path_delay);
         PortStatus {
             interface: self.config.interface.clone(),
             role: "slave".to_owned(),
@@ -87,7 +98,7 @@ impl PortModel {
             parent: parent.map(|parent| parent.port.to_string()),
             grandmaster: parent.map(grandmaster_status),
             sync_interval_s: parent.and(self.sync_interval).map(|interval| interval.duration().as_secs_f64()),
-            mean_path_delay_s: parent.map(|_| snapshot.mean_path_delay.as_secs_f64()),
+            mean_path_delay_s: parent.map(|_| delay.as_secs_f64()),
             last_sync_age_s: (self.syncs.0 > 0).then(|| (now - self.syncs.1).as_secs_f64().max(0.0)),
             waiting_for: self.waiting_for.clone(),
             heard: self.heard(),
@@ -111,6 +122,12 @@ impl PortModel {
             (Some(Stamping::Software(reason)), None) => ("software", Some(reason.clone())),
             (None, None) => ("software", None),
         }
+    }
+
+    /// How ARB time is read.
+    fn arb_policy(&self) -> ArbPolicy {
+        let stamps = if self.timestamps().0 == "hardware" { StampSource::Hardware } else { StampSource::Kernel };
+        arb_policy(self.config.arb_timescale).unwrap_or(ArbPolicy::automatic(stamps))
     }
 
     /// What it hears and does not use, and why.
@@ -185,11 +202,15 @@ pub struct Model {
     followed: Option<usize>,
     locked_at: Option<Timestamp<Mono>>,
     tai_utc: Option<TaiUtc>,
+    /// What is done to the system clock.
+    kind: ClockKind,
+    /// The hardware clocks.
+    pub phcs: PhcsModel,
 }
 
 impl Model {
     /// Nothing is known yet.
-    pub fn new(host: Host, started: Timestamp<Mono>, tai_utc: Option<TaiUtc>) -> Self {
+    pub fn new(host: Host, started: Timestamp<Mono>, tai_utc: Option<TaiUtc>, kind: ClockKind) -> Self {
         Self {
             host,
             started,
@@ -203,6 +224,8 @@ impl Model {
             followed: None,
             locked_at: None,
             tai_utc,
+            kind,
+            phcs: PhcsModel::default(),
         }
     }
 
@@ -215,12 +238,30 @@ impl Model {
     pub fn take(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, event: Event) {
         let at = (now, local.read_as());
         match event {
-            Event::Notice(notice) => self.notice(at, notice),
+            Event::Clock(notice) => {
+                if let Some(notice) = self.phcs.cascade(&mut self.events, at, notice) {
+                    self.notice(at, notice);
+                }
+            }
+            Event::Phc(report) => self.phcs.report(report),
+            Event::CrossingFailed { phc, error } => self.phcs.crossing_failed(&mut self.events, at, phc, error),
+            Event::CrossingWorks { phc } => self.phcs.crossing_works(&mut self.events, at, phc),
+            Event::Foreign(found) => {
+                let text = format!(
+                    "another program has set the frequency of the system clock to {found}: it must be stopped, or clock.system be \"observe\""
+                );
+                self.events.record(at, Level::Error, Topic::Clock, text, &[]);
+            }
+            Event::VouchFailed(error) => {
+                let text = format!("the kernel does not take what it is told of its time ({})", words(error));
+                self.events.record(at, Level::Error, Topic::Clock, text, &[]);
+            }
             Event::ClockSet(by) => {
                 let text = format!("somebody set the system clock by {by}; measuring again");
                 self.events.record(at, Level::Warn, Topic::Clock, text, &[("by_s", &by.as_secs_f64())]);
             }
-            Event::Oscillator(frequency) => self.oscillator = Some(frequency),
+            Event::Oscillator(ClockId::Phc(phc), frequency) => self.phcs.set_oscillator(phc, frequency),
+            Event::Oscillator(_, frequency) => self.oscillator = Some(frequency),
             Event::PortState { port, from, to, reason } => {
                 let Some(model) = self.ports.get_mut(usize::from(port)) else { return };
                 model.state = to;
@@ -268,46 +309,18 @@ impl Model {
     }
 
     fn notice(&mut self, at: (Timestamp<Mono>, Timestamp<crate::time::Utc>), notice: Notice) {
-        let (level, text) = match notice {
-            Notice::State { from, to, why } => {
+        match notice {
+            Notice::State { to, why, .. } => {
                 self.reason = reason_of(to, why);
                 if to == SyncState::Locked {
                     self.locked_at.get_or_insert(at.0);
                 }
-                let level = if to.is_synchronised() || to == SyncState::Acquiring { Level::Info } else { Level::Warn };
-                (level, format!("{from} -> {to}: {}", why.reason()))
             }
-            Notice::Measured(frequency) => {
-                self.oscillator = Some(frequency);
-                (Level::Info, format!("the oscillator runs off by {frequency}"))
-            }
-            Notice::Stepped(by) => {
-                self.steps += 1;
-                (Level::Info, format!("stepped the clock by {by}"))
-            }
-            Notice::Panic(offset) => {
-                let text = format!(
-                    "the offset of {offset} exceeds the panic limit (clock.step.panic); nothing is corrected until it is smaller"
-                );
-                (Level::Error, text)
-            }
-            Notice::Contradiction => (
-                Level::Warn,
-                "the master's messages contradict each other (it stepped, or a stamp is wrong); measuring again"
-                    .to_owned(),
-            ),
-            Notice::Refused { errno: 0 } => {
-                (Level::Error, "the clock was told something beyond what it can do; it goes on as it did".to_owned())
-            }
-            Notice::Refused { errno } => {
-                let error = std::io::Error::from_raw_os_error(errno);
-                (Level::Error, format!("the clock refuses to be adjusted ({error}); it goes on as it did"))
-            }
-            Notice::Obeys => (Level::Info, "the clock obeys again".to_owned()),
-            Notice::Ineffective { commanded, found } => {
-                (Level::Error, format!("the clock was told {commanded} and does {found}"))
-            }
-        };
+            Notice::Measured(frequency) => self.oscillator = Some(frequency),
+            Notice::Stepped(_) => self.steps += 1,
+            _ => {}
+        }
+        let (level, text) = notice_text(notice);
         self.events.record(at, level, Topic::Clock, text, &[]);
     }
 
@@ -358,7 +371,8 @@ impl Model {
             state_since_s: (now - snapshot.state_since).as_secs_f64().max(0.0),
             reason: self.reason(now, snapshot),
             clock: self.clock_status(config, now, snapshot),
-            ptp: self.ports.iter().map(|port| port.status(now, snapshot)).collect(),
+            phcs: self.phcs.statuses(now),
+            ptp: self.ports.iter().map(|port| port.status(now, snapshot, &self.phcs)).collect(),
             lacks: self.lacks.clone(),
             events: self.events.records(now),
             ..Status::default()
@@ -381,7 +395,7 @@ impl Model {
     fn timescale_problem(&self) -> Option<String> {
         let (port, parent) = self.followed()?;
         let properties = &parent.time_properties;
-        if !properties.ptp_timescale && arb_policy(port.config.arb_timescale) == ArbPolicy::Refuse {
+        if !properties.ptp_timescale && port.arb_policy() == ArbPolicy::Refuse {
             return Some("the grandmaster is on the ARB timescale, which ptp.arb_timescale refuses".to_owned());
         }
         let needs_utc = properties.ptp_timescale && properties.current_utc_offset.is_none();
@@ -396,16 +410,20 @@ impl Model {
         Some((port, port.parent.as_ref()?))
     }
 
+    /// LOCKED asks for a bound of at most this, by who takes the stamps of the port that steers.
+    fn lock_limit(&self, config: &Config) -> Duration {
+        let is_hardware = self.phcs.has_hub();
+        let automatic = if is_hardware { LOCK_LIMIT_HARDWARE } else { LOCK_LIMIT_SOFTWARE };
+        config.clock.lock_limit.unwrap_or(automatic)
+    }
+
     fn clock_status(&self, config: &Config, now: Timestamp<Mono>, snapshot: &TimeSnapshot) -> ClockStatus {
         let age = now - snapshot.anchor_mono;
         let bound = snapshot.bound_after(age);
         let was_measured = snapshot.last_sample.is_some();
         let since_lock = |from: Option<Timestamp<Mono>>| Some((self.locked_at? - from?).as_secs_f64());
         ClockStatus {
-            kind: match config.clock.system {
-                SystemClock::Observe => ClockKind::Observe,
-                SystemClock::Simulated(_) => ClockKind::Simulated,
-            },
+            kind: self.kind,
             offset_from_master_s: was_measured.then(|| snapshot.offset_from_master.as_secs_f64()),
             bound_s: bound_s(bound),
             bound_parts: snapshot.is_bounded.then(|| {
@@ -420,7 +438,7 @@ impl Model {
             lock_time_s: snapshot.lock_time.map(Duration::as_secs_f64),
             lock_time_since_start_s: since_lock(Some(self.started)),
             lock_time_since_first_announce_s: since_lock(self.first_announce),
-            lock_limit_s: config.clock.lock_limit.as_secs_f64(),
+            lock_limit_s: self.lock_limit(config).as_secs_f64(),
             timescale: self.followed().map(|(port, parent)| timescale_text(port, parent, self.tai_utc)),
             tai_utc_s: self
                 .followed()
@@ -438,6 +456,39 @@ fn is_silent(now: Timestamp<Mono>, snapshot: &TimeSnapshot) -> bool {
     now - snapshot.anchor_mono > SNAPSHOT_AGE_MAX
 }
 
+/// What the discipline of a clock says, for people.
+fn notice_text(notice: Notice) -> (Level, String) {
+    match notice {
+        Notice::State { from, to, why } => {
+            let level = if to.is_synchronised() || to == SyncState::Acquiring { Level::Info } else { Level::Warn };
+            (level, format!("{from} -> {to}: {}", why.reason()))
+        }
+        Notice::Measured(frequency) => (Level::Info, format!("the oscillator runs off by {frequency}")),
+        Notice::Stepped(by) => (Level::Info, format!("stepped the clock by {by}")),
+        Notice::Panic(offset) => {
+            let text = format!(
+                "the offset of {offset} exceeds the panic limit (clock.step.panic); nothing is corrected until it is smaller"
+            );
+            (Level::Error, text)
+        }
+        Notice::Contradiction => (
+            Level::Warn,
+            "the master's messages contradict each other (it stepped, or a stamp is wrong); measuring again".to_owned(),
+        ),
+        Notice::Refused { errno: 0 } => {
+            (Level::Error, "the clock was told something beyond what it can do; it goes on as it did".to_owned())
+        }
+        Notice::Refused { errno } => {
+            let error = std::io::Error::from_raw_os_error(errno);
+            (Level::Error, format!("the clock refuses to be adjusted ({error}); it goes on as it did"))
+        }
+        Notice::Obeys => (Level::Info, "the clock obeys again".to_owned()),
+        Notice::Ineffective { commanded, found } => {
+            (Level::Error, format!("the clock was told {commanded} and does {found}"))
+        }
+    }
+}
+
 /// Why the clock is in a state, in one sentence for people.
 fn reason_of(state: SyncState, why: StateEvent) -> &'static str {
     match (state, why) {
@@ -451,19 +502,19 @@ fn reason_of(state: SyncState, why: StateEvent) -> &'static str {
     }
 }
 
-/// The configuration's word as the clock layer's.
-pub fn arb_policy(word: crate::config::ArbTimescale) -> ArbPolicy {
-    match word {
+/// The configuration's word as the clock layer's; `None`: by who takes the stamps.
+pub fn arb_policy(word: Option<crate::config::ArbTimescale>) -> Option<ArbPolicy> {
+    word.map(|word| match word {
         crate::config::ArbTimescale::Utc => ArbPolicy::Utc,
         crate::config::ArbTimescale::Tai => ArbPolicy::Tai,
         crate::config::ArbTimescale::Refuse => ArbPolicy::Refuse,
-    }
+    })
 }
 
 fn timescale_text(port: &PortModel, parent: &ParentInfo, fallback: Option<TaiUtc>) -> String {
     let properties = &parent.time_properties;
     if !properties.ptp_timescale {
-        return match arb_policy(port.config.arb_timescale) {
+        return match port.arb_policy() {
             ArbPolicy::Utc => "timescale ARB, taken as UTC".to_owned(),
             ArbPolicy::Tai => "timescale ARB, taken as TAI".to_owned(),
             ArbPolicy::Refuse => "timescale ARB, refused".to_owned(),

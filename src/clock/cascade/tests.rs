@@ -83,7 +83,7 @@ impl World {
         for (index, ppm) in [(0, -35.0), (1, 12.0)] {
             let crossing = world.crossing(index);
             let clock = software(crossing.device, Duration::from_secs(-40), ppm).on(ClockId::Phc(index));
-            world.cascade.add_phc(index, clock, &crossing);
+            world.cascade.add_phc(index, clock, &crossing, None);
             world.phcs += 1;
         }
         world.follow();

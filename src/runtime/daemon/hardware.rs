@@ -1,0 +1,71 @@
+//! Hardware clocks, on their way from a port's card to the discipline.
+
+use super::Daemon;
+use crate::config::{PtpConfig, TimestampMode};
+use crate::net::{PtpSockets, Stamping};
+use crate::observe::{Level, Topic};
+use crate::runtime::discipline::Command;
+use crate::time::ClockId;
+
+impl Daemon {
+    /// Lets the card's stamps be those of its PHC, which the discipline is given if it does not have it yet.
+    ///
+    /// # Errors
+    /// Why the port must wait: it asks for hardware stamps, and there are none.
+    pub(super) fn use_phc(
+        &mut self,
+        port: usize,
+        config: &PtpConfig,
+        sockets: &mut PtpSockets,
+    ) -> Result<Stamping, String> {
+        let Stamping::Hardware { phc_index } = *sockets.stamping() else { return Ok(sockets.stamping().clone()) };
+        let used = self.try_use_phc(port, config, sockets, phc_index);
+        match used {
+            Ok(()) => Ok(sockets.stamping().clone()),
+            Err(why) if config.timestamps == TimestampMode::Hardware => Err(why),
+            Err(why) => Ok(Stamping::Software(why)),
+        }
+    }
+
+    fn try_use_phc(
+        &mut self,
+        port: usize,
+        config: &PtpConfig,
+        sockets: &mut PtpSockets,
+        phc_index: u32,
+    ) -> Result<(), String> {
+        let opened = self.phcs.open(phc_index, port, &self.config, config)?;
+        let index = opened.index;
+        if let Some(inlet) = opened.inlet {
+            self.model.phcs.add(index, &config.interface, phc_index);
+            if !self.command(Command::AddPhc(index, inlet)) {
+                self.release_phc(port);
+                return Err("the discipline thread does not answer".to_owned());
+            }
+        }
+        if let Some(lack) = opened.lack {
+            let at = (self.host.mono(), self.host.stamping().read_as());
+            self.model.events.record(at, Level::Warn, Topic::Clock, format!("without {lack}"), &[]);
+        }
+        if let Err(error) = sockets.use_clock(ClockId::Phc(index)) {
+            self.release_phc(port);
+            return Err(format!("the card's stamps cannot be asked for ({error})"));
+        }
+        self.model.ports[port].phc = Some(index);
+        Ok(())
+    }
+
+    /// A port has ended: its PHC goes with the last one that used it.
+    pub(super) fn release_phc(&mut self, port: usize) {
+        if !self.config.servo.hold {
+            for (index, frequency) in self.model.phcs.oscillators() {
+                // The next start measures it if it cannot be saved.
+                _ = self.phcs.save(index, frequency);
+            }
+        }
+        if let Some(index) = self.phcs.release(port) {
+            self.model.phcs.remove(index);
+            _ = self.command(Command::RemovePhc(index));
+        }
+    }
+}

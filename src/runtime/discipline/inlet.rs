@@ -1,0 +1,170 @@
+//! The ports, as the discipline sees them.
+
+use crate::clock::{ArbPolicy, reference_of};
+use crate::config::PTP_PORTS_MAX;
+use crate::discipline::Reference;
+use crate::ptp::{ClockReport, ParentInfo};
+use crate::runtime::port::PortMessage;
+use crate::sharing::{RingReader, RingWriter};
+use crate::time::{ClockId, LogInterval, Observation, SourceId, StampSource, TaiUtc};
+
+/// A port, as the discipline sees it.
+#[derive(Debug)]
+pub struct PortInlet {
+    /// From the port.
+    pub messages: RingReader<PortMessage>,
+    /// To the port.
+    pub reports: RingWriter<ClockReport>,
+    /// How its ARB time is read; `None`: by who takes its stamps.
+    pub arb_timescale: Option<ArbPolicy>,
+    /// The clock of its stamps.
+    clock: ClockId,
+    parent: Option<ParentInfo>,
+    sync_interval: Option<LogInterval>,
+    /// The step that it must still be told.
+    untold: Option<u32>,
+    /// The step whose halves of measurements it has not yet thrown away: what it measures is of before that.
+    unflushed: Option<u32>,
+}
+
+impl PortInlet {
+    /// A port that has just started.
+    pub fn new(
+        messages: RingReader<PortMessage>,
+        reports: RingWriter<ClockReport>,
+        arb_timescale: Option<ArbPolicy>,
+    ) -> Self {
+        Self {
+            messages,
+            reports,
+            arb_timescale,
+            clock: ClockId::System,
+            parent: None,
+            sync_interval: None,
+            untold: None,
+            unflushed: None,
+        }
+    }
+
+    fn policy(&self) -> ArbPolicy {
+        let stamps = if self.clock == ClockId::System { StampSource::Kernel } else { StampSource::Hardware };
+        self.arb_timescale.unwrap_or(ArbPolicy::automatic(stamps))
+    }
+}
+
+/// What a message of a port means.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Taken {
+    /// Nothing to do.
+    Nothing,
+    /// A measurement that counts.
+    Observation(Observation),
+    /// Its parent, interval or clock is another one.
+    Changed,
+}
+
+/// All of them, by their rows in the configuration.
+#[derive(Debug, Default)]
+pub(super) struct Inlets {
+    ports: [Option<PortInlet>; PTP_PORTS_MAX],
+    /// Counts the steps of any clock.
+    steps: u32,
+}
+
+impl Inlets {
+    pub(super) fn len(&self) -> usize {
+        self.ports.len()
+    }
+
+    pub(super) fn set(&mut self, port: usize, inlet: Option<PortInlet>) {
+        if let Some(place) = self.ports.get_mut(port) {
+            *place = inlet;
+        }
+    }
+
+    pub(super) fn has_messages(&self) -> bool {
+        self.ports.iter().flatten().any(|inlet| !inlet.messages.is_empty())
+    }
+
+    pub(super) fn pop(&mut self, port: usize) -> Option<PortMessage> {
+        self.ports[port].as_mut()?.messages.pop()
+    }
+
+    pub(super) fn take(&mut self, port: usize, message: PortMessage) -> Taken {
+        let Some(inlet) = &mut self.ports[port] else { return Taken::Nothing };
+        match message {
+            PortMessage::Observation(_) if inlet.unflushed.is_some() => Taken::Nothing,
+            PortMessage::Observation(observation) => Taken::Observation(observation),
+            PortMessage::Flushed(step) => {
+                if inlet.unflushed == Some(step) {
+                    inlet.unflushed = None;
+                }
+                Taken::Nothing
+            }
+            PortMessage::Clock(clock) => {
+                inlet.clock = clock;
+                Taken::Changed
+            }
+            PortMessage::SyncInterval(interval) => {
+                inlet.sync_interval = Some(interval);
+                Taken::Changed
+            }
+            PortMessage::Parent(parent) => {
+                inlet.parent = parent;
+                Taken::Changed
+            }
+        }
+    }
+
+    /// The clock that hears a port's parent, what that parent is, and how often it sends; `None` without a parent.
+    pub(super) fn heard(
+        &self,
+        port: usize,
+        fallback: Option<TaiUtc>,
+    ) -> Option<(ClockId, Reference, Option<LogInterval>)> {
+        let inlet = self.ports[port].as_ref()?;
+        let parent = inlet.parent.as_ref()?;
+        let reference = reference_of(SourceId(port as u16), parent, inlet.policy(), fallback);
+        Some((inlet.clock, reference, inlet.sync_interval))
+    }
+
+    /// Which port to follow: the one that is, while it has a parent; else the first with a parent of usable time; else the
+    /// first with a parent.
+    pub(super) fn choose(&self, followed: Option<usize>, fallback: Option<TaiUtc>) -> Option<usize> {
+        let with_parent = |port: &usize| self.heard(*port, fallback).is_some();
+        let usable =
+            |port: &usize| self.heard(*port, fallback).is_some_and(|(_, reference, _)| reference.timescale.is_usable());
+        let kept = followed.filter(with_parent);
+        let first = || (0..self.len()).find(usable).or_else(|| (0..self.len()).find(with_parent));
+        kept.or_else(first)
+    }
+
+    /// A clock was stepped: what its ports measure is of before until they have thrown it away.
+    pub(super) fn stepped(&mut self, clock: ClockId) {
+        self.steps = self.steps.wrapping_add(1);
+        for inlet in self.ports.iter_mut().flatten().filter(|inlet| inlet.clock == clock) {
+            inlet.untold = Some(self.steps);
+            inlet.unflushed = Some(self.steps);
+        }
+        self.tell_steps();
+    }
+
+    /// Tells ports of a step that they have not heard of; a full ring is tried again.
+    pub(super) fn tell_steps(&mut self) {
+        for inlet in self.ports.iter_mut().flatten() {
+            let Some(epoch) = inlet.untold else { continue };
+            if inlet.reports.push(ClockReport { locked: false, stepped: true, epoch }) {
+                inlet.untold = None;
+            }
+        }
+    }
+
+    /// Tells each port something.
+    pub(super) fn tell(&mut self, report: impl Fn(usize) -> ClockReport) {
+        for (port, inlet) in self.ports.iter_mut().enumerate() {
+            if let Some(inlet) = inlet {
+                inlet.reports.push(report(port));
+            }
+        }
+    }
+}

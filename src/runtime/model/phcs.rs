@@ -1,0 +1,193 @@
+//! The hardware clocks, as the control thread knows them.
+
+use synchronome_kernel::phc::CrossingMethod;
+
+use crate::clock::{CascadeNotice, ClockError, PHCS_MAX};
+use crate::discipline::Notice;
+use crate::observe::status::PhcStatus;
+use crate::observe::{Events, Level, Topic};
+use crate::runtime::events::PhcReport;
+use crate::runtime::phcs::words;
+use crate::time::{ClockId, Duration, FrequencyPpb, Mono, SyncState, Timestamp, Utc};
+
+/// When something happened.
+type At = (Timestamp<Mono>, Timestamp<Utc>);
+
+/// One PHC.
+#[derive(Debug)]
+struct PhcModel {
+    name: String,
+    device: String,
+    report: Option<PhcReport>,
+    oscillator: Option<FrequencyPpb>,
+    unreadable: Option<String>,
+    refuses: Option<String>,
+    jumps: u64,
+}
+
+/// All of them, by our own numbers.
+#[derive(Debug, Default)]
+pub struct PhcsModel([Option<PhcModel>; PHCS_MAX]);
+
+impl PhcsModel {
+    /// A PHC came into use.
+    pub fn add(&mut self, index: u8, name: &str, kernel_index: u32) {
+        if let Some(place) = self.0.get_mut(usize::from(index)) {
+            *place = Some(PhcModel {
+                name: name.to_owned(),
+                device: format!("/dev/ptp{kernel_index}"),
+                report: None,
+                oscillator: None,
+                unreadable: None,
+                refuses: None,
+                jumps: 0,
+            });
+        }
+    }
+
+    /// A PHC is in use no more.
+    pub fn remove(&mut self, index: u8) {
+        if let Some(place) = self.0.get_mut(usize::from(index)) {
+            *place = None;
+        }
+    }
+
+    fn get(&mut self, index: u8) -> Option<&mut PhcModel> {
+        self.0.get_mut(usize::from(index))?.as_mut()
+    }
+
+    /// What the discipline says of a PHC once a second.
+    pub fn report(&mut self, report: PhcReport) {
+        if let Some(phc) = self.get(report.index) {
+            phc.report = Some(report);
+        }
+    }
+
+    /// What the oscillator of a PHC runs off by.
+    pub fn set_oscillator(&mut self, index: u8, frequency: FrequencyPpb) {
+        if let Some(phc) = self.get(index) {
+            phc.oscillator = Some(frequency);
+        }
+    }
+
+    /// The oscillators that are known, to be saved.
+    pub fn oscillators(&self) -> impl Iterator<Item = (u8, FrequencyPpb)> {
+        let known = |(index, phc): (usize, &Option<PhcModel>)| Some((index as u8, phc.as_ref()?.oscillator?));
+        self.0.iter().enumerate().filter_map(known)
+    }
+
+    /// Whether one of them hears the source.
+    pub fn has_hub(&self) -> bool {
+        self.0.iter().flatten().any(|phc| phc.report.is_some_and(|report| report.is_hub))
+    }
+
+    /// The path to the master of a PHC that hears it.
+    pub fn mean_path_delay(&self, index: Option<u8>) -> Option<Duration> {
+        let report = self.0.get(usize::from(index?))?.as_ref()?.report?;
+        report.is_hub.then_some(report.mean_path_delay)
+    }
+
+    /// A PHC cannot be read.
+    pub fn crossing_failed(&mut self, events: &mut Events, at: At, index: u8, error: ClockError) {
+        let Some(phc) = self.get(index) else { return };
+        phc.unreadable = Some(format!("it cannot be read ({})", words(error)));
+        let text = format!("the clock of {} cannot be read ({}); trying again", phc.name, words(error));
+        events.record(at, Level::Error, Topic::Clock, text, &[]);
+    }
+
+    /// A PHC can be read again.
+    pub fn crossing_works(&mut self, events: &mut Events, at: At, index: u8) {
+        let Some(phc) = self.get(index) else { return };
+        phc.unreadable = None;
+        let text = format!("the clock of {} can be read again", phc.name);
+        events.record(at, Level::Info, Topic::Clock, text, &[]);
+    }
+
+    /// Takes in what the clocks say, and hands back what is of the system clock.
+    pub fn cascade(&mut self, events: &mut Events, at: At, notice: CascadeNotice) -> Option<Notice> {
+        let (level, text) = match notice {
+            CascadeNotice::Discipline(ClockId::Phc(index), notice) => {
+                let phc = self.get(index)?;
+                let (level, text) = phc.told(notice);
+                (level, format!("clock of {}: {text}", phc.name))
+            }
+            CascadeNotice::Discipline(_, notice) => return Some(notice),
+            CascadeNotice::Jumped(index, by) => {
+                let phc = self.get(index)?;
+                phc.jumps += 1;
+                let text =
+                    format!("clock of {}: it jumped by {by} (another program, or a reset); measuring again", phc.name);
+                (Level::Error, text)
+            }
+            CascadeNotice::Hub(Some(ClockId::Phc(index))) => {
+                let name = &self.get(index)?.name;
+                (Level::Info, format!("the clock of {name} hears the source; the other clocks follow by it"))
+            }
+            CascadeNotice::Hub(_) => (Level::Info, "the system clock hears the source".to_owned()),
+            CascadeNotice::Gate(is_open) => {
+                let text = if is_open {
+                    "the clock that hears the source is right: the other clocks follow it"
+                } else {
+                    "the clock that hears the source is not right: the other clocks do not follow it"
+                };
+                (if is_open { Level::Info } else { Level::Warn }, text.to_owned())
+            }
+            CascadeNotice::Leap(tai_utc) => (Level::Info, format!("leap second: TAI - UTC is {} s now", tai_utc.0)),
+        };
+        events.record(at, level, Topic::Clock, text, &[]);
+        None
+    }
+
+    /// What the status shows.
+    pub fn statuses(&self, now: Timestamp<Mono>) -> Vec<PhcStatus> {
+        self.0.iter().flatten().map(|phc| phc.status(now)).collect()
+    }
+}
+
+impl PhcModel {
+    fn told(&mut self, notice: Notice) -> (Level, String) {
+        if let Notice::Measured(frequency) = notice {
+            self.oscillator = Some(frequency);
+        }
+        match notice {
+            Notice::Refused { errno } => {
+                let why = if errno == 0 { ClockError::OutOfRange } else { ClockError::Failed(errno) };
+                self.refuses = Some(format!("it refuses to be adjusted ({})", words(why)));
+            }
+            Notice::Obeys => self.refuses = None,
+            _ => {}
+        }
+        super::notice_text(notice)
+    }
+
+    fn status(&self, now: Timestamp<Mono>) -> PhcStatus {
+        let report = self.report;
+        let seconds = |duration: Option<Duration>| duration.map(Duration::as_secs_f64);
+        PhcStatus {
+            name: self.name.clone(),
+            device: self.device.clone(),
+            state: report.map_or(SyncState::NeverSynced, |report| report.state),
+            is_steered: report.is_some_and(|report| report.is_steered),
+            is_hub: report.is_some_and(|report| report.is_hub),
+            offset_from_master_s: seconds(report.and_then(|report| report.offset_from_master)),
+            bound_s: seconds(report.and_then(|report| report.bound)),
+            frequency_ppb: report.map(|report| report.frequency.ppb()),
+            oscillator_frequency_ppb: self.oscillator.map(FrequencyPpb::ppb),
+            crossing_method: report.map_or("", |report| method_word(report.method)).to_owned(),
+            crossing_window_s: report.map_or(0.0, |report| report.half_window.as_secs_f64()),
+            problem: self.unreadable.clone().or_else(|| self.refuses.clone()),
+            epoch: report.map_or(0, |report| report.epoch.0),
+            jumps: self.jumps,
+            last_sample_age_s: seconds(report.and_then(|report| report.last_sample).map(|last| now - last)),
+            lock_time_s: seconds(report.and_then(|report| report.lock_time)),
+        }
+    }
+}
+
+fn method_word(method: CrossingMethod) -> &'static str {
+    match method {
+        CrossingMethod::Precise => "precise",
+        CrossingMethod::Extended => "extended",
+        CrossingMethod::Basic => "basic",
+    }
+}
