@@ -82,7 +82,7 @@ pub fn locked_at(samples: &[Sample], clock: Clock, limit_ns: f64, to: f64) -> Op
 pub fn outage_s(samples: &[Sample], clock: Clock, limit_ns: f64, from: f64) -> f64 {
     let pairs = samples.windows(2).filter(|pair| pair[0].at >= from);
     let outside = pairs.filter(|pair| pair[0].error_ns(clock).is_some_and(|error| error.abs() > limit_ns));
-    outside.map(|pair| pair[1].at - pair[0].at).sum()
+    outside.fold(0.0, |sum, pair| sum + (pair[1].at - pair[0].at))
 }
 
 /// The rate between two samples, in ppb.

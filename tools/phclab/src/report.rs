@@ -22,7 +22,10 @@ pub struct Window {
     pub from: f64,
     /// Until when.
     pub to: f64,
-    /// The errors, about the expected mean.
+    /// What was subtracted from the errors, in ns.
+    #[serde(default)]
+    pub about_ns: f64,
+    /// The errors, less that.
     pub stats: Stats,
 }
 
@@ -108,6 +111,9 @@ pub struct RunReport {
     pub cost: Cost,
     /// What went wrong with the run itself.
     pub failures: Vec<String>,
+    /// Those of its programs that ended by themselves where that is allowed, with their last words.
+    #[serde(default)]
+    pub deaths: Vec<String>,
 }
 
 /// One demand and whether it is met.
@@ -170,7 +176,8 @@ impl RunReport {
                 Clock::System => "system",
             };
             let span = format!("{:.0}..{:.0} s", window.from, window.to);
-            words.push(format!("{clock} {span}: rms {} mean {} max {}", ns(rms_ns), ns(mean_ns), ns(max_ns)));
+            let about = if window.about_ns == 0.0 { String::new() } else { format!(" about {}", ns(window.about_ns)) };
+            words.push(format!("{clock} {span}{about}: rms {} mean {} max {}", ns(rms_ns), ns(mean_ns), ns(max_ns)));
         }
         if let Some(seconds) = self.lock_s {
             words.push(format!("lock {seconds:.2} s"));
@@ -184,11 +191,12 @@ impl RunReport {
         if self.faulty > 0 {
             words.push(format!("FAULTY {} times", self.faulty));
         }
+        words.extend(self.deaths.iter().map(|death| death.split(':').next().unwrap_or_default().to_owned()));
         if let Some(claims) = self.claims.filter(|claims| claims.made > 0) {
             words.push(format!("bound {}, {} lies of {}", ns(claims.mean_bound_ns), claims.lies, claims.made));
         }
         if let Some(kernel) = self.kernel.filter(|kernel| kernel.claimed > 0) {
-            words.push(format!("kernel {} lies of {}", kernel.lies, kernel.claimed));
+            words.push(format!("maxerror {} lies of {}", kernel.lies, kernel.claimed));
         }
         let Cost { seconds, .. } = self.cost;
         if seconds > 0.0 {

@@ -308,6 +308,8 @@ pub struct Linuxptp {
     pub ptp4l: Vec<String>,
     /// For phc2sys.
     pub phc2sys: Vec<String>,
+    /// Whether its programs may end by themselves: some do when a clock goes.
+    pub may_end: bool,
 }
 
 /// Options of our daemon.
@@ -496,7 +498,7 @@ impl Scenario {
     pub fn cost(&self) -> f64 {
         match self.kind {
             Kind::Module => 60.0,
-            Kind::Race => self.contenders.len() as f64 * (self.seconds + self.master.lead.max(0.0) + 6.0),
+            Kind::Race => self.contenders.len() as f64 * (self.seconds + self.master.lead.max(0.0) + 3.0),
         }
     }
 

@@ -9,7 +9,7 @@ fn run(contender: Contender, rms_ns: f64) -> RunReport {
         contender,
         phc_drift_ppb: -35_000.0,
         system_drift_ppb: 20_000.0,
-        windows: vec![Window { clock: Clock::Phc, from: 30.0, to: 60.0, stats }],
+        windows: vec![Window { clock: Clock::Phc, from: 30.0, to: 60.0, about_ns: 0.0, stats }],
         lock_s: Some(2.0),
         claimed_lock_s: None,
         outage_s: Some(1.0),
@@ -21,6 +21,7 @@ fn run(contender: Contender, rms_ns: f64) -> RunReport {
         reason: None,
         cost: Cost { seconds: 40.0, cpu_ns: 4_000_000, voluntary: 400, involuntary: 0 },
         failures: Vec::new(),
+        deaths: Vec::new(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use phclab::scenario::{Contender, Leap, Scenario, Steer};
 
 use super::process::{Process, call};
-use super::world::{CONTENDER_SIDE, MASTER_SIDE};
+use super::world::{CONTENDER_SIDE, MASTER_SIDE, TAI_UTC};
 use super::{LAB, Outcome, because};
 
 /// What both ends of ptp4l agree on: four Syncs a second, an Announce each second.
@@ -97,11 +97,11 @@ pub fn start(scenario: &Scenario, contender: Contender, folder: &Path) -> Outcom
     Ok(processes)
 }
 
-/// chronyd with the PHC as its only source; `step` as usual in its manual.
+/// chronyd with the PHC as its only source; it is told TAI - UTC, for which it would want a list of leap seconds.
 fn start_chrony(folder: &Path) -> Outcome<Process> {
     let socket = "/run/chrony/chronyd.sock";
     let config = format!(
-        "refclock PHC phv1 tai poll 0 dpoll -2 precision 1e-8\nmakestep 0.0001 3\nmaxclockerror 200\nuser root\n\
+        "refclock PHC phv1 offset -{TAI_UTC} poll 0 dpoll -2 precision 1e-8\nmakestep 0.0001 3\nmaxclockerror 200\nuser root\n\
          cmdport 0\nbindcmdaddress {socket}\npidfile /run/chrony/chronyd.pid\nlogdir {}\nlog tracking\n",
         folder.display()
     );
@@ -118,7 +118,18 @@ fn start_chrony(folder: &Path) -> Outcome<Process> {
 /// # Errors
 /// That it has none.
 pub fn phc_of(namespace: &str, interface: &str) -> Outcome<String> {
-    let said = call("ip", &["netns", "exec", namespace, "ethtool", "-T", interface])?;
+    phc_in(interface, &call("ip", &["netns", "exec", namespace, "ethtool", "-T", interface])?)
+}
+
+/// The same in the namespace where we are.
+///
+/// # Errors
+/// As [`phc_of`].
+pub fn phc_of_here(interface: &str) -> Outcome<String> {
+    phc_in(interface, &call("ethtool", &["-T", interface])?)
+}
+
+fn phc_in(interface: &str, said: &str) -> Outcome<String> {
     let line = said.lines().find(|line| line.contains("PTP Hardware Clock") || line.contains("provider index"));
     let number = line.and_then(|line| line.split_whitespace().last()?.parse::<u32>().ok());
     number.map(|number| format!("/dev/ptp{number}")).ok_or_else(|| format!("{interface} has no PHC: {said}"))

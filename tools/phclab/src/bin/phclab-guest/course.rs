@@ -286,7 +286,15 @@ impl Course<'_> {
 
     /// Ends all processes and makes the report.
     fn end(mut self, contender: Contender) -> Outcome<RunReport> {
-        self.failures.extend(self.contender.iter_mut().chain(&mut self.master).filter_map(Process::failure));
+        self.failures.extend(self.master.as_mut().and_then(Process::failure));
+        let ended: Vec<_> = self.contender.iter_mut().filter_map(Process::failure).collect();
+        let may_end = self.scenario.linuxptp.may_end && !contender.is_ours();
+        let deaths = if may_end {
+            ended
+        } else {
+            self.failures.extend(ended);
+            Vec::new()
+        };
         let log = self.contender[0].said();
         let words = if contender.is_ours() { self.words.len() as u64 } else { summaries(&log) };
         if !contender.is_ours() {
@@ -312,7 +320,7 @@ impl Course<'_> {
         let windows = scenario.judge.iter().map(|judge| {
             let (from, to) = judge.window(scenario.seconds);
             let stats = Stats::in_window(&self.samples, judge.clock, (from, to), judge.mean_ns);
-            Window { clock: judge.clock, from, to, stats }
+            Window { clock: judge.clock, from, to, about_ns: judge.mean_ns, stats }
         });
         let mut states: Vec<(f64, String)> = Vec::new();
         for word in &self.words {
@@ -336,6 +344,7 @@ impl Course<'_> {
             reason: self.reason.take(),
             cost: self.cost,
             failures: self.failures,
+            deaths,
         })
     }
 

@@ -74,7 +74,12 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
         }
         return Ok(true);
     }
-    let wanted = chosen(known, &arguments.scenarios)?;
+    let mut wanted = chosen(known, &arguments.scenarios)?;
+    let only = &arguments.only;
+    let runs = |scenario: &Scenario| only.is_empty() || scenario.contenders.iter().any(|one| only.contains(one));
+    for scenario in wanted.extract_if(.., |scenario| !runs(scenario)) {
+        println!("skip {}: none of its contenders is wanted", scenario.name);
+    }
     let begin = Instant::now();
     let programs = std::env::current_exe().map_err(|error| format!("our own path: {error}"))?;
     let programs = programs.parent().expect("a program lies in a folder");
