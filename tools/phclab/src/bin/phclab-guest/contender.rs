@@ -1,0 +1,219 @@
+//! The programs of a run: the grandmaster in one namespace, the contender in the other.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use phclab::scenario::{Contender, Leap, Scenario, Steer};
+
+use super::process::{Process, call};
+use super::world::{CONTENDER_SIDE, MASTER_SIDE, TAI_UTC};
+use super::{LAB, Outcome, because};
+
+/// What both ends of ptp4l agree on: four Syncs a second, an Announce each second.
+const PTP4L: &str = "-E -H -m -q --logSyncInterval=-2 --logMinDelayReqInterval=-2 --logAnnounceInterval=0 \
+                     --summary_interval=0 --tx_timestamp_timeout=10";
+/// Where the sockets of linuxptp are.
+const SOCKETS: &str = "/run/linuxptp";
+/// Where our daemon's socket is.
+pub const STATUS_SOCKET: &str = "/run/synchronome/status.sock";
+
+/// Starts the grandmaster.
+///
+/// # Errors
+/// What could not be done.
+pub fn start_master(scenario: &Scenario, folder: &Path) -> Outcome<Process> {
+    fs::create_dir_all(SOCKETS).map_err(because(SOCKETS))?;
+    let mut words = ptp4l(scenario, "master");
+    words.push("--priority1=10".to_owned());
+    for number in 0..scenario.pairs {
+        words.extend(["-i".to_owned(), format!("phv{}", number * 2)]);
+    }
+    if scenario.pairs > 1 {
+        words.push("--boundary_clock_jbod=1".to_owned());
+    }
+    words.extend(scenario.master.options.iter().cloned());
+    Process::start("master", MASTER_SIDE, &words, folder)
+}
+
+/// Makes the grandmaster one that a daemon may believe: class 6, TAI, and TAI - UTC known.
+///
+/// # Errors
+/// What could not be done.
+pub fn enthrone_master(tai_utc: i64, leap: Leap, folder: &Path) -> Outcome<()> {
+    let (insert, delete) = (u8::from(leap == Leap::Insert), u8::from(leap == Leap::Delete));
+    let request = format!(
+        "SET GRANDMASTER_SETTINGS_NP clockClass 6 clockAccuracy 0x20 offsetScaledLogVariance 0x4e5d \
+         currentUtcOffset {tai_utc} leap61 {insert} leap59 {delete} currentUtcOffsetValid 1 ptpTimescale 1 \
+         timeTraceable 1 frequencyTraceable 1 timeSource 0x20"
+    );
+    let (socket, mine) = (format!("{SOCKETS}/master"), format!("{SOCKETS}/pmc"));
+    let said = call("pmc", &["-u", "-b", "0", "-s", &socket, "-i", &mine, &request])?;
+    fs::write(folder.join("pmc.log"), &said).map_err(because("pmc.log"))?;
+    if said.contains("clockClass") { Ok(()) } else { Err(format!("pmc: the master did not answer: {said}")) }
+}
+
+/// The contender's interfaces.
+fn interfaces(scenario: &Scenario) -> impl Iterator<Item = String> {
+    (0..scenario.pairs).map(|number| format!("phv{}", number * 2 + 1))
+}
+
+fn words(line: &str) -> Vec<String> {
+    line.split_whitespace().map(str::to_owned).collect()
+}
+
+fn ptp4l(scenario: &Scenario, name: &str) -> Vec<String> {
+    let transport = scenario.transport.of_ptp4l();
+    let sockets = format!("--uds_address={SOCKETS}/{name} --uds_ro_address={SOCKETS}/{name}.ro");
+    words(&format!("ptp4l {PTP4L} {transport} {sockets}"))
+}
+
+/// Starts a contender's processes.
+///
+/// # Errors
+/// What could not be done.
+pub fn start(scenario: &Scenario, contender: Contender, folder: &Path) -> Outcome<Vec<Process>> {
+    if contender.is_ours() {
+        return start_ours(scenario, folder).map(|ours| vec![ours]);
+    }
+    let mut slave = ptp4l(scenario, "slave");
+    slave.push("-s".to_owned());
+    if contender == Contender::Ptp4lLinreg {
+        slave.push("--clock_servo=linreg".to_owned());
+    }
+    slave.extend(interfaces(scenario).flat_map(|interface| ["-i".to_owned(), interface]));
+    slave.extend(scenario.linuxptp.ptp4l.iter().cloned());
+    let mut processes = vec![Process::start("ptp4l", CONTENDER_SIDE, &slave, folder)?];
+    match contender {
+        Contender::Phc2sys => {
+            let socket = format!("{SOCKETS}/slave");
+            let mut line = words(&format!("phc2sys -s phv1 -c CLOCK_REALTIME -w -m -q -R 4 -u 4 -z {socket}"));
+            line.extend(scenario.linuxptp.phc2sys.iter().cloned());
+            processes.push(Process::start("phc2sys", CONTENDER_SIDE, &line, folder)?);
+        }
+        Contender::Chrony => processes.push(start_chrony(folder)?),
+        Contender::Ptp4l | Contender::Ptp4lLinreg | Contender::Synchronome => {}
+    }
+    Ok(processes)
+}
+
+/// chronyd with the PHC as its only source; it is told TAI - UTC, for which it would want a list of leap seconds.
+fn start_chrony(folder: &Path) -> Outcome<Process> {
+    let socket = "/run/chrony/chronyd.sock";
+    let config = format!(
+        "refclock PHC phv1 offset -{TAI_UTC} poll 0 dpoll -2 precision 1e-8\nmakestep 0.0001 3\nmaxclockerror 200\nuser root\n\
+         cmdport 0\nbindcmdaddress {socket}\npidfile /run/chrony/chronyd.pid\nlogdir {}\nlog tracking\n",
+        folder.display()
+    );
+    // A PHC is named by its device only; it is the last one that the module made.
+    let device = phc_of(CONTENDER_SIDE, "phv1")?;
+    let file = folder.join("chrony.conf");
+    fs::write(&file, config.replace("phv1", &device)).map_err(because(file.display()))?;
+    let line = words(&format!("chronyd -d -f {} -L 0", file.display()));
+    Process::start("chronyd", CONTENDER_SIDE, &line, folder)
+}
+
+/// The device of an interface's PHC, `/dev/ptp1`.
+///
+/// # Errors
+/// That it has none.
+pub fn phc_of(namespace: &str, interface: &str) -> Outcome<String> {
+    phc_in(interface, &call("ip", &["netns", "exec", namespace, "ethtool", "-T", interface])?)
+}
+
+/// The same in the namespace where we are.
+///
+/// # Errors
+/// As [`phc_of`].
+pub fn phc_of_here(interface: &str) -> Outcome<String> {
+    phc_in(interface, &call("ethtool", &["-T", interface])?)
+}
+
+fn phc_in(interface: &str, said: &str) -> Outcome<String> {
+    let line = said.lines().find(|line| line.contains("PTP Hardware Clock") || line.contains("provider index"));
+    let number = line.and_then(|line| line.split_whitespace().last()?.parse::<u32>().ok());
+    number.map(|number| format!("/dev/ptp{number}")).ok_or_else(|| format!("{interface} has no PHC: {said}"))
+}
+
+fn start_ours(scenario: &Scenario, folder: &Path) -> Outcome<Process> {
+    let state = folder.join("state");
+    let runtime = Path::new(STATUS_SOCKET).parent().expect("it has a folder");
+    for folder in [&state, runtime] {
+        fs::create_dir_all(folder).map_err(because(folder.display()))?;
+    }
+    let config = configuration(scenario);
+    let observe = format!(
+        "\n[observe]\nhttp = \"off\"\nruntime_directory = \"{}\"\nstate_directory = \"{}\"\n",
+        runtime.display(),
+        state.display()
+    );
+    let file = folder.join("synchronome.toml");
+    fs::write(&file, config + &observe).map_err(because(file.display()))?;
+    let line = words(&format!("{LAB}/synchronome run --config {}", file.display()));
+    Process::start("synchronome", CONTENDER_SIDE, &line, folder)
+}
+
+/// The configuration of our daemon without `[observe]`.
+fn configuration(scenario: &Scenario) -> String {
+    if let Some(config) = &scenario.synchronome.config {
+        return config.clone();
+    }
+    let system = match scenario.steer {
+        Steer::Phc => "observe",
+        Steer::System => "discipline",
+    };
+    let mut config = format!("[clock]\nsystem = \"{system}\"\nphc = \"all\"\n{}\n", scenario.synchronome.clock);
+    for interface in interfaces(scenario) {
+        let (transport, more) = (scenario.transport.word(), &scenario.synchronome.ptp);
+        let _ = write!(config, "\n[[ptp]]\ninterface = \"{interface}\"\ntransport = \"{transport}\"\n");
+        let _ = write!(config, "timestamps = \"hardware\"\nrole = \"slave\"\n{more}\n");
+    }
+    config
+}
+
+/// When ptp4l first selected a foreign master, in seconds of CLOCK_MONOTONIC: `ptp4l[13.285]: selected best master`.
+pub fn selected_at(log: &str) -> Option<f64> {
+    let line = log.lines().find(|line| line.contains("selected best master clock"))?;
+    line.split_once('[')?.1.split_once(']')?.0.parse().ok()
+}
+
+/// How often a port of ptp4l became FAULTY.
+pub fn faulty(log: &str) -> u64 {
+    log.lines().filter(|line| line.contains(" to FAULTY")).count() as u64
+}
+
+/// How many summaries or measurements of linuxptp there are.
+pub fn summaries(log: &str) -> u64 {
+    log.lines().filter(|line| line.contains(" rms ") || line.contains("master offset")).count() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: &str = "\
+ptp4l[11.772]: selected local clock 027068.fffe.630001 as best master
+ptp4l[13.285]: selected best master clock 027068.fffe.630000
+ptp4l[14.535]: port 1 (phv1): UNCALIBRATED to SLAVE on MASTER_CLOCK_SELECTED
+ptp4l[63.796]: rms    0 max   -0 freq -35000 +/-   0 delay  1000 +/-   0
+ptp4l[64.000]: port 1 (phv1): SLAVE to FAULTY on FAULT_DETECTED (FT_UNSPECIFIED)
+ptp4l[80.000]: selected best master clock 027068.fffe.630000
+";
+
+    #[test]
+    fn a_log_of_ptp4l_is_understood() {
+        assert_eq!((selected_at(LOG), faulty(LOG), summaries(LOG)), (Some(13.285), 1, 1));
+        assert_eq!((selected_at(""), faulty(""), summaries("")), (None, 0, 0));
+    }
+
+    #[test]
+    fn our_configuration_follows_the_scenario() {
+        let text = "about = 'x'\nsteer = 'system'\ntransport = 'udp6'\n[[judge]]\n[synchronome]\nptp = 'domain = 3'\n";
+        let config = configuration(&Scenario::parse("x", text).unwrap());
+        for part in ["system = \"discipline\"", "transport = \"udp6\"", "interface = \"phv1\"", "domain = 3"] {
+            assert!(config.contains(part), "{config}");
+        }
+        let text = "about = 'x'\n[[judge]]\n[synchronome]\nconfig = '[clock]'\n";
+        assert_eq!(configuration(&Scenario::parse("x", text).unwrap()), "[clock]");
+    }
+}

@@ -1,0 +1,420 @@
+//! The course of one run: what happens when, what is sampled, and the figures that come of it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
+
+use phclab::judge::{Claim, Claims, Sample, Stats, locked_at, outage_s};
+use phclab::report::{Cost, KernelClaims, RunReport, Window};
+use phclab::scenario::{Clock, Contender, Expect, Fault, Leap, Scenario, TRIGGERS};
+use synchronome_kernel::adjtimex::{self, LeapState};
+
+use super::contender::{enthrone_master, faulty, selected_at, start, start_master, summaries};
+use super::process::{Process, call};
+use super::world::{CONTENDER_SIDE, TAI_UTC, Truth, World, monotonic, turn, turn_all, value_of};
+use super::{Outcome, because, daemon};
+
+/// The truth is sampled so often: no multiple of a message interval, so that all phases between two Syncs are seen.
+const SAMPLE_EVERY_S: f64 = 0.097;
+/// The kernel's clock is asked so often.
+const KERNEL_EVERY_S: f64 = 0.5;
+/// The cost is counted from this part of the run on.
+const COST_FROM: f64 = 1.0 / 3.0;
+/// The master's settings are written so long after its start.
+const ENTHRONE_AFTER_S: f64 = 2.0;
+/// The master announces the new TAI - UTC so long after the leap second began, within two Announces as it should.
+const AFTER_LEAP_S: f64 = 1.2;
+
+/// Something that is due at a moment.
+enum Event {
+    Begin(usize),
+    End(usize),
+    StartMaster,
+    EnthroneMaster,
+    AfterLeap,
+    CountCost,
+}
+
+/// What the kernel's clock said at one moment.
+struct KernelSample {
+    at: f64,
+    unsync: bool,
+    max_error_ns: f64,
+    tai: i32,
+    leap: LeapState,
+    error_ns: Option<f64>,
+}
+
+/// What our daemon answered at one moment.
+struct Word {
+    at: f64,
+    state: String,
+    words: String,
+}
+
+/// A run under way.
+struct Course<'s> {
+    scenario: &'s Scenario,
+    world: &'s World,
+    folder: &'s Path,
+    begin: f64,
+    master: Option<Process>,
+    contender: Vec<Process>,
+    saved: BTreeMap<(String, String), i64>,
+    samples: Vec<Sample>,
+    kernel: Vec<KernelSample>,
+    claims: Vec<Claim>,
+    words: Vec<Word>,
+    selected_at: Option<f64>,
+    claimed_lock_s: Option<f64>,
+    reason: Option<String>,
+    cost_before: Cost,
+    cost: Cost,
+    failures: Vec<String>,
+    diary: String,
+}
+
+/// Runs a contender through a scenario.
+///
+/// # Errors
+/// What could not be done; what the contender did wrong is in the report.
+pub fn run(scenario: &Scenario, contender: Contender, world: &World, folder: &Path) -> Outcome<RunReport> {
+    let mut master = None;
+    let lead = scenario.master.lead;
+    if lead >= 0.0 {
+        let started = master.insert(start_master(scenario, folder)?);
+        sleep(Duration::from_secs_f64(ENTHRONE_AFTER_S.min(lead)));
+        if let Some(failure) = started.failure() {
+            return Err(failure);
+        }
+        enthrone_master(TAI_UTC, scenario.master.leap, folder)?;
+        sleep(Duration::from_secs_f64((lead - ENTHRONE_AFTER_S).max(0.0)));
+    }
+    World::set_clocks(scenario.start.phc_ns, scenario.start.real_ns)?;
+    let mut course = Course {
+        scenario,
+        world,
+        folder,
+        begin: monotonic(),
+        master,
+        contender: start(scenario, contender, folder)?,
+        saved: BTreeMap::new(),
+        samples: Vec::new(),
+        kernel: Vec::new(),
+        claims: Vec::new(),
+        words: Vec::new(),
+        selected_at: None,
+        claimed_lock_s: None,
+        reason: None,
+        cost_before: Cost::default(),
+        cost: Cost::default(),
+        failures: Vec::new(),
+        diary: String::new(),
+    };
+    course.go(contender)?;
+    course.end(contender)
+}
+
+impl Course<'_> {
+    /// What is due, in its order.
+    fn events(&self) -> Outcome<Vec<(f64, Event)>> {
+        let mut events = vec![(self.scenario.seconds * COST_FROM, Event::CountCost)];
+        for (number, fault) in self.scenario.fault.iter().enumerate() {
+            events.push((fault.at, Event::Begin(number)));
+            events.extend(fault.lasts.map(|lasts| (fault.at + lasts, Event::End(number))));
+        }
+        let lead = self.scenario.master.lead;
+        if lead < 0.0 {
+            events.push((-lead, Event::StartMaster));
+            events.push((-lead + ENTHRONE_AFTER_S, Event::EnthroneMaster));
+        }
+        if self.scenario.master.leap != Leap::None {
+            events.push((self.world.seconds_to_leap()? + AFTER_LEAP_S, Event::AfterLeap));
+        }
+        events.sort_by(|one, other| one.0.total_cmp(&other.0));
+        Ok(events)
+    }
+
+    fn go(&mut self, contender: Contender) -> Outcome<()> {
+        let mut events = self.events()?.into_iter().peekable();
+        let seconds = self.scenario.seconds;
+        let (mut next_sample, mut next_kernel, mut next_word) = (0.0, 0.0, self.scenario.bound.every_s);
+        loop {
+            let due = events.peek().map_or(f64::INFINITY, |event| event.0).min(next_sample);
+            if due > seconds {
+                break;
+            }
+            sleep(Duration::from_secs_f64((due - self.now()).max(0.0)));
+            while let Some((_, event)) = events.next_if(|event| event.0 <= self.now()) {
+                self.happen(&event)?;
+            }
+            if self.now() < next_sample {
+                continue;
+            }
+            let truth = Truth::read()?;
+            let now = self.now();
+            self.sample(now, &truth);
+            // After a long interruption the samples go on from there.
+            next_sample = (next_sample + SAMPLE_EVERY_S).max(now);
+            if now >= next_kernel {
+                next_kernel = now + KERNEL_EVERY_S;
+                self.ask_kernel(now, &truth)?;
+            }
+            if contender.is_ours() && now >= next_word {
+                next_word = now + self.scenario.bound.every_s;
+                self.ask_daemon(&truth)?;
+            }
+        }
+        self.cost = self.total_cost().since(&self.cost_before);
+        Ok(())
+    }
+
+    /// Seconds after the contender's start.
+    fn now(&self) -> f64 {
+        monotonic() - self.begin
+    }
+
+    fn total_cost(&self) -> Cost {
+        let mut sum = Cost { seconds: self.now(), ..Cost::default() };
+        for cost in self.contender.iter().map(Process::cost) {
+            sum.cpu_ns += cost.cpu_ns;
+            sum.voluntary += cost.voluntary;
+            sum.involuntary += cost.involuntary;
+        }
+        sum
+    }
+
+    fn happen(&mut self, event: &Event) -> Outcome<()> {
+        let note = match event {
+            Event::Begin(number) => self.break_something(&self.scenario.fault[*number])?,
+            Event::End(number) => self.mend(&self.scenario.fault[*number])?,
+            Event::StartMaster => {
+                self.master = Some(start_master(self.scenario, self.folder)?);
+                "the master starts".to_owned()
+            }
+            Event::EnthroneMaster => {
+                enthrone_master(TAI_UTC, self.scenario.master.leap, self.folder)?;
+                "the master has its settings".to_owned()
+            }
+            Event::AfterLeap => {
+                enthrone_master(TAI_UTC + self.scenario.master.leap.seconds(), Leap::None, self.folder)?;
+                "the master announces the new TAI - UTC".to_owned()
+            }
+            Event::CountCost => {
+                self.cost_before = self.total_cost();
+                "the cost counts from here".to_owned()
+            }
+        };
+        let _ = writeln!(self.diary, "{:9.3} {note}", self.now());
+        Ok(())
+    }
+
+    fn break_something(&mut self, fault: &Fault) -> Outcome<String> {
+        for (port, knobs) in &fault.set {
+            for knob in knobs.keys().filter(|knob| fault.lasts.is_some() && !TRIGGERS.contains(&knob.as_str())) {
+                self.saved.insert((port.clone(), knob.clone()), value_of(port, knob)?);
+            }
+        }
+        turn_all(&fault.set)?;
+        let mut note = format!("fault: {:?}", fault.set);
+        if let Some(line) = &fault.run {
+            let words: Vec<_> = ["netns", "exec", CONTENDER_SIDE].into_iter().chain(line.split_whitespace()).collect();
+            let _ = write!(note, " `{line}`: {}", call("ip", &words)?);
+        }
+        Ok(note)
+    }
+
+    fn mend(&mut self, fault: &Fault) -> Outcome<String> {
+        for (port, knobs) in &fault.set {
+            for knob in knobs.keys() {
+                if let Some(value) = self.saved.remove(&(port.clone(), knob.clone())) {
+                    turn(port, knob, value)?;
+                }
+            }
+        }
+        Ok(format!("over: {:?}", fault.set))
+    }
+
+    fn sample(&mut self, at: f64, truth: &Truth) {
+        let system_ns = self.world.system_error_ns(truth);
+        self.samples.push(Sample { at, phc_ns: truth.phc_error_ns(), system_ns });
+    }
+
+    fn ask_kernel(&mut self, at: f64, truth: &Truth) -> Outcome<()> {
+        let timex = adjtimex::read().map_err(because("adjtimex"))?;
+        self.kernel.push(KernelSample {
+            at,
+            unsync: timex.status.unsync(),
+            max_error_ns: timex.max_error_us as f64 * 1e3,
+            tai: timex.tai_offset_s,
+            leap: timex.state,
+            error_ns: self.world.system_error_ns(truth),
+        });
+        Ok(())
+    }
+
+    fn error_ns(&self, truth: &Truth) -> Option<f64> {
+        match self.scenario.bound_clock() {
+            Clock::Phc => Some(truth.phc_error_ns()),
+            Clock::System => self.world.system_error_ns(truth),
+        }
+    }
+
+    fn ask_daemon(&mut self, before: &Truth) -> Outcome<()> {
+        let Some(answer) = daemon::ask() else { return Ok(()) };
+        let after = Truth::read()?;
+        let at = self.now();
+        if let (Some(bound_ns), Some(before_ns), Some(after_ns)) =
+            (answer.bound_ns(), self.error_ns(before), self.error_ns(&after))
+        {
+            self.claims.push(Claim { at, bound_ns, before_ns, after_ns });
+        }
+        let selected = answer.selected_ago_s().map(|ago| at - ago);
+        if self.selected_at.is_none() || answer.lock_s().is_some() {
+            self.selected_at = selected.or(self.selected_at);
+        }
+        self.claimed_lock_s = self.claimed_lock_s.or(answer.lock_s());
+        self.reason = Some(answer.reason().to_owned());
+        let _ = writeln!(self.diary, "{at:9.3} status {}", answer.line());
+        let words = answer.words(self.scenario.bound.every_s + 1.0);
+        self.words.push(Word { at, state: answer.state().to_owned(), words });
+        Ok(())
+    }
+
+    /// Ends all processes and makes the report.
+    fn end(mut self, contender: Contender) -> Outcome<RunReport> {
+        self.failures.extend(self.master.as_mut().and_then(Process::failure));
+        let ended: Vec<_> = self.contender.iter_mut().filter_map(Process::failure).collect();
+        let may_end = self.scenario.linuxptp.may_end && !contender.is_ours();
+        let deaths = if may_end {
+            ended
+        } else {
+            self.failures.extend(ended);
+            Vec::new()
+        };
+        let log = self.contender[0].said();
+        let words = if contender.is_ours() { self.words.len() as u64 } else { summaries(&log) };
+        if !contender.is_ours() {
+            self.selected_at = selected_at(&log).map(|at| at - self.begin);
+        }
+        if contender.is_ours() {
+            for expect in &self.scenario.expect {
+                self.failures.extend(self.unmet(expect));
+            }
+        }
+        for process in self.contender.drain(..).chain(self.master.take()) {
+            self.failures.extend(process.end().err());
+        }
+        self.write_down()?;
+        let scenario = self.scenario;
+        let faults: Vec<_> = scenario.fault.iter().map(|fault| fault.at).collect();
+        let first_fault = faults.iter().copied().fold(f64::INFINITY, f64::min);
+        let lock_s = scenario.lock.and_then(|lock| {
+            let at = locked_at(&self.samples, lock.clock, lock.limit_ns, first_fault.min(scenario.seconds))?;
+            Some((at - self.selected_at?).max(0.0))
+        });
+        let outage = scenario.outage.map(|outage| outage_s(&self.samples, outage.clock, outage.limit_ns, first_fault));
+        let windows = scenario.judge.iter().map(|judge| {
+            let (from, to) = judge.window(scenario.seconds);
+            let stats = Stats::in_window(&self.samples, judge.clock, (from, to), judge.mean_ns);
+            Window { clock: judge.clock, from, to, about_ns: judge.mean_ns, stats }
+        });
+        let mut states: Vec<(f64, String)> = Vec::new();
+        for word in &self.words {
+            if states.last().is_none_or(|last| last.1 != word.state) {
+                states.push((word.at, word.state.clone()));
+            }
+        }
+        Ok(RunReport {
+            contender,
+            phc_drift_ppb: self.world.free_drift_ppb[0],
+            system_drift_ppb: self.world.free_drift_ppb[1],
+            windows: windows.collect(),
+            lock_s,
+            claimed_lock_s: self.claimed_lock_s,
+            outage_s: outage,
+            faulty: faulty(&log),
+            words,
+            claims: contender.is_ours().then(|| Claims::of(&self.claims, &faults, scenario.bound.grace_s)),
+            kernel: Some(self.kernel_claims()),
+            states,
+            reason: self.reason.take(),
+            cost: self.cost,
+            failures: self.failures,
+            deaths,
+        })
+    }
+
+    fn kernel_claims(&self) -> KernelClaims {
+        let claimed: Vec<_> = self.kernel.iter().filter(|sample| !sample.unsync).collect();
+        let is_lie = |sample: &&&KernelSample| sample.error_ns.is_some_and(|error| error.abs() > sample.max_error_ns);
+        let sum: f64 = claimed.iter().map(|sample| sample.max_error_ns).sum();
+        KernelClaims {
+            asked: self.kernel.len() as u64,
+            claimed: claimed.len() as u64,
+            lies: claimed.iter().filter(is_lie).count() as u64,
+            mean_maxerror_us: sum / 1e3 / claimed.len().max(1) as f64,
+        }
+    }
+
+    /// What was not said as it should have been.
+    fn unmet(&self, expect: &Expect) -> Vec<String> {
+        let mut found = Vec::new();
+        let span = expect.from..=expect.to;
+        let when = format!("between {} and {} s", expect.from, expect.to);
+        let words: Vec<_> = self.words.iter().filter(|word| span.contains(&word.at)).collect();
+        let kernel: Vec<_> = self.kernel.iter().filter(|sample| span.contains(&sample.at)).collect();
+        if words.is_empty() && !(expect.state.is_empty() && expect.says.is_empty()) {
+            found.push(format!("no answer {when}"));
+        }
+        if let Some(word) = words.iter().find(|word| !expect.state.is_empty() && !expect.state.contains(&word.state)) {
+            found.push(format!("state {} at {:.1} s, wanted {:?} {when}", word.state, word.at, expect.state));
+        }
+        let is_said = |wanted: &String| words.iter().any(|word| word.words.contains(&wanted.to_lowercase()));
+        if !expect.says.is_empty() && !expect.says.iter().any(is_said) {
+            let reasons = self.reason.as_deref().unwrap_or("no reason at all");
+            found.push(format!("none of {:?} is said {when}; the last reason is `{reasons}`", expect.says));
+        }
+        if kernel.is_empty() {
+            found.push(format!("the kernel was not asked {when}"));
+        }
+        for sample in kernel {
+            let leap = match sample.leap {
+                LeapState::Insert => "insert",
+                LeapState::Delete => "delete",
+                LeapState::None | LeapState::InProgress | LeapState::Over | LeapState::Unsynchronised => "none",
+            };
+            let is_met = expect.unsync.is_none_or(|unsync| unsync == sample.unsync)
+                && expect.tai.is_none_or(|tai| tai == sample.tai)
+                && expect.leap.as_deref().is_none_or(|wanted| wanted == leap);
+            if !is_met {
+                let KernelSample { at, unsync, tai, .. } = sample;
+                found.push(format!(
+                    "adjtimex at {at:.1} s: unsync {unsync}, TAI {tai}, leap {leap}: not as wanted {when}"
+                ));
+                break;
+            }
+        }
+        found
+    }
+
+    /// The samples and the diary, for people.
+    fn write_down(&self) -> Outcome<()> {
+        let mut text = "seconds phc_error_ns system_error_ns\n".to_owned();
+        for sample in &self.samples {
+            let system = sample.system_ns.map_or_else(|| "-".to_owned(), |error| format!("{error:.3}"));
+            let _ = writeln!(text, "{:.6} {:.3} {system}", sample.at, sample.phc_ns);
+        }
+        fs::write(self.folder.join("truth.txt"), text).map_err(because("truth.txt"))?;
+        let mut text = "seconds unsync maxerror_ns tai leap\n".to_owned();
+        for sample in &self.kernel {
+            let KernelSample { at, unsync, max_error_ns, tai, leap, .. } = sample;
+            let _ = writeln!(text, "{at:.3} {unsync} {max_error_ns:.0} {tai} {leap:?}");
+        }
+        fs::write(self.folder.join("kernel.txt"), text).map_err(because("kernel.txt"))?;
+        fs::write(self.folder.join("diary.txt"), &self.diary).map_err(because("diary.txt"))
+    }
+}

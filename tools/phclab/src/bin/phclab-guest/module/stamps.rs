@@ -1,0 +1,147 @@
+//! Stamps: exact, as coarse as they are told to be, late, lost, or not there at all.
+
+use super::super::Outcome;
+use super::super::process::call;
+use super::super::world::stat;
+use super::bench::{
+    Bench, EVENT_PORT, FILTER_ALL, FILTER_PTP_V2_EVENT, OTHER_PORT, between, filter, pause_ms, receive_knob, send_knob,
+};
+use super::{Test, holds, is_about};
+
+pub const TESTS: &[Test] = &[
+    ("two stamps are exactly the wire's delay apart", delay),
+    ("latencies are added to the stamps of their side", latencies),
+    ("stamps are multiples of their quantum, and never later than the event", quantum),
+    ("a late TX stamp comes when it is told to, and is as exact", late),
+    ("a lost TX stamp never comes, and is counted", lost),
+    ("with one slot, only one TX stamp is under way", slots),
+    ("a lost RX stamp leaves the frame as it is", rx_lost),
+    ("a driver that lies grants the filter and stamps nothing, or not all", lie),
+    ("a filter for events leaves other frames unstamped", filters),
+    ("filters that the port has not are refused", caps),
+];
+
+fn difference(bench: &Bench) -> Outcome<f64> {
+    let (sent, received) = bench.ends(EVENT_PORT)?.stamps()?;
+    Ok((received - sent) as f64 - between()?)
+}
+
+fn delay(bench: &Bench) -> Outcome<()> {
+    for delay in [1_000, 0, 12_345, 700_001] {
+        send_knob("delay_ns", delay)?;
+        is_about("RX - TX", difference(bench)?, delay as f64, 1.0)?;
+    }
+    Ok(())
+}
+
+fn latencies(bench: &Bench) -> Outcome<()> {
+    send_knob("tx_lat_ns", 300)?;
+    is_about("RX - TX with a TX latency", difference(bench)?, 700.0, 1.0)?;
+    receive_knob("rx_lat_ns", -50)?;
+    is_about("RX - TX with both", difference(bench)?, 650.0, 1.0)
+}
+
+fn quantum(bench: &Bench) -> Outcome<()> {
+    receive_knob("ts_quantum_ns", 8)?;
+    let ends = bench.ends(EVENT_PORT)?;
+    let mut late = Vec::new();
+    for _ in 0..50 {
+        let (sent, received) = ends.stamps()?;
+        holds(received % 8 == 0, || format!("{received} is no multiple of 8"))?;
+        late.push(1_000.0 + between()? - (received - sent) as f64);
+        pause_ms(3);
+    }
+    let in_range = late.iter().all(|late| (-1.0..=8.0).contains(late));
+    let (least, most) = (late.iter().copied().fold(9.0, f64::min), late.iter().copied().fold(-9.0, f64::max));
+    holds(in_range && most - least > 4.0, || format!("what is cut off: {late:?}"))
+}
+
+fn late(bench: &Bench) -> Outcome<()> {
+    send_knob("txts_delay_us", 30_000)?;
+    let ends = bench.ends(EVENT_PORT)?;
+    ends.send(0)?;
+    pause_ms(25);
+    let early = ends.sent()?;
+    holds(early.is_empty(), || "it came within 25 ms".to_owned())?;
+    pause_ms(10);
+    let (sent, received) = (ends.sent()?, ends.received()?);
+    let (Some(sent), Some(received)) = (sent.first(), received.first().and_then(|arrival| arrival.stamp)) else {
+        return Err("it did not come within 35 ms".to_owned());
+    };
+    is_about("RX - TX", (received - sent) as f64 - between()?, 1_000.0, 1.0)
+}
+
+fn lost(bench: &Bench) -> Outcome<()> {
+    let ends = bench.ends(EVENT_PORT)?;
+    send_knob("txts_loss_ppm", 1_000_000)?;
+    for _ in 0..10 {
+        let (sent, received) = ends.exchange()?;
+        holds(sent.is_none() && received.is_some(), || format!("TX {sent:?}, RX {received:?}"))?;
+    }
+    let counted = stat("phv0", "txts_lost")?;
+    holds(counted >= 10, || format!("{counted} counted"))?;
+    send_knob("txts_loss_ppm", 300_000)?;
+    let mut came = 0;
+    for _ in 0..400 {
+        came += i32::from(ends.exchange()?.0.is_some());
+    }
+    is_about("stamps that came of 400 at a loss of 30 %", came.into(), 280.0, 40.0)
+}
+
+fn slots(bench: &Bench) -> Outcome<()> {
+    send_knob("txts_slots", 1)?;
+    send_knob("txts_delay_us", 5_000)?;
+    let ends = bench.ends(EVENT_PORT)?;
+    for number in 0..3 {
+        ends.send(number)?;
+    }
+    pause_ms(10);
+    let came = ends.sent()?.len();
+    holds(came == 1, || format!("{came} stamps came"))?;
+    let skipped = stat("phv0", "txts_skipped")?;
+    holds(skipped >= 2, || format!("{skipped} skipped"))?;
+    ends.send(3)?;
+    pause_ms(10);
+    holds(ends.sent()?.len() == 1, || "the slot was not given back".to_owned())
+}
+
+fn rx_lost(bench: &Bench) -> Outcome<()> {
+    receive_knob("rxts_loss_ppm", 1_000_000)?;
+    let ends = bench.ends(EVENT_PORT)?;
+    ends.send(7)?;
+    pause_ms(2);
+    let received = ends.received()?;
+    holds(received.len() == 1 && received[0].number == 7 && received[0].stamp.is_none(), || format!("{received:?}"))
+}
+
+fn lie(bench: &Bench) -> Outcome<()> {
+    let (events, others) = (bench.ends(EVENT_PORT)?, bench.ends(OTHER_PORT)?);
+    filter("phv1", FILTER_ALL)?;
+    for (lie, wanted) in [(0, [true, true]), (1, [false, false]), (2, [true, false])] {
+        receive_knob("rx_lie", lie)?;
+        let stamped = [events.exchange()?.1.is_some(), others.exchange()?.1.is_some()];
+        holds(stamped == wanted, || format!("rx_lie = {lie}: stamped {stamped:?}"))?;
+    }
+    Ok(())
+}
+
+fn filters(bench: &Bench) -> Outcome<()> {
+    let (events, others) = (bench.ends(EVENT_PORT)?, bench.ends(OTHER_PORT)?);
+    holds(events.exchange()?.1.is_some(), || "a Sync was not stamped".to_owned())?;
+    holds(others.exchange()?.1.is_none(), || "a frame that is not PTP was stamped".to_owned())?;
+    events.send_message(11, 1)?;
+    pause_ms(2);
+    let received = events.received()?;
+    holds(received.len() == 1 && received[0].stamp.is_none(), || format!("an Announce: {received:?}"))
+}
+
+fn caps(bench: &Bench) -> Outcome<()> {
+    receive_knob("rx_caps", 1)?;
+    holds(filter("phv1", FILTER_ALL).is_err(), || "ALL was granted without bit 1".to_owned())?;
+    let said = call("ethtool", &["-T", "phv1"])?;
+    holds(!said.contains("all") && said.contains("ptpv2-event"), || format!("claimed: {said}"))?;
+    // Without bit 0, ALL is what a wish for events gets.
+    receive_knob("rx_caps", 2)?;
+    filter("phv1", FILTER_PTP_V2_EVENT)?;
+    holds(bench.ends(OTHER_PORT)?.exchange()?.1.is_some(), || "ALL was not granted for events".to_owned())
+}

@@ -1,0 +1,578 @@
+//! A scenario: the physics, who competes on it, what breaks when, and what must come out.
+//!
+//! One TOML file each, in `tools/phclab/scenarios/`. Every name is checked when the file is read: a misspelt knob or
+//! key is an error before anything boots. Times are seconds of virtual time after the contender's start.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::calendar::seconds_of;
+
+/// The knobs of a port, as the module names them (`PARAMS` in `phcveth.c`).
+pub const KNOBS: &[&str] = &[
+    "osc_ppb",
+    "wander_ppt",
+    "freeze",
+    "delay_ns",
+    "jitter_ns",
+    "jitter_exp",
+    "fifo",
+    "loss_ppm",
+    "link",
+    "tx_lat_ns",
+    "rx_lat_ns",
+    "ts_quantum_ns",
+    "adj_quantum_ppt",
+    "txts_delay_us",
+    "txts_loss_ppm",
+    "txts_slots",
+    "rxts_loss_ppm",
+    "rx_lie",
+    "rx_caps",
+    "cross",
+    "read_pre_ns",
+    "read_post_ns",
+    "pps_irq",
+    "pps_jitter_ns",
+    "ioerr",
+    "jump_ns",
+    "reset",
+];
+
+/// Knobs that do something when written and have no value to go back to.
+pub const TRIGGERS: &[&str] = &["jump_ns", "reset"];
+
+/// The most pairs of ports that the module makes.
+pub const PAIRS_MAX: u32 = 32;
+
+/// The longest run: a day and a bit.
+const SECONDS_MAX: f64 = 100_000.0;
+
+/// Knobs by port: `phv0 = { osc_ppb = 20000 }`.
+pub type Knobs = BTreeMap<String, BTreeMap<String, i64>>;
+
+/// A scenario as its file says it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// The name of the file without `.toml`.
+    #[serde(skip)]
+    pub name: String,
+    /// One sentence.
+    pub about: String,
+    /// What is done in the guest.
+    #[serde(default)]
+    pub kind: Kind,
+    /// Not part of `all`: it takes too long.
+    #[serde(default)]
+    pub by_hand: bool,
+    /// How long each contender runs.
+    #[serde(default = "default_seconds")]
+    pub seconds: f64,
+    /// Seed of the module's random draws, the same for all contenders.
+    #[serde(default = "one")]
+    pub seed: u32,
+    /// Pairs of ports: `phv0`-`phv1`, `phv2`-`phv3`...; all even ones in namespace A, all odd ones in B.
+    #[serde(default = "one")]
+    pub pairs: u32,
+    /// What CLOCK_REALTIME of the guest shows when the world is made, UTC.
+    #[serde(default = "default_date")]
+    pub date: String,
+    /// What carries PTP.
+    #[serde(default)]
+    pub transport: Transport,
+    /// Which clocks the contenders steer.
+    #[serde(default)]
+    pub steer: Steer,
+    /// Who runs, in this order; empty: the usual ones for what is steered.
+    #[serde(default)]
+    pub contenders: Vec<Contender>,
+    /// The state of the knobs at the start, beside the usual oscillators (+20 ppm and -15 ppm).
+    #[serde(default)]
+    pub knobs: Knobs,
+    /// Where the contender's clocks stand when it starts.
+    #[serde(default)]
+    pub start: Start,
+    /// The grandmaster in namespace A.
+    #[serde(default)]
+    pub master: Master,
+    /// Options of the linuxptp contenders.
+    #[serde(default)]
+    pub linuxptp: Linuxptp,
+    /// Options of our daemon.
+    #[serde(default)]
+    pub synchronome: Synchronome,
+    /// What breaks, and when.
+    #[serde(default)]
+    pub fault: Vec<Fault>,
+    /// Limits of true errors.
+    #[serde(default)]
+    pub judge: Vec<Judge>,
+    /// Limits of the lock time.
+    pub lock: Option<Lock>,
+    /// Limits of the time outside.
+    pub outage: Option<Outage>,
+    /// Limits of the cost.
+    pub cpu: Option<Cpu>,
+    /// How the claimed bound is held against the truth.
+    #[serde(default)]
+    pub bound: Bound,
+    /// What the daemon and the kernel must say, and when.
+    #[serde(default)]
+    pub expect: Vec<Expect>,
+}
+
+/// What is done in the guest.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Contenders follow a master.
+    #[default]
+    Race,
+    /// The module itself is tested.
+    Module,
+}
+
+/// What carries PTP.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// IEEE 802.3.
+    #[default]
+    Ethernet,
+    /// UDP over IPv4.
+    Udp4,
+    /// UDP over IPv6.
+    Udp6,
+}
+
+impl Transport {
+    /// The option of ptp4l.
+    pub const fn of_ptp4l(self) -> &'static str {
+        match self {
+            Self::Ethernet => "-2",
+            Self::Udp4 => "-4",
+            Self::Udp6 => "-6",
+        }
+    }
+
+    /// The word in our configuration.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ethernet => "ethernet",
+            Self::Udp4 => "udp4",
+            Self::Udp6 => "udp6",
+        }
+    }
+}
+
+/// Which clocks the contenders steer.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Steer {
+    /// The PHC of the port alone.
+    #[default]
+    Phc,
+    /// The PHC and CLOCK_REALTIME.
+    System,
+}
+
+/// Which true error.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Clock {
+    /// The contender's PHC (`phv1`) minus the master's (`phv0`).
+    #[default]
+    Phc,
+    /// CLOCK_REALTIME minus the master's PHC less TAI-UTC.
+    System,
+}
+
+/// Who competes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize, Serialize)]
+pub enum Contender {
+    /// ptp4l with its PI servo.
+    #[serde(rename = "ptp4l")]
+    Ptp4l,
+    /// ptp4l with its linear regression.
+    #[serde(rename = "ptp4l-linreg")]
+    Ptp4lLinreg,
+    /// ptp4l, and phc2sys for the system clock.
+    #[serde(rename = "ptp4l+phc2sys")]
+    Phc2sys,
+    /// ptp4l, and chronyd with the PHC as its reference clock.
+    #[serde(rename = "ptp4l+chrony")]
+    Chrony,
+    /// The daemon of this project.
+    #[serde(rename = "synchronome")]
+    Synchronome,
+}
+
+impl Contender {
+    /// Every contender.
+    pub const ALL: [Self; 5] = [Self::Ptp4l, Self::Ptp4lLinreg, Self::Phc2sys, Self::Chrony, Self::Synchronome];
+
+    /// The name, as in a scenario.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ptp4l => "ptp4l",
+            Self::Ptp4lLinreg => "ptp4l-linreg",
+            Self::Phc2sys => "ptp4l+phc2sys",
+            Self::Chrony => "ptp4l+chrony",
+            Self::Synchronome => "synchronome",
+        }
+    }
+
+    /// The contender of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|contender| contender.name() == name)
+    }
+
+    /// Whether it is the daemon of this project.
+    pub const fn is_ours(self) -> bool {
+        matches!(self, Self::Synchronome)
+    }
+}
+
+impl fmt::Display for Contender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Where the contender's clocks stand when it starts.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Start {
+    /// The contender's PHC ahead of the master's.
+    pub phc_ns: i64,
+    /// CLOCK_REALTIME ahead of the master's UTC.
+    pub real_ns: i64,
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Self { phc_ns: 250_000_000, real_ns: 0 }
+    }
+}
+
+/// The grandmaster in namespace A: ptp4l on the even ports.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Master {
+    /// How long it runs before the contender starts; negative: it starts so long after.
+    pub lead: f64,
+    /// The leap second that it announces at the end of the UTC day.
+    pub leap: Leap,
+    /// Options of ptp4l beside the usual ones.
+    pub options: Vec<String>,
+}
+
+impl Default for Master {
+    fn default() -> Self {
+        Self { lead: 20.0, leap: Leap::None, options: Vec::new() }
+    }
+}
+
+/// A leap second at the end of the UTC day.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Leap {
+    /// None.
+    #[default]
+    None,
+    /// The day is a second longer.
+    Insert,
+    /// The day is a second shorter.
+    Delete,
+}
+
+impl Leap {
+    /// What it adds to TAI - UTC.
+    pub const fn seconds(self) -> i64 {
+        match self {
+            Self::None => 0,
+            Self::Insert => 1,
+            Self::Delete => -1,
+        }
+    }
+}
+
+/// Options of the linuxptp contenders, beside the usual ones.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Linuxptp {
+    /// For ptp4l.
+    pub ptp4l: Vec<String>,
+    /// For phc2sys.
+    pub phc2sys: Vec<String>,
+    /// Whether its programs may end by themselves: some do when a clock goes.
+    pub may_end: bool,
+}
+
+/// Options of our daemon.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Synchronome {
+    /// The whole configuration but `[observe]`; absent: made from what the scenario says.
+    pub config: Option<String>,
+    /// Lines for `[[ptp]]` of the made configuration.
+    pub ptp: String,
+    /// Lines for `[clock]` of the made configuration.
+    pub clock: String,
+}
+
+/// Something that breaks.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// When.
+    pub at: f64,
+    /// For how long; absent: it stays. What was before comes back.
+    #[serde(rename = "for")]
+    pub lasts: Option<f64>,
+    /// Knobs to turn.
+    #[serde(default)]
+    pub set: Knobs,
+    /// A command line to run in the contender's namespace, split at blanks.
+    pub run: Option<String>,
+}
+
+/// Limits of a true error in a window.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Judge {
+    /// Which error.
+    #[serde(default)]
+    pub clock: Clock,
+    /// From when; absent: the second half of the run.
+    pub from: Option<f64>,
+    /// Until when; absent: the end.
+    pub to: Option<f64>,
+    /// What the error must be about; subtracted before all else.
+    #[serde(default)]
+    pub mean_ns: f64,
+    /// The greatest distance of the mean from `mean_ns` (ours).
+    pub mean_within_ns: Option<f64>,
+    /// The greatest root of the mean square (ours).
+    pub rms_ns: Option<f64>,
+    /// The greatest error (ours).
+    pub max_ns: Option<f64>,
+    /// The greatest ratio of our RMS to the best RMS of the others.
+    pub ratio: Option<f64>,
+    /// The greatest RMS of the best of the others: guards the physics itself.
+    pub theirs_rms_ns: Option<f64>,
+}
+
+impl Judge {
+    /// The window, from and to, of a run of this length.
+    pub fn window(&self, seconds: f64) -> (f64, f64) {
+        (self.from.unwrap_or(seconds / 2.0), self.to.unwrap_or(seconds))
+    }
+}
+
+/// Limits of the time from selecting the parent until the true error stays below a limit.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lock {
+    /// Which error.
+    #[serde(default)]
+    pub clock: Clock,
+    /// Below this it is locked.
+    pub limit_ns: f64,
+    /// The longest (ours).
+    pub max_s: Option<f64>,
+    /// The greatest ratio of ours to the best of the others.
+    pub ratio: Option<f64>,
+}
+
+/// Limits of the time that the true error is outside of a limit once the first fault has begun.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outage {
+    /// Which error.
+    #[serde(default)]
+    pub clock: Clock,
+    /// Inside is at most this.
+    pub limit_ns: f64,
+    /// The longest (ours), all together.
+    pub max_s: f64,
+    /// The shortest of the others: shows that the fault is felt.
+    pub theirs_min_s: Option<f64>,
+}
+
+/// Limits of CPU time and context switches between two moments.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cpu {
+    /// The greatest ratio of our CPU time to the least of the others.
+    pub ratio: f64,
+    /// The greatest ratio of our context switches to the fewest of the others.
+    pub switches_ratio: f64,
+}
+
+/// How the claimed bound is held against the truth.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Bound {
+    /// Whether it is checked at all.
+    pub check: bool,
+    /// Which error it bounds; absent: that of the clock that is steered last.
+    pub clock: Option<Clock>,
+    /// How often the daemon is asked.
+    pub every_s: f64,
+    /// For how long after a fault began a lie is excused: the daemon cannot know before it reads the clock again.
+    pub grace_s: f64,
+    /// The least number of claims that were held against the truth.
+    pub claims_min: u64,
+}
+
+impl Default for Bound {
+    fn default() -> Self {
+        Self { check: true, clock: None, every_s: 0.5, grace_s: 0.0, claims_min: 20 }
+    }
+}
+
+/// What our daemon and the kernel must say in a window.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    /// From when.
+    pub from: f64,
+    /// Until when.
+    pub to: f64,
+    /// In each answer the state is one of these.
+    #[serde(default)]
+    pub state: Vec<String>,
+    /// Some answer has one of these words in its reason, its lacks, its events or its ports; case does not matter.
+    #[serde(default)]
+    pub says: Vec<String>,
+    /// `STA_UNSYNC` of adjtimex is so throughout.
+    pub unsync: Option<bool>,
+    /// TAI - UTC of adjtimex is so throughout.
+    pub tai: Option<i32>,
+    /// Whether the leap second that adjtimex announces is so throughout: `none`, `insert`, `delete`.
+    pub leap: Option<String>,
+}
+
+fn default_seconds() -> f64 {
+    60.0
+}
+
+const fn one() -> u32 {
+    1
+}
+
+fn default_date() -> String {
+    "2026-03-01T12:00:00Z".to_owned()
+}
+
+impl Scenario {
+    /// Reads a scenario and checks every name and number in it.
+    ///
+    /// # Errors
+    /// What is wrong, in words for the author of the file.
+    pub fn parse(name: &str, text: &str) -> Result<Self, String> {
+        let mut scenario: Self = toml::from_str(text).map_err(|error| format!("{name}: {error}"))?;
+        name.clone_into(&mut scenario.name);
+        scenario.check().map_err(|what| format!("{name}: {what}"))?;
+        if scenario.contenders.is_empty() {
+            scenario.contenders = scenario.usual_contenders();
+        }
+        Ok(scenario)
+    }
+
+    /// The ports that exist.
+    pub fn ports(&self) -> impl Iterator<Item = String> {
+        (0..self.pairs * 2).map(|number| format!("phv{number}"))
+    }
+
+    /// Where the clocks stand at the start, UTC seconds since 1970.
+    pub fn epoch(&self) -> i64 {
+        seconds_of(&self.date).expect("checked when it was read")
+    }
+
+    /// Seconds of virtual time that all contenders take together, about.
+    pub fn cost(&self) -> f64 {
+        match self.kind {
+            Kind::Module => 60.0,
+            Kind::Race => self.contenders.len() as f64 * (self.seconds + self.master.lead.max(0.0) + 3.0),
+        }
+    }
+
+    /// Which true error the claimed bound is about.
+    pub fn bound_clock(&self) -> Clock {
+        self.bound.clock.unwrap_or(match self.steer {
+            Steer::Phc => Clock::Phc,
+            Steer::System => Clock::System,
+        })
+    }
+
+    fn usual_contenders(&self) -> Vec<Contender> {
+        match (self.kind, self.steer) {
+            (Kind::Module, _) => Vec::new(),
+            (Kind::Race, Steer::Phc) => vec![Contender::Ptp4l, Contender::Synchronome],
+            (Kind::Race, Steer::System) => vec![Contender::Phc2sys, Contender::Synchronome],
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let within = |what: &str, value: f64, least: f64, most: f64| {
+            if (least..=most).contains(&value) { Ok(()) } else { Err(format!("{what} = {value}: {least} to {most}")) }
+        };
+        within("seconds", self.seconds, 1.0, SECONDS_MAX)?;
+        within("master.lead", self.master.lead, -self.seconds, 600.0)?;
+        within("bound.every_s", self.bound.every_s, 0.05, SECONDS_MAX)?;
+        within("bound.grace_s", self.bound.grace_s, 0.0, self.seconds)?;
+        within("pairs", f64::from(self.pairs), 1.0, f64::from(PAIRS_MAX))?;
+        if seconds_of(&self.date).is_none() {
+            return Err(format!("date = \"{}\": write it like 2026-03-01T12:00:00Z", self.date));
+        }
+        self.check_knobs(&self.knobs)?;
+        for fault in &self.fault {
+            within("fault.at", fault.at, 0.0, self.seconds)?;
+            within("fault.for", fault.lasts.unwrap_or(0.0), 0.0, self.seconds - fault.at)?;
+            self.check_knobs(&fault.set)?;
+            if fault.set.is_empty() && fault.run.is_none() {
+                return Err(format!("the fault at {} s does nothing: give it `set` or `run`", fault.at));
+            }
+        }
+        for judge in &self.judge {
+            let (from, to) = judge.window(self.seconds);
+            within("judge.from", from, 0.0, self.seconds)?;
+            within("judge.to", to, from, self.seconds)?;
+        }
+        for expect in &self.expect {
+            within("expect.from", expect.from, 0.0, self.seconds)?;
+            within("expect.to", expect.to, expect.from, self.seconds)?;
+            let leaps = ["none", "insert", "delete"];
+            if expect.leap.as_deref().is_some_and(|leap| !leaps.contains(&leap)) {
+                return Err(format!("expect.leap is one of {}", leaps.join(", ")));
+            }
+        }
+        if self.outage.is_some() && self.fault.is_empty() {
+            return Err("an outage is counted from the first fault, and there is none".to_owned());
+        }
+        if self.kind == Kind::Race && self.judge.is_empty() && self.expect.is_empty() && self.cpu.is_none() {
+            return Err("nothing is judged: give it a [[judge]], an [[expect]] or a [cpu]".to_owned());
+        }
+        Ok(())
+    }
+
+    fn check_knobs(&self, knobs: &Knobs) -> Result<(), String> {
+        for (port, knobs) in knobs {
+            if !self.ports().any(|known| known == *port) {
+                return Err(format!("there is no port {port} among {} pair(s)", self.pairs));
+            }
+            if let Some(wrong) = knobs.keys().find(|knob| !KNOBS.contains(&knob.as_str())) {
+                return Err(format!("{port} has no knob {wrong}; it has {}", KNOBS.join(", ")));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+use super::*;
+
+const LEAST: &str = "about = 'x'\n[[judge]]\n";
+
+#[test]
+fn a_short_file_gets_the_usual_world() {
+    let scenario = Scenario::parse("x", LEAST).unwrap();
+    assert_eq!((scenario.seconds, scenario.pairs, scenario.master.lead), (60.0, 1, 20.0));
+    assert_eq!(scenario.contenders, [Contender::Ptp4l, Contender::Synchronome]);
+    assert_eq!(scenario.judge[0].window(60.0), (30.0, 60.0));
+    assert_eq!(scenario.bound_clock(), Clock::Phc);
+    assert_eq!(scenario.epoch(), 1_772_366_400);
+    let system = Scenario::parse("x", "about = 'x'\nsteer = 'system'\n[[judge]]\n").unwrap();
+    assert_eq!(system.contenders, [Contender::Phc2sys, Contender::Synchronome]);
+    assert_eq!(system.bound_clock(), Clock::System);
+}
+
+#[test]
+fn what_is_misspelt_or_impossible_is_refused_with_its_name() {
+    for (text, named) in [
+        ("[[judge]]\n", "about"),
+        ("about = 'x'\n", "nothing is judged"),
+        ("about = 'x'\nsecond = 5\n[[judge]]\n", "second"),
+        ("about = 'x'\nseconds = 0\n[[judge]]\n", "seconds"),
+        ("about = 'x'\ndate = '2026'\n[[judge]]\n", "date"),
+        ("about = 'x'\ncontenders = ['ntpd']\n[[judge]]\n", "ntpd"),
+        ("about = 'x'\n[[judge]]\n[knobs.phv0]\nosc_ppm = 1\n", "osc_ppm"),
+        ("about = 'x'\n[[judge]]\n[knobs.phv2]\nosc_ppb = 1\n", "phv2"),
+        ("about = 'x'\n[[judge]]\n[[fault]]\nat = 70\nrun = 'x'\n", "fault.at"),
+        ("about = 'x'\n[[judge]]\n[[fault]]\nat = 50\nfor = 20\nrun = 'x'\n", "fault.for"),
+        ("about = 'x'\n[[judge]]\n[[fault]]\nat = 5\n", "does nothing"),
+        ("about = 'x'\n[[judge]]\nfrom = 50\nto = 40\n", "judge.to"),
+        ("about = 'x'\n[[judge]]\n[outage]\nlimit_ns = 1\nmax_s = 1\n", "first fault"),
+        ("about = 'x'\n[[expect]]\nfrom = 1\nto = 2\nleap = 'maybe'\n", "leap"),
+    ] {
+        let error = Scenario::parse("name", text).unwrap_err();
+        assert!(error.starts_with("name: ") && error.contains(named), "{text}: {error}");
+    }
+}
+
+#[test]
+fn every_scenario_of_the_project_is_valid() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let scenario = Scenario::parse(name, &std::fs::read_to_string(&path).unwrap()).unwrap();
+        assert!(scenario.cost() > 0.0);
+        count += 1;
+    }
+    assert!(count > 20, "{count}");
+}
+
+#[test]
+fn the_knobs_are_those_of_the_module() {
+    let module = include_str!("../../module/phcveth.c");
+    let rows = module.lines().filter_map(|line| line.strip_prefix("\tX(")?.split_once(',').map(|(name, _)| name));
+    let rows: Vec<_> = rows.collect();
+    assert_eq!(rows, KNOBS);
+}
+
+#[test]
+fn contenders_have_one_name_each() {
+    for contender in Contender::ALL {
+        assert_eq!(Contender::named(contender.name()), Some(contender));
+        assert_eq!(serde_json::to_value(contender).unwrap(), contender.name());
+    }
+    assert_eq!(Contender::named("ntpd"), None);
+}
