@@ -366,7 +366,7 @@ fn there_are_at_most_eight_ptp_ports() {
 #[test]
 fn origins_say_where_a_value_came_from() {
     let loaded = load("[clock]\nlock_limit = '1us'\n", "t.toml").unwrap();
-    assert_eq!(loaded.config.clock.lock_limit, Duration::from_micros(1));
+    assert_eq!(loaded.config.clock.lock_limit, Some(Duration::from_micros(1)));
     let origin = |path| loaded.origins.iter().find(|set| set.path == path).unwrap().origin;
     assert_eq!(origin("clock.lock_limit"), Origin::File { line: 2, column: 14 });
     assert_eq!(origin("clock.max_drift"), Origin::Default);

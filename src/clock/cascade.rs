@@ -122,7 +122,8 @@ impl<C: Clock> Leaf<C> {
 pub struct Cascade<C> {
     config: CascadeConfig,
     system: Steering<C>,
-    phcs: [Option<Leaf<C>>; PHCS_MAX],
+    /// Boxed: each is tens of kilobytes, and most places stay empty.
+    phcs: [Option<Box<Leaf<C>>>; PHCS_MAX],
     hub: Option<ClockId>,
     reference: Option<Reference>,
     is_gate_open: bool,
@@ -151,13 +152,13 @@ impl<C: Clock> Cascade<C> {
         let Some(place) = self.phcs.get_mut(usize::from(index)) else { return };
         let config = SteeringConfig { saved_frequency, ..self.config.of(Some(ClockId::Phc(index))) };
         let steering = Steering::new(clock, Counts::Tai, config, crossing.mono, crossing.device);
-        *place = Some(Leaf {
+        *place = Some(Box::new(Leaf {
             steering,
             continuity: Continuity::default(),
             anchor: (crossing.mono, crossing.device),
             crossing_at: crossing.mono,
             window: crossing.window.half(),
-        });
+        }));
     }
 
     /// A PHC is gone.

@@ -9,8 +9,9 @@ use synchronome_kernel::sched::{set_fifo, set_timer_slack};
 
 use crate::config::ThreadConfig;
 
-/// Stack of a timing thread: they recurse nowhere and hold a few kilobytes.
-const STACK_BYTES: usize = 256 * 1024;
+/// Stack of a timing thread. They recurse nowhere, but the discipline moves its state of tens of kilobytes into place; what is
+/// never touched is never resident.
+const STACK_BYTES: usize = 1024 * 1024;
 /// The kernel may lump our wake-ups together by this much; its default is 50 us.
 const TIMER_SLACK_NS: u32 = 1_000;
 
