@@ -20,13 +20,13 @@ use super::watchdog::{Change, Watchdog};
 use crate::clock::{HostClock, OscillatorModel, SoftwareClock, SteeringConfig};
 use crate::config::{Config, PtpConfig, PtpTransport, SystemClock, ThreadConfig, TimestampMode};
 use crate::engine::Random;
-use crate::net::{PtpSockets, SocketOptions, StampMode, Transport};
+use crate::net::{Card, LOOK_EVERY, PtpSockets, SocketOptions, StampMode, Stamping, Transport};
 use crate::observe::{Level, Topic};
 use crate::ptp::Port;
 use crate::sharing::{
     Counters, Doorbell, Drops, Flag, Latch, Pulse, Ring, RingReader, RingWriter, Seqlock, TimeSnapshot,
 };
-use crate::time::{Duration, Local, LogInterval, Mono, SourceId, Timestamp};
+use crate::time::{ClockId, Duration, Local, LogInterval, Mono, SourceId, Timestamp};
 use crate::wire::ptp::ClockIdentity;
 
 /// How often absent interfaces and addresses are looked for.
@@ -48,6 +48,9 @@ struct PortThread {
     /// What the rings to and from the discipline have dropped.
     dropped: [Drops; 2],
     interface_index: u32,
+    /// The card that stamps for it, and when its setting is looked at next.
+    card: Option<Card>,
+    look_at: Timestamp<Mono>,
 }
 
 /// The discipline's thread and the ways to it.
@@ -250,6 +253,7 @@ impl Daemon {
     pub fn turn(&mut self) {
         let (now, local) = (self.host.mono(), self.host.stamping());
         self.hear(now, local);
+        self.look_after_cards(now, local);
         if now >= self.retry_at {
             self.retry_at = now + RETRY_EVERY;
             self.look_after_ports(now, local);
@@ -328,6 +332,9 @@ impl Daemon {
         }
         for port in self.ports.iter_mut().flatten() {
             while let Some(event) = port.events.pop() {
+                if matches!(event, Event::StampsMissing { .. }) {
+                    port.look_at = now;
+                }
                 self.model.take(now, local, event);
             }
         }
@@ -384,9 +391,13 @@ impl Daemon {
     }
 
     fn start_port(&mut self, port: usize, config: &PtpConfig, now: Timestamp<Mono>) -> Result<(), String> {
-        let sockets = PtpSockets::open(&socket_options(config)).map_err(|error| error.to_string())?;
+        let mut sockets = PtpSockets::open(&socket_options(config)).map_err(|error| error.to_string())?;
         let interface_index = sockets.interface_index();
         let stamping = sockets.stamping().clone();
+        let card = sockets.take_card();
+        if let Stamping::Hardware { phc_index } = stamping {
+            sockets.use_clock(ClockId::Phc(phc_index as u8)).map_err(|error| error.to_string())?;
+        }
         let engine = Port::new(self.engine_config(port, config));
         let sleeper = Sleeper::new().map_err(|error| error.to_string())?;
         let doorbell = sleeper.doorbell();
@@ -414,7 +425,10 @@ impl Daemon {
             spawn_port(port_name(port), self.config.threads.ptp, engine, sockets, links).map_err(|e| e.to_string())?;
         self.watchdog.add(port_name(port), self.config.threads.ptp, pulse);
         self.model.ports[port].started(stamping);
-        self.ports[port] = Some(PortThread { thread, stop, link, doorbell, events: inbox, dropped, interface_index });
+        let look_at = now + LOOK_EVERY;
+        let running =
+            PortThread { thread, stop, link, doorbell, events: inbox, dropped, interface_index, card, look_at };
+        self.ports[port] = Some(running);
         Ok(())
     }
 
@@ -444,6 +458,9 @@ impl Daemon {
         running.doorbell.ring();
         join(port_name(port), running.thread);
         self.watchdog.remove(port_name(port));
+        if let Some(card) = running.card {
+            self.give_back(card);
+        }
         self.model.ports[port].ended();
         _ = self.command(Command::RemovePort(port));
     }
@@ -475,6 +492,7 @@ impl Daemon {
     }
 }
 
+mod cards;
 mod report;
 
 fn join(name: &str, thread: JoinHandle<()>) {
