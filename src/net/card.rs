@@ -95,7 +95,7 @@ pub enum Found {
     Moved,
 }
 
-/// A card that stamps for a port.
+/// A card that stamps for a port; dropped, it gets back what it was told before.
 #[derive(Debug)]
 pub struct Card {
     interface: String,
@@ -177,16 +177,19 @@ impl Card {
     }
 
     /// Another port on the same card ends: what that one has found is what the card gets back in the end.
-    pub fn inherit(&mut self, ended: &Self) {
+    pub fn inherit(&mut self, mut ended: Self) {
+        let before = ended.before.take();
         if self.before == Some(ended.ours) {
-            self.before = ended.before;
+            self.before = before;
         }
     }
+}
 
+impl Drop for Card {
     /// Gives the card back what it was told before, unless somebody has changed it since.
-    pub fn give_back(self) {
-        let is_ours = hardware_timestamping(&self.device).is_ok_and(|setting| setting == self.ours);
-        if let Some(before) = self.before.filter(|before| is_ours && *before != self.ours) {
+    fn drop(&mut self) {
+        let Some(before) = self.before.filter(|before| *before != self.ours) else { return };
+        if hardware_timestamping(&self.device).is_ok_and(|setting| setting == self.ours) {
             // If it is not taken, nothing is lost: stamps that nobody asks for are not given to anybody.
             _ = set_hardware_timestamping(&self.device, before);
         }

@@ -263,7 +263,7 @@ impl PtpSockets {
         // While the card is not believed both stamps are asked for: the kernel's to use, the card's to see it mend.
         // An error leaves what was asked for before; both stamps of received packets come in any case.
         _ = enable_timestamps(self.event_fd(), request(true, missing.is_some()));
-        self.ledger.start_again();
+        self.ledger.start_again(now);
         self.give_up_all(gone);
         Some(StampingChange { clock: self.clock(), missing })
     }
@@ -319,7 +319,7 @@ impl PtpSockets {
                 Ok(())
             }
             Err(error) => {
-                if self.ledger.send_failed() {
+                if self.ledger.send_failed(now) {
                     // In flight are stamps with numbers that mean something else from now on.
                     let reset = reset_tx_counter(self.event_fd());
                     self.give_up_all(gone);

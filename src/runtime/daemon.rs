@@ -31,6 +31,10 @@ use crate::wire::ptp::ClockIdentity;
 
 /// How often absent interfaces and addresses are looked for.
 const RETRY_EVERY: Duration = Duration::SECOND;
+/// How often the interfaces of running ports are looked at where nobody tells of changes.
+const LOOK_AT_LINKS_EVERY: Duration = Duration::from_secs(5);
+/// The shortest time between two looks that news of interfaces have caused.
+const NEWS_PAUSE: Duration = Duration::from_millis(100);
 /// How often the oscillator's frequency is saved.
 const SAVE_EVERY: Duration = Duration::from_secs(3_600);
 /// Until the master has stated its own logMinDelayReqInterval, in its first answer: the profile's 1 s would only delay
@@ -81,6 +85,9 @@ pub struct Daemon {
     stop: Latch,
     sleeper: Sleeper,
     retry_at: Timestamp<Mono>,
+    /// When the interfaces are looked at next, also where all ports run; and when they were last.
+    look_at_links: Timestamp<Mono>,
+    looked_at_links: Timestamp<Mono>,
     save_at: Timestamp<Mono>,
 }
 
@@ -187,6 +194,8 @@ impl Daemon {
             stop,
             sleeper,
             retry_at: now,
+            look_at_links: now,
+            looked_at_links: now,
             save_at: now + SAVE_EVERY,
             config: Config { ptp: Vec::new(), ..config.clone() },
         };
@@ -254,9 +263,13 @@ impl Daemon {
         let (now, local) = (self.host.mono(), self.host.stamping());
         self.hear(now, local);
         self.look_after_cards(now, local);
+        if now >= self.look_at_links || now >= self.retry_at && self.ports.iter().any(Option::is_none) {
+            self.look_at_links = now + LOOK_AT_LINKS_EVERY;
+            self.looked_at_links = now;
+            self.look_after_ports(now, local);
+        }
         if now >= self.retry_at {
             self.retry_at = now + RETRY_EVERY;
-            self.look_after_ports(now, local);
             if let Some(server) = &mut self.server {
                 server.retry_missing();
             }
@@ -267,6 +280,11 @@ impl Daemon {
             self.save_at = now + SAVE_EVERY;
             self.save_frequency(now, local);
         }
+    }
+
+    /// The kernel tells that something about the interfaces has changed: they are looked at, now or in a moment.
+    pub fn links_have_changed(&mut self) {
+        self.look_at_links = self.look_at_links.min(self.looked_at_links + NEWS_PAUSE);
     }
 
     /// Takes over from a new configuration what can change while the daemon runs; returns what needs a restart.
@@ -424,11 +442,12 @@ impl Daemon {
         let thread =
             spawn_port(port_name(port), self.config.threads.ptp, engine, sockets, links).map_err(|e| e.to_string())?;
         self.watchdog.add(port_name(port), self.config.threads.ptp, pulse);
-        self.model.ports[port].started(stamping);
+        self.model.ports[port].started(stamping.clone());
         let look_at = now + LOOK_EVERY;
         let running =
             PortThread { thread, stop, link, doorbell, events: inbox, dropped, interface_index, card, look_at };
         self.ports[port] = Some(running);
+        self.say_stamping(port, &stamping);
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! The network cards that stamp for our ports: their settings are looked at from time to time.
 
 use super::Daemon;
-use crate::net::{Card, Found, InWords, LOOK_EVERY};
+use crate::net::{Card, Found, InWords, LOOK_EVERY, Stamping};
 use crate::observe::{Level, Topic};
 use crate::time::{Local, Mono, Timestamp};
 
@@ -40,10 +40,26 @@ impl Daemon {
     /// A port's card gets back what it was told before, unless another of our ports uses it still.
     pub(super) fn give_back(&mut self, card: Card) {
         let mut others = self.ports.iter_mut().flatten().filter_map(|other| other.card.as_mut());
-        match others.find(|other| other.device() == card.device()) {
-            Some(other) => other.inherit(&card),
-            None => card.give_back(),
+        if let Some(other) = others.find(|other| other.device() == card.device()) {
+            other.inherit(card);
         }
+    }
+
+    /// Says whose stamps a port has that has just started.
+    pub(super) fn say_stamping(&mut self, port: usize, stamping: &Stamping) {
+        let interface = &self.config.ptp[port].interface;
+        let text = match (stamping, self.ports[port].as_ref().and_then(|running| running.card.as_ref())) {
+            (Stamping::Software(reason), _) => format!("port {interface}: software time stamps: {reason}"),
+            (Stamping::Hardware { phc_index }, Some(card)) => format!(
+                "port {interface}: hardware time stamps of /dev/ptp{phc_index}; {} stamps \"{}\"",
+                card.device(),
+                InWords(card.setting())
+            ),
+            (Stamping::Hardware { phc_index }, None) => {
+                format!("port {interface}: hardware time stamps of /dev/ptp{phc_index}")
+            }
+        };
+        self.record(Level::Info, Topic::Ptp, text);
     }
 }
 
