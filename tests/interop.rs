@@ -84,6 +84,54 @@ fn a_slave_of_ptp4l_stays_within_10_us_and_inside_its_bound() {
     daemon.end();
 }
 
+/// A slave of ptp4l over another transport than UDP/IPv4, of whose messages none is wrong.
+fn follows_over(transport: &str, ptp4l_option: &str, message_filter: &str, length: (&str, &str)) {
+    let mut lab = Lab::new();
+    let (master, slave) = lab.pair();
+    for (space, interface, address) in [(&master, "va", "fd71::1/64"), (&slave, "vb", "fd71::2/64")] {
+        space.ip(&format!("address add {address} dev {interface} nodad"));
+    }
+    let capture = Capture::start(&lab, &slave, "vb");
+    let _ptp4l = ptp4l(&lab, &master, "va", &["--priority1=10", "--logAnnounceInterval=0", ptp4l_option]);
+    let transport = format!("transport = \"{transport}\"");
+    let mut daemon = Daemon::start(&lab, &slave, Options { port: &transport, ..Options::default() });
+    daemon.wait_for_lock(&ptp4l_identity(1));
+    let status = settle(&mut daemon, 6);
+    print_figures(&transport, &status);
+    assert_eq!(status.state, SyncState::Locked, "{status:#?}");
+    assert_bound_held(&status);
+    assert!(truth(&status).rms_s.is_some_and(|rms| rms < 10e-6), "{status:#?}");
+    assert!(transport.contains(&port(&status).transport), "{status:#?}");
+    let stamps = (port(&status).timestamps.as_deref(), port(&status).timestamps_reason.as_deref());
+    assert_eq!(stamps, (Some("software"), Some("interface vb has no PTP hardware clock")));
+    daemon.end();
+    let capture = capture.finish_after(ptp4l_octets());
+
+    let delay_req = format!("{message_filter} && ptp.v2.messagetype == 1");
+    let (field, expected) = length;
+    let lengths: BTreeSet<_> = dissect(&capture, &delay_req, &[field]).into_iter().collect();
+    assert_eq!(lengths, BTreeSet::from([expected.to_owned()]), "{field} of {delay_req}");
+    let complaints = dissect(&capture, &format!("{message_filter} && ({COMPLAINTS})"), &["_ws.expert.message"]);
+    assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+/// What every capture of a running ptp4l has at its end: the clockIdentity of host 1.
+fn ptp4l_octets() -> &'static [u8] {
+    &[0x02, 0x00, 0x0a, 0xff, 0xfe, 0x47, 0x00, 0x01]
+}
+
+#[test]
+fn a_slave_of_ptp4l_over_udp6_adds_two_octets_to_its_messages() {
+    // Header 8, Delay_Req 44, and the two octets of Annex D.
+    follows_over("udp6", "-6", "ipv6.src == fd71::2 && ipv6.dst == ff0e::181", ("udp.length", "54"));
+}
+
+#[test]
+fn a_slave_of_ptp4l_over_ethernet() {
+    let filter = "eth.src == 02:00:0a:47:00:02 && eth.dst == 01:1b:19:00:00:00 && eth.type == 0x88f7";
+    follows_over("ethernet", "-2", filter, ("frame.len", "58"));
+}
+
 /// Two masters and a slave on a bridge.
 fn bridged(lab: &mut Lab) -> [Space; 3] {
     let hub = lab.space();

@@ -16,6 +16,8 @@ pub enum OpenError {
     Permission(String, Transport, u16),
     /// Something else has the UDP port for itself.
     PortBusy(u16),
+    /// Hardware stamps are demanded, and there are none (yet); says why.
+    NoHardwareStamps(String),
     /// Anything else, with the step that failed.
     Other(&'static str, io::Error),
 }
@@ -23,7 +25,7 @@ pub enum OpenError {
 impl OpenError {
     /// Whether waiting may mend it.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::NoInterface(_) | Self::NotReady(..) | Self::PortBusy(_))
+        matches!(self, Self::NoInterface(_) | Self::NotReady(..) | Self::PortBusy(_) | Self::NoHardwareStamps(_))
     }
 }
 
@@ -52,6 +54,7 @@ impl fmt::Display for OpenError {
                 f,
                 "UDP port {port} is taken by another program (`ss -ulpn sport = :{port}` names it); ptp4l and others must be stopped"
             ),
+            Self::NoHardwareStamps(reason) => write!(f, "ptp.timestamps demands hardware stamps: {reason}"),
             Self::Other(step, error) => write!(f, "{step}: {error}"),
         }
     }

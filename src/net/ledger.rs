@@ -7,7 +7,8 @@
 //!
 //! Two ways of keys. On Linux 6.13 and later each message carries its own (SCM_TS_OPT_ID). Before, the kernel counts
 //! the messages of the socket (SOF_TIMESTAMPING_OPT_ID), and a send that fails may or may not have been counted: after
-//! one, the count is started again and what was in flight is given up, since its stamps would match other messages.
+//! one, the count is started again and what was in flight is given up. Its stamps may still come, under numbers that
+//! are given out once more: until that is over no stamp is believed.
 
 use crate::time::{Duration, Mono, Timestamp};
 
@@ -35,12 +36,21 @@ pub struct Ledger<T> {
     next_key: u32,
     is_counted_by_kernel: bool,
     lost_in_company: u32,
+    /// Until then stamps of before the last start of the count may come.
+    distrust_until: Option<Timestamp<Mono>>,
 }
 
 impl<T: Copy> Ledger<T> {
     /// An empty ledger; `is_counted_by_kernel` where messages cannot carry their own keys.
     pub fn new(is_counted_by_kernel: bool) -> Self {
-        Self { entries: [None; LEDGER_MAX], in_flight: 0, next_key: 0, is_counted_by_kernel, lost_in_company: 0 }
+        Self {
+            entries: [None; LEDGER_MAX],
+            in_flight: 0,
+            next_key: 0,
+            is_counted_by_kernel,
+            lost_in_company: 0,
+            distrust_until: None,
+        }
     }
 
     /// The key of the next message.
@@ -49,11 +59,14 @@ impl<T: Copy> Ledger<T> {
     }
 
     /// The next message was sent under [`Ledger::next_key`]; `token` is `None` if its stamp is not wanted. Returns the
-    /// token of an entry that had to make room.
+    /// token of an entry that had to make room, or its own if its stamp could not be told from others.
     pub fn sent(&mut self, token: Option<T>, now: Timestamp<Mono>) -> Option<T> {
         let key = self.next_key;
         self.next_key = self.next_key.wrapping_add(1);
         let token = token?;
+        if self.distrust_until.is_some_and(|until| now < until) {
+            return Some(token);
+        }
         let free = self.entries.iter().position(Option::is_none);
         let place = free.unwrap_or_else(|| self.oldest());
         let has_company = self.in_flight > 0;
@@ -82,15 +95,18 @@ impl<T: Copy> Ledger<T> {
     /// The next message could not be sent. Where the kernel counts, the caller must start its count again, and all
     /// that was in flight is given up: take it with [`Ledger::take_any`].
     #[must_use = "true: start the kernel's count again"]
-    pub fn send_failed(&mut self) -> bool {
-        self.start_again();
+    pub fn send_failed(&mut self, now: Timestamp<Mono>) -> bool {
+        self.start_again(now);
         self.is_counted_by_kernel
     }
 
     /// The kernel's count has been started again.
-    pub fn start_again(&mut self) {
+    pub fn start_again(&mut self, now: Timestamp<Mono>) {
         if self.is_counted_by_kernel {
             self.next_key = 0;
+            if self.in_flight > 0 {
+                self.distrust_until = Some(now + STAMP_WAIT_MAX);
+            }
         } else {
             // A key of its own that was never on the wire: harmless, and never used again.
             self.next_key = self.next_key.wrapping_add(1);
@@ -177,7 +193,7 @@ mod tests {
     fn keys_survive_a_failed_send() {
         let mut ledger = Ledger::new(false);
         ledger.sent(Some('a'), at(0));
-        assert!(!ledger.send_failed());
+        assert!(!ledger.send_failed(at(1)));
         let key = ledger.next_key();
         ledger.sent(Some('b'), at(1));
         assert_eq!((ledger.stamped(0), ledger.stamped(key)), (Some('a'), Some('b')));
@@ -189,11 +205,16 @@ mod tests {
         ledger.sent(Some('a'), at(0));
         ledger.sent(None, at(0));
         assert_eq!(ledger.next_key(), 2, "also unwanted stamps are counted");
-        assert!(ledger.send_failed());
+        assert!(ledger.send_failed(at(1)));
         assert_eq!(ledger.take_any(), Some('a'));
         assert_eq!(ledger.take_any(), None);
-        ledger.sent(Some('b'), at(1));
-        assert_eq!(ledger.stamped(0), Some('b'));
+        assert_eq!(ledger.sent(Some('b'), at(2)), Some('b'));
+        assert_eq!(ledger.stamped(0), None, "it may be the one of 'a', which is late");
+        ledger.sent(Some('c'), at(4_001));
+        assert_eq!(ledger.stamped(1), Some('c'));
+        assert!(ledger.send_failed(at(5_000)));
+        ledger.sent(Some('d'), at(5_001));
+        assert_eq!(ledger.stamped(0), Some('d'), "nothing was in flight");
     }
 
     #[test]

@@ -4,15 +4,20 @@
 //! |---|---|
 //! | `sockets` | the two sockets of a port, over whichever transport |
 //! | `udp` | how UDP sockets are opened (IEEE 1588-2019 Annexes C and D) |
+//! | `ethernet` | packet sockets and their frames (Annex E) |
+//! | `card` | what the network card is told to stamp |
 //! | `stamps` | which stamps are used, and whether the card keeps its word |
 //! | `ledger` | which transmit stamp belongs to which message |
 
+mod card;
 mod error;
+mod ethernet;
 mod ledger;
 mod sockets;
 mod stamps;
 mod udp;
 
+pub use card::{Card, Found, InWords, LOOK_EVERY};
 pub use error::OpenError;
 pub use ledger::{LEDGER_MAX, Ledger, STAMP_WAIT_MAX};
 pub use sockets::{Arrived, Gone, PtpSockets, SocketOptions, StampMode, Stamping, StampingChange, Transport};

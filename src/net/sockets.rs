@@ -5,26 +5,23 @@
 //! come beside the packets, and of the two clocks that may have stamped a message one is in use at a time ([`Stamps`]).
 
 use std::io;
-use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
-use socket2::Socket;
-use synchronome_kernel::socket::{RecvBatch, set_select_error_queue};
+use synchronome_kernel::socket::set_select_error_queue;
 use synchronome_kernel::timestamping::{
-    ErrorQueueBuffer, ErrorQueueItem, TimestampRequest, TxKeying, enable_timestamps, read_error_queue,
-    reset_tx_counter, send_timestamped,
+    ErrorQueueBuffer, ErrorQueueItem, KernelTime, TimestampRequest, TxKeying, enable_timestamps, read_error_queue,
+    reset_tx_counter,
 };
 
-use super::stamps::{Stamps, Verdict};
-use super::udp::{self, V6_TRAILER};
-use super::{Ledger, Missing, OpenError};
-use crate::ptp::{Channel, FRAME_MAX, Frame, TxToken};
+use super::ethernet::EthernetSockets;
+use super::stamps::{Judge, Stamps, Verdict};
+use super::udp::{UdpSockets, assert_can_send};
+use super::{Card, Ledger, Missing, OpenError};
+use crate::ptp::{Channel, Frame, TxToken};
 use crate::time::{ClockId, Duration, Mono, Stamp, Timestamp};
 
-/// Datagrams taken from a socket at once.
-const BATCH: usize = 16;
-/// The longest datagram that is looked at: the largest PTP messages with TLVs are far below it.
-const DATAGRAM_MAX: usize = 1_024;
+/// Packets taken from a socket at once.
+pub(super) const BATCH: usize = 16;
 /// Items taken from the error queue in one go; what is left polls again.
 const ERRORS_MAX: usize = 64;
 /// So many stamps lost while another one was awaited, and the card is taken for one that holds a single stamp.
@@ -126,41 +123,23 @@ pub struct StampingChange {
 /// What differs between the transports.
 #[derive(Debug)]
 enum Wire {
-    Udp { event: Socket, general: Socket, event_to: SocketAddr, general_to: SocketAddr, has_trailer: bool },
+    Udp(UdpSockets),
+    Ethernet(Box<EthernetSockets>),
 }
 
 impl Wire {
-    fn open(options: &SocketOptions, interface_index: u32) -> Result<Self, OpenError> {
-        let SocketOptions { interface, transport, event_port, general_port, .. } = options;
-        let open = |port| udp::open(*transport, interface, interface_index, port);
-        Ok(Self::Udp {
-            event: open(*event_port)?,
-            general: open(*general_port)?,
-            event_to: udp::group(*transport, *event_port, interface_index),
-            general_to: udp::group(*transport, *general_port, interface_index),
-            has_trailer: matches!(transport, Transport::Udp6 { .. }),
-        })
-    }
-
     fn fd(&self, channel: Channel) -> BorrowedFd<'_> {
-        let Self::Udp { event, general, .. } = self;
-        match channel {
-            Channel::Event => event.as_fd(),
-            Channel::General => general.as_fd(),
+        match self {
+            Self::Udp(sockets) => sockets.fd(channel),
+            Self::Ethernet(sockets) => sockets.fd(channel),
         }
     }
 
     fn send(&self, frame: &Frame, channel: Channel, key: Option<u32>) -> io::Result<()> {
-        let Self::Udp { event_to, general_to, has_trailer, .. } = self;
-        let to = match channel {
-            Channel::Event => *event_to,
-            Channel::General => *general_to,
-        };
-        let mut datagram = [0; FRAME_MAX + V6_TRAILER.len()];
-        let message = frame.as_bytes();
-        let length = message.len() + if *has_trailer { V6_TRAILER.len() } else { 0 };
-        datagram[..message.len()].copy_from_slice(message);
-        send_timestamped(self.fd(channel), &datagram[..length], to, key).map(drop)
+        match self {
+            Self::Udp(sockets) => sockets.send(frame, channel, key),
+            Self::Ethernet(sockets) => sockets.send(frame, channel, key),
+        }
     }
 }
 
@@ -177,11 +156,11 @@ struct Held {
 pub struct PtpSockets {
     wire: Wire,
     interface_index: u32,
-    batch: RecvBatch,
     errors: ErrorQueueBuffer,
     ledger: Ledger<TxToken>,
     keying: TxKeying,
     stamping: Stamping,
+    card: Option<Card>,
     stamps: Stamps,
     held: Option<Held>,
 }
@@ -197,22 +176,33 @@ impl PtpSockets {
         let name = options.interface.as_str();
         let interface_index =
             nix::net::if_::if_nametoindex(name).map_err(|_| OpenError::NoInterface(name.to_owned()))?;
-        udp::assert_can_send(name, options.transport)
+        assert_can_send(name, options.transport)
             .map_err(|error| OpenError::NotReady(name.to_owned(), options.transport, error))?;
-        let stamping = Stamping::Software("ptp.timestamps asks for them".to_owned());
-        let wire = Wire::open(options, interface_index)?;
+        let wire = match options.transport {
+            Transport::Ethernet => Wire::Ethernet(Box::new(EthernetSockets::open(name, interface_index)?)),
+            Transport::Udp4 | Transport::Udp6 { .. } => Wire::Udp(UdpSockets::open(options, interface_index)?),
+        };
         let event = wire.fd(Channel::Event);
         let keying = enable_timestamps(event, request(false, false))
             .map_err(|error| OpenError::Other("asking the kernel for software time stamps", error))?;
         set_select_error_queue(event, true).map_err(|error| OpenError::Other("SO_SELECT_ERR_QUEUE", error))?;
+        // The card last: what fails before need not be taken back.
+        let (stamping, card) = match options.timestamps {
+            StampMode::Software => (Stamping::Software("ptp.timestamps is \"software\"".to_owned()), None),
+            wanted => match Card::set_up(name, options.transport) {
+                Ok(card) => (Stamping::Hardware { phc_index: card.phc_index() }, Some(card)),
+                Err(reason) if wanted == StampMode::Hardware => return Err(OpenError::NoHardwareStamps(reason)),
+                Err(reason) => (Stamping::Software(reason), None),
+            },
+        };
         Ok(Self {
             wire,
             interface_index,
-            batch: RecvBatch::new(BATCH, DATAGRAM_MAX),
             errors: ErrorQueueBuffer::new(),
             ledger: Ledger::new(keying == TxKeying::Counter),
             keying,
             stamping,
+            card,
             stamps: Stamps::software(),
             held: None,
         })
@@ -236,6 +226,11 @@ impl PtpSockets {
     /// Whose stamps there are.
     pub fn stamping(&self) -> &Stamping {
         &self.stamping
+    }
+
+    /// The card that stamps, for whoever looks after its setting; once.
+    pub fn take_card(&mut self) -> Option<Card> {
+        self.card.take()
     }
 
     /// The card's stamps are those of this clock, and used from now on. Without effect where the card does not stamp.
@@ -268,14 +263,14 @@ impl PtpSockets {
         // While the card is not believed both stamps are asked for: the kernel's to use, the card's to see it mend.
         // An error leaves what was asked for before; both stamps of received packets come in any case.
         _ = enable_timestamps(self.event_fd(), request(true, missing.is_some()));
-        self.ledger.start_again();
+        self.ledger.start_again(now);
         self.give_up_all(gone);
         Some(StampingChange { clock: self.clock(), missing })
     }
 
     /// True once whenever stamps of the card begin to be missing: somebody should look at its configuration.
     pub fn take_suspicion(&mut self) -> bool {
-        self.stamps.judge().is_some_and(super::stamps::Judge::take_suspicion)
+        self.stamps.judge().is_some_and(Judge::take_suspicion)
     }
 
     /// Sends a message; with a token its transmit stamp will come by [`PtpSockets::drain_stamps`].
@@ -324,7 +319,7 @@ impl PtpSockets {
                 Ok(())
             }
             Err(error) => {
-                if self.ledger.send_failed() {
+                if self.ledger.send_failed(now) {
                     // In flight are stamps with numbers that mean something else from now on.
                     let reset = reset_tx_counter(self.event_fd());
                     self.give_up_all(gone);
@@ -400,34 +395,38 @@ impl PtpSockets {
     /// Takes up to one batch from a socket; returns whether there may be more. Never blocks.
     ///
     /// # Errors
-    /// Those of recvmmsg(2): of the socket as a whole, reported once.
-    pub fn receive(&mut self, channel: Channel, arrived: impl FnMut(Arrived<'_>)) -> io::Result<bool> {
-        let count = self.batch.recv(self.wire.fd(channel))?;
-        self.hand_out(channel, arrived);
-        Ok(count == BATCH)
+    /// Those of recvmsg(2): of the socket as a whole, reported once.
+    pub fn receive(&mut self, channel: Channel, mut arrived: impl FnMut(Arrived<'_>)) -> io::Result<bool> {
+        let stamps = &mut self.stamps;
+        match &mut self.wire {
+            Wire::Udp(sockets) => {
+                let count = sockets.receive(channel, BATCH, |bytes, times| {
+                    arrived(taken(stamps, channel, bytes, times));
+                })?;
+                Ok(count == BATCH)
+            }
+            Wire::Ethernet(sockets) => {
+                let mut count = 0;
+                while count < BATCH
+                    && sockets.receive(channel, |bytes, times| arrived(taken(stamps, channel, bytes, times)))?
+                {
+                    count += 1;
+                }
+                Ok(count == BATCH)
+            }
+        }
     }
 
     /// As [`PtpSockets::receive`], but at most one: returns whether there was one.
     ///
     /// # Errors
     /// As [`PtpSockets::receive`].
-    pub fn receive_one(&mut self, channel: Channel, arrived: impl FnMut(Arrived<'_>)) -> io::Result<bool> {
-        let count = self.batch.recv_one(self.wire.fd(channel))?;
-        self.hand_out(channel, arrived);
-        Ok(count == 1)
-    }
-
-    fn hand_out(&mut self, channel: Channel, mut arrived: impl FnMut(Arrived<'_>)) {
-        for received in self.batch.iter().filter(|received| !received.truncated) {
-            let mut stamp = None;
-            if channel == Channel::Event {
-                let is_sync = received.data.first().is_some_and(|octet| octet & 0x0f == SYNC);
-                if let Some(judge) = self.stamps.judge().filter(|_| is_sync) {
-                    judge.arrived(received.hardware.is_some());
-                }
-                stamp = self.stamps.pick(received.software, received.hardware);
-            }
-            arrived(Arrived { bytes: received.data, channel, stamp });
+    pub fn receive_one(&mut self, channel: Channel, mut arrived: impl FnMut(Arrived<'_>)) -> io::Result<bool> {
+        let stamps = &mut self.stamps;
+        let mut arrived = |bytes: &[u8], times| arrived(taken(stamps, channel, bytes, times));
+        match &mut self.wire {
+            Wire::Udp(sockets) => sockets.receive(channel, 1, arrived).map(|count| count == 1),
+            Wire::Ethernet(sockets) => sockets.receive(channel, &mut arrived),
         }
     }
 
@@ -436,6 +435,21 @@ impl PtpSockets {
         let held = self.held.map(|held| self.slot_free_at().unwrap_or(held.since).min(held.since + SLOT_WAIT_MAX));
         self.ledger.deadline().into_iter().chain(held).min()
     }
+}
+
+/// The two stamps of a packet: the kernel's and the card's.
+pub(super) type Times = [Option<KernelTime>; 2];
+
+/// A packet with the stamp of the clock in use. A Sync without the card's counts against the card.
+fn taken<'a>(stamps: &mut Stamps, channel: Channel, bytes: &'a [u8], [software, hardware]: Times) -> Arrived<'a> {
+    if channel == Channel::General {
+        return Arrived { bytes, channel, stamp: None };
+    }
+    let is_sync = bytes.first().is_some_and(|octet| octet & 0x0f == SYNC);
+    if let Some(judge) = stamps.judge().filter(|_| is_sync) {
+        judge.arrived(hardware.is_some());
+    }
+    Arrived { bytes, channel, stamp: stamps.pick(software, hardware) }
 }
 
 /// What is asked of the kernel: of received packets both stamps, so that a card that fails can be replaced at once.

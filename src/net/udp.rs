@@ -5,14 +5,20 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::net::if_::InterfaceFlags;
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
-use synchronome_kernel::socket::{set_multicast_all, set_multicast_interface_v4};
+use synchronome_kernel::socket::{RecvBatch, set_multicast_all, set_multicast_interface_v4};
+use synchronome_kernel::timestamping::send_timestamped;
 
-use super::{OpenError, Transport};
+use super::sockets::{BATCH, Times};
+use super::{OpenError, SocketOptions, Transport};
+use crate::ptp::{Channel, FRAME_MAX, Frame};
+
+/// The longest datagram that is looked at: the largest PTP messages with TLVs are far below it.
+const DATAGRAM_MAX: usize = 1_024;
 
 /// 224.0.1.129: all messages but those of the peer delay mechanism (C.3).
 const PTP_PRIMARY_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 1, 129);
@@ -24,10 +30,73 @@ const fn ptp_primary_v6(scope: u8) -> Ipv6Addr {
 
 /// Octets that follow each message over IPv6, beyond its messageLength: a transparent clock on the way that changes the
 /// correctionField makes the UDP checksum right by them (D.2).
-pub(super) const V6_TRAILER: [u8; 2] = [0; 2];
+const V6_TRAILER: [u8; 2] = [0; 2];
+
+/// The two UDP sockets of a port, and where their messages go.
+#[derive(Debug)]
+pub(super) struct UdpSockets {
+    event: Socket,
+    general: Socket,
+    event_to: SocketAddr,
+    general_to: SocketAddr,
+    has_trailer: bool,
+    batch: RecvBatch,
+}
+
+impl UdpSockets {
+    pub fn open(options: &SocketOptions, interface_index: u32) -> Result<Self, OpenError> {
+        let SocketOptions { interface, transport, event_port, general_port, .. } = options;
+        let open = |port| open(*transport, interface, interface_index, port);
+        Ok(Self {
+            event: open(*event_port)?,
+            general: open(*general_port)?,
+            event_to: group(*transport, *event_port, interface_index),
+            general_to: group(*transport, *general_port, interface_index),
+            has_trailer: matches!(transport, Transport::Udp6 { .. }),
+            batch: RecvBatch::new(BATCH, DATAGRAM_MAX),
+        })
+    }
+
+    pub fn fd(&self, channel: Channel) -> BorrowedFd<'_> {
+        match channel {
+            Channel::Event => self.event.as_fd(),
+            Channel::General => self.general.as_fd(),
+        }
+    }
+
+    pub fn send(&self, frame: &Frame, channel: Channel, key: Option<u32>) -> io::Result<()> {
+        let to = match channel {
+            Channel::Event => self.event_to,
+            Channel::General => self.general_to,
+        };
+        let mut datagram = [0; FRAME_MAX + V6_TRAILER.len()];
+        let message = frame.as_bytes();
+        let length = message.len() + if self.has_trailer { V6_TRAILER.len() } else { 0 };
+        datagram[..message.len()].copy_from_slice(message);
+        send_timestamped(self.fd(channel), &datagram[..length], to, key).map(drop)
+    }
+
+    /// Takes one datagram, or a batch; returns how many there were. Those that are too long are not handed out.
+    pub fn receive(
+        &mut self,
+        channel: Channel,
+        count_max: usize,
+        mut arrived: impl FnMut(&[u8], Times),
+    ) -> io::Result<usize> {
+        let socket = match channel {
+            Channel::Event => &self.event,
+            Channel::General => &self.general,
+        };
+        let count = if count_max == 1 { self.batch.recv_one(socket)? } else { self.batch.recv(socket)? };
+        for received in self.batch.iter().filter(|received| !received.truncated) {
+            arrived(received.data, [received.software, received.hardware]);
+        }
+        Ok(count)
+    }
+}
 
 /// Where messages of this transport go.
-pub(super) fn group(transport: Transport, port: u16, interface_index: u32) -> SocketAddr {
+fn group(transport: Transport, port: u16, interface_index: u32) -> SocketAddr {
     match transport {
         Transport::Udp6 { scope } => SocketAddrV6::new(ptp_primary_v6(scope), port, 0, interface_index).into(),
         Transport::Udp4 | Transport::Ethernet => SocketAddrV4::new(PTP_PRIMARY_V4, port).into(),
@@ -35,12 +104,7 @@ pub(super) fn group(transport: Transport, port: u16, interface_index: u32) -> So
 }
 
 /// Opens one of the two sockets of a port.
-pub(super) fn open(
-    transport: Transport,
-    interface: &str,
-    interface_index: u32,
-    port: u16,
-) -> Result<Socket, OpenError> {
+fn open(transport: Transport, interface: &str, interface_index: u32, port: u16) -> Result<Socket, OpenError> {
     let other = |step| move |error| OpenError::Other(step, error);
     let (domain, any) = match transport {
         Transport::Udp6 { .. } => (Domain::IPV6, SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))),

@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::Daemon;
+use super::links::LinkNews;
 use super::signals::{Asked, Signals};
 use crate::clock::HostClock;
-use crate::observe::{BindError, Level, Observers, Topic};
+use crate::observe::{BindError, Level, Observers, Topic, WakeToken};
 use crate::time::{Duration, Mono, Timestamp};
 
 /// The daemon is looked after at least this often.
@@ -22,6 +23,8 @@ pub struct Control {
     daemon: Daemon,
     signals: Signals,
     observers: Observers,
+    /// What the kernel tells of interfaces; without it they are looked at from time to time only.
+    links: Option<(LinkNews, WakeToken)>,
     socket: Option<PathBuf>,
     /// HTTP's address, while it cannot be opened yet.
     http_missing: Option<SocketAddr>,
@@ -51,8 +54,9 @@ impl Control {
         for watched in [observers.watch(&signals), observers.watch(daemon.sleeper())] {
             watched.map_err(|error| error.to_string())?;
         }
+        let links = LinkNews::new().and_then(|news| observers.watch(&news).map(|token| (news, token))).ok();
         let retry_at = HostClock.mono() + RETRY_EVERY;
-        Ok(Self { daemon, signals, observers, socket: is_answering.then_some(socket), http_missing, retry_at })
+        Ok(Self { daemon, signals, observers, links, socket: is_answering.then_some(socket), http_missing, retry_at })
     }
 
     /// The status socket, if it could be opened.
@@ -73,7 +77,13 @@ impl Control {
         self.daemon.sleeper().arm();
         let timeout = if self.daemon.has_news() { Duration::ZERO } else { timeout.min(TURN_MAX) };
         let daemon = &mut self.daemon;
-        self.observers.poll(Some(timeout.to_std()), &mut || daemon.status())?;
+        let woken = self.observers.poll(Some(timeout.to_std()), &mut || daemon.status())?;
+        if let Some((news, token)) = &self.links
+            && woken.contains(token)
+            && news.take()
+        {
+            self.daemon.links_have_changed();
+        }
         self.daemon.sleeper().disarm();
         self.daemon.turn();
         self.retry_http();

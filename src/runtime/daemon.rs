@@ -24,7 +24,7 @@ use crate::clock::{
 };
 use crate::config::{Config, PtpConfig, PtpTransport, SystemClock, ThreadConfig, TimestampMode};
 use crate::engine::Random;
-use crate::net::{PtpSockets, SocketOptions, StampMode, Transport};
+use crate::net::{Card, LOOK_EVERY, PtpSockets, SocketOptions, StampMode, Transport};
 use crate::observe::status::ClockKind;
 use crate::observe::{Level, Topic};
 use crate::ptp::Port;
@@ -36,6 +36,10 @@ use crate::wire::ptp::ClockIdentity;
 
 /// How often absent interfaces and addresses are looked for.
 const RETRY_EVERY: Duration = Duration::SECOND;
+/// How often the interfaces of running ports are looked at where nobody tells of changes.
+const LOOK_AT_LINKS_EVERY: Duration = Duration::from_secs(5);
+/// The shortest time between two looks that news of interfaces have caused.
+const NEWS_PAUSE: Duration = Duration::from_millis(100);
 /// How often the oscillator's frequency is saved.
 const SAVE_EVERY: Duration = Duration::from_secs(3_600);
 /// Until the master has stated its own logMinDelayReqInterval, in its first answer: the profile's 1 s would only delay
@@ -53,6 +57,9 @@ struct PortThread {
     /// What the rings to and from the discipline have dropped.
     dropped: [Drops; 2],
     interface_index: u32,
+    /// The card that stamps for it, and when its setting is looked at next.
+    card: Option<Card>,
+    look_at: Timestamp<Mono>,
 }
 
 /// The discipline's thread and the ways to it.
@@ -84,6 +91,9 @@ pub struct Daemon {
     stop: Latch,
     sleeper: Sleeper,
     retry_at: Timestamp<Mono>,
+    /// When the interfaces are looked at next, also where all ports run; and when they were last.
+    look_at_links: Timestamp<Mono>,
+    looked_at_links: Timestamp<Mono>,
     save_at: Timestamp<Mono>,
 }
 
@@ -192,6 +202,8 @@ impl Daemon {
             stop,
             sleeper,
             retry_at: now,
+            look_at_links: now,
+            looked_at_links: now,
             save_at: now + SAVE_EVERY,
             config: Config { ptp: Vec::new(), ..config.clone() },
         };
@@ -258,9 +270,14 @@ impl Daemon {
     pub fn turn(&mut self) {
         let (now, local) = (self.host.mono(), self.host.stamping());
         self.hear(now, local);
+        self.look_after_cards(now, local);
+        if now >= self.look_at_links || now >= self.retry_at && self.ports.iter().any(Option::is_none) {
+            self.look_at_links = now + LOOK_AT_LINKS_EVERY;
+            self.looked_at_links = now;
+            self.look_after_ports(now, local);
+        }
         if now >= self.retry_at {
             self.retry_at = now + RETRY_EVERY;
-            self.look_after_ports(now, local);
             if let Some(server) = &mut self.server {
                 server.retry_missing();
             }
@@ -271,6 +288,11 @@ impl Daemon {
             self.save_at = now + SAVE_EVERY;
             self.save_frequency(now, local);
         }
+    }
+
+    /// The kernel tells that something about the interfaces has changed: they are looked at, now or in a moment.
+    pub fn links_have_changed(&mut self) {
+        self.look_at_links = self.look_at_links.min(self.looked_at_links + NEWS_PAUSE);
     }
 
     /// Takes over from a new configuration what can change while the daemon runs; returns what needs a restart.
@@ -338,6 +360,9 @@ impl Daemon {
         }
         for port in self.ports.iter_mut().flatten() {
             while let Some(event) = port.events.pop() {
+                if matches!(event, Event::StampsMissing { .. }) {
+                    port.look_at = now;
+                }
                 self.model.take(now, local, event);
             }
         }
@@ -397,6 +422,7 @@ impl Daemon {
         let mut sockets = PtpSockets::open(&socket_options(config)).map_err(|error| error.to_string())?;
         let interface_index = sockets.interface_index();
         let stamping = self.use_phc(port, config, &mut sockets)?;
+        let card = sockets.take_card();
         let engine = Port::new(self.engine_config(port, config));
         let sleeper = Sleeper::new().map_err(|error| error.to_string())?;
         let doorbell = sleeper.doorbell();
@@ -423,8 +449,12 @@ impl Daemon {
         let thread =
             spawn_port(port_name(port), self.config.threads.ptp, engine, sockets, links).map_err(|e| e.to_string())?;
         self.watchdog.add(port_name(port), self.config.threads.ptp, pulse);
-        self.model.ports[port].started(stamping);
-        self.ports[port] = Some(PortThread { thread, stop, link, doorbell, events: inbox, dropped, interface_index });
+        self.model.ports[port].started(stamping.clone());
+        let look_at = now + LOOK_EVERY;
+        let running =
+            PortThread { thread, stop, link, doorbell, events: inbox, dropped, interface_index, card, look_at };
+        self.ports[port] = Some(running);
+        self.say_stamping(port, &stamping);
         Ok(())
     }
 
@@ -454,6 +484,9 @@ impl Daemon {
         running.doorbell.ring();
         join(port_name(port), running.thread);
         self.watchdog.remove(port_name(port));
+        if let Some(card) = running.card {
+            self.give_back(card);
+        }
         self.model.ports[port].ended();
         _ = self.command(Command::RemovePort(port));
         self.release_phc(port);
@@ -490,6 +523,7 @@ impl Daemon {
     }
 }
 
+mod cards;
 mod hardware;
 mod report;
 

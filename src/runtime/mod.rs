@@ -16,6 +16,7 @@ pub mod discipline;
 pub mod events;
 pub mod grandmaster;
 pub mod host;
+mod links;
 pub mod memory;
 pub mod model;
 mod phcs;

@@ -38,6 +38,8 @@ const REPORT_EVERY: Duration = Duration::SECOND;
 const BATCHES_MAX: usize = 8;
 /// The event socket is read at least this often, also where it does not wake us.
 const LOOK_EVERY: Duration = Duration::SECOND;
+/// A general socket that is ready again so soon holds more than one message: they are taken in batches.
+const CROWDED: Duration = Duration::from_micros(200);
 /// A socket that polls for an error and has none to show is left alone for so long.
 const REST: Duration = Duration::from_millis(10);
 
@@ -130,6 +132,7 @@ pub fn spawn_port<E: PtpEngine>(
             report_at: Timestamp::EPOCH,
             look_at: Timestamp::EPOCH,
             rest_until: Timestamp::EPOCH,
+            slept_at: Timestamp::EPOCH,
             is_failing: false,
             is_up: true,
             had_link: true,
@@ -163,6 +166,8 @@ struct PortThread<E> {
     look_at: Timestamp<Mono>,
     /// Until then the event socket does not wake us: it polled for nothing.
     rest_until: Timestamp<Mono>,
+    /// When the last sleep began.
+    slept_at: Timestamp<Mono>,
     is_failing: bool,
     is_up: bool,
     /// What the flag of the link said last.
@@ -234,6 +239,7 @@ impl<E: PtpEngine> PortThread<E> {
         let deadlines = [self.engine.deadline(), self.sockets.deadline(), rest, Some(now + ROUND_MAX)];
         let deadline = deadlines.into_iter().flatten().min().unwrap_or(now);
         let event = (!is_resting && !self.outlet.is_two_step()).then(|| self.sockets.event_fd());
+        self.slept_at = now;
         let links = &self.outlet.links;
         let has_work = || links.from_discipline.as_ref().is_some_and(|inbox| !inbox.is_empty());
         self.ready = links.sleeper.sleep(self.sockets.general_fd(), event, now, deadline, has_work);
@@ -265,30 +271,40 @@ impl<E: PtpEngine> PortThread<E> {
 
     /// Messages of the general socket, and the Sync whose Follow_Up is among them.
     fn take_general(&mut self, now: Timestamp<Mono>) {
-        let is_lazy = self.outlet.is_two_step();
+        self.outlet.channel = Channel::General;
         self.outlet.has_forward = false;
-        let follow_ups = self.take_packets(Channel::General, now);
-        if !is_lazy || follow_ups == 0 {
+        if !self.outlet.is_two_step() {
+            self.take_packets(Channel::General, now);
+            return;
+        }
+        let is_crowded = now - self.slept_at < CROWDED;
+        let follow_ups =
+            if is_crowded { self.take_packets(Channel::General, now) } else { self.take_one(Channel::General, now) };
+        if follow_ups == 0 {
             return;
         }
         // In most cases exactly its Sync is waiting; if not, everything that waits is read.
-        self.take_one_event(now);
+        self.look_at = now + LOOK_EVERY;
+        self.take_one(Channel::Event, now);
         if !self.outlet.has_forward {
             self.take_packets(Channel::Event, now);
         }
     }
 
-    fn take_one_event(&mut self, now: Timestamp<Mono>) {
+    /// Reads one packet; returns how many Follow_Up that was.
+    fn take_one(&mut self, channel: Channel, now: Timestamp<Mono>) -> usize {
         let (engine, outlet) = (&mut self.engine, &mut self.outlet);
         let mut effects = Effects::default();
-        self.look_at = now + LOOK_EVERY;
+        let mut follow_ups = 0;
         // An error of the socket as a whole is told once, and the next read goes on.
-        _ = self.sockets.receive_one(Channel::Event, |arrived| {
+        _ = self.sockets.receive_one(channel, |arrived| {
+            follow_ups = usize::from(is_follow_up(arrived.bytes));
             let input = Input::Received { bytes: arrived.bytes, channel: arrived.channel, stamp: arrived.stamp };
             engine.step(now, input, &mut Emit(|effect| effects.take(effect, outlet, now)));
         });
         self.send_all(&effects, now);
         self.tell_pending(now);
+        follow_ups
     }
 
     /// Reads a socket until it is empty; returns how many Follow_Up there were.

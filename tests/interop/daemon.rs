@@ -26,6 +26,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
     pub interface: &'a str,
+    /// More options of the port.
+    pub port: &'a str,
     /// What the grandmaster is ahead of the machine's clock.
     pub reference_offset: &'a str,
     /// More sections.
@@ -34,7 +36,7 @@ pub struct Options<'a> {
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Self { interface: "vb", reference_offset: "0s", more: "" }
+        Self { interface: "vb", port: "", reference_offset: "0s", more: "" }
     }
 }
 
@@ -51,13 +53,14 @@ impl Daemon {
         let directory = unique_path(lab, "synchronome", "d");
         std::fs::create_dir(&directory).expect("a directory");
         let config = directory.join("synchronome.toml");
-        let Options { interface, reference_offset, more } = options;
+        let Options { interface, port, reference_offset, more } = options;
         let text = format!(
             "[clock]\n\
              system = {{ simulated = {{ offset = \"1s\", frequency = \"50ppm\", wander = 1e-9, seed = 1, \
              reference_offset = \"{reference_offset}\" }} }}\n\
              [[ptp]]\n\
              interface = \"{interface}\"\n\
+             {port}\n\
              [observe]\n\
              http = \"off\"\n\
              runtime_directory = \"{directory}\"\n\

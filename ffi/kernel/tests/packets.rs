@@ -11,7 +11,7 @@ use nix::net::if_::if_nametoindex;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use support::{close_to_now, linux_version, next_stamp};
 use synchronome_kernel::socket::packet::{
-    ETHERNET_HEADER, FrameReceiver, ReceivedFrame, join_link_group, open_packet_socket, send_frame,
+    ETHERNET_HEADER, FirstOctet, FrameReceiver, ReceivedFrame, join_link_group, open_packet_socket, send_frame,
 };
 use synchronome_kernel::timestamping::{TxKeying, enable_software_timestamps, reset_tx_counter};
 
@@ -22,7 +22,8 @@ fn loopback() -> u32 {
 }
 
 fn open(ethertype: u16) -> OwnedFd {
-    open_packet_socket(loopback(), ethertype).expect("these tests need CAP_NET_RAW, and the loopback up")
+    open_packet_socket(loopback(), ethertype, FirstOctet::Any)
+        .expect("these tests need CAP_NET_RAW, and the loopback up")
 }
 
 fn frame(tags: &[u16], ethertype: u16, payload: &[u8]) -> Vec<u8> {
@@ -71,6 +72,19 @@ fn a_vlan_tag_does_not_hide_a_frame() {
 }
 
 #[test]
+fn two_sockets_share_a_protocol_by_the_first_octet() {
+    let halves = [FirstOctet::Clear(0x08), FirstOctet::Set(0x08)];
+    let sockets = halves.map(|half| open_packet_socket(loopback(), 0x8407, half).expect("CAP_NET_RAW"));
+    let sent = [[0x07, 1], [0x1b, 2], [0xf8, 3], [0xf0, 4]].map(|payload| frame(&[], 0x8407, &payload));
+    for frame in &sent {
+        send_frame(&sockets[0], frame, None).expect("sent");
+    }
+    let heard = sockets.each_ref().map(|socket| [(); 2].map(|()| next(socket, ROOM).expect("a frame").1));
+    assert_eq!(heard, [[sent[0].clone(), sent[3].clone()], [sent[1].clone(), sent[2].clone()]]);
+    assert!(sockets.iter().all(|socket| next(socket, ROOM).is_none()));
+}
+
+#[test]
 fn a_frame_that_does_not_fit_says_so() {
     let socket = open(0x8402);
     send_frame(&socket, &frame(&[], 0x8402, &[7; 100]), None).expect("sent");
@@ -113,6 +127,6 @@ fn groups_are_joined_where_there_is_an_interface() {
     join_link_group(&socket, loopback(), group).expect("the loopback takes any");
     let error = join_link_group(&socket, 0x7fff_fff0, group).expect_err("no such interface");
     assert_eq!(error.raw_os_error(), Some(nix::libc::ENODEV));
-    let error = open_packet_socket(0x7fff_fff0, 0x8404).expect_err("no such interface");
+    let error = open_packet_socket(0x7fff_fff0, 0x8404, FirstOctet::Any).expect_err("no such interface");
     assert_eq!(error.raw_os_error(), Some(nix::libc::ENODEV));
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::clock::HostClock;
+use crate::ptp::FRAME_MAX;
 
 fn on_lo(event_port: u16, transport: Transport) -> SocketOptions {
     SocketOptions { transport, ..SocketOptions::new("lo", event_port, event_port + 1) }
@@ -37,13 +38,6 @@ fn over_ipv4_a_message_to_the_group_comes_back_on_loopback_with_both_stamps() {
 }
 
 #[test]
-fn over_ipv6_two_octets_follow_the_message() {
-    // Interface-local: no route of the machine has a say.
-    let bytes = comes_back_with_both_stamps(&on_lo(41_339, Transport::Udp6 { scope: 1 }));
-    assert_eq!((bytes.len(), &bytes[44..]), (46, &[0, 0][..]));
-}
-
-#[test]
 fn an_absent_interface_is_named_and_may_come() {
     for transport in [Transport::Udp4, Transport::Udp6 { scope: 14 }, Transport::Ethernet] {
         let options = SocketOptions { interface: "nope0".to_owned(), ..on_lo(41_329, transport) };
@@ -51,4 +45,50 @@ fn an_absent_interface_is_named_and_may_come() {
         assert!(error.is_transient());
         assert!(error.to_string().contains("nope0"), "{error}");
     }
+}
+
+#[test]
+fn over_ethernet_a_message_to_the_group_comes_back_on_loopback_with_both_stamps() {
+    assert_eq!(comes_back_with_both_stamps(&on_lo(41_349, Transport::Ethernet)).len(), 44);
+}
+
+#[test]
+fn without_a_clock_on_the_card_the_stamps_are_the_kernels_or_the_port_waits_and_the_reason_is_named() {
+    let with = |timestamps| SocketOptions { timestamps, ..on_lo(41_359, Transport::Udp4) };
+    let mut sockets = PtpSockets::open(&with(StampMode::Auto)).unwrap();
+    assert_eq!(*sockets.stamping(), Stamping::Software("interface lo has no PTP hardware clock".to_owned()));
+    assert!(sockets.take_card().is_none());
+    sockets.use_clock(ClockId::Phc(1)).unwrap();
+    assert_eq!(sockets.clock(), ClockId::System, "there is no card to use");
+    assert_eq!(sockets.review(HostClock.mono(), |_| panic!("nothing is in flight")), None);
+    let error = PtpSockets::open(&with(StampMode::Hardware)).unwrap_err();
+    assert!(error.is_transient() && error.to_string().contains("lo has no PTP hardware clock"), "{error}");
+}
+
+#[test]
+fn a_card_with_room_for_one_stamp_gets_one_message_at_a_time() {
+    let mut sockets = PtpSockets::open(&on_lo(41_369, Transport::Udp4)).unwrap();
+    // The loopback never gives a stamp of a card's, so that every message stays in flight.
+    sockets.stamps.use_card(ClockId::Phc(0));
+    let start = HostClock.mono();
+    let frame = Frame::new([0; FRAME_MAX], 44);
+    let send = |sockets: &mut PtpSockets, number, at| {
+        sockets.send(&frame, Channel::Event, Some(TxToken(number)), at, |_| {}).unwrap();
+    };
+    for number in 0..3 {
+        send(&mut sockets, number, start);
+    }
+    assert_eq!(sockets.ledger.in_flight(), 3, "nothing is known against it yet");
+    let mut lost = Vec::new();
+    let later = start + Duration::from_secs(4);
+    sockets.drain_stamps(later, false, |gone| lost.push(gone));
+    assert!(lost.len() == 3 && lost.iter().all(|gone| gone.stamp.is_none()));
+    send(&mut sockets, 3, later);
+    send(&mut sockets, 4, later);
+    assert_eq!(sockets.ledger.in_flight(), 1, "the second one waits");
+    assert_eq!(sockets.deadline(), Some(later + SLOT_WAIT_MAX));
+    sockets.drain_stamps(later + Duration::from_millis(10), false, |_| {});
+    assert_eq!(sockets.ledger.in_flight(), 1);
+    sockets.drain_stamps(later + SLOT_WAIT_MAX, false, |_| {});
+    assert_eq!((sockets.ledger.in_flight(), sockets.held.is_none()), (2, true), "but not for ever");
 }

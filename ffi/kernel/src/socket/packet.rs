@@ -29,33 +29,56 @@ const ETHERTYPE_OFFSET: u32 = 12;
 const ETHERTYPE_VLAN: u32 = 0x8100;
 const ETHERTYPE_QINQ: u32 = 0x88a8;
 
+/// Which frames of an ethertype a socket shall hear, by the first octet behind the header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstOctet {
+    /// All.
+    Any,
+    /// Those with all bits of this mask clear.
+    Clear(u8),
+    /// Those with a bit of this mask set.
+    Set(u8),
+}
+
 /// Lets frames of one ethertype pass, bare or behind one VLAN tag, as a program for the kernel's filter machine
 /// (linux/filter.h, Documentation/networking/filter.rst).
-fn ethertype_filter(ethertype: u16) -> [SockFilter; 8] {
+fn frame_filter(ethertype: u16, first: FirstOctet) -> [SockFilter; 12] {
     let load = (libc::BPF_LD | libc::BPF_H | libc::BPF_ABS) as u16;
+    let load_octet = (libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16;
     let equal = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+    let has_bits = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
+    let jump = (libc::BPF_JMP | libc::BPF_JA) as u16;
     let answer = (libc::BPF_RET | libc::BPF_K) as u16;
+    let (mask, if_set, if_clear) = match first {
+        FirstOctet::Any => (0, 1, 0),
+        FirstOctet::Clear(mask) => (mask, 1, 0),
+        FirstOctet::Set(mask) => (mask, 0, 1),
+    };
     [
         SockFilter::new(load, 0, 0, ETHERTYPE_OFFSET),
-        SockFilter::new(equal, 4, 0, ethertype.into()),
+        SockFilter::new(equal, 6, 0, ethertype.into()),
         SockFilter::new(equal, 1, 0, ETHERTYPE_VLAN),
-        SockFilter::new(equal, 0, 3, ETHERTYPE_QINQ),
+        SockFilter::new(equal, 0, 7, ETHERTYPE_QINQ),
         SockFilter::new(load, 0, 0, ETHERTYPE_OFFSET + 4),
-        SockFilter::new(equal, 0, 1, ethertype.into()),
+        SockFilter::new(equal, 0, 5, ethertype.into()),
+        SockFilter::new(load_octet, 0, 0, ETHERTYPE_OFFSET + 6),
+        SockFilter::new(jump, 0, 0, 1),
+        SockFilter::new(load_octet, 0, 0, ETHERTYPE_OFFSET + 2),
+        SockFilter::new(has_bits, if_set, if_clear, mask.into()),
         // How many bytes of the frame to keep: all.
         SockFilter::new(answer, 0, 0, u32::MAX),
         SockFilter::new(answer, 0, 0, 0),
     ]
 }
 
-/// A non-blocking packet socket for the frames of one ethertype on one interface.
+/// A non-blocking packet socket for the frames of one ethertype on one interface, or for some of them.
 ///
 /// # Errors
 /// `EPERM` without CAP_NET_RAW; `ENODEV` without such an interface; `ENETDOWN` where it is down.
-pub fn open_packet_socket(interface_index: u32, ethertype: u16) -> io::Result<OwnedFd> {
+pub fn open_packet_socket(interface_index: u32, ethertype: u16, first: FirstOctet) -> io::Result<OwnedFd> {
     // socket2 makes it non-blocking and close-on-exec; protocol 0 receives nothing.
     let socket = Socket::new(Domain::PACKET, Type::RAW.nonblocking().cloexec(), None)?;
-    socket.attach_filter(&ethertype_filter(ethertype))?;
+    socket.attach_filter(&frame_filter(ethertype, first))?;
     let mut address = [0; sockaddr_ll::SIZE];
     address[..2].copy_from_slice(&(libc::AF_PACKET as u16).to_ne_bytes());
     address[sockaddr_ll::PROTOCOL..][..2].copy_from_slice(&ethertype.to_be_bytes());

@@ -1,0 +1,286 @@
+//! The network card that stamps: what it is told to stamp, and that it stays so.
+//!
+//! The setting belongs to the card, not to us: one for all programs, and the last one who sets it wins without the others
+//! being told. So it is looked at again and again; what somebody else has changed is set again, and said, since the two
+//! of us will otherwise take the stamps from each other in silence. At the end the card gets back what it was found
+//! with, unless that has been changed by somebody else meanwhile.
+//!
+//! Asking takes the kernel's network lock and can take milliseconds: this is for the control thread.
+
+use std::fmt;
+use std::io;
+
+use synchronome_kernel::nic::{
+    HardwareTimestamping, RxFilter, TimestampingInfo, hardware_timestamping, lower_interface,
+    set_hardware_timestamping, timestamping_info,
+};
+
+use super::Transport;
+use crate::time::{Duration, Mono, Timestamp};
+
+/// How often a setting is looked at.
+pub const LOOK_EVERY: Duration = Duration::from_secs(4);
+/// Not sooner than this is the setting restored once more.
+const RESTORE_PAUSE: Duration = Duration::from_secs(10);
+/// Restoring that often, each within a minute of the one before, is a fight.
+const FIGHT: u32 = 3;
+/// What counts as "soon after".
+const SOON: Duration = Duration::from_secs(60);
+/// Interfaces on interfaces, at most: a VLAN on a bond on a card are three.
+const LAYERS_MAX: usize = 4;
+
+/// The filters that serve a transport, the best first: [`RxFilter::All`] stamps NTP requests too.
+const fn filters_for(transport: Transport) -> [RxFilter; 3] {
+    let narrow = match transport {
+        Transport::Ethernet => RxFilter::PtpV2L2Event,
+        Transport::Udp4 | Transport::Udp6 { .. } => RxFilter::PtpV2L4Event,
+    };
+    [RxFilter::All, RxFilter::PtpV2Event, narrow]
+}
+
+/// Whether a setting stamps what a port over this transport needs.
+fn serves(setting: HardwareTimestamping, transport: Transport) -> bool {
+    setting.tx_on && filters_for(transport).contains(&setting.rx_filter)
+}
+
+/// What to ask a card for, in this order; empty if it offers nothing that helps.
+fn wishes(info: &TimestampingInfo, transport: Transport) -> impl Iterator<Item = HardwareTimestamping> {
+    let offered = filters_for(transport).map(|rx_filter| (rx_filter, info.has_filter(rx_filter)));
+    offered
+        .into_iter()
+        .filter(|(_, is_offered)| *is_offered)
+        .map(|(rx_filter, _)| HardwareTimestamping { tx_on: true, rx_filter })
+}
+
+/// A setting in words: `tx on, rx all`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct InWords(pub HardwareTimestamping);
+
+impl fmt::Display for InWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "tx {}, rx ", if self.0.tx_on { "on" } else { "off" })?;
+        match self.0.rx_filter {
+            RxFilter::None => f.write_str("none"),
+            RxFilter::All => f.write_str("all"),
+            RxFilter::PtpV2Event => f.write_str("ptpv2-event"),
+            RxFilter::PtpV2L2Event => f.write_str("ptpv2-l2-event"),
+            RxFilter::PtpV2L4Event => f.write_str("ptpv2-l4-event"),
+            RxFilter::Other(number) => write!(f, "filter {number}"),
+        }
+    }
+}
+
+/// What a look at the card has found.
+#[derive(Debug)]
+pub enum Found {
+    /// All is as it should be, or it is too early to do something about it.
+    Nothing,
+    /// Somebody had changed the setting; it is ours again.
+    Restored {
+        /// What it had become.
+        from: HardwareTimestamping,
+        /// What it is again.
+        to: HardwareTimestamping,
+        /// Not for the first time.
+        is_fight: bool,
+    },
+    /// Somebody has changed the setting, and it cannot be restored.
+    Lost {
+        /// What it has become.
+        from: HardwareTimestamping,
+        /// Why.
+        error: io::Error,
+    },
+    /// Another card, or another clock, stands behind the interface now: the port must be opened anew.
+    Moved,
+}
+
+/// A card that stamps for a port; dropped, it gets back what it was told before.
+#[derive(Debug)]
+pub struct Card {
+    interface: String,
+    device: String,
+    phc_index: u32,
+    /// What it was told before we came; `None` if it cannot be asked.
+    before: Option<HardwareTimestamping>,
+    ours: HardwareTimestamping,
+    remedy: Remedy,
+}
+
+impl Card {
+    /// Lets the card behind an interface stamp what a port over this transport sends and hears.
+    ///
+    /// # Errors
+    /// Why it does not, a clause.
+    pub fn set_up(interface: &str, transport: Transport) -> Result<Self, String> {
+        let device = device_below(interface);
+        let info =
+            timestamping_info(&device).map_err(|error| format!("{device} does not say what it stamps: {error}"))?;
+        let phc_index = info.phc_index.ok_or_else(|| format!("interface {device} has no PTP hardware clock"))?;
+        if !info.can_stamp_tx_hardware() || !info.can_stamp_rx_hardware() {
+            return Err(format!("interface {device} has a PTP hardware clock and does not stamp both ways"));
+        }
+        let before = hardware_timestamping(&device).ok();
+        let mut problem = "it has no filter that this transport needs".to_owned();
+        let mut granted = None;
+        for wish in wishes(&info, transport) {
+            // Some cards restart their link when they are told anything.
+            let told = if before == Some(wish) { Ok(wish) } else { set_hardware_timestamping(&device, wish) };
+            match told {
+                Ok(setting) if serves(setting, transport) => {
+                    granted = Some(setting);
+                    break;
+                }
+                Ok(setting) => problem = format!("asked for \"{}\" it does \"{}\"", InWords(wish), InWords(setting)),
+                Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
+                    problem = String::from("to switch that on needs CAP_NET_ADMIN (or root)");
+                }
+                Err(error) => problem = format!("it refuses \"{}\": {error}", InWords(wish)),
+            }
+        }
+        // What somebody has switched on already serves as well.
+        let ours = granted
+            .or(before.filter(|before| serves(*before, transport)))
+            .ok_or_else(|| format!("interface {device} could stamp, but {problem}"))?;
+        let interface = interface.to_owned();
+        Ok(Self { interface, device, phc_index, before, ours, remedy: Remedy::default() })
+    }
+
+    /// The interface that has the card: that of the port, or the one below it.
+    pub fn device(&self) -> &str {
+        &self.device
+    }
+
+    /// The kernel's number of the card's clock (`/dev/ptpN`) when it was set up.
+    pub fn phc_index(&self) -> u32 {
+        self.phc_index
+    }
+
+    /// What the card was told.
+    pub fn setting(&self) -> HardwareTimestamping {
+        self.ours
+    }
+
+    /// Looks whether the card is still told what we told it, and tells it again if not.
+    pub fn look(&mut self, now: Timestamp<Mono>) -> Found {
+        let is_same = timestamping_info(&self.device).map(|info| info.phc_index == Some(self.phc_index));
+        if self.device != device_below(&self.interface) || is_same.is_ok_and(|is_same| !is_same) {
+            return Found::Moved;
+        }
+        // A card that cannot be asked is taken at its word; one that has gone takes its interface along.
+        let Ok(setting) = hardware_timestamping(&self.device) else { return Found::Nothing };
+        let Some(is_fight) = self.remedy.due(now, setting != self.ours) else { return Found::Nothing };
+        match set_hardware_timestamping(&self.device, self.ours) {
+            Ok(to) => Found::Restored { from: setting, to, is_fight },
+            Err(error) => Found::Lost { from: setting, error },
+        }
+    }
+
+    /// Another port on the same card ends: what that one has found is what the card gets back in the end.
+    pub fn inherit(&mut self, mut ended: Self) {
+        let before = ended.before.take();
+        if self.before == Some(ended.ours) {
+            self.before = before;
+        }
+    }
+}
+
+impl Drop for Card {
+    /// Gives the card back what it was told before, unless somebody has changed it since.
+    fn drop(&mut self) {
+        let Some(before) = self.before.filter(|before| *before != self.ours) else { return };
+        if hardware_timestamping(&self.device).is_ok_and(|setting| setting == self.ours) {
+            // If it is not taken, nothing is lost: stamps that nobody asks for are not given to anybody.
+            _ = set_hardware_timestamping(&self.device, before);
+        }
+    }
+}
+
+/// The interface at the bottom, which has the card.
+fn device_below(interface: &str) -> String {
+    let mut device = interface.to_owned();
+    for _ in 0..LAYERS_MAX {
+        match lower_interface(&device) {
+            Some(lower) => device = lower,
+            None => break,
+        }
+    }
+    device
+}
+
+/// When a setting that somebody else has changed is restored.
+#[derive(Clone, Copy, Default, Debug)]
+struct Remedy {
+    last: Option<Timestamp<Mono>>,
+    times: u32,
+}
+
+impl Remedy {
+    /// Whether to restore now, and then whether that is a fight by now.
+    fn due(&mut self, now: Timestamp<Mono>, is_changed: bool) -> Option<bool> {
+        if !is_changed || self.last.is_some_and(|last| now - last < RESTORE_PAUSE) {
+            return None;
+        }
+        let is_soon = self.last.is_some_and(|last| now - last < SOON);
+        self.times = if is_soon { self.times + 1 } else { 1 };
+        self.last = Some(now);
+        Some(self.times >= FIGHT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UDP: Transport = Transport::Udp4;
+
+    fn at(seconds: i64) -> Timestamp<Mono> {
+        Timestamp::from_secs(1_000 + seconds)
+    }
+
+    /// Bits by the numbers of linux/net_tstamp.h.
+    fn offering(rx_filters: u32) -> TimestampingInfo {
+        TimestampingInfo { so_timestamping: 0x5f, phc_index: Some(0), tx_types: 0b11, rx_filters }
+    }
+
+    fn wished(rx_filters: u32, transport: Transport) -> Vec<RxFilter> {
+        wishes(&offering(rx_filters), transport).map(|wish| wish.rx_filter).collect()
+    }
+
+    #[test]
+    fn the_widest_filter_that_is_offered_comes_first() {
+        let (all, l4, l2, event) = (1 << 1, 1 << 6, 1 << 9, 1 << 12);
+        assert_eq!(wished(all | event | l4, UDP), [RxFilter::All, RxFilter::PtpV2Event, RxFilter::PtpV2L4Event]);
+        assert_eq!(wished(l2 | l4, UDP), [RxFilter::PtpV2L4Event]);
+        assert_eq!(wished(l2 | l4, Transport::Ethernet), [RxFilter::PtpV2L2Event]);
+        assert_eq!(wished(1, UDP), []);
+    }
+
+    #[test]
+    fn a_setting_serves_only_with_both_directions_and_the_transports_messages() {
+        let setting = |tx_on, rx_filter| HardwareTimestamping { tx_on, rx_filter };
+        assert!(serves(setting(true, RxFilter::All), UDP) && serves(setting(true, RxFilter::PtpV2Event), UDP));
+        assert!(!serves(setting(false, RxFilter::All), UDP), "no stamps of what is sent");
+        assert!(!serves(setting(true, RxFilter::PtpV2L2Event), UDP), "of another transport");
+        assert!(!serves(setting(true, RxFilter::None), UDP) && !serves(setting(true, RxFilter::Other(3)), UDP));
+        assert_eq!(InWords(setting(true, RxFilter::PtpV2Event)).to_string(), "tx on, rx ptpv2-event");
+    }
+
+    #[test]
+    fn what_another_program_changed_is_restored_at_most_every_ten_seconds_and_the_third_time_is_a_fight() {
+        let mut remedy = Remedy::default();
+        assert_eq!(remedy.due(at(0), false), None);
+        assert_eq!(remedy.due(at(4), true), Some(false));
+        assert_eq!(remedy.due(at(8), true), None, "too soon");
+        assert_eq!(remedy.due(at(16), true), Some(false));
+        assert_eq!(remedy.due(at(28), true), Some(true));
+        assert_eq!(remedy.due(at(400), true), Some(false), "long ago");
+    }
+
+    #[test]
+    fn an_interface_without_a_clock_says_so() {
+        let problem = Card::set_up("lo", UDP).unwrap_err();
+        assert_eq!(problem, "interface lo has no PTP hardware clock");
+        assert_eq!(device_below("lo"), "lo");
+    }
+}

@@ -1,0 +1,119 @@
+//! PTP directly over Ethernet (IEEE 1588-2019 Annex E): frames of ethertype 88F7 to one group address.
+//!
+//! UDP has two ports, so that a slave can look at the messages that are stamped and at the others apart. Ethernet has
+//! not: here the kernel's packet filter tells them apart by the messageType, whose upper bit is clear in event messages.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use synchronome_kernel::nic::mac_address;
+use synchronome_kernel::socket::packet::{
+    ETHERNET_HEADER, FirstOctet, FrameReceiver, join_link_group, open_packet_socket, send_frame,
+};
+
+use super::sockets::Times;
+use super::{OpenError, Transport};
+use crate::ptp::{Channel, FRAME_MAX, Frame};
+
+/// E.2.
+const ETHERTYPE: u16 = 0x88f7;
+/// 01-1B-19-00-00-00: all messages but those of the peer delay mechanism (E.3).
+const PTP_PRIMARY: [u8; 6] = [0x01, 0x1b, 0x19, 0, 0, 0];
+/// The bit of messageType that tells general messages from event messages (13.3.2.3).
+const GENERAL_BIT: u8 = 0x08;
+/// Octets of a VLAN tag, where the card and the kernel have left one in the frame.
+const TAG: usize = 4;
+/// The longest frame that is looked at.
+const FRAME_ROOM: usize = 1_536;
+
+/// The two packet sockets of a port.
+#[derive(Debug)]
+pub(super) struct EthernetSockets {
+    event: OwnedFd,
+    general: OwnedFd,
+    /// The header of what we send.
+    header: [u8; ETHERNET_HEADER],
+    receiver: FrameReceiver,
+    room: Box<[u8; FRAME_ROOM]>,
+}
+
+impl EthernetSockets {
+    pub fn open(interface: &str, interface_index: u32) -> Result<Self, OpenError> {
+        let failed = |error: io::Error| match error.raw_os_error() {
+            Some(libc::EPERM | libc::EACCES) => OpenError::Permission(interface.to_owned(), Transport::Ethernet, 0),
+            Some(libc::ENODEV | libc::ENXIO) => OpenError::NoInterface(interface.to_owned()),
+            Some(libc::ENETDOWN) => OpenError::NotReady(interface.to_owned(), Transport::Ethernet, error),
+            _ => OpenError::Other("opening a packet socket", error),
+        };
+        let open = |first| -> Result<OwnedFd, OpenError> {
+            let socket = open_packet_socket(interface_index, ETHERTYPE, first).map_err(failed)?;
+            join_link_group(&socket, interface_index, PTP_PRIMARY).map_err(failed)?;
+            Ok(socket)
+        };
+        let source = mac_address(interface)
+            .map_err(|error| OpenError::NotReady(interface.to_owned(), Transport::Ethernet, error))?;
+        let mut header = [0; ETHERNET_HEADER];
+        header[..6].copy_from_slice(&PTP_PRIMARY);
+        header[6..12].copy_from_slice(&source);
+        header[12..].copy_from_slice(&ETHERTYPE.to_be_bytes());
+        Ok(Self {
+            event: open(FirstOctet::Clear(GENERAL_BIT))?,
+            general: open(FirstOctet::Set(GENERAL_BIT))?,
+            header,
+            receiver: FrameReceiver::new(),
+            room: Box::new([0; FRAME_ROOM]),
+        })
+    }
+
+    pub fn fd(&self, channel: Channel) -> BorrowedFd<'_> {
+        match channel {
+            Channel::Event => self.event.as_fd(),
+            Channel::General => self.general.as_fd(),
+        }
+    }
+
+    pub fn send(&self, frame: &Frame, channel: Channel, key: Option<u32>) -> io::Result<()> {
+        let message = frame.as_bytes();
+        let mut bytes = [0; ETHERNET_HEADER + FRAME_MAX];
+        bytes[..ETHERNET_HEADER].copy_from_slice(&self.header);
+        bytes[ETHERNET_HEADER..][..message.len()].copy_from_slice(message);
+        send_frame(self.fd(channel), &bytes[..ETHERNET_HEADER + message.len()], key).map(drop)
+    }
+
+    /// Takes one frame; `arrived` is told of it if it can be a message. Whether there was one.
+    pub fn receive(&mut self, channel: Channel, arrived: impl FnOnce(&[u8], Times)) -> io::Result<bool> {
+        let socket = match channel {
+            Channel::Event => &self.event,
+            Channel::General => &self.general,
+        };
+        let Some(received) = self.receiver.receive(socket, self.room.as_mut_slice())? else { return Ok(false) };
+        if let Some(message) = message_in(&self.room[..received.length]).filter(|_| !received.truncated) {
+            arrived(message, [received.software, received.hardware]);
+        }
+        Ok(true)
+    }
+}
+
+/// What follows the header, and the tag if there is one.
+fn message_in(frame: &[u8]) -> Option<&[u8]> {
+    let is_ptp = |at: usize| frame.get(at..at + 2) == Some(&ETHERTYPE.to_be_bytes()[..]);
+    let at = [ETHERNET_HEADER, ETHERNET_HEADER + TAG].into_iter().find(|at| is_ptp(at - 2))?;
+    frame.get(at..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_found_behind_a_header_with_or_without_a_tag() {
+        let bare = [&[0; 12][..], &[0x88, 0xf7, 1, 2, 3]].concat();
+        let tagged = [&[0; 12][..], &[0x81, 0, 0, 5, 0x88, 0xf7, 1, 2, 3]].concat();
+        assert_eq!(message_in(&bare), Some(&[1, 2, 3][..]));
+        assert_eq!(message_in(&tagged), Some(&[1, 2, 3][..]));
+        for length in 0..14 {
+            assert_eq!(message_in(&bare[..length]), None);
+        }
+        assert_eq!(message_in(&[0; 60]), None);
+    }
+}

@@ -1,0 +1,78 @@
+//! The network cards that stamp for our ports: their settings are looked at from time to time.
+
+use super::Daemon;
+use crate::net::{Card, Found, InWords, LOOK_EVERY, Stamping};
+use crate::observe::{Level, Topic};
+use crate::time::{Local, Mono, Timestamp};
+
+impl Daemon {
+    /// Looks at the settings whose turn it is, and at those of ports that miss stamps.
+    pub(super) fn look_after_cards(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
+        for port in 0..self.ports.len() {
+            let Some(running) = &mut self.ports[port] else { continue };
+            let Some(card) = running.card.as_mut().filter(|_| now >= running.look_at) else { continue };
+            running.look_at = now + LOOK_EVERY;
+            let found = card.look(now);
+            let text = match &found {
+                Found::Nothing => continue,
+                Found::Moved => "another clock is behind its interface now; opening it again".to_owned(),
+                Found::Restored { from, to, is_fight } => changed(card, InWords(*from), InWords(*to), *is_fight),
+                Found::Lost { from, error } => format!(
+                    "another program has changed what {} stamps to \"{}\", and it cannot be set again: {error}",
+                    card.device(),
+                    InWords(*from)
+                ),
+            };
+            let level = match &found {
+                Found::Restored { is_fight: true, .. } | Found::Lost { .. } => Level::Error,
+                Found::Nothing | Found::Moved | Found::Restored { .. } => Level::Warn,
+            };
+            let interface = &self.config.ptp[port].interface;
+            let text = format!("port {interface}: {text}");
+            self.model.events.record((now, local.read_as()), level, Topic::Ptp, text, &[]);
+            if matches!(found, Found::Moved) {
+                self.stop_port(port);
+                self.retry_at = now;
+            }
+        }
+    }
+
+    /// A port's card gets back what it was told before, unless another of our ports uses it still.
+    pub(super) fn give_back(&mut self, card: Card) {
+        let mut others = self.ports.iter_mut().flatten().filter_map(|other| other.card.as_mut());
+        if let Some(other) = others.find(|other| other.device() == card.device()) {
+            other.inherit(card);
+        }
+    }
+
+    /// Says whose stamps a port has that has just started.
+    pub(super) fn say_stamping(&mut self, port: usize, stamping: &Stamping) {
+        let interface = &self.config.ptp[port].interface;
+        let text = match (stamping, self.ports[port].as_ref().and_then(|running| running.card.as_ref())) {
+            (Stamping::Software(reason), _) => format!("port {interface}: software time stamps: {reason}"),
+            (Stamping::Hardware { phc_index }, Some(card)) => format!(
+                "port {interface}: hardware time stamps of /dev/ptp{phc_index}; {} stamps \"{}\"",
+                card.device(),
+                InWords(card.setting())
+            ),
+            (Stamping::Hardware { phc_index }, None) => {
+                format!("port {interface}: hardware time stamps of /dev/ptp{phc_index}")
+            }
+        };
+        self.record(Level::Info, Topic::Ptp, text);
+    }
+}
+
+fn changed(card: &Card, from: InWords, to: InWords, is_fight: bool) -> String {
+    let device = card.device();
+    if is_fight {
+        format!(
+            "another program changes again and again what {device} stamps, now from \"{}\" to \"{from}\"; set to \"{to}\" \
+             once more: stop that program, or let it leave the card alone",
+            InWords(card.setting())
+        )
+    } else {
+        let ours = InWords(card.setting());
+        format!("another program changed what {device} stamps from \"{ours}\" to \"{from}\"; set again to \"{to}\"")
+    }
+}
