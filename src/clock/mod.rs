@@ -4,7 +4,9 @@
 //! reading of the clock that the kernel stamps packets with (see [`SoftwareClock`]); none of them touches the machine's.
 //! [`Steering`] is one discipline with one clock; the discipline thread and the simulator both drive it.
 
+pub mod comparison;
 mod host;
+pub mod inventory;
 mod oscillator;
 mod recording;
 mod reference;
