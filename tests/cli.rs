@@ -418,6 +418,47 @@ fn a_demo_that_finds_its_ports_busy_names_the_option() {
 }
 
 #[test]
+fn a_machine_without_a_phc_says_so_and_one_with_lists_it() {
+    let has_phc = Path::new("/sys/class/ptp").read_dir().is_ok_and(|mut entries| entries.next().is_some());
+    for arguments in [&["phc", "list"][..], &["phc", "read"], &["phc", "compare", "lo", "system"]] {
+        let output = output(arguments);
+        let said = printed(&output);
+        if has_phc {
+            assert!(!said.contains("no PHC on this machine"), "{said}");
+            continue;
+        }
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{said}");
+        assert!(said.starts_with("synchronome phc: no PHC on this machine: "), "{said}");
+        assert!(said.contains("ethtool -T") && said.contains("ptp_kvm") && said.lines().count() == 1, "{said}");
+    }
+    let output = output(&["phc", "list", "--json"]);
+    let json: Value = serde_json::from_slice(&output.stdout).expect("one JSON object either way");
+    assert_eq!(json["phcs"].as_array().map(Vec::is_empty), Some(!has_phc), "{json}");
+    assert_eq!(output.status.code(), Some(i32::from(!has_phc)));
+}
+
+#[test]
+fn a_phc_command_with_wrong_arguments_names_what_is_wrong() {
+    for (arguments, expected) in [
+        (&["phc"][..], "Usage: synchronome phc"),
+        (&["phc", "set", "eth0"], "unrecognized subcommand 'set'"),
+        (&["phc", "compare", "eth0"], "<B>"),
+        (&["phc", "compare", "eth0", "system", "--count", "0"], "0 is not in 1..=1000000"),
+        (&["phc", "compare", "eth0", "system", "--interval", "100"], "write it like 20s"),
+        (&["phc", "compare", "eth0", "system", "--interval", "0s"], "must be more than nothing"),
+    ] {
+        let output = output(arguments);
+        let said = printed(&output);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(said.contains(expected), "{arguments:?}: no {expected:?} in:\n{said}");
+    }
+    let output = output(&["phc", "compare", "system", "system"]);
+    let said = printed(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("not compared with itself"), "{said}");
+}
+
+#[test]
 fn a_closed_pipe_is_no_reason_to_panic() {
     let mut command = program();
     command.args(["check", "config/simulated.toml", "--explain"]).current_dir(env!("CARGO_MANIFEST_DIR"));

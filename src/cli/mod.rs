@@ -7,6 +7,7 @@ pub mod check;
 pub mod demo;
 pub mod health;
 mod log;
+pub mod phc;
 pub mod run;
 pub mod status;
 
@@ -38,6 +39,7 @@ Start here:
   synchronome check FILE --explain       what a configuration means
   synchronome run --config FILE          the daemon
   synchronome status                     what it is doing
+  synchronome phc list                   the hardware clocks of this machine
 `synchronome COMMAND --help` explains each command.";
 
 #[derive(Subcommand, Debug)]
@@ -47,6 +49,7 @@ enum Command {
     Check(check::Args),
     Status(status::Args),
     Health(health::Args),
+    Phc(phc::Args),
 }
 
 /// Runs the command that the arguments name; the first is the program's name.
@@ -58,6 +61,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Check(args) => check::run(&args),
             Command::Status(args) => status::run(&args),
             Command::Health(args) => health::run(&args),
+            Command::Phc(args) => phc::run(&args),
         },
         Err(error) => {
             // Help and version go to stdout and are no error. Nothing is left to do if that is closed.

@@ -6,8 +6,10 @@
 
 mod any;
 mod cascade;
+pub mod comparison;
 mod continuity;
 mod host;
+pub mod inventory;
 mod leap;
 mod oscillator;
 mod phc;

@@ -14,6 +14,8 @@ pub const DELAY_SAMPLES: usize = 64;
 pub const DELAY_SAMPLES_MIN: usize = 8;
 /// So many round trips in a row outside of all that the window holds are a new path, not noise.
 pub const NEW_PATH_SAMPLES: u32 = 8;
+/// Pairs that are computed anew once the frequency is known.
+pub const PAIRS_KEPT: usize = 8;
 /// A Sync older than this is no longer paired with a Delay_Req.
 pub const PAIR_AGE_MAX: Duration = Duration::from_secs(8);
 
@@ -32,10 +34,28 @@ struct Forward {
     transit: Duration,
 }
 
+/// A Sync and a Delay_Req, as they were heard.
+#[derive(Clone, Copy, Debug)]
+struct Pair {
+    sync: Forward,
+    request: Forward,
+}
+
+impl Pair {
+    /// Half of the round trip; `frequency` is what `V` is thought to run off by.
+    fn delay(&self, frequency: FrequencyPpb) -> Duration {
+        let moved = frequency.drift(self.request.at - self.sync.at);
+        (self.sync.transit + self.request.transit + moved).half()
+    }
+}
+
 /// See the module's text. All instants are on `V`.
 #[derive(Clone, Debug, Default)]
 pub struct Link {
     forward: Option<Forward>,
+    /// The latest pairs: heard before the frequency is known, they say more once it is.
+    pairs: [Option<Pair>; PAIRS_KEPT],
+    next_pair: usize,
     delays: MovingMedian<DELAY_SAMPLES>,
     mean_path_delay: Option<Duration>,
     outside: u32,
@@ -52,13 +72,30 @@ impl Link {
     /// run off by. Returns the round trip's half.
     pub fn backward(&mut self, at: Timestamp<Local>, transit: Duration, frequency: FrequencyPpb) -> Option<Duration> {
         let sync = self.forward.filter(|sync| (at - sync.at).abs() < PAIR_AGE_MAX)?;
-        let moved = frequency.drift(at - sync.at);
-        let delay = (sync.transit + transit + moved).half();
+        let pair = Pair { sync, request: Forward { at, transit } };
+        self.pairs[self.next_pair] = Some(pair);
+        self.next_pair = (self.next_pair + 1) % PAIRS_KEPT;
+        let delay = pair.delay(frequency);
+        self.take_delay(delay);
+        Some(delay)
+    }
+
+    /// The frequency of `V` turned out to be this: the delays are computed anew from what was heard. Returns what the last
+    /// Sync then says.
+    pub fn correct_delays(&mut self, frequency: FrequencyPpb) -> Option<OffsetSample> {
+        self.forget_delays();
+        for pair in self.pairs.into_iter().flatten() {
+            self.take_delay(pair.delay(frequency));
+        }
+        let sync = self.forward?;
+        self.mean_path_delay.map(|delay| OffsetSample { at: sync.at, offset: sync.transit - delay })
+    }
+
+    fn take_delay(&mut self, delay: Duration) {
         if self.fits_the_path(delay) {
             self.delays.push(delay);
             self.mean_path_delay = self.delays.limited_mean();
         }
-        Some(delay)
     }
 
     /// The filtered one-way delay.
@@ -66,8 +103,7 @@ impl Link {
         self.mean_path_delay
     }
 
-    /// Forgets the delays but not the last Sync: the frequency they were computed with turned out wrong.
-    pub fn forget_delays(&mut self) {
+    fn forget_delays(&mut self) {
         self.delays.clear();
         self.mean_path_delay = None;
         self.outside = 0;
@@ -119,6 +155,20 @@ mod tests {
         // 500 ms later V is 50 us further ahead, so the request seems to have taken 50 us less.
         let delay = link.backward(at(500), us(-93 - 50), ppm).unwrap();
         assert!((delay - us(7)).abs() < Duration::from_nanos(1), "{delay}");
+    }
+
+    #[test]
+    fn a_frequency_that_was_not_known_is_put_right_in_the_delays() {
+        let mut link = Link::default();
+        for n in 0..3 {
+            let off = us(100 * n);
+            link.forward(at(1_000 * n), us(107) + off);
+            link.backward(at(1_000 * n + 500), us(-93 - 50) - off, FrequencyPpb::ZERO);
+        }
+        assert!(link.mean_path_delay().unwrap() < us(-17), "as if the clock ran true");
+        let sample = link.correct_delays(FrequencyPpb::from_ppm(100.0)).unwrap();
+        assert!((sample.offset - us(300)).abs() < Duration::from_nanos(1), "{}", sample.offset);
+        assert!((link.mean_path_delay().unwrap() - us(7)).abs() < Duration::from_nanos(1));
     }
 
     #[test]

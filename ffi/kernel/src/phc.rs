@@ -16,8 +16,8 @@
 //! or its driver adds, so that no time passes between reading and setting. [`Phc::set_time`] is absolute and late by
 //! as long as the call takes.
 //!
-//! While virtual clocks run on it (`n_vclocks` > 0), a PHC without a second counter must run free: to read its frequency
-//! or set anything is then `EBUSY` (`ptp_clock_freerun`). A card that is pulled out makes every call `ENODEV`.
+//! While virtual clocks run on it (`n_vclocks` > 0), a PHC without a second counter must run free: to set anything is then
+//! `EBUSY` (`ptp_clock_freerun`), and on some kernels to read its frequency too. A card that is pulled out makes every call `ENODEV`.
 //!
 //! No call here allocates, except [`Phc::open`].
 //!

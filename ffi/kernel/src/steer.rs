@@ -6,7 +6,9 @@
 //! - **Frequency.** `ADJ_FREQUENCY` beyond +-500 ppm is not refused but clamped (`MAXFREQ`); the [`Timex`] that comes back
 //!   has what is in force. Beyond that there is the tick: `ADJ_TICK`, 9,000 to 11,000 us (for `USER_HZ` = 100) in steps of
 //!   100 ppm, `EINVAL` outside. Both in one call change the rate once, at once (`timekeeping_advance`; before Linux
-//!   4.19 at the next tick); the clock never jumps by it.
+//!   4.19 at the next tick); the clock never jumps by it. Between ticks the rate is a whole number of the clock source's
+//!   own steps (often 2^-23, 0.12 ppm), and what is missing is made up tick by tick (`timekeeping_adjust`): on an idle
+//!   CPU without ticks the clock is off by up to 60 ns per half second, and comes back.
 //! - **A step makes the clock unsynchronised.** `ADJ_SETOFFSET` ends in `ntp_clear`: `STA_UNSYNC` is set, maxerror and
 //!   esterror are 16 s, and a pending offset and leap second are forgotten. The frequency and the tick stay. So write the
 //!   status again after each step. `ADJ_NANO`, which a step in nanoseconds needs, also switches the kernel's readings to

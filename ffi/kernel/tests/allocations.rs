@@ -6,6 +6,7 @@ use std::hint::black_box;
 use std::net::UdpSocket;
 
 use synchronome_kernel::alloc::{CountingAllocator, arm, counts, disarm, register_thread};
+use synchronome_kernel::nic::{hardware_timestamping, timestamping_info};
 use synchronome_kernel::socket::{RecvBatch, SendBatch, enable_packet_info};
 use synchronome_kernel::timestamping::{
     ErrorQueueBuffer, enable_software_timestamps, read_error_queue, send_timestamped,
@@ -64,6 +65,8 @@ fn registered_threads_are_counted_and_the_batches_count_nothing() {
         }
         adjtimex::read().expect("readable");
         sched::current_cpu().expect("readable");
+        timestamping_info("lo").expect("the loopback");
+        hardware_timestamping("lo").expect_err("it has no hardware, and an error is no allocation either");
     }
     disarm();
     assert_eq!((arrived, stamped), (90, 90));

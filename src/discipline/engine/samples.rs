@@ -139,8 +139,8 @@ impl Discipline {
         out.emit(Effect::Notice(Notice::Measured(frequency)));
         self.known_frequency = Some(frequency);
         self.servo.begin_tracking(frequency);
-        // Delays were computed as if the clock ran true; they are measured anew.
-        self.link.forget_delays();
+        // Delays were computed as if the clock ran true.
+        let offset = self.link.correct_delays(frequency).map_or(offset, |sample| sample.offset);
         self.first_correction(offset + (reading - free), frequency, out);
     }
 

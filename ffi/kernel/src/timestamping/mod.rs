@@ -105,7 +105,8 @@ pub struct TimestampRequest {
     /// two items of the error queue with one key (`OPT_TX_SWHW`, Linux 4.14).
     pub tx_software_beside_hardware: bool,
     /// Deliver hardware stamps on the scale of this virtual clock (N of `/dev/ptpN`) of the interface's PHC, instead of
-    /// the PHC's own (`BIND_PHC`, Linux 5.15). The socket must be bound to the interface (`SO_BINDTODEVICE`).
+    /// the PHC's own (`BIND_PHC`, Linux 5.15). The socket must be bound to the interface by `SO_BINDTODEVICE`, a packet
+    /// socket too.
     pub bind_phc: Option<u32>,
 }
 

@@ -1,0 +1,220 @@
+//! The hardware clocks (PHC) of this machine, by names that mean something.
+//!
+//! `/dev/ptp0` is whichever driver came first at this boot. A person means a clock by the interface that it stamps for, or
+//! by its driver's `clock_name`; so does a configuration. The number is what the name leads to.
+//!
+//! Which interfaces share a clock is what their drivers say (`ETHTOOL_GET_TS_INFO`): nothing is disturbed to find it out.
+//! Interfaces in other network namespaces are not seen, but their clocks are.
+
+use std::fmt;
+use std::io;
+
+use nix::net::if_::if_nameindex;
+use synchronome_kernel::nic::{self, DriverInfo};
+use synchronome_kernel::phc::{Phc, PhcInfo, phc_list};
+
+/// A hardware clock, and what it belongs to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HardwareClock {
+    /// What sysfs says of it.
+    pub info: PhcInfo,
+    /// The interfaces of this network namespace whose packets it stamps: the ports of the card (several may share a clock),
+    /// then what stands on them (VLANs, a bond).
+    pub interfaces: Vec<String>,
+    /// The driver of the device, or of the first of the interfaces.
+    pub driver: Option<String>,
+    /// Where the device is: a PCI address, or what else names it in sysfs.
+    pub bus: Option<String>,
+}
+
+impl HardwareClock {
+    /// The name by which a person would call it: its first interface, else its `clock_name`.
+    pub fn name(&self) -> &str {
+        self.interfaces.first().unwrap_or(&self.info.name)
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    /// Those of [`Phc::open`].
+    pub fn open(&self) -> io::Result<Phc> {
+        Phc::open(self.info.index)
+    }
+}
+
+impl fmt::Display for HardwareClock {
+    /// `eth0 (igb, /dev/ptp0)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let second = if self.interfaces.is_empty() { None } else { Some(&self.info.name) };
+        let second = second.map(|name| format!("{name}, ")).unwrap_or_default();
+        write!(f, "{} ({second}/dev/ptp{})", self.name(), self.info.index)
+    }
+}
+
+/// All hardware clocks, by number.
+///
+/// # Errors
+/// Those of reading sysfs or of listing the interfaces.
+pub fn hardware_clocks() -> io::Result<Vec<HardwareClock>> {
+    let mut found = Vec::new();
+    for interface in &if_nameindex()? {
+        let name = interface.name().to_string_lossy().into_owned();
+        if let Some(index) = clock_of(&name) {
+            // A card's own port names its clock; a bond or a VLAN above it has the clock only for now.
+            found.push((nic::lower_interface(&name).is_some(), name, index));
+        }
+    }
+    found.sort();
+    let stamped: Vec<_> = found.into_iter().map(|(_, name, index)| (name, index)).collect();
+    Ok(phc_list()?.into_iter().map(|info| describe(info, &stamped, nic::driver)).collect())
+}
+
+/// The number of the clock that stamps an interface's packets. A bond's is its active slave's, which not every kernel says
+/// by itself.
+fn clock_of(interface: &str) -> Option<u32> {
+    /// A VLAN on a bond is two; nobody stacks many.
+    const DEPTH_MAX: usize = 4;
+    let mut name = interface.to_owned();
+    for _ in 0..DEPTH_MAX {
+        if let Some(index) = nic::timestamping_info(&name).ok().and_then(|info| info.phc_index) {
+            return Some(index);
+        }
+        name = nic::lower_interface(&name)?;
+    }
+    None
+}
+
+fn describe(
+    info: PhcInfo,
+    stamped: &[(String, u32)],
+    driver_of: impl Fn(&str) -> io::Result<DriverInfo>,
+) -> HardwareClock {
+    let interfaces: Vec<_> =
+        stamped.iter().filter(|(_, index)| *index == info.index).map(|(name, _)| name.clone()).collect();
+    let text = |text: &std::ffi::OsStr| text.to_string_lossy().into_owned();
+    let device = info.device.as_deref().filter(|_| !info.is_virtual());
+    let linked = device.and_then(|device| std::fs::read_link(device.join("driver")).ok());
+    let asked = interfaces.first().and_then(|name| driver_of(name).ok());
+    HardwareClock {
+        driver: linked
+            .and_then(|link| link.file_name().map(text))
+            .or_else(|| asked.map(|info| info.driver))
+            .filter(|driver| !driver.is_empty()),
+        bus: device.and_then(std::path::Path::file_name).map(text),
+        interfaces,
+        info,
+    }
+}
+
+/// Why a name leads to no clock.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NoSuchClock {
+    /// It is an interface's name, and the interface has no clock.
+    WithoutClock(String),
+    /// Nothing is called that; these names there are.
+    Unknown(String, Vec<String>),
+    /// It is the `clock_name` of several; these are their own names.
+    Ambiguous(String, Vec<String>),
+}
+
+impl fmt::Display for NoSuchClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WithoutClock(name) => {
+                write!(f, "interface {name} has no hardware clock (`ethtool -T {name}` shows what its driver offers)")
+            }
+            Self::Unknown(name, names) => {
+                write!(f, "no clock is called {name:?}; there are: {}", names.join(", "))
+            }
+            Self::Ambiguous(name, names) => {
+                write!(f, "several clocks are called {name:?}; name one by its interface: {}", names.join(", "))
+            }
+        }
+    }
+}
+
+/// The clock of this name: an interface, a `clock_name`, or `ptpN` (with `/dev/` or without).
+///
+/// # Errors
+/// [`NoSuchClock`].
+pub fn find<'a>(clocks: &'a [HardwareClock], name: &str) -> Result<&'a HardwareClock, NoSuchClock> {
+    if let Some(clock) = clocks.iter().find(|clock| clock.interfaces.iter().any(|interface| interface == name)) {
+        return Ok(clock);
+    }
+    let called: Vec<_> = clocks.iter().filter(|clock| clock.info.name == name).collect();
+    match called[..] {
+        [clock] => return Ok(clock),
+        [] => {}
+        _ => {
+            let names = called.iter().map(|clock| own_name(clock)).collect();
+            return Err(NoSuchClock::Ambiguous(name.to_owned(), names));
+        }
+    }
+    let number = name.strip_prefix("/dev/").unwrap_or(name).strip_prefix("ptp").and_then(|n| n.parse().ok());
+    if let Some(clock) = clocks.iter().find(|clock| Some(clock.info.index) == number) {
+        return Ok(clock);
+    }
+    if nic::mac_address(name).is_ok() {
+        return Err(NoSuchClock::WithoutClock(name.to_owned()));
+    }
+    Err(NoSuchClock::Unknown(name.to_owned(), clocks.iter().map(own_name).collect()))
+}
+
+/// A name that leads to this clock and no other.
+fn own_name(clock: &HardwareClock) -> String {
+    match clock.interfaces.first() {
+        Some(interface) => interface.clone(),
+        None => format!("ptp{} ({})", clock.info.index, clock.info.name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info(index: u32, name: &str) -> PhcInfo {
+        PhcInfo { index, name: name.into(), device: None, n_vclocks: 0, max_vclocks: 20, virtual_of: None }
+    }
+
+    fn machine() -> Vec<HardwareClock> {
+        let stamped = [("eth0".to_owned(), 0), ("eth1".to_owned(), 0), ("eth2".to_owned(), 3)];
+        let driver = |_: &str| {
+            Ok(DriverInfo { driver: "igb".to_owned(), version: String::new(), bus_info: "0000:01:00.0".to_owned() })
+        };
+        [info(0, "igb"), info(2, "KVM virtual PTP"), info(3, "igb")]
+            .map(|info| describe(info, &stamped, driver))
+            .to_vec()
+    }
+
+    #[test]
+    fn a_shared_clock_is_one_with_two_interfaces() {
+        let clocks = machine();
+        assert_eq!(clocks[0].interfaces, ["eth0", "eth1"]);
+        assert_eq!(clocks[0].driver.as_deref(), Some("igb"));
+        assert_eq!(clocks[0].to_string(), "eth0 (igb, /dev/ptp0)");
+        assert_eq!((clocks[1].to_string().as_str(), &clocks[1].driver), ("KVM virtual PTP (/dev/ptp2)", &None));
+    }
+
+    #[test]
+    fn a_clock_is_found_by_interface_clock_name_and_number() {
+        let clocks = machine();
+        let number = |name| find(&clocks, name).map(|clock| clock.info.index);
+        for (name, index) in
+            [("eth1", 0), ("eth2", 3), ("KVM virtual PTP", 2), ("ptp3", 3), ("/dev/ptp2", 2), ("ptp0", 0)]
+        {
+            assert_eq!(number(name), Ok(index), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_leads_nowhere_says_where_there_is_one() {
+        let clocks = machine();
+        let said = |name| find(&clocks, name).expect_err("none").to_string();
+        assert!(said("igb").contains("several clocks are called \"igb\"; name one by its interface: eth0, eth2"));
+        assert!(said("eht0").ends_with("there are: eth0, ptp2 (KVM virtual PTP), eth2"), "{}", said("eht0"));
+        assert!(said("lo").contains("interface lo has no hardware clock"), "{}", said("lo"));
+        for name in ["ptp1", "ptp", "/dev/ptp", "ptp-1", "0", ""] {
+            assert!(matches!(find(&clocks, name), Err(NoSuchClock::Unknown(..))), "{name}");
+        }
+    }
+}
