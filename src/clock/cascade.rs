@@ -198,10 +198,12 @@ impl<C: Clock> Cascade<C> {
         if stamped_by == ClockId::System && self.is_ambiguous(local) {
             return;
         }
-        // The later the last crossing, the less is known of what the clock reads now.
+        // The later the last crossing, the less is known of what the clock reads now: a stamp says more.
         let slack = self.since_crossing(stamped_by, now).map_or(Duration::ZERO, |age| RATE_MAX.drift(age));
         let Some((steering, local)) = self.steering_of(stamped_by, now, local) else { return };
-        let local = local + slack;
+        let stamps = [observation.sent, observation.received].into_iter().filter(|stamp| stamp.clock == stamped_by);
+        let latest = stamps.map(|stamp| stamp.at).max().unwrap_or(local);
+        let local = if latest <= local + slack { local.max(latest) } else { local };
         steering.observe(now, local, observation, &mut of(stamped_by, notify));
     }
 
