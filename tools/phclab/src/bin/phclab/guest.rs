@@ -26,7 +26,7 @@ const SECONDS_PER_VIRTUAL_MAX: f64 = 0.5;
 const RTC: &str = "base=2026-01-01T00:00:00,clock=vm";
 /// The kernel's own command line; each word saves boot time or keeps the host out.
 const KERNEL_WORDS: &str = "console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off random.trust_cpu=on \
-                            net.ifnames=0 cryptomgr.notests \
+                            net.ifnames=0 norandmaps cryptomgr.notests \
                             initcall_blacklist=load_system_certificate_list,init_blk_tracer";
 
 /// How guests are booted.
