@@ -27,8 +27,8 @@ pub const KNOBS: &[&str] = &[
     "adj_quantum_ppt",
     "txts_delay_us",
     "txts_loss_ppm",
-    "txts_slots",
     "rxts_loss_ppm",
+    "txts_slots",
     "rx_lie",
     "rx_caps",
     "cross",
@@ -83,6 +83,8 @@ pub struct Scenario {
     /// What carries PTP.
     #[serde(default)]
     pub transport: Transport,
+    /// The VLAN that all PTP goes through; absent: none.
+    pub vlan: Option<u16>,
     /// Which clocks the contenders steer.
     #[serde(default)]
     pub steer: Steer,
@@ -489,6 +491,11 @@ impl Scenario {
         (0..self.pairs * 2).map(|number| format!("phv{number}"))
     }
 
+    /// The interface on which PTP runs at a port: the port itself or its VLAN.
+    pub fn interface(&self, number: u32) -> String {
+        self.vlan.map_or_else(|| format!("phv{number}"), |vlan| format!("phv{number}.{vlan}"))
+    }
+
     /// Where the clocks stand at the start, UTC seconds since 1970.
     pub fn epoch(&self) -> i64 {
         seconds_of(&self.date).expect("checked when it was read")
@@ -527,6 +534,7 @@ impl Scenario {
         within("bound.every_s", self.bound.every_s, 0.05, SECONDS_MAX)?;
         within("bound.grace_s", self.bound.grace_s, 0.0, self.seconds)?;
         within("pairs", f64::from(self.pairs), 1.0, f64::from(PAIRS_MAX))?;
+        within("vlan", f64::from(self.vlan.unwrap_or(1)), 1.0, 4094.0)?;
         if seconds_of(&self.date).is_none() {
             return Err(format!("date = \"{}\": write it like 2026-03-01T12:00:00Z", self.date));
         }

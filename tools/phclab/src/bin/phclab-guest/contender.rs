@@ -27,7 +27,7 @@ pub fn start_master(scenario: &Scenario, folder: &Path) -> Outcome<Process> {
     let mut words = ptp4l(scenario, "master");
     words.push("--priority1=10".to_owned());
     for number in 0..scenario.pairs {
-        words.extend(["-i".to_owned(), format!("phv{}", number * 2)]);
+        words.extend(["-i".to_owned(), scenario.interface(number * 2)]);
     }
     if scenario.pairs > 1 {
         words.push("--boundary_clock_jbod=1".to_owned());
@@ -55,7 +55,7 @@ pub fn enthrone_master(tai_utc: i64, leap: Leap, folder: &Path) -> Outcome<()> {
 
 /// The contender's interfaces.
 fn interfaces(scenario: &Scenario) -> impl Iterator<Item = String> {
-    (0..scenario.pairs).map(|number| format!("phv{}", number * 2 + 1))
+    (0..scenario.pairs).map(|number| scenario.interface(number * 2 + 1))
 }
 
 fn words(line: &str) -> Vec<String> {

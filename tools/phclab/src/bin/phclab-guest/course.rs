@@ -351,7 +351,7 @@ impl Course<'_> {
     fn kernel_claims(&self) -> KernelClaims {
         let claimed: Vec<_> = self.kernel.iter().filter(|sample| !sample.unsync).collect();
         let is_lie = |sample: &&&KernelSample| sample.error_ns.is_some_and(|error| error.abs() > sample.max_error_ns);
-        let sum: f64 = claimed.iter().map(|sample| sample.max_error_ns).sum();
+        let sum = claimed.iter().fold(0.0, |sum, sample| sum + sample.max_error_ns);
         KernelClaims {
             asked: self.kernel.len() as u64,
             claimed: claimed.len() as u64,

@@ -136,8 +136,13 @@ impl World {
             let side = side_of(number);
             turn(&port, "osc_ppb", OSCILLATORS_PPB[number % 2])?;
             ip(&format!("link set {port} netns {side}"))?;
-            ip(&format!("-n {side} addr add 10.0.{}.{}/24 dev {port}", number / 2, number % 2 + 1))?;
+            let interface = scenario.interface(number as u32);
+            if let Some(vlan) = scenario.vlan {
+                ip(&format!("-n {side} link add link {port} name {interface} type vlan id {vlan}"))?;
+            }
+            ip(&format!("-n {side} addr add 10.0.{}.{}/24 dev {interface}", number / 2, number % 2 + 1))?;
             ip(&format!("-n {side} link set {port} up"))?;
+            ip(&format!("-n {side} link set {interface} up"))?;
         }
         turn_all(&scenario.knobs)?;
         let days = scenario.epoch().div_euclid(86_400) + 1;

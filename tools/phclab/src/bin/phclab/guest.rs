@@ -26,12 +26,12 @@ const SECONDS_PER_VIRTUAL_MAX: f64 = 0.5;
 const RTC: &str = "base=2026-01-01T00:00:00,clock=vm";
 /// The kernel's own command line; each word saves boot time or keeps the host out.
 const KERNEL_WORDS: &str = "console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off random.trust_cpu=on \
-                            net.ifnames=0 cryptomgr.notests \
+                            net.ifnames=0 norandmaps cryptomgr.notests \
                             initcall_blacklist=load_system_certificate_list,init_blk_tracer";
 
 /// How guests are booted.
 pub struct Boot {
-    /// Where `setup` has put the kernel and the rest.
+    /// Where `setup` has put what guests are booted from.
     pub cache: PathBuf,
     /// `phclab-guest`.
     pub guest: PathBuf,
@@ -47,21 +47,20 @@ pub struct Boot {
     pub verbose: bool,
 }
 
-/// The folder that `setup` fills.
+/// The folder from which guests are booted: `setup` makes it if it is not there yet.
 ///
 /// # Errors
-/// That there is none.
+/// That `setup` failed; it has said why.
 pub fn cache() -> Result<PathBuf, String> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let usual = || {
-        let base = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")))?;
-        Some(base.join("synchronome-phclab"))
-    };
-    let cache = variable("PHCLAB_CACHE").or_else(usual).ok_or("neither PHCLAB_CACHE nor HOME is set")?;
-    if cache.join("stamp.lab").exists() {
-        return Ok(cache);
+    let setup = Path::new(env!("CARGO_MANIFEST_DIR")).join("setup");
+    let problem = |what: String| format!("{}: {what}", setup.display());
+    let output = Command::new(&setup).arg("--print").stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+    let output = output.map_err(|error| problem(error.to_string()))?;
+    if !output.status.success() {
+        return Err(problem(output.status.to_string()));
     }
-    Err(format!("{}: nothing is ready there; run tools/phclab/setup", cache.display()))
+    let said = String::from_utf8_lossy(&output.stdout);
+    said.lines().last().map(PathBuf::from).ok_or_else(|| problem("it names no folder".to_owned()))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
@@ -136,7 +135,7 @@ impl Boot {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit());
-        command.spawn().map_err(|error| format!("{QEMU}: {error}; run tools/phclab/setup"))
+        command.spawn().map_err(|error| format!("{QEMU}: {error}"))
     }
 
     /// Hears the guest until it ends or its time is over.

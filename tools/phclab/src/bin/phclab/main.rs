@@ -76,7 +76,10 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     }
     let mut wanted = chosen(known, &arguments.scenarios)?;
     let only = &arguments.only;
-    let runs = |scenario: &Scenario| only.is_empty() || scenario.contenders.iter().any(|one| only.contains(one));
+    let runs = |scenario: &Scenario| {
+        let all = &scenario.contenders;
+        only.is_empty() || all.is_empty() || all.iter().any(|contender| only.contains(contender))
+    };
     for scenario in wanted.extract_if(.., |scenario| !runs(scenario)) {
         println!("skip {}: none of its contenders is wanted", scenario.name);
     }

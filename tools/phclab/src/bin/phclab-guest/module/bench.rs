@@ -57,6 +57,7 @@ impl Bench {
             let text = fs::read_to_string(format!("/sys/class/net/{port}/ifindex")).map_err(because(port))?;
             *index = text.trim().parse().map_err(|error| format!("ifindex {text}: {error}"))?;
         }
+        wait_for_addresses()?;
         filter("phv0", FILTER_PTP_V2_EVENT)?;
         filter("phv1", FILTER_PTP_V2_EVENT)?;
         Ok(Self { index })
@@ -75,6 +76,19 @@ impl Bench {
         setsockopt(&receiver, sockopt::Timestamping, &rx).map_err(|error| format!("timestamping: {error}"))?;
         Ok(Ends { sender, receiver, to: SocketAddrV6::new(GROUP, port, 0, self.index[0]) })
     }
+}
+
+/// Waits until both ports may send: the kernel takes up to a second to notice a carrier.
+fn wait_for_addresses() -> Outcome<()> {
+    for _ in 0..25 {
+        let said = ip("-6 -o addr show scope link up")?;
+        let has = |port| said.lines().any(|line| line.contains(port) && !line.contains("tentative"));
+        if has("phv0") && has("phv1") {
+            return Ok(());
+        }
+        pause_ms(200);
+    }
+    Err("the ports got no address within 5 s".to_owned())
 }
 
 /// Switches the stamps on.
