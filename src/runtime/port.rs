@@ -133,6 +133,7 @@ pub fn spawn_port<E: PtpEngine>(
             look_at: Timestamp::EPOCH,
             rest_until: Timestamp::EPOCH,
             slept_at: Timestamp::EPOCH,
+            had_general: false,
             is_failing: false,
             is_up: true,
             had_link: true,
@@ -168,6 +169,8 @@ struct PortThread<E> {
     rest_until: Timestamp<Mono>,
     /// When the last sleep began.
     slept_at: Timestamp<Mono>,
+    /// The round before that found the general socket ready.
+    had_general: bool,
     is_failing: bool,
     is_up: bool,
     /// What the flag of the link said last.
@@ -190,8 +193,9 @@ impl<E: PtpEngine> PortThread<E> {
             self.take_packets(Channel::Event, now);
         }
         // The general socket last: a Follow_Up is worth most when its Sync has been seen.
+        let had_general = std::mem::replace(&mut self.had_general, general.any());
         if general.any() {
-            self.take_general(now);
+            self.take_general(now, had_general);
         }
         while let Some(report) = self.outlet.links.from_discipline.as_mut().and_then(RingReader::pop) {
             self.step(now, Input::Clock(report));
@@ -270,14 +274,14 @@ impl<E: PtpEngine> PortThread<E> {
     }
 
     /// Messages of the general socket, and the Sync whose Follow_Up is among them.
-    fn take_general(&mut self, now: Timestamp<Mono>) {
+    fn take_general(&mut self, now: Timestamp<Mono>, had_general: bool) {
         self.outlet.channel = Channel::General;
         self.outlet.has_forward = false;
         if !self.outlet.is_two_step() {
             self.take_packets(Channel::General, now);
             return;
         }
-        let is_crowded = now - self.slept_at < CROWDED;
+        let is_crowded = had_general && now - self.slept_at < CROWDED;
         let follow_ups =
             if is_crowded { self.take_packets(Channel::General, now) } else { self.take_one(Channel::General, now) };
         if follow_ups == 0 {
