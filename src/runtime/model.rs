@@ -253,6 +253,11 @@ impl Model {
                 self.events.record(at, Level::Warn, Topic::Daemon, text, &[("thread", &thread)]);
             }
             Event::Stamping { port, change } => self.stamping(at, usize::from(port), change),
+            Event::TxTrouble { port, trouble } => {
+                let Some(model) = self.ports.get(usize::from(port)) else { return };
+                let text = format!("port {}: {trouble}", model.config.interface);
+                self.events.record(at, Level::Warn, Topic::Ptp, text, &[]);
+            }
             // For the control thread to act on; what it finds is told.
             Event::StampsMissing { .. } => {}
             Event::SendFailed { port, errno } => {

@@ -242,7 +242,8 @@ impl<E: PtpEngine> PortThread<E> {
         let rest = is_resting.then_some(self.rest_until);
         let deadlines = [self.engine.deadline(), self.sockets.deadline(), rest, Some(now + ROUND_MAX)];
         let deadline = deadlines.into_iter().flatten().min().unwrap_or(now);
-        let event = (!is_resting && !self.outlet.is_two_step()).then(|| self.sockets.event_fd());
+        let is_lazy = self.outlet.is_two_step() && !self.sockets.awaits_late_stamps();
+        let event = (!is_resting && !is_lazy).then(|| self.sockets.event_fd());
         self.slept_at = now;
         let links = &self.outlet.links;
         let has_work = || links.from_discipline.as_ref().is_some_and(|inbox| !inbox.is_empty());
@@ -267,6 +268,9 @@ impl<E: PtpEngine> PortThread<E> {
             self.outlet.set_clock(change.clock);
             self.outlet.links.events.push(Event::Stamping { port, change });
             self.tell_pending(now);
+        }
+        if let Some(trouble) = self.sockets.take_trouble() {
+            self.outlet.links.events.push(Event::TxTrouble { port, trouble });
         }
         if self.sockets.take_suspicion() {
             self.outlet.links.events.push(Event::StampsMissing { port });
