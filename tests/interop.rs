@@ -104,6 +104,12 @@ fn follows_over(transport: &str, ptp4l_option: &str, message_filter: &str, lengt
     assert!(transport.contains(&port(&status).transport), "{status:#?}");
     let stamps = (port(&status).timestamps.as_deref(), port(&status).timestamps_reason.as_deref());
     assert_eq!(stamps, (Some("software"), Some("interface vb has no PTP hardware clock")));
+    // The sockets outlive an interface that is down for a while.
+    slave.ip("link set vb down");
+    daemon.wait("the port knows", |status| port(status).port_state == "FAULTY");
+    slave.ip("link set vb up");
+    let status = daemon.wait_for_lock(&ptp4l_identity(1));
+    assert_eq!((status.clock.steps, port(&status).waiting_for.as_deref()), (1, None), "{status:#?}");
     daemon.end();
     let capture = capture.finish_after(ptp4l_octets());
 

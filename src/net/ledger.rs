@@ -115,8 +115,13 @@ impl<T: Copy> Ledger<T> {
 
     /// A stamp came under `key`: whose is it? `None` for a message that was given up, or whose stamp was not wanted.
     pub fn stamped(&mut self, key: u32) -> Option<T> {
+        self.stamped_since(key).map(|(token, _)| token)
+    }
+
+    /// As [`Ledger::stamped`], with when that message was sent.
+    pub fn stamped_since(&mut self, key: u32) -> Option<(T, Timestamp<Mono>)> {
         let place = self.places().position(|entry| entry.is_some_and(|entry| entry.key == key))?;
-        self.take(place).map(|entry| entry.token)
+        self.take(place).map(|entry| (entry.token, entry.sent_at))
     }
 
     /// Takes one message whose stamp is not to be expected any more.

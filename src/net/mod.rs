@@ -21,4 +21,4 @@ pub use card::{Card, Found, InWords, LOOK_EVERY};
 pub use error::OpenError;
 pub use ledger::{LEDGER_MAX, Ledger, STAMP_WAIT_MAX};
 pub use sockets::{Arrived, Gone, PtpSockets, SocketOptions, StampMode, Stamping, StampingChange, Transport};
-pub use stamps::{Missing, software_stamp};
+pub use stamps::{Missing, TxTrouble, software_stamp};

@@ -14,7 +14,7 @@ use synchronome_kernel::timestamping::{
 };
 
 use super::ethernet::EthernetSockets;
-use super::stamps::{Judge, Stamps, Verdict};
+use super::stamps::{Complaints, Judge, Stamps, TxTrouble, Verdict};
 use super::udp::{UdpSockets, assert_can_send};
 use super::{Card, Ledger, Missing, OpenError};
 use crate::ptp::{Channel, Frame, TxToken};
@@ -162,6 +162,9 @@ pub struct PtpSockets {
     stamping: Stamping,
     card: Option<Card>,
     stamps: Stamps,
+    complaints: Complaints,
+    /// When the error queue was found empty last.
+    emptied_at: Option<Timestamp<Mono>>,
     held: Option<Held>,
 }
 
@@ -204,6 +207,8 @@ impl PtpSockets {
             stamping,
             card,
             stamps: Stamps::software(),
+            complaints: Complaints::default(),
+            emptied_at: None,
             held: None,
         })
     }
@@ -271,6 +276,11 @@ impl PtpSockets {
     /// True once whenever stamps of the card begin to be missing: somebody should look at its configuration.
     pub fn take_suspicion(&mut self) -> bool {
         self.stamps.judge().is_some_and(Judge::take_suspicion)
+    }
+
+    /// What is to be told of single transmit stamps that came late or never.
+    pub fn take_trouble(&mut self) -> Option<TxTrouble> {
+        self.complaints.take()
     }
 
     /// Sends a message; with a token its transmit stamp will come by [`PtpSockets::drain_stamps`].
@@ -349,6 +359,11 @@ impl PtpSockets {
         self.ledger.in_flight() > 0
     }
 
+    /// Whether one of them was looked for in vain: the event socket polls when it comes.
+    pub fn awaits_late_stamps(&self) -> bool {
+        self.awaits_stamps() && self.ledger.last_sent() <= self.emptied_at
+    }
+
     /// Takes the stamps that have come, and gives up those that are too old. Never blocks.
     ///
     /// `is_polled`: the error queue polls, and does so until it is empty; otherwise it is read until all that is awaited
@@ -360,7 +375,10 @@ impl PtpSockets {
                 break;
             }
             let item = read_error_queue(self.wire.fd(Channel::Event), &mut self.errors);
-            let Ok(Some(item)) = item else { break };
+            let Ok(Some(item)) = item else {
+                self.emptied_at = Some(now);
+                break;
+            };
             found = true;
             let ErrorQueueItem::TxStamp(stamp) = item else { continue };
             if stamp.hardware.is_some()
@@ -369,12 +387,16 @@ impl PtpSockets {
                 judge.left();
             }
             if let Some(picked) = self.stamps.pick(stamp.software, stamp.hardware)
-                && let Some(token) = self.ledger.stamped(stamp.key)
+                && let Some((token, sent_at)) = self.ledger.stamped_since(stamp.key)
             {
+                if self.emptied_at.is_some_and(|emptied_at| emptied_at > sent_at) {
+                    self.complaints.waited(now, now - sent_at);
+                }
                 gone(Gone { token, stamp: Some(picked) });
             }
         }
         while let Some(token) = self.ledger.take_expired(now) {
+            self.complaints.lost(now);
             gone(Gone { token, stamp: None });
         }
         self.release_held(now, gone);

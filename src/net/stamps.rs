@@ -60,6 +60,62 @@ pub enum Verdict {
     Restore,
 }
 
+/// What is wrong with single transmit stamps; the port goes on all the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TxTrouble {
+    /// It came so long after its message.
+    Late(Duration),
+    /// It never came, and its message measured nothing.
+    Lost,
+}
+
+impl std::fmt::Display for TxTrouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Late(by) => write!(f, "a transmit stamp came {by} late; it is used all the same"),
+            Self::Lost => f.write_str("a transmit stamp never came; that measurement is lost"),
+        }
+    }
+}
+
+/// From this on a stamp is late.
+const LATE: Duration = Duration::from_millis(10);
+/// The same trouble is told once in so long.
+const COMPLAINT_PAUSE: Duration = Duration::from_secs(60);
+
+/// What has been told of single transmit stamps, and what must be.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Complaints {
+    told: [Option<Timestamp<Mono>>; 2],
+    due: [Option<TxTrouble>; 2],
+}
+
+impl Complaints {
+    /// A stamp was found this long after its message, having been looked for in vain before.
+    pub fn waited(&mut self, now: Timestamp<Mono>, by: Duration) {
+        if by >= LATE {
+            self.complain(0, now, TxTrouble::Late(by));
+        }
+    }
+
+    /// A stamp was given up.
+    pub fn lost(&mut self, now: Timestamp<Mono>) {
+        self.complain(1, now, TxTrouble::Lost);
+    }
+
+    fn complain(&mut self, kind: usize, now: Timestamp<Mono>, trouble: TxTrouble) {
+        if self.told[kind].is_none_or(|told| now - told >= COMPLAINT_PAUSE) {
+            self.told[kind] = Some(now);
+            self.due[kind] = Some(trouble);
+        }
+    }
+
+    /// What is to be told now.
+    pub fn take(&mut self) -> Option<TxTrouble> {
+        self.due.iter_mut().find_map(Option::take)
+    }
+}
+
 /// One direction's account.
 #[derive(Clone, Copy, Default, Debug)]
 struct Account {

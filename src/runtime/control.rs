@@ -17,12 +17,20 @@ const TURN_MAX: Duration = Duration::from_millis(500);
 /// How often an address that was taken or absent is tried again.
 const RETRY_EVERY: Duration = Duration::SECOND;
 
+/// By which it is known what has ended a wait: only that is read.
+#[derive(Clone, Copy, Debug)]
+struct Tokens {
+    signalled: WakeToken,
+    rung: WakeToken,
+}
+
 /// The daemon with everything that its control thread waits for.
 #[derive(Debug)]
 pub struct Control {
     daemon: Daemon,
     signals: Signals,
     observers: Observers,
+    tokens: Tokens,
     /// What the kernel tells of interfaces; without it they are looked at from time to time only.
     links: Option<(LinkNews, WakeToken)>,
     socket: Option<PathBuf>,
@@ -51,12 +59,21 @@ impl Control {
         for problem in [answers.err(), answers_http.err()].into_iter().flatten() {
             daemon.record(Level::Warn, Topic::Daemon, problem.to_string());
         }
-        for watched in [observers.watch(&signals), observers.watch(daemon.sleeper())] {
-            watched.map_err(|error| error.to_string())?;
-        }
+        let watched = [observers.watch(&signals), observers.watch(daemon.sleeper())];
+        let [signalled, rung] = watched.map(|token| token.map_err(|error| error.to_string()));
+        let tokens = Tokens { signalled: signalled?, rung: rung? };
         let links = LinkNews::new().and_then(|news| observers.watch(&news).map(|token| (news, token))).ok();
         let retry_at = HostClock.mono() + RETRY_EVERY;
-        Ok(Self { daemon, signals, observers, links, socket: is_answering.then_some(socket), http_missing, retry_at })
+        Ok(Self {
+            daemon,
+            signals,
+            observers,
+            tokens,
+            links,
+            socket: is_answering.then_some(socket),
+            http_missing,
+            retry_at,
+        })
     }
 
     /// The status socket, if it could be opened.
@@ -84,10 +101,11 @@ impl Control {
         {
             self.daemon.links_have_changed();
         }
-        self.daemon.sleeper().disarm();
+        let [is_signalled, is_rung] = [self.tokens.signalled, self.tokens.rung].map(|token| woken.contains(&token));
+        self.daemon.sleeper().disarm(is_rung);
         self.daemon.turn();
         self.retry_http();
-        Ok(self.signals.take())
+        Ok(if is_signalled { self.signals.take() } else { None })
     }
 
     fn retry_http(&mut self) {

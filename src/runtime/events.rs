@@ -7,7 +7,7 @@ use synchronome_kernel::phc::CrossingMethod;
 
 use super::thread::Refusal;
 use crate::clock::{CascadeNotice, ClockError};
-use crate::net::StampingChange;
+use crate::net::{StampingChange, TxTrouble};
 use crate::ptp::{ForeignMasterStatus, ParentInfo, PortState, StateReason};
 use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, LogInterval, Mono, SyncState, Timestamp};
 use crate::wire::ptp::PortIdentity;
@@ -96,6 +96,13 @@ pub enum Event {
         port: u8,
         /// Which, and why.
         change: StampingChange,
+    },
+    /// A transmit stamp came late or never; told once a minute.
+    TxTrouble {
+        /// The port's row in the configuration.
+        port: u8,
+        /// Which.
+        trouble: TxTrouble,
     },
     /// Stamps of the card begin to be missing: its configuration should be looked at.
     StampsMissing {

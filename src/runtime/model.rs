@@ -34,6 +34,8 @@ pub struct PortModel {
     pub phc: Option<u8>,
     stamping: Option<Stamping>,
     change: Option<StampingChange>,
+    /// Why the card may not do what it was told, if the control thread has seen it.
+    card_trouble: Option<String>,
     syncs: (u64, Timestamp<Mono>),
     sync_interval: Option<LogInterval>,
 }
@@ -51,6 +53,7 @@ impl PortModel {
             phc: None,
             stamping: None,
             change: None,
+            card_trouble: None,
             syncs: (0, Timestamp::EPOCH),
             sync_interval: None,
         }
@@ -69,7 +72,12 @@ impl PortModel {
     /// The port's thread runs, with these stamps.
     pub fn started(&mut self, stamping: Stamping) {
         self.stamping = Some(stamping);
-        self.change = None;
+        (self.change, self.card_trouble) = (None, None);
+    }
+
+    /// Somebody else changes what the card stamps.
+    pub fn card_is_disturbed(&mut self, trouble: String) {
+        self.card_trouble = Some(trouble);
     }
 
     /// The port's thread has ended.
@@ -118,7 +126,7 @@ impl PortModel {
     fn timestamps(&self) -> (&'static str, Option<String>) {
         match (&self.stamping, self.change.and_then(|change| change.missing)) {
             (Some(Stamping::Hardware { .. }), None) => ("hardware", None),
-            (_, Some(missing)) => ("software", Some(missing.to_string())),
+            (_, Some(missing)) => ("software", Some(self.card_trouble.clone().unwrap_or_else(|| missing.to_string()))),
             (Some(Stamping::Software(reason)), None) => ("software", Some(reason.clone())),
             (None, None) => ("software", None),
         }
@@ -286,6 +294,11 @@ impl Model {
                 self.events.record(at, Level::Warn, Topic::Daemon, text, &[("thread", &thread)]);
             }
             Event::Stamping { port, change } => self.stamping(at, usize::from(port), change),
+            Event::TxTrouble { port, trouble } => {
+                let Some(model) = self.ports.get(usize::from(port)) else { return };
+                let text = format!("port {}: {trouble}", model.config.interface);
+                self.events.record(at, Level::Warn, Topic::Ptp, text, &[]);
+            }
             // For the control thread to act on; what it finds is told.
             Event::StampsMissing { .. } => {}
             Event::SendFailed { port, errno } => {
@@ -300,6 +313,9 @@ impl Model {
     fn stamping(&mut self, at: (Timestamp<Mono>, Timestamp<crate::time::Utc>), port: usize, change: StampingChange) {
         let Some(model) = self.ports.get_mut(port) else { return };
         model.change = Some(change);
+        if change.missing.is_none() {
+            model.card_trouble = None;
+        }
         let interface = model.config.interface.clone();
         let (level, text) = match change.missing {
             Some(missing) => (Level::Warn, format!("port {interface}: software time stamps from now on: {missing}")),

@@ -133,6 +133,7 @@ pub fn spawn_port<E: PtpEngine>(
             look_at: Timestamp::EPOCH,
             rest_until: Timestamp::EPOCH,
             slept_at: Timestamp::EPOCH,
+            had_general: false,
             is_failing: false,
             is_up: true,
             had_link: true,
@@ -168,6 +169,8 @@ struct PortThread<E> {
     rest_until: Timestamp<Mono>,
     /// When the last sleep began.
     slept_at: Timestamp<Mono>,
+    /// The round before that found the general socket ready.
+    had_general: bool,
     is_failing: bool,
     is_up: bool,
     /// What the flag of the link said last.
@@ -190,8 +193,9 @@ impl<E: PtpEngine> PortThread<E> {
             self.take_packets(Channel::Event, now);
         }
         // The general socket last: a Follow_Up is worth most when its Sync has been seen.
+        let had_general = std::mem::replace(&mut self.had_general, general.any());
         if general.any() {
-            self.take_general(now);
+            self.take_general(now, had_general);
         }
         while let Some(report) = self.outlet.links.from_discipline.as_mut().and_then(RingReader::pop) {
             self.step(now, Input::Clock(report));
@@ -238,7 +242,8 @@ impl<E: PtpEngine> PortThread<E> {
         let rest = is_resting.then_some(self.rest_until);
         let deadlines = [self.engine.deadline(), self.sockets.deadline(), rest, Some(now + ROUND_MAX)];
         let deadline = deadlines.into_iter().flatten().min().unwrap_or(now);
-        let event = (!is_resting && !self.outlet.is_two_step()).then(|| self.sockets.event_fd());
+        let is_lazy = self.outlet.is_two_step() && !self.sockets.awaits_late_stamps();
+        let event = (!is_resting && !is_lazy).then(|| self.sockets.event_fd());
         self.slept_at = now;
         let links = &self.outlet.links;
         let has_work = || links.from_discipline.as_ref().is_some_and(|inbox| !inbox.is_empty());
@@ -264,20 +269,23 @@ impl<E: PtpEngine> PortThread<E> {
             self.outlet.links.events.push(Event::Stamping { port, change });
             self.tell_pending(now);
         }
+        if let Some(trouble) = self.sockets.take_trouble() {
+            self.outlet.links.events.push(Event::TxTrouble { port, trouble });
+        }
         if self.sockets.take_suspicion() {
             self.outlet.links.events.push(Event::StampsMissing { port });
         }
     }
 
     /// Messages of the general socket, and the Sync whose Follow_Up is among them.
-    fn take_general(&mut self, now: Timestamp<Mono>) {
+    fn take_general(&mut self, now: Timestamp<Mono>, had_general: bool) {
         self.outlet.channel = Channel::General;
         self.outlet.has_forward = false;
         if !self.outlet.is_two_step() {
             self.take_packets(Channel::General, now);
             return;
         }
-        let is_crowded = now - self.slept_at < CROWDED;
+        let is_crowded = had_general && now - self.slept_at < CROWDED;
         let follow_ups =
             if is_crowded { self.take_packets(Channel::General, now) } else { self.take_one(Channel::General, now) };
         if follow_ups == 0 {

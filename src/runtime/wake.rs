@@ -122,11 +122,12 @@ impl Sleeper {
         self.doorbell.going_to_sleep();
     }
 
-    /// Awake again.
-    pub fn disarm(&self) {
+    /// Awake again; `is_rung` if the descriptor was found ready.
+    pub fn disarm(&self, is_rung: bool) {
         self.doorbell.awake();
-        // Non-blocking: an empty counter is an error that says nothing.
-        let _ = self.eventfd.read();
+        if is_rung {
+            let _ = self.eventfd.read();
+        }
     }
 }
 

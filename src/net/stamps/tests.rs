@@ -93,6 +93,25 @@ fn after_its_time_and_three_stamps_each_way_the_card_is_believed_again_and_less_
 }
 
 #[test]
+fn late_and_lost_stamps_are_told_once_a_minute_each() {
+    let mut complaints = Complaints::default();
+    complaints.waited(at(0), Duration::from_millis(9));
+    assert_eq!(complaints.take(), None);
+    complaints.waited(at(10), Duration::from_millis(30));
+    complaints.lost(at(20));
+    complaints.waited(at(500), Duration::from_millis(40));
+    assert_eq!(complaints.take(), Some(TxTrouble::Late(Duration::from_millis(30))));
+    assert_eq!((complaints.take(), complaints.take()), (Some(TxTrouble::Lost), None));
+    complaints.lost(at(60_010));
+    complaints.waited(at(60_010), Duration::from_millis(200));
+    assert_eq!(
+        complaints.take().map(|trouble| trouble.to_string()).as_deref(),
+        Some("a transmit stamp came 200 ms late; it is used all the same")
+    );
+    assert_eq!(complaints.take(), None);
+}
+
+#[test]
 fn missing_stamps_make_suspicious_once_until_they_come_again() {
     let mut judge = Judge::default();
     judge.arrived(true);

@@ -27,6 +27,11 @@ impl Daemon {
                 Found::Restored { is_fight: true, .. } | Found::Lost { .. } => Level::Error,
                 Found::Nothing | Found::Moved | Found::Restored { .. } => Level::Warn,
             };
+            if level == Level::Error {
+                let device = card.device();
+                let trouble = format!("another program keeps changing what {device} stamps");
+                self.model.ports[port].card_is_disturbed(trouble);
+            }
             let interface = &self.config.ptp[port].interface;
             let text = format!("port {interface}: {text}");
             self.model.events.record((now, local.read_as()), level, Topic::Ptp, text, &[]);
