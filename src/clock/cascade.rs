@@ -13,7 +13,8 @@
 //! steered against the master as the hub's discipline estimates it: a crossing is compared with the hub's reading less
 //! what the hub is thought to be ahead of the master.
 //!
-//! The gate: the others follow the hub only while it is right. It opens when the hub is LOCKED; while the hub holds over
+//! The gate: the others follow the hub only while it is right. It opens when the hub's bound and its last few samples are
+//! inside the lock limit, a moment before it is called LOCKED; while the hub holds over
 //! they go on with it, and say so; when its time is disturbed (a jump, a reset) it closes at once.
 
 use super::continuity::Continuity;
@@ -353,21 +354,15 @@ impl<C: Clock> Cascade<C> {
     }
 
     fn look_at_gate(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, notify: &mut impl FnMut(CascadeNotice)) {
-        let state = match self.hub {
-            Some(ClockId::System) => self.system.state(),
-            Some(ClockId::Phc(index)) => {
-                let hub = self.phcs.get(usize::from(index)).and_then(Option::as_ref);
-                hub.map_or(SyncState::NeverSynced, |hub| hub.steering.state())
-            }
-            _ => SyncState::NeverSynced,
-        };
-        match state {
-            SyncState::Locked if !self.is_gate_open => {
-                self.is_gate_open = true;
-                notify(CascadeNotice::Gate(true));
-            }
-            SyncState::NeverSynced | SyncState::Freerun | SyncState::Disrupted => self.close_gate(now, local, notify),
-            SyncState::Locked | SyncState::Holdover | SyncState::Acquiring => {}
+        let hub = self.hub.and_then(|hub| self.steering_of(hub, now, local));
+        let Some((steering, reading)) = hub else { return self.close_gate(now, local, notify) };
+        let is_right = steering.is_right(reading);
+        let is_lost = matches!(steering.state(), SyncState::NeverSynced | SyncState::Freerun | SyncState::Disrupted);
+        if is_right && !self.is_gate_open {
+            self.is_gate_open = true;
+            notify(CascadeNotice::Gate(true));
+        } else if is_lost && !is_right {
+            self.close_gate(now, local, notify);
         }
     }
 

@@ -18,6 +18,8 @@ use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Stamp, Tim
 /// How far back a stamp can be located: as late as a transmit stamp may come.
 pub const HISTORY: Duration = Duration::from_secs(10);
 
+/// A reading may have been taken so long before the command that followed it.
+const A_MOMENT: Duration = Duration::from_millis(100);
 /// The most segments that are kept: 10 s of a grid interval and 64 corrections a second each.
 pub const SEGMENTS_MAX: usize = 1_024;
 
@@ -142,8 +144,10 @@ impl Clock for SoftwareClock {
 
     fn line(&mut self, at: Timestamp<Local>) -> (Timestamp<Local>, FrequencyPpb) {
         self.advance(at);
-        let segment = self.segment_at(at).unwrap_or_else(|| self.last());
-        (segment.reading_at(at), segment.rate)
+        // It is asked for now; a command that was given a moment ago counts, also if the clock was read just before.
+        let last = self.last();
+        let is_just_before = at < last.from && last.from - at < A_MOMENT;
+        (last.reading_at(if is_just_before { last.from } else { at }), last.rate)
     }
 
     fn adjust(&mut self, at: Timestamp<Local>, command: Adjustment) -> Result<Adjusted, ClockError> {

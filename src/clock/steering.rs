@@ -184,6 +184,12 @@ impl<C: Clock> Steering<C> {
         self.discipline.estimated_offset(reading)
     }
 
+    /// Whether it is right already, though not for long enough to be called LOCKED.
+    pub fn is_right(&mut self, local: Timestamp<Local>) -> bool {
+        let reading = self.reading(local);
+        self.discipline.is_right(reading)
+    }
+
     /// How far the clock was seen from its source of late, noise included; never negative.
     pub fn wobble(&self) -> Duration {
         self.discipline.wobble()

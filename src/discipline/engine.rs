@@ -12,6 +12,8 @@ use crate::time::{
 
 /// LOCKED needs this many last samples inside the lock limit.
 pub const LOCK_SAMPLES: u32 = 8;
+/// A clock is right when so many last samples are inside the lock limit.
+pub const RIGHT_SAMPLES: u32 = 3;
 /// No sample for this many intervals: the samples have stopped.
 const SILENT_INTERVALS: i64 = 4;
 /// The bound is beyond use at this many times the lock limit: FREERUN.
@@ -250,6 +252,13 @@ impl Discipline {
     /// `V` when the clock reads `reading`: with all our corrections taken out.
     pub fn free(&self, reading: Timestamp<Local>) -> Timestamp<Local> {
         self.timeline.free_now(reading)
+    }
+
+    /// Whether it is right already, though not for long enough to be called LOCKED: its bound is inside the limit, and so
+    /// were the last few samples.
+    pub fn is_right(&self, reading: Timestamp<Local>) -> bool {
+        let bound = self.bound(reading).map(|parts| parts.total().greatest_error());
+        self.samples_inside >= RIGHT_SAMPLES && bound.is_some_and(|bound| bound <= self.config.lock_limit)
     }
 
     /// Whether it has followed nobody yet.

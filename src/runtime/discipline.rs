@@ -368,14 +368,19 @@ impl DisciplineThread {
     fn tell_ports(&mut self, now: Timestamp<Mono>) {
         self.inlets.tell_steps();
         let locked = self.cascade.is_hub_locked();
-        if locked == self.told_locked && now < self.tell_ports_at {
+        let is_news = locked != self.told_locked;
+        if !is_news && now < self.tell_ports_at {
             return;
         }
         self.told_locked = locked;
         self.tell_ports_at = now + TELL_PORTS_EVERY;
         // Only the port that steers has calibrated the clock.
         let followed = self.followed;
-        self.inlets.tell(|port| ClockReport { locked: locked && followed == Some(port), stepped: false, epoch: 0 });
+        self.inlets.tell(is_news, |port| ClockReport {
+            locked: locked && followed == Some(port),
+            stepped: false,
+            epoch: 0,
+        });
     }
 
     fn tell_truth(&mut self) {

@@ -51,7 +51,7 @@ impl Duration {
     ///
     /// An `f64` carries 53 bits: exact to a tick only below about 1.4e2 s. For corrections, not for epochs.
     pub fn from_secs_f64(seconds: f64) -> Self {
-        Self((seconds * TICKS_PER_S as f64) as i128)
+        Self(to_ticks(seconds * TICKS_PER_S as f64))
     }
 
     /// Ticks of 2^-16 ns.
@@ -73,7 +73,7 @@ impl Duration {
 
     /// Seconds as a float: 2^-16 ns below 137 s, a relative 1.1e-16 above.
     pub fn as_secs_f64(self) -> f64 {
-        self.0 as f64 / TICKS_PER_S as f64
+        to_f64(self.0) / TICKS_PER_S as f64
     }
 
     /// Without its sign; saturates.
@@ -97,7 +97,7 @@ impl Duration {
     /// `self * factor`, rounded towards zero; saturates, and a NaN factor gives zero.
     #[must_use]
     pub fn scaled(self, factor: f64) -> Self {
-        Self((self.0 as f64 * factor) as i128)
+        Self(to_ticks(to_f64(self.0) * factor))
     }
 
     /// The larger of the two.
@@ -184,6 +184,20 @@ impl fmt::Display for Duration {
         };
         f.pad(&format!("{value:.digits$} {unit}"))
     }
+}
+
+/// Ticks as a float. Below 39 hours they fit into 64 bits, which one instruction converts; 128 bits take a hundred.
+fn to_f64(ticks: i128) -> f64 {
+    match i64::try_from(ticks) {
+        Ok(ticks) => ticks as f64,
+        Err(_) => ticks as f64,
+    }
+}
+
+/// A float as ticks, rounded towards zero; saturates, and NaN gives zero.
+fn to_ticks(ticks: f64) -> i128 {
+    const FITS: f64 = 9.0e18;
+    if ticks.abs() < FITS { i128::from(ticks as i64) } else { ticks as i128 }
 }
 
 #[cfg(test)]

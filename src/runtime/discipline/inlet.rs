@@ -159,11 +159,11 @@ impl Inlets {
         }
     }
 
-    /// Tells each port something.
-    pub(super) fn tell(&mut self, report: impl Fn(usize) -> ClockReport) {
+    /// Tells each port something; one that is no news does not wake it.
+    pub(super) fn tell(&mut self, is_news: bool, report: impl Fn(usize) -> ClockReport) {
         for (port, inlet) in self.ports.iter_mut().enumerate() {
             if let Some(inlet) = inlet {
-                inlet.reports.push(report(port));
+                _ = if is_news { inlet.reports.push(report(port)) } else { inlet.reports.push_quietly(report(port)) };
             }
         }
     }
