@@ -26,14 +26,16 @@ pub const ANCHOR_SPACING_MIN: Duration = Duration::from_millis(250);
 /// The longest spacing: the window is then 16 times 8 s.
 pub const ANCHOR_SPACING_MAX: Duration = Duration::from_secs(8);
 
-/// How far back the frequency's range reaches.
-const WINDOW: Duration = ANCHOR_SPACING_MAX.times(ANCHORS_MAX as i64);
+/// How far back the frequency's range reaches, in seconds.
+const WINDOW_S: f64 = (ANCHOR_SPACING_MAX.times(ANCHORS_MAX as i64).as_nanos() / 1_000_000_000) as f64;
 
 /// One side's proof: at `at` the offset was not beyond `limit`.
 #[derive(Clone, Copy, Debug)]
 struct Edge {
     at: Timestamp<Local>,
     limit: Duration,
+    /// Both in seconds from the first edge: to find the sharpest edge of many. What is then said of it is said exactly.
+    near: (f64, f64),
 }
 
 /// Two numbers that hold a third between them.
@@ -78,6 +80,8 @@ pub struct Envelope {
     spacing: Duration,
     frequency: Span<FrequencyPpb>,
     last: Option<Timestamp<Local>>,
+    /// The first edge.
+    origin: Option<(Timestamp<Local>, Duration)>,
 }
 
 impl Envelope {
@@ -93,6 +97,7 @@ impl Envelope {
             spacing: ANCHOR_SPACING_MIN,
             frequency: Span { low: -prior, high: prior },
             last: None,
+            origin: None,
         }
     }
 
@@ -109,6 +114,7 @@ impl Envelope {
         self.anchors.clear();
         self.spacing = ANCHOR_SPACING_MIN;
         self.last = None;
+        self.origin = None;
     }
 
     /// Begins anew for another master, with what `other` knows of the same oscillator.
@@ -128,8 +134,14 @@ impl Envelope {
     /// # Errors
     /// [`Contradiction`]: nothing of the past is left then, and `limit` is the first proof anew.
     pub fn not_above(&mut self, at: Timestamp<Local>, limit: Duration) -> Result<(), Contradiction> {
-        push(&mut self.highs, Edge { at, limit });
-        self.consider(at).inspect_err(|_| push(&mut self.highs, Edge { at, limit }))
+        let edge = self.edge(at, limit);
+        push(&mut self.highs, edge);
+        if let Err(contradiction) = self.consider(at) {
+            let edge = self.edge(at, limit);
+            push(&mut self.highs, edge);
+            return Err(contradiction);
+        }
+        Ok(())
     }
 
     /// A message to the master: the offset at `at` is at least `limit`.
@@ -137,15 +149,38 @@ impl Envelope {
     /// # Errors
     /// As [`Envelope::not_above`].
     pub fn not_below(&mut self, at: Timestamp<Local>, limit: Duration) -> Result<(), Contradiction> {
-        push(&mut self.lows, Edge { at, limit });
-        self.consider(at).inspect_err(|_| push(&mut self.lows, Edge { at, limit }))
+        let edge = self.edge(at, limit);
+        push(&mut self.lows, edge);
+        if let Err(contradiction) = self.consider(at) {
+            let edge = self.edge(at, limit);
+            push(&mut self.lows, edge);
+            return Err(contradiction);
+        }
+        Ok(())
     }
 
     /// The interval that holds the offset at `at`; `None` until both directions were heard.
     pub fn at(&self, at: Timestamp<Local>) -> Option<Span<Duration>> {
-        let high = self.highs.iter().map(|edge| edge.limit + self.travel(at - edge.at, true)).min()?;
-        let low = self.lows.iter().map(|edge| edge.limit + self.travel(at - edge.at, false)).max()?;
-        Some(Span { low, high })
+        let now = self.origin.map_or(0.0, |(origin, _)| (at - origin).as_secs_f64());
+        let sharpest = |edges: &VecDeque<Edge>, upwards: bool| {
+            let side = if upwards { 1.0 } else { -1.0 };
+            let reaches = |edge: &Edge| side * (edge.near.1 + self.travel_seconds(now - edge.near.0, upwards));
+            let sharper = |best: Option<(f64, Edge)>, edge: &Edge| {
+                let reached = reaches(edge);
+                if best.is_some_and(|(least, _)| least <= reached) { best } else { Some((reached, *edge)) }
+            };
+            edges.iter().fold(None, sharper).map(|(_, edge)| edge)
+        };
+        let (high, low) = (sharpest(&self.highs, true)?, sharpest(&self.lows, false)?);
+        Some(Span {
+            low: low.limit + self.travel(at - low.at, false),
+            high: high.limit + self.travel(at - high.at, true),
+        })
+    }
+
+    fn edge(&mut self, at: Timestamp<Local>, limit: Duration) -> Edge {
+        let (origin, zero) = *self.origin.get_or_insert((at, limit));
+        Edge { at, limit, near: ((at - origin).as_secs_f64(), (limit - zero).as_secs_f64()) }
     }
 
     /// The range that holds the oscillator's frequency, `max_drift` on each side included.
@@ -158,14 +193,19 @@ impl Envelope {
     /// The range of the frequency is good for the window that it was proven over. Beyond it the frequency walks on, as a
     /// random walk does: with the root of the age.
     fn travel(&self, age: Duration, upwards: bool) -> Duration {
-        let is_fast = upwards == (age >= Duration::ZERO);
+        Duration::from_secs_f64(self.travel_seconds(age.as_secs_f64(), upwards))
+    }
+
+    /// As [`Envelope::travel`], in seconds.
+    fn travel_seconds(&self, age: f64, upwards: bool) -> f64 {
+        let is_fast = upwards == (age >= 0.0);
         let known = if is_fast { self.frequency.high } else { self.frequency.low };
-        let moved = known.drift(age);
-        if age.abs() <= WINDOW {
+        let moved = known.ratio() * age;
+        let windows = age.abs() / WINDOW_S;
+        if windows <= 1.0 {
             return moved;
         }
-        let windows = age.as_secs_f64().abs() / WINDOW.as_secs_f64();
-        let walked = self.max_drift.drift(age.abs()).scaled(windows.sqrt() - 1.0);
+        let walked = self.max_drift.ratio() * age.abs() * (windows.sqrt() - 1.0);
         if upwards { moved + walked } else { moved - walked }
     }
 

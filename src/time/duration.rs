@@ -188,10 +188,14 @@ impl fmt::Display for Duration {
 
 /// Ticks as a float. Below 39 hours they fit into 64 bits, which one instruction converts; 128 bits take a hundred.
 fn to_f64(ticks: i128) -> f64 {
-    match i64::try_from(ticks) {
-        Ok(ticks) => ticks as f64,
-        Err(_) => ticks as f64,
-    }
+    i64::try_from(ticks).map_or_else(|_| wide_to_f64(ticks), |ticks| ticks as f64)
+}
+
+/// Apart, or the compiler makes the two ways one: the slow one.
+#[cold]
+#[inline(never)]
+fn wide_to_f64(ticks: i128) -> f64 {
+    ticks as f64
 }
 
 /// A float as ticks, rounded towards zero; saturates, and NaN gives zero.
