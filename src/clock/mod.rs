@@ -47,6 +47,13 @@ pub enum ClockError {
     Failed(i32),
 }
 
+impl From<i32> for ClockError {
+    /// As in [`Notice::Refused`](crate::discipline::Notice::Refused): zero stands for [`ClockError::OutOfRange`].
+    fn from(errno: i32) -> Self {
+        if errno == 0 { Self::OutOfRange } else { Self::Failed(errno) }
+    }
+}
+
 /// A clock obeyed: it read `before`, and at the same instant `after`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Adjusted {
