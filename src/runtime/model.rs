@@ -3,6 +3,7 @@
 use super::events::{Event, PortReport};
 use super::host::Host;
 use super::phcs::words;
+use super::rivals::{Rival, as_lacks};
 use crate::clock::{ArbPolicy, LOCK_LIMIT_HARDWARE, LOCK_LIMIT_SOFTWARE};
 use crate::config::{Config, PtpConfig, PtpTransport};
 use crate::discipline::{Notice, StateEvent};
@@ -210,6 +211,8 @@ pub struct Model {
     pub events: Events,
     /// What is missing on this machine, and what works without it.
     pub lacks: Vec<String>,
+    /// Who else steers.
+    pub rivals: Vec<Rival>,
     oscillator: Option<FrequencyPpb>,
     steps: u64,
     /// Why the clock is in its state: what comes before the cause, and what after it.
@@ -237,6 +240,7 @@ impl Model {
             ports: Vec::new(),
             events: Events::default(),
             lacks: Vec::new(),
+            rivals: Vec::new(),
             oscillator: None,
             steps: 0,
             reason: reason_of(SyncState::NeverSynced, StateEvent::SourceSelected),
@@ -249,6 +253,11 @@ impl Model {
             kind,
             phcs: PhcsModel::default(),
         }
+    }
+
+    /// What is done to the system clock.
+    pub fn kind(&self) -> ClockKind {
+        self.kind
     }
 
     /// What the oscillator runs off by, as last told.
@@ -269,9 +278,7 @@ impl Model {
             Event::CrossingFailed { phc, error } => self.phcs.crossing_failed(&mut self.events, at, phc, error),
             Event::CrossingWorks { phc } => self.phcs.crossing_works(&mut self.events, at, phc),
             Event::Foreign(found) => {
-                let text = format!(
-                    "another program has set the frequency of the system clock to {found}: it must be stopped, or clock.system be \"observe\""
-                );
+                let text = foreign_text(found, &self.rivals);
                 self.events.record(at, Level::Error, Topic::Clock, text, &[]);
             }
             Event::VouchFailed(error) => {
@@ -403,7 +410,7 @@ impl Model {
             clock: self.clock_status(config, now, snapshot),
             phcs: self.phcs.statuses(now),
             ptp: self.ports.iter().map(|port| port.status(now, snapshot, &self.phcs)).collect(),
-            lacks: self.lacks.clone(),
+            lacks: self.lacks.iter().cloned().chain(as_lacks(&self.rivals)).collect(),
             events: self.events.records(now),
             ..Status::default()
         }
@@ -458,6 +465,16 @@ impl Model {
 /// The thread that publishes has not done so for too long.
 fn is_silent(now: Timestamp<Mono>, snapshot: &TimeSnapshot) -> bool {
     now - snapshot.anchor_mono > SNAPSHOT_AGE_MAX
+}
+
+/// Another program has set the system clock's frequency: which one, if some are known that do such things.
+fn foreign_text(found: FrequencyPpb, rivals: &[Rival]) -> String {
+    let culprits: Vec<_> = rivals.iter().map(|rival| format!("{rival}: `{}`", rival.stop_with())).collect();
+    let remedy = match &culprits[..] {
+        [] => "it must be stopped, or clock.system be \"observe\"".to_owned(),
+        culprits => format!("stop {}, or let clock.system be \"observe\"", culprits.join(", ")),
+    };
+    format!("another program has set the frequency of the system clock to {found}: {remedy}")
 }
 
 /// What the discipline of a clock says, for people.

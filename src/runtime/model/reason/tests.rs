@@ -7,6 +7,7 @@ use crate::observe::status::ClockKind;
 use crate::runtime::events::{Event, PhcReport};
 use crate::runtime::host::Host;
 use crate::runtime::model::PortModel;
+use crate::runtime::rivals::Rival;
 use crate::sharing::Counters;
 use crate::time::{ClockEpoch, ClockId, FrequencyPpb, TaiUtc};
 use synchronome_kernel::phc::CrossingMethod;
@@ -185,4 +186,18 @@ fn who_set_the_system_clock_is_not_known_but_by_how_much() {
     told.hear(Event::ClockSet(Duration::from_secs(3)));
     let reason = told.enters(SyncState::Disrupted, StateEvent::Disturbed);
     assert_eq!(reason, "somebody set the system clock by 3.00 s; it is being measured again");
+}
+
+#[test]
+fn who_steers_too_is_named_with_the_way_to_stop_it_when_its_hand_shows() {
+    let mut told = with_hub(SyncState::Locked);
+    let event = |told: &mut Told| {
+        told.hear(Event::Foreign(FrequencyPpb::from_ppm(3.0)));
+        told.model.events.records(told.now).pop().unwrap().text
+    };
+    assert!(event(&mut told).ends_with("it must be stopped, or clock.system be \"observe\""));
+    let rival = Rival { program: "chronyd".to_owned(), pid: 812, unit: Some("chrony.service".to_owned()) };
+    told.model.rivals.push(rival);
+    let text = event(&mut told);
+    assert!(text.contains("stop chronyd (pid 812): `systemctl disable --now chrony.service`"), "{text}");
 }
