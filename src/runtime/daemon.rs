@@ -584,8 +584,10 @@ fn system_clock_of(config: &Config, software: SoftwareClock, lacks: &mut Vec<Str
         SystemClock::Discipline => match RealClock::acquire(config.clock.max_frequency) {
             Ok(clock) => (AnyClock::System(clock), ClockKind::System),
             Err(error) => {
+                // It says the same, of all clocks and less exactly.
+                lacks.retain(|lack| !lack.starts_with("CAP_SYS_TIME"));
                 lacks.push(format!(
-                    "the right to steer the system clock ({error}): it is observed, and the right time is served all the same"
+                    "the right to steer the system clock (CAP_SYS_TIME; {error}): it is observed, and the right time is served all the same"
                 ));
                 (AnyClock::Software(software), ClockKind::Observe)
             }

@@ -172,10 +172,15 @@ impl PortModel {
             ));
         }
         if heard.is_empty() && followed.is_none() && self.waiting_for.is_none() {
+            let (event, general) = (self.config.event_port, self.config.general_port);
             let where_from = match self.config.transport {
-                PtpTransport::Udp4 => "multicast 224.0.1.129, UDP 319/320: firewall, IGMP snooping, VLAN?",
-                PtpTransport::Udp6 => "multicast FF0x::181, UDP 319/320: scope, firewall, MLD snooping, VLAN?",
-                PtpTransport::Ethernet => "multicast 01-1B-19-00-00-00, EtherType 88F7: switch, VLAN?",
+                PtpTransport::Udp4 => {
+                    format!("multicast 224.0.1.129, UDP {event}/{general}: firewall, IGMP snooping, VLAN?")
+                }
+                PtpTransport::Udp6 => {
+                    format!("multicast FF0x::181, UDP {event}/{general}: scope, firewall, MLD snooping, VLAN?")
+                }
+                PtpTransport::Ethernet => "multicast 01-1B-19-00-00-00, EtherType 88F7: switch, VLAN?".to_owned(),
             };
             heard.push(format!("nothing: no PTP message has arrived ({where_from})"));
         }
