@@ -17,15 +17,19 @@
 //!
 //! ```text
 //!  ptp-N --observations (SPSC ring)--> discipline --seqlock<TimeSnapshot>--> ntp-N (one per core), control
-//!    ^---------- clock reports --------'    |
+//!    ^---------- clock reports --------'    |  |
+//!                                           |  '-- adjusts and reads: the PHCs, the system clock (a star)
 //!                                           '-- events (SPSC ring) --> control: signals, status, metrics, log
 //! ```
+//!
+//! One thread steers every clock: the one that stamps the source's messages by these, all others by crossings with it
+//! ([`clock::Cascade`]). Opening cards and clocks, and looking after their settings, is the control thread's.
 //!
 //! # Reading order
 //!
 //! [`time`] for the words; [`engine`] for the one contract; [`ptp::Port`] and [`discipline`] for the heart of the matter
-//! ([`discipline::Envelope`] is where the error bound comes from); [`sharing`] for how threads meet; [`runtime::Daemon`]
-//! for how it all runs; [`sim`] for how it is proven. Decisions and their reasons are in the [`manual`].
+//! ([`discipline::Envelope`] is where the error bound comes from); [`clock::Cascade`] for how many clocks become one time;
+//! [`sharing`] for how threads meet; [`runtime::Daemon`] for how it all runs; [`sim`] for how it is proven. Decisions and their reasons are in the [`manual`].
 #![forbid(unsafe_code)]
 
 pub mod cli;

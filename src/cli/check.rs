@@ -10,12 +10,18 @@ use std::process::ExitCode;
 use serde_json::{Value as Json, json};
 
 use super::EXIT_USAGE;
-use crate::config::{Config, ConfigErrors, Loaded, Origin, Setting, SystemClock, load_file};
+use crate::config::{
+    Config, ConfigErrors, Loaded, Origin, PtpTransport, Setting, SystemClock, TimestampMode, load_file,
+};
+use crate::net::{Transport, cannot_stamp};
+use crate::runtime::host::{CAP_SYS_TIME, has_capability};
+use crate::runtime::rivals::{Rival, rivals};
 
 /// Check a configuration without starting anything.
 ///
 /// Prints every error at once, with its line, what is allowed and what was probably meant. What the configuration
-/// names and this machine does not have (an interface, a CPU, an address) is a warning: the daemon waits for it.
+/// names and this machine does not have (an interface, a CPU, an address, a card that stamps, the right to steer the
+/// system clock) is a warning: the daemon waits for it, or does without. So is another program that steers the clock.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -46,6 +52,10 @@ struct Machine {
     addresses: BTreeSet<IpAddr>,
     /// CPUs online; empty if unknown.
     cpus: BTreeSet<usize>,
+    /// Whether this process may adjust the system clock.
+    may_set_time: bool,
+    /// Other programs that steer clocks.
+    rivals: Vec<Rival>,
 }
 
 /// Something that the daemon would have to wait for or do without.
@@ -172,6 +182,8 @@ impl Machine {
         }
         let online = std::fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
         machine.cpus = cpu_list(&online);
+        machine.may_set_time = has_capability(CAP_SYS_TIME);
+        machine.rivals = rivals();
         machine
     }
 }
@@ -196,9 +208,35 @@ fn warnings(config: &Config, machine: &Machine) -> Vec<Warning> {
             let known: Vec<_> = machine.interfaces.iter().map(String::as_str).collect();
             let remedy = format!("`run` waits for it; this machine has: {}", known.join(", "));
             warn(path, format!("no interface `{name}` on this machine"), remedy);
-        } else if !machine.with_ipv4.contains(name) {
+            continue;
+        }
+        if port.transport == PtpTransport::Udp4 && !machine.with_ipv4.contains(name) {
             let remedy = format!("`run` waits for one; give it with `ip address add ADDRESS/PREFIX dev {name}`");
             warn(path, format!("`{name}` has no IPv4 address, which transport \"udp4\" needs"), remedy);
+        }
+        let transport = match port.transport {
+            PtpTransport::Udp4 => Transport::Udp4,
+            PtpTransport::Udp6 => Transport::Udp6 { scope: port.udp6_scope },
+            PtpTransport::Ethernet => Transport::Ethernet,
+        };
+        if port.timestamps == TimestampMode::Hardware
+            && let Some(reason) = cannot_stamp(name, transport)
+        {
+            let remedy = "`run` waits for a card that does; \"auto\" takes the kernel's stamps meanwhile".to_owned();
+            warn(format!("ptp[{index}].timestamps"), format!("\"hardware\" cannot be had: {reason}"), remedy);
+        }
+    }
+    if matches!(config.clock.system, SystemClock::Discipline) {
+        let path = || "clock.system".to_owned();
+        if !machine.may_set_time {
+            let remedy = "`run` then observes it and serves the right time all the same; run it as root, or give it the \
+                          right with `setcap cap_sys_time+ep` on the binary or AmbientCapabilities= in its unit";
+            let message = "this user may not adjust the system clock (CAP_SYS_TIME is missing)";
+            warn(path(), message.to_owned(), remedy.to_owned());
+        }
+        for rival in &machine.rivals {
+            let remedy = format!("two programs that steer one clock fight: stop it with `{}`", rival.stop_with());
+            warn(path(), format!("{rival} runs and may steer the same clocks"), remedy);
         }
     }
     for address in config.ntp_server.iter().flat_map(|server| &server.listen).chain(&config.observe.http) {
@@ -235,6 +273,8 @@ mod tests {
             with_ipv4: ["lo", "eth0"].map(str::to_owned).into(),
             addresses: [IpAddr::from([192, 0, 2, 1])].into(),
             cpus: cpu_list("0-1,3\n"),
+            may_set_time: true,
+            rivals: Vec::new(),
         }
     }
 
@@ -258,6 +298,37 @@ mod tests {
         assert_eq!(paths("observe.http = '192.0.2.2:80'"), ["observe.http"]);
         assert_eq!(paths("ntp.server = { listen = ['[::]:123'], cores = [1, 2] }"), ["ntp.server.cores"]);
         assert_eq!(paths("threads.discipline.core = 4"), ["threads.discipline.core"]);
+    }
+
+    #[test]
+    fn hardware_stamps_are_asked_for_only_where_they_are_demanded() {
+        let port = |timestamps: &str| format!("ptp = [{{ interface = 'lo', timestamps = '{timestamps}' }}]");
+        let config = load(&port("hardware"), "test").unwrap().config;
+        let found = warnings(&config, &machine());
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].path, "ptp[0].timestamps");
+        assert_eq!(found[0].message, "\"hardware\" cannot be had: interface lo has no PTP hardware clock");
+        assert_eq!(paths(&port("auto")), [""; 0]);
+        assert_eq!(paths(&port("software")), [""; 0]);
+    }
+
+    #[test]
+    fn only_udp4_needs_an_ipv4_address() {
+        assert_eq!(paths("ptp = [{ interface = 'bare0', transport = 'ethernet' }]"), [""; 0]);
+        assert_eq!(paths("ptp = [{ interface = 'bare0', transport = 'udp6' }]"), [""; 0]);
+    }
+
+    #[test]
+    fn whoever_steers_the_system_clock_must_be_allowed_to_and_alone() {
+        let rival = Rival { program: "chronyd".to_owned(), pid: 812, unit: Some("chrony.service".to_owned()) };
+        let machine = Machine { may_set_time: false, rivals: vec![rival], ..machine() };
+        let config = |word: &str| load(&format!("clock.system = '{word}'"), "test").unwrap().config;
+        let found = warnings(&config("discipline"), &machine);
+        assert_eq!(found.len(), 2);
+        assert!(found[0].message.contains("CAP_SYS_TIME") && found[0].path == "clock.system");
+        assert!(found[1].message.contains("chronyd (pid 812)"));
+        assert!(found[1].remedy.contains("systemctl disable --now chrony.service"));
+        assert_eq!(warnings(&config("observe"), &machine), [], "who only looks disturbs nobody");
     }
 
     #[test]

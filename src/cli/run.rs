@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use super::EXIT_USAGE;
 use super::log::Log;
 use crate::clock::HostClock;
-use crate::config::{self, Config, ConfigErrors, PTP_PORTS_MAX, PtpConfig, SystemClock, load_file};
+use crate::config::{self, Config, ConfigErrors, PTP_PORTS_MAX, PtpConfig, load_file};
+use crate::observe::status::ClockKind;
 use crate::runtime::control::Control;
 use crate::runtime::host::multicast_interfaces;
 use crate::runtime::signals::{Asked, Signals};
@@ -33,6 +34,7 @@ pub const DEFAULT_CONFIG: &str = "/etc/synchronome/synchronome.toml";
 Examples:
   synchronome run                                     /etc/synchronome/synchronome.toml, else built-in defaults
   synchronome run --config ./simulated.toml           no root needed: unprivileged ports, a simulated clock
+  synchronome run ./ptp-hardware.toml                 as root: a card's clock and the system clock are steered
 
 Exit codes:
   0  ended by a signal
@@ -131,10 +133,11 @@ fn announce(control: &mut Control, file: Option<&Path>) {
     let status = control.daemon().status();
     let from = file.map_or("no configuration: built-in defaults".to_owned(), |file| file.display().to_string());
     tracing::info!(target: "synchronome::daemon", "synchronome {} runs ({from})", status.version);
-    let kind = match control.daemon().config().clock.system {
-        SystemClock::Discipline => "the system clock is disciplined",
-        SystemClock::Observe => "the system clock is observed and never touched",
-        SystemClock::Simulated(_) => "a simulated clock is disciplined; the system clock is never touched",
+    // What is done, not what is configured: we may not be allowed to.
+    let kind = match status.clock.kind {
+        ClockKind::System => "the system clock is disciplined",
+        ClockKind::Observe => "the system clock is observed and never touched",
+        ClockKind::Simulated => "a simulated clock is disciplined; the system clock is never touched",
     };
     tracing::info!(target: "synchronome::daemon", "{kind}");
     if status.ptp.is_empty() {

@@ -1,8 +1,16 @@
 //! L3: the clocks that can be steered, and the oscillators under them.
 //!
-//! [`Clock`] is the seam: the discipline decides, a clock obeys. Today's clocks are software clocks, functions of the
-//! reading of the clock that the kernel stamps packets with (see [`SoftwareClock`]); none of them touches the machine's.
-//! [`Steering`] is one discipline with one clock; the discipline thread and the simulator both drive it.
+//! [`Clock`] is the seam: the discipline decides, a clock obeys.
+//!
+//! | clock | what it is | counts |
+//! |---|---|---|
+//! | [`SoftwareClock`] | a function of the clock that stamps, which it never touches: `observe`, simulations, the simulator | UTC or TAI |
+//! | [`SystemClock`] | CLOCK_REALTIME, by adjtimex(2) | UTC |
+//! | [`PhcClock`] | a card's clock | TAI |
+//!
+//! [`Steering`] is one discipline with one clock, and settles the scale between them. [`Cascade`] is all clocks of a host:
+//! one hears the source, the others follow it by crossings ([`PhcReader`]), and a clock that jumps is found out
+//! ([`Continuity`]). The discipline thread and the simulator both drive these.
 
 mod any;
 mod cascade;
@@ -45,6 +53,13 @@ pub enum ClockError {
     OutOfRange,
     /// The system call failed with this errno (clock_adjtime(2)).
     Failed(i32),
+}
+
+impl From<i32> for ClockError {
+    /// As in [`Notice::Refused`](crate::discipline::Notice::Refused): zero stands for [`ClockError::OutOfRange`].
+    fn from(errno: i32) -> Self {
+        if errno == 0 { Self::OutOfRange } else { Self::Failed(errno) }
+    }
 }
 
 /// A clock obeyed: it read `before`, and at the same instant `after`.

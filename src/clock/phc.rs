@@ -208,7 +208,7 @@ mod tests {
             let mut dither = Dither { quantum, owed: Duration::ZERO, since: Timestamp::from_secs(9) };
             let (mut at, mut in_force, mut gained) = (dither.since, dither.nearest(wanted), Duration::ZERO);
             for step in 1..3_200_i64 {
-                gained = gained + in_force.drift(DITHER_EVERY);
+                gained += in_force.drift(DITHER_EVERY);
                 at = at + DITHER_EVERY;
                 in_force = dither.choose(at, wanted, in_force);
                 let multiple = in_force.ppb() / quantum.ppb();

@@ -176,7 +176,7 @@ mod tests {
     fn snapshot(state: SyncState, is_bounded: bool, drift: Duration) -> TimeSnapshot {
         let parts = BoundParts { drift, ..BoundParts::default() };
         let offset_from_master = Duration::from_nanos(1_200);
-        TimeSnapshot { state, is_bounded, parts, offset_from_master, ..TimeSnapshot::unsynchronised(Timestamp::EPOCH) }
+        TimeSnapshot { state, parts, is_bounded, offset_from_master, ..TimeSnapshot::unsynchronised(Timestamp::EPOCH) }
     }
 
     #[test]

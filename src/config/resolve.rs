@@ -162,7 +162,7 @@ fn ptp(read: &Reader<'_>, section: &str) -> PtpConfig {
         delay_asymmetry: read.duration(section, "delay_asymmetry"),
         ingress_latency: read.duration(section, "ingress_latency"),
         egress_latency: read.duration(section, "egress_latency"),
-        // "auto" with software stamps, which are all that this version takes, is UTC.
+        // "auto" is by who takes the stamps, which is seen when the port runs.
         arb_timescale: match read.word(section, "arb_timescale") {
             "utc" => Some(ArbTimescale::Utc),
             "tai" => Some(ArbTimescale::Tai),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | this page | whoever reads the code for the first time |
 //! | [`options`] | the operator: every option, its default and its range |
+//! | [`hardware`] | the operator of a card with a clock: what the states and lines of `status` mean, and what to do |
 //! | [`adr`] | whoever wonders why: the decisions that close doors, a page each |
 //!
 //! The reference of the code is the rest of this documentation; each module begins with the problem that it solves.
@@ -32,12 +33,14 @@
 //! # From a packet to a packet
 //!
 //! ```text
-//! network card -> kernel stamps the packet (CLOCK_REALTIME)
+//! the card stamps the packet (its PHC), or the kernel does (CLOCK_REALTIME)
 //!   -> port thread: net::PtpSockets -> ptp::Port::step -> Effect::Observe
-//!   -> ring -> discipline thread: clock::Steering
-//!        clock.locate(stamp)      the stamp on the clock that we steer
-//!        Discipline::step         bound, filter, servo
-//!        clock.adjust(..)         step or frequency
+//!   -> ring -> discipline thread: clock::Cascade
+//!        the hub, the clock that stamped:      clock::Steering
+//!          clock.locate(stamp)      the stamp on the clock that we steer
+//!          Discipline::step         bound, filter, servo
+//!          clock.adjust(..)         step or frequency
+//!        the others, by crossings with the hub: clock::Steering, the same
 //!   -> seqlock<TimeSnapshot>      time = anchor + (reading - anchor) * (1 + rate), with its error bound
 //!   -> server workers: kernel's stamp of the request -> snapshot.utc_at(stamp) -> answer
 //! ```
@@ -52,9 +55,13 @@
 //! | the lock-free code, in every interleaving | `tools/loom` |
 //! | accuracy against published figures | `cargo xtask accuracy` |
 //! | the daemon on real sockets, with the truth known | `synchronome demo` |
+//! | the daemon on real hardware clocks and the real system clock, in an emulated machine | `tools/phclab/run all` |
 //! | all of it | `cargo xtask ci` |
 
 pub mod adr;
+
+#[doc = include_str!("hardware.md")]
+pub mod hardware {}
 
 #[doc = include_str!("options.md")]
 pub mod options {}

@@ -113,13 +113,7 @@ impl Card {
     /// # Errors
     /// Why it does not, a clause.
     pub fn set_up(interface: &str, transport: Transport) -> Result<Self, String> {
-        let device = device_below(interface);
-        let info =
-            timestamping_info(&device).map_err(|error| format!("{device} does not say what it stamps: {error}"))?;
-        let phc_index = info.phc_index.ok_or_else(|| format!("interface {device} has no PTP hardware clock"))?;
-        if !info.can_stamp_tx_hardware() || !info.can_stamp_rx_hardware() {
-            return Err(format!("interface {device} has a PTP hardware clock and does not stamp both ways"));
-        }
+        let Offer { device, info, phc_index } = offer(interface)?;
         let before = hardware_timestamping(&device).ok();
         let mut problem = "it has no filter that this transport needs".to_owned();
         let mut granted = None;
@@ -192,6 +186,36 @@ impl Drop for Card {
         if hardware_timestamping(&self.device).is_ok_and(|setting| setting == self.ours) {
             // If it is not taken, nothing is lost: stamps that nobody asks for are not given to anybody.
             _ = set_hardware_timestamping(&self.device, before);
+        }
+    }
+}
+
+/// A card that says that it stamps.
+struct Offer {
+    device: String,
+    info: TimestampingInfo,
+    phc_index: u32,
+}
+
+/// What the card behind an interface says of itself; nothing is set.
+fn offer(interface: &str) -> Result<Offer, String> {
+    let device = device_below(interface);
+    let info = timestamping_info(&device).map_err(|error| format!("{device} does not say what it stamps: {error}"))?;
+    let phc_index = info.phc_index.ok_or_else(|| format!("interface {device} has no PTP hardware clock"))?;
+    if !info.can_stamp_tx_hardware() || !info.can_stamp_rx_hardware() {
+        return Err(format!("interface {device} has a PTP hardware clock and does not stamp both ways"));
+    }
+    Ok(Offer { device, info, phc_index })
+}
+
+/// Why the card behind an interface cannot stamp what a port over this transport needs, a clause; `None` if it says that it
+/// can. Nothing is set: that it does is seen only when it runs.
+pub fn cannot_stamp(interface: &str, transport: Transport) -> Option<String> {
+    match offer(interface) {
+        Err(reason) => Some(reason),
+        Ok(Offer { device, info, .. }) => {
+            let has_none = wishes(&info, transport).next().is_none();
+            has_none.then(|| format!("interface {device} has no filter that this transport needs"))
         }
     }
 }
@@ -281,6 +305,7 @@ mod tests {
     fn an_interface_without_a_clock_says_so() {
         let problem = Card::set_up("lo", UDP).unwrap_err();
         assert_eq!(problem, "interface lo has no PTP hardware clock");
+        assert_eq!(cannot_stamp("lo", UDP), Some(problem));
         assert_eq!(device_below("lo"), "lo");
     }
 }

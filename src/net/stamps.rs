@@ -22,16 +22,21 @@ const MISSING_MAX_UNPROVEN: u32 = 3;
 const MISSING_MAX_PROVEN: u32 = 8;
 /// So long without any transmit stamp that was owed. Drivers have been seen to deliver a second late (USERS P27).
 const TX_PATIENCE: Duration = Duration::from_secs(2);
-/// So long without any receive stamp that was owed, from a card that has shown that it can.
-const RX_PATIENCE: Duration = Duration::SECOND;
+/// So long without any stamp that was owed in one direction, from a card that has shown that it can: its clock holds over
+/// better for a while than the kernel's stamps could follow.
+const PROVEN_PATIENCE: Duration = Duration::from_secs(8);
 /// After so many in a row it is time to look whether another program has switched the stamps off.
 const SUSPICIOUS: u32 = 2;
 /// So many in a row in each direction, and the card is believed again.
-const PROOF: u32 = 3;
-/// Not before this is the card believed again; the time doubles each time that it fails.
-const RETRY_FIRST: Duration = Duration::from_secs(60);
+const PROOF: u32 = 4;
+/// Not before this is the card believed again; the time doubles each time that it fails. Both stamps are asked for
+/// meanwhile, so that it is seen whether the card's come: believing it again is no trial.
+const RETRY_FIRST: Duration = Duration::from_secs(2);
 /// The longest of these times.
 const RETRY_MAX: Duration = Duration::from_secs(960);
+
+/// A card that has kept its word for so long starts with a clean slate.
+const RETRY_FORGOTTEN: Duration = Duration::from_secs(600);
 
 /// What a card did not do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -149,8 +154,13 @@ impl Account {
         now - *self.since.get_or_insert(now)
     }
 
-    fn limit(&self) -> u32 {
-        if self.is_proven { MISSING_MAX_PROVEN } else { MISSING_MAX_UNPROVEN }
+    /// Whether so many stamps have been owed for so long that the card is not believed any more.
+    fn is_lost(&self, owed_for: Duration, unproven_patience: Duration) -> bool {
+        if self.is_proven {
+            self.missing >= MISSING_MAX_PROVEN && owed_for >= PROVEN_PATIENCE
+        } else {
+            self.missing >= MISSING_MAX_UNPROVEN && owed_for >= unproven_patience
+        }
     }
 }
 
@@ -160,6 +170,7 @@ pub struct Judge {
     tx: Account,
     rx: Account,
     degraded_since: Option<Timestamp<Mono>>,
+    restored_at: Option<Timestamp<Mono>>,
     retry_after: Duration,
     was_suspicious: bool,
 }
@@ -170,6 +181,7 @@ impl Default for Judge {
             tx: Account::default(),
             rx: Account::default(),
             degraded_since: None,
+            restored_at: None,
             retry_after: RETRY_FIRST,
             was_suspicious: false,
         }
@@ -219,17 +231,21 @@ impl Judge {
             let is_proven = self.tx.delivered >= PROOF && self.rx.delivered >= PROOF;
             return (is_time && is_proven).then(|| {
                 self.degraded_since = None;
+                self.restored_at = Some(now);
                 self.retry_after = (self.retry_after.times(2)).min(RETRY_MAX);
                 Verdict::Restore
             });
         }
-        let missing = if self.tx.missing >= self.tx.limit() && tx_owed_for >= TX_PATIENCE {
+        let missing = if self.tx.is_lost(tx_owed_for, TX_PATIENCE) {
             Missing::Transmit
-        } else if self.rx.missing >= self.rx.limit() && (!self.rx.is_proven || rx_owed_for >= RX_PATIENCE) {
+        } else if self.rx.is_lost(rx_owed_for, Duration::ZERO) {
             Missing::Receive
         } else {
             return None;
         };
+        if self.restored_at.is_none_or(|restored| now - restored >= RETRY_FORGOTTEN) {
+            self.retry_after = RETRY_FIRST;
+        }
         self.degraded_since = Some(now);
         // What it has shown before counts no more.
         (self.tx, self.rx) = (Account::default(), Account::default());

@@ -1,8 +1,8 @@
 //! Statuses for the tests of what is shown.
 
 use super::status::{
-    BoundPartsStatus, ClockKind, ClockStatus, EventRecord, GrandmasterStatus, NtpServerStatus, PortStatus, SCHEMA,
-    Status, ThreadStatus, TruthStatus,
+    BoundPartsStatus, ClockKind, ClockStatus, EventRecord, GrandmasterStatus, NtpServerStatus, PhcStatus, PortStatus,
+    SCHEMA, Status, ThreadStatus, TruthStatus,
 };
 use crate::time::SyncState;
 
@@ -91,7 +91,8 @@ fn port() -> PortStatus {
         identity: Some("020000.fffe.000002-1".to_owned()),
         transport: "udp4".to_owned(),
         timestamps: Some("software".to_owned()),
-        timestamps_reason: Some("interface eth1 has no PTP hardware clock".to_owned()),
+        timestamps_reason: Some("interface vb0 has no PTP hardware clock".to_owned()),
+        phc: None,
         parent: Some("001b21.fffe.aabbcc-1".to_owned()),
         grandmaster: Some(GrandmasterStatus {
             identity: "001b21.fffe.aabbcc".to_owned(),
@@ -187,5 +188,61 @@ pub(super) fn lacking() -> Status {
          `setcap cap_sys_nice+ep synchronome`"
             .to_owned(),
     ];
+    status
+}
+
+/// A daemon that disciplines the clocks of two cards and the system clock; the second card does not obey.
+pub(super) fn hardware() -> Status {
+    let mut status = locked();
+    status.truth = None;
+    status.clock = ClockStatus {
+        kind: ClockKind::System,
+        lock_limit_s: 10e-6,
+        timescale: Some("timescale PTP (TAI), TAI-UTC 37 s from the grandmaster".to_owned()),
+        tai_utc_s: Some(37),
+        ..clock()
+    };
+    status.phcs = vec![
+        PhcStatus {
+            name: "eth0".to_owned(),
+            device: "/dev/ptp0".to_owned(),
+            state: SyncState::Locked,
+            is_steered: true,
+            is_hub: true,
+            offset_from_master_s: Some(-12e-9),
+            bound_s: Some(210e-9),
+            frequency_ppb: Some(-12_300.0),
+            oscillator_frequency_ppb: Some(12_301.0),
+            crossing_method: "extended".to_owned(),
+            crossing_window_s: 420e-9,
+            problem: None,
+            epoch: 1,
+            jumps: 0,
+            last_sample_age_s: Some(0.1),
+            lock_time_s: Some(1.92),
+        },
+        PhcStatus {
+            name: "eth1".to_owned(),
+            device: "/dev/ptp1".to_owned(),
+            state: SyncState::Acquiring,
+            is_steered: true,
+            is_hub: false,
+            offset_from_master_s: Some(31e-6),
+            bound_s: Some(32e-6),
+            frequency_ppb: Some(0.0),
+            oscillator_frequency_ppb: None,
+            crossing_method: "basic".to_owned(),
+            crossing_window_s: 1.1e-6,
+            problem: Some("it refuses to be adjusted (Device or resource busy)".to_owned()),
+            epoch: 2,
+            jumps: 1,
+            last_sample_age_s: Some(0.2),
+            lock_time_s: None,
+        },
+    ];
+    let port = &mut status.ptp[0];
+    (port.timestamps, port.timestamps_reason) = (Some("hardware".to_owned()), None);
+    (port.interface, port.phc) = ("eth0".to_owned(), Some("/dev/ptp0".to_owned()));
+    port.heard.clear();
     status
 }

@@ -12,7 +12,7 @@ use exposition::{Exposition, Kind};
 
 use super::event::parse_rfc3339;
 use super::health::{Thresholds, verdict};
-use super::status::{BoundPartsStatus, ClockStatus, NtpServerStatus, PortStatus, Status, TruthStatus};
+use super::status::{BoundPartsStatus, ClockStatus, NtpServerStatus, PhcStatus, PortStatus, Status, TruthStatus};
 use crate::time::{Duration, SyncState, Timestamp};
 
 /// The content type of [`metrics`].
@@ -26,9 +26,12 @@ const PORT_STATES: [&str; 9] =
 pub fn metrics(status: &Status) -> String {
     let mut out = Exposition::default();
     daemon(&mut out, status);
-    state(&mut out, status);
-    clock(&mut out, status);
-    lock(&mut out, &status.clock);
+    let rows = rows(status);
+    state(&mut out, status, &rows);
+    clocks(&mut out, status, &rows);
+    served_clock(&mut out, status);
+    lock(&mut out, status);
+    phcs(&mut out, &status.phcs);
     ports(&mut out, &status.ptp);
     grandmasters(&mut out, &status.ptp);
     if let Some(server) = &status.ntp_server {
@@ -62,47 +65,104 @@ fn daemon(out: &mut Exposition, status: &Status) {
     }
 }
 
-fn state(out: &mut Exposition, status: &Status) {
-    let kind = status.clock.kind.word();
-    let mut family = out.family("sync_state", Kind::Gauge, "1 for the state that the clock is in, 0 for the others.");
-    for state in SyncState::ALL {
-        let is = if state == status.state { 1.0 } else { 0.0 };
-        family.sample(&[("clock", &kind), ("state", &state)], Some(is));
-    }
-    out.family("sync_state_age_seconds", Kind::Gauge, "Time since the clock entered its state.")
-        .sample(&[("clock", &kind)], Some(status.state_since_s));
-    let age = status.clock.last_sample_age_s;
-    out.family("last_sample_age_seconds", Kind::Gauge, "Age of the last usable sample; absent if none ever came.")
-        .sample(&[("clock", &kind)], age);
-    let at = parse_rfc3339(&status.generated_at)
-        .zip(age)
-        .map(|(at, age)| (at - Duration::from_secs_f64(age) - Timestamp::EPOCH).as_secs_f64());
-    let help = "When the last usable sample came: the time of clock_offset_seconds; absent if none ever came.";
-    out.family("last_update_timestamp_seconds", Kind::Gauge, help).sample(&[("clock", &kind)], at);
+/// What is said of each clock, whichever it is; `name` is the value of the label `clock`.
+struct Row<'a> {
+    name: &'a str,
+    state: SyncState,
+    last_sample_age_s: Option<f64>,
+    offset_from_master_s: Option<f64>,
+    bound_s: Option<f64>,
+    frequency_ppb: Option<f64>,
+    oscillator_frequency_ppb: Option<f64>,
+    epoch: u32,
 }
 
-fn clock(out: &mut Exposition, status: &Status) {
-    let (clock, kind) = (&status.clock, status.clock.kind.word());
+/// The system clock, or what stands for it, then the PHCs.
+fn rows(status: &Status) -> Vec<Row<'_>> {
+    let clock = &status.clock;
+    let served = Row {
+        name: clock.kind.word(),
+        state: status.state,
+        last_sample_age_s: clock.last_sample_age_s,
+        offset_from_master_s: clock.offset_from_master_s,
+        bound_s: clock.bound_s,
+        frequency_ppb: clock.frequency_ppb,
+        oscillator_frequency_ppb: clock.oscillator_frequency_ppb,
+        epoch: clock.epoch,
+    };
+    let phcs = status.phcs.iter().map(|phc| Row {
+        name: &phc.name,
+        state: phc.state,
+        last_sample_age_s: phc.last_sample_age_s,
+        offset_from_master_s: phc.offset_from_master_s,
+        bound_s: phc.bound_s,
+        frequency_ppb: phc.frequency_ppb,
+        oscillator_frequency_ppb: phc.oscillator_frequency_ppb,
+        epoch: phc.epoch,
+    });
+    std::iter::once(served).chain(phcs).collect()
+}
+
+fn state(out: &mut Exposition, status: &Status, rows: &[Row<'_>]) {
+    let mut family = out.family("sync_state", Kind::Gauge, "1 for the state that the clock is in, 0 for the others.");
+    for row in rows {
+        for state in SyncState::ALL {
+            let is = if state == row.state { 1.0 } else { 0.0 };
+            family.sample(&[("clock", &row.name), ("state", &state)], Some(is));
+        }
+    }
+    out.family("sync_state_age_seconds", Kind::Gauge, "Time since the clock entered its state.")
+        .sample(&[("clock", &status.clock.kind.word())], Some(status.state_since_s));
+    let help = "Age of the last usable sample; absent if none ever came.";
+    let mut family = out.family("last_sample_age_seconds", Kind::Gauge, help);
+    for row in rows {
+        family.sample(&[("clock", &row.name)], row.last_sample_age_s);
+    }
+    let at = parse_rfc3339(&status.generated_at);
+    let help = "When the last usable sample came: the time of clock_offset_seconds; absent if none ever came.";
+    let mut family = out.family("last_update_timestamp_seconds", Kind::Gauge, help);
+    for row in rows {
+        let at = at
+            .zip(row.last_sample_age_s)
+            .map(|(at, age)| (at - Duration::from_secs_f64(age) - Timestamp::EPOCH).as_secs_f64());
+        family.sample(&[("clock", &row.name)], at);
+    }
+}
+
+fn clocks(out: &mut Exposition, status: &Status, rows: &[Row<'_>]) {
     let source = status.followed().map_or("", |port| port.interface.as_str());
-    out.family("clock_offset_seconds", Kind::Gauge, "Last measured offset from the master; positive is ahead.")
-        .sample(&[("clock", &kind), ("source", &source)], clock.offset_from_master_s);
+    let help = "Last measured offset from the master; positive is ahead.";
+    let mut family = out.family("clock_offset_seconds", Kind::Gauge, help);
+    for row in rows {
+        family.sample(&[("clock", &row.name), ("source", &source)], row.offset_from_master_s);
+    }
+    let mut per_clock = |name: &str, help: &str, value: fn(&Row<'_>) -> Option<f64>| {
+        let mut family = out.family(name, Kind::Gauge, help);
+        for row in rows {
+            family.sample(&[("clock", &row.name)], value(row));
+        }
+    };
+    let help = "The time is wrong by at most this, now; absent while nothing is known.";
+    per_clock("clock_error_bound_seconds", help, |row| row.bound_s);
+    let help = "Frequency correction in force, in parts per million.";
+    per_clock("frequency_ppm", help, |row| row.frequency_ppb.map(|ppb| ppb / 1e3));
+    let help = "Estimated frequency of the oscillator by itself, in parts per million; positive runs fast.";
+    per_clock("oscillator_frequency_ppm", help, |row| row.oscillator_frequency_ppb.map(|ppb| ppb / 1e3));
+    per_clock("clock_epoch", "Steps of the clock, by whomever.", |row| Some(f64::from(row.epoch)));
+}
+
+/// What is known of the served clock alone.
+fn served_clock(out: &mut Exposition, status: &Status) {
+    let (clock, kind) = (&status.clock, status.clock.kind.word());
     let mut per_clock = |name: &str, help: &str, value: Option<f64>| {
         out.family(name, Kind::Gauge, help).sample(&[("clock", &kind)], value);
     };
-    let help = "The time is wrong by at most this, now; absent while nothing is known.";
-    per_clock("clock_error_bound_seconds", help, clock.bound_s);
     let help = "How fast the error bound grows while no sample comes, in seconds per second.";
     per_clock("clock_error_bound_growth_ratio", help, clock.bound_growth_ppb.map(|ppb| ppb * 1e-9));
     per_clock("clock_lock_limit_seconds", "LOCKED means an error bound of at most this.", Some(clock.lock_limit_s));
-    let help = "Frequency correction in force, in parts per million.";
-    per_clock("frequency_ppm", help, clock.frequency_ppb.map(|ppb| ppb / 1e3));
-    let help = "Estimated frequency of the oscillator by itself, in parts per million; positive runs fast.";
-    per_clock("oscillator_frequency_ppm", help, clock.oscillator_frequency_ppb.map(|ppb| ppb / 1e3));
     let help = "TAI - UTC, from a source that vouches for it.";
     per_clock("tai_utc_offset_seconds", help, clock.tai_utc_s.map(|offset| offset as f64));
     per_clock("clock_path_delay_seconds", "Filtered one-way delay to the master.", clock.mean_path_delay_s);
-    out.family("clock_epoch", Kind::Gauge, "Steps of the clock, by whomever.")
-        .sample(&[("clock", &kind)], Some(f64::from(clock.epoch)));
     out.family("steps_total", Kind::Counter, "Steps of the clock, by who made them.")
         .sample(&[("clock", &kind), ("author", &"synchronome")], Some(clock.steps as f64));
     let mut family = out.family(
@@ -122,12 +182,45 @@ fn clock(out: &mut Exposition, status: &Status) {
     }
 }
 
-fn lock(out: &mut Exposition, clock: &ClockStatus) {
+fn lock(out: &mut Exposition, status: &Status) {
+    let (clock, kind) = (&status.clock, status.clock.kind.word());
     let help = "Time to LOCKED, by where it is counted from; absent before the first.";
     let mut family = out.family("lock_time_seconds", Kind::Gauge, help);
-    family.sample(&[("since", &"parent")], clock.lock_time_s);
-    family.sample(&[("since", &"first_announce")], clock.lock_time_since_first_announce_s);
-    family.sample(&[("since", &"start")], clock.lock_time_since_start_s);
+    family.sample(&[("clock", &kind), ("since", &"parent")], clock.lock_time_s);
+    family.sample(&[("clock", &kind), ("since", &"first_announce")], clock.lock_time_since_first_announce_s);
+    family.sample(&[("clock", &kind), ("since", &"start")], clock.lock_time_since_start_s);
+    for phc in &status.phcs {
+        family.sample(&[("clock", &phc.name), ("since", &"parent")], phc.lock_time_s);
+    }
+}
+
+/// What only hardware clocks have.
+fn phcs(out: &mut Exposition, phcs: &[PhcStatus]) {
+    let mut family = out.family("phc_info", Kind::Gauge, "The device of a hardware clock at this moment; always 1.");
+    for phc in phcs {
+        family.sample(&[("clock", &phc.name), ("device", &phc.device)], Some(1.0));
+    }
+    let mut per_phc = |name: &str, help: &str, value: fn(&PhcStatus) -> bool| {
+        let mut family = out.family(name, Kind::Gauge, help);
+        for phc in phcs {
+            family.sample(&[("clock", &phc.name)], Some(f64::from(u8::from(value(phc)))));
+        }
+    };
+    per_phc("clock_is_steered", "1 if the hardware clock is steered, 0 if it is only read.", |phc| phc.is_steered);
+    let help = "1 if the source is heard by this hardware clock, and the others follow it.";
+    per_phc("clock_is_hub", help, |phc| phc.is_hub);
+    let help = "1 while the hardware clock cannot be read or adjusted, or has jumped; `synchronome status` says why.";
+    per_phc("clock_has_problem", help, |phc| phc.problem.is_some());
+    let help = "How often the clock jumped without us: another program, a reset.";
+    let mut family = out.family("clock_jumps_total", Kind::Counter, help);
+    for phc in phcs {
+        family.sample(&[("clock", &phc.name)], Some(phc.jumps as f64));
+    }
+    let help = "Half of the time that the last reading beside the system clock took: what it hides.";
+    let mut family = out.family("clock_crossing_window_seconds", Kind::Gauge, help);
+    for phc in phcs.iter().filter(|phc| !phc.crossing_method.is_empty()) {
+        family.sample(&[("clock", &phc.name), ("method", &phc.crossing_method)], Some(phc.crossing_window_s));
+    }
 }
 
 /// What tells the port of a series from others.
@@ -158,6 +251,15 @@ fn ports(out: &mut Exposition, ports: &[PortStatus]) {
     per_port("sync_interval_seconds", "The master's interval between two Syncs.", |port| port.sync_interval_s);
     let help = "Age of the last Sync; absent if none ever came.";
     per_port("last_sync_age_seconds", help, |port| port.last_sync_age_s);
+    let help = "Whose time stamps the PTP port uses, and of which device; always 1.";
+    let mut family = out.family("port_timestamps_info", Kind::Gauge, help);
+    for port in ports {
+        let [name, domain] = port_labels(port);
+        let device = port.phc.as_deref().unwrap_or("");
+        let info = port.timestamps.as_ref().map(|_| 1.0);
+        let timestamps = port.timestamps.as_deref().unwrap_or("");
+        family.sample(&[name, domain, ("timestamps", &timestamps), ("device", &device)], info);
+    }
     let mut family = out.family("port_events_total", Kind::Counter, "Messages of the PTP port, and drops by reason.");
     for port in ports {
         for (event, n) in &port.counters {

@@ -11,6 +11,8 @@ use super::status::{ClockKind, NtpServerStatus, PortStatus, Status};
 use super::units::{count, ppb, rate, seconds, span};
 use crate::time::SyncState;
 
+mod phcs;
+
 /// How many of the last events are shown.
 const EVENTS_SHOWN_MAX: usize = 5;
 /// Width of the tree's left column in characters.
@@ -155,6 +157,11 @@ impl Page {
                 troubles.push((Tone::Doubtful, format!("{} waits: {waiting_for}", port.interface)));
             }
         }
+        for phc in &status.phcs {
+            if let Some(problem) = &phc.problem {
+                troubles.push((Tone::Bad, format!("clock of {} ({}): {problem}", phc.name, phc.device)));
+            }
+        }
         if status.ptp.is_empty() {
             troubles.push((Tone::Doubtful, "there is no PTP port, so there is no source of time".to_owned()));
         }
@@ -215,7 +222,9 @@ impl Page {
         self.row("clock", &figures.join(", "));
         let mut scale = Vec::new();
         scale.extend(clock.timescale.clone());
-        scale.extend(clock.tai_utc_s.map(|offset| format!("TAI-UTC {offset} s")));
+        // The timescale's words may have said it, and by whose word.
+        let is_said = clock.timescale.as_ref().is_some_and(|words| words.contains("TAI-UTC"));
+        scale.extend(clock.tai_utc_s.filter(|_| !is_said).map(|offset| format!("TAI-UTC {offset} s")));
         scale.extend(clock.leap.as_deref().map(|leap| match leap {
             "none" => "no leap second today".to_owned(),
             "insert" => "LEAP SECOND INSERTED at the end of this UTC day".to_owned(),
@@ -257,10 +266,10 @@ impl Page {
                 depth = 1;
             }
             self.port(port, depth);
-            self.clock_node(status, depth + 1);
+            self.clocks(status, depth + 1);
         }
         if followed.is_none() {
-            self.clock_node(status, 0);
+            self.clocks(status, 0);
         }
     }
 
@@ -269,7 +278,10 @@ impl Page {
         if port.sdo_id != 0 {
             about.push(format!("sdoId {:#05x}", port.sdo_id));
         }
-        about.extend(port.timestamps.as_ref().map(|timestamps| format!("{timestamps} stamps")));
+        about.extend(port.timestamps.as_ref().map(|timestamps| match &port.phc {
+            Some(phc) => format!("timestamps: {timestamps} ({phc})"),
+            None => format!("timestamps: {timestamps}"),
+        }));
         about.extend(port.sync_interval_s.map(|interval| format!("Sync {}", rate(interval))));
         about.extend(port.last_sync_age_s.map(|age| format!("last {} ago", span(age))));
         // A grandmaster that speaks to us itself stands above already.
@@ -279,10 +291,21 @@ impl Page {
         let tone = if port.port_state == "SLAVE" { Tone::Good } else { Tone::Doubtful };
         self.node(depth, &format!("{} {}", port.interface, port.port_state), tone, &about.join(", "));
         let indent = "   ".repeat(depth + 1);
+        if let Some(reason) = &port.timestamps_reason {
+            let reason = self.paint(Tone::Faint, &format!("no hardware timestamps: {reason}"));
+            self.line(&format!("  {indent}{reason}"));
+        }
         for heard in &port.heard {
             let heard = self.paint(Tone::Faint, &format!("hears {heard}"));
             self.line(&format!("  {indent}{heard}"));
         }
+    }
+
+    /// The hub, then what follows it.
+    fn clocks(&mut self, status: &Status, depth: usize) {
+        let depth = self.hub(status, depth);
+        self.followers(status, depth);
+        self.clock_node(status, depth);
     }
 
     fn clock_node(&mut self, status: &Status, depth: usize) {
@@ -316,8 +339,13 @@ impl Page {
         self.line(&format!("  {:NAME_WIDTH$} {packets}", ""));
     }
 
+    /// The last, or the only one, of those that hang there.
     fn node(&mut self, depth: usize, name: &str, tone: Tone, about: &str) {
-        let branch = if depth == 0 { String::new() } else { "   ".repeat(depth - 1) + self.glyph("└─ ", "`- ") };
+        self.branch(self.glyph("└─ ", "`- "), depth, name, tone, about);
+    }
+
+    fn branch(&mut self, twig: &str, depth: usize, name: &str, tone: Tone, about: &str) {
+        let branch = if depth == 0 { String::new() } else { "   ".repeat(depth - 1) + twig };
         let width = NAME_WIDTH.saturating_sub(branch.chars().count());
         let name = self.paint(tone, &format!("{name:<width$}"));
         self.line(&format!("  {branch}{name} {about}"));

@@ -196,7 +196,8 @@ pub struct PhcStatus {
     pub crossing_method: String,
     /// Half of the time that the last reading took: what that reading hides.
     pub crossing_window_s: f64,
-    /// Why it cannot be read or adjusted at the moment; `None` if it can.
+    /// Why it cannot be read or adjusted at the moment, or that it jumped and is not LOCKED again, as a clause about
+    /// "it"; `None` if all is well.
     pub problem: Option<String>,
     /// Counts its steps, ours and those of others.
     pub epoch: u32,
@@ -231,6 +232,9 @@ pub struct PortStatus {
     /// Why they are not the card's, a clause; `None` if they are.
     #[serde(default)]
     pub timestamps_reason: Option<String>,
+    /// The device of this moment whose stamps they are, like `/dev/ptp0`; `None` for stamps in software.
+    #[serde(default)]
+    pub phc: Option<String>,
     /// portIdentity of the master that is followed.
     pub parent: Option<String>,
     /// The clock at the root.

@@ -95,6 +95,8 @@ pub struct Daemon {
     look_at_links: Timestamp<Mono>,
     looked_at_links: Timestamp<Mono>,
     save_at: Timestamp<Mono>,
+    /// When it is looked again for other programs that steer; `None`: when one has shown itself.
+    look_for_rivals: Option<Timestamp<Mono>>,
 }
 
 /// Why the daemon could not start.
@@ -205,8 +207,10 @@ impl Daemon {
             look_at_links: now,
             looked_at_links: now,
             save_at: now + SAVE_EVERY,
+            look_for_rivals: None,
             config: Config { ptp: Vec::new(), ..config.clone() },
         };
+        daemon.look_for_rivals(now);
         for port in config.ptp {
             daemon.add_port(port);
         }
@@ -284,6 +288,9 @@ impl Daemon {
         }
         self.hear_server(now, local);
         self.watch(now, local);
+        if self.look_for_rivals.is_some_and(|at| now >= at) {
+            self.look_for_rivals(now);
+        }
         if now >= self.save_at {
             self.save_at = now + SAVE_EVERY;
             self.save_frequency(now, local);
@@ -356,6 +363,10 @@ impl Daemon {
 
     fn hear(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
         while let Some(event) = self.discipline.events.pop() {
+            if matches!(event, Event::Foreign(_)) {
+                // So that it can be told who that is likely to be.
+                self.look_for_rivals(now);
+            }
             self.model.take(now, local, event);
         }
         for port in self.ports.iter_mut().flatten() {
@@ -526,6 +537,7 @@ impl Daemon {
 mod cards;
 mod hardware;
 mod report;
+mod rivals;
 
 fn join(name: &str, thread: JoinHandle<()>) {
     if thread.join().is_err() {
@@ -572,8 +584,10 @@ fn system_clock_of(config: &Config, software: SoftwareClock, lacks: &mut Vec<Str
         SystemClock::Discipline => match RealClock::acquire(config.clock.max_frequency) {
             Ok(clock) => (AnyClock::System(clock), ClockKind::System),
             Err(error) => {
+                // It says the same, of all clocks and less exactly.
+                lacks.retain(|lack| !lack.starts_with("CAP_SYS_TIME"));
                 lacks.push(format!(
-                    "the right to steer the system clock ({error}): it is observed, and the right time is served all the same"
+                    "the right to steer the system clock (CAP_SYS_TIME; {error}): it is observed, and the right time is served all the same"
                 ));
                 (AnyClock::Software(software), ClockKind::Observe)
             }

@@ -90,6 +90,8 @@ pub fn multicast_interfaces() -> io::Result<Vec<(String, Ipv4Addr)>> {
 }
 
 const CAP_NET_BIND_SERVICE: u32 = 10;
+/// CAP_SYS_TIME, which adjusting CLOCK_REALTIME needs.
+pub const CAP_SYS_TIME: u32 = 25;
 /// Ports below this one need it, unless the host says otherwise (net.ipv4.ip_unprivileged_port_start).
 const PRIVILEGED_PORTS: u16 = 1024;
 /// The lowest port that is opened by default: NTP's.
@@ -103,7 +105,7 @@ const CAPABILITIES: [(u32, &str, &str); 3] = [
         "ports below 1024 (PTP 319/320, NTP 123) cannot be opened; ports above can",
     ),
     (
-        25,
+        CAP_SYS_TIME,
         "CAP_SYS_TIME",
         "no clock of this machine may be adjusted; everything is measured, and the right time is served all the same",
     ),
@@ -123,7 +125,8 @@ pub fn has_capability(number: u32) -> bool {
     effective(&status).is_some_and(|effective| effective & (1 << number) != 0)
 }
 
-fn effective(status: &str) -> Option<u64> {
+/// The effective capabilities in a process's status (proc_pid_status(5)).
+pub(super) fn effective(status: &str) -> Option<u64> {
     let bits = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
     u64::from_str_radix(bits.trim(), 16).ok()
 }

@@ -2,11 +2,15 @@
 //!
 //! ```text
 //! ptp-N       sockets -> ptp::Port --PortMessage ring--> discipline --ClockReport ring--> ptp-N
-//! discipline  Steering: the clock, the seqlock<TimeSnapshot>
+//! discipline  Cascade: the PHCs and the system clock, their crossings, the seqlock<TimeSnapshot>
 //! ntp-N       sockets, answers from the snapshot
-//! control     (the main thread) signals, status socket, HTTP, log, watchdog <--Event rings-- all of them
+//! control     (the main thread) signals, status socket, HTTP, log, watchdog <--Event rings-- all of them;
+//!             cards and PHCs are found, set up, opened and looked after here
 //! truth       only where the clock is simulated
 //! ```
+//!
+//! A PHC comes in with the port that it stamps for: the control thread opens it and hands it to the discipline, which alone
+//! reads and steers it from then on; it goes with the last port that uses it.
 //!
 //! Timing threads (`ptp-N`, `discipline`, `ntp-N`) neither allocate nor lock nor format after their start.
 
@@ -21,6 +25,7 @@ pub mod memory;
 pub mod model;
 mod phcs;
 pub mod port;
+pub mod rivals;
 pub mod saved;
 pub mod server;
 pub mod signals;

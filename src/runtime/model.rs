@@ -3,6 +3,7 @@
 use super::events::{Event, PortReport};
 use super::host::Host;
 use super::phcs::words;
+use super::rivals::{Rival, as_lacks};
 use crate::clock::{ArbPolicy, LOCK_LIMIT_HARDWARE, LOCK_LIMIT_SOFTWARE};
 use crate::config::{Config, PtpConfig, PtpTransport};
 use crate::discipline::{Notice, StateEvent};
@@ -11,14 +12,16 @@ use crate::observe::status::{
     BoundPartsStatus, ClockKind, ClockStatus, GrandmasterStatus, PortStatus, SCHEMA, bound_s,
 };
 use crate::observe::{Events, Level, Status, Topic, rfc3339};
-use crate::ptp::{Counter, ParentInfo, PortState};
+use crate::ptp::{Counter, ParentInfo, PortState, StateReason};
 use crate::sharing::{Counters, SNAPSHOT_AGE_MAX, TimeSnapshot};
 use crate::time::{
     ClockId, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, StampSource, SyncState, TaiUtc, Timestamp,
 };
 use phcs::PhcsModel;
+use reason::{StampWatch, SystemTrouble, reason_of};
 
 mod phcs;
+mod reason;
 
 /// One PTP port, as the control thread knows it.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub struct PortModel {
     config: PtpConfig,
     counters: Counters<Counter>,
     state: PortState,
+    state_reason: Option<StateReason>,
+    stamp_watch: StampWatch,
     parent: Option<ParentInfo>,
     report: Option<PortReport>,
     /// Why the port does not run, if it does not.
@@ -47,6 +52,8 @@ impl PortModel {
             config,
             counters,
             state: PortState::Initializing,
+            state_reason: None,
+            stamp_watch: StampWatch::default(),
             parent: None,
             report: None,
             waiting_for: None,
@@ -86,6 +93,7 @@ impl PortModel {
         self.change = None;
         self.phc = None;
         self.state = PortState::Initializing;
+        self.state_reason = None;
         self.parent = None;
         self.report = None;
     }
@@ -103,6 +111,7 @@ impl PortModel {
             transport: self.transport().to_owned(),
             timestamps: self.stamping.as_ref().map(|_| self.timestamps().0.to_owned()),
             timestamps_reason: self.stamping.as_ref().and_then(|_| self.timestamps().1),
+            phc: self.phc().map(|index| format!("/dev/ptp{index}")),
             parent: parent.map(|parent| parent.port.to_string()),
             grandmaster: parent.map(grandmaster_status),
             sync_interval_s: parent.and(self.sync_interval).map(|interval| interval.duration().as_secs_f64()),
@@ -129,6 +138,14 @@ impl PortModel {
             (_, Some(missing)) => ("software", Some(self.card_trouble.clone().unwrap_or_else(|| missing.to_string()))),
             (Some(Stamping::Software(reason)), None) => ("software", Some(reason.clone())),
             (None, None) => ("software", None),
+        }
+    }
+
+    /// The kernel's number of the PHC whose stamps are used.
+    fn phc(&self) -> Option<u32> {
+        match self.stamping {
+            Some(Stamping::Hardware { phc_index }) if self.timestamps().0 == "hardware" => Some(phc_index),
+            _ => None,
         }
     }
 
@@ -163,10 +180,15 @@ impl PortModel {
             ));
         }
         if heard.is_empty() && followed.is_none() && self.waiting_for.is_none() {
+            let (event, general) = (self.config.event_port, self.config.general_port);
             let where_from = match self.config.transport {
-                PtpTransport::Udp4 => "multicast 224.0.1.129, UDP 319/320: firewall, IGMP snooping, VLAN?",
-                PtpTransport::Udp6 => "multicast FF0x::181, UDP 319/320: scope, firewall, MLD snooping, VLAN?",
-                PtpTransport::Ethernet => "multicast 01-1B-19-00-00-00, EtherType 88F7: switch, VLAN?",
+                PtpTransport::Udp4 => {
+                    format!("multicast 224.0.1.129, UDP {event}/{general}: firewall, IGMP snooping, VLAN?")
+                }
+                PtpTransport::Udp6 => {
+                    format!("multicast FF0x::181, UDP {event}/{general}: scope, firewall, MLD snooping, VLAN?")
+                }
+                PtpTransport::Ethernet => "multicast 01-1B-19-00-00-00, EtherType 88F7: switch, VLAN?".to_owned(),
             };
             heard.push(format!("nothing: no PTP message has arrived ({where_from})"));
         }
@@ -202,12 +224,18 @@ pub struct Model {
     pub events: Events,
     /// What is missing on this machine, and what works without it.
     pub lacks: Vec<String>,
+    /// Who else steers.
+    pub rivals: Vec<Rival>,
     oscillator: Option<FrequencyPpb>,
     steps: u64,
-    reason: &'static str,
+    /// Why the clock is in its state: what comes before the cause, and what after it.
+    reason: (&'static str, &'static str),
+    trouble: SystemTrouble,
     first_announce: Option<Timestamp<Mono>>,
     /// The port that steers.
     followed: Option<usize>,
+    /// The last one that did.
+    last_followed: Option<usize>,
     locked_at: Option<Timestamp<Mono>>,
     tai_utc: Option<TaiUtc>,
     /// What is done to the system clock.
@@ -225,16 +253,24 @@ impl Model {
             ports: Vec::new(),
             events: Events::default(),
             lacks: Vec::new(),
+            rivals: Vec::new(),
             oscillator: None,
             steps: 0,
-            reason: "no source has given a usable time yet",
+            reason: reason_of(SyncState::NeverSynced, StateEvent::SourceSelected),
+            trouble: SystemTrouble::default(),
             first_announce: None,
             followed: None,
+            last_followed: None,
             locked_at: None,
             tai_utc,
             kind,
             phcs: PhcsModel::default(),
         }
+    }
+
+    /// What is done to the system clock.
+    pub fn kind(&self) -> ClockKind {
+        self.kind
     }
 
     /// What the oscillator runs off by, as last told.
@@ -255,9 +291,7 @@ impl Model {
             Event::CrossingFailed { phc, error } => self.phcs.crossing_failed(&mut self.events, at, phc, error),
             Event::CrossingWorks { phc } => self.phcs.crossing_works(&mut self.events, at, phc),
             Event::Foreign(found) => {
-                let text = format!(
-                    "another program has set the frequency of the system clock to {found}: it must be stopped, or clock.system be \"observe\""
-                );
+                let text = foreign_text(found, &self.rivals);
                 self.events.record(at, Level::Error, Topic::Clock, text, &[]);
             }
             Event::VouchFailed(error) => {
@@ -265,6 +299,7 @@ impl Model {
                 self.events.record(at, Level::Error, Topic::Clock, text, &[]);
             }
             Event::ClockSet(by) => {
+                self.trouble.was_set(by);
                 let text = format!("somebody set the system clock by {by}; measuring again");
                 self.events.record(at, Level::Warn, Topic::Clock, text, &[("by_s", &by.as_secs_f64())]);
             }
@@ -273,11 +308,15 @@ impl Model {
             Event::PortState { port, from, to, reason } => {
                 let Some(model) = self.ports.get_mut(usize::from(port)) else { return };
                 model.state = to;
+                model.state_reason = Some(reason);
                 let interface = model.config.interface.clone();
                 let text = format!("port {interface}: {from} -> {to}: {reason}");
                 self.events.record(at, Level::Info, Topic::Ptp, text, &[]);
             }
-            Event::Followed { port } => self.followed = port.map(usize::from),
+            Event::Followed { port } => {
+                self.followed = port.map(usize::from);
+                self.last_followed = self.followed.or(self.last_followed);
+            }
             Event::FirstAnnounce(heard) => {
                 let first = self.first_announce.map_or(heard, |first| first.min(heard));
                 self.first_announce = Some(first);
@@ -325,6 +364,7 @@ impl Model {
     }
 
     fn notice(&mut self, at: (Timestamp<Mono>, Timestamp<crate::time::Utc>), notice: Notice) {
+        self.trouble.hear(notice);
         match notice {
             Notice::State { to, why, .. } => {
                 self.reason = reason_of(to, why);
@@ -362,6 +402,8 @@ impl Model {
         let Some(model) = self.ports.get_mut(port) else { return };
         model.state = report.state;
         model.report = Some(report);
+        let counters = &model.counters;
+        model.stamp_watch.look(|counter| counters.get(counter));
         let syncs = model.counters.get(Counter::ReceivedSync);
         if syncs != model.syncs.0 {
             model.syncs = (syncs, now);
@@ -389,36 +431,10 @@ impl Model {
             clock: self.clock_status(config, now, snapshot),
             phcs: self.phcs.statuses(now),
             ptp: self.ports.iter().map(|port| port.status(now, snapshot, &self.phcs)).collect(),
-            lacks: self.lacks.clone(),
+            lacks: self.lacks.iter().cloned().chain(as_lacks(&self.rivals)).collect(),
             events: self.events.records(now),
             ..Status::default()
         }
-    }
-
-    fn reason(&self, now: Timestamp<Mono>, snapshot: &TimeSnapshot) -> String {
-        if is_silent(now, snapshot) {
-            return "the discipline thread is silent: what is shown is old, and nobody watches the clock".to_owned();
-        }
-        if snapshot.state == SyncState::NeverSynced && self.ports.is_empty() {
-            return "there is no source: no [[ptp]] section, and no interface that could carry PTP".to_owned();
-        }
-        if let Some(text) = self.timescale_problem() {
-            return text;
-        }
-        self.reason.to_owned()
-    }
-
-    fn timescale_problem(&self) -> Option<String> {
-        let (port, parent) = self.followed()?;
-        let properties = &parent.time_properties;
-        if !properties.ptp_timescale && port.arb_policy() == ArbPolicy::Refuse {
-            return Some("the grandmaster is on the ARB timescale, which ptp.arb_timescale refuses".to_owned());
-        }
-        let needs_utc = properties.ptp_timescale && properties.current_utc_offset.is_none();
-        (needs_utc && self.tai_utc.is_none()).then(|| {
-            "the grandmaster does not say TAI-UTC (currentUtcOffsetValid), nor does this kernel: it sends TAI, and UTC is not guessed"
-                .to_owned()
-        })
     }
 
     fn followed(&self) -> Option<(&PortModel, &ParentInfo)> {
@@ -472,6 +488,16 @@ fn is_silent(now: Timestamp<Mono>, snapshot: &TimeSnapshot) -> bool {
     now - snapshot.anchor_mono > SNAPSHOT_AGE_MAX
 }
 
+/// Another program has set the system clock's frequency: which one, if some are known that do such things.
+fn foreign_text(found: FrequencyPpb, rivals: &[Rival]) -> String {
+    let culprits: Vec<_> = rivals.iter().map(|rival| format!("{rival}: `{}`", rival.stop_with())).collect();
+    let remedy = match &culprits[..] {
+        [] => "it must be stopped, or clock.system be \"observe\"".to_owned(),
+        culprits => format!("stop {}, or let clock.system be \"observe\"", culprits.join(", ")),
+    };
+    format!("another program has set the frequency of the system clock to {found}: {remedy}")
+}
+
 /// What the discipline of a clock says, for people.
 fn notice_text(notice: Notice) -> (Level, String) {
     match notice {
@@ -502,19 +528,6 @@ fn notice_text(notice: Notice) -> (Level, String) {
         Notice::Ineffective { commanded, found } => {
             (Level::Error, format!("the clock was told {commanded} and does {found}"))
         }
-    }
-}
-
-/// Why the clock is in a state, in one sentence for people.
-fn reason_of(state: SyncState, why: StateEvent) -> &'static str {
-    match (state, why) {
-        (SyncState::Acquiring, StateEvent::BoundExceeded) => "the error bound grew beyond twice the limit",
-        (SyncState::Acquiring, _) => "a source is followed; the clock is not yet inside its limit",
-        (SyncState::Locked, _) => "the error bound is inside its limit, and the last samples lie inside it",
-        (SyncState::Holdover, _) => "no sample comes; the clock runs on with what it has learnt, and the bound grows",
-        (SyncState::Freerun, _) => "the source is lost, and the error bound is beyond use",
-        (SyncState::Disrupted, _) => "somebody set the system clock; it is being measured again",
-        (SyncState::NeverSynced, _) => "no source has given a usable time yet",
     }
 }
 

@@ -15,3 +15,12 @@ pub mod crates {}
 
 #[doc = include_str!("0005-estimator.md")]
 pub mod estimator {}
+
+#[doc = include_str!("0006-one-star.md")]
+pub mod one_star {}
+
+#[doc = include_str!("0007-system-clock-counts-tai.md")]
+pub mod system_clock_counts_tai {}
+
+#[doc = include_str!("0008-emulated-guest.md")]
+pub mod emulated_guest {}

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::examples::{holdover, lacking, locked, never_synced, waiting};
+use super::super::examples::{hardware, holdover, lacking, locked, never_synced, waiting};
 use super::*;
 
 /// What a strict reader makes of an exposition: families in order with their type, and every series with its value.
@@ -103,7 +103,7 @@ fn parse(text: &str) -> Result<Parsed, String> {
 
 #[test]
 fn every_status_gives_a_valid_exposition() {
-    for status in [locked(), holdover(), never_synced(), waiting(), lacking(), Status::default()] {
+    for status in [locked(), holdover(), never_synced(), waiting(), lacking(), hardware(), Status::default()] {
         let text = metrics(&status);
         let parsed = parse(&text).unwrap_or_else(|error| panic!("{error} in\n{text}"));
         assert!(parsed.series.len() > 10, "{parsed:?}");
@@ -152,8 +152,39 @@ fn the_figures_that_matter_are_there_with_their_time() {
     assert_eq!(parsed.value("port_events_total", &[port[0], port[1], ("event", "sync_received")]), Some(92_000.0));
     assert_eq!(parsed.value("gm_clock_class", &port), Some(248.0));
     assert_eq!(parsed.value("ntp_answered_total", &[]), Some(1_040.0));
-    assert_eq!(parsed.value("lock_time_seconds", &[("since", "start")]), Some(10.2));
+    assert_eq!(parsed.value("lock_time_seconds", &[clock[0], ("since", "start")]), Some(10.2));
     assert_eq!(parsed.value("health_code", &[]), Some(0.0));
+}
+
+#[test]
+fn each_hardware_clock_has_the_figures_of_a_clock_and_its_own() {
+    let parsed = parse(&metrics(&hardware())).unwrap();
+    let (eth0, eth1) = (("clock", "eth0"), ("clock", "eth1"));
+    assert_eq!(parsed.value("clock_offset_seconds", &[eth0, ("source", "eth0")]), Some(-12e-9));
+    assert_eq!(parsed.value("clock_error_bound_seconds", &[eth0]), Some(210e-9));
+    assert_eq!(parsed.value("clock_error_bound_seconds", &[("clock", "system")]), Some(840e-9));
+    assert_eq!(parsed.value("frequency_ppm", &[eth0]), Some(-12.3));
+    assert_eq!(parsed.value("sync_state", &[eth1, ("state", "ACQUIRING")]), Some(1.0));
+    assert_eq!(parsed.value("sync_state", &[eth1, ("state", "LOCKED")]), Some(0.0));
+    assert_eq!(parsed.value("clock_epoch", &[eth1]), Some(2.0));
+    assert_eq!(parsed.value("clock_jumps_total", &[eth1]), Some(1.0));
+    assert_eq!(parsed.value("clock_crossing_window_seconds", &[eth0, ("method", "extended")]), Some(420e-9));
+    assert_eq!([eth0, eth1].map(|clock| parsed.value("clock_is_hub", &[clock])), [Some(1.0), Some(0.0)]);
+    assert_eq!([eth0, eth1].map(|clock| parsed.value("clock_has_problem", &[clock])), [Some(0.0), Some(1.0)]);
+    assert_eq!(parsed.value("phc_info", &[eth1, ("device", "/dev/ptp1")]), Some(1.0));
+    assert_eq!(parsed.value("lock_time_seconds", &[eth0, ("since", "parent")]), Some(1.92));
+    assert_eq!(parsed.value("lock_time_seconds", &[eth1, ("since", "parent")]), None, "it never was");
+    let port = [("port", "eth0"), ("domain", "0"), ("timestamps", "hardware"), ("device", "/dev/ptp0")];
+    assert_eq!(parsed.value("port_timestamps_info", &port), Some(1.0));
+}
+
+#[test]
+fn without_hardware_clocks_there_are_none_of_their_families() {
+    let parsed = parse(&metrics(&locked())).unwrap();
+    let families = ["phc_info", "clock_is_hub", "clock_jumps_total", "clock_crossing_window_seconds"];
+    assert!(families.iter().all(|name| !parsed.families.contains_key(&format!("synchronome_{name}"))), "{parsed:?}");
+    let port = [("port", "vb0"), ("domain", "0"), ("timestamps", "software"), ("device", "")];
+    assert_eq!(parsed.value("port_timestamps_info", &port), Some(1.0));
 }
 
 #[test]

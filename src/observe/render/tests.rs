@@ -1,7 +1,8 @@
 //! The texts in `golden/` are what is shown, to the byte. After a change on purpose look at the difference that the
 //! test prints, and copy it there.
 
-use super::super::examples::{holdover, lacking, locked, never_synced, waiting};
+use super::super::examples::{hardware, holdover, lacking, locked, never_synced, waiting};
+use super::super::status::PhcStatus;
 use super::*;
 
 const PLAIN: Style = Style { colour: false, unicode: true };
@@ -37,8 +38,22 @@ fn a_missing_capability_is_shown_as_in_its_golden_text() {
 }
 
 #[test]
+fn hardware_clocks_are_shown_as_in_their_golden_text() {
+    assert_golden(&hardware(), include_str!("golden/hardware.txt"));
+}
+
+#[test]
+fn a_clock_of_which_nothing_is_known_yet_is_shown_without_figures() {
+    let mut status = never_synced();
+    status.phcs = vec![PhcStatus { name: "eth0".to_owned(), device: "/dev/ptp0".to_owned(), ..PhcStatus::default() }];
+    let text = render(&status, PLAIN);
+    assert!(text.contains("  phc eth0 NEVER_SYNCED        /dev/ptp0, only read, follower\n"), "{text}");
+    assert!(text.contains(" bound unknown\n") && !text.contains("crossings"), "{text}");
+}
+
+#[test]
 fn colours_and_their_absence_change_no_word() {
-    for status in [locked(), holdover(), never_synced(), waiting(), lacking()] {
+    for status in [locked(), holdover(), never_synced(), waiting(), lacking(), hardware()] {
         let mut coloured = render(&status, Style { colour: true, unicode: true });
         assert!(coloured.contains('\x1b'));
         for sgr in ["0", "1", "2", "31", "32", "33"] {
@@ -51,7 +66,7 @@ fn colours_and_their_absence_change_no_word() {
 
 #[test]
 fn a_terminal_without_unicode_gets_ascii_only() {
-    for status in [locked(), holdover()] {
+    for status in [locked(), holdover(), hardware()] {
         assert!(render(&status, Style::default()).is_ascii());
     }
 }

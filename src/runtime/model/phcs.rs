@@ -22,6 +22,8 @@ struct PhcModel {
     oscillator: Option<FrequencyPpb>,
     unreadable: Option<String>,
     refuses: Option<String>,
+    /// By how much it jumped, until it is LOCKED again.
+    jumped: Option<Duration>,
     jumps: u64,
 }
 
@@ -40,6 +42,7 @@ impl PhcsModel {
                 oscillator: None,
                 unreadable: None,
                 refuses: None,
+                jumped: None,
                 jumps: 0,
             });
         }
@@ -78,7 +81,27 @@ impl PhcsModel {
 
     /// Whether one of them hears the source.
     pub fn has_hub(&self) -> bool {
-        self.0.iter().flatten().any(|phc| phc.report.is_some_and(|report| report.is_hub))
+        self.hub().is_some()
+    }
+
+    fn hub(&self) -> Option<&PhcModel> {
+        self.0.iter().flatten().find(|phc| phc.report.is_some_and(|report| report.is_hub))
+    }
+
+    /// What is wrong with the one that hears the source, as a clause.
+    pub fn hub_trouble(&self) -> Option<String> {
+        let hub = self.hub()?;
+        let problem = hub.problem()?;
+        // "it jumped" of which clock? Of this one.
+        Some(format!("the clock of {} {}", hub.name, problem.strip_prefix("it ").unwrap_or(&problem)))
+    }
+
+    /// That the one that hears the source is not right yet, as a clause.
+    pub fn hub_is_not_ready(&self) -> Option<String> {
+        let hub = self.hub()?;
+        let state = hub.report?.state;
+        let is_ready = matches!(state, SyncState::Locked | SyncState::Holdover);
+        (!is_ready).then(|| format!("the clock of {} hears one, and is {state} itself", hub.name))
     }
 
     /// The path to the master of a PHC that hears it.
@@ -115,6 +138,7 @@ impl PhcsModel {
             CascadeNotice::Jumped(index, by) => {
                 let phc = self.get(index)?;
                 phc.jumps += 1;
+                phc.jumped = Some(by);
                 let text =
                     format!("clock of {}: it jumped by {by} (another program, or a reset); measuring again", phc.name);
                 (Level::Error, text)
@@ -151,13 +175,19 @@ impl PhcModel {
         }
         match notice {
             Notice::Refused { errno } => {
-                let why = if errno == 0 { ClockError::OutOfRange } else { ClockError::Failed(errno) };
-                self.refuses = Some(format!("it refuses to be adjusted ({})", words(why)));
+                self.refuses = Some(format!("it refuses to be adjusted ({})", words(errno.into())));
             }
             Notice::Obeys => self.refuses = None,
+            Notice::State { to: SyncState::Locked, .. } => self.jumped = None,
             _ => {}
         }
         super::notice_text(notice)
+    }
+
+    /// What is wrong with it, a clause about "it", the worst alone.
+    fn problem(&self) -> Option<String> {
+        let jumped = |by| format!("it jumped by {by} (another program, or a reset), and is being measured again");
+        self.unreadable.clone().or_else(|| self.refuses.clone()).or_else(|| self.jumped.map(jumped))
     }
 
     fn status(&self, now: Timestamp<Mono>) -> PhcStatus {
@@ -175,7 +205,7 @@ impl PhcModel {
             oscillator_frequency_ppb: self.oscillator.map(FrequencyPpb::ppb),
             crossing_method: report.map_or("", |report| method_word(report.method)).to_owned(),
             crossing_window_s: report.map_or(0.0, |report| report.half_window.as_secs_f64()),
-            problem: self.unreadable.clone().or_else(|| self.refuses.clone()),
+            problem: self.problem(),
             epoch: report.map_or(0, |report| report.epoch.0),
             jumps: self.jumps,
             last_sample_age_s: seconds(report.and_then(|report| report.last_sample).map(|last| now - last)),

@@ -1,0 +1,203 @@
+use super::*;
+use crate::clock::{CascadeNotice, ClockError};
+use crate::config::load;
+use crate::discipline::Notice;
+use crate::net::{Missing, Stamping, StampingChange};
+use crate::observe::status::ClockKind;
+use crate::runtime::events::{Event, PhcReport};
+use crate::runtime::host::Host;
+use crate::runtime::model::PortModel;
+use crate::runtime::rivals::Rival;
+use crate::sharing::Counters;
+use crate::time::{ClockEpoch, ClockId, FrequencyPpb, TaiUtc};
+use synchronome_kernel::phc::CrossingMethod;
+
+/// A daemon with one port on `eth0`, whose PHC hears the source and is in `hub`.
+struct Told {
+    model: Model,
+    now: Timestamp<Mono>,
+}
+
+fn with_hub(hub: SyncState) -> Told {
+    let now = Timestamp::from_parts(100, 0);
+    let config = load("[[ptp]]\ninterface = 'eth0'\n", "test").unwrap().config;
+    let mut model = Model::new(Host::default(), now, Some(TaiUtc(37)), ClockKind::System);
+    let mut port = PortModel::new(config.ptp[0].clone(), Counters::default());
+    port.started(Stamping::Hardware { phc_index: 3 });
+    port.phc = Some(0);
+    model.ports.push(port);
+    model.phcs.add(0, "eth0", 3);
+    let mut told = Told { model, now };
+    told.hear(Event::Phc(PhcReport {
+        index: 0,
+        is_hub: true,
+        is_steered: true,
+        method: CrossingMethod::Extended,
+        half_window: Duration::from_nanos(400),
+        ahead: Duration::ZERO,
+        state: hub,
+        offset_from_master: None,
+        bound: None,
+        frequency: FrequencyPpb::ZERO,
+        mean_path_delay: Duration::ZERO,
+        last_sample: None,
+        lock_time: None,
+        epoch: ClockEpoch::default(),
+    }));
+    told.hear(Event::Followed { port: Some(0) });
+    told
+}
+
+impl Told {
+    fn hear(&mut self, event: Event) {
+        self.model.take(self.now, Timestamp::EPOCH, event);
+    }
+
+    fn phc(&mut self, notice: Notice) {
+        self.hear(Event::Clock(CascadeNotice::Discipline(ClockId::Phc(0), notice)));
+    }
+
+    fn system(&mut self, notice: Notice) {
+        self.hear(Event::Clock(CascadeNotice::Discipline(ClockId::System, notice)));
+    }
+
+    /// The system clock comes into a state; returns the reason that is shown for it.
+    fn enters(&mut self, to: SyncState, why: StateEvent) -> String {
+        self.system(Notice::State { from: SyncState::Locked, to, why });
+        self.reason_in(to)
+    }
+
+    fn reason_in(&self, state: SyncState) -> String {
+        let snapshot = TimeSnapshot { state, ..TimeSnapshot::unsynchronised(self.now) };
+        self.model.reason(self.now, &snapshot)
+    }
+
+    fn problem(&self) -> Option<String> {
+        self.model.phcs.statuses(self.now).pop().unwrap().problem
+    }
+}
+
+#[test]
+fn a_jump_of_the_clock_that_hears_the_source_is_the_reason_until_it_is_locked_again() {
+    let mut told = with_hub(SyncState::Disrupted);
+    told.hear(Event::Clock(CascadeNotice::Jumped(0, Duration::from_micros(50))));
+    let reason = told.enters(SyncState::Holdover, StateEvent::SamplesStopped);
+    assert_eq!(
+        reason,
+        "no sample comes: the clock of eth0 jumped by 50.0 us (another program, or a reset), and is being measured again; \
+         the clock runs on with what it has learnt, and the bound grows"
+    );
+    assert!(told.problem().unwrap().starts_with("it jumped by 50.0 us"));
+    told.phc(Notice::State { from: SyncState::Acquiring, to: SyncState::Locked, why: StateEvent::LockReached });
+    assert!(!told.reason_in(SyncState::Holdover).contains("jumped"));
+    assert_eq!(told.problem(), None);
+    assert_eq!(told.model.phcs.statuses(told.now)[0].jumps, 1, "that it jumped stays counted");
+}
+
+#[test]
+fn a_clock_that_cannot_be_read_is_named_with_the_error_until_it_can() {
+    let mut told = with_hub(SyncState::Locked);
+    told.hear(Event::CrossingFailed { phc: 0, error: ClockError::Failed(libc::EIO) });
+    let reason = told.enters(SyncState::Holdover, StateEvent::SamplesStopped);
+    assert!(reason.starts_with("no sample comes: the clock of eth0 cannot be read (Input/output error"), "{reason}");
+    told.hear(Event::CrossingWorks { phc: 0 });
+    assert!(told.reason_in(SyncState::Holdover).starts_with("no sample comes; the clock runs on"));
+}
+
+#[test]
+fn a_clock_that_refuses_is_named_whichever_it_is() {
+    let mut told = with_hub(SyncState::Acquiring);
+    told.phc(Notice::Refused { errno: libc::EBUSY });
+    let reason = told.enters(SyncState::Acquiring, StateEvent::BoundExceeded);
+    let expected = "the error bound grew beyond twice the limit: the clock of eth0 refuses to be adjusted (Device or";
+    assert!(reason.starts_with(expected), "{reason}");
+    told.phc(Notice::Obeys);
+    told.system(Notice::Refused { errno: libc::EPERM });
+    let reason = told.reason_in(SyncState::Acquiring);
+    assert!(reason.contains(": the system clock refuses to be adjusted (Operation not permitted"), "{reason}");
+    told.system(Notice::Obeys);
+    assert!(!told.reason_in(SyncState::Acquiring).contains("refuses"));
+}
+
+#[test]
+fn what_is_wrong_with_a_clock_is_no_reason_for_being_locked() {
+    let mut told = with_hub(SyncState::Locked);
+    told.phc(Notice::Refused { errno: libc::EBUSY });
+    let reason = told.enters(SyncState::Locked, StateEvent::LockReached);
+    assert_eq!(reason, "the error bound is inside its limit, and the last samples lie inside it");
+    assert!(told.problem().unwrap().contains("refuses"), "but it is shown with the clock");
+}
+
+#[test]
+fn while_the_hub_is_not_right_it_is_said_that_the_others_wait_for_it() {
+    let told = with_hub(SyncState::Acquiring);
+    let reason = told.reason_in(SyncState::NeverSynced);
+    assert_eq!(reason, "no source has given a usable time yet: the clock of eth0 hears one, and is ACQUIRING itself");
+}
+
+#[test]
+fn stamps_that_do_not_come_are_named_by_their_direction() {
+    let mut told = with_hub(SyncState::Locked);
+    told.enters(SyncState::Holdover, StateEvent::SamplesStopped);
+    let mut counts = [0, 0, 0, 0];
+    let mut second = |told: &mut Told, more: [u64; 4]| {
+        counts = std::array::from_fn(|index| counts[index] + more[index]);
+        told.model.ports[0].stamp_watch.look(|counter| match counter {
+            Counter::SentDelayReq => counts[0],
+            Counter::TxStampMissing => counts[1],
+            Counter::ReceivedSync => counts[2],
+            _ => counts[3],
+        });
+        told.reason_in(SyncState::Holdover)
+    };
+    let reason = second(&mut told, [4, 4, 8, 0]);
+    assert!(reason.starts_with("no sample comes: the card delivers no transmit stamps on eth0;"), "{reason}");
+    let reason = second(&mut told, [4, 0, 8, 8]);
+    assert!(reason.starts_with("no sample comes: the card delivers no receive stamps on eth0;"), "{reason}");
+    let reason = second(&mut told, [20, 1, 8, 2]);
+    assert!(reason.starts_with("no sample comes;"), "single stamps are lost on good cards: {reason}");
+}
+
+#[test]
+fn a_card_that_is_not_believed_is_the_reason_while_the_clock_settles_on_the_kernels_stamps() {
+    let mut told = with_hub(SyncState::Holdover);
+    let change = StampingChange { clock: ClockId::System, missing: Some(Missing::Transmit) };
+    told.hear(Event::Stamping { port: 0, change });
+    let reason = told.enters(SyncState::Acquiring, StateEvent::SamplesResumed);
+    assert!(reason.ends_with("port eth0 uses software stamps, since the card stamps no messages that are sent"));
+}
+
+#[test]
+fn a_port_without_link_or_master_is_the_reason_for_silence() {
+    let mut told = with_hub(SyncState::Holdover);
+    let state = |to, reason| Event::PortState { port: 0, from: PortState::Slave, to, reason };
+    told.hear(state(PortState::Faulty, StateReason::LinkDown));
+    let reason = told.enters(SyncState::Holdover, StateEvent::SourceHeldOver);
+    assert!(reason.starts_with("no sample comes: port eth0 has no link;"), "{reason}");
+    told.hear(Event::Followed { port: None });
+    told.hear(state(PortState::Listening, StateReason::AnnounceReceiptTimeout));
+    let reason = told.reason_in(SyncState::Holdover);
+    assert!(reason.starts_with("no sample comes: port eth0 has no master any more;"), "{reason}");
+}
+
+#[test]
+fn who_set_the_system_clock_is_not_known_but_by_how_much() {
+    let mut told = with_hub(SyncState::Locked);
+    told.hear(Event::ClockSet(Duration::from_secs(3)));
+    let reason = told.enters(SyncState::Disrupted, StateEvent::Disturbed);
+    assert_eq!(reason, "somebody set the system clock by 3.00 s; it is being measured again");
+}
+
+#[test]
+fn who_steers_too_is_named_with_the_way_to_stop_it_when_its_hand_shows() {
+    let mut told = with_hub(SyncState::Locked);
+    let event = |told: &mut Told| {
+        told.hear(Event::Foreign(FrequencyPpb::from_ppm(3.0)));
+        told.model.events.records(told.now).pop().unwrap().text
+    };
+    assert!(event(&mut told).ends_with("it must be stopped, or clock.system be \"observe\""));
+    let rival = Rival { program: "chronyd".to_owned(), pid: 812, unit: Some("chrony.service".to_owned()) };
+    told.model.rivals.push(rival);
+    let text = event(&mut told);
+    assert!(text.contains("stop chronyd (pid 812): `systemctl disable --now chrony.service`"), "{text}");
+}
