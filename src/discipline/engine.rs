@@ -16,6 +16,8 @@ pub const LOCK_SAMPLES: u32 = 8;
 pub const RIGHT_SAMPLES: u32 = 3;
 /// No sample for this many intervals: the samples have stopped.
 const SILENT_INTERVALS: i64 = 4;
+/// A sample that has not come for this many intervals is overdue.
+const OVERDUE_INTERVALS: f64 = 1.5;
 /// The bound is beyond use at this many times the lock limit: FREERUN.
 const USELESS_LIMITS: i64 = 100;
 /// The estimator's first correction waits for so many messages: three exchanges.

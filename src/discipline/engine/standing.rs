@@ -1,6 +1,6 @@
 //! Where the clock stands: its source, its state, and what changes them.
 
-use super::{Discipline, Effect, LOCK_SAMPLES, Notice, SILENT_INTERVALS, USELESS_LIMITS};
+use super::{Discipline, Effect, LOCK_SAMPLES, Notice, OVERDUE_INTERVALS, SILENT_INTERVALS, USELESS_LIMITS};
 use crate::discipline::estimator::Bank;
 use crate::discipline::{Adjustment, Reference, StateEvent, Timeline, next};
 use crate::engine::Sink;
@@ -120,7 +120,15 @@ impl Discipline {
             return;
         };
         if now - last < self.silence() {
-            self.check_bound(now, reading, out);
+            // A bound that has grown while the next sample was overdue is the lost source's, not that of bad samples.
+            if self.state == SyncState::Locked && now - last >= self.interval.duration().scaled(OVERDUE_INTERVALS) {
+                let limit = self.config.lock_limit.times(2);
+                if self.bound(reading).is_none_or(|parts| parts.total().greatest_error() > limit) {
+                    self.transition(now, StateEvent::SamplesStopped, out);
+                }
+            } else {
+                self.check_bound(now, reading, out);
+            }
             return;
         }
         if !self.is_silent {

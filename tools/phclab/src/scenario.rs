@@ -324,6 +324,8 @@ pub struct Synchronome {
     pub ptp: String,
     /// Lines for `[clock]` of the made configuration.
     pub clock: String,
+    /// Lines for `[servo]` of the made configuration.
+    pub servo: String,
 }
 
 /// Something that breaks.

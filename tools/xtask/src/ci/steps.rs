@@ -15,6 +15,7 @@ pub const STEPS: &[Step] = &[
     Step { name: "fuzz", about: "every fuzz target finds nothing in 10 s, with coverage", run: fuzz::run },
     Step { name: "accuracy", about: "the PTP cells in short runs stay within their limits", run: accuracy },
     Step { name: "demo", about: "`synchronome demo` locks, as an ordinary user", run: demo::run },
+    Step { name: "lab", about: "hardware clocks in an emulated guest, ours beside linuxptp: every scenario", run: lab },
     Step {
         name: "tests",
         about: "the tests, the models of loom and the examples of the documentation",
@@ -56,6 +57,11 @@ fn configs(run: &mut Run) -> Outcome {
         show(run.cargo(&["run", "-q", "--release", "--", "check"]).arg(file))?;
     }
     Ok(())
+}
+
+/// Installs what the guest needs, the first time.
+fn lab(run: &mut Run) -> Outcome {
+    show(run.command(run.root.join("tools/phclab/run")).arg("all"))
 }
 
 /// The full form has runs four times as long, and is run by hand.

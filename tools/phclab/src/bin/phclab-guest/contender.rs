@@ -162,7 +162,9 @@ fn configuration(scenario: &Scenario) -> String {
         Steer::Phc => "observe",
         Steer::System => "discipline",
     };
-    let mut config = format!("[clock]\nsystem = \"{system}\"\nphc = \"all\"\n{}\n", scenario.synchronome.clock);
+    let ours = &scenario.synchronome;
+    let mut config =
+        format!("[clock]\nsystem = \"{system}\"\nphc = \"all\"\n{}\n[servo]\n{}\n", ours.clock, ours.servo);
     for interface in interfaces(scenario) {
         let (transport, more) = (scenario.transport.word(), &scenario.synchronome.ptp);
         let _ = write!(config, "\n[[ptp]]\ninterface = \"{interface}\"\ntransport = \"{transport}\"\n");
