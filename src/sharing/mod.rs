@@ -18,6 +18,7 @@ mod pulse;
 mod ring;
 mod seqlock;
 mod snapshot;
+mod words;
 
 pub use counters::{CounterSet, Counters};
 pub use latch::{Flag, Latch};
