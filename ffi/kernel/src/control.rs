@@ -8,7 +8,9 @@ use std::ffi::c_int;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::timestamping::{KernelTime, StampOrigin};
-use crate::uapi::{self, cmsghdr, field, in_pktinfo, in6_pktinfo, scm_timestamping64, scm_ts_pktinfo, sock_extended_err};
+use crate::uapi::{
+    self, cmsghdr, field, in_pktinfo, in6_pktinfo, scm_timestamping64, scm_ts_pktinfo, sock_extended_err,
+};
 
 /// A control buffer of fixed size, aligned as the kernel wants its first header.
 #[derive(Clone, Copy)]
