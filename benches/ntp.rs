@@ -51,7 +51,7 @@ fn answers(criterion: &mut Criterion) {
         let mut out = [0; ANSWER_LENGTH_MAX];
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                let request = Request { data: black_box(data), from_port: 50_000, received, now };
+                let request = Request { data: black_box(data), from_port: 50_000, received, hardware: None, now };
                 black_box(respond(&request, black_box(snapshot), ResponseConfig::default(), &mut out))
             });
         });

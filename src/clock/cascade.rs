@@ -106,6 +106,8 @@ struct Leaf<C> {
     continuity: Continuity,
     /// The last reading, and when it was taken.
     anchor: (Timestamp<Mono>, Timestamp<Local>),
+    /// The epoch of the last reading, and the first reading in it.
+    since: (ClockEpoch, Timestamp<Local>),
     crossing_at: Timestamp<Mono>,
     /// Half of the last window.
     window: Duration,
@@ -152,11 +154,13 @@ impl<C: Clock> Cascade<C> {
     pub fn add_phc(&mut self, index: u8, clock: C, crossing: &Crossing, saved_frequency: Option<FrequencyPpb>) {
         let Some(place) = self.phcs.get_mut(usize::from(index)) else { return };
         let config = SteeringConfig { saved_frequency, ..self.config.of(Some(ClockId::Phc(index))) };
+        let since = (clock.epoch(), crossing.device);
         let steering = Steering::new(clock, Counts::Tai, config, crossing.mono, crossing.device);
         *place = Some(Box::new(Leaf {
             steering,
             continuity: Continuity::default(),
             anchor: (crossing.mono, crossing.device),
+            since,
             crossing_at: crossing.mono,
             window: crossing.window.half(),
         }));
@@ -276,6 +280,10 @@ impl<C: Clock> Cascade<C> {
         let now = crossing.mono;
         leaf.anchor = (crossing.mono, crossing.device);
         leaf.window = crossing.window.half();
+        let epoch = leaf.steering.clock().epoch();
+        if epoch != leaf.since.0 {
+            leaf.since = (epoch, crossing.device);
+        }
         let free = leaf.steering.free(crossing.device);
         if let Some(by) = leaf.continuity.check(crossing.raw, free, crossing.window) {
             notify(CascadeNotice::Jumped(index, by));
@@ -582,5 +590,6 @@ fn observe_pair<C: Clock>(
     }
 }
 
+mod line;
 #[cfg(test)]
 mod tests;

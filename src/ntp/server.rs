@@ -2,7 +2,8 @@
 //!
 //! A client computes `offset = ((T2 - T1) + (T3 - T4)) / 2` from our receive stamp T2 and transmit stamp T3, and asks
 //! how far that may be from the truth: `root_delay / 2 + root_dispersion`. So an answer has three duties. The two stamps
-//! are readings of one clock, converted by one line: the snapshot's. The root fields are our whole error bound in
+//! are readings of one clock, converted by one line: the snapshot's; a card's receive stamp is converted by the line of its
+//! own clock, which was made by the same discipline. The root fields are our whole error bound in
 //! NTP's coin: twice the path's part as the delay, the rest, aged to the moment of sending, as the dispersion, both
 //! rounded up, so that a bound which holds here holds at the client. And whenever the bound does *not* hold (never
 //! synchronised, a stale snapshot, a clock that was set under us) the answer says leap 3 and stratum 0, which every client
@@ -22,10 +23,12 @@
 //! Read: RFC 5905 7.3 (fields), 9.2 (modes), 11.2 (root distance); RFC 8633 5 (what a public server should not do).
 
 mod count;
+mod hardware;
 #[cfg(test)]
 mod tests;
 
 pub use count::{DropReason, ServerCounter};
+pub use hardware::{CardStamp, HARDWARE_LEAD_MAX, HardwareRejected, HardwareStamp, hardware_stamp};
 
 use crate::sharing::TimeSnapshot;
 use crate::time::{Duration, LeapIndicator, Local, Mono, NtpShort, NtpTimestamp, SyncState, Timestamp, Utc};
@@ -79,6 +82,8 @@ pub struct Request<'a> {
     pub from_port: u16,
     /// The stamping clock when it came in.
     pub received: Timestamp<Local>,
+    /// When it came in by the card's clock, if that is known better; of the same moment as `received`.
+    pub hardware: Option<HardwareStamp>,
     /// The stamping clock now, just before the answer leaves.
     pub now: Timestamp<Local>,
 }
@@ -113,7 +118,8 @@ pub fn respond(
     }
     let standing = Standing::of(snapshot, request, config);
     let transmit = snapshot.utc_at(request.now);
-    let stamps = Stamps::new(snapshot.utc_at(request.received), transmit, asked.transmit_timestamp);
+    let received = request.hardware.map_or_else(|| snapshot.utc_at(request.received), |stamp| stamp.at);
+    let stamps = Stamps::new(received, transmit, asked.transmit_timestamp);
     let answer = Header {
         leap: standing.leap,
         version: asked.version,
@@ -170,11 +176,12 @@ impl Standing {
         Self::synchronised(snapshot, request, config).unwrap_or_else(|| Self::unsynchronised(snapshot, request))
     }
 
-    /// `root_delay / 2 + root_dispersion >= bound + precision`, at either stamp.
+    /// `root_delay / 2 + root_dispersion >= bound + precision`, at either stamp, whoever made it.
     fn synchronised(snapshot: &TimeSnapshot, request: &Request<'_>, config: ResponseConfig) -> Option<Self> {
         let is_served = snapshot.is_served_at(request.received) && snapshot.is_served_at(request.now);
         let says_so = snapshot.leap != LeapIndicator::Unknown && (1..=15).contains(&snapshot.stratum);
         let bound = snapshot.bound_at(request.received).max(snapshot.bound_at(request.now)).greatest_error();
+        let bound = request.hardware.map_or(bound, |stamp| bound.max(stamp.bound));
         if !is_served || !says_so || bound >= ROOT_DISTANCE_MAX {
             return None;
         }

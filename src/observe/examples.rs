@@ -28,6 +28,9 @@ pub(super) fn locked() -> Status {
             requests: 1_042,
             answered: 1_040,
             dropped: [("malformed".to_owned(), 2), ("wrong_mode".to_owned(), 0)].into(),
+            hardware_stamps: 1_020,
+            software_stamps: 20,
+            hardware_stamps_rejected: 3,
         }),
         threads: vec![thread("ptp-vb0", Some(1), Some(40)), thread("discipline", None, None)],
         truth: Some(TruthStatus {

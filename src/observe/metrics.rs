@@ -305,6 +305,17 @@ fn ntp_server(out: &mut Exposition, server: &NtpServerStatus) {
     for (reason, n) in &server.dropped {
         family.sample(&[("reason", reason)], Some(*n as f64));
     }
+    let help = "NTP answers, by who took their receive stamp: the network card or the kernel.";
+    let mut family = out.family("ntp_receive_stamps_total", Kind::Counter, help);
+    for (source, n) in [("hardware", server.hardware_stamps), ("software", server.software_stamps)] {
+        family.sample(&[("source", &source)], Some(n as f64));
+    }
+    out.family(
+        "ntp_hardware_stamps_rejected_total",
+        Kind::Counter,
+        "Receive stamps of the card that were not believed.",
+    )
+    .sample(&[], Some(server.hardware_stamps_rejected as f64));
 }
 
 fn threads(out: &mut Exposition, status: &Status) {

@@ -337,6 +337,13 @@ impl Page {
             let _ = write!(packets, "{}{n} {reason}", if index == 0 { ", dropped: " } else { ", " });
         }
         self.line(&format!("  {:NAME_WIDTH$} {packets}", ""));
+        if server.hardware_stamps + server.hardware_stamps_rejected > 0 {
+            let (by_card, by_kernel) = (server.hardware_stamps, server.software_stamps);
+            let refused = server.hardware_stamps_rejected;
+            let stamps =
+                format!("stamped by the card {by_card}, by the kernel {by_kernel}, card not believed {refused}");
+            self.line(&format!("  {:NAME_WIDTH$} {stamps}", ""));
+        }
     }
 
     /// The last, or the only one, of those that hang there.

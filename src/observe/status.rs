@@ -290,6 +290,15 @@ pub struct NtpServerStatus {
     /// Packets that were not answered, by reason.
     #[serde(default)]
     pub dropped: BTreeMap<String, u64>,
+    /// Answers with a receive stamp of the network card.
+    #[serde(default)]
+    pub hardware_stamps: u64,
+    /// Answers with a receive stamp of the kernel.
+    #[serde(default)]
+    pub software_stamps: u64,
+    /// Stamps of the card that were not believed: the kernel's was used.
+    #[serde(default)]
+    pub hardware_stamps_rejected: u64,
 }
 
 /// A thread of the daemon.

@@ -14,7 +14,7 @@ use super::model::{Model, PortModel, arb_policy};
 use super::phcs::Phcs;
 use super::port::{PORT_RING, PortLinks, REPORT_RING, spawn_port};
 use super::saved::SavedFrequency;
-use super::server::{Server, ServerOptions, worker_name};
+use super::server::{ServedTime, Server, ServerOptions, worker_name};
 use super::truth::{TRUTH_RING, Truth, spawn_truth};
 use super::wake::Sleeper;
 use super::watchdog::{Change, Watchdog};
@@ -29,7 +29,8 @@ use crate::observe::status::ClockKind;
 use crate::observe::{Level, Topic};
 use crate::ptp::Port;
 use crate::sharing::{
-    Counters, Doorbell, Drops, Flag, Latch, Pulse, Ring, RingReader, RingWriter, Seqlock, TimeSnapshot,
+    Counters, Doorbell, Drops, Flag, Latch, PhcLines, Pulse, Ring, RingReader, RingWriter, Seqlock, SeqlockWriter,
+    StampingInterfaces, TimeSnapshot,
 };
 use crate::time::{Duration, Local, LogInterval, Mono, SourceId, Timestamp};
 use crate::wire::ptp::ClockIdentity;
@@ -80,6 +81,8 @@ pub struct Daemon {
     identity: Option<ClockIdentity>,
     random: Random,
     snapshot: Seqlock<TimeSnapshot>,
+    /// Tells the NTP server which interfaces stamp with which PHC.
+    interfaces: SeqlockWriter<StampingInterfaces>,
     last_snapshot: TimeSnapshot,
     discipline: DisciplineThread,
     ports: Vec<Option<PortThread>>,
@@ -137,6 +140,8 @@ impl Daemon {
         let sleeper = Sleeper::new()?;
         let tai_utc = kernel_tai_utc();
         let (writer, snapshot) = Seqlock::new(&TimeSnapshot::unsynchronised(now));
+        let (lines_writer, lines) = Seqlock::new(&PhcLines::default());
+        let (interfaces, stamping) = Seqlock::new(&StampingInterfaces::default());
         // The server first: it alone can refuse to start.
         let server = match &config.ntp_server {
             Some(server) => {
@@ -145,7 +150,8 @@ impl Daemon {
                     cores: server_cores(&config),
                     priority: config.threads.server.priority,
                 };
-                Some(Server::spawn(&options, &snapshot, stop.clone()).map_err(StartError::Server)?)
+                let time = ServedTime { snapshot: snapshot.clone(), lines, interfaces: stamping };
+                Some(Server::spawn(&options, &time, stop.clone()).map_err(StartError::Server)?)
             }
             None => None,
         };
@@ -178,6 +184,7 @@ impl Daemon {
             commands: orders,
             events,
             snapshot: writer,
+            lines: lines_writer,
             truth: truth_ring,
             pulse,
             stop: stop.clone(),
@@ -194,6 +201,7 @@ impl Daemon {
             random: Random::seeded(now.ticks() as u64 ^ u64::from(std::process::id())),
             last_snapshot: TimeSnapshot::unsynchronised(now),
             snapshot,
+            interfaces,
             discipline: DisciplineThread { thread: Some(thread), doorbell, commands, events: inbox },
             ports: Vec::new(),
             server,
@@ -397,6 +405,8 @@ impl Daemon {
                 if index == Some(running.interface_index) && !running.thread.is_finished() {
                     if running.link.set(has_link(&interface)) {
                         running.doorbell.ring();
+                        // With the link came its speed.
+                        self.tell_interfaces();
                     }
                     continue;
                 }
@@ -465,6 +475,7 @@ impl Daemon {
         let running =
             PortThread { thread, stop, link, doorbell, events: inbox, dropped, interface_index, card, look_at };
         self.ports[port] = Some(running);
+        self.tell_interfaces();
         self.say_stamping(port, &stamping);
         Ok(())
     }
@@ -499,6 +510,7 @@ impl Daemon {
             self.give_back(card);
         }
         self.model.ports[port].ended();
+        self.tell_interfaces();
         _ = self.command(Command::RemovePort(port));
         self.release_phc(port);
     }

@@ -17,7 +17,7 @@ use crate::clock::{
 };
 use crate::config::ThreadConfig;
 use crate::ptp::ClockReport;
-use crate::sharing::{Latch, Pulse, RingWriter, SeqlockWriter, TimeSnapshot};
+use crate::sharing::{Latch, PhcLines, Pulse, RingWriter, SeqlockWriter, TimeSnapshot};
 use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Mono, Timestamp};
 
 mod inlet;
@@ -72,6 +72,8 @@ pub struct DisciplineLinks {
     pub events: RingWriter<Event>,
     /// What is served.
     pub snapshot: SeqlockWriter<TimeSnapshot>,
+    /// What the stamps of the PHCs mean.
+    pub lines: SeqlockWriter<PhcLines>,
     /// Where every adjustment of the system's clock is told, if somebody watches the truth.
     pub truth: Option<RingWriter<Recorded>>,
     /// A sign of life.
@@ -111,6 +113,7 @@ pub fn spawn_discipline(
             tell_frequency_at: now + TELL_FREQUENCY_EVERY,
             system_epoch: ClockEpoch::default(),
             hub_epoch: ClockEpoch::default(),
+            phc_epochs: [None; PHCS_MAX],
             foreign: None,
             is_vouching: true,
         };
@@ -149,6 +152,7 @@ struct DisciplineThread {
     /// To see that one of ours was stepped.
     system_epoch: ClockEpoch,
     hub_epoch: ClockEpoch,
+    phc_epochs: [Option<ClockEpoch>; PHCS_MAX],
     /// What another program has set the system clock's frequency to.
     foreign: Option<FrequencyPpb>,
     /// The kernel takes what it is told of the time.
@@ -353,6 +357,13 @@ impl DisciplineThread {
                 self.publish_at = self.vouch_at;
             }
         }
+        let phc_epochs = self.cascade.phc_epochs();
+        if phc_epochs != self.phc_epochs {
+            self.phc_epochs = phc_epochs;
+            // Now, and not with the next snapshot: stamps on the stepped clock are under way.
+            let (now, local, _) = self.host.both();
+            self.publish_lines(now, local);
+        }
         let hub_epoch = self.cascade.hub_epoch();
         if hub_epoch != self.hub_epoch {
             self.hub_epoch = hub_epoch;
@@ -395,12 +406,18 @@ impl DisciplineThread {
         let (now, local, _) = self.host.both();
         let snapshot = self.cascade.snapshot(now, local);
         self.links.snapshot.write(&snapshot);
+        self.publish_lines(now, local);
         self.publish_at = now + PUBLISH_EVERY;
         if now >= self.vouch_at {
             self.vouch_at = now + PUBLISH_EVERY;
             self.vouch(&snapshot);
             self.tell_phcs(now);
         }
+    }
+
+    fn publish_lines(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
+        let lines = self.cascade.lines(now, local);
+        self.links.lines.write(&lines);
     }
 
     /// Tells the kernel how good its time is, and sees whether another program steers it too.

@@ -14,11 +14,16 @@
 //! figures, pulse <----------------------    counts, beats
 //! ```
 //!
+//! A request that a network card has stamped with a PHC of ours is answered with that stamp
+//! ([`hardware_stamp`](crate::ntp::server::hardware_stamp)), if the discipline says at the moment what it means; every other one
+//! with the kernel's. The cards are set up by the ports that use them, not by the server.
+//!
 //! After its preparations a worker does not allocate, lock, log or format.
 //!
 //! An address that this host has not (yet) is not an error: it may come with an interface that is still down. It is
 //! kept, and [`Server::retry_missing`] tries again. A busy port or a missing privilege is an error, with its remedy.
 
+mod card;
 mod error;
 mod figures;
 mod listen;
@@ -38,7 +43,7 @@ pub use figures::{LatencyFigures, WorkerFigures};
 use crate::clock::HostClock;
 use crate::config::{LISTEN_MAX, SERVER_CORES_MAX};
 use crate::ntp::server::{DropReason, ResponseConfig, ServerCounter};
-use crate::sharing::{CounterSet, Latch, Pulse, Seqlock, TimeSnapshot};
+use crate::sharing::{CounterSet, Latch, PhcLines, Pulse, Seqlock, StampingInterfaces, TimeSnapshot};
 use listen::{Listener, Opened};
 use worker::{Worker, WorkerSetup};
 
@@ -62,6 +67,17 @@ pub struct ServerOptions {
     pub cores: Vec<usize>,
     /// SCHED_FIFO priority of the workers, 1 ..= 99; `None`: the ordinary scheduler.
     pub priority: Option<u8>,
+}
+
+/// Where the workers read what they serve.
+#[derive(Clone, Debug)]
+pub struct ServedTime {
+    /// The time, over the clock that the kernel stamps with.
+    pub snapshot: Seqlock<TimeSnapshot>,
+    /// The time over the clocks that cards stamp with.
+    pub lines: Seqlock<PhcLines>,
+    /// Whose stamps are of which of these clocks.
+    pub interfaces: Seqlock<StampingInterfaces>,
 }
 
 /// The running server: the control thread's end of it.
@@ -129,7 +145,7 @@ impl Server {
     ///
     /// # Panics
     /// If there are more addresses than [`LISTEN_MAX`] or more cores than [`SERVER_CORES_MAX`].
-    pub fn spawn(options: &ServerOptions, snapshot: &Seqlock<TimeSnapshot>, stop: Latch) -> Result<Self, ServerError> {
+    pub fn spawn(options: &ServerOptions, time: &ServedTime, stop: Latch) -> Result<Self, ServerError> {
         assert!(options.listen.len() <= LISTEN_MAX, "{} addresses to listen on", options.listen.len());
         assert!(options.cores.len() <= SERVER_CORES_MAX, "{} cores for the server", options.cores.len());
         let cores: Vec<Option<usize>> =
@@ -151,7 +167,7 @@ impl Server {
         let mut server = Self { stop, workers: Vec::new(), listening: Vec::new(), missing, notices };
         let config = ResponseConfig { precision: worker::measured_precision(HostClock), ..ResponseConfig::default() };
         for core in cores {
-            server.start_worker(core, options.priority, snapshot, config)?;
+            server.start_worker(core, options.priority, time, config)?;
         }
         for sockets in opened {
             server.hand_out(sockets);
@@ -163,7 +179,7 @@ impl Server {
         &mut self,
         core: Option<usize>,
         priority: Option<u8>,
-        snapshot: &Seqlock<TimeSnapshot>,
+        time: &ServedTime,
         config: ResponseConfig,
     ) -> Result<(), ServerError> {
         let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
@@ -176,7 +192,7 @@ impl Server {
             core,
             priority,
             config,
-            snapshot: snapshot.clone(),
+            time: time.clone(),
             stop: self.stop.clone(),
             figures: figures.clone(),
             pulse: pulse.clone(),

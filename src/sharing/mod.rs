@@ -5,6 +5,7 @@
 //! | what | from -> to | type |
 //! |---|---|---|
 //! | the time, as served | discipline -> server workers, control, clients | [`Seqlock`]`<`[`TimeSnapshot`]`>` |
+//! | what a card's stamp means | discipline, control -> server workers | [`Seqlock`]`<`[`PhcLines`]`>`, [`Seqlock`]`<`[`StampingInterfaces`]`>` |
 //! | observations, events | one timing thread -> one other | [`Ring`] (SPSC), with a [`Doorbell`] for a consumer that sleeps |
 //! | figures | one thread -> control | [`Counters`], relaxed atomics |
 //! | "I am alive" | each timing thread -> control | [`Pulse`] |
@@ -14,13 +15,18 @@
 
 mod counters;
 mod latch;
+mod lines;
 mod pulse;
 mod ring;
 mod seqlock;
 mod snapshot;
+mod words;
 
 pub use counters::{CounterSet, Counters};
 pub use latch::{Flag, Latch};
+pub use lines::{
+    PHC_LINE_AGE_MAX, PHC_LINES_MAX, PhcLine, PhcLines, STAMPING_INTERFACES_MAX, StampingInterface, StampingInterfaces,
+};
 pub use pulse::Pulse;
 pub use ring::{Doorbell, Drops, Ring, RingReader, RingWriter, Wake};
 pub use seqlock::{Seqlock, SeqlockWriter, Torn, Words};

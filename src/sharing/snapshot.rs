@@ -1,6 +1,7 @@
 //! The time as it is served: one value that says what the time is, how wrong at most, and why.
 
 use super::Words;
+use super::words::{Fields, Put};
 use crate::time::{
     ClockEpoch, Duration, ErrorBound, FrequencyPpb, LeapIndicator, Local, Mono, SyncState, Timestamp, Utc,
 };
@@ -130,56 +131,11 @@ impl TimeSnapshot {
     }
 }
 
-/// Writes values of the snapshot as words, in the order in which [`Fields`] takes them back.
-struct Put<'a>(&'a mut [u64], usize);
-
-impl Put<'_> {
-    fn word(&mut self, word: u64) {
-        self.0[self.1] = word;
-        self.1 += 1;
-    }
-    fn wide(&mut self, value: i128) {
-        self.word(value as u64);
-        self.word((value >> 64) as u64);
-    }
-    fn optional(&mut self, value: Option<i128>) {
-        // i128::MIN is no instant or duration that any clock can produce.
-        self.wide(value.unwrap_or(i128::MIN));
-    }
-    fn frequency(&mut self, value: FrequencyPpb) {
-        self.word(value.ppb().to_bits());
-    }
-}
-
-struct Fields<'a>(std::slice::Iter<'a, u64>);
-
-impl Fields<'_> {
-    fn word(&mut self) -> u64 {
-        self.0.next().copied().unwrap_or_default()
-    }
-    fn wide(&mut self) -> i128 {
-        let low = self.word();
-        i128::from(low) | (i128::from(self.word() as i64) << 64)
-    }
-    fn optional(&mut self) -> Option<i128> {
-        Some(self.wide()).filter(|value| *value != i128::MIN)
-    }
-    fn frequency(&mut self) -> FrequencyPpb {
-        FrequencyPpb::new(f64::from_bits(self.word()))
-    }
-    fn duration(&mut self) -> Duration {
-        Duration::from_ticks(self.wide())
-    }
-    fn instant<S>(&mut self) -> Timestamp<S> {
-        Timestamp::from_ticks(self.wide())
-    }
-}
-
 impl Words for TimeSnapshot {
     const LEN: usize = 38;
 
     fn store(&self, words: &mut [u64]) {
-        let mut put = Put(words, 0);
+        let mut put = Put::new(words);
         let [a, b, c, d] = self.reference_id;
         put.word(u64::from_be_bytes([
             self.state as u8,
@@ -208,11 +164,11 @@ impl Words for TimeSnapshot {
         put.wide(self.offset_from_master.ticks());
         put.wide(self.mean_path_delay.ticks());
         put.optional(self.lock_time.map(Duration::ticks));
-        debug_assert!(put.1 <= Self::LEN);
+        debug_assert!(put.len() <= Self::LEN);
     }
 
     fn load(words: &[u64]) -> Self {
-        let mut fields = Fields(words.iter());
+        let mut fields = Fields::new(words);
         let [state, leap, stratum, is_bounded, a, b, c, d] = fields.word().to_be_bytes();
         let epoch = ClockEpoch(fields.word() as u32);
         let (anchor_local, anchor_utc, anchor_mono) = (fields.instant(), fields.instant(), fields.instant());

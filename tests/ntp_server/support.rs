@@ -7,8 +7,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration as Timeout, Instant};
 
 use synchronome::clock::HostClock;
-use synchronome::runtime::server::{Server, ServerError, ServerOptions};
-use synchronome::sharing::{BoundParts, Latch, Seqlock, TimeSnapshot};
+use synchronome::runtime::server::{ServedTime, Server, ServerError, ServerOptions};
+use synchronome::sharing::{BoundParts, Latch, PhcLines, Seqlock, StampingInterfaces, TimeSnapshot};
 use synchronome::time::{Duration, FrequencyPpb, LeapIndicator, NtpTimestamp, SyncState, Timestamp, Utc};
 use synchronome::wire::ntp::{Header, parse};
 
@@ -88,7 +88,11 @@ impl Served {
     ) -> Result<Self, ServerError> {
         let latch = Latch::default();
         let (mut writer, reader) = Seqlock::new(&snapshot());
-        let server = Server::spawn(options, &reader, latch.clone())?;
+        // Neither a card nor a PHC: only the kernel stamps here.
+        let (_, lines) = Seqlock::new(&PhcLines::default());
+        let (_, interfaces) = Seqlock::new(&StampingInterfaces::default());
+        let time = ServedTime { snapshot: reader, lines, interfaces };
+        let server = Server::spawn(options, &time, latch.clone())?;
         let ended = latch.clone();
         let renewal = std::thread::spawn(move || {
             while !ended.is_set() {

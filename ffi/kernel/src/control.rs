@@ -7,8 +7,10 @@
 use std::ffi::c_int;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::timestamping::KernelTime;
-use crate::uapi::{self, cmsghdr, field, in_pktinfo, in6_pktinfo, scm_timestamping64, sock_extended_err};
+use crate::timestamping::{KernelTime, StampOrigin};
+use crate::uapi::{
+    self, cmsghdr, field, in_pktinfo, in6_pktinfo, scm_timestamping64, scm_ts_pktinfo, sock_extended_err,
+};
 
 /// A control buffer of fixed size, aligned as the kernel wants its first header.
 #[derive(Clone, Copy)]
@@ -21,8 +23,8 @@ pub(crate) struct Control<const N: usize> {
 /// Enough for what we send: a key (24 bytes) and an `in6_pktinfo` (40).
 pub(crate) type SendControl = Control<64>;
 
-/// Enough for what we ask the kernel to tell: stamps (64), packet info (40), an extended error with its offender
-/// (64), with room for an option that someone else switched on (`SO_RXQ_OVFL`, the hop limit, the traffic class).
+/// Enough for what we ask the kernel to tell: stamps (64), their origin (32), packet info (40), an extended error with its
+/// offender (64), with room for an option that someone else switched on (`SO_RXQ_OVFL`, the hop limit, the traffic class).
 pub(crate) type ReceiveControl = Control<256>;
 
 const fn align(length: usize) -> usize {
@@ -134,6 +136,7 @@ pub(crate) struct ExtendedError {
 pub(crate) struct Ancillary {
     pub(crate) software: Option<KernelTime>,
     pub(crate) hardware: Option<KernelTime>,
+    pub(crate) origin: Option<StampOrigin>,
     pub(crate) packet_info: Option<PacketInfo>,
     pub(crate) error: Option<ExtendedError>,
 }
@@ -145,6 +148,7 @@ impl Ancillary {
                 self.software = stamp(record.payload, scm_timestamping64::SOFTWARE);
                 self.hardware = stamp(record.payload, scm_timestamping64::RAW_HARDWARE);
             }
+            (libc::SOL_SOCKET, uapi::SCM_TIMESTAMPING_PKTINFO) => self.origin = stamp_origin(record.payload),
             (libc::IPPROTO_IP, libc::IP_PKTINFO) => self.packet_info = packet_info_v4(record.payload),
             (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
                 self.packet_info = packet_info_v6(record.payload);
@@ -169,6 +173,14 @@ fn stamp(payload: &[u8], offset: usize) -> Option<KernelTime> {
 fn interface_index(bytes: [u8; 4]) -> Option<u32> {
     // 0 is the kernel's "no interface" (netdevice(7)); it never is an index.
     Some(u32::from_ne_bytes(bytes)).filter(|&index| index != 0)
+}
+
+fn stamp_origin(payload: &[u8]) -> Option<StampOrigin> {
+    let payload: &[u8; scm_ts_pktinfo::SIZE] = payload.first_chunk()?;
+    Some(StampOrigin {
+        interface_index: interface_index(field(payload, scm_ts_pktinfo::IF_INDEX)?),
+        frame_length: u32::from_ne_bytes(field(payload, scm_ts_pktinfo::PKT_LENGTH)?),
+    })
 }
 
 fn packet_info_v4(payload: &[u8]) -> Option<PacketInfo> {
@@ -229,6 +241,19 @@ mod tests {
         let info = found.packet_info.expect("packet info");
         assert_eq!(info.local, Some(IpAddr::from([192, 0, 2, 9])));
         assert_eq!(info.interface_index, Some(4));
+    }
+
+    #[test]
+    fn a_hardware_stamp_says_whose_it_is() {
+        let payload = |index: u32, length: u32| [index, length, 0, 0].map(u32::to_ne_bytes).concat();
+        for (index, interface_index) in [(7, Some(7)), (0, None)] {
+            let mut control = ReceiveControl::EMPTY;
+            control.push(libc::SOL_SOCKET, uapi::SCM_TIMESTAMPING_PKTINFO, &payload(index, 90));
+            assert_eq!(control.read().origin, Some(StampOrigin { interface_index, frame_length: 90 }));
+        }
+        let mut control = ReceiveControl::EMPTY;
+        control.push(libc::SOL_SOCKET, uapi::SCM_TIMESTAMPING_PKTINFO, &payload(7, 90)[..15]);
+        assert_eq!(control.read().origin, None);
     }
 
     #[test]

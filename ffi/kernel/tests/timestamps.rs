@@ -137,6 +137,7 @@ fn enabling_again_replaces_the_request() {
 fn the_hardware_flags_are_accepted_and_bring_nothing_on_loopback() {
     let (receiver, client) = (loopback_v4(), loopback_v4());
     let all = TimestampRequest {
+        origin: true,
         rx_software: true,
         tx_software: true,
         rx_hardware: true,

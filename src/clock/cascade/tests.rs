@@ -4,6 +4,7 @@ use super::*;
 use crate::clock::{OscillatorModel, SoftwareClock};
 use crate::discipline::policy::{StepPolicy, StepRule};
 use crate::discipline::servo::Kind;
+use crate::sharing::{PhcLine, PhcLines};
 use crate::time::FrequencyPpb;
 
 const PORT: SourceId = SourceId(0);
@@ -317,4 +318,68 @@ fn a_leap_second_moves_utc_and_disturbs_nobody() {
     let snapshot = world.cascade.snapshot(now, world.utc());
     assert_eq!(snapshot.leap, LeapIndicator::NoWarning);
     assert_eq!(world.cascade.leap().tai_utc(), Some(TaiUtc(38)));
+}
+
+/// The line of a PHC now, if it has one.
+fn line_of(world: &mut World, index: u8) -> Option<PhcLine> {
+    world.cascade.lines(world.now, world.utc()).0[usize::from(index)]
+}
+
+#[test]
+fn a_phcs_line_says_utc_within_its_bound_once_the_gate_is_open() {
+    for hub in ALL {
+        let mut world = World::new(hub, Kind::Pi);
+        assert_eq!(world.cascade.lines(world.now, world.utc()), PhcLines::default(), "nothing is known yet");
+        let mut lines = 0;
+        for _ in 0..20 {
+            world.run(1);
+            for index in 0..2 {
+                let Some(line) = line_of(&mut world, index) else { continue };
+                lines += 1;
+                // What it says of a stamp a little later, when the clock in software has been corrected again perhaps.
+                let later = Duration::from_millis(15);
+                let (utc, bound) = line.utc_at(world.raw_phc(index) + later).expect("within reach");
+                let error = utc.read_as() - (world.utc() + later);
+                assert!(error.abs() <= bound, "PHC {index} of hub {hub:?} is off by {error}, claims {bound}");
+            }
+        }
+        assert!(lines > 20, "hub {hub:?}: {lines} lines");
+        let (utc, _) = line_of(&mut world, 0).and_then(|line| line.utc_at(world.raw_phc(0))).expect("settled");
+        let error = utc.read_as() - world.utc();
+        assert!(error.abs() < Duration::from_nanos(500), "off by {error}");
+    }
+}
+
+#[test]
+fn a_phc_that_jumped_or_is_not_crossed_any_more_has_no_line() {
+    let mut world = World::new(ClockId::Phc(0), Kind::Pi);
+    world.run(20);
+    assert!(line_of(&mut world, 0).is_some() && line_of(&mut world, 1).is_some());
+    let later = world.now + Duration::from_millis(1_300);
+    let lines = world.cascade.lines(later, world.utc() + Duration::from_millis(1_300));
+    assert_eq!(lines, PhcLines::default(), "nobody reads it: it may be anywhere");
+
+    let epochs = world.cascade.phc_epochs();
+    world.phc_set_by = Duration::from_micros(50);
+    let crossing = world.crossing(0);
+    world.cascade.crossing(0, &crossing, &mut |_| ());
+    assert_ne!(world.cascade.phc_epochs(), epochs, "to be published at once");
+    assert_eq!(line_of(&mut world, 0), None);
+    assert_eq!(line_of(&mut world, 1), None, "it followed the one that jumped: the gate is closed");
+    world.run(20);
+    let line = line_of(&mut world, 0).expect("it is right again");
+    assert_eq!(line.utc_at(line.since - A_MOMENT), None, "stamps of before the jump mean nothing");
+}
+
+#[test]
+fn around_a_leap_second_no_line_says_which_utc_it_is() {
+    let start = Timestamp::from_secs(1_800_057_600 - 30);
+    assert_eq!(start.seconds() % 86_400, 86_400 - 30);
+    let mut world = World::at(ClockId::Phc(0), Kind::Pi, start);
+    world.reference = world.reference.map(|reference| Reference { leap: LeapIndicator::Insert, ..reference });
+    world.follow();
+    world.run(25);
+    assert!(line_of(&mut world, 0).is_some());
+    world.run(4);
+    assert_eq!(line_of(&mut world, 0), None);
 }

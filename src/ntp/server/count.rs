@@ -96,6 +96,12 @@ pub enum ServerCounter {
     ClockSet = 6,
     /// Errors of the receiving call.
     ReceiveFailed = 7,
+    /// Answers with a receive stamp of the card, whether the kernel took them or not.
+    HardwareStamps = 8,
+    /// Answers with a receive stamp of the kernel, whether the kernel took them or not.
+    SoftwareStamps = 9,
+    /// Stamps of the card that were not believed ([`HardwareRejected`](super::HardwareRejected)); the kernel's were used.
+    HardwareRejected = 10,
 }
 
 impl CounterSet for ServerCounter {
@@ -108,6 +114,9 @@ impl CounterSet for ServerCounter {
         Self::SnapshotTorn,
         Self::ClockSet,
         Self::ReceiveFailed,
+        Self::HardwareStamps,
+        Self::SoftwareStamps,
+        Self::HardwareRejected,
     ];
 
     fn index(self) -> usize {
@@ -124,6 +133,9 @@ impl CounterSet for ServerCounter {
             Self::SnapshotTorn => "snapshot_torn",
             Self::ClockSet => "clock_set",
             Self::ReceiveFailed => "receive_failed",
+            Self::HardwareStamps => "hardware_stamps",
+            Self::SoftwareStamps => "software_stamps",
+            Self::HardwareRejected => "hardware_rejected",
         }
     }
 }

@@ -50,7 +50,7 @@ fn snapshot() -> TimeSnapshot {
 /// Came in 250 ms after the anchor, answered 250 ms later.
 fn request(data: &[u8]) -> Request<'_> {
     let (received, now) = (anchor() + Duration::from_millis(250), anchor() + Duration::from_millis(500));
-    Request { data, from_port: 50_000, received, now }
+    Request { data, from_port: 50_000, received, hardware: None, now }
 }
 
 fn answered(request: &Request<'_>, snapshot: &TimeSnapshot) -> Result<Header, DropReason> {
@@ -259,6 +259,29 @@ fn stratum_reference_id_leap_and_precision_are_those_of_the_server() {
     }
     let holdover = answer_of(&TimeSnapshot { state: SyncState::Holdover, ..snapshot() });
     assert_eq!(holdover.stratum, 2, "holdover serves within its bound");
+}
+
+#[test]
+fn a_stamp_of_the_card_is_sent_as_it_is_and_its_error_is_covered() {
+    let data = octets(REQUEST);
+    let by_kernel = answered(&request(&data), &snapshot()).unwrap();
+    let arrived = snapshot().utc_at(request(&data).received) - Duration::from_micros(8);
+    let with = |bound| {
+        let hardware = Some(HardwareStamp { at: arrived, bound });
+        answered(&Request { hardware, ..request(&data) }, &snapshot()).unwrap()
+    };
+    let better = with(Duration::from_nanos(40));
+    assert!((better.receive_timestamp.to_bits() - NtpTimestamp::from_utc(arrived).to_bits()) <= 1);
+    assert_eq!(
+        Header { receive_timestamp: by_kernel.receive_timestamp, ..better },
+        by_kernel,
+        "nothing else is of the card, and the sent stamp's bound stays"
+    );
+    let worse = with(UNIT.times(100));
+    let covered = worse.root_delay.to_duration().half() + worse.root_dispersion.to_duration();
+    assert!(covered >= UNIT.times(100), "{covered}");
+    let useless = Request { hardware: Some(HardwareStamp { at: arrived, bound: ROOT_DISTANCE_MAX }), ..request(&data) };
+    refused(&answered(&useless, &snapshot()).unwrap(), *b"XBND");
 }
 
 #[test]

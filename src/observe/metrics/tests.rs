@@ -152,6 +152,9 @@ fn the_figures_that_matter_are_there_with_their_time() {
     assert_eq!(parsed.value("port_events_total", &[port[0], port[1], ("event", "sync_received")]), Some(92_000.0));
     assert_eq!(parsed.value("gm_clock_class", &port), Some(248.0));
     assert_eq!(parsed.value("ntp_answered_total", &[]), Some(1_040.0));
+    assert_eq!(parsed.value("ntp_receive_stamps_total", &[("source", "hardware")]), Some(1_020.0));
+    assert_eq!(parsed.value("ntp_receive_stamps_total", &[("source", "software")]), Some(20.0));
+    assert_eq!(parsed.value("ntp_hardware_stamps_rejected_total", &[]), Some(3.0));
     assert_eq!(parsed.value("lock_time_seconds", &[clock[0], ("since", "start")]), Some(10.2));
     assert_eq!(parsed.value("health_code", &[]), Some(0.0));
 }

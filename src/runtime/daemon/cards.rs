@@ -1,17 +1,46 @@
 //! The network cards that stamp for our ports: their settings are looked at from time to time.
 
+use synchronome_kernel::nic::link_speed;
+
 use super::Daemon;
 use crate::net::{Card, Found, InWords, LOOK_EVERY, Stamping};
 use crate::observe::{Level, Topic};
+use crate::sharing::{STAMPING_INTERFACES_MAX, StampingInterface, StampingInterfaces};
 use crate::time::{Local, Mono, Timestamp};
 
 impl Daemon {
+    /// Tells the NTP server whose stamps are of which PHC, and how fast their links are.
+    pub(super) fn tell_interfaces(&mut self) {
+        if self.server.is_none() {
+            return;
+        }
+        let mut told = StampingInterfaces::default();
+        let mut places = told.0.iter_mut();
+        for (port, running) in self.ports.iter().enumerate() {
+            let Some(card) = running.as_ref().and_then(|running| running.card.as_ref()) else { continue };
+            let phc = self.model.ports[port].phc;
+            let index = nix::net::if_::if_nametoindex(card.device()).ok();
+            let (Some(phc), Some(index)) = (phc, index) else { continue };
+            let Some(place) = places.next() else { break };
+            *place = Some(StampingInterface {
+                index,
+                phc,
+                // Nobody says: a card without a link, or a driver that has none.
+                bits_per_second: link_speed(card.device()).ok().flatten(),
+                ingress_latency: self.config.ptp[port].ingress_latency,
+            });
+        }
+        self.interfaces.write(&told);
+    }
+
     /// Looks at the settings whose turn it is, and at those of ports that miss stamps.
     pub(super) fn look_after_cards(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
+        let mut has_looked = false;
         for port in 0..self.ports.len() {
             let Some(running) = &mut self.ports[port] else { continue };
             let Some(card) = running.card.as_mut().filter(|_| now >= running.look_at) else { continue };
             running.look_at = now + LOOK_EVERY;
+            has_looked = true;
             let found = card.look(now);
             let text = match &found {
                 Found::Nothing => continue,
@@ -40,6 +69,10 @@ impl Daemon {
                 self.retry_at = now;
             }
         }
+        if has_looked {
+            // A link may have another speed than when it came up.
+            self.tell_interfaces();
+        }
     }
 
     /// A port's card gets back what it was told before, unless another of our ports uses it still.
@@ -67,6 +100,8 @@ impl Daemon {
         self.record(Level::Info, Topic::Ptp, text);
     }
 }
+
+const _: () = assert!(crate::config::PTP_PORTS_MAX <= STAMPING_INTERFACES_MAX, "a place for each port's card");
 
 fn changed(card: &Card, from: InWords, to: InWords, is_fight: bool) -> String {
     let device = card.device();

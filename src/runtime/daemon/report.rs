@@ -65,6 +65,9 @@ fn server_status(server: &Server, stratum: u8) -> NtpServerStatus {
         stratum: (stratum < 16).then_some(stratum),
         requests: server.count(ServerCounter::Requests),
         answered: server.count(ServerCounter::Answers) + server.count(ServerCounter::AnswersUnsynchronised),
+        hardware_stamps: server.count(ServerCounter::HardwareStamps),
+        software_stamps: server.count(ServerCounter::SoftwareStamps),
+        hardware_stamps_rejected: server.count(ServerCounter::HardwareRejected),
         dropped: DropReason::ALL
             .iter()
             .map(|reason| (reason.name().to_owned(), server.dropped(*reason)))

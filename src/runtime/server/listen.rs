@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use synchronome_kernel::socket::enable_packet_info;
-use synchronome_kernel::timestamping::enable_software_timestamps;
+use synchronome_kernel::timestamping::{TimestampRequest, enable_software_timestamps, enable_timestamps};
 
 use super::{ServerError, ServerNotice};
 
@@ -51,7 +51,7 @@ pub(super) fn open(address: SocketAddr, workers: usize) -> Result<Opened, Server
         let socket = bind(opened.address, true)?;
         let failed = |call| move |error: io::Error| ServerError::socket(address, call, &error);
         enable_packet_info(&socket).map_err(failed("IP_PKTINFO"))?;
-        if let Err(error) = enable_software_timestamps(&socket, false) {
+        if let Err(error) = enable_stamps(&socket) {
             opened.notices = vec![ServerNotice::no_kernel_stamps(address, &error)];
         }
         // Less room than wished for costs a burst its tail, and no more.
@@ -61,6 +61,16 @@ pub(super) fn open(address: SocketAddr, workers: usize) -> Result<Opened, Server
         opened.sockets.push(Listener(socket));
     }
     Ok(opened)
+}
+
+/// Those of the kernel, and those of cards that make some.
+fn enable_stamps(socket: &Socket) -> io::Result<()> {
+    let both = TimestampRequest { rx_software: true, rx_hardware: true, origin: true, ..TimestampRequest::default() };
+    match enable_timestamps(socket, both) {
+        Ok(_) => Ok(()),
+        // Better the kernel's alone than none.
+        Err(_) => enable_software_timestamps(socket, false).map(|_| ()),
+    }
 }
 
 fn bind(address: SocketAddr, reuse_port: bool) -> Result<Socket, ServerError> {

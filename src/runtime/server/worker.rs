@@ -13,14 +13,15 @@ use synchronome_kernel::sched;
 use synchronome_kernel::socket::{Received, RecvBatch, SendBatch};
 use synchronome_kernel::timestamping::KernelTime;
 
+use super::card::Cards;
 use super::listen::Listener;
-use super::{ServerNotice, WorkerFigures};
+use super::{ServedTime, ServerNotice, WorkerFigures};
 use crate::clock::HostClock;
 use crate::config::LISTEN_MAX;
 use crate::ntp::server::{
     ANSWER_LENGTH_MAX, Answer, DropReason, Request, ResponseConfig, ServerCounter, is_clock_set, respond,
 };
-use crate::sharing::{Latch, Pulse, Seqlock, TimeSnapshot};
+use crate::sharing::{Latch, Pulse, TimeSnapshot};
 use crate::time::{Duration, Local, SyncState, Timestamp};
 
 /// Requests per system call. More cost the first one of a batch the time that the others take.
@@ -43,7 +44,7 @@ pub(super) struct WorkerSetup {
     pub(super) core: Option<usize>,
     pub(super) priority: Option<u8>,
     pub(super) config: ResponseConfig,
-    pub(super) snapshot: Seqlock<TimeSnapshot>,
+    pub(super) time: ServedTime,
     pub(super) stop: Latch,
     pub(super) figures: WorkerFigures,
     pub(super) pulse: Pulse,
@@ -74,6 +75,9 @@ struct Outgoing {
     synchronised: u64,
     unsynchronised: u64,
     stamped: usize,
+    /// How many have a receive stamp of the card, and how many of the kernel.
+    by_card: u64,
+    by_kernel: u64,
 }
 
 impl Worker {
@@ -81,7 +85,7 @@ impl Worker {
     pub(super) fn prepare(setup: WorkerSetup, ready: &Sender<Prepared>) -> Self {
         let clock = HostClock;
         let notices = scheduling(setup.core, setup.priority);
-        let snapshot = setup.snapshot.read().unwrap_or_else(|_| TimeSnapshot::unsynchronised(clock.mono()));
+        let snapshot = setup.time.snapshot.read().unwrap_or_else(|_| TimeSnapshot::unsynchronised(clock.mono()));
         let worker = Self {
             clock,
             listeners: Vec::with_capacity(LISTEN_MAX),
@@ -164,12 +168,15 @@ impl Worker {
         self.read_snapshot();
         let mut stamps = [Timestamp::<Local>::EPOCH; BATCH];
         let mut outgoing = Outgoing::default();
+        let mut cards = Cards::unread(&self.setup.time, &self.setup.figures.counts);
         for number in 0..self.requests.len() {
             let received = self.requests.get(number);
-            match answer(&received, &self.snapshot, &self.setup, self.clock, &mut self.answers) {
-                Ok((answer, stamp)) => {
+            match answer(&received, &self.snapshot, &mut cards, &self.setup, self.clock, &mut self.answers) {
+                Ok(Answered { answer, stamp, is_by_card }) => {
                     outgoing.synchronised += u64::from(answer.is_synchronised);
                     outgoing.unsynchronised += u64::from(!answer.is_synchronised);
+                    outgoing.by_card += u64::from(is_by_card);
+                    outgoing.by_kernel += u64::from(!is_by_card && stamp.is_some());
                     if let Some(stamp) = stamp {
                         stamps[outgoing.stamped] = stamp;
                         outgoing.stamped += 1;
@@ -184,7 +191,7 @@ impl Worker {
 
     /// Reads the clock's state once for a batch: all of its answers come from one line.
     fn read_snapshot(&mut self) {
-        match self.setup.snapshot.read() {
+        match self.setup.time.snapshot.read() {
             Ok(snapshot) => self.snapshot = snapshot,
             // The copy ages, and its age shows in the answers.
             Err(_) => self.setup.figures.counts.count(ServerCounter::SnapshotTorn),
@@ -207,6 +214,8 @@ impl Worker {
         };
         let sent_at = self.clock.stamping();
         counts.add(ServerCounter::SendFailed, failed);
+        counts.add(ServerCounter::HardwareStamps, outgoing.by_card);
+        counts.add(ServerCounter::SoftwareStamps, outgoing.by_kernel);
         // The kernel says how many failed, not which: those of a mixed batch are taken off the synchronised ones first.
         counts.add(ServerCounter::Answers, outgoing.synchronised.saturating_sub(failed));
         let failed = failed.saturating_sub(outgoing.synchronised);
@@ -233,14 +242,24 @@ enum Unanswered {
     NoWayBack,
 }
 
-/// Puts the answer to one datagram into the batch; returns it with the kernel's stamp, if there was one.
+/// An answer in the outgoing batch.
+struct Answered {
+    answer: Answer,
+    /// The kernel's stamp, if there was one.
+    stamp: Option<Timestamp<Local>>,
+    /// The card's stamp was sent.
+    is_by_card: bool,
+}
+
+/// Puts the answer to one datagram into the batch.
 fn answer(
     received: &Received<'_>,
     snapshot: &TimeSnapshot,
+    cards: &mut Cards<'_>,
     setup: &WorkerSetup,
     clock: HostClock,
     answers: &mut SendBatch,
-) -> Result<(Answer, Option<Timestamp<Local>>), Unanswered> {
+) -> Result<Answered, Unanswered> {
     if received.truncated {
         return Err(Unanswered::Dropped(DropReason::TooLong));
     }
@@ -253,16 +272,18 @@ fn answer(
     if stamp.is_none() {
         setup.figures.counts.count(ServerCounter::StampMissing);
     }
-    let request = Request { data: received.data, from_port: received.from.port(), received: stamp.unwrap_or(now), now };
+    let arrived = stamp.unwrap_or(now);
+    let hardware = cards.stamp(received, arrived, snapshot);
+    let request = Request { data: received.data, from_port: received.from.port(), received: arrived, hardware, now };
     let mut out = [0; ANSWER_LENGTH_MAX];
     let answer = respond(&request, snapshot, setup.config, &mut out).map_err(Unanswered::Dropped)?;
     answers
         .push(&out[..answer.length], received.from, received.local, None)
         .map_err(|_| Unanswered::NoWayBack)
-        .map(|()| (answer, stamp))
+        .map(|()| Answered { answer, stamp, is_by_card: hardware.is_some() })
 }
 
-fn local_time(time: KernelTime) -> Timestamp<Local> {
+pub(super) fn local_time(time: KernelTime) -> Timestamp<Local> {
     Timestamp::from_parts(time.seconds, time.nanoseconds)
 }
 

@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use super::assert_shape;
 use crate::control::Ancillary;
 use crate::sys::{self, Envelope};
-use crate::timestamping::KernelTime;
+use crate::timestamping::{KernelTime, StampOrigin};
 
 /// A received datagram; borrowed from the [`RecvBatch`] until its next `recv`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Received<'a> {
     pub software: Option<KernelTime>,
     /// The NIC's clock when it passed.
     pub hardware: Option<KernelTime>,
+    /// Which NIC that was; `None` unless the socket asks for it ([`crate::timestamping::TimestampRequest::origin`]).
+    pub origin: Option<StampOrigin>,
 }
 
 /// What `recv` keeps of one datagram beside its data.
@@ -144,6 +146,7 @@ impl RecvBatch {
             truncated: arrival.truncated,
             software: arrival.ancillary.software,
             hardware: arrival.ancillary.hardware,
+            origin: arrival.ancillary.origin,
         }
     }
 

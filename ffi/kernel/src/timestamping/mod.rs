@@ -88,6 +88,16 @@ impl KernelTime {
     }
 }
 
+/// Who made the hardware stamp of a received packet: `struct scm_ts_pktinfo` (linux/net_tstamp.h).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StampOrigin {
+    /// The interface of the NIC itself, not one above it; `None` where its driver does not tell (it does not use NAPI).
+    pub interface_index: Option<u32>,
+    /// Octets of the frame, from its destination address to the end of the payload: without padding, without a VLAN tag that
+    /// the NIC or the kernel has taken off, without the checksum.
+    pub frame_length: u32,
+}
+
 /// Which stamps a socket shall deliver.
 ///
 /// Hardware stamps come only if the interface has been told to make them too (`SIOCSHWTSTAMP`).
@@ -104,6 +114,9 @@ pub struct TimestampRequest {
     /// With both kinds for sent packets: deliver the software stamp although a hardware stamp will come. They come as
     /// two items of the error queue with one key (`OPT_TX_SWHW`, Linux 4.14).
     pub tx_software_beside_hardware: bool,
+    /// Beside each hardware stamp of a received packet: which interface made it, and how long the frame was
+    /// (`OPT_PKTINFO`, Linux 4.13).
+    pub origin: bool,
     /// Deliver hardware stamps on the scale of this virtual clock (N of `/dev/ptpN`) of the interface's PHC, instead of
     /// the PHC's own (`BIND_PHC`, Linux 5.15). The socket must be bound to the interface by `SO_BINDTODEVICE`, a packet
     /// socket too.
@@ -124,6 +137,7 @@ impl TimestampRequest {
             (self.tx_hardware, sof::TX_HARDWARE | sof::RAW_HARDWARE),
             (self.transmits(), sof::OPT_ID | sof::OPT_TSONLY),
             (self.tx_software_beside_hardware, sof::OPT_TX_SWHW),
+            (self.origin, sof::OPT_PKTINFO),
             (self.bind_phc.is_some(), sof::BIND_PHC),
         ] {
             if wanted {

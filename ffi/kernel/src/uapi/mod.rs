@@ -12,6 +12,8 @@ pub(crate) const SO_TIMESTAMPING_NEW: c_int = libc::SO_TIMESTAMPING_NEW;
 pub(crate) const SCM_TIMESTAMPING_NEW: c_int = SO_TIMESTAMPING_NEW;
 /// `SCM_TS_OPT_ID`: the caller's own key for one message (asm-generic/socket.h, Linux 6.13).
 pub(crate) const SCM_TS_OPT_ID: c_int = 81;
+/// `SCM_TIMESTAMPING_PKTINFO`: which interface made a hardware stamp (asm-generic/socket.h, Linux 4.13).
+pub(crate) const SCM_TIMESTAMPING_PKTINFO: c_int = 58;
 /// `SO_SELECT_ERR_QUEUE`: POLLPRI as well as POLLERR for a filled error queue (Linux 3.10).
 pub(crate) const SO_SELECT_ERR_QUEUE: c_int = 45;
 /// `MSG_PROBE`: do everything but send (linux/socket.h of the kernel, in no header for programs).
@@ -29,6 +31,8 @@ pub(crate) mod sof {
     pub(crate) const RAW_HARDWARE: u32 = 1 << 6;
     pub(crate) const OPT_ID: u32 = 1 << 7;
     pub(crate) const OPT_TSONLY: u32 = 1 << 11;
+    /// Linux 4.13.
+    pub(crate) const OPT_PKTINFO: u32 = 1 << 13;
     pub(crate) const OPT_TX_SWHW: u32 = 1 << 14;
     /// Linux 5.15.
     pub(crate) const BIND_PHC: u32 = 1 << 15;
@@ -50,6 +54,13 @@ pub(crate) mod scm_timestamping64 {
     pub(crate) const RAW_HARDWARE: usize = 32;
     /// `struct __kernel_timespec`: offset of the nanoseconds, themselves 64 bits wide.
     pub(crate) const NANOSECONDS: usize = 8;
+}
+
+/// `struct scm_ts_pktinfo` (linux/net_tstamp.h): the interface of the card, and the length of the frame.
+pub(crate) mod scm_ts_pktinfo {
+    pub(crate) const SIZE: usize = 16;
+    pub(crate) const IF_INDEX: usize = 0;
+    pub(crate) const PKT_LENGTH: usize = 4;
 }
 
 /// `struct sock_extended_err` (linux/errqueue.h, ip(7) under `IP_RECVERR`).

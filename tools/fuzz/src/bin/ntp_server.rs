@@ -52,7 +52,7 @@ fn check(octets: &[u8]) {
     let received = snapshot.anchor_local + Duration::from_micros(numbers.next::<3>());
     let now = received + Duration::from_nanos(numbers.next::<2>());
     let mut out = [0; ANSWER_LENGTH_MAX];
-    let request = Request { data, from_port, received, now };
+    let request = Request { data, from_port, received, hardware: None, now };
     let Ok(answer) = respond(&request, &snapshot, ResponseConfig::default(), &mut out) else { return };
 
     assert!(answer.length <= data.len());

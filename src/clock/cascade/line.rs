@@ -1,0 +1,52 @@
+//! What readings of the PHCs mean for those who only get stamps of them.
+
+use super::{Cascade, Clock, Leaf, PHCS_MAX};
+use crate::sharing::{PHC_LINES_MAX, PhcLine, PhcLines};
+use crate::time::{ClockEpoch, Duration, Local, Mono, Timestamp};
+
+const _: () = assert!(PHCS_MAX <= PHC_LINES_MAX, "a line for each PHC");
+
+/// A PHC that was not crossed for longer than this may be anywhere: four crossings at the slow pace.
+const CROSSING_AGE_MAX: Duration = Duration::SECOND;
+
+impl<C: Clock> Cascade<C> {
+    /// The lines of all PHCs whose stamps may be believed at `now`, when the system clock reads `local`.
+    pub fn lines(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) -> PhcLines {
+        let mut lines = PhcLines::default();
+        let Some(tai_utc) = self.leap.tai_utc().filter(|_| self.is_gate_open) else { return lines };
+        // Around a leap second nobody knows which UTC a stamp is of.
+        if self.is_ambiguous(local) {
+            return lines;
+        }
+        for (line, leaf) in lines.0.iter_mut().zip(&mut self.phcs) {
+            *line = leaf.as_mut().and_then(|leaf| leaf.line(now, tai_utc.duration()));
+        }
+        lines
+    }
+
+    /// Changes when any PHC is stepped, found to have jumped, or comes or goes: the lines of before do not hold.
+    pub fn phc_epochs(&mut self) -> [Option<ClockEpoch>; PHCS_MAX] {
+        std::array::from_fn(|index| self.phcs[index].as_mut().map(|leaf| leaf.steering.clock().epoch()))
+    }
+}
+
+impl<C: Clock> Leaf<C> {
+    /// `ahead` is what the PHC's time is ahead of UTC.
+    fn line(&mut self, now: Timestamp<Mono>, ahead: Duration) -> Option<PhcLine> {
+        let is_crossed = now - self.anchor.0 <= CROSSING_AGE_MAX;
+        // Since a step it has not been seen to read what it should.
+        let is_of_this_epoch = self.since.0 == self.steering.clock().epoch();
+        if !is_crossed || !is_of_this_epoch || !self.steering.state().is_synchronised() {
+            return None;
+        }
+        let snapshot = self.steering.snapshot(now, self.reading(now));
+        snapshot.is_bounded.then(|| PhcLine {
+            anchor: snapshot.anchor_local,
+            utc: snapshot.anchor_utc - ahead,
+            rate: snapshot.rate,
+            bound: snapshot.parts.total().greatest_error(),
+            drift_rate: snapshot.drift_rate,
+            since: self.since.1,
+        })
+    }
+}
