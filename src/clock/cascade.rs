@@ -34,7 +34,7 @@ pub const CROSSING_SOURCE: SourceId = SourceId(0xff00);
 /// The interval of crossings while a clock is not locked.
 pub const CROSSING_FAST: LogInterval = LogInterval::new(-4);
 /// The interval of crossings of a clock that has settled.
-pub const CROSSING_STEADY: LogInterval = LogInterval::new(0);
+pub const CROSSING_STEADY: LogInterval = LogInterval::new(-2);
 /// A clock has settled when it has been locked for so long.
 const SETTLED: Duration = Duration::from_secs(4);
 /// What a hardware clock's reading is off by beside its window: it counts whole nanoseconds.

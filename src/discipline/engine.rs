@@ -13,7 +13,7 @@ use crate::time::{
 /// LOCKED needs this many last samples inside the lock limit.
 pub const LOCK_SAMPLES: u32 = 8;
 /// A clock is right when so many last samples are inside the lock limit.
-pub const RIGHT_SAMPLES: u32 = 3;
+pub const RIGHT_SAMPLES: u32 = 2;
 /// No sample for this many intervals: the samples have stopped.
 const SILENT_INTERVALS: i64 = 4;
 /// A sample that has not come for this many intervals is overdue.
@@ -143,6 +143,8 @@ pub struct Discipline {
     envelope: Envelope,
     /// What was proven of the master before this one.
     previous: Envelope,
+    /// How right that master was.
+    previous_accuracy: Option<Duration>,
     link: Link,
     gate: SpikeGate,
     servo: Pi,
@@ -190,6 +192,7 @@ impl Discipline {
             timeline: Timeline::new(epoch, reading, frequency),
             envelope: Envelope::new(config.max_frequency, config.max_drift),
             previous: Envelope::new(config.max_frequency, config.max_drift),
+            previous_accuracy: None,
             link: Link::default(),
             gate: SpikeGate::default(),
             servo: Pi::new(config.max_frequency, config.proportional, config.integral),
@@ -286,12 +289,17 @@ impl Discipline {
         let reference = self.held?;
         let now = self.timeline.free_now(reading);
         let correction = self.timeline.correction(reading);
-        let envelope = if self.envelope.at(now).is_some() { &self.envelope } else { &self.previous };
+        // A proof is as good as the master that it is about.
+        let (envelope, accuracy) = if self.envelope.at(now).is_some() {
+            (&self.envelope, reference.accuracy)
+        } else {
+            (&self.previous, self.previous_accuracy)
+        };
         let span = envelope.at(now)?.shifted(correction);
         let fresh = envelope.last().and_then(|last| envelope.at(last)).unwrap_or(span);
         let path = fresh.half_width().min(span.half_width());
         Some(BoundParts {
-            source: reference.accuracy.unwrap_or_default(),
+            source: accuracy.unwrap_or_default(),
             path,
             offset: span.centre().abs(),
             stamps: self.stamp_error,

@@ -137,8 +137,12 @@ pub struct PhcReport {
     pub state: SyncState,
     /// Its last measured offset; `None` before the first.
     pub offset_from_master: Option<Duration>,
-    /// How wrong it may be at most.
+    /// When this was so.
+    pub at: Timestamp<Mono>,
+    /// How wrong it was at most.
     pub bound: Option<Duration>,
+    /// How fast the bound has grown since.
+    pub drift_rate: FrequencyPpb,
     /// The frequency correction in force.
     pub frequency: FrequencyPpb,
     /// The filtered one-way delay to what it follows.

@@ -43,7 +43,10 @@ impl Discipline {
         if is_another && self.held.is_some() {
             // Another master's proofs say nothing about this one; our oscillator is the same. Until there are proofs by
             // the new one, those by the old one hold.
-            std::mem::swap(&mut self.envelope, &mut self.previous);
+            if self.envelope.last().is_some() {
+                std::mem::swap(&mut self.envelope, &mut self.previous);
+                self.previous_accuracy = self.held.and_then(|held| held.accuracy);
+            }
             self.envelope.begin_like(&self.previous);
             self.link.reset();
             // The same clock that was away for a while needs no new estimate: if it stepped meanwhile, that is found.

@@ -312,3 +312,20 @@ fn a_disturbed_clock_is_disrupted_until_it_is_measured_again() {
     assert_eq!(bench.discipline.state(), SyncState::Locked);
     assert!(bench.offset.abs() < Duration::from_micros(10), "recovered in 3 s: {}", bench.offset);
 }
+
+#[test]
+fn until_a_new_source_has_proved_anything_the_bound_rests_on_how_right_the_old_one_was() {
+    let mut bench = Bench::new(config(), Duration::ZERO, 0.0);
+    let rough = Reference { accuracy: Some(Duration::from_micros(30)), ..reference() };
+    bench.step(Input::Reference(Some(rough)));
+    (0..40).for_each(|_| bench.exchange(Duration::ZERO));
+    assert!(bench.bound().unwrap() >= Duration::from_micros(30));
+    let exact = Reference {
+        source: SourceId(7),
+        accuracy: Some(Duration::from_nanos(100)),
+        selected_at: bench.now,
+        ..reference()
+    };
+    bench.step(Input::Reference(Some(exact)));
+    assert!(bench.bound().unwrap() >= Duration::from_micros(30), "{:?}", bench.bound());
+}

@@ -200,7 +200,10 @@ impl PhcModel {
             is_steered: report.is_some_and(|report| report.is_steered),
             is_hub: report.is_some_and(|report| report.is_hub),
             offset_from_master_s: seconds(report.and_then(|report| report.offset_from_master)),
-            bound_s: seconds(report.and_then(|report| report.bound)),
+            bound_s: seconds(report.and_then(|report| {
+                let age = (now - report.at).max(Duration::ZERO);
+                report.bound.map(|bound| bound + report.drift_rate.abs().drift(age))
+            })),
             frequency_ppb: report.map(|report| report.frequency.ppb()),
             oscillator_frequency_ppb: self.oscillator.map(FrequencyPpb::ppb),
             crossing_method: report.map_or("", |report| method_word(report.method)).to_owned(),

@@ -9,7 +9,7 @@ use crate::runtime::host::Host;
 use crate::runtime::model::PortModel;
 use crate::runtime::rivals::Rival;
 use crate::sharing::Counters;
-use crate::time::{ClockEpoch, ClockId, FrequencyPpb, TaiUtc};
+use crate::time::{ClockEpoch, ClockId, FrequencyPpb, TaiUtc, Timestamp};
 use synchronome_kernel::phc::CrossingMethod;
 
 /// A daemon with one port on `eth0`, whose PHC hears the source and is in `hub`.
@@ -29,6 +29,8 @@ fn with_hub(hub: SyncState) -> Told {
     model.phcs.add(0, "eth0", 3);
     let mut told = Told { model, now };
     told.hear(Event::Phc(PhcReport {
+        at: Timestamp::EPOCH,
+        drift_rate: FrequencyPpb::ZERO,
         index: 0,
         is_hub: true,
         is_steered: true,

@@ -268,7 +268,7 @@ impl Course<'_> {
         let after = Truth::read()?;
         let at = self.now();
         if let (Some(bound_ns), Some(before_ns), Some(after_ns)) =
-            (answer.bound_ns(), self.error_ns(before), self.error_ns(&after))
+            (answer.bound_ns(self.scenario.bound_clock()), self.error_ns(before), self.error_ns(&after))
         {
             self.claims.push(Claim { at, bound_ns, before_ns, after_ns });
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::contender::STATUS_SOCKET;
+use phclab::scenario::Clock;
 
 /// How long the daemon may take to answer.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
@@ -40,9 +41,13 @@ impl Answer {
         self.0["reason"].as_str().unwrap_or_default()
     }
 
-    /// The bound that it claims, in ns.
-    pub fn bound_ns(&self) -> Option<f64> {
-        self.number("/clock/bound_s").map(|seconds| seconds * 1e9)
+    /// The bound that it claims of a clock, in ns.
+    pub fn bound_ns(&self, clock: Clock) -> Option<f64> {
+        let path = match clock {
+            Clock::System => "/clock/bound_s",
+            Clock::Phc => "/phcs/0/bound_s",
+        };
+        self.number(path).map(|seconds| seconds * 1e9)
     }
 
     /// From selecting the parent to LOCKED, in seconds.
@@ -96,11 +101,13 @@ mod tests {
     #[test]
     fn selection_is_reckoned_from_the_lock() {
         let clock = json!({"lock_time_s": 2.0, "lock_time_since_start_s": 5.0, "bound_s": 8.4e-7});
-        let answer = Answer(json!({"uptime_s": 60.0, "state": "LOCKED", "ptp": [], "clock": clock}));
+        let phcs = json!([{"bound_s": 1.2e-7}]);
+        let answer = Answer(json!({"uptime_s": 60.0, "state": "LOCKED", "ptp": [], "clock": clock, "phcs": phcs}));
         assert_eq!((answer.selected_ago_s(), answer.lock_s()), (Some(57.0), Some(2.0)));
-        assert!((answer.bound_ns().unwrap() - 840.0).abs() < 1e-6);
+        assert!((answer.bound_ns(Clock::System).unwrap() - 840.0).abs() < 1e-6);
+        assert!((answer.bound_ns(Clock::Phc).unwrap() - 120.0).abs() < 1e-6);
         let waits = Answer(json!({"uptime_s": 60.0, "ptp": [{"parent": null}], "clock": {}}));
-        assert_eq!((waits.selected_ago_s(), waits.bound_ns()), (None, None));
+        assert_eq!((waits.selected_ago_s(), waits.bound_ns(Clock::Phc)), (None, None));
         let follows = Answer(json!({"uptime_s": 60.0, "ptp": [{"parent": "x-1"}], "clock": {}}));
         assert_eq!(follows.selected_ago_s(), Some(0.0));
     }
