@@ -46,6 +46,10 @@ impl Clock for AnyClock {
         each!(self, clock => clock.dither_every())
     }
 
+    fn is_stamping(&self) -> bool {
+        each!(self, clock => clock.is_stamping())
+    }
+
     fn restart(&mut self, at: Timestamp<Local>) -> ClockEpoch {
         each!(self, clock => clock.restart(at))
     }

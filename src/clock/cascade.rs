@@ -63,6 +63,8 @@ pub struct Crossing {
     pub mono: Timestamp<Mono>,
     /// How long reading took: the PHC was read at an unknown moment of it.
     pub window: Duration,
+    /// How far `raw` and `mono` may be off beside that: an interrupt may have come between two readings.
+    pub slack: Duration,
 }
 
 /// What is worth telling, and of which clock.
@@ -106,6 +108,8 @@ struct Leaf<C> {
     continuity: Continuity,
     /// The last reading, and when it was taken.
     anchor: (Timestamp<Mono>, Timestamp<Local>),
+    /// All steps together, then.
+    anchor_stepped: Duration,
     /// The epoch of the last reading, and the first reading in it.
     since: (ClockEpoch, Timestamp<Local>),
     crossing_at: Timestamp<Mono>,
@@ -116,7 +120,7 @@ struct Leaf<C> {
 impl<C: Clock> Leaf<C> {
     /// Its reading at `now`, to within what an oscillator gains since the last crossing.
     fn reading(&self, now: Timestamp<Mono>) -> Timestamp<Local> {
-        self.anchor.1 + (now - self.anchor.0)
+        self.anchor.1 + (now - self.anchor.0) + (self.steering.stepped() - self.anchor_stepped)
     }
 }
 
@@ -129,6 +133,8 @@ pub struct Cascade<C> {
     phcs: [Option<Box<Leaf<C>>>; PHCS_MAX],
     hub: Option<ClockId>,
     reference: Option<Reference>,
+    /// The last one, which the others follow through a hub that holds over.
+    last_reference: Option<Reference>,
     is_gate_open: bool,
     leap: LeapWatch,
     paces: [LogInterval; PHCS_MAX],
@@ -142,6 +148,7 @@ impl<C: Clock> Cascade<C> {
             phcs: std::array::from_fn(|_| None),
             hub: None,
             reference: None,
+            last_reference: None,
             is_gate_open: false,
             leap: LeapWatch::new(config.tai_utc),
             paces: [CROSSING_FAST; PHCS_MAX],
@@ -160,6 +167,7 @@ impl<C: Clock> Cascade<C> {
             steering,
             continuity: Continuity::default(),
             anchor: (crossing.mono, crossing.device),
+            anchor_stepped: Duration::ZERO,
             since,
             crossing_at: crossing.mono,
             window: crossing.window.half(),
@@ -231,6 +239,7 @@ impl<C: Clock> Cascade<C> {
             self.change_hub(now, local, hub, notify);
         }
         self.reference = reference.map(|reference| self.hear(local, reference));
+        self.last_reference = self.reference.or(self.last_reference);
         let Some(hub) = self.hub else { return };
         let heard = self.reference;
         let Some((steering, reading)) = self.steering_of(hub, now, local) else { return };
@@ -279,16 +288,18 @@ impl<C: Clock> Cascade<C> {
         let Some(leaf) = self.phcs.get_mut(usize::from(index)).and_then(Option::as_mut) else { return };
         let now = crossing.mono;
         leaf.anchor = (crossing.mono, crossing.device);
+        leaf.anchor_stepped = leaf.steering.stepped();
         leaf.window = crossing.window.half();
         let epoch = leaf.steering.clock().epoch();
         if epoch != leaf.since.0 {
             leaf.since = (epoch, crossing.device);
         }
         let free = leaf.steering.free(crossing.device);
-        if let Some(by) = leaf.continuity.check(crossing.raw, free, crossing.window) {
+        if let Some(by) = leaf.continuity.check(crossing.raw, free, crossing.window + crossing.slack) {
             notify(CascadeNotice::Jumped(index, by));
             leaf.steering.disturbed(now, crossing.device, &mut of(ClockId::Phc(index), notify));
             leaf.continuity.restart();
+            self.paces[usize::from(index)] = CROSSING_FAST;
             if self.hub == Some(ClockId::Phc(index)) {
                 self.close_gate(now, crossing.after, notify);
             }
@@ -315,7 +326,7 @@ impl<C: Clock> Cascade<C> {
         let wobble = leaf.steering.wobble().times(WOBBLE_MARGIN);
         let bound = leaf.steering.bound(crossing.device).map(|parts| parts.total().greatest_error());
         let is_held_over = leaf.steering.state() == SyncState::Holdover;
-        let (Some(reference), Some(bound)) = (self.reference, bound) else { return };
+        let (Some(reference), Some(bound)) = (self.last_reference, bound) else { return };
         let reference = self.crossing_reference(reference, bound + estimated.abs(), is_held_over);
         let theirs = remote(reading - estimated, READING_ERROR + wobble);
         let ours = |at| local_stamp(at, ClockId::System);
@@ -332,7 +343,7 @@ impl<C: Clock> Cascade<C> {
         let wobble = self.system.wobble().times(WOBBLE_MARGIN);
         let bound = self.system.bound(local).map(|parts| parts.total().greatest_error());
         let is_held_over = self.system.state() == SyncState::Holdover;
-        let (Some(reference), Some(bound), Some(tai_utc)) = (self.reference, bound, self.leap.tai_utc()) else {
+        let (Some(reference), Some(bound), Some(tai_utc)) = (self.last_reference, bound, self.leap.tai_utc()) else {
             return;
         };
         let reference = self.crossing_reference(reference, bound + estimated.abs(), is_held_over);
@@ -379,6 +390,7 @@ impl<C: Clock> Cascade<C> {
             return;
         }
         notify(CascadeNotice::Gate(false));
+        self.paces = [CROSSING_FAST; PHCS_MAX];
         if self.hub != Some(ClockId::System) {
             self.system.follow(now, local, None, &mut of(ClockId::System, notify));
         }
@@ -416,7 +428,7 @@ impl<C: Clock> Cascade<C> {
             && (utc - leap.at).abs() <= super::leap::AMBIGUOUS
             && (by - (leap.before.duration() - leap.after.duration())).abs() < Duration::from_millis(100)
         {
-            self.make_leap(now, local, notify);
+            self.leap_is_made(now, local, leap, notify);
             return false;
         }
         self.system.disturbed(now, local, &mut of(ClockId::System, notify));
@@ -426,6 +438,20 @@ impl<C: Clock> Cascade<C> {
     /// Makes the leap second of a system clock that the kernel does not set: UTC is then what we say.
     pub fn make_leap(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, notify: &mut impl FnMut(CascadeNotice)) {
         let Some(leap) = self.leap.pending() else { return };
+        // A clock that refuses is off by the second, and is found to be.
+        if self.system.make_leap(now, local, leap.after).is_err() {
+            self.system.leap(leap.after);
+        }
+        self.leap_is_made(now, local, leap, notify);
+    }
+
+    fn leap_is_made(
+        &mut self,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        leap: super::Leap,
+        notify: &mut impl FnMut(CascadeNotice),
+    ) {
         self.leap.done();
         self.system.leap(leap.after);
         notify(CascadeNotice::Leap(leap.after));
@@ -462,7 +488,7 @@ impl<C: Clock> Cascade<C> {
         TimeSnapshot { leap, ..snapshot }
     }
 
-    /// When it wants to be called after `now`, a tick or a crossing: what is due by then was seen to.
+    /// When it wants to be called after its last tick at `now`, for a tick or a crossing: what was due by then was seen to.
     pub fn deadline(&self, now: Timestamp<Mono>) -> Option<Timestamp<Mono>> {
         let phcs = || self.phcs.iter().flatten();
         let ticks = phcs().filter_map(|leaf| leaf.steering.deadline());
@@ -532,17 +558,6 @@ impl<C: Clock> Cascade<C> {
                 hub.is_some_and(|hub| hub.steering.is_locked_to_source())
             }
             _ => false,
-        }
-    }
-
-    /// Counts the steps of the clock that hears the source.
-    pub fn hub_epoch(&mut self) -> ClockEpoch {
-        match self.hub {
-            Some(ClockId::Phc(index)) => {
-                let hub = self.phcs.get_mut(usize::from(index)).and_then(Option::as_mut);
-                hub.map_or(ClockEpoch::default(), |hub| hub.steering.clock().epoch())
-            }
-            _ => self.system.clock().epoch(),
         }
     }
 

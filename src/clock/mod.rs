@@ -109,6 +109,11 @@ pub trait Clock {
     /// void, and a new epoch begins.
     fn restart(&mut self, at: Timestamp<Local>) -> ClockEpoch;
 
+    /// Whether the stamping clock is this clock itself, and so steps with it.
+    fn is_stamping(&self) -> bool {
+        false
+    }
+
     /// The frequency correction in force, read back.
     fn frequency(&self) -> FrequencyPpb;
 

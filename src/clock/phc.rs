@@ -74,6 +74,8 @@ pub struct PhcClock {
     wanted: FrequencyPpb,
     /// What is in force: the same, but for the quantum.
     frequency: FrequencyPpb,
+    /// Whether anything was commanded yet: before that the card is left as it was found.
+    is_ours: bool,
     dither: Option<Dither>,
 }
 
@@ -100,6 +102,7 @@ impl PhcClock {
             frequency_max: if limit < frequency_max { limit } else { frequency_max },
             wanted: frequency,
             frequency,
+            is_ours: false,
             dither: coarse.map(|quantum| Dither { quantum, owed: Duration::ZERO, since: Timestamp::EPOCH }),
             device,
         })
@@ -131,9 +134,12 @@ impl Clock for PhcClock {
             Adjustment::Frequency(frequency) => (Duration::ZERO, frequency),
             Adjustment::Step(step, frequency) => (step, frequency),
         };
-        if !frequency.is_finite() || frequency.abs() > self.frequency_max {
+        if !frequency.is_finite() {
             return Err(ClockError::OutOfRange);
         }
+        // As much as the card can do is more than nothing; what it then does is told.
+        let frequency = frequency.clamp(self.frequency_max);
+        self.is_ours = true;
         let step = Duration::from_ticks(Timestamp::<Local>::from_ticks(step.ticks()).nanos() << 16);
         if step != Duration::ZERO {
             self.device.step(step.ticks() >> 16).map_err(|error| failed(&error))?;
@@ -155,6 +161,9 @@ impl Clock for PhcClock {
     }
 
     fn dither(&mut self, at: Timestamp<Local>) -> Option<Adjusted> {
+        if !self.is_ours {
+            return None;
+        }
         let (wanted, in_force) = (self.wanted, self.frequency);
         let chosen = self.dither.as_mut()?.choose(at, wanted, in_force);
         if chosen == in_force || self.set_frequency(chosen).is_err() {
@@ -167,11 +176,16 @@ impl Clock for PhcClock {
         self.dither.map(|_| DITHER_EVERY)
     }
 
+    fn is_stamping(&self) -> bool {
+        true
+    }
+
     fn restart(&mut self, _: Timestamp<Local>) -> ClockEpoch {
         self.epoch = self.epoch.next();
-        // Whatever disturbed it may have reset its frequency too.
-        if let Ok(scaled) = self.device.frequency() {
-            self.frequency = from_scaled_ppm(scaled);
+        // Whatever disturbed it may have reset its frequency too, and the kernel does not always know. If it cannot be set
+        // now, the next command does it.
+        if self.is_ours {
+            _ = self.set_frequency(self.frequency);
         }
         self.epoch
     }

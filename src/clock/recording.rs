@@ -60,6 +60,10 @@ impl<C: Clock> Clock for Recording<C> {
         self.clock.dither_every()
     }
 
+    fn is_stamping(&self) -> bool {
+        self.clock.is_stamping()
+    }
+
     fn restart(&mut self, at: Timestamp<Local>) -> ClockEpoch {
         self.recorded = Some(Recorded::Restarted(at));
         self.clock.restart(at)

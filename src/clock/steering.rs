@@ -6,7 +6,7 @@
 //! changes the reading and what is added to it by one second each, and nothing else.
 
 use super::{Adjusted, Clock, ClockError};
-use crate::discipline::{Config, Discipline, Effect, Input, Notice, Reference, Timescale};
+use crate::discipline::{Adjustment, Config, Discipline, Effect, Input, Notice, Reference, Timescale};
 use crate::engine::{Emit, Engine};
 use crate::sharing::{BoundParts, TimeSnapshot};
 use crate::time::{
@@ -42,6 +42,8 @@ pub struct Steering<C> {
     /// What the last command was refused with.
     refused: Option<i32>,
     dither_at: Timestamp<Mono>,
+    /// All steps together.
+    stepped: Duration,
 }
 
 impl<C: Clock> Steering<C> {
@@ -49,7 +51,7 @@ impl<C: Clock> Steering<C> {
     pub fn new(mut clock: C, counts: Counts, config: Config, now: Timestamp<Mono>, local: Timestamp<Local>) -> Self {
         let (reading, _) = clock.line(local);
         let discipline = Discipline::new(config, now, reading, clock.epoch(), clock.frequency());
-        Self { clock, discipline, counts, ahead: TaiUtc(0), refused: None, dither_at: now }
+        Self { clock, discipline, counts, ahead: TaiUtc(0), refused: None, dither_at: now, stepped: Duration::ZERO }
     }
 
     /// A message between the source's clock and the stamping clock.
@@ -127,6 +129,38 @@ impl<C: Clock> Steering<C> {
     /// What the discipline's scale is ahead of what the clock counts.
     pub fn ahead(&self) -> TaiUtc {
         self.ahead
+    }
+
+    /// What all steps of ours together have added to the stamping clock.
+    pub fn stepped(&self) -> Duration {
+        self.stepped
+    }
+
+    /// As [`Steering::leap`] where nobody sets the clock: it is stepped by us, which the discipline does not see.
+    ///
+    /// # Errors
+    /// The clock's; nothing has changed then.
+    pub fn make_leap(
+        &mut self,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        tai_utc: TaiUtc,
+    ) -> Result<(), ClockError> {
+        let before = self.ahead.duration();
+        let step = Adjustment::Step(before - tai_utc.duration(), self.clock.frequency());
+        let adjusted = self.clock.adjust(local, step)?;
+        if self.clock.is_stamping() {
+            self.stepped += adjusted.after - adjusted.before;
+        }
+        self.ahead = tai_utc;
+        let told = Input::Adjusted {
+            before: adjusted.before + before,
+            after: adjusted.after + tai_utc.duration(),
+            epoch: adjusted.epoch,
+            frequency: adjusted.frequency,
+        };
+        self.discipline.step(now, told, &mut Emit(|_| ()));
+        Ok(())
     }
 
     /// The clock's reading on the discipline's scale, when the stamping clock reads `local`.
@@ -289,6 +323,9 @@ impl<C: Clock> Steering<C> {
 
     fn obeyed(&mut self, now: Timestamp<Mono>, adjusted: Adjusted, notify: &mut impl FnMut(Notice)) {
         let Adjusted { before, after, epoch, frequency } = adjusted;
+        if self.clock.is_stamping() {
+            self.stepped += after - before;
+        }
         let ahead = self.ahead.duration();
         let answer = Input::Adjusted { before: before + ahead, after: after + ahead, epoch, frequency };
         let mut told = Emit(|effect| {

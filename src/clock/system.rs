@@ -34,6 +34,8 @@ pub struct SystemClock {
     frequency: FrequencyPpb,
     /// As it was last written: another value is another program's.
     written: (i64, i64),
+    /// Whether anything was commanded yet: before that the clock is left as it was found.
+    is_ours: bool,
 }
 
 /// A frequency as the kernel takes it: tick in us, and 2^-16 ppm.
@@ -71,11 +73,18 @@ impl SystemClock {
         let kernel = Kernel::acquire()?;
         let found = kernel.read()?;
         let written = (found.tick_us, found.frequency_scaled_ppm);
-        Ok(Self { kernel, epoch: ClockEpoch::default(), frequency_max, frequency: joined(written), written })
+        Ok(Self {
+            kernel,
+            epoch: ClockEpoch::default(),
+            frequency_max,
+            frequency: joined(written),
+            written,
+            is_ours: false,
+        })
     }
 
     /// Tells the kernel how good the time is; once a second is right (its maxerror grows by 500 us a second meanwhile).
-    /// Returns the frequency that is in force if another program has changed it.
+    /// Returns the frequency that was in force if another program has changed it; ours is in force again then.
     ///
     /// # Errors
     /// [`ClockError::Failed`].
@@ -86,7 +95,12 @@ impl SystemClock {
         indicator: LeapIndicator,
     ) -> Result<Option<FrequencyPpb>, ClockError> {
         let found = self.kernel.set_status(status_of(snapshot, tai_utc, indicator)).map_err(|error| failed(&error))?;
-        Ok(self.foreign(&found))
+        let foreign = self.foreign(&found).filter(|_| self.is_ours);
+        if foreign.is_some() {
+            self.written = (found.tick_us, found.frequency_scaled_ppm);
+            self.write(self.frequency)?;
+        }
+        Ok(foreign)
     }
 
     fn foreign(&self, found: &Timex) -> Option<FrequencyPpb> {
@@ -124,6 +138,7 @@ impl Clock for SystemClock {
         if !frequency.is_finite() || frequency.abs() > self.frequency_max {
             return Err(ClockError::OutOfRange);
         }
+        self.is_ours = true;
         let step = Duration::from_ticks((step.ticks() >> 16) << 16);
         if step != Duration::ZERO {
             self.kernel.step(step.ticks() >> 16).map_err(|error| failed(&error))?;
@@ -137,10 +152,19 @@ impl Clock for SystemClock {
         Ok(Adjusted { before: at, after: at + step, epoch: self.epoch, frequency: self.frequency })
     }
 
+    fn is_stamping(&self) -> bool {
+        true
+    }
+
     fn restart(&mut self, _: Timestamp<Local>) -> ClockEpoch {
         self.epoch = self.epoch.next();
         if let Ok(found) = self.kernel.read() {
             self.written = (found.tick_us, found.frequency_scaled_ppm);
+        }
+        // Whoever set the clock may have changed its rate too. If it cannot be set now, the next command does it.
+        if self.is_ours {
+            _ = self.write(self.frequency);
+        } else {
             self.frequency = joined(self.written);
         }
         self.epoch

@@ -320,6 +320,7 @@ impl Daemon {
             }
         };
         check(old.clock.system == config.clock.system, "clock.system");
+        check(old.servo.kind == config.servo.kind, "servo.kind");
         check(old.clock.phc == config.clock.phc, "clock.phc");
         check(old.clock.max_frequency == config.clock.max_frequency, "clock.max_frequency");
         check(old.ntp_server == config.ntp_server, "ntp.server");

@@ -108,11 +108,11 @@ pub fn spawn_discipline(
             followed: None,
             told_locked: false,
             tell_ports_at: now,
+            ticked_at: now,
             publish_at: now,
             vouch_at: now,
             tell_frequency_at: now + TELL_FREQUENCY_EVERY,
             system_epoch: ClockEpoch::default(),
-            hub_epoch: ClockEpoch::default(),
             phc_epochs: [None; PHCS_MAX],
             foreign: None,
             is_vouching: true,
@@ -146,12 +146,12 @@ struct DisciplineThread {
     followed: Option<usize>,
     told_locked: bool,
     tell_ports_at: Timestamp<Mono>,
+    ticked_at: Timestamp<Mono>,
     publish_at: Timestamp<Mono>,
     vouch_at: Timestamp<Mono>,
     tell_frequency_at: Timestamp<Mono>,
     /// To see that one of ours was stepped.
     system_epoch: ClockEpoch,
-    hub_epoch: ClockEpoch,
     phc_epochs: [Option<ClockEpoch>; PHCS_MAX],
     /// What another program has set the system clock's frequency to.
     foreign: Option<FrequencyPpb>,
@@ -185,6 +185,7 @@ impl DisciplineThread {
         is_changed |= self.take_crossings();
         // Read anew: what the messages led to was done at instants after the round's beginning.
         let (now, local, _) = self.host.both();
+        self.ticked_at = now;
         self.look_at_leap(now, local);
         self.cascade.tick(now, local, &mut telling(&mut self.links.events));
         self.look_at_steps();
@@ -202,7 +203,7 @@ impl DisciplineThread {
 
     fn sleep(&self) {
         let now = self.host.mono();
-        let deadline = self.cascade.deadline(now).map_or(self.publish_at, |at| at.min(self.publish_at));
+        let deadline = self.cascade.deadline(self.ticked_at).map_or(self.publish_at, |at| at.min(self.publish_at));
         let (inlets, commands) = (&self.inlets, &self.links.commands);
         self.links.sleeper.sleep_on_the_bell(now, deadline.max(now), || !commands.is_empty() || inlets.has_messages());
     }
@@ -245,8 +246,6 @@ impl DisciplineThread {
             }
             None => self.cascade.follow(now, local, None, None, None, &mut tell),
         }
-        drop(tell);
-        self.hub_epoch = self.cascade.hub_epoch();
     }
 
     fn obey(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, command: Command) {
@@ -338,7 +337,6 @@ impl DisciplineThread {
             self.cascade.make_leap(now, local, &mut telling(events));
         } else if self.cascade.leap_is_late_by(local) >= LEAP_LATE_MAX {
             self.cascade.make_leap(now, local, &mut telling(events));
-            self.cascade.system().disturbed(now, local, &mut |_| ());
         }
     }
 
@@ -359,18 +357,23 @@ impl DisciplineThread {
         }
         let phc_epochs = self.cascade.phc_epochs();
         if phc_epochs != self.phc_epochs {
-            self.phc_epochs = phc_epochs;
+            let before = std::mem::replace(&mut self.phc_epochs, phc_epochs);
+            for (index, (before, after)) in before.into_iter().zip(phc_epochs).enumerate() {
+                let is_stepped = before.is_some() && after.is_some() && before != after;
+                if is_stepped && self.is_real(index as u8) {
+                    self.inlets.stepped(ClockId::Phc(index as u8));
+                }
+            }
             // Now, and not with the next snapshot: stamps on the stepped clock are under way.
             let (now, local, _) = self.host.both();
             self.publish_lines(now, local);
         }
-        let hub_epoch = self.cascade.hub_epoch();
-        if hub_epoch != self.hub_epoch {
-            self.hub_epoch = hub_epoch;
-            if let Some(hub @ ClockId::Phc(_)) = self.cascade.hub() {
-                self.inlets.stepped(hub);
-            }
-        }
+    }
+
+    /// Whether a PHC itself is steered, and not a clock in software over it.
+    fn is_real(&mut self, index: u8) -> bool {
+        let now = self.host.mono();
+        self.cascade.phc(index, now).is_some_and(|(steering, ..)| matches!(steering.clock().inner(), AnyClock::Phc(_)))
     }
 
     /// UNCALIBRATED becomes SLAVE when the clock is locked, and back.

@@ -120,6 +120,7 @@ impl World {
             raw: self.now.read_as(),
             mono: self.now,
             window: self.window,
+            slack: Duration::ZERO,
         }
     }
 
@@ -382,4 +383,23 @@ fn around_a_leap_second_no_line_says_which_utc_it_is() {
     assert!(line_of(&mut world, 0).is_some());
     world.run(4);
     assert_eq!(line_of(&mut world, 0), None);
+}
+
+#[test]
+fn a_leap_second_that_nobody_makes_is_made_in_the_served_time() {
+    let mut world = World::at(ClockId::Phc(0), Kind::Pi, Timestamp::from_secs(1_798_761_600 - 30));
+    world.reference = world.reference.map(|reference| Reference { leap: LeapIndicator::Insert, ..reference });
+    world.follow();
+    world.run(31);
+    // The kernel has not made it: its clock is a second ahead from here on, and ours must not be.
+    let (now, local) = (world.now, world.utc());
+    assert!(world.cascade.is_leap_due(local));
+    let served = |world: &mut World| world.cascade.snapshot(world.now, world.utc() + A_MOMENT);
+    let before = served(&mut world);
+    world.cascade.make_leap(now, local, &mut |_| {});
+    let after = served(&mut world);
+    let moved = after.anchor_utc - before.anchor_utc;
+    assert!((moved + Duration::SECOND).abs() < Duration::from_micros(1), "{moved}");
+    assert!(after.state.is_synchronised());
+    assert_eq!(world.cascade.leap().tai_utc(), Some(TaiUtc(38)));
 }

@@ -9,7 +9,7 @@ use synchronome_kernel::timestamping::KernelTime;
 
 use super::failed;
 use crate::clock::{ClockError, Crossing, HostClock};
-use crate::time::{Local, Mono, Timestamp};
+use crate::time::{Duration, Local, Mono, Timestamp};
 
 /// Readings of which the narrowest counts, where the hardware does not latch both clocks at once.
 pub const READINGS: usize = 5;
@@ -51,12 +51,15 @@ impl PhcReader {
     pub fn cross(&mut self) -> Result<Crossing, ClockError> {
         let host = HostClock;
         loop {
-            let (mono, raw, system) = (host.mono(), host.raw(), host.stamping());
+            let (system, mono, raw) = (host.stamping(), host.mono(), host.raw());
+            let gap = host.stamping() - system;
             match self.device.cross(self.method, READINGS as u32, &mut self.readings) {
                 Ok(count) => {
-                    let narrowest = self.readings[..count].iter().min_by_key(|reading| reading.window_nanoseconds());
+                    // A window below zero: somebody set the system clock in it.
+                    let sound = self.readings[..count].iter().filter(|reading| reading.window_nanoseconds() >= 0);
+                    let narrowest = sound.min_by_key(|reading| reading.window_nanoseconds());
                     let Some(reading) = narrowest else { return Err(ClockError::Failed(libc::EIO)) };
-                    return Ok(crossing_of(reading, mono, raw, system));
+                    return Ok(Crossing { slack: gap.abs(), ..crossing_of(reading, mono, raw, system) });
                 }
                 Err(error) => match (error.raw_os_error(), self.method) {
                     (Some(libc::EOPNOTSUPP | libc::ENOTTY | libc::EINVAL), CrossingMethod::Precise) => {
@@ -83,13 +86,13 @@ fn crossing_of(reading: &Reading, mono: Timestamp<Mono>, raw: Timestamp<Local>, 
         raw: reading.monotonic_raw.map_or(raw + since, local),
         mono: mono + since,
         window: after - before,
+        slack: Duration::ZERO,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Duration;
 
     #[test]
     fn a_crossing_knows_when_it_was_taken_on_every_clock() {
