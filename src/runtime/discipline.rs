@@ -333,9 +333,8 @@ impl DisciplineThread {
         }
         let is_real = matches!(self.cascade.system().clock().inner(), AnyClock::System(_));
         let events = &mut self.links.events;
-        if !is_real {
-            self.cascade.make_leap(now, local, &mut telling(events));
-        } else if self.cascade.leap_is_late_by(local) >= LEAP_LATE_MAX {
+        // The kernel is given its time to make it, on its own clock.
+        if !is_real || self.cascade.leap_is_late_by(local) >= LEAP_LATE_MAX {
             self.cascade.make_leap(now, local, &mut telling(events));
         }
     }
