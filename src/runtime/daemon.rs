@@ -290,6 +290,7 @@ impl Daemon {
         }
         if now >= self.retry_at {
             self.retry_at = now + RETRY_EVERY;
+            self.look_after_phcs(now);
             if let Some(server) = &mut self.server {
                 server.retry_missing();
             }

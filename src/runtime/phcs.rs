@@ -100,6 +100,13 @@ impl Phcs {
         Some(index as u8)
     }
 
+    /// Whether there is a device again where PHC `index` was: one that is opened anew can be read.
+    pub fn is_back(&self, index: u8) -> bool {
+        let entry = self.entries.get(usize::from(index)).and_then(Option::as_ref);
+        let reader = entry.and_then(|entry| PhcReader::new(Phc::open(entry.kernel_index).ok()?).ok());
+        reader.is_some_and(|mut reader| reader.cross().is_ok())
+    }
+
     /// Saves what the oscillator of a PHC runs off by.
     ///
     /// # Errors

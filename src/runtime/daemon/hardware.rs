@@ -5,7 +5,10 @@ use crate::config::{PtpConfig, TimestampMode};
 use crate::net::{PtpSockets, Stamping};
 use crate::observe::{Level, Topic};
 use crate::runtime::discipline::Command;
-use crate::time::ClockId;
+use crate::time::{ClockId, Duration, Mono, Timestamp};
+
+/// A device that is gone for so long is looked for anew.
+const GONE_FOR: Duration = Duration::from_secs(2);
 
 impl Daemon {
     /// Lets the card's stamps be those of its PHC, which the discipline is given if it does not have it yet.
@@ -53,6 +56,22 @@ impl Daemon {
         }
         self.model.ports[port].phc = Some(index);
         Ok(())
+    }
+
+    /// A driver that was reset brings its PHC back as another device, and the one that is open stays dead: then all ports
+    /// that use it end, and start again with the new one.
+    pub(super) fn look_after_phcs(&mut self, now: Timestamp<Mono>) {
+        let gone: Vec<u8> = self.model.phcs.gone_for(now, GONE_FOR).collect();
+        for index in gone.into_iter().filter(|index| self.phcs.is_back(*index)).collect::<Vec<_>>() {
+            let users: Vec<usize> =
+                (0..self.ports.len()).filter(|port| self.model.ports[*port].phc == Some(index)).collect();
+            let at = (now, self.host.stamping().read_as());
+            let text = "a hardware clock came back as another device: its ports start again".to_owned();
+            self.model.events.record(at, Level::Warn, Topic::Clock, text, &[]);
+            for port in users {
+                self.stop_port(port);
+            }
+        }
     }
 
     /// A port has ended: its PHC goes with the last one that used it.

@@ -21,6 +21,8 @@ struct PhcModel {
     report: Option<PhcReport>,
     oscillator: Option<FrequencyPpb>,
     unreadable: Option<String>,
+    /// Since when there has been no such device.
+    gone_since: Option<Timestamp<Mono>>,
     refuses: Option<String>,
     /// By how much it jumped, until it is LOCKED again.
     jumped: Option<Duration>,
@@ -41,6 +43,7 @@ impl PhcsModel {
                 report: None,
                 oscillator: None,
                 unreadable: None,
+                gone_since: None,
                 refuses: None,
                 jumped: None,
                 jumps: 0,
@@ -79,6 +82,15 @@ impl PhcsModel {
         self.0.iter().enumerate().filter_map(known)
     }
 
+    /// The PHCs whose device has been gone for at least so long.
+    pub fn gone_for(&self, now: Timestamp<Mono>, least: Duration) -> impl Iterator<Item = u8> {
+        let is_gone = move |phc: &PhcModel| phc.gone_since.is_some_and(|since| now - since >= least);
+        let index = move |(index, phc): (usize, &Option<PhcModel>)| {
+            phc.as_ref().filter(|phc| is_gone(phc)).map(|_| index as u8)
+        };
+        self.0.iter().enumerate().filter_map(index)
+    }
+
     /// Whether one of them hears the source.
     pub fn has_hub(&self) -> bool {
         self.hub().is_some()
@@ -113,6 +125,9 @@ impl PhcsModel {
     /// A PHC cannot be read.
     pub fn crossing_failed(&mut self, events: &mut Events, at: At, index: u8, error: ClockError) {
         let Some(phc) = self.get(index) else { return };
+        if error == ClockError::Failed(nix::libc::ENODEV) {
+            phc.gone_since.get_or_insert(at.0);
+        }
         phc.unreadable = Some(format!("it cannot be read ({})", words(error)));
         let text = format!("the clock of {} cannot be read ({}); trying again", phc.name, words(error));
         events.record(at, Level::Error, Topic::Clock, text, &[]);
@@ -122,6 +137,7 @@ impl PhcsModel {
     pub fn crossing_works(&mut self, events: &mut Events, at: At, index: u8) {
         let Some(phc) = self.get(index) else { return };
         phc.unreadable = None;
+        phc.gone_since = None;
         let text = format!("the clock of {} can be read again", phc.name);
         events.record(at, Level::Info, Topic::Clock, text, &[]);
     }
