@@ -82,6 +82,8 @@ pub struct Envelope {
     last: Option<Timestamp<Local>>,
     /// The first edge.
     origin: Option<(Timestamp<Local>, Duration)>,
+    /// The sharpest edges at the last message, below and above: they stay so, or nearly, until the next one.
+    sharpest: Option<(Edge, Edge)>,
 }
 
 impl Envelope {
@@ -98,6 +100,7 @@ impl Envelope {
             frequency: Span { low: -prior, high: prior },
             last: None,
             origin: None,
+            sharpest: None,
         }
     }
 
@@ -115,6 +118,7 @@ impl Envelope {
         self.spacing = ANCHOR_SPACING_MIN;
         self.last = None;
         self.origin = None;
+        self.sharpest = None;
     }
 
     /// Begins anew for another master, with what `other` knows of the same oscillator.
@@ -139,6 +143,7 @@ impl Envelope {
         if let Err(contradiction) = self.consider(at) {
             let edge = self.edge(at, limit);
             push(&mut self.highs, edge);
+            self.sharpen(at);
             return Err(contradiction);
         }
         Ok(())
@@ -154,6 +159,7 @@ impl Envelope {
         if let Err(contradiction) = self.consider(at) {
             let edge = self.edge(at, limit);
             push(&mut self.lows, edge);
+            self.sharpen(at);
             return Err(contradiction);
         }
         Ok(())
@@ -161,6 +167,15 @@ impl Envelope {
 
     /// The interval that holds the offset at `at`; `None` until both directions were heard.
     pub fn at(&self, at: Timestamp<Local>) -> Option<Span<Duration>> {
+        let (low, high) = self.sharpest?;
+        Some(Span {
+            low: low.limit + self.travel(at - low.at, false),
+            high: high.limit + self.travel(at - high.at, true),
+        })
+    }
+
+    /// Looks for the sharpest edges at `at`. Any edge is a proof, so that those of a moment ago are still right.
+    fn sharpen(&mut self, at: Timestamp<Local>) {
         let now = self.origin.map_or(0.0, |(origin, _)| (at - origin).as_secs_f64());
         let sharpest = |edges: &VecDeque<Edge>, upwards: bool| {
             let side = if upwards { 1.0 } else { -1.0 };
@@ -171,11 +186,7 @@ impl Envelope {
             };
             edges.iter().fold(None, sharper).map(|(_, edge)| edge)
         };
-        let (high, low) = (sharpest(&self.highs, true)?, sharpest(&self.lows, false)?);
-        Some(Span {
-            low: low.limit + self.travel(at - low.at, false),
-            high: high.limit + self.travel(at - high.at, true),
-        })
+        self.sharpest = sharpest(&self.lows, false).zip(sharpest(&self.highs, true));
     }
 
     fn edge(&mut self, at: Timestamp<Local>, limit: Duration) -> Edge {
@@ -216,6 +227,7 @@ impl Envelope {
 
     fn consider(&mut self, at: Timestamp<Local>) -> Result<(), Contradiction> {
         self.last = Some(self.last.map_or(at, |last| last.max(at)));
+        self.sharpen(at);
         let Some(span) = self.at(at) else { return Ok(()) };
         if span.low > span.high || self.narrow_frequency(at, span).is_err() {
             self.reset();
