@@ -71,6 +71,10 @@ pub struct Scenario {
     /// How long each contender runs.
     #[serde(default = "default_seconds")]
     pub seconds: f64,
+    /// How often the truth is sampled. The default is no multiple of a message interval, so that all phases between two Syncs
+    /// are seen; each sample costs emulation, so runs of hours take fewer.
+    #[serde(default = "default_sample_every")]
+    pub sample_every_s: f64,
     /// Seed of the module's random draws, the same for all contenders.
     #[serde(default = "one")]
     pub seed: u32,
@@ -465,6 +469,10 @@ fn default_seconds() -> f64 {
     60.0
 }
 
+fn default_sample_every() -> f64 {
+    0.097
+}
+
 const fn one() -> u32 {
     1
 }
@@ -533,6 +541,7 @@ impl Scenario {
         };
         within("seconds", self.seconds, 1.0, SECONDS_MAX)?;
         within("master.lead", self.master.lead, -self.seconds, 600.0)?;
+        within("sample_every_s", self.sample_every_s, 0.05, 60.0)?;
         within("bound.every_s", self.bound.every_s, 0.05, SECONDS_MAX)?;
         within("bound.grace_s", self.bound.grace_s, 0.0, self.seconds)?;
         within("pairs", f64::from(self.pairs), 1.0, f64::from(PAIRS_MAX))?;

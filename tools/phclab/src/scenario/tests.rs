@@ -22,6 +22,7 @@ fn what_is_misspelt_or_impossible_is_refused_with_its_name() {
         ("about = 'x'\n", "nothing is judged"),
         ("about = 'x'\nsecond = 5\n[[judge]]\n", "second"),
         ("about = 'x'\nseconds = 0\n[[judge]]\n", "seconds"),
+        ("about = 'x'\nsample_every_s = 0\n[[judge]]\n", "sample_every_s"),
         ("about = 'x'\ndate = '2026'\n[[judge]]\n", "date"),
         ("about = 'x'\ncontenders = ['ntpd']\n[[judge]]\n", "ntpd"),
         ("about = 'x'\n[[judge]]\n[knobs.phv0]\nosc_ppm = 1\n", "osc_ppm"),

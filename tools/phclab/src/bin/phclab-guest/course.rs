@@ -17,8 +17,6 @@ use super::process::{Process, call};
 use super::world::{CONTENDER_SIDE, TAI_UTC, Truth, World, monotonic, turn, turn_all, value_of};
 use super::{Outcome, because, daemon};
 
-/// The truth is sampled so often: no multiple of a message interval, so that all phases between two Syncs are seen.
-const SAMPLE_EVERY_S: f64 = 0.097;
 /// The kernel's clock is asked so often.
 const KERNEL_EVERY_S: f64 = 0.5;
 /// The cost is counted from this part of the run on.
@@ -158,7 +156,7 @@ impl Course<'_> {
             let now = self.now();
             self.sample(now, &truth);
             // After a long interruption the samples go on from there.
-            next_sample = (next_sample + SAMPLE_EVERY_S).max(now);
+            next_sample = (next_sample + self.scenario.sample_every_s).max(now);
             if now >= next_kernel {
                 next_kernel = now + KERNEL_EVERY_S;
                 self.ask_kernel(now, &truth)?;
