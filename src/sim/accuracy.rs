@@ -8,7 +8,7 @@
 //! When within the interval the Sync comes relative to the samples is drawn from the seed, as it is by a daemon's own
 //! random timeouts: just after a correction the error is smaller than just before the next one.
 
-use super::{Checker, LinkModel, NodeId, SlaveConfig, StampModel, Statistics, World, master_config};
+use super::{BoundStatistics, Checker, LinkModel, NodeId, SlaveConfig, StampModel, Statistics, World, master_config};
 use crate::clock::OscillatorModel;
 use crate::discipline::servo::Kind;
 use crate::engine::Random;
@@ -79,6 +79,8 @@ impl Span {
 pub struct CellRun {
     /// True errors of the settled part.
     pub statistics: Statistics,
+    /// The bounds that were published meanwhile.
+    pub bounds: BoundStatistics,
     /// What the checker found, from the beginning.
     pub checker: Checker,
     /// From selecting the parent to LOCKED; `None`: never.
@@ -87,6 +89,21 @@ pub struct CellRun {
     pub events: u64,
     /// Hash of the run.
     pub digest: u64,
+}
+
+impl CellRun {
+    /// How tight the bound was: the median bound less half of the mean path delay, which two-way messages cannot tell from
+    /// an asymmetry, over the 99.9th percentile of the true error.
+    pub fn tightness(&self) -> f64 {
+        let half_delay = self.bounds.mean_path_delay.percentile(0.5) / 2.0;
+        (self.bounds.total.percentile(0.5) - half_delay) / self.statistics.percentile(0.999)
+    }
+
+    /// The same with all that is published as the path's part taken off: half of the round trip while the asymmetry is not
+    /// calibrated.
+    pub fn tightness_without_path(&self) -> f64 {
+        (self.bounds.total.percentile(0.5) - self.bounds.path.percentile(0.5)) / self.statistics.percentile(0.999)
+    }
 }
 
 impl Cell {
@@ -136,6 +153,7 @@ impl Cell {
         world.run_until(span.total);
         CellRun {
             statistics: world.statistics(slave).clone(),
+            bounds: world.bounds(slave).clone(),
             checker: *world.checker(),
             lock_time: world.slave(slave).published().lock_time,
             events: world.events(),

@@ -46,5 +46,5 @@ pub use checker::{Checker, Violation};
 pub use link::{Link, LinkModel};
 pub use node::{Master, NodeId, RECORDS_MAX, Slave, SlaveConfig, StampModel, TxStampModel, master_config};
 pub use queue::{EVENTS_MAX, Full, Queue};
-pub use statistics::{SAMPLES_MAX, Statistics};
+pub use statistics::{BoundStatistics, SAMPLES_MAX, Statistics};
 pub use world::{LOCAL_EPOCH, World};

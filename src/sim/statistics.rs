@@ -3,7 +3,8 @@
 //! RMS with the mean not removed, the greatest magnitude, and percentiles of the magnitude, as the figures of other
 //! daemons are made: `x = clock - truth` at `t = k / R`.
 
-use crate::time::Duration;
+use crate::sharing::TimeSnapshot;
+use crate::time::{Duration, Local, Timestamp};
 
 /// The most samples of one statistic: 36 h at 8 a second.
 pub const SAMPLES_MAX: usize = 1 << 20;
@@ -66,6 +67,28 @@ impl Statistics {
         sorted.sort_by(f64::total_cmp);
         let rank = (share * sorted.len() as f64) as usize;
         sorted.get(rank.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
+    }
+}
+
+/// The published bounds beside them: how wide, and how much of that is the path's part.
+#[derive(Clone, Default, Debug)]
+pub struct BoundStatistics {
+    /// Of the whole.
+    pub total: Statistics,
+    /// Of what an asymmetry of the path can hide.
+    pub path: Statistics,
+    /// Of the mean path delay, one way.
+    pub mean_path_delay: Statistics,
+}
+
+impl BoundStatistics {
+    /// One sample of what is published when the stamping clock reads `local`; none while nothing is bounded.
+    pub(super) fn push(&mut self, published: &TimeSnapshot, local: Timestamp<Local>) {
+        if published.is_bounded {
+            self.total.push(published.bound_at(local).greatest_error());
+            self.path.push(published.parts.path);
+            self.mean_path_delay.push(published.mean_path_delay);
+        }
     }
 }
 

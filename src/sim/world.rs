@@ -1,6 +1,7 @@
 //! Virtual time, and who is told what.
 
 use super::node::{Effects, Role, local_at};
+use super::statistics::BoundStatistics;
 use super::{Checker, Link, LinkModel, Master, NodeId, Queue, Slave, SlaveConfig, StampModel, Statistics};
 use crate::engine::Random;
 use crate::ptp::{Channel, ClockReport, Effect, Frame, GrandmasterConfig, Input, TxToken};
@@ -34,6 +35,7 @@ struct Node {
     /// When its next `Wake` that counts will come.
     wake: Option<Timestamp<Mono>>,
     statistics: Statistics,
+    bounds: BoundStatistics,
 }
 
 /// See the module's text.
@@ -82,7 +84,14 @@ impl World {
     fn add(&mut self, role: Role, stamps: StampModel, delay: Duration) -> NodeId {
         let id = NodeId(self.nodes.len());
         let random = self.random.branch(id.0 as u64);
-        self.nodes.push(Node { role, stamps, random, wake: None, statistics: Statistics::default() });
+        self.nodes.push(Node {
+            role,
+            stamps,
+            random,
+            wake: None,
+            statistics: Statistics::default(),
+            bounds: BoundStatistics::default(),
+        });
         self.wake(id, self.now + delay);
         id
     }
@@ -121,7 +130,10 @@ impl World {
 
     /// Forgets the samples up to now.
     pub fn clear_statistics(&mut self) {
-        self.nodes.iter_mut().for_each(|node| node.statistics = Statistics::default());
+        for node in &mut self.nodes {
+            node.statistics = Statistics::default();
+            node.bounds = BoundStatistics::default();
+        }
     }
 
     /// Runs until `time` since the world's beginning.
@@ -178,6 +190,11 @@ impl World {
         &self.nodes[node.0].statistics
     }
 
+    /// The bounds that a slave published, sampled with its true errors.
+    pub fn bounds(&self, node: NodeId) -> &BoundStatistics {
+        &self.nodes[node.0].bounds
+    }
+
     fn push(&mut self, at: Timestamp<Mono>, event: Event) {
         self.queue.push(at, event).expect("no scenario has so many events under way");
     }
@@ -213,6 +230,7 @@ impl World {
                 for node in &mut self.nodes {
                     if let Role::Slave(slave) = &mut node.role {
                         node.statistics.push(slave.true_error(now));
+                        node.bounds.push(slave.published(), local_at(now));
                     }
                 }
                 self.push(now + interval, Event::Sample(interval));

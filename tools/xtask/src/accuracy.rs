@@ -42,6 +42,14 @@ struct Row {
     violations: u64,
     /// The greatest share of its bound that a true error took up.
     tightest: f64,
+    median_bound_s: f64,
+    /// The path's part of it.
+    median_path_s: f64,
+    p999_s: f64,
+    /// See [`CellRun::tightness`].
+    tightness: f64,
+    /// See [`CellRun::tightness_without_path`].
+    tightness_without_path: f64,
 }
 
 pub fn run(options: &Options) -> ExitCode {
@@ -110,6 +118,11 @@ impl Row {
             lock_time_s: lock_times.map(|times| times.into_iter().fold(0.0, f64::max)),
             violations: runs.iter().map(|run| run.checker.violations()).sum(),
             tightest: greatest(&|run| run.checker.tightest()),
+            median_bound_s: mean(&|run| run.bounds.total.percentile(0.5)),
+            median_path_s: mean(&|run| run.bounds.path.percentile(0.5)),
+            p999_s: mean(&|run| run.statistics.percentile(0.999)),
+            tightness: mean(&CellRun::tightness),
+            tightness_without_path: mean(&CellRun::tightness_without_path),
         }
     }
 }
@@ -138,6 +151,28 @@ fn print_table(servo: &str, rows: &[Row], geometric_mean: f64) {
         );
     }
     println!("geometric mean of the ratios: {geometric_mean:.3}\n");
+    print_bounds(rows);
+}
+
+/// `tight`: the median bound less half of the mean path delay, over the p99.9 of the true error; `less path`: the bound
+/// less all of its path's part, over the same.
+fn print_bounds(rows: &[Row]) {
+    println!("   W       J    sync s    bound  path part      p99.9   tight  less path  violations  error/bound");
+    for row in rows {
+        let Cell { wander, jitter_s, interval, .. } = row.cell;
+        println!(
+            "{wander:e}  {jitter_s:e}  {:6}  {:.2e}  {:.3e}  {:.3e}  {:6.2}  {:9.2}  {:10}  {:11.2}",
+            interval.duration().as_secs_f64(),
+            row.median_bound_s,
+            row.median_path_s,
+            row.p999_s,
+            row.tightness,
+            row.tightness_without_path,
+            row.violations,
+            row.tightest,
+        );
+    }
+    println!();
 }
 
 fn to_json(tables: &[(&str, Vec<Row>, f64)]) -> Value {
@@ -157,6 +192,11 @@ fn to_json(tables: &[(&str, Vec<Row>, f64)]) -> Value {
             "max_s": row.greatest_s,
             "lock_time_s": row.lock_time_s,
             "bound_violations": row.violations,
+            "p999_s": row.p999_s,
+            "median_bound_s": row.median_bound_s,
+            "median_bound_path_s": row.median_path_s,
+            "bound_tightness": row.tightness,
+            "bound_tightness_without_path": row.tightness_without_path,
         })
     };
     let cells: Vec<_> = tables.iter().flat_map(|(servo, rows, _)| rows.iter().map(|row| cell(servo, row))).collect();
