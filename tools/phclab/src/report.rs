@@ -54,6 +54,16 @@ impl Cost {
         }
     }
 
+    /// Of all threads together, over the same time.
+    pub fn of_all(threads: &[ThreadCost]) -> Self {
+        threads.iter().fold(Self::default(), |sum, ThreadCost { cost, .. }| Self {
+            seconds: cost.seconds,
+            cpu_ns: sum.cpu_ns + cost.cpu_ns,
+            voluntary: sum.voluntary + cost.voluntary,
+            involuntary: sum.involuntary + cost.involuntary,
+        })
+    }
+
     /// CPU time in us for each second.
     pub fn cpu_us_per_s(&self) -> f64 {
         self.cpu_ns as f64 / 1e3 / self.seconds.max(1e-9)
@@ -63,6 +73,27 @@ impl Cost {
     pub fn switches_per_s(&self) -> f64 {
         (self.voluntary + self.involuntary) as f64 / self.seconds.max(1e-9)
     }
+}
+
+/// What one thread cost.
+#[derive(Clone, Default, Debug, Serialize, Deserialize)]
+pub struct ThreadCost {
+    /// The kernel's number of the thread.
+    pub id: u64,
+    /// Its name.
+    pub name: String,
+    /// What it cost.
+    pub cost: Cost,
+}
+
+/// The cost of each thread between two readings of the totals; those that have ended are not among them.
+pub fn costs_between(before: &[ThreadCost], after: &[ThreadCost]) -> Vec<ThreadCost> {
+    let so_far = |id| before.iter().find(|thread| thread.id == id).map(|thread| thread.cost);
+    let since = |thread: &ThreadCost| {
+        let none = Cost { seconds: before.first().map_or(0.0, |first| first.cost.seconds), ..Cost::default() };
+        ThreadCost { cost: thread.cost.since(&so_far(thread.id).unwrap_or(none)), ..thread.clone() }
+    };
+    after.iter().map(since).collect()
 }
 
 /// What the kernel's clock said in the middle of it.
@@ -109,6 +140,9 @@ pub struct RunReport {
     pub reason: Option<String>,
     /// What it cost in the last two thirds.
     pub cost: Cost,
+    /// The same for each thread.
+    #[serde(default)]
+    pub threads: Vec<ThreadCost>,
     /// What went wrong with the run itself.
     pub failures: Vec<String>,
     /// Those of its programs that ended by themselves where that is allowed, with their last words.
@@ -158,6 +192,10 @@ impl ScenarioReport {
         let _ = writeln!(text, "{verdict} {} ({:.0} s virtual)", self.name, self.seconds);
         for run in &self.runs {
             let _ = writeln!(text, "  {:<14} {}", run.contender.name(), run.figures());
+            for ThreadCost { name, cost, .. } in run.threads.iter().filter(|_| all_checks) {
+                let (cpu, switches) = (cost.cpu_us_per_s(), cost.switches_per_s());
+                let _ = writeln!(text, "    thread {name:<15} CPU {cpu:.0} us/s, {switches:.1} switches/s");
+            }
         }
         for check in self.checks.iter().filter(|check| all_checks || !check.is_met) {
             let _ = writeln!(text, "  {} {}", if check.is_met { "ok  " } else { "FAIL" }, check.what);
@@ -244,5 +282,18 @@ mod tests {
         let at = |seconds, cpu_ns| Cost { seconds, cpu_ns, voluntary: cpu_ns / 1_000, involuntary: 0 };
         let cost = at(30.0, 50_000).since(&at(10.0, 10_000));
         assert!((cost.cpu_us_per_s() - 2.0).abs() < 1e-12 && (cost.switches_per_s() - 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_thread_that_came_later_has_cost_nothing_before() {
+        let thread = |id, seconds, cpu_ns| {
+            let cost = Cost { seconds, cpu_ns, ..Cost::default() };
+            ThreadCost { id, name: format!("t{id}"), cost }
+        };
+        let between =
+            costs_between(&[thread(1, 10.0, 500), thread(2, 10.0, 9)], &[thread(1, 30.0, 700), thread(3, 30.0, 4)]);
+        let shown: Vec<_> =
+            between.iter().map(|it| (it.name.as_str(), it.cost.cpu_ns, it.cost.seconds as u64)).collect();
+        assert_eq!(shown, [("t1", 200, 20), ("t3", 4, 20)]);
     }
 }

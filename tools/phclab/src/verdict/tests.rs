@@ -20,6 +20,7 @@ fn run(contender: Contender, rms_ns: f64) -> RunReport {
         states: Vec::new(),
         reason: None,
         cost: Cost { seconds: 40.0, cpu_ns: 4_000_000, voluntary: 400, involuntary: 0 },
+        threads: Vec::new(),
         failures: Vec::new(),
         deaths: Vec::new(),
     }

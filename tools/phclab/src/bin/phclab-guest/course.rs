@@ -8,7 +8,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use phclab::judge::{Claim, Claims, Sample, Stats, locked_at, outage_s};
-use phclab::report::{Cost, KernelClaims, RunReport, Window};
+use phclab::report::{Cost, KernelClaims, RunReport, ThreadCost, Window, costs_between};
 use phclab::scenario::{Clock, Contender, Expect, Fault, Leap, Scenario, TRIGGERS};
 use synchronome_kernel::adjtimex::{self, LeapState};
 
@@ -69,8 +69,8 @@ struct Course<'s> {
     selected_at: Option<f64>,
     claimed_lock_s: Option<f64>,
     reason: Option<String>,
-    cost_before: Cost,
-    cost: Cost,
+    costs_before: Vec<ThreadCost>,
+    costs: Vec<ThreadCost>,
     failures: Vec<String>,
     diary: String,
 }
@@ -107,8 +107,8 @@ pub fn run(scenario: &Scenario, contender: Contender, world: &World, folder: &Pa
         selected_at: None,
         claimed_lock_s: None,
         reason: None,
-        cost_before: Cost::default(),
-        cost: Cost::default(),
+        costs_before: Vec::new(),
+        costs: Vec::new(),
         failures: Vec::new(),
         diary: String::new(),
     };
@@ -166,7 +166,7 @@ impl Course<'_> {
                 self.ask_daemon(&truth)?;
             }
         }
-        self.cost = self.total_cost().since(&self.cost_before);
+        self.costs = costs_between(&self.costs_before, &self.costs_so_far());
         Ok(())
     }
 
@@ -175,14 +175,9 @@ impl Course<'_> {
         monotonic() - self.begin
     }
 
-    fn total_cost(&self) -> Cost {
-        let mut sum = Cost { seconds: self.now(), ..Cost::default() };
-        for cost in self.contender.iter().map(Process::cost) {
-            sum.cpu_ns += cost.cpu_ns;
-            sum.voluntary += cost.voluntary;
-            sum.involuntary += cost.involuntary;
-        }
-        sum
+    fn costs_so_far(&self) -> Vec<ThreadCost> {
+        let now = self.now();
+        self.contender.iter().flat_map(|process| process.costs(now)).collect()
     }
 
     fn happen(&mut self, event: &Event) -> Outcome<()> {
@@ -202,7 +197,7 @@ impl Course<'_> {
                 "the master announces the new TAI - UTC".to_owned()
             }
             Event::CountCost => {
-                self.cost_before = self.total_cost();
+                self.costs_before = self.costs_so_far();
                 "the cost counts from here".to_owned()
             }
         };
@@ -340,7 +335,8 @@ impl Course<'_> {
             kernel: Some(self.kernel_claims()),
             states,
             reason: self.reason.take(),
-            cost: self.cost,
+            cost: Cost::of_all(&self.costs),
+            threads: self.costs,
             failures: self.failures,
             deaths,
         })

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use phclab::report::Cost;
+use phclab::report::{Cost, ThreadCost};
 
 use super::{Outcome, because};
 
@@ -80,22 +80,10 @@ impl Process {
         Some(format!("{} ended by itself ({status}): {}", self.name, last.join(" | ")))
     }
 
-    /// What all its threads have cost so far.
-    pub fn cost(&self) -> Cost {
-        let mut cost = Cost::default();
+    /// What each of its threads has cost so far, `seconds` into the run.
+    pub fn costs(&self, seconds: f64) -> Vec<ThreadCost> {
         let threads = fs::read_dir(format!("/proc/{}/task", self.child.id()));
-        for thread in threads.into_iter().flatten().flatten() {
-            let text = |file: &str| fs::read_to_string(thread.path().join(file)).unwrap_or_default();
-            cost.cpu_ns += text("schedstat").split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0);
-            let status = text("status");
-            let field = |name: &str| {
-                let line = status.lines().find_map(|line| line.strip_prefix(name));
-                line.and_then(|rest| rest.trim().parse().ok()).unwrap_or(0_u64)
-            };
-            cost.voluntary += field("voluntary_ctxt_switches:");
-            cost.involuntary += field("nonvoluntary_ctxt_switches:");
-        }
-        cost
+        threads.into_iter().flatten().flatten().map(|thread| cost_of(&thread.path(), seconds)).collect()
     }
 
     /// Ends it: asked first, then made to. Its log stays.
@@ -126,4 +114,21 @@ impl Drop for Process {
             let _ = self.child.wait();
         }
     }
+}
+
+/// What a thread has cost so far, by its folder in procfs.
+fn cost_of(folder: &Path, seconds: f64) -> ThreadCost {
+    let text = |file: &str| fs::read_to_string(folder.join(file)).unwrap_or_default();
+    let status = text("status");
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|rest| rest.trim().parse().ok()).unwrap_or(0_u64)
+    };
+    let cost = Cost {
+        seconds,
+        cpu_ns: text("schedstat").split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0),
+        voluntary: field("voluntary_ctxt_switches:"),
+        involuntary: field("nonvoluntary_ctxt_switches:"),
+    };
+    ThreadCost { id: field("Pid:"), name: text("comm").trim().to_owned(), cost }
 }
