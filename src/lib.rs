@@ -6,10 +6,11 @@
 //!
 //! | layer | modules | may do |
 //! |---|---|---|
-//! | L0 | [`time`], [`engine`], [`sharing`] | values, the engine contract, lock-free plumbing |
+//! | L0 | [`time`], [`coding`], [`engine`], [`sharing`] | values, their bytes, the engine contract, lock-free plumbing |
 //! | L1 | [`wire`] | bytes to values and back, total functions |
 //! | L2 | [`ptp`], [`ntp`], [`discipline`] | protocol engines and the servo: no I/O, no clock, no ambient randomness |
 //! | L3 | [`clock`], [`net`], [`observe`], [`config`] | clocks, sockets, what is shown, what is configured |
+//! | L4'' | [`trace`] | what engines heard and did, written down and repeated: the third caller |
 //! | L4 | [`runtime`] or [`sim`] | threads, or virtual time: two callers of the same engines |
 //! | L5 | [`cli`] | one file per subcommand |
 //!
@@ -29,11 +30,13 @@
 //!
 //! [`time`] for the words; [`engine`] for the one contract; [`ptp::Port`] and [`discipline`] for the heart of the matter
 //! ([`discipline::Envelope`] is where the error bound comes from); [`clock::Cascade`] for how many clocks become one time;
-//! [`sharing`] for how threads meet; [`runtime::Daemon`] for how it all runs; [`sim`] for how it is proven. Decisions and their reasons are in the [`manual`].
+//! [`sharing`] for how threads meet; [`runtime::Daemon`] for how it all runs; [`sim`] for how it is proven;
+//! [`trace`] for how a fault in the field is repeated. Decisions and their reasons are in the [`manual`].
 #![forbid(unsafe_code)]
 
 pub mod cli;
 pub mod clock;
+pub mod coding;
 pub mod config;
 pub mod discipline;
 pub mod engine;
@@ -46,4 +49,5 @@ pub mod runtime;
 pub mod sharing;
 pub mod sim;
 pub mod time;
+pub mod trace;
 pub mod wire;

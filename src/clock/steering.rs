@@ -7,7 +7,7 @@
 
 use super::{Adjusted, Clock, ClockError};
 use crate::discipline::{Adjustment, Config, Discipline, Effect, Input, Notice, Reference, Timescale};
-use crate::engine::{Emit, Engine};
+use crate::engine::{Emit, Engine, Recorder, Taped};
 use crate::sharing::{BoundParts, TimeSnapshot};
 use crate::time::{
     ClockId, Duration, FrequencyPpb, Local, LogInterval, Mono, Observation, Stamp, SyncState, TaiUtc, Timestamp,
@@ -35,7 +35,7 @@ pub enum Counts {
 #[derive(Debug)]
 pub struct Steering<C> {
     clock: C,
-    discipline: Discipline,
+    discipline: Taped<Discipline>,
     counts: Counts,
     /// What the discipline's scale is ahead of what the clock counts: TAI - UTC of a clock that counts UTC, once known.
     ahead: TaiUtc,
@@ -50,7 +50,7 @@ impl<C: Clock> Steering<C> {
     /// Begins at `now`, when the stamping clock reads `local`.
     pub fn new(mut clock: C, counts: Counts, config: Config, now: Timestamp<Mono>, local: Timestamp<Local>) -> Self {
         let (reading, _) = clock.line(local);
-        let discipline = Discipline::new(config, now, reading, clock.epoch(), clock.frequency());
+        let discipline = Taped::new(Discipline::new(config, now, reading, clock.epoch(), clock.frequency()));
         Self { clock, discipline, counts, ahead: TaiUtc(0), refused: None, dither_at: now, stepped: Duration::ZERO }
     }
 
@@ -110,7 +110,7 @@ impl<C: Clock> Steering<C> {
             (Counts::Utc, Timescale::Utc) => less(-self.ahead.0),
             (Counts::Utc, Timescale::Tai(tai_utc)) => {
                 if self.discipline.is_virgin() && tai_utc != self.ahead {
-                    self.ahead = tai_utc;
+                    self.leap(tai_utc);
                     let reading = self.reading(local);
                     self.step(now, local, Input::Disturbed { reading, epoch: self.clock.epoch() }, notify);
                 }
@@ -124,6 +124,12 @@ impl<C: Clock> Steering<C> {
     /// it is a software clock, whose UTC then is what this says.
     pub fn leap(&mut self, tai_utc: TaiUtc) {
         self.ahead = tai_utc;
+        self.discipline.annotate(tai_utc.duration());
+    }
+
+    /// Whoever asks the recorder for them gets the steps of the discipline.
+    pub fn record_by(&mut self, recorder: Recorder) {
+        self.discipline.record_by(recorder);
     }
 
     /// What the discipline's scale is ahead of what the clock counts.
@@ -152,7 +158,7 @@ impl<C: Clock> Steering<C> {
         if self.clock.is_stamping() {
             self.stepped += adjusted.after - adjusted.before;
         }
-        self.ahead = tai_utc;
+        self.leap(tai_utc);
         let told = Input::Adjusted {
             before: adjusted.before + before,
             after: adjusted.after + tai_utc.duration(),
@@ -237,7 +243,7 @@ impl<C: Clock> Steering<C> {
 
     /// Takes over other limits, policies and gains; what is measured stays.
     pub fn configure(&mut self, config: Config) {
-        self.discipline.configure(config);
+        self.discipline.change(|discipline| discipline.configure(config));
     }
 
     /// When it wants a tick at the latest.

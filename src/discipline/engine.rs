@@ -4,10 +4,12 @@ use super::estimator::Bank;
 use super::policy::StepPolicy;
 use super::servo::{Kind, Pi};
 use super::{Adjustment, Envelope, Link, Reference, SpikeGate, StateEvent, Timeline};
+use crate::coding::Coded;
 use crate::engine::{Engine, Sink};
 use crate::sharing::{BoundParts, TimeSnapshot};
 use crate::time::{
-    ClockEpoch, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, Observation, SyncState, Timestamp, Utc,
+    ClockEpoch, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, Observation, Stamp, SyncState,
+    Timestamp, Utc,
 };
 
 /// LOCKED needs this many last samples inside the lock limit.
@@ -68,7 +70,7 @@ pub enum Input<'a> {
 }
 
 /// What is worth telling.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Coded)]
 pub enum Notice {
     /// The state changed.
     State {
@@ -104,7 +106,7 @@ pub enum Notice {
 }
 
 /// What it wants.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Coded)]
 pub enum Effect {
     /// Tell the clock.
     Adjust(Adjustment),
@@ -113,7 +115,7 @@ pub enum Effect {
 }
 
 /// How to discipline.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Coded)]
 pub struct Config {
     /// LOCKED is: the bound is at most this.
     pub lock_limit: Duration,
@@ -136,7 +138,7 @@ pub struct Config {
 }
 
 /// See the module's text.
-#[derive(Debug)]
+#[derive(Debug, Coded)]
 pub struct Discipline {
     config: Config,
     timeline: Timeline,
@@ -257,6 +259,36 @@ impl Discipline {
     /// `V` when the clock reads `reading`: with all our corrections taken out.
     pub fn free(&self, reading: Timestamp<Local>) -> Timestamp<Local> {
         self.timeline.free_now(reading)
+    }
+
+    /// `V` at a stamp of the clock; `None` if that is before all that is remembered.
+    pub fn free_at(&self, stamp: &Stamp) -> Option<Timestamp<Local>> {
+        self.timeline.free_at(stamp)
+    }
+
+    /// How it disciplines.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Who is followed.
+    pub fn reference(&self) -> Option<Reference> {
+        self.reference
+    }
+
+    /// The frequency correction in force.
+    pub fn frequency(&self) -> FrequencyPpb {
+        self.timeline.frequency()
+    }
+
+    /// The filtered one-way delay to the source.
+    pub fn mean_path_delay(&self) -> Option<Duration> {
+        self.link.mean_path_delay()
+    }
+
+    /// How often the source sends.
+    pub fn interval(&self) -> LogInterval {
+        self.interval
     }
 
     /// Whether it is right already, though not for long enough to be called LOCKED: its bound is inside the limit, and so

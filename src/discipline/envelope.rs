@@ -15,6 +15,7 @@
 
 use std::collections::VecDeque;
 
+use crate::coding::Coded;
 use crate::time::{Duration, FrequencyPpb, Local, Timestamp};
 
 /// Edges kept in each direction.
@@ -30,7 +31,7 @@ pub const ANCHOR_SPACING_MAX: Duration = Duration::from_secs(8);
 const WINDOW_S: f64 = (ANCHOR_SPACING_MAX.times(ANCHORS_MAX as i64).as_nanos() / 1_000_000_000) as f64;
 
 /// One side's proof: at `at` the offset was not beyond `limit`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Coded)]
 struct Edge {
     at: Timestamp<Local>,
     limit: Duration,
@@ -39,7 +40,7 @@ struct Edge {
 }
 
 /// Two numbers that hold a third between them.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Coded)]
 pub struct Span<T> {
     /// The truth is not below this.
     pub low: T,
@@ -70,7 +71,7 @@ impl Span<Duration> {
 pub struct Contradiction;
 
 /// See the module's text.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Coded)]
 pub struct Envelope {
     prior: FrequencyPpb,
     max_drift: FrequencyPpb,

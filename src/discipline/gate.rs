@@ -5,6 +5,7 @@
 //! held back. Not for ever: when several in a row say the same, it is the clock that moved, and they are believed.
 
 use super::MovingMedian;
+use crate::coding::Coded;
 use crate::time::Duration;
 
 /// A sample is late when it exceeds the typical scatter by this factor; an exponential jitter does so once in 1e4.
@@ -15,7 +16,7 @@ pub const LATE_MAX: u32 = 4;
 pub const SAMPLES_MIN: usize = 8;
 
 /// See the module's text.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Coded)]
 pub struct SpikeGate {
     scatter: MovingMedian<32>,
     late: u32,

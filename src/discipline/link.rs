@@ -5,6 +5,7 @@
 //! free-running clock moves by its frequency error, which the servo knows, so the pair is brought to one instant first.
 
 use super::MovingMedian;
+use crate::coding::Coded;
 use crate::time::{Duration, FrequencyPpb, Local, Timestamp};
 
 /// Samples of the path delay in the median. ptp4l takes 10; more of them leave less of their noise in the offset,
@@ -28,14 +29,14 @@ pub struct OffsetSample {
     pub offset: Duration,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Coded)]
 struct Forward {
     at: Timestamp<Local>,
     transit: Duration,
 }
 
 /// A Sync and a Delay_Req, as they were heard.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Coded)]
 struct Pair {
     sync: Forward,
     request: Forward,
@@ -50,7 +51,7 @@ impl Pair {
 }
 
 /// See the module's text. All instants are on `V`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Coded)]
 pub struct Link {
     forward: Option<Forward>,
     /// The latest pairs: heard before the frequency is known, they say more once it is.

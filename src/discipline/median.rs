@@ -1,5 +1,6 @@
 //! The median of the last samples.
 
+use crate::coding::Coded;
 use crate::time::Duration;
 
 /// How far out the tail is that [`MovingMedian::limited_mean`] cuts.
@@ -9,7 +10,7 @@ pub const TAIL: i64 = 5;
 ///
 /// Delays have a long tail on one side only; a mean follows the tail, a median hardly does. Each sample costs one
 /// removal and one insertion in a sorted array.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Coded)]
 pub struct MovingMedian<const N: usize> {
     arrived: [Duration; N],
     sorted: [Duration; N],

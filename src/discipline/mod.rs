@@ -19,6 +19,7 @@ mod gate;
 mod link;
 mod median;
 pub mod policy;
+mod recorded;
 mod reference;
 pub mod servo;
 mod state;
@@ -33,10 +34,11 @@ pub use reference::{Reference, Timescale};
 pub use state::{StateEvent, next};
 pub use timeline::Timeline;
 
+use crate::coding::Coded;
 use crate::time::{Duration, FrequencyPpb};
 
 /// What a clock is told.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Coded)]
 pub enum Adjustment {
     /// Set the frequency correction to this, from now on.
     Frequency(FrequencyPpb),

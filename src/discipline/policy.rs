@@ -1,9 +1,10 @@
 //! When a clock may be stepped instead of slewed: plain data, set by the configuration, judged by the discipline.
 
+use crate::coding::Coded;
 use crate::time::Duration;
 
 /// Whether a correction of a given size may be a step.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
 pub enum StepRule {
     /// A step of any size is fine.
     Any,
@@ -14,7 +15,7 @@ pub enum StepRule {
 }
 
 /// The step rules of one clock.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
 pub struct StepPolicy {
     /// For the first correction after the start.
     pub first: StepRule,

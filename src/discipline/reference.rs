@@ -1,9 +1,10 @@
 //! Who is followed.
 
+use crate::coding::Coded;
 use crate::time::{Duration, LeapIndicator, Local, Mono, SourceId, TaiUtc, Timestamp};
 
 /// How the master's time becomes UTC.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
 pub enum Timescale {
     /// Its readings are UTC (or the ARB timescale, taken as UTC).
     Utc,
@@ -32,7 +33,7 @@ impl Timescale {
 }
 
 /// Who is followed, and what it says of itself.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
 pub struct Reference {
     /// The source's row.
     pub source: SourceId,

@@ -1,9 +1,10 @@
 //! The state of the disciplined clock: one pure table.
 
+use crate::coding::Coded;
 use crate::time::SyncState;
 
 /// What can change the state.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Coded)]
 pub enum StateEvent {
     /// A source was selected.
     SourceSelected,

@@ -8,12 +8,13 @@
 
 use std::collections::VecDeque;
 
+use crate::coding::Coded;
 use crate::time::{ClockEpoch, Duration, FrequencyPpb, Local, Stamp, Timestamp};
 
 /// The most commands that are remembered; at 128 a second they reach back 10 s.
 pub const TIMELINE_MAX: usize = 1_280;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Coded)]
 struct Segment {
     epoch: ClockEpoch,
     from: Timestamp<Local>,
@@ -30,7 +31,7 @@ impl Segment {
 }
 
 /// Maps readings of the disciplined clock to `V`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Coded)]
 pub struct Timeline {
     segments: VecDeque<Segment>,
 }

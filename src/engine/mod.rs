@@ -11,9 +11,13 @@
 //! ```
 
 mod random;
+mod taped;
 mod timers;
 
 pub use random::Random;
+pub use taped::{
+    Asks, BEGINNING, Cause, EngineKind, RECORD_BYTES_MAX, Recordable, Recorder, STEP, Tape, Taped, engine_layout,
+};
 pub use timers::{TimerKind, TimerTable};
 
 use crate::time::{Mono, Timestamp};

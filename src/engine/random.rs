@@ -1,8 +1,10 @@
 //! Seeded pseudo-random numbers, the same on every machine.
 
+use crate::coding::Coded;
+
 /// The generator xoshiro256**, seeded through SplitMix64 (Blackman and Vigna, "Scrambled linear pseudorandom number
 /// generators", 2018). For jitter and for simulation, not for secrets.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Coded)]
 pub struct Random {
     state: [u64; 4],
 }

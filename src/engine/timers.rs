@@ -1,5 +1,6 @@
 //! A table of named timers.
 
+use crate::coding::Coded;
 use crate::time::{Mono, Timestamp};
 
 /// The names of an engine's timers: a small enum that numbers itself.
@@ -11,7 +12,7 @@ pub trait TimerKind: Copy + 'static {
 }
 
 /// One optional expiry per kind of timer; `deadline()` of an engine is the table's minimum.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Coded)]
 pub struct TimerTable<K, const N: usize> {
     expiry: [Option<Timestamp<Mono>>; N],
     kind: std::marker::PhantomData<K>,

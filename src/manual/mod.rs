@@ -15,16 +15,18 @@
 //!
 //! | floor | modules | may use | what it is |
 //! |---|---|---|---|
-//! | L0 | [`time`](crate::time) | itself | values: instants, durations, stamps, observations |
-//! | L0 | [`engine`](crate::engine), [`sharing`](crate::sharing) | `time` | the contract of everything that has behaviour; how threads meet |
-//! | L1 | [`wire`](crate::wire) | `time` | bytes to values and back |
+//! | L0 | [`coding`](crate::coding) | itself | the bytes of a value, for traces |
+//! | L0 | [`time`](crate::time) | `coding` | values: instants, durations, stamps, observations |
+//! | L0 | [`engine`](crate::engine), [`sharing`](crate::sharing) | `coding`, `time` | the contract of everything that has behaviour; how threads meet |
+//! | L1 | [`wire`](crate::wire) | `coding`, `time` | bytes to values and back |
 //! | L2 | [`ptp`](crate::ptp), [`ntp`](crate::ntp), [`discipline`](crate::discipline) | L0, L1, not each other | the protocols, and from observations to adjustments |
 //! | L3 | [`clock`](crate::clock), [`net`](crate::net), [`observe`](crate::observe), [`config`](crate::config) | L0 to L2, not each other | what touches the machine, what is shown, what is set |
-//! | L4 | [`runtime`](crate::runtime) | L0 to L3 | the threads |
-//! | L4' | [`sim`](crate::sim) | L0 to L2, `clock` | the same engines in virtual time |
+//! | L4'' | [`trace`](crate::trace) | L0 to L2, `clock` | what the engines heard and did, written down and repeated |
+//! | L4 | [`runtime`](crate::runtime) | L0 to L3, `trace` | the threads |
+//! | L4' | [`sim`](crate::sim) | L0 to L2, `clock`, `trace` | the same engines in virtual time |
 //! | L5 | [`cli`](crate::cli) | all | one file per command |
 //!
-//! Below L3, and in `sim`, nobody reads a clock, starts a thread, opens a file or a socket, prints, locks, or iterates
+//! Below L3, and in `sim` and `trace`, nobody reads a clock, starts a thread, opens a file or a socket, prints, locks, or iterates
 //! over a hash table. Floats know + - * / and sqrt; the logarithm of the samplers is `libm`'s. So the same input gives the
 //! same output, bit by bit, on any machine.
 //!
@@ -53,6 +55,7 @@
 //! | engines: input by input | `tests.rs` beside each |
 //! | the whole in virtual time, a checker that the truth lies in the bound after every event | `tests/simulator.rs` |
 //! | the lock-free code, in every interleaving | `tools/loom` |
+//! | a recorded world is repeated bit for bit, and damage to a trace is found | `tests/trace.rs` |
 //! | accuracy against published figures | `cargo xtask accuracy` |
 //! | the daemon on real sockets, with the truth known | `synchronome demo` |
 //! | the daemon on real hardware clocks and the real system clock, in an emulated machine | `tools/phclab/run all` |

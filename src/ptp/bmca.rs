@@ -7,10 +7,11 @@
 
 use std::cmp::Ordering;
 
+use crate::coding::Coded;
 use crate::wire::ptp::{ClockIdentity, ClockQuality, PortIdentity};
 
 /// What is compared (table 30).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
 pub struct DataSet {
     /// grandmasterPriority1.
     pub priority1: u8,

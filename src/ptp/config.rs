@@ -1,5 +1,6 @@
 //! What a port and a grandmaster need to be told.
 
+use crate::coding::Coded;
 use crate::ptp::TimeProperties;
 use crate::time::{Duration, LeapIndicator, LogInterval, SourceId};
 use crate::wire::ptp::{ClockAccuracy, ClockIdentity, ClockQuality, PortIdentity, TimeSource};
@@ -19,7 +20,7 @@ pub const fn clock_identity(mac: [u8; 6]) -> ClockIdentity {
 }
 
 /// A slave-only port: defaultDS and portDS as far as a slave needs them (8.2.1, 8.2.15).
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Coded)]
 pub struct Config {
     /// Whose observations these are.
     pub source: SourceId,

@@ -1,5 +1,6 @@
 //! Every figure that the engines count.
 
+use crate::coding::Coded;
 use crate::engine::Sink;
 use crate::ptp::Effect;
 use crate::sharing::CounterSet;
@@ -10,7 +11,7 @@ macro_rules! counters {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
         /// What a PTP engine counts. Of each datagram exactly one of `Malformed`, a reason of the header, or `Received...`
         /// is counted; a received message that is then not used gets its reason in addition.
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Coded)]
         pub enum Counter {
             $($(#[$doc])* $variant,)*
             /// Not a PTP message of version 2.

@@ -7,6 +7,7 @@
 
 use super::counters::{Counter, count};
 use super::{Effect, TxToken};
+use crate::coding::Coded;
 use crate::engine::{Random, Sink};
 use crate::time::{Duration, Local, LogInterval, Mono, Stamp, Timestamp};
 
@@ -31,7 +32,7 @@ pub(super) struct DelayExchange {
 }
 
 /// What a Delay_Resp says.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
 pub(super) struct Answer {
     /// t4: receiveTimestamp.
     pub arrived: Timestamp<Local>,
@@ -39,7 +40,7 @@ pub(super) struct Answer {
     pub correction: Duration,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Coded)]
 struct Outstanding {
     sequence_id: u16,
     token: TxToken,
@@ -72,7 +73,7 @@ pub(super) enum Answered {
 }
 
 /// The requests that are outstanding, and the sequenceId of the next one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Coded)]
 pub(super) struct DelayRequests {
     table: [Option<Outstanding>; DELAY_OUTSTANDING_MAX],
     next_sequence_id: u16,

@@ -13,6 +13,7 @@
 use super::bmca::{DataSet, compare};
 use super::counters::{Counter, count};
 use super::{Effect, ParentInfo, TimeProperties};
+use crate::coding::Coded;
 use crate::engine::Sink;
 use crate::time::{Duration, LeapIndicator, LogInterval, Mono, TaiUtc, Timestamp};
 use crate::wire::ptp::{Announce, Flags, PortIdentity};
@@ -30,7 +31,7 @@ const FOREIGN_MASTER_THRESHOLD: usize = 2;
 pub const LOG_ANNOUNCE_INTERVAL_MAX: LogInterval = LogInterval::new(4);
 
 /// What one Announce says, and by whom.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
 pub(super) struct Announced {
     pub data: DataSet,
     pub time_properties: TimeProperties,
@@ -78,7 +79,7 @@ impl TimeProperties {
 }
 
 /// A master that we have heard of.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Coded)]
 pub(super) struct ForeignMaster {
     pub last: Announced,
     heard_at: Timestamp<Mono>,
@@ -121,7 +122,7 @@ impl ForeignMaster {
 }
 
 /// The table of all masters that we have heard of lately.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Coded)]
 pub(super) struct ForeignMasters {
     entries: [Option<ForeignMaster>; FOREIGN_MASTER_MAX],
 }

@@ -2,12 +2,13 @@
 
 use super::counters::{Counter, count};
 use super::{Channel, Effect, FRAME_MAX, Frame};
+use crate::coding::Coded;
 use crate::engine::Sink;
 use crate::time::Duration;
 use crate::wire::ptp::{self, CorrectionField, Message, ParseError, PortIdentity, Sender};
 
 /// Whose messages we hear, and what the others were that we heard last: for the operator who asks why nothing comes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Coded)]
 pub(super) struct Gate {
     own: PortIdentity,
     domain: u8,

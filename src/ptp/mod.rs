@@ -28,6 +28,7 @@
 //! | `port` | the slave port: headers in, chapters above, effects out |
 //! | `master` | the master half |
 //! | `counters` | every figure that the engines count |
+//! | `recorded` | the bytes of an input, for a trace |
 
 mod bmca;
 mod config;
@@ -37,6 +38,7 @@ mod foreign;
 mod gate;
 mod master;
 mod port;
+mod recorded;
 mod state;
 mod sync;
 
@@ -50,6 +52,7 @@ pub use port::{ForeignMasterStatus, Port};
 pub use state::{Event, PortState, StateReason, next, next_slave_only};
 pub use sync::SYNC_PENDING_MAX;
 
+use crate::coding::{Coded, Decoder, Encoder, Malformed, layout};
 use crate::time::{LeapIndicator, Local, LogInterval, Mono, Observation, Stamp, TaiUtc, Timestamp};
 use crate::wire::ptp::{ClockIdentity, ClockQuality, PortIdentity, TimeSource};
 
@@ -59,7 +62,7 @@ pub const FRAME_MAX: usize = 72;
 
 /// Which of the two sockets (UDP 319 or 320) a message came from or goes to. A transport that has only one, as
 /// Ethernet has, says [`Channel::Event`].
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Coded)]
 pub enum Channel {
     /// Messages that are stamped when they pass: Sync, Delay_Req.
     Event,
@@ -68,7 +71,7 @@ pub enum Channel {
 }
 
 /// Names one sent message until its transmit stamp comes back. Unique per engine until 2^32 have been sent.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Coded)]
 pub struct TxToken(pub u32);
 
 /// What can happen to a port.
@@ -111,7 +114,7 @@ pub enum Input<'a> {
 }
 
 /// What the discipline has done to the clock that this port feeds.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Coded)]
 pub struct ClockReport {
     /// The servo is locked: UNCALIBRATED becomes SLAVE; not locked takes SLAVE back to UNCALIBRATED.
     pub locked: bool,
@@ -123,7 +126,7 @@ pub struct ClockReport {
 }
 
 /// What a port wants done, in this order.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Coded)]
 pub enum Effect {
     /// Send a message.
     Send {
@@ -174,6 +177,19 @@ impl Frame {
     }
 }
 
+impl Coded for Frame {
+    const LAYOUT: u64 = layout("Frame", &[]);
+    fn encode(&self, out: &mut Encoder) {
+        out.bytes(self.as_bytes());
+    }
+    fn decode(from: &mut Decoder<'_>) -> Result<Self, Malformed> {
+        let message = from.bytes()?;
+        let mut bytes = [0; FRAME_MAX];
+        bytes.get_mut(..message.len()).ok_or(Malformed)?.copy_from_slice(message);
+        Ok(Self { bytes, len: message.len() as u8 })
+    }
+}
+
 impl std::fmt::Debug for Frame {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Frame(")?;
@@ -183,7 +199,7 @@ impl std::fmt::Debug for Frame {
 }
 
 /// Whom this port follows: parentDS and timePropertiesDS (8.2.3, 8.2.4).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
 pub struct ParentInfo {
     /// parentPortIdentity: who sends us Sync.
     pub port: PortIdentity,
@@ -204,7 +220,7 @@ pub struct ParentInfo {
 }
 
 /// timePropertiesDS (8.2.4).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
 pub struct TimeProperties {
     /// currentUtcOffset, only if currentUtcOffsetValid.
     pub current_utc_offset: Option<TaiUtc>,

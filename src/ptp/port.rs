@@ -15,13 +15,14 @@ use super::{
     Channel, ClockReport, Config, DataSet, Effect, Event, Input, ParentInfo, PortState, StateReason, TxToken,
     next_slave_only,
 };
+use crate::coding::Coded;
 use crate::engine::{Engine, Random, Sink, TimerKind, TimerTable};
 use crate::time::{
     ClockEpoch, ClockId, Duration, Local, LogInterval, Mono, Observation, Stamp, StampSource, Timestamp,
 };
 use crate::wire::ptp::{Body, DelayResp, Header, PortIdentity, Sender, WireTimestamp};
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Coded)]
 enum Timer {
     AnnounceReceipt,
     DelayReq,
@@ -46,7 +47,7 @@ pub struct ForeignMasterStatus {
 /// The engine of a slave-only port (clockClass 255, table 4): never sends Announce or Sync.
 ///
 /// The first input of any kind starts it, `Link { up: false }` into FAULTY and every other one into LISTENING.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Coded)]
 pub struct Port {
     config: Config,
     sender: Sender,

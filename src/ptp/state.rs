@@ -6,8 +6,10 @@
 
 use std::fmt;
 
+use crate::coding::Coded;
+
 /// portState (table 20), numbered as there.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Coded)]
 #[repr(u8)]
 pub enum PortState {
     /// Not yet ready; sends nothing.
@@ -125,7 +127,7 @@ impl Event {
 }
 
 /// Why a port changed its state.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Coded)]
 pub enum StateReason {
     /// The port was started.
     Started,

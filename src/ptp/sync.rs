@@ -7,6 +7,7 @@
 
 use super::Effect;
 use super::counters::{Counter, count};
+use crate::coding::Coded;
 use crate::engine::Sink;
 use crate::time::{Duration, Local, Mono, Stamp, Timestamp};
 
@@ -31,13 +32,13 @@ pub(super) struct SyncPair {
     pub correction: Duration,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Coded)]
 enum Half {
     Sync { received: Stamp, correction: Duration },
     FollowUp { origin: Timestamp<Local>, correction: Duration },
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Coded)]
 struct Pending {
     sequence_id: u16,
     since: Timestamp<Mono>,
@@ -45,7 +46,7 @@ struct Pending {
 }
 
 /// The halves that wait, and the last pair that was complete.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Coded)]
 pub(super) struct SyncPairs {
     pending: [Option<Pending>; SYNC_PENDING_MAX],
     last: Option<u16>,

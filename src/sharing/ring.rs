@@ -138,7 +138,7 @@ impl<T> RingReader<T> {
 
 /// Counts what a ring has dropped, seen from a third thread.
 #[derive(Clone, Debug)]
-pub struct Drops(Arc<AtomicU64>);
+pub struct Drops(pub(super) Arc<AtomicU64>);
 
 impl Drops {
     /// How many elements so far.

@@ -5,7 +5,7 @@ use crate::clock::{ArbPolicy, Clock, Counts, OscillatorModel, SoftwareClock, Ste
 use crate::discipline::Notice;
 use crate::discipline::policy::{StepPolicy, StepRule};
 use crate::discipline::servo::Kind;
-use crate::engine::{Engine, Random};
+use crate::engine::{Engine, Random, Recorder, Taped};
 use crate::ptp::{ClockReport, Config, Counter, Effect, Grandmaster, GrandmasterConfig, Input, Port};
 use crate::sharing::{CounterSet, TimeSnapshot};
 use crate::time::{
@@ -154,7 +154,7 @@ impl SlaveConfig {
 /// A slave: a port, and the clock that it feeds.
 #[derive(Debug)]
 pub struct Slave {
-    pub(super) port: Port,
+    pub(super) port: Taped<Port>,
     steering: Steering<SoftwareClock>,
     config: SlaveConfig,
     published: TimeSnapshot,
@@ -177,7 +177,7 @@ impl Slave {
         let mut steering = Steering::new(clock, Counts::Utc, config.steering, now, local);
         let published = steering.snapshot(now, local);
         Self {
-            port: Port::new(config.ptp),
+            port: Taped::new(Port::new(config.ptp)),
             steering,
             config: *config,
             published,
@@ -192,6 +192,12 @@ impl Slave {
             tell_at: now,
             notices: Vec::new(),
         }
+    }
+
+    /// Whoever asks these recorders for them gets the steps of both engines.
+    pub(super) fn record_by(&mut self, port: Recorder, clock: Recorder) {
+        self.port.record_by(port);
+        self.steering.record_by(clock);
     }
 
     /// The time as this node publishes it: what its NTP server would answer from.

@@ -3,10 +3,11 @@
 use super::node::{Effects, Role, local_at};
 use super::statistics::BoundStatistics;
 use super::{Checker, Link, LinkModel, Master, NodeId, Queue, Slave, SlaveConfig, StampModel, Statistics};
-use crate::engine::Random;
+use crate::engine::{EngineKind, Random};
 use crate::ptp::{Channel, ClockReport, Effect, Frame, GrandmasterConfig, Input, TxToken};
 use crate::sharing::{TimeSnapshot, Words};
 use crate::time::{Duration, Local, Mono, Stamp, Timestamp};
+use crate::trace::{Collector, Origin};
 
 /// What the stamping clocks read at the world's beginning, CLOCK_MONOTONIC 0: a date in 2026. The two scales are far
 /// apart on purpose, so that taking one for the other shows.
@@ -51,6 +52,7 @@ pub struct World {
     digest: Digest,
     events: u64,
     effects: Effects,
+    collector: Option<Collector>,
 }
 
 impl World {
@@ -67,6 +69,7 @@ impl World {
             digest: Digest::default(),
             events: 0,
             effects: Effects::new(),
+            collector: None,
         }
     }
 
@@ -136,6 +139,26 @@ impl World {
         }
     }
 
+    /// Records the engines of all slaves from now on, the last `bytes_max` bytes or so: see [`World::trace`].
+    pub fn record(&mut self, bytes_max: usize) {
+        let mut collector = Collector::new(bytes_max);
+        for (index, node) in self.nodes.iter_mut().enumerate() {
+            if let Role::Slave(slave) = &mut node.role {
+                let port = collector.stream(&format!("node-{index} port"), EngineKind::PtpPort);
+                let clock = collector.stream(&format!("node-{index} clock"), EngineKind::Discipline);
+                slave.record_by(port, clock);
+            }
+        }
+        collector.start();
+        self.collector = Some(collector);
+    }
+
+    /// What was recorded, as the bytes of a trace file; `None` if nothing is recorded.
+    pub fn trace(&self) -> Option<Vec<u8>> {
+        let truth = local_at(Timestamp::EPOCH);
+        self.collector.as_ref().map(|collector| collector.file(Origin::Simulation { truth }))
+    }
+
     /// Runs until `time` since the world's beginning.
     pub fn run_until(&mut self, time: Duration) {
         let until = Timestamp::EPOCH + time;
@@ -144,6 +167,7 @@ impl World {
             self.events += 1;
             self.handle(event);
             self.check();
+            self.collector.iter_mut().for_each(Collector::collect);
         }
         self.now = until;
         self.check();

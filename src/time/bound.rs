@@ -4,11 +4,12 @@ use std::fmt;
 use std::ops::Add;
 
 use super::{Duration, FrequencyPpb};
+use crate::coding::Coded;
 
 /// The greatest error that a published time may have: the truth lies within plus or minus this.
 ///
 /// Never negative. [`ErrorBound::UNBOUNDED`] says that nothing is known, and every sum with it stays so.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Coded)]
 pub struct ErrorBound(Duration);
 
 impl ErrorBound {

@@ -4,12 +4,13 @@ use std::fmt;
 use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
 
 use super::{TICKS_PER_NS, TICKS_PER_S};
+use crate::coding::Coded;
 
 /// A signed difference of two instants, in ticks of 2^-16 ns.
 ///
 /// Exact for nanoseconds and for PTP's correctionField. All arithmetic saturates at [`Duration::MIN`] and
 /// [`Duration::MAX`] (about 8.2e16 years), so no input from a network can make it wrap or panic.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Coded)]
 pub struct Duration(i128);
 
 impl Duration {

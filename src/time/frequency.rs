@@ -4,11 +4,12 @@ use std::fmt;
 use std::ops::{Add, Neg, Sub};
 
 use super::Duration;
+use crate::coding::Coded;
 
 /// A fractional frequency offset in parts per 10^9. Positive runs fast.
 ///
 /// As a reading it is what a clock does; as a command it is what is added to what the clock does.
-#[derive(Clone, Copy, PartialEq, PartialOrd, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, PartialOrd, Default, Debug, Coded)]
 pub struct FrequencyPpb(f64);
 
 impl FrequencyPpb {

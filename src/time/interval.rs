@@ -1,12 +1,13 @@
 //! Message intervals as powers of two.
 
 use super::Duration;
+use crate::coding::Coded;
 
 /// log2 of a message interval in seconds, as PTP's logMessageInterval carries it.
 ///
 /// Any `i8` can arrive from the network; [`LogInterval::clamped`] brings it into what we act on,
 /// 2^-10 s to 2^22 s, the range that linuxptp accepts too.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Coded)]
 pub struct LogInterval(i8);
 
 impl LogInterval {

@@ -3,11 +3,12 @@
 use std::fmt;
 
 use super::{Duration, NTP_UNIX_OFFSET_S, Tai, Timestamp, Utc};
+use crate::coding::Coded;
 
 /// TAI - UTC in whole seconds.
 ///
 /// 37 s since 2017, and not ours to know by heart: it comes from a source, the kernel or a leap-second table.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Coded)]
 pub struct TaiUtc(pub i16);
 
 impl TaiUtc {
@@ -28,7 +29,7 @@ impl TaiUtc {
 }
 
 /// The two leap bits of NTP (RFC 5905 figure 9); PTP's leap61 and leap59 say the same of the current UTC day.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug, Coded)]
 #[repr(u8)]
 pub enum LeapIndicator {
     /// No leap second today.

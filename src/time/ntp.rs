@@ -5,6 +5,7 @@
 //! on. So no conversion here goes without a *pivot*: a time known to be within 68 years of the truth (RFC 5905 6).
 
 use super::{Duration, TICKS_PER_NS, TICKS_PER_S, Timestamp, Utc};
+use crate::coding::Coded;
 
 /// Seconds from 1900-01-01 to 1970-01-01: 70 years with 17 leap days (RFC 5905 figure 4).
 pub const NTP_UNIX_OFFSET_S: i64 = 2_208_988_800;
@@ -12,7 +13,7 @@ pub const NTP_UNIX_OFFSET_S: i64 = 2_208_988_800;
 /// A 64-bit NTP timestamp: 2^-32 s since 1900, modulo 2^32 s (RFC 5905 6).
 ///
 /// Zero means "unset" on the wire, see [`NtpTimestamp::is_unset`].
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug, Coded)]
 pub struct NtpTimestamp(u64);
 
 impl NtpTimestamp {
@@ -65,7 +66,7 @@ impl NtpTimestamp {
 }
 
 /// A 32-bit NTP short: 2^-16 s, 0 to 65536 s, for root delay and root dispersion (RFC 5905 6).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Coded)]
 pub struct NtpShort(u32);
 
 impl NtpShort {

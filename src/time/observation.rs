@@ -1,9 +1,10 @@
 //! One message between two clocks.
 
 use super::{Duration, Stamp};
+use crate::coding::Coded;
 
 /// A source of time, by its row in the configuration.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Coded)]
 pub struct SourceId(pub u16);
 
 /// A directed edge between two clocks: a message that left one and reached the other.
@@ -11,7 +12,7 @@ pub struct SourceId(pub u16);
 /// Sync, Delay_Req, either half of an NTP exchange, a PPS edge and a PHC-to-system crossing all become this, so that
 /// filters, selection and error algebra are shared. Without a path asymmetry and with `sent`'s clock being right,
 /// `received.at - sent.at - correction` is the path's delay plus the offset of the receiving clock.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
 pub struct Observation {
     /// Whose observation it is.
     pub source: SourceId,

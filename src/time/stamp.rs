@@ -1,9 +1,10 @@
 //! Readings of clocks, with what must be known to compare two of them.
 
 use super::{Duration, Local, SourceId, Timestamp};
+use crate::coding::Coded;
 
 /// Which clock a stamp was read from.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Coded)]
 pub enum ClockId {
     /// The clock that the kernel stamps packets with in software: CLOCK_REALTIME.
     System,
@@ -16,7 +17,7 @@ pub enum ClockId {
 }
 
 /// Counts the steps of a clock: stamps of different epochs do not subtract.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Coded)]
 pub struct ClockEpoch(pub u32);
 
 impl ClockEpoch {
@@ -28,7 +29,7 @@ impl ClockEpoch {
 }
 
 /// Who took a stamp, and so how good it is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Coded)]
 pub enum StampSource {
     /// The network card.
     Hardware,
@@ -41,7 +42,7 @@ pub enum StampSource {
 }
 
 /// One reading of one clock.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
 pub struct Stamp {
     /// The reading.
     pub at: Timestamp<Local>,

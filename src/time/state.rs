@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use crate::coding::Coded;
+
 /// The state of a clock, the same word in status, metrics, NTP replies, PTP class, kernel flags and events.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Coded)]
 #[repr(u8)]
 pub enum SyncState {
     /// No source has ever given a usable time.

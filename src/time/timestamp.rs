@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use std::ops::{Add, Sub};
 
 use super::{Duration, TICKS_PER_NS, TICKS_PER_S};
+use crate::coding::{Coded, Decoder, Encoder, Malformed, layout};
 
 /// A timescale: what an instant's number counts.
 pub trait Scale: 'static {
@@ -132,6 +133,16 @@ impl<S> Ord for Timestamp<S> {
 impl<S> Hash for Timestamp<S> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.hash(state);
+    }
+}
+
+impl<S> Coded for Timestamp<S> {
+    const LAYOUT: u64 = layout("Timestamp", &[("ticks", i128::LAYOUT)]);
+    fn encode(&self, out: &mut Encoder) {
+        out.signed(self.0);
+    }
+    fn decode(from: &mut Decoder<'_>) -> Result<Self, Malformed> {
+        from.signed().map(Self::from_ticks)
     }
 }
 

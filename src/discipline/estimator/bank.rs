@@ -2,6 +2,7 @@
 
 use super::member::{Direction, Member};
 use super::watch::{Finding, Watch};
+use crate::coding::Coded;
 use crate::discipline::MovingMedian;
 use crate::time::{Duration, FrequencyPpb, Local, Timestamp};
 
@@ -51,21 +52,21 @@ pub struct Estimate {
     pub deviation: Duration,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Coded)]
 struct Weighted {
     member: Member,
     weight: f64,
 }
 
 /// The first messages, until both directions were heard.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, Default, Debug, Coded)]
 struct Pair {
     forward: Option<(Timestamp<Local>, f64)>,
     backward: Option<(Timestamp<Local>, f64)>,
 }
 
 /// See the module's text. All instants are on `V`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Coded)]
 pub struct Bank {
     members: [Weighted; MEMBERS],
     /// Transits are kept relative to this, so that an `f64` holds them to less than a tick.

@@ -25,6 +25,7 @@
 //! `j << g` is the Kalman update; `g -> 0` is the hard cut of the prior at the edge.
 
 use super::special::tail;
+use crate::coding::Coded;
 
 /// Variances never fall below this: a filter that is certain learns nothing any more.
 const VARIANCE_MIN: f64 = 1e-40;
@@ -54,7 +55,7 @@ impl Direction {
 }
 
 /// The mean and covariance of `(x, f, b)`, in seconds and s/s.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Coded)]
 pub struct Member {
     /// The mean.
     pub mean: [f64; 3],

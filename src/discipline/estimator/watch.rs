@@ -12,6 +12,7 @@
 //! | the same | unchanged | one way moved: its own constant, and an asymmetry that nobody can see |
 
 use super::member::Direction;
+use crate::coding::Coded;
 
 /// A transit may exceed what was foretold by this many tail means, and this many standard deviations.
 const GATE_TAIL_MEANS: f64 = 8.0;
@@ -27,7 +28,7 @@ const EARLY_MAX: u32 = 4;
 const LATE_SKIP: u32 = 8;
 
 /// A run of transits on one side of the gate.
-#[derive(Clone, Copy, PartialEq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Default, Debug, Coded)]
 struct Run {
     length: u32,
     /// The least residual of it (s).
@@ -58,7 +59,7 @@ pub enum Finding {
 }
 
 /// The runs of both directions.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, Default, Debug, Coded)]
 pub struct Watch {
     late: [Run; 2],
     early: [Run; 2],

@@ -1,11 +1,13 @@
 //! From offsets to frequency commands.
 
+use crate::coding::Coded;
+
 mod pi;
 
 pub use pi::{Gains, Pi, Verdict};
 
 /// How offsets become frequency commands.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Coded)]
 pub enum Kind {
     /// A proportional-integral loop on the offset of each Sync.
     #[default]

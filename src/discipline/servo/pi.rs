@@ -8,6 +8,7 @@
 //! interval to divide by; an offset that is not finite never reaches the clock; at the frequency limit the integral
 //! stops (anti-windup).
 
+use crate::coding::Coded;
 use crate::time::{Duration, FrequencyPpb, Local, LogInterval, Timestamp};
 
 /// The least time over which the frequency is measured before the first correction.
@@ -20,7 +21,7 @@ pub const AVERAGE_TIME: Duration = Duration::from_secs(60);
 const AVERAGE_PART: f64 = 0.25;
 
 /// How strongly the servo acts.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Coded)]
 pub struct Gains {
     /// Of the offset, per second.
     pub proportional: f64,
@@ -63,7 +64,7 @@ pub enum Verdict {
 }
 
 /// Least squares over `(at, offset)`, relative to the first.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Coded)]
 struct Slope {
     origin: (Timestamp<Local>, Duration),
     n: f64,
@@ -93,7 +94,7 @@ impl Slope {
 }
 
 /// See the module's text.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Coded)]
 pub struct Pi {
     overridden: (Option<f64>, Option<f64>),
     gains: Gains,

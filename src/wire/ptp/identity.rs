@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use crate::coding::Coded;
+
 /// A clock's identity: an EUI-64 or another unique eight octets (IEEE 1588-2019 7.5.2.2).
 ///
 /// Ordered as unsigned octets, most significant first, as the best master clock algorithm compares them.
 #[doc(alias = "clockIdentity")]
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Coded)]
 pub struct ClockIdentity(pub [u8; 8]);
 
 impl ClockIdentity {
@@ -33,7 +35,7 @@ impl fmt::Debug for ClockIdentity {
 
 /// A port of a clock (IEEE 1588-2019 7.5.2.1). Ordered by clock, then by number (7.5.2.4).
 #[doc(alias = "portIdentity")]
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Coded)]
 pub struct PortIdentity {
     /// Whose port it is.
     pub clock_identity: ClockIdentity,

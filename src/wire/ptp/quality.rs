@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use crate::coding::Coded;
 use crate::time::Duration;
 
 /// clockClass, clockAccuracy and offsetScaledLogVariance (IEEE 1588-2019 5.3.7).
 #[doc(alias = "clockQuality")]
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Coded)]
 pub struct ClockQuality {
     /// Traceability: 6 locked to a primary reference, 7 its holdover, 248 default, 255 slave only (7.6.2.5, table 4).
     pub clock_class: u8,
@@ -18,7 +19,7 @@ pub struct ClockQuality {
 
 /// clockAccuracy: a class of how far the clock may be off (IEEE 1588-2019 7.6.2.6, table 5).
 #[doc(alias = "clockAccuracy")]
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Coded)]
 pub struct ClockAccuracy(pub u8);
 
 impl ClockAccuracy {
@@ -48,7 +49,7 @@ impl ClockAccuracy {
 
 /// timeSource: where a grandmaster has its time from (IEEE 1588-2019 7.6.2.8, table 6). Information only.
 #[doc(alias = "timeSource")]
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Coded)]
 pub struct TimeSource(pub u8);
 
 impl TimeSource {

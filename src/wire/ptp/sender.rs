@@ -2,10 +2,11 @@
 
 use super::{Announce, Body, DelayReq, DelayResp, FollowUp, Sync, Tlvs, VERSION_PTP};
 use super::{CorrectionField, Flags, Header, Message, MessageType, PortIdentity, WireTimestamp};
+use crate::coding::Coded;
 use crate::time::{Duration, Local, LogInterval, Timestamp};
 
 /// What a port writes into every header. Its methods build the messages; all fields can still be changed after.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
 pub struct Sender {
     /// 12 bits.
     pub sdo_id: u16,
