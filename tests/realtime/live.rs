@@ -83,6 +83,10 @@ impl Live {
     }
 
     /// A client of the NTP server.
+    #[cfg_attr(
+        not(feature = "count-allocations"),
+        expect(dead_code, reason = "asked only while allocations are counted")
+    )]
     pub fn ntp_client(&self) -> UdpSocket {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
         socket.connect(("127.0.0.1", self.ntp_port)).expect("a route");
