@@ -57,6 +57,7 @@
 //! | the lock-free code, in every interleaving | `tools/loom` |
 //! | a recorded world is repeated bit for bit, and damage to a trace is found | `tests/trace.rs` |
 //! | accuracy against published figures | `cargo xtask accuracy` |
+//! | the engines beside the real chronyd and ptp4l, in another simulator's virtual time | `tools/clknetsim/run all` |
 //! | the daemon on real sockets, with the truth known | `synchronome demo` |
 //! | the daemon on real hardware clocks and the real system clock, in an emulated machine | `tools/phclab/run all` |
 //! | all of it | `cargo xtask ci` |
