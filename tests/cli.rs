@@ -11,6 +11,7 @@ mod network;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -223,7 +224,7 @@ fn an_ordinary_user_is_told_what_he_lacks_and_what_to_do() {
 #[test]
 fn every_command_teaches_with_help() {
     let overview = printed(&output(&["--help"]));
-    for command in ["run", "demo", "check", "status", "health"] {
+    for command in ["run", "demo", "check", "status", "health", "record", "replay"] {
         assert!(overview.contains(&format!("\n  {command} ")), "{overview}");
         let help = output(&[command, "--help"]);
         let text = printed(&help);
@@ -347,6 +348,76 @@ fn a_demo_ends_with_its_summary_as_json_while_another_runs_beside_it() {
     assert!(status.success(), "the other locked too: {}", beside.running.lines().join("\n"));
     beside.running.line("It locked, and the truth stayed inside the bound.");
     assert!(!beside.socket.exists(), "its directory is gone");
+}
+
+/// The engines of a trace, by name, and whether all of them came to the same.
+fn replayed(trace: &Path, more: &[&str]) -> (Value, Option<i32>) {
+    let trace = trace.to_str().expect("text");
+    let ended = output(&[&["replay", trace, "--json"], more].concat());
+    let said = printed(&ended);
+    (serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}")), ended.status.code())
+}
+
+#[test]
+fn what_a_running_daemon_did_is_recorded_and_repeated_bit_for_bit() {
+    let demo = Demo::start(&[]);
+    until_state(&demo.socket, "LOCKED");
+    let control = demo.socket.with_file_name("control.sock");
+    let mode = std::fs::metadata(&control).expect("the control socket").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "for the owner alone");
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("some.trace");
+    let [socket, out] = [&control, &file].map(|path| path.to_str().expect("text"));
+    let nothing = output(&["record", "--kept", "--socket", socket, "--out", out]);
+    assert_eq!(nothing.status.code(), Some(1), "nothing is kept by default: {}", printed(&nothing));
+    let recorded = output(&["record", "--for", "4s", "--socket", socket, "--out", out]);
+    assert!(recorded.status.success(), "{}", printed(&recorded));
+
+    let (report, code) = replayed(&file, &[]);
+    assert_eq!((code, &report["identical"]), (Some(0), &Value::Bool(true)), "{report}");
+    let streams = report["streams"].as_array().expect("streams");
+    let steps = |name: &str| {
+        let stream = streams.iter().find(|stream| stream["name"] == name);
+        stream.and_then(|stream| stream["steps"].as_u64()).unwrap_or_else(|| panic!("no {name}: {report}"))
+    };
+    // 8 Sync and about as many Delay_Req a second.
+    assert!(steps("ptp-0") > 60 && steps("system") > 60, "{report}");
+
+    let (report, code) = replayed(&file, &["--with", "servo.kind=estimator"]);
+    assert_eq!(code, Some(0));
+    let clock = &report["clocks"][0];
+    let rms = |course: &str| clock[course]["offset"]["rms_s"].as_f64().expect("a figure");
+    assert!(rms("recorded") < 1e-3 && rms("otherwise") < 1e-3, "{clock}");
+    let frequency = |course: &str| clock[course]["frequency_mean_ppb"].as_f64().expect("a figure");
+    assert!((frequency("recorded") - frequency("otherwise")).abs() < 10_000.0, "the same oscillator: {clock}");
+    assert_ne!(frequency("recorded").to_bits(), frequency("otherwise").to_bits(), "and another servo");
+    let text = printed(&output(&["replay", out, "--with", "servo.kind=estimator"]));
+    for part in ["identical", "as recorded", "with servo.kind=estimator", "offset as measured"] {
+        assert!(text.contains(part), "no {part:?} in:\n{text}");
+    }
+}
+
+#[test]
+fn a_demo_that_is_recorded_is_repeated_bit_for_bit_and_a_damaged_file_is_not_believed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let [file, picture] = ["demo.trace", "demo.svg"].map(|name| directory.path().join(name));
+    let [event, general, ntp] = free_ports::<3>().map(|port| port.to_string());
+    let (ports, out) = (format!("{event},{general}"), file.to_str().expect("text"));
+    let demo = output(&["demo", "--for", "6s", "--ptp-ports", &ports, "--ntp-port", &ntp, "--record", out]);
+    assert!(file.exists(), "{}", printed(&demo));
+    let (report, code) = replayed(&file, &["--plot", picture.to_str().expect("text")]);
+    assert_eq!((code, &report["identical"]), (Some(0), &Value::Bool(true)), "{report}");
+    assert!(std::fs::read_to_string(&picture).expect("a picture").contains("<polyline"));
+
+    let mut bytes = std::fs::read(&file).expect("a trace");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    std::fs::write(&file, &bytes).expect("a directory of our own");
+    let damaged = output(&["replay", out]);
+    assert_eq!(damaged.status.code(), Some(1));
+    assert!(printed(&damaged).contains("damaged"), "{}", printed(&damaged));
+    let wrong = output(&["replay", out, "--with", "servo.kind=pid"]);
+    assert_eq!(wrong.status.code(), Some(2), "{}", printed(&wrong));
 }
 
 /// `status` and `health` of a daemon that is LOCKED.

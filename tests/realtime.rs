@@ -61,7 +61,8 @@ fn timing_threads_do_not_allocate_after_their_start() {
     use synchronome_kernel::alloc::{arm, counts, disarm};
 
     let _alone = alone();
-    let mut live = Live::start("");
+    // Recorded, too: that is done by the same threads.
+    let mut live = Live::start("trace.keep = 16");
     live.until_locked();
     let captured = Captured::from(&mut live);
     let (client, mut random) = (live.ntp_client(), Random::seeded(1));

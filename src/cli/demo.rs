@@ -13,7 +13,7 @@ use super::{positive_duration, signed_duration, signed_frequency};
 use crate::clock::HostClock;
 use crate::config::{
     self, ClockConfig, Config, NtpServerConfig, ObserveConfig, PtpConfig, ServoConfig, Simulated, SystemClock,
-    ThreadsConfig,
+    ThreadsConfig, TraceConfig,
 };
 use crate::discipline::servo::Kind;
 use crate::net::SocketOptions;
@@ -41,6 +41,7 @@ Examples:
   synchronome demo --for 20s                          ends with a summary
   synchronome demo --for 20s --json                   a line a second, the summary as the last object
   synchronome demo --offset -5ms --frequency -100ppm  another clock
+  synchronome demo --for 20s --record demo.trace      what happened, for synchronome replay
 
 Exit codes:
   0  it locked, and the truth stayed inside the claimed bound
@@ -59,6 +60,9 @@ pub struct Args {
     /// UDP port of the NTP server
     #[arg(long, value_name = "PORT", default_value_t = 11_123, value_parser = clap::value_parser!(u16).range(1..))]
     pub ntp_port: u16,
+    /// Write what its engines heard and did to this file at the end: for `synchronome replay`
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
     /// Seed of all that is random; the same seed gives the same oscillator
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
@@ -107,6 +111,8 @@ impl FromStr for PtpPorts {
 const GRANDMASTER_OFFSET: Duration = Duration::from_millis(12_500);
 /// Random-walk FM of the slave's oscillator, s/s per sqrt(s): a cheap crystal.
 const WANDER: f64 = 1e-9;
+/// The most that `--record` writes: a day or two.
+const RECORD_BYTES_MAX: usize = 256 << 20;
 /// How often the view is renewed.
 const VIEW_EVERY: Duration = Duration::SECOND;
 
@@ -137,6 +143,10 @@ fn demonstrate(args: &Args) -> Result<Summary, String> {
     }
     let summary = watch(args, &mut control, server);
     control.stop();
+    if let Some(path) = &args.record {
+        let trace = control.daemon().traces().fetch();
+        std::fs::write(path, trace).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
     let summary = summary.map_err(|error| error.to_string())?;
     println!("{}", if args.json { summary.json() } else { format!("\n{}", summary.text()) });
     Ok(summary)
@@ -229,6 +239,11 @@ fn configuration(args: &Args, directory: &Path) -> Result<Config, String> {
                 Servo::Estimator => Kind::Estimator,
             },
             ..defaults.servo
+        },
+        trace: TraceConfig {
+            keep_bytes: if args.record.is_some() { RECORD_BYTES_MAX } else { 0 },
+            on_fault: false,
+            ..defaults.trace
         },
     })
 }

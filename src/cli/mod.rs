@@ -8,6 +8,9 @@ pub mod demo;
 pub mod health;
 mod log;
 pub mod phc;
+mod plot;
+pub mod record;
+pub mod replay;
 pub mod run;
 pub mod status;
 
@@ -21,6 +24,9 @@ use crate::time::{Duration, FrequencyPpb};
 
 /// Where the daemon's status is asked for unless `--socket` says otherwise.
 pub const STATUS_SOCKET: &str = "/run/synchronome/status.sock";
+
+/// Where the daemon's owner talks to it unless `--socket` says otherwise.
+pub const CONTROL_SOCKET: &str = "/run/synchronome/control.sock";
 
 /// Exit code of wrong arguments and of a wrong configuration.
 pub const EXIT_USAGE: u8 = 2;
@@ -40,6 +46,7 @@ Start here:
   synchronome run --config FILE          the daemon
   synchronome status                     what it is doing
   synchronome phc list                   the hardware clocks of this machine
+  synchronome record, replay             what the engines heard and did, and whether it was right
 `synchronome COMMAND --help` explains each command.";
 
 #[derive(Subcommand, Debug)]
@@ -50,6 +57,8 @@ enum Command {
     Status(status::Args),
     Health(health::Args),
     Phc(phc::Args),
+    Record(record::Args),
+    Replay(replay::Args),
 }
 
 /// Runs the command that the arguments name; the first is the program's name.
@@ -62,6 +71,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Status(args) => status::run(&args),
             Command::Health(args) => health::run(&args),
             Command::Phc(args) => phc::run(&args),
+            Command::Record(args) => record::run(&args),
+            Command::Replay(args) => replay::run(&args),
         },
         Err(error) => {
             // Help and version go to stdout and are no error. Nothing is left to do if that is closed.
@@ -119,6 +130,8 @@ mod tests {
     fn the_status_socket_lies_in_the_default_runtime_directory() {
         let directory = Config::default().observe.runtime_directory;
         assert_eq!(directory.join("status.sock").to_str(), Some(STATUS_SOCKET));
+        let control = directory.join(crate::runtime::control::CONTROL_SOCKET);
+        assert_eq!(control.to_str(), Some(CONTROL_SOCKET));
     }
 
     #[test]

@@ -181,6 +181,7 @@ pub const SECTIONS: &[Section] = &[
     Section { path: "threads.discipline", repeated: false, help: "The thread that steers the clock." },
     Section { path: "threads.server", repeated: false, help: "The NTP server's workers." },
     Section { path: "observe", repeated: false, help: "Logs, metrics and directories." },
+    Section { path: "trace", repeated: false, help: "What the engines hear and do, kept to be replayed." },
 ];
 
 /// Options and sections that are planned and not built, with what they are.
@@ -253,6 +254,10 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("observe.log", Kind::Word(LOG), Default::Toml("\"info\""), "The least important messages that are logged."),
     option("observe.runtime_directory", Kind::Directory, Default::Toml("\"/run/synchronome\""), "Where the status socket is."),
     option("observe.state_directory", Kind::Directory, Default::Toml("\"/var/lib/synchronome\""), "Where the learned frequency is kept across restarts."),
+
+    option("trace.keep", Kind::Integer { min: 0, max: 1_024 }, Default::Toml("0"), "How many MiB of the engines' last steps are kept in memory, to be replayed; 0 keeps none."),
+    option("trace.on_fault", Kind::Switch, Default::Toml("true"), "Whether what is kept is written to a file when a clock loses its lock, a proof contradicts or a port fails."),
+    option("trace.directory", Kind::Directory, Default::Toml("\"/var/lib/synchronome/traces\""), "Where these files go, at most 16 of a run and one in ten minutes."),
 ];
 
 /// The most `[[…]]` sections of one kind: only PTP ports are repeated.
@@ -323,7 +328,7 @@ mod tests {
 
     #[test]
     fn sections_list_their_names() {
-        assert_eq!(names_in(""), ["clock", "servo", "ptp", "ntp", "threads", "observe"]);
+        assert_eq!(names_in(""), ["clock", "servo", "ptp", "ntp", "threads", "observe", "trace"]);
         assert_eq!(names_in("clock.system"), ["simulated"]);
         assert_eq!(names_in("clock"), ["system", "phc", "lock_limit", "max_drift", "max_frequency", "step"]);
         assert_eq!(names_in("ntp"), ["server"]);

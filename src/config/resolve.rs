@@ -13,6 +13,7 @@ use super::walk::Checked;
 use super::{
     ArbTimescale, ClockConfig, Config, DelayMechanism, LogLevel, NtpServerConfig, ObserveConfig, Origin, PtpConfig,
     PtpRole, PtpTransport, ServoConfig, Setting, Simulated, SystemClock, ThreadConfig, ThreadsConfig, TimestampMode,
+    TraceConfig,
 };
 use crate::discipline::policy::{StepPolicy, StepRule};
 use crate::discipline::servo::Kind;
@@ -92,6 +93,11 @@ pub fn resolve(checked: &Checked) -> Config {
             lock_memory: read.switch("threads", "lock_memory"),
         },
         observe: observe(&read),
+        trace: TraceConfig {
+            keep_bytes: (read.integer("trace", "keep").unsigned_abs() as usize) << 20,
+            on_fault: read.switch("trace", "on_fault"),
+            directory: PathBuf::from(read.text("trace", "directory")),
+        },
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Config {
     pub threads: ThreadsConfig,
     /// Logs, metrics and directories.
     pub observe: ObserveConfig,
+    /// What is kept of what the engines do.
+    pub trace: TraceConfig,
 }
 
 /// `[clock]`.
@@ -224,6 +226,17 @@ pub struct ObserveConfig {
     pub runtime_directory: PathBuf,
     /// What outlives a restart: the saved frequency.
     pub state_directory: PathBuf,
+}
+
+/// `[trace]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TraceConfig {
+    /// How much is kept in memory, in bytes; 0: nothing.
+    pub keep_bytes: usize,
+    /// Whether it is written to a file when something goes wrong.
+    pub on_fault: bool,
+    /// Where to.
+    pub directory: PathBuf,
 }
 
 /// The least important messages that are logged.

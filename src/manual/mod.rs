@@ -5,6 +5,7 @@
 //! | this page | whoever reads the code for the first time |
 //! | [`options`] | the operator: every option, its default and its range |
 //! | [`hardware`] | the operator of a card with a clock: what the states and lines of `status` mean, and what to do |
+//! | [`traces`] | the operator who wants to know what happened: recording, replaying, and what another servo would have done |
 //! | [`adr`] | whoever wonders why: the decisions that close doors, a page each |
 //!
 //! The reference of the code is the rest of this documentation; each module begins with the problem that it solves.
@@ -69,3 +70,6 @@ pub mod hardware {}
 
 #[doc = include_str!("options.md")]
 pub mod options {}
+
+#[doc = include_str!("traces.md")]
+pub mod traces {}

@@ -1,7 +1,7 @@
 //! Asking a running daemon over its unix socket.
 
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Take, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,6 +32,8 @@ pub enum AskError {
         /// Its schema.
         schema: u32,
     },
+    /// The daemon says no.
+    Refused(String),
     /// Whoever answers is no daemon of this kind.
     Garbled {
         /// The socket.
@@ -68,6 +70,7 @@ impl fmt::Display for AskError {
                  restart the daemon after an upgrade, or use the command of its version",
                 env!("CARGO_PKG_VERSION")
             ),
+            Self::Refused(why) => write!(f, "the daemon says: {why}"),
             Self::Garbled { path, why } => {
                 write!(
                     f,
@@ -88,33 +91,100 @@ struct Hello {
     schema: u32,
 }
 
+/// The longest trace that a daemon may send, in bytes.
+const TRACE_BYTES_MAX: u64 = 1 << 31;
+
 /// Asks for the status; returns it as it came, one line of JSON, and as a value.
 ///
 /// # Errors
 /// Why there is no answer, and what to do.
 pub fn ask(socket: &Path) -> Result<(String, Status), AskError> {
-    let garbled = |why: String| AskError::Garbled { path: socket.to_owned(), why };
-    let failed = |error: &io::Error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => AskError::NotRunning(socket.to_owned()),
-        io::ErrorKind::PermissionDenied => AskError::Denied(socket.to_owned()),
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => AskError::Silent(socket.to_owned()),
-        _ => garbled(error.to_string()),
-    };
-    let mut stream = UnixStream::connect(socket).map_err(|error| failed(&error))?;
-    let timeouts = stream.set_read_timeout(Some(ANSWER_TIME_MAX)).and(stream.set_write_timeout(Some(ANSWER_TIME_MAX)));
-    timeouts.map_err(|error| failed(&error))?;
-    let mut lines = BufReader::new(stream.try_clone().map_err(|error| failed(&error))?.take(LINE_BYTES_MAX));
-    let mut read_line = || {
-        let mut line = String::new();
-        lines.read_line(&mut line).map_err(|error| failed(&error))?;
-        if line.ends_with('\n') { Ok(line) } else { Err(garbled("it ends in the middle of a line".to_owned())) }
-    };
-    let hello: Hello = serde_json::from_str(&read_line()?).map_err(|error| garbled(format!("its hello: {error}")))?;
-    if hello.schema != SCHEMA {
-        return Err(AskError::Schema { version: hello.synchronome, schema: hello.schema });
-    }
-    stream.write_all(b"status\n").map_err(|error| failed(&error))?;
-    let line = read_line()?;
-    let status = serde_json::from_str(&line).map_err(|error| garbled(format!("its status: {error}")))?;
+    let mut connection = Connection::open(socket)?;
+    let line = connection.request("status")?;
+    let status = serde_json::from_str(&line).map_err(|error| connection.garbled(format!("its status: {error}")))?;
     Ok((line.trim_end().to_owned(), status))
+}
+
+/// What the control socket answers beside bytes.
+#[derive(Deserialize)]
+struct Said {
+    error: Option<String>,
+    trace_bytes: Option<u64>,
+}
+
+/// Asks over the control socket; returns the bytes of the answer, if it has any.
+///
+/// # Errors
+/// Why there is no answer, and what to do.
+pub fn order(socket: &Path, request: &str) -> Result<Vec<u8>, AskError> {
+    let mut connection = Connection::open(socket)?;
+    let line = connection.request(request)?;
+    let said: Said = serde_json::from_str(&line).map_err(|error| connection.garbled(format!("its answer: {error}")))?;
+    if let Some(refusal) = said.error {
+        return Err(AskError::Refused(refusal));
+    }
+    let Some(expected) = said.trace_bytes else { return Ok(Vec::new()) };
+    let mut bytes = Vec::new();
+    connection.lines.get_mut().set_limit(TRACE_BYTES_MAX);
+    let read = connection.lines.read_to_end(&mut bytes);
+    read.map_err(|error| connection.failed(&error))?;
+    if bytes.len() as u64 == expected { Ok(bytes) } else { Err(connection.garbled("it ends too soon".to_owned())) }
+}
+
+/// A conversation of one request.
+struct Connection<'p> {
+    path: &'p Path,
+    stream: UnixStream,
+    lines: BufReader<Take<UnixStream>>,
+}
+
+impl<'p> Connection<'p> {
+    /// Connects, and hears that it is a daemon of our schema.
+    fn open(path: &'p Path) -> Result<Self, AskError> {
+        let failed = |error: io::Error| failure(path, &error);
+        let stream = UnixStream::connect(path).map_err(failed)?;
+        let timeouts =
+            stream.set_read_timeout(Some(ANSWER_TIME_MAX)).and(stream.set_write_timeout(Some(ANSWER_TIME_MAX)));
+        timeouts.map_err(failed)?;
+        let lines = BufReader::new(stream.try_clone().map_err(failed)?.take(LINE_BYTES_MAX));
+        let mut connection = Self { path, stream, lines };
+        let line = connection.read_line()?;
+        let hello: Hello =
+            serde_json::from_str(&line).map_err(|error| connection.garbled(format!("its hello: {error}")))?;
+        if hello.schema != SCHEMA {
+            return Err(AskError::Schema { version: hello.synchronome, schema: hello.schema });
+        }
+        Ok(connection)
+    }
+
+    /// Sends a request, and reads the line that answers it.
+    fn request(&mut self, request: &str) -> Result<String, AskError> {
+        let line = format!("{request}\n");
+        self.stream.write_all(line.as_bytes()).map_err(|error| self.failed(&error))?;
+        self.read_line()
+    }
+
+    fn read_line(&mut self) -> Result<String, AskError> {
+        let mut line = String::new();
+        let read = self.lines.read_line(&mut line);
+        read.map_err(|error| self.failed(&error))?;
+        if line.ends_with('\n') { Ok(line) } else { Err(self.garbled("it ends in the middle of a line".to_owned())) }
+    }
+
+    fn failed(&self, error: &io::Error) -> AskError {
+        failure(self.path, error)
+    }
+
+    fn garbled(&self, why: String) -> AskError {
+        AskError::Garbled { path: self.path.to_owned(), why }
+    }
+}
+
+fn failure(path: &Path, error: &io::Error) -> AskError {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => AskError::NotRunning(path.to_owned()),
+        io::ErrorKind::PermissionDenied => AskError::Denied(path.to_owned()),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => AskError::Silent(path.to_owned()),
+        _ => AskError::Garbled { path: path.to_owned(), why: error.to_string() },
+    }
 }

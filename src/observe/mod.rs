@@ -26,6 +26,7 @@ mod units;
 
 pub use event::{EVENTS_MAX, Events, Level, Topic, rfc3339};
 pub use server::{
-    BindError, CONNECTIONS_MAX, Observers, ObserversConfig, REQUEST_BYTES_MAX, REQUEST_TIME_MAX, WakeToken,
+    Answers, BindError, CONNECTIONS_MAX, Observers, ObserversConfig, Order, REQUEST_BYTES_MAX, REQUEST_TIME_MAX,
+    WakeToken,
 };
 pub use status::Status;

@@ -6,7 +6,8 @@
 //! and who finds all slots taken waits in the kernel's queue. The two servers have slots of their own, so that a flood
 //! over HTTP does not shut out the operator's `status`.
 //!
-//! Whoever may reach a socket may read: the status holds no secret. Nothing can be changed here.
+//! Whoever may reach a socket may read: the status holds no secret. The control socket is another matter: what it answers
+//! are the packets of others, so that it is there for the owner alone.
 
 mod bind;
 mod connection;
@@ -23,13 +24,13 @@ use mio::unix::SourceFd;
 use mio::{Interest, Token};
 
 pub use bind::BindError;
-use bind::{HttpListener, UnixSocket};
+use bind::{EVERYBODY, HttpListener, OWNER, UnixSocket};
 use connection::{Connection, Stream};
 pub use connection::{REQUEST_BYTES_MAX, REQUEST_TIME_MAX};
 
 use super::status::Status;
 
-/// The most connections at a time of each of the two servers; more wait in the kernel's queue.
+/// The most connections at a time of each of the three servers; more wait in the kernel's queue.
 pub const CONNECTIONS_MAX: usize = 32;
 /// The most connections that one turn accepts of each server, so that a flood leaves the thread time for its work.
 const ACCEPTS_MAX: usize = 2 * CONNECTIONS_MAX;
@@ -40,8 +41,11 @@ pub const WATCHED_MAX: usize = 32;
 
 const UNIX: usize = 0;
 const HTTP: usize = 1;
-const FIRST_SLOT: usize = 2;
-const FIRST_WATCHED: usize = FIRST_SLOT + 2 * CONNECTIONS_MAX;
+const CONTROL: usize = 2;
+/// How many servers there are.
+const SERVERS: usize = 3;
+const FIRST_SLOT: usize = SERVERS;
+const FIRST_WATCHED: usize = FIRST_SLOT + SERVERS * CONNECTIONS_MAX;
 
 /// Where to answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -63,25 +67,58 @@ pub struct Observers {
     ready: mio::Events,
     unix: Option<UnixSocket>,
     http: Option<HttpListener>,
-    /// Those of the unix socket, then those of HTTP.
+    control: Option<UnixSocket>,
+    /// Those of the unix socket, then those of HTTP, then those of the control socket.
     slots: Vec<Option<Connection>>,
     /// Whether connections may be waiting to be accepted, of each server.
-    waiting: [bool; 2],
+    waiting: [bool; SERVERS],
     /// Whether the last accept failed for want of resources.
     starved: bool,
     watched: usize,
     woken: Vec<WakeToken>,
 }
 
+/// What the owner can ask for over the control socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// Record what the engines do for so many milliseconds.
+    Record(u32),
+    /// What was recorded, as a trace file.
+    Fetch,
+}
+
+/// Who knows the answers.
+pub trait Answers {
+    /// The status of now.
+    fn status(&mut self) -> Status;
+
+    /// Does what the owner asks; the bytes are part of the answer.
+    ///
+    /// # Errors
+    /// Why not, for people.
+    fn obey(&mut self, order: Order) -> Result<Vec<u8>, String>;
+}
+
+/// Whoever knows the status and nothing else.
+impl<F: FnMut() -> Status> Answers for F {
+    fn status(&mut self) -> Status {
+        self()
+    }
+
+    fn obey(&mut self, _: Order) -> Result<Vec<u8>, String> {
+        Err("nothing is recorded here".to_owned())
+    }
+}
+
 /// The status, made when the first of a turn asks for it.
 struct Asked<'a> {
-    make: &'a mut dyn FnMut() -> Status,
+    answers: &'a mut dyn Answers,
     made: Option<Status>,
 }
 
 impl Asked<'_> {
     fn status(&mut self) -> &Status {
-        self.made.get_or_insert_with(&mut self.make)
+        self.made.get_or_insert_with(|| self.answers.status())
     }
 }
 
@@ -107,8 +144,9 @@ impl Observers {
             ready: mio::Events::with_capacity(FIRST_WATCHED + WATCHED_MAX),
             unix: None,
             http: None,
-            slots: std::iter::repeat_with(|| None).take(2 * CONNECTIONS_MAX).collect(),
-            waiting: [false; 2],
+            control: None,
+            slots: std::iter::repeat_with(|| None).take(SERVERS * CONNECTIONS_MAX).collect(),
+            waiting: [false; SERVERS],
             starved: false,
             watched: 0,
             woken: Vec::new(),
@@ -120,11 +158,24 @@ impl Observers {
     /// # Errors
     /// Why not, and what to do.
     pub fn open_socket(&mut self, path: &Path) -> Result<(), BindError> {
-        let mut unix = UnixSocket::bind(path)?;
-        let register = self.poll.registry().register(unix.listener(), Token(UNIX), Interest::READABLE);
-        register.map_err(|error| BindError::other(path.display(), error))?;
-        self.unix = Some(unix);
+        self.unix = Some(self.open_unix(path, UNIX, EVERYBODY)?);
         Ok(())
+    }
+
+    /// Opens the control socket, for the owner alone; its directory is made if it does not exist.
+    ///
+    /// # Errors
+    /// Why not, and what to do.
+    pub fn open_control(&mut self, path: &Path) -> Result<(), BindError> {
+        self.control = Some(self.open_unix(path, CONTROL, OWNER)?);
+        Ok(())
+    }
+
+    fn open_unix(&self, path: &Path, server: usize, mode: u32) -> Result<UnixSocket, BindError> {
+        let mut unix = UnixSocket::bind(path, mode)?;
+        let register = self.poll.registry().register(unix.listener(), Token(server), Interest::READABLE);
+        register.map_err(|error| BindError::other(path.display(), error))?;
+        Ok(unix)
     }
 
     /// Opens HTTP.
@@ -164,11 +215,11 @@ impl Observers {
     /// Waits for at most `timeout` (`None`: for ever), answers who asks, and returns which watched descriptors are
     /// ready: none after the timeout, a signal, or when only questions were answered.
     ///
-    /// `status` is called at most once, and only if somebody asks.
+    /// The status is asked for at most once, and only if somebody wants it.
     ///
     /// # Errors
     /// Those of epoll_wait(2), all of them our own bugs. What befalls a connection ends that connection only.
-    pub fn poll(&mut self, timeout: Option<Duration>, status: &mut dyn FnMut() -> Status) -> io::Result<&[WakeToken]> {
+    pub fn poll(&mut self, timeout: Option<Duration>, answers: &mut dyn Answers) -> io::Result<&[WakeToken]> {
         self.woken.clear();
         let wait = self.wait(timeout, Instant::now());
         match self.poll.poll(&mut self.ready, wait) {
@@ -176,11 +227,11 @@ impl Observers {
             result => result?,
         }
         let now = Instant::now();
-        let mut asked = Asked { make: status, made: None };
+        let mut asked = Asked { answers, made: None };
         let ready: Vec<usize> = self.ready.iter().map(|event| event.token().0).collect();
         for token in ready {
             match token {
-                UNIX | HTTP => self.waiting[token] = true,
+                UNIX | HTTP | CONTROL => self.waiting[token] = true,
                 FIRST_SLOT..FIRST_WATCHED => self.turn(token - FIRST_SLOT, now, &mut asked),
                 _ => self.woken.push(WakeToken(token)),
             }
@@ -191,7 +242,7 @@ impl Observers {
             }
         }
         self.starved = false;
-        for server in [UNIX, HTTP] {
+        for server in [UNIX, HTTP, CONTROL] {
             self.accept(server, now, &mut asked);
         }
         Ok(&self.woken)
@@ -201,7 +252,7 @@ impl Observers {
     fn wait(&self, timeout: Option<Duration>, now: Instant) -> Option<Duration> {
         let deadlines =
             self.slots.iter().flatten().map(|connection| connection.deadline().saturating_duration_since(now));
-        let acceptable = (0..2).any(|server| self.waiting[server] && self.free_slot(server).is_some());
+        let acceptable = (0..SERVERS).any(|server| self.waiting[server] && self.free_slot(server).is_some());
         let accept = acceptable.then_some(if self.starved { ACCEPT_RETRY } else { Duration::ZERO });
         deadlines.chain(accept).chain(timeout).min()
     }
@@ -227,11 +278,12 @@ impl Observers {
                 return;
             }
             let Some(slot) = self.free_slot(server) else { return };
-            let stream = match (server, &self.unix, &self.http) {
-                (UNIX, Some(unix), _) => unix.accept().map(Stream::Unix),
-                (HTTP, _, Some(http)) => http.accept().map(Stream::Tcp),
-                _ => return,
+            let stream = match server {
+                UNIX => self.unix.as_ref().map(|unix| unix.accept().map(Stream::Unix)),
+                HTTP => self.http.as_ref().map(|http| http.accept().map(Stream::Tcp)),
+                _ => self.control.as_ref().map(|control| control.accept().map(Stream::Control)),
             };
+            let Some(stream) = stream else { return };
             match stream {
                 Ok(mut stream) => {
                     let token = Token(FIRST_SLOT + slot);

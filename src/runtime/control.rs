@@ -8,7 +8,7 @@ use super::Daemon;
 use super::links::LinkNews;
 use super::signals::{Asked, Signals};
 use crate::clock::HostClock;
-use crate::observe::{BindError, Level, Observers, Topic, WakeToken};
+use crate::observe::{Answers, BindError, Level, Observers, Order, Status, Topic, WakeToken};
 use crate::time::{Duration, Mono, Timestamp};
 
 /// The daemon is looked after at least this often.
@@ -16,6 +16,27 @@ const TURN_MAX: Duration = Duration::from_millis(500);
 
 /// How often an address that was taken or absent is tried again.
 const RETRY_EVERY: Duration = Duration::SECOND;
+
+/// The control socket's name in the runtime directory.
+pub const CONTROL_SOCKET: &str = "control.sock";
+
+impl Answers for Daemon {
+    fn status(&mut self) -> Status {
+        Self::status(self)
+    }
+
+    fn obey(&mut self, order: Order) -> Result<Vec<u8>, String> {
+        match order {
+            Order::Record(milliseconds) => {
+                let now = HostClock.mono();
+                self.traces().ask(now, Duration::from_millis(i64::from(milliseconds)));
+                Ok(Vec::new())
+            }
+            Order::Fetch if self.traces().is_on() => Ok(self.traces().fetch()),
+            Order::Fetch => Err("nothing is recorded: ask to record first".to_owned()),
+        }
+    }
+}
 
 /// By which it is known what has ended a wait: only that is read.
 #[derive(Clone, Copy, Debug)]
@@ -54,9 +75,10 @@ impl Control {
             return Err(running.to_string());
         }
         let is_answering = answers.is_ok();
+        let control = observers.open_control(&observe.runtime_directory.join(CONTROL_SOCKET));
         let answers_http = http.map_or(Ok(()), |http| observers.open_http(http));
         let http_missing = http.filter(|_| matches!(answers_http, Err(BindError::InUse(_) | BindError::Absent(_))));
-        for problem in [answers.err(), answers_http.err()].into_iter().flatten() {
+        for problem in [answers.err(), control.err(), answers_http.err()].into_iter().flatten() {
             daemon.record(Level::Warn, Topic::Daemon, problem.to_string());
         }
         let watched = [observers.watch(&signals), observers.watch(daemon.sleeper())];
@@ -94,7 +116,7 @@ impl Control {
         self.daemon.sleeper().arm();
         let timeout = if self.daemon.has_news() { Duration::ZERO } else { timeout.min(TURN_MAX) };
         let daemon = &mut self.daemon;
-        let woken = self.observers.poll(Some(timeout.to_std()), &mut || daemon.status())?;
+        let woken = self.observers.poll(Some(timeout.to_std()), daemon)?;
         if let Some((news, token)) = &self.links
             && woken.contains(token)
             && news.take()

@@ -13,6 +13,7 @@ use super::host::{Host, clock_identity_of, has_link, kernel_tai_utc, lacking_cap
 use super::model::{Model, PortModel, arb_policy};
 use super::phcs::Phcs;
 use super::port::{PORT_RING, PortLinks, REPORT_RING, spawn_port};
+use super::recorder::Traces;
 use super::saved::SavedFrequency;
 use super::server::{ServedTime, Server, ServerOptions, worker_name};
 use super::truth::{TRUTH_RING, Truth, spawn_truth};
@@ -23,7 +24,7 @@ use crate::clock::{
     SystemClock as RealClock,
 };
 use crate::config::{Config, PtpConfig, PtpTransport, SystemClock, ThreadConfig, TimestampMode};
-use crate::engine::Random;
+use crate::engine::{EngineKind, Random, Taped};
 use crate::net::{Card, LOOK_EVERY, PtpSockets, SocketOptions, StampMode, Transport};
 use crate::observe::status::ClockKind;
 use crate::observe::{Level, Topic};
@@ -91,6 +92,7 @@ pub struct Daemon {
     watchdog: Watchdog,
     saved: SavedFrequency,
     phcs: Phcs,
+    traces: Traces,
     stop: Latch,
     sleeper: Sleeper,
     retry_at: Timestamp<Mono>,
@@ -191,7 +193,9 @@ impl Daemon {
             sleeper: discipline_sleeper,
         };
         let cascade = CascadeConfig { tai_utc, ..cascade_of(&config, &saved) };
-        let thread = spawn_discipline(config.threads.discipline, clock, cascade, links)?;
+        let mut traces = Traces::new(&config.trace, now);
+        let recorder = traces.stream("system", EngineKind::Discipline);
+        let thread = spawn_discipline(config.threads.discipline, clock, cascade, recorder, links)?;
         let mut model = Model::new(Host::this(), now, tai_utc, kind);
         model.lacks = lacks;
         let mut daemon = Self {
@@ -209,6 +213,7 @@ impl Daemon {
             watchdog,
             saved,
             phcs: Phcs::new(&config),
+            traces,
             stop,
             sleeper,
             retry_at: now,
@@ -296,6 +301,7 @@ impl Daemon {
             }
         }
         self.hear_server(now, local);
+        self.look_after_traces(now, local);
         self.watch(now, local);
         if self.look_for_rivals.is_some_and(|at| now >= at) {
             self.look_for_rivals(now);
@@ -329,6 +335,7 @@ impl Daemon {
         check(old.observe.http == config.observe.http, "observe.http");
         check(old.observe.runtime_directory == config.observe.runtime_directory, "observe.runtime_directory");
         check(old.observe.state_directory == config.observe.state_directory, "observe.state_directory");
+        check(old.trace == config.trace, "trace");
         self.config.clock.step = config.clock.step;
         self.config.clock.lock_limit = config.clock.lock_limit;
         self.config.clock.max_drift = config.clock.max_drift;
@@ -377,6 +384,7 @@ impl Daemon {
                 // So that it can be told who that is likely to be.
                 self.look_for_rivals(now);
             }
+            self.traces.hear(now, &event);
             self.model.take(now, local, event);
         }
         for port in self.ports.iter_mut().flatten() {
@@ -384,6 +392,7 @@ impl Daemon {
                 if matches!(event, Event::StampsMissing { .. }) {
                     port.look_at = now;
                 }
+                self.traces.hear(now, &event);
                 self.model.take(now, local, event);
             }
         }
@@ -396,6 +405,21 @@ impl Daemon {
                 if matches!(notice, super::server::ServerNotice::Listening(_)) { Level::Info } else { Level::Warn };
             self.model.events.record((now, local.read_as()), level, Topic::Ntp, notice.to_string(), &[]);
         }
+    }
+
+    fn look_after_traces(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
+        let at = (now, local.read_as());
+        let Some(told) = self.traces.turn(now, at.1) else { return };
+        let (level, text) = match told {
+            Ok(text) => (Level::Info, text),
+            Err(text) => (Level::Warn, text),
+        };
+        self.model.events.record(at, level, Topic::Daemon, text, &[]);
+    }
+
+    /// What is kept of what the engines do.
+    pub fn traces(&mut self) -> &mut Traces {
+        &mut self.traces
     }
 
     /// Starts the ports that can start, and ends those whose interface is gone.
@@ -446,7 +470,8 @@ impl Daemon {
         let interface_index = sockets.interface_index();
         let stamping = self.use_phc(port, config, &mut sockets)?;
         let card = sockets.take_card();
-        let engine = Port::new(self.engine_config(port, config));
+        let mut engine = Taped::new(Port::new(self.engine_config(port, config)));
+        engine.record_by(self.traces.stream(port_name(port), EngineKind::PtpPort));
         let sleeper = Sleeper::new().map_err(|error| error.to_string())?;
         let doorbell = sleeper.doorbell();
         let (to_discipline, messages) = Ring::with_capacity(PORT_RING, self.discipline.doorbell.clone());

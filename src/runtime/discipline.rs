@@ -16,6 +16,7 @@ use crate::clock::{
     OscillatorModel, PHCS_MAX, PhcClock, PhcReader, Recorded, Recording, SoftwareClock,
 };
 use crate::config::ThreadConfig;
+use crate::engine::Recorder;
 use crate::ptp::ClockReport;
 use crate::sharing::{Latch, PhcLines, Pulse, RingWriter, SeqlockWriter, TimeSnapshot};
 use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Mono, Timestamp};
@@ -46,6 +47,8 @@ pub struct PhcInlet {
     pub frequency_max: FrequencyPpb,
     /// What its oscillator ran off by in an earlier run.
     pub saved_frequency: Option<FrequencyPpb>,
+    /// Takes the steps of its discipline, if somebody asks.
+    pub recorder: Option<Recorder>,
 }
 
 /// What the control thread can ask for.
@@ -84,7 +87,8 @@ pub struct DisciplineLinks {
     pub sleeper: Sleeper,
 }
 
-/// Starts the thread with the system's clock: the real one, or one in software over it.
+/// Starts the thread with the system's clock: the real one, or one in software over it. `recorder` takes the steps of its
+/// discipline, if somebody asks.
 ///
 /// # Errors
 /// The system's, if there can be no more threads.
@@ -92,13 +96,16 @@ pub fn spawn_discipline(
     thread: ThreadConfig,
     clock: AnyClock,
     config: CascadeConfig,
+    recorder: Recorder,
     links: DisciplineLinks,
 ) -> io::Result<JoinHandle<()>> {
     spawn_timing("discipline", thread, move |refused| {
         let host = HostClock;
         let (now, local, _) = host.both();
+        let mut cascade = Cascade::new(Recording::new(clock), config, now, local);
+        cascade.system().record_by(recorder);
         let mut thread = DisciplineThread {
-            cascade: Cascade::new(Recording::new(clock), config, now, local),
+            cascade,
             fallback: config.tai_utc,
             links,
             host,
@@ -268,7 +275,7 @@ impl DisciplineThread {
     }
 
     fn add_phc(&mut self, index: u8, inlet: PhcInlet) {
-        let PhcInlet { reader, crossing, clock, frequency_max, saved_frequency } = inlet;
+        let PhcInlet { reader, crossing, clock, frequency_max, saved_frequency, recorder } = inlet;
         let Some(place) = self.readers.get_mut(usize::from(index)) else { return };
         let software = || SoftwareClock::new(crossing.device, Duration::ZERO, OscillatorModel::PERFECT, frequency_max);
         let clock = match clock {
@@ -276,6 +283,9 @@ impl DisciplineThread {
             None => AnyClock::Software(software().on(ClockId::Phc(index))),
         };
         self.cascade.add_phc(index, Recording::new(clock), &crossing, saved_frequency);
+        if let (Some((steering, ..)), Some(recorder)) = (self.cascade.phc(index, crossing.mono), recorder) {
+            steering.record_by(recorder);
+        }
         *place = Some(Reader { reader, failed: None });
         let (now, local, _) = self.host.both();
         self.choose(now, local);

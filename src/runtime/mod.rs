@@ -25,6 +25,7 @@ pub mod memory;
 pub mod model;
 mod phcs;
 pub mod port;
+pub mod recorder;
 pub mod rivals;
 pub mod saved;
 pub mod server;

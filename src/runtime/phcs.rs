@@ -83,6 +83,7 @@ impl Phcs {
             clock: steered,
             frequency_max: config.clock.max_frequency,
             saved_frequency: saved.load(),
+            recorder: None,
         };
         self.entries[index] = Some(Entry { kernel_index, ports: vec![port], saved });
         Ok(Opened { index: index as u8, inlet: Some(Box::new(inlet)), lack })

@@ -19,7 +19,7 @@ use super::thread::{Refusal, spawn_timing};
 use super::wake::{Ready, Sleeper};
 use crate::clock::HostClock;
 use crate::config::ThreadConfig;
-use crate::engine::{Emit, Engine};
+use crate::engine::{Emit, Engine, Taped};
 use crate::net::{Gone, LEDGER_MAX, PtpSockets};
 use crate::ptp::{Channel, ClockReport, Counter, Effect, Grandmaster, Input, ParentInfo, Port, TxToken};
 use crate::sharing::{Counters, Flag, Latch, Pulse, RingReader, RingWriter};
@@ -78,6 +78,12 @@ impl PtpEngine for Port {
         let other_domain = (domain.is_some() || sdo_id.is_some())
             .then(|| (domain.unwrap_or(config.domain), sdo_id.unwrap_or(config.sdo_id)));
         Some(PortReport { identity: config.port_identity(), state: self.state(), foreign, other_domain })
+    }
+}
+
+impl PtpEngine for Taped<Port> {
+    fn report(&self, now: Timestamp<Mono>) -> Option<PortReport> {
+        Port::report(self, now)
     }
 }
 

@@ -44,7 +44,7 @@ mod replay;
 mod what_if;
 
 pub use collector::{Collector, STREAMS_MAX};
-pub use course::{Course, Moment};
+pub use course::{Course, Figures, Moment};
 pub use file::{Origin, Stream, Trace, TraceError, VERSION};
 pub use replay::{Difference, ReplayError, Replayed, replay};
 pub use what_if::{WhatIf, what_if};

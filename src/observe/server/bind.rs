@@ -9,6 +9,11 @@ use std::path::{Path, PathBuf};
 
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
+/// The mode of a socket for everybody.
+pub(super) const EVERYBODY: u32 = 0o666;
+/// The mode of a socket for its owner.
+pub(super) const OWNER: u32 = 0o600;
+
 /// Why a socket does not open.
 #[derive(Debug)]
 pub enum BindError {
@@ -89,9 +94,9 @@ pub(super) struct UnixSocket {
 }
 
 impl UnixSocket {
-    /// Opens it for everybody (mode 0666). A socket file on which nobody answers is left over from a daemon that was
+    /// Opens it for whom `mode` says. A socket file on which nobody answers is left over from a daemon that was
     /// killed, and is replaced.
-    pub(super) fn bind(path: &Path) -> Result<Self, BindError> {
+    pub(super) fn bind(path: &Path, mode: u32) -> Result<Self, BindError> {
         let sorted = |error: io::Error| match error.kind() {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 BindError::SocketDenied(path.to_owned())
@@ -113,7 +118,7 @@ impl UnixSocket {
         let mut socket = Self { listener, path: path.to_owned(), file: (0, 0) };
         let metadata = fs::symlink_metadata(path).map_err(sorted)?;
         socket.file = (metadata.dev(), metadata.ino());
-        fs::set_permissions(path, fs::Permissions::from_mode(0o666)).map_err(sorted)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(sorted)?;
         Ok(socket)
     }
 

@@ -28,26 +28,28 @@ pub(super) enum Stream {
     Unix(UnixStream),
     /// HTTP.
     Tcp(TcpStream),
+    /// The line protocol of the control socket.
+    Control(UnixStream),
 }
 
 impl Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Unix(stream) => stream.read(buffer),
+            Self::Unix(stream) | Self::Control(stream) => stream.read(buffer),
             Self::Tcp(stream) => stream.read(buffer),
         }
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Unix(stream) => stream.write(bytes),
+            Self::Unix(stream) | Self::Control(stream) => stream.write(bytes),
             Self::Tcp(stream) => stream.write(bytes),
         }
     }
 
     fn end_output(&self) -> io::Result<()> {
         match self {
-            Self::Unix(stream) => stream.shutdown(Shutdown::Write),
+            Self::Unix(stream) | Self::Control(stream) => stream.shutdown(Shutdown::Write),
             Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
         }
     }
@@ -56,21 +58,21 @@ impl Stream {
 impl event::Source for Stream {
     fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
         match self {
-            Self::Unix(stream) => stream.register(registry, token, interests),
+            Self::Unix(stream) | Self::Control(stream) => stream.register(registry, token, interests),
             Self::Tcp(stream) => stream.register(registry, token, interests),
         }
     }
 
     fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
         match self {
-            Self::Unix(stream) => stream.reregister(registry, token, interests),
+            Self::Unix(stream) | Self::Control(stream) => stream.reregister(registry, token, interests),
             Self::Tcp(stream) => stream.reregister(registry, token, interests),
         }
     }
 
     fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
         match self {
-            Self::Unix(stream) => stream.deregister(registry),
+            Self::Unix(stream) | Self::Control(stream) => stream.deregister(registry),
             Self::Tcp(stream) => stream.deregister(registry),
         }
     }
@@ -109,6 +111,7 @@ impl Connection {
     pub(super) fn new(stream: Stream, now: Instant) -> Self {
         let output = match stream {
             Stream::Unix(_) => line::hello(),
+            Stream::Control(_) => line::hello_of_control(),
             Stream::Tcp(_) => Vec::new(),
         };
         let deadline = now + REQUEST_TIME_MAX;
@@ -175,6 +178,7 @@ impl Connection {
         let is_full = self.input.len() == REQUEST_BYTES_MAX;
         let (reply, too_long): (_, fn() -> Vec<u8>) = match self.stream {
             Stream::Unix(_) => (line::reply(&self.input, asked), line::too_long),
+            Stream::Control(_) => (line::reply_of_control(&self.input, asked), line::too_long),
             Stream::Tcp(_) => (http::reply(&self.input, asked), http::too_long),
         };
         Ok(Some(if is_full && reply == Reply::More { Reply::Done(too_long()) } else { reply }))

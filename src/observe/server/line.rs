@@ -5,12 +5,21 @@
 //! client: status
 //! server: {"schema":1,"version":"0.1.0",...}        and closes
 //! ```
+//!
+//! On the control socket:
+//!
+//! ```text
+//! client: record 60000               for so many milliseconds
+//! server: {"recording_ms":60000}     and closes
+//! client: fetch
+//! server: {"trace_bytes":123456}     those bytes, and closes
+//! ```
 //! What is not understood is answered by `{"error":"..."}`.
 
 use serde_json::json;
 
-use super::Asked;
 use super::connection::{REQUEST_BYTES_MAX, Reply};
+use super::{Asked, Order};
 use crate::observe::status::SCHEMA;
 
 /// What the server says first.
@@ -20,14 +29,41 @@ pub(super) fn hello() -> Vec<u8> {
 
 /// What to answer to the bytes so far.
 pub(super) fn reply(input: &[u8], asked: &mut Asked<'_>) -> Reply {
-    let Some(end) = input.iter().position(|byte| *byte == b'\n') else { return Reply::More };
-    let request = input[..end].strip_suffix(b"\r").unwrap_or(&input[..end]);
-    Reply::Done(if request == b"status" {
-        line(asked.status())
-    } else {
-        let request = String::from_utf8_lossy(&request[..request.len().min(64)]);
-        line(&json!({"error": format!("unknown request `{}`; there is: status", request.escape_debug())}))
+    let Some(request) = request(input) else { return Reply::More };
+    Reply::Done(if request == b"status" { line(asked.status()) } else { unknown(request, "status") })
+}
+
+/// What the server says first on the control socket.
+pub(super) fn hello_of_control() -> Vec<u8> {
+    line(&json!({"synchronome": env!("CARGO_PKG_VERSION"), "schema": SCHEMA, "requests": ["record", "fetch"]}))
+}
+
+/// What to answer to the bytes so far, on the control socket.
+pub(super) fn reply_of_control(input: &[u8], asked: &mut Asked<'_>) -> Reply {
+    let Some(request) = request(input) else { return Reply::More };
+    let duration = request.strip_prefix(b"record ").and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+    Reply::Done(match duration {
+        Some(duration) => match asked.answers.obey(Order::Record(duration)) {
+            Ok(_) => line(&json!({"recording_ms": duration})),
+            Err(error) => line(&json!({"error": error})),
+        },
+        None if request == b"fetch" => match asked.answers.obey(Order::Fetch) {
+            Ok(trace) => [line(&json!({"trace_bytes": trace.len()})), trace].concat(),
+            Err(error) => line(&json!({"error": error})),
+        },
+        None => unknown(request, "record MILLISECONDS, fetch"),
     })
+}
+
+/// The first line, if it has ended.
+fn request(input: &[u8]) -> Option<&[u8]> {
+    let end = input.iter().position(|byte| *byte == b'\n')?;
+    Some(input[..end].strip_suffix(b"\r").unwrap_or(&input[..end]))
+}
+
+fn unknown(request: &[u8], known: &str) -> Vec<u8> {
+    let request = String::from_utf8_lossy(&request[..request.len().min(64)]);
+    line(&json!({"error": format!("unknown request `{}`; there is: {known}", request.escape_debug())}))
 }
 
 /// The answer to a line without an end.

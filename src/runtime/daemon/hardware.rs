@@ -2,6 +2,7 @@
 
 use super::Daemon;
 use crate::config::{PtpConfig, TimestampMode};
+use crate::engine::EngineKind;
 use crate::net::{PtpSockets, Stamping};
 use crate::observe::{Level, Topic};
 use crate::runtime::discipline::Command;
@@ -39,7 +40,8 @@ impl Daemon {
     ) -> Result<(), String> {
         let opened = self.phcs.open(phc_index, port, &self.config, config)?;
         let index = opened.index;
-        if let Some(inlet) = opened.inlet {
+        if let Some(mut inlet) = opened.inlet {
+            inlet.recorder = Some(self.traces.stream(&format!("phc-{index}"), EngineKind::Discipline));
             self.model.phcs.add(index, &config.interface, phc_index);
             if !self.command(Command::AddPhc(index, inlet)) {
                 self.release_phc(port);
