@@ -364,7 +364,7 @@ fn the_true_error_is_below_that_of_ptp4l_with_its_pi_servo() {
 /// Four of the sixteen: quiet and noisy, slow and fast.
 #[test]
 fn the_estimator_is_below_the_best_daemon_and_its_bound_holds() {
-    for (index, limit) in [(1, 0.5), (6, 0.25), (7, 0.1), (8, 0.85)] {
+    for (index, limit) in [(1, 0.5), (6, 0.25), (7, 0.1), (8, 0.6)] {
         let cell = CELLS[index];
         let run = cell.run(Kind::Estimator, 1, Span::SHORT);
         let ratio = run.statistics.rms() / cell.best_daemon_rms_s;
@@ -390,6 +390,39 @@ fn the_estimator_survives_loss_reordering_and_late_stamps() {
         assert!(pair.state().is_synchronised(), "{}", pair.state());
         assert!(pair.world.statistics(pair.slave).rms() < 5e-6, "{:?}", pair.world.statistics(pair.slave).rms());
         assert_sound(&pair.world);
+    }
+}
+
+/// Nothing hides the shift there, and everything else looks like it: stamps of 1 ns, no jitter, requests that are heard
+/// when two more have left. A bank that decides by run lengths ends with microseconds of offset in the delay.
+#[test]
+fn an_oscillator_that_shifts_on_a_noiseless_path_with_late_stamps_is_followed() {
+    for seed in 1..=10 {
+        let mut slave = slave_config(seed);
+        slave.steering.servo = Kind::Estimator;
+        slave.offset = Duration::from_millis(3);
+        // Steady for 30 s; then the frequency takes a step of some 200 ppb.
+        slave.oscillator = OscillatorModel {
+            frequency: FrequencyPpb::from_ppm(-15.0),
+            wander: 200e-9 / 30_f64.sqrt(),
+            grid: secs(30),
+            seed,
+        };
+        let mut world = World::new(seed);
+        let master = world.add_master(master_config(1, LogInterval::new(-2), seed), StampModel::IDEAL, us(137_000));
+        let slave = world.add_slave(&slave, StampModel::IDEAL);
+        let wire = LinkModel::new(us(1), Duration::ZERO);
+        world.connect(master, slave, wire, wire);
+        world.change_stamps(slave, |stamps| stamps.tx.latency = Duration::from_millis(30));
+        world.sample(Duration::from_millis(10));
+        for shift in 1..=5 {
+            world.run_until(secs(30 * shift + 20));
+            world.clear_statistics();
+            world.run_until(secs(30 * shift + 30));
+            let rms = world.statistics(slave).rms();
+            assert!(rms < 3e-9, "seed {seed}, 20 s after shift {shift}: {rms}");
+        }
+        assert_sound(&world);
     }
 }
 

@@ -67,7 +67,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
     /// The servo: a plain PI loop, or the estimator that learns its own noise
-    #[arg(long, value_name = "KIND", default_value = "pi")]
+    #[arg(long, value_name = "KIND", default_value = "estimator")]
     pub servo: Servo,
     /// What the simulated clock is ahead at the start
     #[arg(long, value_name = "DURATION", default_value = "2s", allow_hyphen_values = true, value_parser = signed_duration)]

@@ -215,7 +215,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("clock.step.later", STEP, Default::Toml("\"never\""), "Whether later corrections may be steps: always, never, or when the offset is larger than this."),
     option("clock.step.panic", PANIC, Default::Toml("\"1000s\""), "A clock that has been corrected once and is then off by more than this is reported, and not corrected.").unit("s"),
 
-    option("servo.kind", Kind::Word(SERVO), Default::Toml("\"pi\""), "The servo: \"pi\" is a proportional-integral loop, \"estimator\" learns the noise of path and oscillator and needs no tuning."),
+    option("servo.kind", Kind::Word(SERVO), Default::Toml("\"estimator\""), "The servo: \"pi\" is a proportional-integral loop, \"estimator\" learns the noise of path and oscillator and needs no tuning."),
     option("servo.proportional", GAIN, GAIN_TABLE, "The proportional gain, in 1/s."),
     option("servo.integral", GAIN, GAIN_TABLE, "The integral gain, in 1/s^2."),
     option("servo.hold", Kind::Switch, Default::Toml("false"), "Measure and never correct: shows how the clock drifts by itself."),

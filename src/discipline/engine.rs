@@ -22,10 +22,20 @@ const SILENT_INTERVALS: i64 = 4;
 const OVERDUE_INTERVALS: f64 = 1.5;
 /// The bound is beyond use at this many times the lock limit: FREERUN.
 const USELESS_LIMITS: i64 = 100;
-/// The estimator's first correction waits for so many messages: three exchanges.
+/// The estimator's first correction waits for so many messages, three exchanges, unless the first one says enough.
 const ESTIMATE_MESSAGES_MIN: u32 = 6;
+/// An estimate as sure as this is worth a first correction: what is left is slewed away in two seconds.
+const ESTIMATE_DEVIATION_MAX: Duration = Duration::from_millis(1);
+/// An estimate that is outside of what is proven after so many messages in a row is wrong.
+const UNPROVEN_MAX: u32 = 16;
+/// Outside is: by more than so many of its own standard deviations.
+const UNPROVEN_DEVIATIONS: f64 = 4.0;
 /// A Sync may be late by this part of its interval before a slew ends without it.
 const SLEW_MARGIN: f64 = 0.125;
+/// Up to this interval the next Sync ends a slew: a command of its own for that would gain little.
+const SLEW_BY_SYNC_MAX: Duration = Duration::from_millis(250);
+/// A slew at longer intervals: what is known to be wrong should not stay for a second.
+const SLEW_OWN: Duration = Duration::from_millis(125);
 /// What stamps can resolve at best.
 const STAMP_RESOLUTION: Duration = Duration::from_nanos(1);
 /// What is left of the greatest of the last offsets after one more sample.
@@ -152,6 +162,8 @@ pub struct Discipline {
     servo: Pi,
     /// The estimator, if that is the servo.
     bank: Option<Bank>,
+    /// Messages in a row after which its estimate was outside of what is proven.
+    unproven: u32,
     /// The estimator has made its first correction.
     is_bank_tracking: bool,
     /// When the offset that the estimator found will have been slewed away.
@@ -199,6 +211,7 @@ impl Discipline {
             gate: SpikeGate::default(),
             servo: Pi::new(config.max_frequency, config.proportional, config.integral),
             bank: samples::new_bank(&config),
+            unproven: 0,
             is_bank_tracking: false,
             slew_ends: None,
             state: SyncState::NeverSynced,

@@ -6,7 +6,7 @@
 //!   -> envelope   what a message's delay being positive proves: an interval that holds the truth
 //!   -> link       path delay from both directions, its median; the offset of each Sync
 //!   -> gate       holds back a sample that arrived late through somebody's fault
-//!   -> servo      PI; frequency is measured before the first correction
+//!   -> servo      the estimator, fed with each message; or link, gate and a PI loop
 //!   -> Adjustment, and the state machine (NEVER_SYNCED .. LOCKED .. FREERUN)
 //! ```
 //!

@@ -137,7 +137,7 @@ impl SlaveConfig {
                     later: StepRule::Never,
                     panic: Some(Duration::from_secs(1_000)),
                 },
-                servo: Kind::Pi,
+                servo: Kind::Estimator,
                 proportional: None,
                 integral: None,
                 hold: false,

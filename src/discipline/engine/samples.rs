@@ -1,10 +1,11 @@
 //! From messages to samples, and from samples to commands.
 
 use super::{
-    Config, Discipline, ESTIMATE_MESSAGES_MIN, Effect, Notice, SLEW_MARGIN, SPIKE_FLOOR, STAMP_RESOLUTION, WOBBLE_FADES,
+    Config, Discipline, ESTIMATE_DEVIATION_MAX, ESTIMATE_MESSAGES_MIN, Effect, Notice, SLEW_BY_SYNC_MAX, SLEW_MARGIN,
+    SLEW_OWN, SPIKE_FLOOR, STAMP_RESOLUTION, UNPROVEN_DEVIATIONS, UNPROVEN_MAX, WOBBLE_FADES,
 };
 use crate::discipline::envelope::{Contradiction, Span};
-use crate::discipline::estimator::Bank;
+use crate::discipline::estimator::{Bank, Estimate};
 use crate::discipline::policy::StepRule;
 use crate::discipline::servo::{Kind, Verdict};
 use crate::discipline::{Adjustment, Reference, StateEvent};
@@ -18,7 +19,7 @@ impl Discipline {
         if is_ours(&observation.received) {
             self.observe_forward(now, observation, reference, out);
         } else if is_ours(&observation.sent) {
-            self.observe_backward(observation, reference, out);
+            self.observe_backward(now, observation, reference, out);
         }
     }
 
@@ -43,6 +44,7 @@ impl Discipline {
         let sample = self.link.forward(free, transit);
         if let Some(bank) = &mut self.bank {
             bank.forward(free, transit);
+            self.hold_to_the_proof(free);
             self.steer_by_estimate(now, free, received.at, out);
             return;
         }
@@ -58,6 +60,7 @@ impl Discipline {
     /// A Delay_Req: our stamp, then the master's.
     pub(super) fn observe_backward(
         &mut self,
+        now: Timestamp<Mono>,
         observation: &Observation,
         reference: Reference,
         out: &mut impl Sink<Effect>,
@@ -74,6 +77,8 @@ impl Discipline {
         self.link.backward(free, transit, self.runs_off_by());
         if let Some(bank) = &mut self.bank {
             bank.backward(free, transit);
+            self.hold_to_the_proof(free);
+            self.correct_by_request(now, free, observation.sent.at, out);
         }
     }
 
@@ -105,16 +110,79 @@ impl Discipline {
         reading: Timestamp<Local>,
         out: &mut impl Sink<Effect>,
     ) {
-        let Some(bank) = self.bank.as_ref().filter(|bank| bank.heard() >= ESTIMATE_MESSAGES_MIN) else { return };
-        let Some(estimate) = bank.estimate() else { return };
+        let Some(estimate) = self.estimate_worth_using() else { return };
         let offset = estimate.offset + (reading - free);
         if self.is_bank_tracking || self.config.hold {
             self.sampled(now, free, offset, reading, out);
+        } else {
+            self.begin_by_estimate(estimate, offset, out);
+        }
+    }
+
+    /// After a Delay_Req. The first correction need not wait for the next Sync; and where that is far off, what a request
+    /// has taught is not left unused until then.
+    fn correct_by_request(
+        &mut self,
+        now: Timestamp<Mono>,
+        free: Timestamp<Local>,
+        reading: Timestamp<Local>,
+        out: &mut impl Sink<Effect>,
+    ) {
+        // Corrections since a stamp that came late are not in `reading`.
+        let is_late = self.bank.as_ref().is_none_or(|bank| bank.at() != free);
+        if is_late || self.config.hold || self.is_panicking {
             return;
         }
+        let Some(estimate) = self.estimate_worth_using() else { return };
+        let offset = estimate.offset + (reading - free);
+        if !self.is_bank_tracking {
+            self.begin_by_estimate(estimate, offset, out);
+        } else if self.interval.duration() > SLEW_BY_SYNC_MAX {
+            self.slew_away(now, offset, out);
+        }
+    }
+
+    /// Statistics do not outvote a proof: an estimate that stays outside of the proven interval is begun anew.
+    fn hold_to_the_proof(&mut self, free: Timestamp<Local>) {
+        let Some((bank, span)) = self.bank.as_mut().zip(self.envelope.at(free)) else { return };
+        let Some((estimate, offset)) = bank.estimate().zip(bank.estimate_at(free)) else { return };
+        let margin = estimate.deviation.scaled(UNPROVEN_DEVIATIONS);
+        let is_outside = offset < span.low - margin || offset > span.high + margin;
+        self.unproven = if is_outside { self.unproven + 1 } else { 0 };
+        if self.unproven >= UNPROVEN_MAX {
+            self.unproven = 0;
+            bank.forget();
+        }
+    }
+
+    /// What is believed, if it is good enough for a first correction.
+    fn estimate_worth_using(&self) -> Option<Estimate> {
+        let bank = self.bank.as_ref()?;
+        let is_sure = |estimate: &Estimate| estimate.deviation <= ESTIMATE_DEVIATION_MAX;
+        bank.estimate().filter(|estimate| bank.heard() >= ESTIMATE_MESSAGES_MIN || is_sure(estimate))
+    }
+
+    fn begin_by_estimate(&mut self, estimate: Estimate, offset: Duration, out: &mut impl Sink<Effect>) {
         self.is_bank_tracking = true;
         out.emit(Effect::Notice(Notice::Measured(estimate.frequency)));
         self.first_correction(offset, estimate.frequency, out);
+    }
+
+    /// Commands a frequency that takes the offset away, soon, and when that is to end.
+    fn slew_away(&mut self, now: Timestamp<Mono>, offset: Duration, out: &mut impl Sink<Effect>) {
+        let interval = self.interval.duration();
+        // The next Sync ends it, or, if that is lost, the clock.
+        let longest = interval + interval.scaled(SLEW_MARGIN);
+        let own = -self.runs_off_by();
+        let within = if interval > SLEW_BY_SYNC_MAX { SLEW_OWN } else { interval };
+        let wanted = FrequencyPpb::from_ratio(-offset.as_secs_f64() / within.as_secs_f64()) + own;
+        let wanted = wanted.clamp(self.config.max_frequency);
+        let rate = (wanted - own).abs().ratio();
+        // Longer than `within` where the limit makes it slower.
+        let takes = if rate > 0.0 { offset.abs().as_secs_f64() / rate } else { 0.0 };
+        let takes = if interval > SLEW_BY_SYNC_MAX { Duration::from_secs_f64(takes).min(longest) } else { longest };
+        self.slew_ends = Some(now + takes);
+        self.command(Adjustment::Frequency(wanted), out);
     }
 
     /// Before the first correction: what does the clock run off by?
@@ -199,11 +267,7 @@ impl Discipline {
             out.emit(Effect::Notice(Notice::Stepped(-offset)));
             self.gate.reset();
         } else if self.bank.is_some() {
-            let within = self.interval.duration();
-            let wanted = FrequencyPpb::from_ratio(-offset.as_secs_f64() / within.as_secs_f64()) - self.runs_off_by();
-            // The next Sync ends it, or, if that is lost, the clock.
-            self.slew_ends = Some(now + within + within.scaled(SLEW_MARGIN));
-            self.command(Adjustment::Frequency(wanted.clamp(self.config.max_frequency)), out);
+            self.slew_away(now, offset, out);
         } else if let Verdict::Track(frequency) = self.servo.track(free, offset, self.interval.duration()) {
             self.command(Adjustment::Frequency(frequency), out);
         }

@@ -329,3 +329,42 @@ fn until_a_new_source_has_proved_anything_the_bound_rests_on_how_right_the_old_o
     bench.step(Input::Reference(Some(exact)));
     assert!(bench.bound().unwrap() >= Duration::from_micros(30), "{:?}", bench.bound());
 }
+
+#[test]
+fn an_estimate_that_is_outside_of_what_is_proven_is_begun_anew() {
+    let mut bench = Bench::new(Config { servo: Kind::Estimator, ..config() }, Duration::from_millis(3), 20.0);
+    let us = Duration::from_micros;
+    (0..400).for_each(|_| bench.exchange(us(20)));
+    // Asymmetric by 20 us, so half of that off.
+    assert!((bench.offset + us(10)).abs() < us(1), "{}", bench.offset);
+    // The clock jumps just as the long way becomes short: Sync looks as before, and Delay_Req as on a shorter way.
+    bench.offset += us(20);
+    (0..200).for_each(|_| bench.exchange(Duration::ZERO));
+    assert!(bench.offset.abs() < us(1), "{}", bench.offset);
+}
+
+#[test]
+fn with_the_estimator_the_first_exchange_is_enough_for_the_first_step() {
+    let mut bench = Bench::new(Config { servo: Kind::Estimator, ..config() }, Duration::SECOND, 100.0);
+    bench.exchange(Duration::ZERO);
+    assert!(bench.notices.iter().any(|notice| matches!(notice, Notice::Stepped(_))), "{:?}", bench.notices);
+    assert!(bench.offset.abs() < Duration::from_micros(100), "{}", bench.offset);
+    // 1.5 s after selection.
+    (0..11).for_each(|_| bench.exchange(Duration::ZERO));
+    assert!(bench.offset.abs() < Duration::from_micros(2), "{}", bench.offset);
+}
+
+#[test]
+fn a_slew_never_exceeds_the_limit_and_does_not_end_before_its_time() {
+    let step = StepPolicy { first: StepRule::Never, later: StepRule::Never, panic: None };
+    let config = Config { servo: Kind::Estimator, step, max_frequency: FrequencyPpb::from_ppm(200.0), ..config() };
+    let mut bench = Bench::new(config, Duration::from_millis(2), 50.0);
+    bench.discipline.step(bench.now, Input::Interval(LogInterval::new(0)), &mut Vec::new());
+    for _ in 0..8 {
+        (0..8).for_each(|_| bench.exchange(Duration::ZERO));
+        assert!(bench.correction.abs() <= FrequencyPpb::from_ppm(200.0));
+    }
+    // 150 ppm are left for the slew: 1.2 ms in 8 s, but for the first exchange.
+    assert!(bench.offset < Duration::from_micros(900), "{}", bench.offset);
+    assert!(bench.offset > Duration::from_micros(700), "{}", bench.offset);
+}

@@ -31,7 +31,7 @@ use crate::coding::Coded;
 const VARIANCE_MIN: f64 = 1e-40;
 
 /// Which way a message went.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
 pub enum Direction {
     /// From the master.
     Forward,

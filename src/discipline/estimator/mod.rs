@@ -15,11 +15,19 @@
 //! The filters run on `V`, the clock with our corrections taken out (see [`Timeline`](super::Timeline)), so the loop has
 //! no stability question at all: what is estimated does not depend on what is done about it.
 //!
-//! [`special`] has the one integral that all of this needs, [`member`] the filter, [`bank`] the weights, [`watch`] what
-//! to do when the model is wrong: bursts, a longer path, a master that steps.
+//! | file | owns |
+//! |---|---|
+//! | `special` | the one integral that all of this needs |
+//! | `member` | the filter: its derivation and its equations |
+//! | `mixture` | the weights, and what all members say together |
+//! | `watch` | which messages are believed at once, and when something must have changed |
+//! | `change` | what it was: a burst, a step, a shift, another path |
+//! | `bank` | all of it, message by message |
 
 mod bank;
+mod change;
 mod member;
+mod mixture;
 mod special;
 mod watch;
 

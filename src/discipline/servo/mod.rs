@@ -10,8 +10,8 @@ pub use pi::{Gains, Pi, Verdict};
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Coded)]
 pub enum Kind {
     /// A proportional-integral loop on the offset of each Sync.
-    #[default]
     Pi,
     /// An estimator that learns its own noise (see [`Bank`](super::estimator::Bank)); the command is what it believes.
+    #[default]
     Estimator,
 }
