@@ -1,3 +1,7 @@
-//! L2: NTP (RFC 5905). Today the server's answer; the client and the rest of the server come with their own issues.
+//! L2: NTP (RFC 5905), without I/O, clock or ambient randomness.
+//!
+//! The server's half is one function, since it keeps nothing ([`server::respond`]); the client's half is an engine with
+//! timers ([`client::Client`]).
 
+pub mod client;
 pub mod server;

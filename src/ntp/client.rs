@@ -1,0 +1,630 @@
+//! The client of one server: when to ask, what to believe of the answers, and the stamps that come out of it.
+//!
+//! ```text
+//!   client  T1 --- request ---> T2  server        offset = ((T2 - T1) + (T3 - T4)) / 2
+//!           T4 <--- answer ---- T3                delay  = (T4 - T1) - (T3 - T2)
+//! ```
+//!
+//! The arithmetic is not done here: a request and its answer are two edges between two clocks, as a Sync and a Delay_Req
+//! are, and go to the discipline as two observations. What is done here is to make sure that they are an exchange with the
+//! server that was asked, now, about the time.
+//!
+//! Everybody can send us datagrams. The obvious check, the server's address, is no check: addresses are forged. So each
+//! request leaves from a fresh port and carries 64 random bits as its transmit timestamp, which an answer returns as its
+//! origin; who has not seen the request cannot answer it. Only the latest request counts, once, and a zero origin never
+//! does (the two ways in which real clients were led astray). The random bits also say nothing of our clock, nor of when we
+//! were last here: all other fields of a request are the same from everybody (data minimisation).
+//!
+//! The kernel's stamp of the request may come after the answer. Neither waits for the other: the second one completes the
+//! exchange, and what never comes costs this exchange and nothing else.
+//!
+//! | file | chapter |
+//! |---|---|
+//! | `schedule` | when to ask: poll interval, bursts, what RATE and silence do to it |
+//! | `answer` | what a header says of its sender: kisses, fitness, loops |
+//! | `counters` | every figure |
+//!
+//! Read: RFC 5905 8 and 9.2 (on the wire), 7.4 (kisses), 11.2 (fitness); RFC 9109 (ports); RFC 8633 (good manners).
+
+mod answer;
+#[cfg(test)]
+mod bench;
+mod counters;
+mod schedule;
+#[cfg(test)]
+mod tests;
+
+pub use counters::ClientCounter;
+pub use schedule::{BURST_REQUESTS, BURST_SPACING, POLL_MAX, POLL_MIN};
+
+use answer::Kiss;
+use schedule::Schedule;
+
+use crate::engine::{Engine, Random, Sink, TimerKind, TimerTable};
+use crate::time::{
+    ClockEpoch, ClockId, Duration, LeapIndicator, LogInterval, Mono, NtpShort, NtpTimestamp, Observation, SourceId,
+    Stamp, StampSource, Timestamp, Utc,
+};
+use crate::wire::ntp::{HEADER_LENGTH, Header, Mac, Mode, Packet, parse, write};
+
+/// How long an answer is waited for.
+pub const ANSWER_AGE_MAX: Duration = Duration::from_secs(4);
+
+/// A server that left so many requests in a row unanswered is unreachable.
+pub const UNANSWERED_MAX: u32 = 8;
+
+/// DENY or RSTR so many times in a row, and the server is not asked any more. One alone may be forged by who sees our
+/// requests, and then it would stop us for good.
+pub const DENIALS_MAX: u32 = 3;
+
+/// The most addresses of ours that the loop test knows.
+pub const OWN_REFERENCE_IDS_MAX: usize = 8;
+
+/// What a request says of its sender's precision: nothing (2^32 s, the same from everybody).
+const PRECISION_UNSTATED: i8 = 32;
+
+/// How much faster or slower than the server's our clock may run, for the one test that compares the two.
+const RATE_DIFFERENCE_MAX: f64 = 1e-3;
+
+/// Names one request until its exchange is over.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RequestToken(pub u32);
+
+/// Whom to ask, and how often.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Config {
+    /// The row that observations are of.
+    pub source: SourceId,
+    /// The poll interval, [`POLL_MIN`] to [`POLL_MAX`].
+    pub poll: LogInterval,
+    /// The longest that a server can make us wait by RATE.
+    pub poll_max: LogInterval,
+    /// Begin with [`BURST_REQUESTS`] requests, [`BURST_SPACING`] apart.
+    pub iburst: bool,
+    /// Send as many at each poll.
+    pub burst: bool,
+    /// A time that has passed for certain, as the day of the build: where our clock reads less, this tells the server's era.
+    pub not_before: Timestamp<Utc>,
+    /// From the operating system's randomness, another one for each client: the bits of the requests come from it.
+    pub seed: u64,
+}
+
+impl Config {
+    /// A poll each 64 s, and a burst at the beginning.
+    pub const fn new(source: SourceId, seed: u64) -> Self {
+        Self {
+            source,
+            poll: LogInterval::new(6),
+            poll_max: LogInterval::new(10),
+            iburst: true,
+            burst: false,
+            not_before: Timestamp::from_secs(1_767_225_600), // 2026-01-01
+            seed,
+        }
+    }
+}
+
+/// How we ourselves look to others, for the loop test (RFC 5905 11.2.1, packet test 8).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct OwnIdentity {
+    /// What servers write as their reference ID that follow one of our addresses.
+    pub reference_ids: [Option<[u8; 4]>; OWN_REFERENCE_IDS_MAX],
+    /// What our own server answers with at the moment.
+    pub served: Option<Served>,
+}
+
+/// The fields by which an answer of our own is known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Served {
+    /// Our stratum.
+    pub stratum: u8,
+    /// Whom we follow.
+    pub reference_id: [u8; 4],
+    /// When our clock was last corrected.
+    pub reference_timestamp: NtpTimestamp,
+    /// Our root delay.
+    pub root_delay: NtpShort,
+}
+
+impl OwnIdentity {
+    /// The sender has its time from us. At stratum 1 the reference ID is a name, not an address.
+    fn is_followed_by(&self, header: &Header) -> bool {
+        header.stratum > 1 && self.reference_ids.contains(&Some(header.reference_id))
+    }
+
+    /// The sender is our own server, reached by another address or through a translation of it.
+    fn is(&self, header: &Header) -> bool {
+        self.served.is_some_and(|served| {
+            served.stratum == header.stratum
+                && served.reference_id == header.reference_id
+                && served.reference_timestamp == header.reference_timestamp
+                && served.root_delay == header.root_delay
+        })
+    }
+}
+
+/// What can happen.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// A datagram came to the socket of a request.
+    Received {
+        /// The request whose socket it is.
+        token: RequestToken,
+        /// Its payload.
+        bytes: &'a [u8],
+        /// When it arrived; `None` if the stamp is missing.
+        stamp: Option<Stamp>,
+    },
+    /// The transmit stamp of a request is known, or will never be.
+    Sent {
+        /// The request.
+        token: RequestToken,
+        /// When it left; `None` if that has been given up.
+        stamp: Option<Stamp>,
+    },
+    /// A request did not get out.
+    SendFailed {
+        /// The request.
+        token: RequestToken,
+    },
+    /// How we look to others has changed.
+    Identity(OwnIdentity),
+    /// Whether there is a network to the server. It begins with one.
+    Online(bool),
+    /// Time has passed: runs the timers that are due.
+    Tick,
+}
+
+/// What is wanted, in this order.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Effect {
+    /// Send a request from a socket of its own, bound to a fresh port that nobody can guess (RFC 9109), with a transmit
+    /// stamp: answer with [`Input::Sent`] or [`Input::SendFailed`].
+    Send {
+        /// The datagram.
+        frame: [u8; HEADER_LENGTH],
+        /// What the request is called from now on.
+        token: RequestToken,
+    },
+    /// The exchange is over: close its socket. A stamp that has not come is not wanted any more.
+    Close(RequestToken),
+    /// One edge of an exchange: the request's (T1 ours, T2 the server's), then the answer's (T3, T4).
+    Observe(Observation),
+    /// What the server says of its time, with each answer; `None`: it has none, or cannot be reached. Once each time.
+    Source(Option<SourceInfo>),
+    /// The next request comes after this, by the nearest power of two: shorter during a burst.
+    Interval(LogInterval),
+    /// The state changed.
+    State {
+        /// The state before.
+        from: ClientState,
+        /// The state now.
+        to: ClientState,
+    },
+    /// One more of these.
+    Count(ClientCounter),
+}
+
+/// What a server says of its time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SourceInfo {
+    /// Its leap warning; never "unknown".
+    pub leap: LeapIndicator,
+    /// Its stratum, 1..=15.
+    pub stratum: u8,
+    /// Whom it follows.
+    pub reference_id: [u8; 4],
+    /// Its round trip to the primary source.
+    pub root_delay: Duration,
+    /// Its error relative to that.
+    pub root_dispersion: Duration,
+}
+
+impl SourceInfo {
+    /// How wrong its time may be: `root_delay / 2 + root_dispersion`.
+    pub fn root_distance(&self) -> Duration {
+        self.root_delay.half() + self.root_dispersion
+    }
+}
+
+/// Where a client stands.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ClientState {
+    /// There is no network: nothing is sent.
+    Offline,
+    /// It asks, and was not answered yet, or [`UNANSWERED_MAX`] times not.
+    Waiting,
+    /// It is answered.
+    Reachable,
+    /// The server has refused it [`DENIALS_MAX`] times in a row: nothing is sent.
+    Denied,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Timer {
+    Answer,
+    Poll,
+}
+
+impl TimerKind for Timer {
+    const ALL: &'static [Self] = &[Self::Answer, Self::Poll];
+    fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// The latest request, until its exchange is over.
+#[derive(Clone, Copy, Debug)]
+struct Request {
+    token: RequestToken,
+    transmit: NtpTimestamp,
+    departed: Option<Stamp>,
+    answer: Option<Answer>,
+}
+
+/// Its answer, while the request's own stamp is awaited.
+#[derive(Clone, Copy, Debug)]
+struct Answer {
+    header: Header,
+    received: Stamp,
+}
+
+/// See the module's text. The first input of any kind starts it.
+#[derive(Clone, Debug)]
+pub struct Client {
+    config: Config,
+    random: Random,
+    schedule: Schedule,
+    timers: TimerTable<Timer, 2>,
+    is_started: bool,
+    state: ClientState,
+    own: OwnIdentity,
+    request: Option<Request>,
+    next_token: u32,
+    /// Both stamps of the last answer, of whatever kind.
+    last_stamps: Option<(NtpTimestamp, NtpTimestamp)>,
+    has_source: bool,
+    told_interval: Option<LogInterval>,
+    reach: u8,
+    unanswered: u32,
+    denials: u32,
+}
+
+impl Client {
+    /// A client that waits for its first input.
+    pub fn new(config: Config) -> Self {
+        Self {
+            random: Random::seeded(config.seed),
+            schedule: Schedule::new(config.poll, config.poll_max, config.burst),
+            timers: TimerTable::default(),
+            is_started: false,
+            state: ClientState::Waiting,
+            own: OwnIdentity::default(),
+            request: None,
+            next_token: 0,
+            last_stamps: None,
+            has_source: false,
+            told_interval: None,
+            reach: 0,
+            unanswered: 0,
+            denials: 0,
+            config,
+        }
+    }
+
+    /// What it was made with.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Where it stands.
+    pub const fn state(&self) -> ClientState {
+        self.state
+    }
+
+    /// Which of the last eight requests had an answer with time in it, the latest in the lowest bit.
+    pub const fn reach(&self) -> u8 {
+        self.reach
+    }
+
+    /// The poll interval that is in force, bursts aside.
+    pub fn interval(&self) -> LogInterval {
+        self.schedule.interval()
+    }
+
+    fn change_state(&mut self, to: ClientState, out: &mut impl Sink<Effect>) {
+        let from = std::mem::replace(&mut self.state, to);
+        if from != to {
+            out.emit(Effect::State { from, to });
+        }
+    }
+
+    fn lose_source(&mut self, out: &mut impl Sink<Effect>) {
+        if std::mem::take(&mut self.has_source) {
+            out.emit(Effect::Source(None));
+        }
+    }
+
+    // ---- Asking ----
+
+    fn start(&mut self, now: Timestamp<Mono>) {
+        self.is_started = true;
+        if self.config.iburst {
+            self.schedule.begin_burst(now, &mut self.random);
+        }
+        self.timers.set(Timer::Poll, now);
+    }
+
+    fn send(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
+        self.give_up(out);
+        if self.unanswered > 0 && self.unanswered.is_multiple_of(UNANSWERED_MAX) {
+            self.schedule.unanswered();
+            self.change_state(ClientState::Waiting, out);
+            self.lose_source(out);
+        }
+        let transmit = self.unpredictable();
+        let header = Header {
+            leap: LeapIndicator::NoWarning,
+            mode: Mode::Client,
+            poll: self.schedule.interval().log2_seconds(),
+            precision: PRECISION_UNSTATED,
+            transmit_timestamp: transmit,
+            ..Header::default()
+        };
+        let mut frame = [0; HEADER_LENGTH];
+        write(&Packet::plain(header), &mut frame).expect("room for a header");
+        let token = RequestToken(self.next_token);
+        self.next_token = self.next_token.wrapping_add(1);
+        self.request = Some(Request { token, transmit, departed: None, answer: None });
+        self.reach <<= 1;
+        self.unanswered = self.unanswered.saturating_add(1);
+        let (next, spacing) = self.schedule.sent(now, &mut self.random);
+        self.timers.set(Timer::Poll, next);
+        self.timers.set(Timer::Answer, now + ANSWER_AGE_MAX);
+        if self.told_interval.replace(spacing) != Some(spacing) {
+            out.emit(Effect::Interval(spacing));
+        }
+        count(out, ClientCounter::Requests);
+        out.emit(Effect::Send { frame, token });
+    }
+
+    /// 64 random bits that are not "unset".
+    fn unpredictable(&mut self) -> NtpTimestamp {
+        loop {
+            let drawn = NtpTimestamp::from_bits(self.random.next_u64());
+            if !drawn.is_unset() {
+                return drawn;
+            }
+        }
+    }
+
+    /// The exchange is over, however it went.
+    fn close(&mut self, out: &mut impl Sink<Effect>) -> Option<Request> {
+        self.timers.clear(Timer::Answer);
+        let request = self.request.take()?;
+        out.emit(Effect::Close(request.token));
+        Some(request)
+    }
+
+    fn give_up(&mut self, out: &mut impl Sink<Effect>) {
+        match self.close(out) {
+            Some(Request { answer: None, .. }) => count(out, ClientCounter::Unanswered),
+            Some(_) => count(out, ClientCounter::TxStampMissing),
+            None => {}
+        }
+    }
+
+    // ---- Answers ----
+
+    fn received(
+        &mut self,
+        now: Timestamp<Mono>,
+        token: RequestToken,
+        bytes: &[u8],
+        stamp: Option<Stamp>,
+        out: &mut impl Sink<Effect>,
+    ) {
+        let packet = match parse(bytes) {
+            Ok(packet) => packet,
+            Err(error) => return count(out, ClientCounter::Malformed(error)),
+        };
+        let header = packet.header;
+        if let Some(reason) = self.is_foreign(token, &packet) {
+            return count(out, reason);
+        }
+        self.last_stamps = Some((header.receive_timestamp, header.transmit_timestamp));
+        if let Some(kiss) = answer::kiss(&header) {
+            self.close(out);
+            return self.kissed(kiss, header.poll, out);
+        }
+        match answer::standing(&header, &self.own) {
+            Ok(info) => self.answered(now, info, out),
+            Err(reason) => {
+                count(out, reason);
+                self.close(out);
+                return self.lose_source(out);
+            }
+        }
+        let Some(received) = stamp else {
+            count(out, ClientCounter::RxStampMissing);
+            self.close(out);
+            return;
+        };
+        if let Some(request) = &mut self.request {
+            request.answer = Some(Answer { header, received });
+        }
+        self.complete(out);
+    }
+
+    /// Why a packet is not the answer to our latest request; `None` if it is.
+    fn is_foreign(&self, token: RequestToken, packet: &Packet<'_>) -> Option<ClientCounter> {
+        let header = &packet.header;
+        let waits = |request: &&Request| request.token == token && request.answer.is_none();
+        let refused = match self.request.as_ref().filter(waits) {
+            _ if header.mode != Mode::Server => ClientCounter::Mode,
+            _ if packet.mac == Some(Mac::CryptoNak) => ClientCounter::CryptoNak,
+            _ if header.origin_timestamp.is_unset() => ClientCounter::OriginUnset,
+            Some(request) if header.origin_timestamp == request.transmit => return None,
+            Some(_) => ClientCounter::OriginMismatch,
+            None => ClientCounter::Unexpected,
+        };
+        let is_again = self.last_stamps == Some((header.receive_timestamp, header.transmit_timestamp));
+        Some(if is_again { ClientCounter::Duplicate } else { refused })
+    }
+
+    /// RATE slows us down for good; being refused again and again ends it. The time in such an answer is none.
+    fn kissed(&mut self, kiss: Kiss, poll: i8, out: &mut impl Sink<Effect>) {
+        match kiss {
+            Kiss::Rate => {
+                count(out, ClientCounter::KissRate);
+                self.schedule.kissed(poll);
+                self.unanswered = 0;
+                if let Some(planned) = self.timers.get(Timer::Poll) {
+                    self.timers.set(Timer::Poll, planned + self.schedule.interval().duration());
+                }
+                return;
+            }
+            Kiss::Deny => count(out, ClientCounter::KissDeny),
+            Kiss::Restrict => count(out, ClientCounter::KissRestrict),
+        }
+        self.denials += 1;
+        self.lose_source(out);
+        if self.denials >= DENIALS_MAX {
+            self.timers.clear(Timer::Poll);
+            self.change_state(ClientState::Denied, out);
+        }
+    }
+
+    fn answered(&mut self, now: Timestamp<Mono>, info: SourceInfo, out: &mut impl Sink<Effect>) {
+        count(out, ClientCounter::Answers);
+        self.schedule.answered();
+        if self.config.iburst && self.unanswered > UNANSWERED_MAX {
+            // It was away: what has happened meanwhile is learnt as at the beginning.
+            self.schedule.begin_burst(now, &mut self.random);
+            let (next, _) = self.schedule.sent(now, &mut self.random);
+            self.timers.set(Timer::Poll, next);
+        }
+        self.reach |= 1;
+        self.unanswered = 0;
+        self.denials = 0;
+        self.has_source = true;
+        self.change_state(ClientState::Reachable, out);
+        out.emit(Effect::Source(Some(info)));
+    }
+
+    /// With all four stamps there, the two observations; the request's first, since it was first.
+    fn complete(&mut self, out: &mut impl Sink<Effect>) {
+        let Some(Request { departed: Some(departed), answer: Some(answer), token, .. }) = self.request else { return };
+        self.close(out);
+        let Answer { header, received } = answer;
+        let error = answer::resolution(header.precision);
+        let Ok(elapsed) = received.since(&departed) else { return count(out, ClientCounter::ClockStepped) };
+        let residence = header.transmit_timestamp.since(header.receive_timestamp);
+        let round_trip = elapsed - residence;
+        let blur = departed.error + received.error + error + residence.scaled(RATE_DIFFERENCE_MAX);
+        if round_trip + blur < Duration::ZERO {
+            return count(out, ClientCounter::RoundTripNegative);
+        }
+        if round_trip > ANSWER_AGE_MAX {
+            return count(out, ClientCounter::RoundTripExcessive);
+        }
+        self.schedule.measured(round_trip);
+        count(out, ClientCounter::Measured);
+        let pivot = received.at.read_as().max(self.config.not_before);
+        let source = self.config.source;
+        let remote = |at: NtpTimestamp| Stamp {
+            at: at.to_utc(pivot).read_as(),
+            clock: ClockId::Remote(source),
+            epoch: ClockEpoch::default(),
+            source: StampSource::Message,
+            error,
+        };
+        let edge = |sent, received| {
+            Effect::Observe(Observation { source, sent, received, correction: Duration::ZERO, exchange: token.0 })
+        };
+        out.emit(edge(departed, remote(header.receive_timestamp)));
+        out.emit(edge(remote(header.transmit_timestamp), received));
+    }
+
+    // ---- Inputs ----
+
+    fn sent(&mut self, token: RequestToken, stamp: Option<Stamp>, out: &mut impl Sink<Effect>) {
+        let waits = |request: &&mut Request| request.token == token && request.departed.is_none();
+        let Some(request) = self.request.as_mut().filter(waits) else {
+            return count(
+                out,
+                if stamp.is_some() { ClientCounter::TxStampUnexpected } else { ClientCounter::TxStampMissing },
+            );
+        };
+        request.departed = stamp;
+        if stamp.is_some() {
+            return self.complete(out);
+        }
+        count(out, ClientCounter::TxStampMissing);
+        // The answer may still say who the server is; if it has been here, all is said.
+        if request.answer.is_some() {
+            self.close(out);
+        }
+    }
+
+    fn online(&mut self, now: Timestamp<Mono>, is_online: bool, out: &mut impl Sink<Effect>) {
+        if is_online == (self.state != ClientState::Offline) {
+            return;
+        }
+        if is_online {
+            self.denials = 0;
+            self.unanswered = 0;
+            self.schedule.answered();
+            self.change_state(ClientState::Waiting, out);
+            self.start(now);
+        } else {
+            self.close(out);
+            self.timers.clear(Timer::Poll);
+            self.reach = 0;
+            self.change_state(ClientState::Offline, out);
+            self.lose_source(out);
+        }
+    }
+
+    fn tick(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
+        while let Some(timer) = self.timers.take_expired(now) {
+            match timer {
+                Timer::Answer => self.give_up(out),
+                Timer::Poll => self.send(now, out),
+            }
+        }
+    }
+}
+
+impl Engine for Client {
+    type Input<'a> = Input<'a>;
+    type Effect = Effect;
+
+    fn step(&mut self, now: Timestamp<Mono>, input: Input<'_>, out: &mut impl Sink<Effect>) {
+        if !self.is_started {
+            self.start(now);
+        }
+        match input {
+            Input::Received { token, bytes, stamp } => self.received(now, token, bytes, stamp, out),
+            Input::Sent { token, stamp } => self.sent(token, stamp, out),
+            Input::SendFailed { token } => {
+                count(out, ClientCounter::SendFailed);
+                if self.request.is_some_and(|request| request.token == token) {
+                    self.close(out);
+                }
+            }
+            Input::Identity(own) => self.own = own,
+            Input::Online(is_online) => self.online(now, is_online, out),
+            Input::Tick => self.tick(now, out),
+        }
+    }
+
+    /// The next timer; at once while it waits for its start, never while it is offline or denied.
+    fn deadline(&self) -> Option<Timestamp<Mono>> {
+        if self.is_started { self.timers.deadline() } else { Some(Timestamp::EPOCH) }
+    }
+}
+
+fn count(out: &mut impl Sink<Effect>, counter: ClientCounter) {
+    out.emit(Effect::Count(counter));
+}

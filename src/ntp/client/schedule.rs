@@ -1,0 +1,238 @@
+//! When to ask.
+//!
+//! The interval is 2^n s with +-2 % drawn anew each time, or the clients of one server fall into step. Five things decide
+//! on it, the longest of them wins: what is configured; what the server's RATE asks for; twice the path's round trip, since
+//! the next request gives up the one before it; and while nobody answers, a doubling with each eight requests in vain.
+//!
+//! A burst is eight requests two seconds apart (RFC 5905 BCOUNT, BTIME): once when the server is new (`iburst`), or at
+//! each poll (`burst`). A server that once said RATE gets none any more.
+
+use crate::engine::Random;
+use crate::time::{Duration, LogInterval, Mono, Timestamp};
+
+/// The shortest poll interval: 1/16 s.
+pub const POLL_MIN: LogInterval = LogInterval::new(-4);
+/// The longest poll interval: 36 h (RFC 5905 MAXPOLL).
+pub const POLL_MAX: LogInterval = LogInterval::new(17);
+/// Requests of a burst (RFC 5905 BCOUNT).
+pub const BURST_REQUESTS: u32 = 8;
+/// Between two requests of a burst, unless polls are as close anyway (RFC 5905 BTIME).
+pub const BURST_SPACING: LogInterval = LogInterval::new(1);
+/// A server that does not answer is asked each 64 s at least, or as configured if that is longer.
+const POLL_SILENT_MAX: LogInterval = LogInterval::new(6);
+/// The share by which an interval may be longer or shorter.
+const SPREAD: f64 = 0.02;
+/// A RATE multiplies the interval by 4.
+const RATE_STEPS: i8 = 2;
+
+/// See the module's text.
+#[derive(Clone, Debug)]
+pub(super) struct Schedule {
+    poll: LogInterval,
+    poll_max: LogInterval,
+    bursts_always: bool,
+    may_burst: bool,
+    /// What the server has asked for.
+    kissed: LogInterval,
+    /// What the path's round trip allows.
+    path: LogInterval,
+    /// How far the interval has grown while nobody answered.
+    silence: LogInterval,
+    /// Requests of this burst that are still to come.
+    left: u32,
+    /// When the burst after this one begins.
+    next_group: Timestamp<Mono>,
+}
+
+impl Schedule {
+    /// At interval `poll`, which a RATE can make `poll_max` long.
+    pub fn new(poll: LogInterval, poll_max: LogInterval, bursts_always: bool) -> Self {
+        let poll = poll.clamp(POLL_MIN, POLL_MAX);
+        Self {
+            poll,
+            poll_max: poll_max.clamp(poll, POLL_MAX),
+            bursts_always,
+            may_burst: true,
+            kissed: POLL_MIN,
+            path: POLL_MIN,
+            silence: POLL_MIN,
+            left: 0,
+            next_group: Timestamp::EPOCH,
+        }
+    }
+
+    /// The interval that is in force.
+    pub fn interval(&self) -> LogInterval {
+        self.poll.max(self.kissed).max(self.path).max(self.silence)
+    }
+
+    fn burst_spacing(&self) -> LogInterval {
+        self.interval().min(BURST_SPACING)
+    }
+
+    /// The next request begins a burst.
+    pub fn begin_burst(&mut self, now: Timestamp<Mono>, random: &mut Random) {
+        if self.may_burst {
+            self.left = BURST_REQUESTS;
+            self.next_group = now + spread(self.interval(), random);
+        }
+    }
+
+    /// A request leaves: when the next one does, and what interval that is.
+    pub fn sent(&mut self, now: Timestamp<Mono>, random: &mut Random) -> (Timestamp<Mono>, LogInterval) {
+        if self.left == 0 {
+            if !self.bursts_always || !self.may_burst || self.silence > POLL_MIN {
+                let interval = self.interval();
+                return (now + spread(interval, random), interval);
+            }
+            self.begin_burst(now, random);
+        }
+        self.left -= 1;
+        let close = now + spread(self.burst_spacing(), random);
+        let next = if self.left > 0 { close } else { close.max(self.next_group) };
+        (next, LogInterval::nearest(next - now))
+    }
+
+    /// The server said RATE, and that it wants `stated` between two requests.
+    pub fn kissed(&mut self, stated: i8) {
+        self.left = 0;
+        self.may_burst = false;
+        let slower = LogInterval::new(self.interval().log2_seconds().saturating_add(RATE_STEPS));
+        self.kissed = slower.max(LogInterval::new(stated)).min(self.poll_max);
+    }
+
+    /// Eight requests in a row were in vain.
+    pub fn unanswered(&mut self) {
+        self.left = 0;
+        let doubled = LogInterval::new(self.interval().log2_seconds() + 1);
+        self.silence = doubled.min(POLL_SILENT_MAX);
+    }
+
+    /// A request was answered.
+    pub fn answered(&mut self) {
+        self.silence = POLL_MIN;
+    }
+
+    /// An exchange had this round trip.
+    pub fn measured(&mut self, round_trip: Duration) {
+        let twice = round_trip.times(2);
+        self.path = POLL_MIN;
+        while self.path.duration() < twice && self.path < POLL_SILENT_MAX {
+            self.path = LogInterval::new(self.path.log2_seconds() + 1);
+        }
+    }
+}
+
+/// The interval, 2 % longer or shorter.
+fn spread(interval: LogInterval, random: &mut Random) -> Duration {
+    interval.duration().scaled(1.0 + SPREAD * (2.0 * random.unit() - 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn log(n: i8) -> LogInterval {
+        LogInterval::new(n)
+    }
+
+    /// The spacings of the next `count` requests, in seconds.
+    fn spacings(schedule: &mut Schedule, count: usize) -> Vec<f64> {
+        let (mut now, mut random) = (Timestamp::from_secs(100), Random::seeded(1));
+        (0..count)
+            .map(|_| {
+                let (next, _) = schedule.sent(now, &mut random);
+                let spacing = (next - now).as_secs_f64();
+                now = next;
+                spacing
+            })
+            .collect()
+    }
+
+    fn near(spacing: f64, seconds: f64) -> bool {
+        (spacing / seconds - 1.0).abs() <= SPREAD + 1e-9
+    }
+
+    #[test]
+    fn intervals_are_spread_by_two_percent_and_no_two_are_alike() {
+        for n in [-4, 0, 6, 17] {
+            let mut schedule = Schedule::new(log(n), log(n), false);
+            let mut drawn = spacings(&mut schedule, 1_000);
+            let seconds = log(n).duration().as_secs_f64();
+            assert!(drawn.iter().all(|spacing| near(*spacing, seconds)));
+            let mean = drawn.iter().sum::<f64>() / 1e3;
+            assert!((mean / seconds - 1.0).abs() < 0.002, "{mean}");
+            drawn.sort_by(f64::total_cmp);
+            drawn.dedup();
+            assert!(drawn.len() > 990);
+        }
+    }
+
+    #[test]
+    fn intervals_below_a_sixteenth_of_a_second_and_above_36_hours_are_limited() {
+        assert_eq!(Schedule::new(log(-9), log(0), false).interval(), POLL_MIN);
+        assert_eq!(Schedule::new(log(40), log(0), false).interval(), POLL_MAX);
+    }
+
+    #[test]
+    fn a_burst_is_eight_requests_two_seconds_apart_within_its_poll() {
+        let mut schedule = Schedule::new(log(6), log(10), true);
+        let drawn = spacings(&mut schedule, 16);
+        for burst in drawn.chunks(8) {
+            assert!(burst[..7].iter().all(|spacing| near(*spacing, 2.0)), "{burst:?}");
+            assert!(near(burst.iter().sum(), 64.0), "{burst:?}");
+        }
+    }
+
+    #[test]
+    fn a_burst_never_asks_more_often_than_the_polls_themselves() {
+        let mut schedule = Schedule::new(log(0), log(10), false);
+        schedule.begin_burst(Timestamp::from_secs(100), &mut Random::seeded(2));
+        assert!(spacings(&mut schedule, 10).iter().all(|spacing| near(*spacing, 1.0)));
+    }
+
+    #[test]
+    fn each_rate_makes_the_interval_four_times_as_long_and_ends_all_bursts() {
+        let mut schedule = Schedule::new(log(1), log(6), true);
+        schedule.begin_burst(Timestamp::from_secs(100), &mut Random::seeded(2));
+        schedule.kissed(0);
+        assert!(spacings(&mut schedule, 5).iter().all(|spacing| near(*spacing, 8.0)));
+        schedule.kissed(0);
+        schedule.kissed(0);
+        assert_eq!(schedule.interval(), log(6), "and no longer than it may be");
+    }
+
+    #[test]
+    fn what_the_server_asks_for_with_rate_is_kept_if_it_is_longer() {
+        let mut schedule = Schedule::new(log(1), log(10), false);
+        schedule.kissed(9);
+        assert_eq!(schedule.interval(), log(9));
+        schedule.kissed(127);
+        assert_eq!(schedule.interval(), log(10));
+    }
+
+    #[test]
+    fn nobody_is_asked_more_often_than_twice_per_round_trip() {
+        let mut schedule = Schedule::new(log(-4), log(10), false);
+        schedule.measured(Duration::from_millis(100));
+        assert_eq!(schedule.interval(), log(-2));
+        schedule.measured(Duration::from_millis(10));
+        assert_eq!(schedule.interval(), log(-4));
+    }
+
+    #[test]
+    fn while_nobody_answers_the_interval_doubles_up_to_a_minute() {
+        let mut schedule = Schedule::new(log(-4), log(10), true);
+        for n in -3..=6 {
+            schedule.unanswered();
+            assert_eq!(schedule.interval(), log(n));
+        }
+        schedule.unanswered();
+        assert_eq!(schedule.interval(), log(6));
+        schedule.answered();
+        assert_eq!(schedule.interval(), log(-4));
+        let mut slow = Schedule::new(log(10), log(10), false);
+        slow.unanswered();
+        assert_eq!(slow.interval(), log(10));
+    }
+}
