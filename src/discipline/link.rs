@@ -3,6 +3,9 @@
 //! `offset_from_master = received - sent - correction - mean_path_delay` (IEEE 1588-2019 11.2), and the mean path delay
 //! is half of what a Sync and a Delay_Req say together (11.3). The two do not happen at one instant; between them the
 //! free-running clock moves by its frequency error, which the servo knows, so the pair is brought to one instant first.
+//!
+//! Sync and Delay_Req come when they like, and a Delay_Req is paired with the Sync before it. The two messages of an NTP
+//! exchange come together, the one to the server first: where no other is near, the one before pairs with the one after.
 
 use super::MovingMedian;
 use crate::coding::Coded;
@@ -54,6 +57,8 @@ impl Pair {
 #[derive(Clone, Debug, Default, Coded)]
 pub struct Link {
     forward: Option<Forward>,
+    /// A Delay_Req that had no Sync before it, and what `V` was thought to run off by.
+    unpaired: Option<(Forward, FrequencyPpb)>,
     /// The latest pairs: heard before the frequency is known, they say more once it is.
     pairs: [Option<Pair>; PAIRS_KEPT],
     next_pair: usize,
@@ -65,20 +70,33 @@ pub struct Link {
 impl Link {
     /// A Sync: `transit = received - sent - correction`.
     pub fn forward(&mut self, at: Timestamp<Local>, transit: Duration) -> Option<OffsetSample> {
-        self.forward = Some(Forward { at, transit });
+        let sync = Forward { at, transit };
+        self.forward = Some(sync);
+        if let Some((request, frequency)) = self.unpaired.take()
+            && (at - request.at).abs() < PAIR_AGE_MAX
+        {
+            self.pair(Pair { sync, request }, frequency);
+        }
         self.mean_path_delay().map(|delay| OffsetSample { at, offset: transit - delay })
     }
 
     /// A Delay_Req that left at `at`: `transit = received - sent - correction`; `frequency` is what `V` is thought to
     /// run off by. Returns the round trip's half.
     pub fn backward(&mut self, at: Timestamp<Local>, transit: Duration, frequency: FrequencyPpb) -> Option<Duration> {
-        let sync = self.forward.filter(|sync| (at - sync.at).abs() < PAIR_AGE_MAX)?;
-        let pair = Pair { sync, request: Forward { at, transit } };
+        let request = Forward { at, transit };
+        let Some(sync) = self.forward.filter(|sync| (at - sync.at).abs() < PAIR_AGE_MAX) else {
+            self.unpaired = Some((request, frequency));
+            return None;
+        };
+        Some(self.pair(Pair { sync, request }, frequency))
+    }
+
+    fn pair(&mut self, pair: Pair, frequency: FrequencyPpb) -> Duration {
         self.pairs[self.next_pair] = Some(pair);
         self.next_pair = (self.next_pair + 1) % PAIRS_KEPT;
         let delay = pair.delay(frequency);
         self.take_delay(delay);
-        Some(delay)
+        delay
     }
 
     /// The frequency of `V` turned out to be this: the delays are computed anew from what was heard. Returns what the last
@@ -191,5 +209,17 @@ mod tests {
         let mut link = Link::default();
         link.forward(at(0), us(107));
         assert_eq!(link.backward(at(9_000), us(-93), FrequencyPpb::ZERO), None);
+        link.forward(at(18_000), us(107));
+        assert_eq!(link.mean_path_delay(), None, "nor does an old request");
+    }
+
+    #[test]
+    fn the_two_messages_of_a_rare_exchange_are_a_pair() {
+        let mut link = Link::default();
+        for n in 0..2 {
+            assert_eq!(link.backward(at(64_000 * n), us(-93), FrequencyPpb::ZERO), None);
+            let sample = link.forward(at(64_000 * n + 1), us(107));
+            assert_eq!(sample.unwrap().offset, us(100));
+        }
     }
 }
