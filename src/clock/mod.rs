@@ -38,7 +38,7 @@ pub use leap::{AMBIGUOUS, GUARD, Leap, LeapWatch};
 pub use oscillator::{GRID, Oscillator, OscillatorModel};
 pub use phc::{PhcClock, PhcReader};
 pub use recording::{Recorded, Recording};
-pub use reference::{ArbPolicy, reference_of};
+pub use reference::{ArbPolicy, reference_of, reference_of_server};
 pub use software::SoftwareClock;
 pub use steering::{Counts, Steering, SteeringConfig};
 pub use system::SystemClock;

@@ -1,4 +1,4 @@
-//! From whom a PTP port follows to what the discipline needs to know of it.
+//! From whom a PTP port or an NTP client follows to what the discipline needs to know of it.
 //!
 //! The delicate part is the timescale. A grandmaster on the PTP timescale sends TAI, and says what UTC is only when
 //! currentUtcOffsetValid is set; otherwise the offset comes from elsewhere (the kernel, a leap-second table) or not at
@@ -6,8 +6,9 @@
 //! its readings mean is the operator's word, and whatever offset its Announce carries means nothing.
 
 use crate::discipline::{Reference, Timescale};
+use crate::ntp::client::SourceInfo;
 use crate::ptp::ParentInfo;
-use crate::time::{LeapIndicator, SourceId, StampSource, TaiUtc};
+use crate::time::{LeapIndicator, Mono, SourceId, StampSource, TaiUtc, Timestamp};
 
 /// The greatest NTP stratum that is still synchronised (RFC 5905 figure 11).
 const STRATUM_MAX: u8 = 15;
@@ -73,11 +74,37 @@ pub fn reference_of(source: SourceId, parent: &ParentInfo, policy: ArbPolicy, fa
     }
 }
 
+/// The reference that an NTP server is, by what it says of its time; `address` is the reference ID of those who follow it.
+///
+/// | field | from |
+/// |---|---|
+/// | `accuracy` | its root distance, `root_delay / 2 + root_dispersion` |
+/// | `stratum` | one more than its own, at most 15 |
+pub fn reference_of_server(
+    source: SourceId,
+    info: &SourceInfo,
+    address: [u8; 4],
+    selected_at: Timestamp<Mono>,
+) -> Reference {
+    Reference {
+        source,
+        timescale: Timescale::Utc,
+        tai_utc: None,
+        is_held_over: false,
+        accuracy: Some(info.root_distance()),
+        leap: info.leap,
+        stratum: (info.stratum + 1).min(STRATUM_MAX),
+        reference_id: address,
+        selected_at,
+        clock: u64::from(u32::from_be_bytes(address)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ptp::TimeProperties;
-    use crate::time::{Duration, Timestamp};
+    use crate::time::Duration;
     use crate::wire::ptp::{ClockAccuracy, ClockIdentity, ClockQuality, PortIdentity, TimeSource};
 
     const ALL: [ArbPolicy; 3] = [ArbPolicy::Utc, ArbPolicy::Tai, ArbPolicy::Refuse];
@@ -161,5 +188,24 @@ mod tests {
         assert_eq!(reference.accuracy, Some(Duration::from_nanos(100)));
         assert_eq!(reference.leap, LeapIndicator::Insert);
         assert_eq!(reference.selected_at, Timestamp::from_secs(9));
+    }
+
+    #[test]
+    fn an_ntp_server_is_as_right_as_its_root_distance_says_and_one_stratum_above() {
+        let of = |stratum| {
+            let info = SourceInfo {
+                leap: LeapIndicator::Delete,
+                stratum,
+                reference_id: *b"GPS\0",
+                root_delay: Duration::from_millis(10),
+                root_dispersion: Duration::from_millis(2),
+            };
+            reference_of_server(SourceId(3), &info, [192, 0, 2, 1], Timestamp::from_secs(9))
+        };
+        let reference = of(1);
+        assert_eq!((reference.timescale, reference.leap), (Timescale::Utc, LeapIndicator::Delete));
+        assert_eq!(reference.accuracy, Some(Duration::from_millis(7)));
+        assert_eq!((reference.stratum, reference.reference_id), (2, [192, 0, 2, 1]));
+        assert_eq!(of(15).stratum, 15, "16 would say that we are not synchronised");
     }
 }

@@ -8,6 +8,10 @@
 //! When within the interval the Sync comes relative to the samples is drawn from the seed, as it is by a daemon's own
 //! random timeouts: just after a correction the error is smaller than just before the next one.
 
+mod ntp;
+
+pub use ntp::{NTP_CELLS, NtpCell, NtpRun};
+
 use super::{BoundStatistics, Checker, LinkModel, NodeId, SlaveConfig, StampModel, Statistics, World, master_config};
 use crate::clock::OscillatorModel;
 use crate::discipline::servo::Kind;
@@ -92,17 +96,14 @@ pub struct CellRun {
 }
 
 impl CellRun {
-    /// How tight the bound was: the median bound less half of the mean path delay, which two-way messages cannot tell from
-    /// an asymmetry, over the 99.9th percentile of the true error.
+    /// See [`BoundStatistics::tightness`].
     pub fn tightness(&self) -> f64 {
-        let half_delay = self.bounds.mean_path_delay.percentile(0.5) / 2.0;
-        (self.bounds.total.percentile(0.5) - half_delay) / self.statistics.percentile(0.999)
+        self.bounds.tightness(&self.statistics)
     }
 
-    /// The same with all that is published as the path's part taken off: half of the round trip while the asymmetry is not
-    /// calibrated.
+    /// See [`BoundStatistics::tightness_without_path`].
     pub fn tightness_without_path(&self) -> f64 {
-        (self.bounds.total.percentile(0.5) - self.bounds.path.percentile(0.5)) / self.statistics.percentile(0.999)
+        self.bounds.tightness_without_path(&self.statistics)
     }
 }
 

@@ -30,21 +30,25 @@
 //! | `node` | a slave, a grandmaster, and how packets are stamped |
 //! | `world` | time, and who is told what |
 //! | `checker` | the rules that hold after every event |
+//! | `ntp` | a world of two: an NTP client and its server |
 //! | `statistics` | true errors, sampled on a fixed grid |
 //! | `accuracy` | the PTP cells that other daemons were measured in |
 
 mod accuracy;
 mod checker;
+mod digest;
 mod link;
 mod node;
+mod ntp;
 mod queue;
 mod statistics;
 mod world;
 
-pub use accuracy::{CELLS, Cell, CellRun, Span};
+pub use accuracy::{CELLS, Cell, CellRun, NTP_CELLS, NtpCell, NtpRun, Span};
 pub use checker::{Checker, Violation};
 pub use link::{Link, LinkModel};
 pub use node::{Master, NodeId, RECORDS_MAX, Slave, SlaveConfig, StampModel, TxStampModel, master_config};
+pub use ntp::{NtpConfig, NtpWorld};
 pub use queue::{EVENTS_MAX, Full, Queue};
 pub use statistics::{BoundStatistics, SAMPLES_MAX, Statistics};
 pub use world::{LOCAL_EPOCH, World};

@@ -82,6 +82,18 @@ pub struct BoundStatistics {
 }
 
 impl BoundStatistics {
+    /// How tight the bound was: the median bound less half of the mean path delay, which two-way messages cannot tell from
+    /// an asymmetry, over the 99.9th percentile of the true error.
+    pub fn tightness(&self, errors: &Statistics) -> f64 {
+        (self.total.percentile(0.5) - self.mean_path_delay.percentile(0.5) / 2.0) / errors.percentile(0.999)
+    }
+
+    /// The same with all that is published as the path's part taken off: half of the round trip while the asymmetry is not
+    /// calibrated.
+    pub fn tightness_without_path(&self, errors: &Statistics) -> f64 {
+        (self.total.percentile(0.5) - self.path.percentile(0.5)) / errors.percentile(0.999)
+    }
+
     /// One sample of what is published when the stamping clock reads `local`; none while nothing is bounded.
     pub(super) fn push(&mut self, published: &TimeSnapshot, local: Timestamp<Local>) {
         if published.is_bounded {

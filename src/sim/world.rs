@@ -1,11 +1,11 @@
 //! Virtual time, and who is told what.
 
+use super::digest::Digest;
 use super::node::{Effects, Role, local_at};
 use super::statistics::BoundStatistics;
 use super::{Checker, Link, LinkModel, Master, NodeId, Queue, Slave, SlaveConfig, StampModel, Statistics};
 use crate::engine::{EngineKind, Random};
 use crate::ptp::{Channel, ClockReport, Effect, Frame, GrandmasterConfig, Input, TxToken};
-use crate::sharing::{TimeSnapshot, Words};
 use crate::time::{Duration, Local, Mono, Stamp, Timestamp};
 use crate::trace::{Collector, Origin};
 
@@ -185,7 +185,7 @@ impl World {
 
     /// A hash of all events, effects and published snapshots so far.
     pub fn digest(&self) -> u64 {
-        self.digest.0
+        self.digest.value()
     }
 
     /// What the checker found.
@@ -315,38 +315,6 @@ impl World {
             if let Role::Slave(slave) = &mut node.role {
                 self.checker.check(self.now, NodeId(index), slave);
             }
-        }
-    }
-}
-
-/// FNV-1a over 64-bit words: for telling two runs apart, not for security.
-#[derive(Clone, Copy, Debug)]
-struct Digest(u64);
-
-impl Default for Digest {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Digest {
-    fn word(&mut self, word: u64) {
-        self.0 = (self.0 ^ word).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(29);
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.word(u64::from_le_bytes(word));
-        }
-    }
-
-    fn snapshot(&mut self, snapshot: &TimeSnapshot) {
-        let mut words = [0; TimeSnapshot::LEN];
-        snapshot.store(&mut words);
-        for word in words {
-            self.word(word);
         }
     }
 }

@@ -1,0 +1,160 @@
+//! The cells of "NTP": one client, one server, exponential jitter `J` each way, polls of 1 to 64 s.
+//!
+//! 100 us base delay in each direction (10 ms where `J` is that much); the client's clock starts 0.1 s and 100 ppm off,
+//! and its frequency takes a normal step of `W` each second. The true error is sampled once a second, whatever the poll:
+//! a clock is read between polls, too. A client is the production one with its +-2 % of spread, no bursts.
+
+use super::Span;
+use crate::clock::OscillatorModel;
+use crate::discipline::servo::Kind;
+use crate::engine::Random;
+use crate::ntp::client;
+use crate::sim::{BoundStatistics, LinkModel, NtpConfig, NtpWorld, SlaveConfig, Statistics};
+use crate::time::{Duration, FrequencyPpb, LogInterval, SourceId};
+
+/// A row of the table.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct NtpCell {
+    /// W: random-walk FM in s/s per sqrt(s).
+    pub wander: f64,
+    /// J: mean of the exponential part of each one-way delay, in seconds.
+    pub jitter_s: f64,
+    /// The poll interval.
+    pub interval: LogInterval,
+    /// RMS true error of the best daemon known in this cell, in seconds: chrony in its best variant, or ntpd.
+    pub best_daemon_rms_s: f64,
+    /// The same of a Kalman filter that knows W and weighs each exchange by its excess round trip: a figure to approach.
+    pub limit_rms_s: f64,
+}
+
+const fn cell(wander: f64, jitter_s: f64, poll: i8, others: [f64; 2]) -> NtpCell {
+    let [best_daemon_rms_s, limit_rms_s] = others;
+    NtpCell { wander, jitter_s, interval: LogInterval::new(poll), best_daemon_rms_s, limit_rms_s }
+}
+
+/// chrony 8f2db83 and ntpsec 1.2.2 in clknetsim 134028f, three seeds each: the best of them, and the limit.
+pub const NTP_CELLS: [NtpCell; 32] = [
+    cell(1e-9, 1e-5, 0, [1e-6, 3.64e-7]),
+    cell(1e-9, 1e-5, 2, [1.06e-6, 7.09e-7]),
+    cell(1e-9, 1e-5, 4, [2.34e-6, 1.33e-6]),
+    cell(1e-9, 1e-5, 6, [5.66e-6, 2.81e-6]),
+    cell(1e-9, 1e-4, 0, [5.01e-6, 1.9e-6]),
+    cell(1e-9, 1e-4, 2, [9.44e-6, 3.51e-6]),
+    cell(1e-9, 1e-4, 4, [1.16e-5, 6.3e-6]),
+    cell(1e-9, 1e-4, 6, [2.03e-5, 1.29e-5]),
+    cell(1e-9, 1e-3, 0, [2.71e-5, 1.01e-5]),
+    cell(1e-9, 1e-3, 2, [6.2e-5, 1.67e-5]),
+    cell(1e-9, 1e-3, 4, [6.26e-5, 3.08e-5]),
+    cell(1e-9, 1e-3, 6, [6.58e-5, 6.12e-5]),
+    cell(1e-9, 1e-2, 0, [3.01e-4, 4.81e-5]),
+    cell(1e-9, 1e-2, 2, [9.45e-4, 8.31e-5]),
+    cell(1e-9, 1e-2, 4, [9.48e-4, 1.34e-4]),
+    cell(1e-9, 1e-2, 6, [9.9e-4, 3.09e-4]),
+    cell(1e-8, 1e-5, 0, [1.2e-6, 7.66e-7]),
+    cell(1e-8, 1e-5, 2, [2.85e-6, 1.5e-6]),
+    cell(1e-8, 1e-5, 4, [5.87e-6, 2.97e-6]),
+    cell(1e-8, 1e-5, 6, [1.42e-5, 6.91e-6]),
+    cell(1e-8, 1e-4, 0, [9.9e-6, 3.64e-6]),
+    cell(1e-8, 1e-4, 2, [1.04e-5, 7.09e-6]),
+    cell(1e-8, 1e-4, 4, [2.36e-5, 1.33e-5]),
+    cell(1e-8, 1e-4, 6, [5.53e-5, 2.81e-5]),
+    cell(1e-8, 1e-3, 0, [4.65e-5, 1.9e-5]),
+    cell(1e-8, 1e-3, 2, [6.2e-5, 3.51e-5]),
+    cell(1e-8, 1e-3, 4, [7.37e-5, 6.3e-5]),
+    cell(1e-8, 1e-3, 6, [1.91e-4, 1.29e-4]),
+    cell(1e-8, 1e-2, 0, [3.23e-4, 1.01e-4]),
+    cell(1e-8, 1e-2, 2, [9.4e-4, 1.67e-4]),
+    cell(1e-8, 1e-2, 4, [1.09e-3, 3.08e-4]),
+    cell(1e-8, 1e-2, 6, [1e-3, 6.12e-4]),
+];
+
+/// What a run of a cell gave.
+#[derive(Clone, Debug)]
+pub struct NtpRun {
+    /// True errors of the settled part.
+    pub statistics: Statistics,
+    /// The bounds that were published meanwhile.
+    pub bounds: BoundStatistics,
+    /// How often the truth was outside the published bound.
+    pub violations: u64,
+    /// The greatest share of a published bound that a true error took up.
+    pub tightest: f64,
+    /// Simulated events.
+    pub events: u64,
+    /// Hash of the run.
+    pub digest: u64,
+}
+
+impl NtpCell {
+    /// How long the runs of the table were at this poll, and how much of their beginning does not count.
+    pub fn span(&self) -> Span {
+        let (settling, total) = match self.interval.log2_seconds() {
+            ..=1 => (2_000, 12_000),
+            2..=3 => (4_000, 20_000),
+            4..=5 => (8_000, 40_000),
+            6.. => (20_000, 80_000),
+        };
+        Span { settling: Duration::from_secs(settling), total: Duration::from_secs(total) }
+    }
+
+    /// Client, clock and way of this cell.
+    pub fn config(&self, servo: Kind, seed: u64) -> NtpConfig {
+        let base = if self.jitter_s > 5e-3 { Duration::from_millis(10) } else { Duration::from_micros(100) };
+        let way = LinkModel::new(base, Duration::from_secs_f64(self.jitter_s));
+        let mut steering = SlaveConfig::new(2, seed).steering;
+        steering.servo = servo;
+        NtpConfig {
+            client: client::Config {
+                poll: self.interval,
+                poll_max: self.interval,
+                iburst: false,
+                ..client::Config::new(SourceId(0), seed)
+            },
+            steering,
+            offset: Duration::from_millis(100),
+            oscillator: OscillatorModel {
+                frequency: FrequencyPpb::from_ppm(100.0),
+                wander: self.wander,
+                seed,
+                ..OscillatorModel::PERFECT
+            },
+            there: way,
+            back: way,
+        }
+    }
+
+    /// Runs it once.
+    pub fn run(&self, servo: Kind, seed: u64, span: Span) -> NtpRun {
+        let phase = self.interval.duration().scaled(Random::seeded(seed).branch(99).unit());
+        let mut world = NtpWorld::new(self.config(servo, seed), seed, phase);
+        world.sample(Duration::SECOND);
+        world.run_until(span.settling);
+        world.clear_statistics();
+        world.run_until(span.total);
+        NtpRun {
+            statistics: world.statistics().clone(),
+            bounds: world.bounds().clone(),
+            violations: world.violations(),
+            tightest: world.tightest(),
+            events: world.events(),
+            digest: world.digest(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_means_the_same_bytes_every_time_and_another_seed_other_ones() {
+        let span = Span { settling: Duration::from_secs(200), total: Duration::from_secs(600) };
+        let run = |seed| NTP_CELLS[4].run(Kind::Estimator, seed, span);
+        let (first, again, other) = (run(1), run(1), run(2));
+        assert_eq!((first.digest, first.events), (again.digest, again.events));
+        assert_eq!(first.statistics.rms().to_bits(), again.statistics.rms().to_bits());
+        assert_ne!(first.digest, other.digest);
+        assert_eq!(first.statistics.len(), 400);
+        assert!(first.statistics.rms() < 1e-4, "{}", first.statistics.rms());
+    }
+}

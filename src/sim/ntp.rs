@@ -1,0 +1,332 @@
+//! An NTP client in virtual time: the production client and discipline, and a server that is our own.
+//!
+//! ```text
+//!   client::Client --request--> link --> server::respond      true time, plus what the server is ahead by
+//!        |         <--answer--- link <--
+//!        | Observe, Source, Interval
+//!   Steering<SoftwareClock> --> TimeSnapshot
+//! ```
+//!
+//! Two nodes and the way between them, each direction of which has its own model. The datagrams are real octets. As in
+//! the world of many nodes, the clock that stamps is true time, so the true error of the client's clock is known at any
+//! instant; and at each sample it is checked that the truth lies in the bound that the client publishes.
+
+use super::digest::Digest;
+use super::{BoundStatistics, LOCAL_EPOCH, Link, LinkModel, NodeId, Queue, Statistics};
+use crate::clock::{Clock, Counts, OscillatorModel, SoftwareClock, Steering, SteeringConfig, reference_of_server};
+use crate::engine::{Engine, Random};
+use crate::ntp::client::{Client, ClientCounter, Config, Effect, Input, RequestToken};
+use crate::ntp::server::{ANSWER_LENGTH_MAX, Request, ResponseConfig, respond};
+use crate::sharing::{CounterSet, TimeSnapshot};
+use crate::time::{
+    ClockEpoch, ClockId, Duration, LeapIndicator, Local, Mono, Stamp, StampSource, SyncState, Timestamp,
+};
+
+/// The client is node 0, the server node 1.
+const CLIENT: NodeId = NodeId(0);
+const SERVER_NODE: NodeId = NodeId(1);
+/// The port that requests seem to come from.
+const CLIENT_PORT: u16 = 40_000;
+/// As fine as the format holds it.
+const SERVER: ResponseConfig = ResponseConfig { precision: -29, poll_min: -6 };
+/// The reference ID of those who follow the server.
+const SERVER_ADDRESS: [u8; 4] = [192, 0, 2, 1];
+
+/// What a client and its way to the server are made of.
+#[derive(Clone, Copy, Debug)]
+pub struct NtpConfig {
+    /// The client.
+    pub client: Config,
+    /// The discipline.
+    pub steering: SteeringConfig,
+    /// What the clock is ahead of true time by at the start.
+    pub offset: Duration,
+    /// What the clock's oscillator is like.
+    pub oscillator: OscillatorModel,
+    /// From the client to the server.
+    pub there: LinkModel,
+    /// From the server to the client.
+    pub back: LinkModel,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Request { token: RequestToken, frame: [u8; ANSWER_LENGTH_MAX] },
+    Answer { token: RequestToken, frame: [u8; ANSWER_LENGTH_MAX] },
+    Sent { token: RequestToken },
+    Wake,
+    Sample(Duration),
+}
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct NtpWorld {
+    now: Timestamp<Mono>,
+    queue: Queue<Event>,
+    client: Client,
+    steering: Steering<SoftwareClock>,
+    config: NtpConfig,
+    there: Link,
+    back: Link,
+    /// What the server's clock is ahead of the truth by.
+    server_ahead: Duration,
+    wake: Option<Timestamp<Mono>>,
+    published: TimeSnapshot,
+    statistics: Statistics,
+    bounds: BoundStatistics,
+    violations: u64,
+    tightest: f64,
+    counts: Vec<u64>,
+    events: u64,
+    digest: Digest,
+    effects: Vec<Effect>,
+}
+
+fn local_at(now: Timestamp<Mono>) -> Timestamp<Local> {
+    LOCAL_EPOCH + (now - Timestamp::EPOCH)
+}
+
+impl NtpWorld {
+    /// A client that begins `delay` from now; the server is there.
+    pub fn new(config: NtpConfig, seed: u64, delay: Duration) -> Self {
+        let (now, random) = (Timestamp::EPOCH, Random::seeded(seed));
+        let clock = SoftwareClock::new(local_at(now), config.offset, config.oscillator, config.steering.max_frequency);
+        let mut steering = Steering::new(clock, Counts::Utc, config.steering, now, local_at(now));
+        let published = steering.snapshot(now, local_at(now));
+        let mut world = Self {
+            now,
+            queue: Queue::default(),
+            client: Client::new(config.client),
+            steering,
+            there: Link::new(CLIENT, SERVER_NODE, config.there, random.branch(1)),
+            back: Link::new(SERVER_NODE, CLIENT, config.back, random.branch(2)),
+            config,
+            server_ahead: Duration::ZERO,
+            wake: None,
+            published,
+            statistics: Statistics::default(),
+            bounds: BoundStatistics::default(),
+            violations: 0,
+            tightest: 0.0,
+            counts: vec![0; ClientCounter::ALL.len()],
+            events: 0,
+            digest: Digest::default(),
+            effects: Vec::new(),
+        };
+        world.wake_at(now + delay);
+        world
+    }
+
+    /// The way to the server, and the way back.
+    pub fn ways(&mut self) -> [&mut LinkModel; 2] {
+        [&mut self.there.model, &mut self.back.model]
+    }
+
+    /// The server's clock is set.
+    pub fn step_server(&mut self, by: Duration) {
+        self.server_ahead += by;
+    }
+
+    /// Samples the true error each `interval`, aligned to the world's beginning.
+    pub fn sample(&mut self, interval: Duration) {
+        self.push(self.now + interval, Event::Sample(interval));
+    }
+
+    /// Forgets the samples up to now.
+    pub fn clear_statistics(&mut self) {
+        self.statistics = Statistics::default();
+        self.bounds = BoundStatistics::default();
+    }
+
+    /// Runs until `time` since the world's beginning.
+    pub fn run_until(&mut self, time: Duration) {
+        let until = Timestamp::EPOCH + time;
+        while let Some((at, event)) = self.queue.pop(until) {
+            self.now = at;
+            self.events += 1;
+            self.digest.word(at.ticks() as u64);
+            self.handle(event);
+        }
+        self.now = until;
+    }
+
+    /// What the clock reads less the server's time: the truth, unless the server was set.
+    pub fn true_error(&mut self) -> Duration {
+        let local = local_at(self.now);
+        self.steering.clock().line(local).0 - local - self.server_ahead
+    }
+
+    /// The time as the client publishes it.
+    pub fn published(&self) -> &TimeSnapshot {
+        &self.published
+    }
+
+    /// The samples of the true error.
+    pub fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
+    /// The bounds that were published, sampled with the true errors.
+    pub fn bounds(&self) -> &BoundStatistics {
+        &self.bounds
+    }
+
+    /// How often the truth was outside the published bound.
+    pub fn violations(&self) -> u64 {
+        self.violations
+    }
+
+    /// The greatest share of a published bound that a true error took up.
+    pub fn tightest(&self) -> f64 {
+        self.tightest
+    }
+
+    /// How often the client counted this.
+    pub fn count(&self, counter: ClientCounter) -> u64 {
+        self.counts[counter.index()]
+    }
+
+    /// How many events there were.
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// A hash of all events, datagrams and published snapshots so far.
+    pub fn digest(&self) -> u64 {
+        self.digest.value()
+    }
+
+    fn push(&mut self, at: Timestamp<Mono>, event: Event) {
+        self.queue.push(at, event).expect("no scenario has so many events under way");
+    }
+
+    fn wake_at(&mut self, at: Timestamp<Mono>) {
+        let at = at.max(self.now);
+        if self.wake != Some(at) {
+            self.wake = Some(at);
+            self.push(at, Event::Wake);
+        }
+    }
+
+    /// Exact to a nanosecond, as the tables have it.
+    fn stamp(&self) -> Stamp {
+        let tick = Duration::from_nanos(1).ticks();
+        Stamp {
+            at: Timestamp::from_ticks(local_at(self.now).ticks().div_euclid(tick) * tick),
+            clock: ClockId::System,
+            epoch: ClockEpoch::default(),
+            source: StampSource::Hardware,
+            error: Duration::from_nanos(1),
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Request { token, frame } => self.serve(token, &frame),
+            Event::Answer { token, frame } => {
+                let stamp = Some(self.stamp());
+                self.step(Input::Received { token, bytes: &frame, stamp });
+            }
+            Event::Sent { token } => {
+                let stamp = Some(self.stamp());
+                self.step(Input::Sent { token, stamp });
+            }
+            Event::Wake if self.wake == Some(self.now) => {
+                self.wake = None;
+                if self.steering.deadline().is_some_and(|at| at <= self.now) {
+                    self.steering.tick(self.now, local_at(self.now), &mut |_| ());
+                    self.publish();
+                }
+                self.step(Input::Tick);
+            }
+            Event::Wake => {}
+            Event::Sample(interval) => {
+                let error = self.true_error();
+                self.statistics.push(error);
+                self.bounds.push(&self.published, local_at(self.now));
+                self.check();
+                self.push(self.now + interval, Event::Sample(interval));
+            }
+        }
+    }
+
+    /// The server answers at once.
+    fn serve(&mut self, token: RequestToken, frame: &[u8]) {
+        let local = local_at(self.now);
+        let right = TimeSnapshot {
+            state: SyncState::Locked,
+            leap: LeapIndicator::NoWarning,
+            stratum: 1,
+            reference_id: *b"GPS\0",
+            anchor_local: local,
+            anchor_utc: (local + self.server_ahead).read_as(),
+            is_bounded: true,
+            last_sample: Some(self.now),
+            reference_time: (local + self.server_ahead).read_as(),
+            ..TimeSnapshot::unsynchronised(self.now)
+        };
+        let request = Request { data: frame, from_port: CLIENT_PORT, received: local, hardware: None, now: local };
+        let mut answer = [0; ANSWER_LENGTH_MAX];
+        respond(&request, &right, SERVER, &mut answer).expect("what our client sends is a request");
+        for arrival in self.back.carry(self.now, &answer).into_iter().flatten() {
+            self.push(arrival, Event::Answer { token, frame: answer });
+        }
+    }
+
+    fn step(&mut self, input: Input<'_>) {
+        let mut effects = std::mem::take(&mut self.effects);
+        self.client.step(self.now, input, &mut effects);
+        for effect in effects.drain(..) {
+            self.apply(effect);
+        }
+        self.effects = effects;
+        let deadline = self.client.deadline().into_iter().chain(self.steering.deadline()).min();
+        if let Some(deadline) = deadline {
+            self.wake_at(deadline);
+        }
+    }
+
+    fn apply(&mut self, effect: Effect) {
+        let (now, local) = (self.now, local_at(self.now));
+        match effect {
+            Effect::Send { frame, token } => {
+                self.digest.bytes(&frame);
+                for arrival in self.there.carry(now, &frame).into_iter().flatten() {
+                    self.push(arrival, Event::Request { token, frame });
+                }
+                self.push(now, Event::Sent { token });
+                return;
+            }
+            Effect::Observe(observation) => self.steering.observe(now, local, &observation, &mut |_| ()),
+            Effect::Source(info) => {
+                let source = self.config.client.source;
+                let reference = info.map(|info| reference_of_server(source, &info, SERVER_ADDRESS, Timestamp::EPOCH));
+                self.steering.follow(now, local, reference, &mut |_| ());
+            }
+            Effect::Interval(interval) => self.steering.set_interval(now, local, interval, &mut |_| ()),
+            Effect::Count(counter) => {
+                self.counts[counter.index()] += 1;
+                return;
+            }
+            Effect::Close(_) | Effect::State { .. } => return,
+        }
+        self.publish();
+    }
+
+    fn publish(&mut self) {
+        self.published = self.steering.snapshot(self.now, local_at(self.now));
+        self.digest.snapshot(&self.published);
+    }
+
+    fn check(&mut self) {
+        let local = local_at(self.now);
+        if !self.published.is_bounded {
+            return;
+        }
+        let right: Timestamp<Local> = local + self.server_ahead;
+        let error = self.published.utc_at(local) - right.read_as();
+        let share = error.abs().as_secs_f64() / self.published.bound_at(local).greatest_error().as_secs_f64();
+        self.violations += u64::from(share > 1.0);
+        self.tightest = if share > self.tightest { share } else { self.tightest };
+    }
+}
