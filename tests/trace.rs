@@ -21,7 +21,7 @@ fn world(servo: Kind, seed: u64) -> (World, NodeId, NodeId) {
     let interval = LogInterval::new(-3);
     let master = world.add_master(master_config(1, interval, seed), StampModel::IDEAL, Duration::from_millis(137));
     let frequency = FrequencyPpb::from_ppm(40.0);
-    let oscillator = OscillatorModel { frequency, wander: 1e-9, grid: Duration::SECOND, seed };
+    let oscillator = OscillatorModel { frequency, wander: 1e-9, seed, ..OscillatorModel::PERFECT };
     let mut slave = SlaveConfig { offset: secs(2), oscillator, ..SlaveConfig::new(2, seed) };
     slave.steering.servo = servo;
     let slave = world.add_slave(&slave, StampModel::IDEAL);

@@ -14,6 +14,7 @@ mod address;
 mod error;
 pub mod options;
 pub mod quantity;
+mod read;
 mod reference;
 mod resolve;
 mod resolved;
@@ -24,12 +25,13 @@ mod walk;
 use std::fmt;
 use std::path::Path;
 
-pub use error::{ConfigError, ConfigErrors, Fault, Place};
+pub use error::{ConfigError, ConfigErrors, Fault, Place, Source};
+pub use read::Reader;
 pub use reference::reference_manual;
 pub use resolved::*;
 pub use value::Value;
+pub use walk::Checked;
 
-use error::Source;
 use options::OptionSpec;
 
 /// The largest file that is read, in bytes.
@@ -81,30 +83,52 @@ impl fmt::Display for Setting {
     }
 }
 
-/// Reads a configuration; `file_name` is for the messages.
+/// Checks a file against a table, and by rules between its options; `file_name` is for the messages.
 ///
 /// # Errors
 /// All that is wrong with it, in the order of the file.
-pub fn load(text: &str, file_name: &str) -> Result<Loaded, ConfigErrors> {
+pub fn check(
+    table: &'static options::OptionTable,
+    text: &str,
+    file_name: &str,
+    conflicts: impl FnOnce(&Source<'_>, &Checked) -> Vec<ConfigError>,
+) -> Result<Checked, ConfigErrors> {
     let source = Source::new(text);
-    let (checked, mut errors) = walk::walk(&source);
+    let (checked, mut errors) = walk::walk(table, &source);
     // With broken syntax, what is missing here may stand in the part that could not be read.
     if errors.iter().all(|error| error.fault != Fault::Syntax) {
-        errors.extend(resolve::conflicts(&source, &checked));
+        errors.extend(conflicts(&source, &checked));
     }
     if errors.is_empty() {
-        let origins = resolve::settings(&source, &checked);
-        return Ok(Loaded { config: resolve::resolve(&checked), origins });
+        return Ok(checked);
     }
     errors.sort_by_key(|error| error.place.as_ref().map(|place| (place.line, place.column)));
     Err(ConfigErrors { file: file_name.to_owned(), errors })
 }
 
+/// Reads a configuration; `file_name` is for the messages.
+///
+/// # Errors
+/// All that is wrong with it, in the order of the file.
+pub fn load(text: &str, file_name: &str) -> Result<Loaded, ConfigErrors> {
+    let checked = check(&options::DAEMON, text, file_name, resolve::conflicts)?;
+    let origins = resolve::settings(&Source::new(text), &checked);
+    Ok(Loaded { config: resolve::resolve(&checked), origins })
+}
+
 /// Reads a configuration file.
 ///
 /// # Errors
-/// As [`load`]; and if the file cannot be read, is too long or is not UTF-8.
+/// As [`load`] and [`read_text`].
 pub fn load_file(path: &Path) -> Result<Loaded, ConfigErrors> {
+    load(&read_text(path)?, &path.display().to_string())
+}
+
+/// The text of a file.
+///
+/// # Errors
+/// If it cannot be read, is too long or is not UTF-8.
+pub fn read_text(path: &Path) -> Result<String, ConfigErrors> {
     let file = path.display().to_string();
     let unreadable = |message: String, suggestion: &str| ConfigErrors {
         file: file.clone(),
@@ -124,14 +148,11 @@ pub fn load_file(path: &Path) -> Result<Loaded, ConfigErrors> {
         Ok(bytes) => bytes,
         Err(error) => return Err(unreadable(format!("cannot be read: {error}"), "check its name and its permissions")),
     };
-    match String::from_utf8(bytes) {
-        Ok(text) => load(&text, &file),
-        Err(error) => {
-            let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-            let line = 1 + String::from_utf8_lossy(good).matches('\n').count();
-            Err(unreadable(format!("not UTF-8 in line {line}"), "save it as UTF-8"))
-        }
-    }
+    String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + String::from_utf8_lossy(good).matches('\n').count();
+        unreadable(format!("not UTF-8 in line {line}"), "save it as UTF-8")
+    })
 }
 
 /// The file's bytes, at most one more than [`FILE_BYTES_MAX`].

@@ -47,6 +47,11 @@ pub enum Kind {
     Interface,
     /// An absolute path.
     Directory,
+    /// Text on one line.
+    Text {
+        /// The most octets.
+        bytes_max: usize,
+    },
     /// Sixteen hexadecimal digits.
     ClockIdentity,
     /// An IP address with a port, or `"off"`.
@@ -111,20 +116,25 @@ pub struct Section {
     pub help: &'static str,
 }
 
-const fn now(text: &'static str) -> Word {
+/// A word that this version has.
+pub const fn now(text: &'static str) -> Word {
     Word { text, later: None }
 }
 const fn later(text: &'static str, what: &'static str) -> Word {
     Word { text, later: Some(what) }
 }
-const fn option(path: &'static str, kind: Kind, default: Default, help: &'static str) -> OptionSpec {
+/// A row without a unit and a term.
+pub const fn option(path: &'static str, kind: Kind, default: Default, help: &'static str) -> OptionSpec {
     OptionSpec { path, kind, default, unit: "", help, term: "" }
 }
 impl OptionSpec {
-    const fn unit(mut self, unit: &'static str) -> Self {
+    /// The same with the unit in which people think of it.
+    #[must_use]
+    pub const fn unit(mut self, unit: &'static str) -> Self {
         self.unit = unit;
         self
     }
+    #[must_use]
     const fn term(mut self, term: &'static str) -> Self {
         self.term = term;
         self
@@ -263,38 +273,65 @@ pub const OPTIONS: &[OptionSpec] = &[
 /// The most `[[…]]` sections of one kind: only PTP ports are repeated.
 pub const REPEATED_MAX: usize = PTP_PORTS_MAX;
 
-/// The option at a path, `ptp.domain`.
-pub fn find(path: &str) -> Option<&'static OptionSpec> {
-    OPTIONS.iter().find(|option| option.path == path)
+/// What a configuration of the daemon may say.
+pub static DAEMON: OptionTable =
+    OptionTable { options: OPTIONS, sections: SECTIONS, later: LATER, repeated_max: REPEATED_MAX };
+
+/// All that one kind of file may say.
+#[derive(Debug)]
+pub struct OptionTable {
+    /// Every option, in the order of the manual.
+    pub options: &'static [OptionSpec],
+    /// The sections, in the order of the manual.
+    pub sections: &'static [Section],
+    /// What is planned and not built, with what it would do.
+    pub later: &'static [(&'static str, &'static str)],
+    /// The most `[[…]]` sections of one kind.
+    pub repeated_max: usize,
 }
 
-/// The section at a path; also one that only holds others (`ntp`, or `clock.system` as a table).
-pub fn section_exists(path: &str) -> bool {
-    SECTIONS.iter().any(|section| below(section.path, path).is_some() || section.path == path)
-}
-
-/// Whether a section stands in double brackets.
-pub fn is_repeated(path: &str) -> bool {
-    SECTIONS.iter().any(|section| section.path == path && section.repeated)
-}
-
-/// What a planned option or section would do.
-pub fn planned(path: &str) -> Option<&'static str> {
-    LATER.iter().find(|(later, _)| *later == path).map(|(_, what)| *what)
-}
-
-/// Names of the options and sections directly in a section (`""`: the file itself), in the order of the manual.
-pub fn names_in(section: &str) -> Vec<&'static str> {
-    let paths = OPTIONS.iter().map(|option| option.path).chain(SECTIONS.iter().map(|section| section.path));
-    let mut names = Vec::new();
-    for path in paths {
-        let inside = if section.is_empty() { Some(path) } else { below(path, section) };
-        let Some(name) = inside.and_then(|inside| inside.split('.').next()) else { continue };
-        if !names.contains(&name) {
-            names.push(name);
-        }
+impl OptionTable {
+    /// The option at a path, `ptp.domain`.
+    pub fn find(&self, path: &str) -> Option<&'static OptionSpec> {
+        self.options.iter().find(|option| option.path == path)
     }
-    names
+
+    /// The section at a path; also one that only holds others (`ntp`, or `clock.system` as a table).
+    pub fn section_exists(&self, path: &str) -> bool {
+        self.sections.iter().any(|section| below(section.path, path).is_some() || section.path == path)
+    }
+
+    /// Whether a section stands in double brackets.
+    pub fn is_repeated(&self, path: &str) -> bool {
+        self.sections.iter().any(|section| section.path == path && section.repeated)
+    }
+
+    /// What a planned option or section would do.
+    pub fn planned(&self, path: &str) -> Option<&'static str> {
+        self.later.iter().find(|(later, _)| *later == path).map(|(_, what)| *what)
+    }
+
+    /// Names of the options and sections directly in a section (`""`: the file itself), in the order of the manual.
+    pub fn names_in(&self, section: &str) -> Vec<&'static str> {
+        let options = self.options.iter().map(|option| option.path);
+        let paths = options.chain(self.sections.iter().map(|section| section.path));
+        let mut names = Vec::new();
+        for path in paths {
+            let inside = if section.is_empty() { Some(path) } else { below(path, section) };
+            let Some(name) = inside.and_then(|inside| inside.split('.').next()) else { continue };
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    /// What an option allows; the one that may also be a table says so.
+    pub fn allowed(&self, option: &OptionSpec) -> String {
+        let tables = if matches!(option.kind, Kind::Word(_)) { self.names_in(option.path) } else { Vec::new() };
+        let tables = tables.iter().map(|name| format!(", {{ {name} = {{ ... }} }}"));
+        std::iter::once(option.kind.allowed()).chain(tables).collect()
+    }
 }
 
 /// What follows a section in a path.
@@ -314,7 +351,7 @@ mod tests {
             assert!(SECTIONS.iter().any(|known| known.path == section), "{}", option.path);
         }
         assert!(
-            LATER.iter().all(|(path, _)| find(path).is_none() && !section_exists(path)),
+            LATER.iter().all(|(path, _)| DAEMON.find(path).is_none() && !DAEMON.section_exists(path)),
             "built, and still planned"
         );
     }
@@ -328,10 +365,10 @@ mod tests {
 
     #[test]
     fn sections_list_their_names() {
-        assert_eq!(names_in(""), ["clock", "servo", "ptp", "ntp", "threads", "observe", "trace"]);
-        assert_eq!(names_in("clock.system"), ["simulated"]);
-        assert_eq!(names_in("clock"), ["system", "phc", "lock_limit", "max_drift", "max_frequency", "step"]);
-        assert_eq!(names_in("ntp"), ["server"]);
-        assert!(section_exists("ntp") && !section_exists("nt"));
+        assert_eq!(DAEMON.names_in(""), ["clock", "servo", "ptp", "ntp", "threads", "observe", "trace"]);
+        assert_eq!(DAEMON.names_in("clock.system"), ["simulated"]);
+        assert_eq!(DAEMON.names_in("clock"), ["system", "phc", "lock_limit", "max_drift", "max_frequency", "step"]);
+        assert_eq!(DAEMON.names_in("ntp"), ["server"]);
+        assert!(DAEMON.section_exists("ntp") && !DAEMON.section_exists("nt"));
     }
 }

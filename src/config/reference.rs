@@ -2,8 +2,7 @@
 
 use std::fmt::Write;
 
-use super::options::{Default, LATER, OPTIONS, OptionSpec, REPEATED_MAX, SECTIONS};
-use super::walk::allowed;
+use super::options::{DAEMON, Default, LATER, OPTIONS, OptionSpec, REPEATED_MAX, SECTIONS};
 
 /// `src/manual/options.md`, as it must be.
 pub fn reference_manual() -> String {
@@ -28,7 +27,7 @@ pub fn reference_manual() -> String {
                 Default::Unset(meaning) => meaning.to_owned(),
                 Default::Toml(text) => format!("`{text}`"),
             };
-            let allowed = allowed(option);
+            let allowed = DAEMON.allowed(option);
             let _ = writeln!(manual, "| `{}` | {default} | {allowed} | {}{term} |", option.name(), option.help);
         }
     }

@@ -1,14 +1,12 @@
 //! checked -> resolved: defaults, the rules between options, and the plain structs.
 
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use toml::de::DeValue;
-
 use super::error::{ConfigError, Fault, Source};
-use super::options::{Default, OPTIONS, OptionSpec, find};
-use super::value::{self, Value};
+use super::options::{DAEMON, OPTIONS, OptionSpec};
+use super::read::{Reader, default_value};
+use super::value::Value;
 use super::walk::Checked;
 use super::{
     ArbTimescale, ClockConfig, Config, DelayMechanism, LogLevel, NtpServerConfig, ObserveConfig, Origin, PtpConfig,
@@ -17,63 +15,10 @@ use super::{
 };
 use crate::discipline::policy::{StepPolicy, StepRule};
 use crate::discipline::servo::Kind;
-use crate::time::{Duration, FrequencyPpb};
-
-/// The default of an option, from the table's own text.
-pub fn default_value(option: &OptionSpec) -> Option<Value> {
-    let Default::Toml(text) = option.default else { return None };
-    let parsed = DeValue::parse(text).unwrap_or_else(|error| panic!("default of {}: {error}", option.path));
-    Some(value::check(option, &parsed).unwrap_or_else(|problems| panic!("default of {}: {problems:?}", option.path)))
-}
-
-/// Reads settings by path. A missing or mistyped one is a fault of the option table, not of the user's file.
-struct Reader<'c>(&'c Checked);
-
-impl Reader<'_> {
-    /// The value in the file, else the default, else `None`.
-    fn value(&self, section: &str, name: &str) -> Option<Value> {
-        if let Some(set) = self.0.set.get(&format!("{section}.{name}")) {
-            return Some(set.value.clone());
-        }
-        let general = section.split('[').next().unwrap_or(section);
-        let path = format!("{general}.{name}");
-        default_value(find(&path).unwrap_or_else(|| panic!("{path} is not in the option table")))
-    }
-
-    fn span(&self, section: &str, name: &str) -> Option<Range<usize>> {
-        self.0.set.get(&format!("{section}.{name}")).map(|set| set.span.clone())
-    }
-}
-
-/// One typed read for each kind of value.
-macro_rules! typed_reads {
-    ($($name:ident: $variant:ident -> $type:ty;)*) => {
-        impl Reader<'_> {
-            $(fn $name(&self, section: &str, name: &str) -> $type {
-                match self.value(section, name) {
-                    Some(Value::$variant(value)) => value,
-                    other => panic!("{section}.{name} is {other:?} in the option table"),
-                }
-            })*
-        }
-    };
-}
-
-typed_reads! {
-    switch: Switch -> bool;
-    integer: Integer -> i64;
-    float: Float -> f64;
-    duration: Duration -> Duration;
-    frequency: Frequency -> FrequencyPpb;
-    word: Word -> &'static str;
-    text: Text -> String;
-    addresses: Addresses -> Vec<SocketAddr>;
-    cores: Cores -> Vec<usize>;
-}
 
 /// Makes the resolved configuration of a file without faults.
 pub fn resolve(checked: &Checked) -> Config {
-    let read = Reader(checked);
+    let read = Reader::new(&DAEMON, checked);
     let listen = read.addresses("ntp.server", "listen");
     let cores = read.cores("ntp.server", "cores");
     Config {
@@ -84,7 +29,7 @@ pub fn resolve(checked: &Checked) -> Config {
             integral: read.value("servo", "integral").map(|_| read.float("servo", "integral")),
             hold: read.switch("servo", "hold"),
         },
-        ptp: (0..checked.ports.len()).map(|index| ptp(&read, &format!("ptp[{index}]"))).collect(),
+        ptp: (0..checked.repeated("ptp").len()).map(|index| ptp(&read, &format!("ptp[{index}]"))).collect(),
         ntp_server: (!listen.is_empty()).then_some(NtpServerConfig { listen, cores }),
         threads: ThreadsConfig {
             ptp: thread(&read, "threads.ptp"),
@@ -115,7 +60,7 @@ fn clock(read: &Reader<'_>) -> ClockConfig {
         seed: read.integer(SIMULATED, "seed").unsigned_abs(),
         reference_offset: read.duration(SIMULATED, "reference_offset"),
     };
-    let system = if read.0.simulated {
+    let system = if read.checked().simulated {
         SystemClock::Simulated(simulated())
     } else if read.word("clock", "system") == "discipline" {
         SystemClock::Discipline
@@ -213,14 +158,14 @@ fn observe(read: &Reader<'_>) -> ObserveConfig {
 
 /// The rules between options. Runs on what is right of a file that may have faults, so that these come at once too.
 pub fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigError> {
-    let read = Reader(checked);
+    let read = Reader::new(&DAEMON, checked);
     let mut errors = Vec::new();
     let mut conflict = |path: String, span: &Range<usize>, message: String, suggestion: &str| {
         let place = Some(source.place(span));
         let suggestion = Some(suggestion.to_owned());
         errors.push(ConfigError { place, path, fault: Fault::Conflict, message, allowed: None, suggestion });
     };
-    for (index, header) in checked.ports.iter().enumerate() {
+    for (index, header) in checked.repeated("ptp").iter().enumerate() {
         let section = format!("ptp[{index}]");
         let [event, general] = udp_ports(&read, &section);
         if event == general {
@@ -233,7 +178,7 @@ pub fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigError> {
         }
         let twin = (0..index).find(|other| same_place(&read, &section, &format!("ptp[{other}]")));
         if let Some(other) = twin {
-            let line = source.line(checked.ports[other].start);
+            let line = source.line(checked.repeated("ptp")[other].start);
             let same = if is_udp(&read, &section) { "interface, domain and UDP port" } else { "interface and domain" };
             let message = format!("the same {same} as the [[ptp]] in line {line}");
             conflict(section, header, message, "remove one of them, or give it another domain");
@@ -247,12 +192,12 @@ pub fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigError> {
     }
     if let Some(span) = read.span("ntp.server", "listen") {
         for address in read.addresses("ntp.server", "listen") {
-            let taken = (0..checked.ports.len()).find(|index| {
+            let taken = (0..checked.repeated("ptp").len()).find(|index| {
                 let section = format!("ptp[{index}]");
                 is_udp(&read, &section) && udp_ports(&read, &section).contains(&i64::from(address.port()))
             });
             if let Some(index) = taken {
-                let line = source.line(checked.ports[index].start);
+                let line = source.line(checked.repeated("ptp")[index].start);
                 let message = format!("UDP port {} is used for PTP by the [[ptp]] in line {line}", address.port());
                 conflict("ntp.server.listen".to_owned(), &span, message, "NTP's port is 123");
             }
@@ -306,7 +251,7 @@ pub fn settings(source: &Source<'_>, checked: &Checked) -> Vec<Setting> {
     for option in OPTIONS.iter().filter(ordinary) {
         push(option, option.path.to_owned());
     }
-    for index in 0..checked.ports.len() {
+    for index in 0..checked.repeated("ptp").len() {
         for option in OPTIONS.iter().filter(|option| in_section(option.path, "ptp")) {
             push(option, format!("ptp[{index}].{}", option.name()));
         }

@@ -30,7 +30,7 @@ pub enum Value {
     Frequency(FrequencyPpb),
     /// For [`Kind::Word`], the words of [`Kind::Duration`] and the `"off"` of [`Kind::AddressOrOff`].
     Word(&'static str),
-    /// For [`Kind::Interface`] and [`Kind::Directory`].
+    /// For [`Kind::Interface`], [`Kind::Directory`] and [`Kind::Text`].
     Text(String),
     /// For [`Kind::ClockIdentity`].
     Identity([u8; 8]),
@@ -117,6 +117,7 @@ impl Kind {
             Self::Word(words) => quoted(&available(words)),
             Self::Interface => "1 to 15 characters, no space, `/` or `:`".to_owned(),
             Self::Directory => "an absolute path".to_owned(),
+            Self::Text { bytes_max } => format!("text of 1 to {bytes_max} octets on one line"),
             Self::ClockIdentity => "16 hexadecimal digits, neither all 0 nor all f".to_owned(),
             Self::AddressOrOff => "an IP address with a port 1 to 65535, or \"off\"".to_owned(),
             Self::Addresses { count_max } => {
@@ -136,9 +137,12 @@ impl Kind {
             Self::Float { .. } => "a number",
             Self::Duration { .. } => "a duration in quotes",
             Self::Frequency { .. } => "a frequency in quotes",
-            Self::Word(_) | Self::Interface | Self::Directory | Self::ClockIdentity | Self::AddressOrOff => {
-                "text in quotes"
-            }
+            Self::Word(_)
+            | Self::Interface
+            | Self::Directory
+            | Self::Text { .. }
+            | Self::ClockIdentity
+            | Self::AddressOrOff => "text in quotes",
             Self::Addresses { .. } | Self::Cores { .. } => "a list",
         }
     }
@@ -176,6 +180,7 @@ fn check_typed(option: &OptionSpec, value: &Spanned<DeValue<'_>>) -> Option<Resu
         (Kind::Word(words), DeValue::String(text)) => one(word(value, text, words)),
         (Kind::Interface, DeValue::String(text)) => one(interface(value, text)),
         (Kind::Directory, DeValue::String(text)) => one(directory(value, text)),
+        (Kind::Text { bytes_max }, DeValue::String(text)) => one(line_of_text(value, text, *bytes_max)),
         (Kind::ClockIdentity, DeValue::String(text)) => one(clock_identity(value, text)),
         (Kind::AddressOrOff, DeValue::String(text)) if text == "off" => Ok(Value::Word("off")),
         (Kind::AddressOrOff, DeValue::String(text)) => one(socket_address(value, text).map(Value::Address)),
@@ -382,6 +387,13 @@ fn clock_identity(value: &Spanned<DeValue<'_>>, text: &str) -> Result<Value, Pro
         Some(0 | u64::MAX) => Err(Problem::new(value, Fault::OutOfRange, format!("{text:?} is a reserved identity"))),
         Some(number) => Ok(Value::Identity(number.to_be_bytes())),
     }
+}
+
+fn line_of_text(value: &Spanned<DeValue<'_>>, text: &str, bytes_max: usize) -> Result<Value, Problem> {
+    if text.is_empty() || text.len() > bytes_max || text.contains(char::is_control) {
+        return Err(Problem::new(value, Fault::Malformed, "not a short text on one line"));
+    }
+    Ok(Value::Text(text.to_owned()))
 }
 
 fn socket_address(value: &Spanned<DeValue<'_>>, text: &str) -> Result<SocketAddr, Problem> {

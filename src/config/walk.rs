@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Fault, Source};
-use super::options::{self, Default, Kind, OPTIONS, OptionSpec, REPEATED_MAX};
+use super::options::{Default, OptionSpec, OptionTable};
 use super::suggest::nearest;
 use super::value::{self, Problem, Value};
 
@@ -28,10 +28,17 @@ pub struct Set {
 pub struct Checked {
     /// Options by their full path, `ptp[0].domain`.
     pub set: BTreeMap<String, Set>,
-    /// Header of each `[[ptp]]`.
-    pub ports: Vec<Range<usize>>,
+    /// Header of each `[[…]]`, by the path of the section.
+    repeated: BTreeMap<String, Vec<Range<usize>>>,
     /// Whether `system = { simulated = ... }` is there.
     pub simulated: bool,
+}
+
+impl Checked {
+    /// The headers of all `[[section]]`.
+    pub fn repeated(&self, section: &str) -> &[Range<usize>] {
+        self.repeated.get(section).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// Where the walk is: the path as the table knows it, and as the user counts it.
@@ -44,15 +51,16 @@ struct At<'p> {
 }
 
 struct Walk<'t> {
+    table: &'static OptionTable,
     source: &'t Source<'t>,
     checked: Checked,
     errors: Vec<ConfigError>,
 }
 
-/// Checks a file, as far as it parses.
-pub fn walk(source: &Source<'_>) -> (Checked, Vec<ConfigError>) {
+/// Checks a file against its table, as far as it parses.
+pub fn walk(table: &'static OptionTable, source: &Source<'_>) -> (Checked, Vec<ConfigError>) {
     let (document, syntax) = DeTable::parse_recoverable(source.text());
-    let mut walk = Walk { source, checked: Checked::default(), errors: Vec::new() };
+    let mut walk = Walk { table, source, checked: Checked::default(), errors: Vec::new() };
     walk.table(At { spec: "", full: "" }, document.get_ref());
     let syntax: Vec<_> = syntax.iter().map(|error| syntax_error(source, error)).collect();
     drop_echoes(source, &syntax, &mut walk.errors);
@@ -116,11 +124,11 @@ impl Walk<'_> {
             };
             let (spec, full) = (join(at.spec), join(at.full));
             let here = At { spec: &spec, full: &full };
-            if let Some(option) = options::find(&spec) {
+            if let Some(option) = self.table.find(&spec) {
                 self.option(here, option, value);
-            } else if options::section_exists(&spec) {
+            } else if self.table.section_exists(&spec) {
                 self.section(here, key.span(), value);
-            } else if let Some(what) = options::planned(&spec) {
+            } else if let Some(what) = self.table.planned(&spec) {
                 self.error(&full, &key.span(), Fault::NotAvailable, format!("{what} is not available in this version"));
             } else {
                 self.unknown(at, &full, key);
@@ -129,12 +137,13 @@ impl Walk<'_> {
     }
 
     fn option(&mut self, at: At<'_>, option: &'static OptionSpec, value: &Spanned<DeValue<'_>>) {
+        let allowed = self.table.allowed(option);
         // `clock.system` is a word or a table, so it is an option and a section.
-        if let (DeValue::Table(table), true) = (value.get_ref(), options::section_exists(at.spec)) {
+        if let (DeValue::Table(table), true) = (value.get_ref(), self.table.section_exists(at.spec)) {
             if table.is_empty() {
                 let error =
                     self.error(at.full, &value.span(), Fault::Missing, "an empty table says nothing".to_owned());
-                error.allowed = Some(allowed(option));
+                error.allowed = Some(allowed.clone());
             }
             return self.table(at, table);
         }
@@ -145,7 +154,7 @@ impl Walk<'_> {
             Err(problems) => {
                 for Problem { span, fault, message, suggestion } in problems {
                     let error = self.error(at.full, &span, fault, message);
-                    error.allowed = Some(allowed(option));
+                    error.allowed = Some(allowed.clone());
                     error.suggestion = suggestion;
                 }
             }
@@ -153,18 +162,18 @@ impl Walk<'_> {
     }
 
     fn section(&mut self, at: At<'_>, key: Range<usize>, value: &Spanned<DeValue<'_>>) {
-        let repeated = options::is_repeated(at.spec);
+        let repeated = self.table.is_repeated(at.spec);
         match value.get_ref() {
             DeValue::Array(elements) if repeated && elements.iter().all(|one| one.get_ref().is_table()) => {
                 let tables = elements.iter().filter_map(|one| Some((one.span(), one.get_ref().as_table()?)));
                 for (index, (header, table)) in tables.enumerate() {
-                    self.port(at, index, header, table);
+                    self.one_of_several(at, index, header, table);
                 }
             }
             DeValue::Table(table) if repeated => {
                 let error = self.error(at.full, &key, Fault::WrongType, "there may be several of these".to_owned());
                 error.suggestion = Some(format!("did you mean `[[{}]]`?", at.spec));
-                self.port(at, 0, key, table);
+                self.one_of_several(at, 0, key, table);
             }
             DeValue::Table(table) => {
                 self.checked.simulated |= at.spec == "clock.system.simulated";
@@ -172,7 +181,7 @@ impl Walk<'_> {
             }
             _ => {
                 let brackets = if repeated { format!("[[{}]]", at.spec) } else { format!("[{}]", at.spec) };
-                let names = options::names_in(at.spec).join(", ");
+                let names = self.table.names_in(at.spec).join(", ");
                 let error =
                     self.error(at.full, &value.span(), Fault::WrongType, format!("expected the section {brackets}"));
                 error.allowed = Some(format!("a section with {names}"));
@@ -180,14 +189,15 @@ impl Walk<'_> {
         }
     }
 
-    fn port(&mut self, at: At<'_>, index: usize, header: Range<usize>, table: &DeTable<'_>) {
+    fn one_of_several(&mut self, at: At<'_>, index: usize, header: Range<usize>, table: &DeTable<'_>) {
         let full = format!("{}[{index}]", at.full);
-        if index == REPEATED_MAX {
+        let most = self.table.repeated_max;
+        if index == most {
             let error = self.error(&full, &header, Fault::OutOfRange, "too many sections".to_owned());
-            error.allowed = Some(format!("at most {REPEATED_MAX} [[{}]]", at.spec));
+            error.allowed = Some(format!("at most {most} [[{}]]", at.spec));
         }
         self.table(At { spec: at.spec, full: &full }, table);
-        for option in OPTIONS.iter().filter(|option| matches!(option.default, Default::Required)) {
+        for option in self.table.options.iter().filter(|option| matches!(option.default, Default::Required)) {
             let ours = option.path.rsplit_once('.').is_some_and(|(section, _)| section == at.spec);
             if ours && !table.contains_key(option.name()) {
                 let message = format!("`{}` is missing", option.name());
@@ -195,14 +205,15 @@ impl Walk<'_> {
                 error.suggestion = Some(format!("add `{} = \"...\"`", option.name()));
             }
         }
-        self.checked.ports.push(header);
+        self.checked.repeated.entry(at.spec.to_owned()).or_default().push(header);
     }
 
     fn unknown(&mut self, at: At<'_>, full: &str, key: &Spanned<std::borrow::Cow<'_, str>>) {
-        let names = options::names_in(at.spec);
+        let names = self.table.names_in(at.spec);
         let suggestion = if let Some(name) = nearest(key.get_ref(), names.iter().copied()) {
             format!("did you mean `{name}`?")
-        } else if let Some(elsewhere) = OPTIONS.iter().find(|option| option.name() == key.get_ref().as_ref()) {
+        } else if let Some(elsewhere) = self.table.options.iter().find(|option| option.name() == key.get_ref().as_ref())
+        {
             let (section, name) = elsewhere.path.rsplit_once('.').unwrap_or(("", elsewhere.path));
             format!("`{name}` is an option of [{section}]")
         } else {
@@ -218,11 +229,4 @@ impl Walk<'_> {
         self.errors.push(error);
         self.errors.last_mut().expect("just pushed")
     }
-}
-
-/// What an option allows; the one that may also be a table says so.
-pub fn allowed(option: &OptionSpec) -> String {
-    let tables = if matches!(option.kind, Kind::Word(_)) { options::names_in(option.path) } else { Vec::new() };
-    let tables = tables.iter().map(|name| format!(", {{ {name} = {{ ... }} }}"));
-    std::iter::once(option.kind.allowed()).chain(tables).collect()
 }

@@ -67,6 +67,13 @@ impl Random {
         -libm::log(self.unit())
     }
 
+    /// Lognormal, the exponential of a normal number, scaled to variance 1.
+    pub fn lognormal(&mut self) -> f64 {
+        // The variance of exp(normal) is e (e - 1).
+        const DEVIATION: f64 = 2.161_197_415_895_087_6;
+        libm::exp(self.normal()) / DEVIATION
+    }
+
     /// Uniform in `0..below`; 0 if `below` is 0.
     pub fn below(&mut self, below: u64) -> u64 {
         ((u128::from(self.next_u64()) * u128::from(below)) >> 64) as u64

@@ -119,6 +119,7 @@ impl Cell {
                 wander: self.wander,
                 grid: self.interval.duration(),
                 seed,
+                ..OscillatorModel::PERFECT
             },
             ..defaults
         }

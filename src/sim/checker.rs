@@ -1,11 +1,35 @@
 //! The rules that hold after every event, whatever the scenario.
+//!
+//! | rule | what it says |
+//! |---|---|
+//! | [`Violation::Bound`] | the truth lies inside the published bound of the served time |
+//! | [`Violation::PhcBound`] | and inside that of each PHC whose stamps are said to mean something |
+//! | [`Violation::Backwards`] | served time does not go back, but for a step that is announced by another epoch |
+//! | [`Violation::Line`] | a snapshot that was published just now is the clock |
+//! | [`Violation::Frequency`] | the frequency correction is a number, within its limit, and the one that is told |
+//! | [`Violation::Serving`] | stratum, leap indicator, bound and state say the same: no stratum below 16 without valid time |
+//! | [`Violation::Table`] | rings and tables are within their limits |
+//! | [`Violation::Stranger`] | only a declared master is followed, and only what it sent is measured |
+//!
+//! **Whose truth.** A bound is about the master's time: nobody can know that his only source is wrong. So it is judged by
+//! the truth plus the error of the master that is followed, as the world knows it; and by what that was before, for
+//! [`GRACE`] after it has changed: nobody can know that at once either. The error of a master that lies by its
+//! configuration the world does not know: that is found out here.
+//!
+//! **What is excused.** A clock that was set by a foreign hand serves wrong time until the daemon wakes up: for [`NOTICE`],
+//! and no longer.
 
-use super::node::local_at;
-use super::{NodeId, Slave};
-use crate::time::{Duration, FrequencyPpb, LeapIndicator, Mono, SyncState, Timestamp};
+use super::NodeId;
+use crate::sharing::{PhcLines, TimeSnapshot};
+use crate::time::{ClockEpoch, Duration, FrequencyPpb, LeapIndicator, Local, Mono, SyncState, Timestamp, Utc};
+use crate::wire::ptp::ClockIdentity;
 
 /// A snapshot's line and the clock that it describes may differ by this: rounding of the line's own arithmetic.
 const LINE_TOLERANCE: Duration = Duration::from_nanos(1);
+/// For so long after a master's time has changed the bound may still be about what it was.
+pub const GRACE: Duration = Duration::from_secs(5);
+/// For so long after a foreign hand has set a clock the daemon may not have seen it.
+pub const NOTICE: Duration = Duration::from_millis(1_250);
 
 /// A rule that was broken.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -17,12 +41,94 @@ pub enum Violation {
         /// The published bound.
         bound: Duration,
     },
+    /// The truth lies outside the bound of a PHC's line.
+    PhcBound {
+        /// Our own number of it.
+        index: u8,
+        /// What its line says less the truth.
+        error: Duration,
+        /// The line's bound.
+        bound: Duration,
+    },
+    /// Served time went back by this without another epoch.
+    Backwards(Duration),
     /// A snapshot that was published just now is not the clock.
     Line(Duration),
     /// The frequency correction is no number, or beyond its limit.
     Frequency(FrequencyPpb),
     /// Stratum, leap indicator, bound and state do not say the same.
     Serving(SyncState),
+    /// A ring or table with this many entries is beyond its limit.
+    Table(&'static str, usize),
+    /// Somebody who is no declared master is followed, or somebody else than the master was measured.
+    Stranger(Option<ClockIdentity>),
+}
+
+/// Which times count as right at the moment.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct Judges {
+    /// What the followed master is ahead of the truth, now and a moment ago.
+    pub errors: [Duration; 2],
+    /// Around a leap second a whole second more or less is nobody's fault.
+    pub is_leaping: bool,
+}
+
+impl Judges {
+    pub const EXACT: Self = Self { errors: [Duration::ZERO; 2], is_leaping: false };
+
+    /// The least error that a time has before any of them.
+    fn error(&self, served: Timestamp<Utc>, truth: Timestamp<Utc>) -> Duration {
+        let error = served - truth;
+        if *self == Self::EXACT {
+            return error;
+        }
+        let seconds: &[i64] = if self.is_leaping { &[0, 1, -1] } else { &[0] };
+        let all = self.errors.iter().flat_map(|ahead| seconds.iter().map(move |s| *ahead + Duration::from_secs(*s)));
+        all.map(|ahead| error - ahead).min_by_key(|error| error.abs()).unwrap_or(error)
+    }
+}
+
+/// A node at one instant, and what is right.
+#[derive(Debug)]
+pub(super) struct Look<'a> {
+    pub now: Timestamp<Mono>,
+    pub truth: Timestamp<Utc>,
+    pub judges: Judges,
+    /// What the stamping clock of the served time reads.
+    pub local: Timestamp<Local>,
+    pub published: &'a TimeSnapshot,
+    /// The served clock itself.
+    pub reading: Timestamp<Local>,
+    pub frequency: FrequencyPpb,
+    /// What the discipline believes that it is.
+    pub frequency_told: FrequencyPpb,
+    pub frequency_max: FrequencyPpb,
+    /// The lines of PHCs, and what these read.
+    pub phcs: Option<(&'a PhcLines, [Option<Timestamp<Local>>; crate::sharing::PHC_LINES_MAX])>,
+    /// Name, entries and limit of each ring and table.
+    pub tables: [(&'static str, usize, usize); 3],
+}
+
+/// What is remembered of a node from one look to the next.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Watch {
+    served: Option<(Timestamp<Utc>, ClockEpoch)>,
+    /// Somebody else has set the clock; the daemon may not know until then.
+    excused_until: Option<Timestamp<Mono>>,
+    phc_excused_until: Option<Timestamp<Mono>>,
+}
+
+impl Watch {
+    /// A foreign hand sets the served clock.
+    pub fn excuse(&mut self, now: Timestamp<Mono>, time: Duration) {
+        self.excused_until = Some(now + time).max(self.excused_until);
+        self.served = None;
+    }
+
+    /// A foreign hand sets a PHC.
+    pub fn excuse_phc(&mut self, now: Timestamp<Mono>, time: Duration) {
+        self.phc_excused_until = Some(now + time).max(self.phc_excused_until);
+    }
 }
 
 /// Looks at each slave, and keeps what it found.
@@ -62,27 +168,55 @@ impl Checker {
         self.tightest
     }
 
-    /// One look at one slave.
-    pub(super) fn check(&mut self, now: Timestamp<Mono>, node: NodeId, slave: &mut Slave) {
+    /// A rule was broken.
+    pub(super) fn tell(&mut self, now: Timestamp<Mono>, node: NodeId, violation: Violation) {
+        self.violations += 1;
+        self.first.get_or_insert((now, node, violation));
+    }
+
+    /// One look at one node.
+    pub(super) fn check(&mut self, node: NodeId, look: &Look<'_>, watch: &mut Watch) {
         self.checks += 1;
-        let rules = [self.bound(now, slave), line(now, slave), frequency(slave), serving(slave)];
+        let is_excused = watch.excused_until.is_some_and(|until| look.now <= until);
+        if !is_excused {
+            watch.excused_until = None;
+            if let Some(violation) = self.bound(look) {
+                self.tell(look.now, node, violation);
+            }
+        }
+        let rules = [
+            backwards(look, watch, is_excused),
+            line(look).filter(|_| !is_excused),
+            frequency(look),
+            serving(look.published),
+            tables(look),
+        ];
         for violation in rules.into_iter().flatten() {
-            self.violations += 1;
-            self.first.get_or_insert((now, node, violation));
+            self.tell(look.now, node, violation);
+        }
+        let is_phc_excused = watch.phc_excused_until.is_some_and(|until| look.now <= until);
+        if !is_phc_excused && let Some((lines, readings)) = look.phcs {
+            for (index, (line, reading)) in (0..).zip(lines.0.iter().zip(readings)) {
+                if let (Some(line), Some(reading)) = (line, reading)
+                    && let Some((utc, bound)) = line.utc_at(reading)
+                    && let error = look.judges.error(utc, look.truth)
+                    && error.abs() > bound
+                {
+                    self.tell(look.now, node, Violation::PhcBound { index, error, bound });
+                }
+            }
         }
     }
 
-    fn bound(&mut self, now: Timestamp<Mono>, slave: &Slave) -> Option<Violation> {
-        let local = local_at(now);
-        let published = slave.published();
+    fn bound(&mut self, look: &Look<'_>) -> Option<Violation> {
+        let published = look.published;
         if !published.is_bounded {
             return None;
         }
         self.bounded += 1;
-        // True time counts UTC.
-        let error = published.utc_at(local) - local.read_as();
-        let bound = published.bound_at(local).greatest_error();
-        if published.is_served_at(local) {
+        let error = look.judges.error(published.utc_at(look.local), look.truth);
+        let bound = published.bound_at(look.local).greatest_error();
+        if published.is_served_at(look.local) {
             let share = error.abs().as_secs_f64() / bound.as_secs_f64();
             self.tightest = if share > self.tightest { share } else { self.tightest };
         }
@@ -90,25 +224,34 @@ impl Checker {
     }
 }
 
-fn line(now: Timestamp<Mono>, slave: &mut Slave) -> Option<Violation> {
-    let published = *slave.published();
-    if published.anchor_mono != now {
+fn backwards(look: &Look<'_>, watch: &mut Watch, is_excused: bool) -> Option<Violation> {
+    if is_excused || look.judges.is_leaping || !look.published.is_served_at(look.local) {
+        watch.served = None;
         return None;
     }
-    let (reading, _) = slave.line(now);
-    let difference = published.utc_at(local_at(now)) - reading.read_as();
+    let (served, epoch) = (look.published.utc_at(look.local), look.published.epoch);
+    let before = watch.served.replace((served, epoch));
+    let (before, epoch_before) = before?;
+    let by = before - served;
+    (epoch == epoch_before && by > LINE_TOLERANCE).then_some(Violation::Backwards(by))
+}
+
+fn line(look: &Look<'_>) -> Option<Violation> {
+    let published = look.published;
+    if published.anchor_mono != look.now {
+        return None;
+    }
+    let difference = published.utc_at(look.local) - look.reading.read_as();
     (difference.abs() > LINE_TOLERANCE).then_some(Violation::Line(difference))
 }
 
-fn frequency(slave: &mut Slave) -> Option<Violation> {
-    let limit = slave.config().steering.max_frequency;
-    let frequency = slave.frequency();
-    let is_right = frequency.is_finite() && frequency.abs() <= limit && slave.published().frequency == frequency;
+fn frequency(look: &Look<'_>) -> Option<Violation> {
+    let frequency = look.frequency;
+    let is_right = frequency.is_finite() && frequency.abs() <= look.frequency_max && look.frequency_told == frequency;
     (!is_right).then_some(Violation::Frequency(frequency))
 }
 
-fn serving(slave: &Slave) -> Option<Violation> {
-    let published = slave.published();
+fn serving(published: &TimeSnapshot) -> Option<Violation> {
     let says_synchronised = published.stratum < 16;
     let is_served = published.state.is_synchronised() && published.is_bounded;
     let is_right = says_synchronised == is_served
@@ -117,3 +260,11 @@ fn serving(slave: &Slave) -> Option<Violation> {
         && (!is_served || published.last_sample.is_some() && published.lock_time.is_some());
     (!is_right).then_some(Violation::Serving(published.state))
 }
+
+fn tables(look: &Look<'_>) -> Option<Violation> {
+    let full = look.tables.iter().find(|(_, entries, limit)| entries > limit);
+    full.map(|(name, entries, _)| Violation::Table(name, *entries))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,18 +1,59 @@
 //! What a network does to a message on its way in one direction.
+//!
+//! ```text
+//! sender -- base delay + jitter (a burst: more of it) --> hop --> hop --> receiver
+//!                                                          |
+//!                          a queue with other traffic in it; a transparent clock says how long it took
+//! ```
+//!
+//! Jitter of any shape is drawn anew for each message, independent of all others, so messages overtake each other. A queue
+//! has a memory: whoever comes just behind another message finds what that one found, so within it nobody overtakes.
 
 use super::NodeId;
+use super::hop::{Hop, HopModel};
 use crate::engine::Random;
 use crate::time::{Duration, Mono, Timestamp};
 use crate::wire::ptp::MessageType;
 
-/// One direction of a path. Every message's delay is drawn anew when it is sent, independent of all others, so messages
-/// overtake each other unless [`keeps_order`](Self::keeps_order).
+/// The most switches on one path.
+pub const HOPS_MAX: usize = 8;
+
+/// How jitter is distributed. Its standard deviation is [`LinkModel::jitter`] in each shape.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Shape {
+    /// Many messages near the least delay: a lightly loaded network.
+    #[default]
+    Exponential,
+    /// The sum of two such: fewer near the least delay.
+    Erlang2,
+    /// On both sides of the base delay (which it may not take below zero): a long path of many hops.
+    Gaussian,
+    /// A long tail: an overloaded or a wireless path.
+    Lognormal,
+}
+
+/// Times of more jitter, now and then.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct BurstModel {
+    /// From the end of one to the beginning of the next, the mean of an exponential distribution.
+    pub every: Duration,
+    /// How long it lasts, the mean of an exponential distribution.
+    pub lasts: Duration,
+    /// The jitter meanwhile.
+    pub jitter: Duration,
+}
+
+/// One direction of a path.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct LinkModel {
     /// The least delay.
     pub base: Duration,
-    /// Mean of the exponential delay on top of it.
+    /// The standard deviation of the random delay on top of it; of an exponential one that is its mean.
     pub jitter: Duration,
+    /// How that is distributed.
+    pub shape: Shape,
+    /// More jitter at times.
+    pub burst: Option<BurstModel>,
     /// The share of messages that are lost, 0 to 1.
     pub loss: f64,
     /// The share of messages that arrive twice, each with its own delay, 0 to 1.
@@ -21,13 +62,40 @@ pub struct LinkModel {
     pub keeps_order: bool,
     /// Messages of this type are lost, all of them.
     pub blocked: Option<MessageType>,
+    /// Whether nothing passes at all.
+    pub is_down: bool,
+    /// How many switches there are on the way.
+    pub hops: usize,
+    /// What each of them is like.
+    pub hop: HopModel,
 }
 
 impl LinkModel {
     /// Loses nothing.
     pub const fn new(base: Duration, jitter: Duration) -> Self {
-        Self { base, jitter, loss: 0.0, duplication: 0.0, keeps_order: false, blocked: None }
+        Self {
+            base,
+            jitter,
+            shape: Shape::Exponential,
+            burst: None,
+            loss: 0.0,
+            duplication: 0.0,
+            keeps_order: false,
+            blocked: None,
+            is_down: false,
+            hops: 0,
+            hop: HopModel::WIRE,
+        }
     }
+}
+
+/// A message on its way: when it arrives, and what transparent clocks have added to its correctionField.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Passage {
+    /// When it arrives.
+    pub arrival: Timestamp<Mono>,
+    /// How long transparent clocks say that they kept it.
+    pub correction: Duration,
 }
 
 /// A link between two nodes, in one direction.
@@ -41,24 +109,28 @@ pub struct Link {
     pub model: LinkModel,
     random: Random,
     last_arrival: Timestamp<Mono>,
+    hops: [Hop; HOPS_MAX],
+    /// The burst that is going on, or the next one: from when until when.
+    burst: Option<(Timestamp<Mono>, Timestamp<Mono>)>,
 }
 
 impl Link {
     /// A link with its own randomness.
     pub fn new(from: NodeId, to: NodeId, model: LinkModel, random: Random) -> Self {
-        Self { from, to, model, random, last_arrival: Timestamp::EPOCH }
+        let hops = std::array::from_fn(|index| Hop::new(random.branch(1 + index as u64)));
+        Self { from, to, model, random, last_arrival: Timestamp::EPOCH, hops, burst: None }
     }
 
     /// When a message that is sent now arrives: never, once or twice.
-    pub fn carry(&mut self, now: Timestamp<Mono>, message: &[u8]) -> [Option<Timestamp<Mono>>; 2] {
+    pub fn carry(&mut self, now: Timestamp<Mono>, message: &[u8]) -> [Option<Passage>; 2] {
         // messageType is the low nibble of the first octet (13.3.2.3).
         let is_blocked = self.model.blocked.is_some_and(|kind| message.first().is_some_and(|o| o & 0xf == kind as u8));
         let is_lost = self.happens(self.model.loss);
-        if is_lost || is_blocked {
+        if is_lost || is_blocked || self.model.is_down {
             return [None; 2];
         }
-        let first = self.arrival(now);
-        let second = self.happens(self.model.duplication).then(|| self.arrival(now));
+        let first = self.passage(now);
+        let second = self.happens(self.model.duplication).then(|| self.passage(now));
         [Some(first), second]
     }
 
@@ -66,75 +138,121 @@ impl Link {
         share > 0.0 && self.random.unit() < share
     }
 
-    fn arrival(&mut self, now: Timestamp<Mono>) -> Timestamp<Mono> {
-        let jitter = self.model.jitter.scaled(self.random.exponential());
-        let mut arrival = now + self.model.base + jitter;
-        if self.model.keeps_order {
-            arrival = arrival.max(self.last_arrival);
-            self.last_arrival = arrival;
+    fn passage(&mut self, now: Timestamp<Mono>) -> Passage {
+        let mut passage = Passage { arrival: now + self.model.base, correction: Duration::ZERO };
+        let jitter = self.jitter(now);
+        passage.arrival = (passage.arrival + jitter).max(now);
+        for hop in self.hops.iter_mut().take(self.model.hops) {
+            hop.pass(&self.model.hop, &mut passage);
         }
-        arrival
+        if self.model.keeps_order {
+            passage.arrival = passage.arrival.max(self.last_arrival);
+            self.last_arrival = passage.arrival;
+        }
+        passage
+    }
+
+    fn jitter(&mut self, now: Timestamp<Mono>) -> Duration {
+        let (calm, burst) = (self.model.jitter, self.model.burst);
+        let deviation = burst.filter(|burst| self.is_in_burst(now, burst)).map_or(calm, |burst| burst.jitter);
+        let random = &mut self.random;
+        let drawn = match self.model.shape {
+            Shape::Exponential => random.exponential(),
+            Shape::Erlang2 => (random.exponential() + random.exponential()) / 2.0_f64.sqrt(),
+            Shape::Gaussian => random.normal(),
+            Shape::Lognormal => random.lognormal(),
+        };
+        deviation.scaled(drawn)
+    }
+
+    fn is_in_burst(&mut self, now: Timestamp<Mono>, model: &BurstModel) -> bool {
+        loop {
+            let (from, until) = self.burst.unwrap_or((now, now));
+            if self.burst.is_some() && now < until {
+                return now >= from;
+            }
+            let begins = until + model.every.scaled(self.random.exponential());
+            self.burst = Some((begins, begins + model.lasts.scaled(self.random.exponential())));
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sim::TransparentModel;
 
-    const SYNC: [u8; 1] = [0];
-    const ANNOUNCE: [u8; 1] = [0xb];
+    const NODES: (NodeId, NodeId) = (NodeId(0), NodeId(1));
 
     fn link(model: LinkModel) -> Link {
-        Link::new(NodeId(0), NodeId(1), model, Random::seeded(5))
+        Link::new(NODES.0, NODES.1, model, Random::seeded(3))
     }
 
-    fn model() -> LinkModel {
-        LinkModel::new(Duration::from_micros(10), Duration::from_micros(2))
-    }
-
-    #[test]
-    fn delays_are_the_base_and_an_exponential_part() {
-        let mut link = link(model());
-        let now = Timestamp::from_secs(7);
-        let mut sum = Duration::ZERO;
-        for _ in 0..10_000 {
-            let [Some(arrival), None] = link.carry(now, &SYNC) else { panic!() };
-            assert!(arrival - now >= Duration::from_micros(10));
-            sum += arrival - now;
-        }
-        let mean = sum.scaled(1e-4);
-        assert!((mean - Duration::from_micros(12)).abs() < Duration::from_nanos(100), "{mean}");
-    }
-
-    #[test]
-    fn loss_and_duplication_are_the_shares_that_were_asked_for() {
-        let mut link = link(LinkModel { loss: 0.3, duplication: 0.2, ..model() });
-        let (mut lost, mut doubled) = (0, 0);
-        for _ in 0..10_000 {
-            match link.carry(Timestamp::EPOCH, &SYNC) {
-                [None, _] => lost += 1,
-                [Some(_), Some(_)] => doubled += 1,
-                [Some(_), None] => {}
+    fn delays(link: &mut Link, count: usize, apart: Duration) -> Vec<f64> {
+        let mut now = Timestamp::EPOCH;
+        let mut delays = Vec::new();
+        for _ in 0..count {
+            now = now + apart;
+            for passage in link.carry(now, &[]).into_iter().flatten() {
+                delays.push((passage.arrival - now).as_secs_f64());
             }
         }
-        assert!((2_800..3_200).contains(&lost) && (1_250..1_550).contains(&doubled), "{lost} {doubled}");
+        delays
+    }
+
+    fn mean_and_deviation(all: &[f64]) -> (f64, f64) {
+        let mean = all.iter().sum::<f64>() / all.len() as f64;
+        let variance = all.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / all.len() as f64;
+        (mean, variance.sqrt())
     }
 
     #[test]
-    fn a_blocked_type_never_arrives_and_the_others_do() {
-        let mut link = link(LinkModel { blocked: Some(MessageType::Announce), ..model() });
-        assert_eq!(link.carry(Timestamp::EPOCH, &ANNOUNCE), [None; 2]);
-        assert!(link.carry(Timestamp::EPOCH, &SYNC)[0].is_some());
-    }
-
-    #[test]
-    fn messages_overtake_each_other_unless_the_link_keeps_order() {
-        for keeps_order in [false, true] {
-            let mut link = link(LinkModel { keeps_order, ..model() });
-            let arrivals: Vec<_> = (0..100)
-                .filter_map(|n| link.carry(Timestamp::EPOCH + Duration::from_nanos(n * 100), &SYNC)[0])
-                .collect();
-            assert_eq!(arrivals.is_sorted(), keeps_order);
+    fn jitter_has_the_deviation_that_was_asked_for_in_every_shape() {
+        let us = Duration::from_micros;
+        for (shape, mean_us) in [
+            (Shape::Exponential, 60.0),
+            (Shape::Erlang2, 50.0 + 10.0 * 2.0_f64.sqrt()),
+            (Shape::Gaussian, 50.0),
+            (Shape::Lognormal, 50.0 + 10.0 / 1.310_832),
+        ] {
+            let mut link = link(LinkModel { shape, ..LinkModel::new(us(50), us(10)) });
+            let (mean, deviation) = mean_and_deviation(&delays(&mut link, 60_000, Duration::SECOND));
+            assert!((mean * 1e6 - mean_us).abs() < 0.3, "{shape:?}: mean {mean}");
+            assert!((deviation * 1e6 - 10.0).abs() < 0.6, "{shape:?}: deviation {deviation}");
         }
+    }
+
+    #[test]
+    fn bursts_come_as_often_and_last_as_long_as_they_should() {
+        let burst = BurstModel {
+            every: Duration::from_secs(90),
+            lasts: Duration::from_secs(10),
+            jitter: Duration::from_millis(1),
+        };
+        let mut link = link(LinkModel { burst: Some(burst), ..LinkModel::new(Duration::ZERO, Duration::ZERO) });
+        let all = delays(&mut link, 100_000, Duration::SECOND);
+        let share = all.iter().filter(|delay| **delay > 0.0).count() as f64 / all.len() as f64;
+        assert!((share - 0.1).abs() < 0.02, "{share}");
+    }
+
+    #[test]
+    fn a_transparent_clock_says_what_the_queue_took_to_within_its_error() {
+        let error = Duration::from_nanos(20);
+        let hop = HopModel {
+            load: 0.8,
+            packet: Duration::from_micros(12),
+            residence: Duration::from_micros(3),
+            transparent: Some(TransparentModel { error }),
+        };
+        let mut link = link(LinkModel { hops: 2, hop, ..LinkModel::new(Duration::from_micros(7), Duration::ZERO) });
+        let mut longest = Duration::ZERO;
+        for second in 0..2_000 {
+            let now = Timestamp::EPOCH + Duration::from_secs(second);
+            let Some(passage) = link.carry(now, &[])[0] else { panic!("nothing is lost here") };
+            let left = passage.arrival - now - passage.correction - Duration::from_micros(7);
+            assert!(left.abs() <= error.times(2), "{left}");
+            longest = longest.max(passage.arrival - now);
+        }
+        assert!(longest > Duration::from_micros(150), "there was a queue: {longest}");
     }
 }

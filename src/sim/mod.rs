@@ -7,17 +7,18 @@
 //!
 //! ```text
 //!            +-------- frames as bytes --------+
-//!            |   link: delay, loss, reorder    |
+//!            |  link: delay, queues, loss ..   |
 //!      ptp::Grandmaster                    ptp::Port
 //!            |                                 | Observe, Parent, SyncInterval
-//!        true time                    clock::Steering<SoftwareClock>
-//!                                              | TimeSnapshot
+//!        true time            Slave: clock::Steering<SoftwareClock>
+//!        + its error           Host: clock::Cascade<Device>, the star of PHC and system clock
+//!                                              | TimeSnapshot, PhcLines
 //!                         checker, statistics <-+
 //! ```
 //!
-//! **Truth.** The clock that stamps packets *is* true time, of every node, and true time counts UTC. A grandmaster
-//! serves it plus its configured offset; a slave steers a [`SoftwareClock`](crate::clock::SoftwareClock), a function
-//! of it. So a slave's true error is its clock's reading less the stamping clock's, at any instant.
+//! **Truth.** [`Truth`] says what UTC and TAI are at any instant of virtual time. A grandmaster serves it plus its error. A
+//! [`Slave`] is stamped by true time, and steers a [`SoftwareClock`](crate::clock::SoftwareClock), a function of it. A [`Host`]
+//! is stamped by a clock that it steers, as a real one is: a [`Device`], on an oscillator of its own.
 //!
 //! **Same seed, same bytes.** Every link, port and oscillator has a random generator of its own, floats use + - * /
 //! and sqrt only (the samplers `libm`), and events at one instant run in the order in which they were made. A
@@ -25,30 +26,44 @@
 //!
 //! | file | owns |
 //! |---|---|
+//! | `truth` | what time it really is |
 //! | `queue` | the events, by time and then by insertion |
-//! | `link` | what a network does to a message |
-//! | `node` | a slave, a grandmaster, and how packets are stamped |
-//! | `world` | time, and who is told what |
-//! | `checker` | the rules that hold after every event |
+//! | `link`, `hop` | what a network does to a message: jitter, bursts, loss; queues and transparent clocks |
+//! | `node` | a grandmaster, how packets are stamped, what a node remembers |
+//! | `slave` | a port and one clock in software |
+//! | `host`, `device` | a machine with real clocks, and such a clock |
 //! | `ntp` | a world of two: an NTP client and its server |
-//! | `statistics` | true errors, sampled on a fixed grid |
+//! | `world` | time, who is told what, and what happens from outside |
+//! | `checker` | the rules that hold after every event |
+//! | `statistics`, `stability` | true errors, sampled on a fixed grid; ADEV, TDEV, MTIE |
 //! | `accuracy` | the PTP cells that other daemons were measured in |
 
 mod accuracy;
 mod checker;
+mod device;
 mod digest;
+mod hop;
+mod host;
 mod link;
 mod node;
 mod ntp;
 mod queue;
+mod slave;
+pub mod stability;
 mod statistics;
+mod truth;
 mod world;
 
 pub use accuracy::{CELLS, Cell, CellRun, NTP_CELLS, NtpCell, NtpRun, Span};
-pub use checker::{Checker, Violation};
-pub use link::{Link, LinkModel};
-pub use node::{Master, NodeId, RECORDS_MAX, Slave, SlaveConfig, StampModel, TxStampModel, master_config};
+pub use checker::{Checker, GRACE, NOTICE, Violation};
+pub use device::{Device, DeviceModel};
+pub use hop::{HopModel, LOAD_MAX, TransparentModel};
+pub use host::{CrossingModel, Host, HostConfig, RING_MAX};
+pub use link::{BurstModel, HOPS_MAX, Link, LinkModel, Passage, Shape};
+pub use node::{Master, NodeId, RECORDS_MAX, Record, StampModel, TxStampModel, master_config};
 pub use ntp::{NtpConfig, NtpWorld};
 pub use queue::{EVENTS_MAX, Full, Queue};
+pub use slave::{Slave, SlaveConfig};
 pub use statistics::{BoundStatistics, SAMPLES_MAX, Statistics};
-pub use world::{LOCAL_EPOCH, World};
+pub use truth::{LOCAL_EPOCH, TAI_UTC, Truth};
+pub use world::{HELD_MAX, Stall, World};

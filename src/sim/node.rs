@@ -1,27 +1,18 @@
-//! The nodes of the world: the production engines, and how their packets are stamped.
+//! The nodes of the world: how their packets are stamped, grandmasters, and what a node remembers.
 
-use super::LOCAL_EPOCH;
-use crate::clock::{ArbPolicy, Clock, Counts, OscillatorModel, SoftwareClock, Steering, SteeringConfig, reference_of};
+use super::truth::Truth;
+use super::{Host, Slave};
 use crate::discipline::Notice;
-use crate::discipline::policy::{StepPolicy, StepRule};
-use crate::discipline::servo::Kind;
-use crate::engine::{Engine, Random, Recorder, Taped};
-use crate::ptp::{ClockReport, Config, Counter, Effect, Grandmaster, GrandmasterConfig, Input, Port};
-use crate::sharing::{CounterSet, TimeSnapshot};
+use crate::engine::{Engine, Random};
+use crate::ptp::{Counter, Effect, Grandmaster, GrandmasterConfig, Input, TimeProperties};
+use crate::sharing::CounterSet;
 use crate::time::{
-    ClockEpoch, ClockId, Duration, FrequencyPpb, Local, LogInterval, Mono, SourceId, Stamp, StampSource, SyncState,
-    TaiUtc, Timestamp,
+    ClockEpoch, ClockId, Duration, Local, LogInterval, Mono, Stamp, StampSource, SyncState, TaiUtc, Timestamp,
 };
-use crate::wire::ptp::ClockIdentity;
+use crate::wire::ptp::{ClockIdentity, ClockQuality};
 
-/// The most changes of each kind that a slave's record keeps; the first ones.
+/// The most changes of each kind that a node's record keeps; the first ones.
 pub const RECORDS_MAX: usize = 1_024;
-
-/// How often the discipline gets a tick and the snapshot is published at least.
-const TICK: Duration = Duration::from_millis(250);
-
-/// How often the port is told that the clock is (still) locked.
-const TELL_PORT_EVERY: Duration = Duration::SECOND;
 
 /// A node, in the order in which it was added.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -34,6 +25,14 @@ pub struct StampModel {
     pub source: StampSource,
     /// Stamps are rounded down to a multiple of this.
     pub resolution: Duration,
+    /// Receive stamps are so much later than the message was at the connector; not negative.
+    pub ingress: Duration,
+    /// Transmit stamps are so much earlier than that; not negative.
+    pub egress: Duration,
+    /// The mean of an exponential part of both: interrupts, where the kernel stamps.
+    pub noise: Duration,
+    /// The share of messages that arrive without a stamp, 0 to 1.
+    pub rx_loss: f64,
     /// What becomes of transmit stamps.
     pub tx: TxStampModel,
 }
@@ -51,20 +50,36 @@ pub struct TxStampModel {
     pub loss: f64,
 }
 
+/// Which way a message goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Way {
+    In,
+    Out,
+}
+
 impl StampModel {
     /// Exact to a nanosecond, transmit stamps at once.
     pub const IDEAL: Self = Self {
         source: StampSource::Hardware,
         resolution: Duration::from_nanos(1),
+        ingress: Duration::ZERO,
+        egress: Duration::ZERO,
+        noise: Duration::ZERO,
+        rx_loss: 0.0,
         tx: TxStampModel { latency: Duration::ZERO, late_share: 0.0, late_by: Duration::ZERO, loss: 0.0 },
     };
 
-    /// The stamp of an event at true time `local`.
-    pub fn stamp(&self, local: Timestamp<Local>) -> Stamp {
+    /// The stamp of a message that passes the connector when the stamping clock reads `local`.
+    pub(super) fn stamp(&self, way: Way, (clock, local): (ClockId, Timestamp<Local>), random: &mut Random) -> Stamp {
+        let noise = if self.noise > Duration::ZERO { self.noise.scaled(random.exponential()) } else { Duration::ZERO };
+        let at = match way {
+            Way::In => local + self.ingress + noise,
+            Way::Out => local - self.egress - noise,
+        };
         let resolution = self.resolution.ticks().max(1);
         Stamp {
-            at: Timestamp::from_ticks(local.ticks().div_euclid(resolution) * resolution),
-            clock: ClockId::System,
+            at: Timestamp::from_ticks(at.ticks().div_euclid(resolution) * resolution),
+            clock,
             epoch: ClockEpoch::default(),
             source: self.source,
             error: self.resolution,
@@ -72,20 +87,52 @@ impl StampModel {
     }
 }
 
+/// Whether something happens that happens to a share of all.
+pub(super) fn happens(share: f64, random: &mut Random) -> bool {
+    share > 0.0 && random.unit() < share
+}
+
 impl TxStampModel {
     /// How long one transmit stamp takes, and whether it comes at all.
     pub(super) fn draw(&self, random: &mut Random) -> (Duration, bool) {
-        let mut happens = |share: f64| share > 0.0 && random.unit() < share;
-        let is_lost = happens(self.loss);
-        let late = if happens(self.late_share) { self.late_by } else { Duration::ZERO };
+        let is_lost = happens(self.loss, random);
+        let late = if happens(self.late_share, random) { self.late_by } else { Duration::ZERO };
         (self.latency + late, !is_lost)
     }
 }
 
-/// A grandmaster whose clock is true time, plus what its configuration says.
+/// A grandmaster whose clock is true time, plus what its configuration says, plus its error.
 #[derive(Debug)]
 pub struct Master {
-    pub(super) engine: Grandmaster,
+    engine: Grandmaster,
+    /// What its clock is ahead of the truth by.
+    error: Duration,
+}
+
+impl Master {
+    pub(super) fn new(config: GrandmasterConfig) -> Self {
+        Self { engine: Grandmaster::new(config), error: Duration::ZERO }
+    }
+
+    /// Who it is.
+    pub fn identity(&self) -> ClockIdentity {
+        self.engine.config().identity
+    }
+
+    /// What its clock is ahead of the truth by.
+    pub fn error(&self) -> Duration {
+        self.error
+    }
+
+    pub(super) fn step_by(&mut self, by: Duration) {
+        self.error += by;
+    }
+
+    pub(super) fn announce_as(&mut self, change: impl FnOnce(&mut ClockQuality, &mut TimeProperties)) {
+        let (mut quality, mut properties) = (self.engine.config().quality, self.engine.config().time_properties);
+        change(&mut quality, &mut properties);
+        self.engine.announce_as(quality, properties);
+    }
 }
 
 /// A two-step grandmaster on the PTP timescale that knows UTC; Announce each second, Sync and Delay_Req at `interval`.
@@ -105,138 +152,35 @@ pub fn master_config(identity: u8, interval: LogInterval, seed: u64) -> Grandmas
     }
 }
 
-/// What a slave is made of.
-#[derive(Clone, Copy, Debug)]
-pub struct SlaveConfig {
-    /// The port.
-    pub ptp: Config,
-    /// The discipline.
-    pub steering: SteeringConfig,
-    /// What the clock is ahead of true time by at the start.
-    pub offset: Duration,
-    /// What the clock's oscillator is like.
-    pub oscillator: OscillatorModel,
-    /// How an ARB grandmaster is read.
-    pub arb: ArbPolicy,
-    /// TAI - UTC as the host knows it.
-    pub fallback: Option<TaiUtc>,
-}
-
-impl SlaveConfig {
-    /// In domain 0: 100 us lock limit, a first step of any size and no other, 500 ppm at most; a perfect clock.
-    pub fn new(identity: u8, seed: u64) -> Self {
-        let identity = ClockIdentity([0x02, 0, 0, 0, 0, 0, 0, identity]);
-        Self {
-            ptp: Config::new(SourceId(0), identity, seed),
-            steering: SteeringConfig {
-                lock_limit: Duration::from_micros(100),
-                max_drift: FrequencyPpb::from_ppm(1.0),
-                max_frequency: FrequencyPpb::from_ppm(500.0),
-                step: StepPolicy {
-                    first: StepRule::Any,
-                    later: StepRule::Never,
-                    panic: Some(Duration::from_secs(1_000)),
-                },
-                servo: Kind::Estimator,
-                proportional: None,
-                integral: None,
-                hold: false,
-                saved_frequency: None,
-            },
-            offset: Duration::ZERO,
-            oscillator: OscillatorModel::PERFECT,
-            arb: ArbPolicy::Utc,
-            fallback: None,
-        }
-    }
-}
-
-/// A slave: a port, and the clock that it feeds.
-#[derive(Debug)]
-pub struct Slave {
-    pub(super) port: Taped<Port>,
-    steering: Steering<SoftwareClock>,
-    config: SlaveConfig,
-    published: TimeSnapshot,
-    next_tick: Timestamp<Mono>,
+/// What happened to a node that follows, and when.
+#[derive(Clone, Debug)]
+pub struct Record {
     counts: Vec<u64>,
     states: Vec<(Timestamp<Mono>, SyncState)>,
     parents: Vec<(Timestamp<Mono>, Option<ClockIdentity>)>,
     steps: Vec<(Timestamp<Mono>, Duration)>,
     contradictions: u32,
-    report: Option<ClockReport>,
-    told_locked: bool,
-    tell_at: Timestamp<Mono>,
-    notices: Vec<Notice>,
 }
 
-impl Slave {
-    pub(super) fn new(config: &SlaveConfig, now: Timestamp<Mono>) -> Self {
-        let local = local_at(now);
-        let clock = SoftwareClock::new(local, config.offset, config.oscillator, config.steering.max_frequency);
-        let mut steering = Steering::new(clock, Counts::Utc, config.steering, now, local);
-        let published = steering.snapshot(now, local);
+impl Default for Record {
+    fn default() -> Self {
         Self {
-            port: Taped::new(Port::new(config.ptp)),
-            steering,
-            config: *config,
-            published,
-            next_tick: now,
             counts: vec![0; Counter::ALL.len()],
             states: Vec::new(),
             parents: Vec::new(),
             steps: Vec::new(),
             contradictions: 0,
-            report: None,
-            told_locked: false,
-            tell_at: now,
-            notices: Vec::new(),
         }
     }
+}
 
-    /// Whoever asks these recorders for them gets the steps of both engines.
-    pub(super) fn record_by(&mut self, port: Recorder, clock: Recorder) {
-        self.port.record_by(port);
-        self.steering.record_by(clock);
-    }
-
-    /// The time as this node publishes it: what its NTP server would answer from.
-    pub fn published(&self) -> &TimeSnapshot {
-        &self.published
-    }
-
-    /// What the clock reads less the truth.
-    pub(super) fn true_error(&mut self, now: Timestamp<Mono>) -> Duration {
-        let local = local_at(now);
-        self.steering.clock().line(local).0 - local
-    }
-
-    /// What the clock reads, and its rate.
-    pub(super) fn line(&mut self, now: Timestamp<Mono>) -> (Timestamp<Local>, FrequencyPpb) {
-        self.steering.clock().line(local_at(now))
-    }
-
-    /// The frequency correction in force.
-    pub fn frequency(&mut self) -> FrequencyPpb {
-        self.steering.clock().frequency()
-    }
-
-    /// What it was made with.
-    pub fn config(&self) -> &SlaveConfig {
-        &self.config
-    }
-
-    /// The port.
-    pub fn port(&self) -> &Port {
-        &self.port
-    }
-
+impl Record {
     /// How often the port counted this.
     pub fn count(&self, counter: Counter) -> u64 {
         self.counts[counter.index()]
     }
 
-    /// The states of the clock, with when each began.
+    /// The states of the served clock, with when each began.
     pub fn states(&self) -> &[(Timestamp<Mono>, SyncState)] {
         &self.states
     }
@@ -246,7 +190,7 @@ impl Slave {
         &self.parents
     }
 
-    /// The steps of the clock.
+    /// The steps of the served clock that we made.
     pub fn steps(&self) -> &[(Timestamp<Mono>, Duration)] {
         &self.steps
     }
@@ -256,86 +200,18 @@ impl Slave {
         self.contradictions
     }
 
-    /// When it wants to be called.
-    pub(super) fn deadline(&self) -> Timestamp<Mono> {
-        [self.port.deadline(), self.steering.deadline()]
-            .into_iter()
-            .flatten()
-            .min()
-            .map_or(self.next_tick, |at| at.min(self.next_tick))
+    pub(super) fn counted(&mut self, counter: Counter) {
+        self.counts[counter.index()] += 1;
     }
 
-    /// The discipline's part of a tick.
-    pub(super) fn tick(&mut self, now: Timestamp<Mono>) {
-        if now >= self.next_tick || self.steering.deadline().is_some_and(|at| at <= now) {
-            self.next_tick = now + TICK;
-            self.steer(now, |steering, local, notices| steering.tick(now, local, &mut |n| notices.push(n)));
-        }
+    pub(super) fn follows(&mut self, now: Timestamp<Mono>, grandmaster: Option<ClockIdentity>) {
+        keep(&mut self.parents, now, grandmaster);
     }
 
-    /// Passes what the port says on to the discipline.
-    pub(super) fn apply(&mut self, now: Timestamp<Mono>, effect: &Effect) {
-        match effect {
-            Effect::Observe(observation) => {
-                self.steer(now, |steering, local, notices| {
-                    steering.observe(now, local, observation, &mut |n| notices.push(n));
-                });
-            }
-            Effect::Parent(parent) => {
-                record(&mut self.parents, now, parent.map(|parent| parent.grandmaster));
-                let SlaveConfig { arb, fallback, ptp, .. } = self.config;
-                let reference = parent.map(|parent| reference_of(ptp.source, &parent, arb, fallback));
-                self.steer(now, |steering, local, notices| {
-                    steering.follow(now, local, reference, &mut |n| notices.push(n));
-                });
-            }
-            Effect::SyncInterval(interval) => {
-                self.steer(now, |steering, local, notices| {
-                    steering.set_interval(now, local, *interval, &mut |n| notices.push(n));
-                });
-            }
-            Effect::Count(counter) => self.counts[counter.index()] += 1,
-            // Sent by the world; the state of the port is read from the port.
-            Effect::Send { .. } | Effect::State { .. } => {}
-        }
-    }
-
-    /// What the port is to be told of the clock, if something happened to it.
-    pub(super) fn take_report(&mut self) -> Option<ClockReport> {
-        self.report.take()
-    }
-
-    fn steer(
-        &mut self,
-        now: Timestamp<Mono>,
-        act: impl FnOnce(&mut Steering<SoftwareClock>, Timestamp<Local>, &mut Vec<Notice>),
-    ) {
-        let local = local_at(now);
-        let mut notices = std::mem::take(&mut self.notices);
-        act(&mut self.steering, local, &mut notices);
-        for notice in notices.drain(..) {
-            self.note(now, notice);
-        }
-        self.notices = notices;
-        self.published = self.steering.snapshot(now, local);
-        self.tell_port(now);
-    }
-
-    /// As the discipline thread does it: when it changes, and once a second, since a port that has changed its parent waits
-    /// to hear it again. A step of ours voids no stamp: all stamps are of the stamping clock, which nobody steps here.
-    fn tell_port(&mut self, now: Timestamp<Mono>) {
-        let locked = self.steering.is_locked_to_source();
-        if locked != self.told_locked || now >= self.tell_at {
-            self.told_locked = locked;
-            self.tell_at = now + TELL_PORT_EVERY;
-            self.report = Some(ClockReport { locked, ..ClockReport::default() });
-        }
-    }
-
-    fn note(&mut self, now: Timestamp<Mono>, notice: Notice) {
+    pub(super) fn note(&mut self, now: Timestamp<Mono>, notice: Notice) {
         match notice {
-            Notice::State { to, .. } => record(&mut self.states, now, to),
-            Notice::Stepped(by) => record(&mut self.steps, now, by),
+            Notice::State { to, .. } => keep(&mut self.states, now, to),
+            Notice::Stepped(by) => keep(&mut self.steps, now, by),
             Notice::Contradiction => self.contradictions += 1,
             Notice::Measured(_)
             | Notice::Panic(_)
@@ -346,15 +222,10 @@ impl Slave {
     }
 }
 
-fn record<T>(records: &mut Vec<(Timestamp<Mono>, T)>, now: Timestamp<Mono>, what: T) {
+pub(super) fn keep<T>(records: &mut Vec<(Timestamp<Mono>, T)>, now: Timestamp<Mono>, what: T) {
     if records.len() < RECORDS_MAX {
         records.push((now, what));
     }
-}
-
-/// What the stamping clocks of all nodes read: the truth.
-pub(super) fn local_at(now: Timestamp<Mono>) -> Timestamp<Local> {
-    LOCAL_EPOCH + (now - Timestamp::EPOCH)
 }
 
 /// What one step of a node's engine wants done.
@@ -365,6 +236,7 @@ pub(super) type Effects = Vec<Effect>;
 pub(super) enum Role {
     Master(Box<Master>),
     Slave(Box<Slave>),
+    Host(Box<Host>),
 }
 
 impl Role {
@@ -378,20 +250,34 @@ impl Role {
                 }
                 slave.port.step(now, input, out);
             }
+            Self::Host(host) => host.step(now, input, out),
         }
     }
 
-    pub fn deadline(&self) -> Option<Timestamp<Mono>> {
+    /// What the port wants of the rest of the node.
+    pub fn apply(&mut self, now: Timestamp<Mono>, effect: &Effect) {
+        match self {
+            Self::Master(_) => {}
+            Self::Slave(slave) => slave.apply(now, effect),
+            Self::Host(host) => host.apply(now, effect),
+        }
+    }
+
+    /// The clock that stamps its messages, and what that reads.
+    pub fn stamping(&mut self, truth: &Truth, now: Timestamp<Mono>) -> (ClockId, Timestamp<Local>) {
+        match self {
+            Self::Master(master) => (ClockId::System, truth.local(now) + master.error),
+            Self::Slave(_) => (ClockId::System, truth.local(now)),
+            Self::Host(host) => host.stamping(now),
+        }
+    }
+
+    pub fn deadline(&self, now: Timestamp<Mono>) -> Option<Timestamp<Mono>> {
         match self {
             Self::Master(master) => master.engine.deadline(),
             Self::Slave(slave) => Some(slave.deadline()),
+            Self::Host(host) => Some(host.deadline(now)),
         }
-    }
-}
-
-impl Master {
-    pub(super) fn new(config: GrandmasterConfig) -> Self {
-        Self { engine: Grandmaster::new(config) }
     }
 }
 
@@ -405,9 +291,21 @@ mod tests {
         let model = StampModel { resolution: Duration::from_nanos(8), ..StampModel::IDEAL };
         for ticks in [0, 1, 7 * TICKS_PER_NS + 9, 8 * TICKS_PER_NS, 1_700_000_000_000_000_123 * TICKS_PER_NS] {
             let local = Timestamp::from_ticks(ticks);
-            let stamp = model.stamp(local);
+            let stamp = model.stamp(Way::In, (ClockId::System, local), &mut Random::seeded(1));
             let late = local - stamp.at;
             assert!(!late.is_negative() && late < stamp.error, "{late}");
+        }
+    }
+
+    #[test]
+    fn a_card_stamps_what_comes_in_later_and_what_goes_out_earlier_than_the_connector_sees_it() {
+        let (ingress, egress, noise) = (Duration::from_nanos(300), Duration::from_nanos(200), Duration::from_nanos(50));
+        let model = StampModel { ingress, egress, noise, ..StampModel::IDEAL };
+        let at = (ClockId::Phc(0), Timestamp::from_secs(1_000));
+        let mut random = Random::seeded(2);
+        for _ in 0..100 {
+            assert!(model.stamp(Way::In, at, &mut random).at - at.1 >= ingress);
+            assert!(at.1 - model.stamp(Way::Out, at, &mut random).at >= egress);
         }
     }
 

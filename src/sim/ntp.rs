@@ -12,7 +12,7 @@
 //! instant; and at each sample it is checked that the truth lies in the bound that the client publishes.
 
 use super::digest::Digest;
-use super::{BoundStatistics, LOCAL_EPOCH, Link, LinkModel, NodeId, Queue, Statistics};
+use super::{BoundStatistics, LOCAL_EPOCH, Link, LinkModel, NodeId, Passage, Queue, Statistics};
 use crate::clock::{Clock, Counts, OscillatorModel, SoftwareClock, Steering, SteeringConfig, reference_of_server};
 use crate::engine::{Engine, Random};
 use crate::ntp::client::{Client, ClientCounter, Config, Effect, Input, RequestToken};
@@ -268,7 +268,7 @@ impl NtpWorld {
         let request = Request { data: frame, from_port: CLIENT_PORT, received: local, hardware: None, now: local };
         let mut answer = [0; ANSWER_LENGTH_MAX];
         respond(&request, &right, SERVER, &mut answer).expect("what our client sends is a request");
-        for arrival in self.back.carry(self.now, &answer).into_iter().flatten() {
+        for Passage { arrival, .. } in self.back.carry(self.now, &answer).into_iter().flatten() {
             self.push(arrival, Event::Answer { token, frame: answer });
         }
     }
@@ -291,7 +291,7 @@ impl NtpWorld {
         match effect {
             Effect::Send { frame, token } => {
                 self.digest.bytes(&frame);
-                for arrival in self.there.carry(now, &frame).into_iter().flatten() {
+                for Passage { arrival, .. } in self.there.carry(now, &frame).into_iter().flatten() {
                     self.push(arrival, Event::Request { token, frame });
                 }
                 self.push(now, Event::Sent { token });

@@ -1,7 +1,8 @@
 //! True errors of a clock, sampled on a fixed grid of true time.
 //!
 //! RMS with the mean not removed, the greatest magnitude, and percentiles of the magnitude, as the figures of other
-//! daemons are made: `x = clock - truth` at `t = k / R`.
+//! daemons are made: `x = clock - truth` at `t = k / R`. Beside each error stands the bound that was published then: one
+//! without the other says nothing. What the errors say of stability is in `stability`.
 
 use crate::sharing::TimeSnapshot;
 use crate::time::{Duration, Local, Timestamp};
@@ -12,7 +13,8 @@ pub const SAMPLES_MAX: usize = 1 << 20;
 /// See the module's text.
 #[derive(Clone, Default, Debug)]
 pub struct Statistics {
-    magnitudes: Vec<f64>,
+    errors: Vec<f64>,
+    bounds: Vec<f64>,
     sum_of_squares: f64,
     sum: f64,
     left_out: u64,
@@ -21,29 +23,40 @@ pub struct Statistics {
 impl Statistics {
     /// One sample.
     pub fn push(&mut self, error: Duration) {
-        if self.magnitudes.len() >= SAMPLES_MAX {
+        self.push_bounded(error, None);
+    }
+
+    /// One sample, and the bound that was published for it, if there was one.
+    pub fn push_bounded(&mut self, error: Duration, bound: Option<Duration>) {
+        if self.errors.len() >= SAMPLES_MAX {
             self.left_out += 1;
             return;
         }
         let seconds = error.as_secs_f64();
-        self.magnitudes.push(seconds.abs());
+        self.errors.push(seconds);
         self.sum += seconds;
         self.sum_of_squares += seconds * seconds;
+        self.bounds.push(bound.map_or(f64::INFINITY, Duration::as_secs_f64));
     }
 
     /// How many samples there are.
     pub fn len(&self) -> usize {
-        self.magnitudes.len()
+        self.errors.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.magnitudes.is_empty()
+        self.errors.is_empty()
     }
 
     /// How many did not fit ([`SAMPLES_MAX`]).
     pub fn left_out(&self) -> u64 {
         self.left_out
+    }
+
+    /// The errors in seconds, in their order.
+    pub fn errors(&self) -> &[f64] {
+        &self.errors
     }
 
     /// Root mean square in seconds; 0 of none.
@@ -58,16 +71,24 @@ impl Statistics {
 
     /// The greatest magnitude in seconds; 0 of none.
     pub fn greatest(&self) -> f64 {
-        self.magnitudes.iter().fold(0.0, |greatest, x| if *x > greatest { *x } else { greatest })
+        self.errors.iter().map(|x| x.abs()).fold(0.0, |greatest, x| if x > greatest { x } else { greatest })
     }
 
     /// The least magnitude that a `share` of all samples does not exceed, in seconds; 0 of none.
     pub fn percentile(&self, share: f64) -> f64 {
-        let mut sorted = self.magnitudes.clone();
-        sorted.sort_by(f64::total_cmp);
-        let rank = (share * sorted.len() as f64) as usize;
-        sorted.get(rank.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
+        rank(self.errors.iter().map(|x| x.abs()).collect(), share)
     }
+
+    /// The bounds that were published for them in seconds, in the same order; infinite where there was none.
+    pub fn bounds(&self) -> &[f64] {
+        &self.bounds
+    }
+}
+
+fn rank(mut all: Vec<f64>, share: f64) -> f64 {
+    all.sort_by(f64::total_cmp);
+    let rank = (share * all.len() as f64) as usize;
+    all.get(rank.min(all.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
 /// The published bounds beside them: how wide, and how much of that is the path's part.

@@ -1,23 +1,45 @@
 //! Virtual time, and who is told what.
 
+use super::checker::{GRACE, Judges, Watch};
 use super::digest::Digest;
-use super::node::{Effects, Role, local_at};
+use super::node::{Effects, Role, Way, happens};
 use super::statistics::BoundStatistics;
-use super::{Checker, Link, LinkModel, Master, NodeId, Queue, Slave, SlaveConfig, StampModel, Statistics};
+use super::truth::Truth;
+use super::{
+    Checker, Host, HostConfig, Link, LinkModel, Master, NodeId, Queue, Slave, SlaveConfig, StampModel, Statistics,
+    Violation,
+};
 use crate::engine::{EngineKind, Random};
 use crate::ptp::{Channel, ClockReport, Effect, Frame, GrandmasterConfig, Input, TxToken};
-use crate::time::{Duration, Local, Mono, Stamp, Timestamp};
+use crate::sharing::TimeSnapshot;
+use crate::time::{Duration, Mono, Stamp, Timestamp};
 use crate::trace::{Collector, Origin};
+use crate::wire::ptp::ClockIdentity;
 
-/// What the stamping clocks read at the world's beginning, CLOCK_MONOTONIC 0: a date in 2026. The two scales are far
-/// apart on purpose, so that taking one for the other shows.
-pub const LOCAL_EPOCH: Timestamp<Local> = Timestamp::from_secs(1_790_000_000);
+mod faults;
+mod look;
+
+pub use faults::Stall;
+
+/// Frames that wait in the sockets of a thread that does not run; what does not fit is lost.
+pub const HELD_MAX: usize = 256;
+/// Effects of one input: a port has never more than a few.
+const EFFECTS_MAX: usize = 32;
+
+/// Whether the receive stamp of a message was taken already.
+#[derive(Clone, Copy, Debug)]
+enum Taken {
+    /// It is when it is handled.
+    NotYet,
+    /// It was when the message came; `None`: it has none.
+    Before(Option<Stamp>),
+}
 
 /// What happens at an instant.
 #[derive(Clone, Copy, Debug)]
 enum Event {
     /// A message arrives.
-    Arrival { to: NodeId, frame: Frame, channel: Channel },
+    Arrival { from: NodeId, to: NodeId, frame: Frame, channel: Channel, stamp: Taken },
     /// A transmit stamp comes back, or is given up.
     TxStamp { of: NodeId, token: TxToken, stamp: Option<Stamp> },
     /// The discipline tells its port what it did.
@@ -35,40 +57,70 @@ struct Node {
     random: Random,
     /// When its next `Wake` that counts will come.
     wake: Option<Timestamp<Mono>>,
+    /// Its port's thread does not run until then; whether stamps wait as well.
+    stalled: Option<(Timestamp<Mono>, bool)>,
+    /// Frames that wait meanwhile.
+    held: usize,
+    /// What the master that it follows is ahead of the truth by, and what that was, as long as it counts.
+    judge: Duration,
+    judge_before: (Duration, Timestamp<Mono>),
+    watch: Watch,
     statistics: Statistics,
     bounds: BoundStatistics,
+    /// Of each PHC.
+    phc_statistics: Vec<Statistics>,
+}
+
+impl Node {
+    /// What the time that it should have is ahead of the truth by; and what that was a moment ago.
+    fn judged_by(&self, now: Timestamp<Mono>) -> (Duration, Duration) {
+        let (before, until) = self.judge_before;
+        (self.judge, if now <= until { before } else { self.judge })
+    }
 }
 
 /// See the module's text.
 #[derive(Debug)]
 pub struct World {
     now: Timestamp<Mono>,
+    truth: Truth,
     queue: Queue<Event>,
     nodes: Vec<Node>,
     links: Vec<Link>,
     random: Random,
     checker: Checker,
     is_sampling: bool,
+    /// Whether any master's time has ever been wrong.
+    has_wrong_masters: bool,
     digest: Digest,
     events: u64,
     effects: Effects,
+    effects_most: usize,
     collector: Option<Collector>,
 }
 
 impl World {
     /// An empty world.
     pub fn new(seed: u64) -> Self {
+        Self::with_truth(seed, Truth::default())
+    }
+
+    /// An empty world at a certain time.
+    pub fn with_truth(seed: u64, truth: Truth) -> Self {
         Self {
             now: Timestamp::EPOCH,
+            truth,
             queue: Queue::default(),
             nodes: Vec::new(),
             links: Vec::new(),
             random: Random::seeded(seed),
             checker: Checker::default(),
             is_sampling: false,
+            has_wrong_masters: false,
             digest: Digest::default(),
             events: 0,
             effects: Effects::new(),
+            effects_most: 0,
             collector: None,
         }
     }
@@ -80,8 +132,18 @@ impl World {
 
     /// A slave that begins now.
     pub fn add_slave(&mut self, config: &SlaveConfig, stamps: StampModel) -> NodeId {
-        let slave = Slave::new(config, self.now);
+        let slave = Slave::new(config, self.truth, self.now);
         self.add(Role::Slave(Box::new(slave)), stamps, Duration::ZERO)
+    }
+
+    /// A machine with real clocks that begins now.
+    pub fn add_host(&mut self, config: HostConfig, stamps: StampModel) -> NodeId {
+        let phcs = config.phcs.len();
+        let random = self.random.branch(500 + self.nodes.len() as u64);
+        let host = Host::new(config, self.truth, self.now, random);
+        let id = self.add(Role::Host(Box::new(host)), stamps, Duration::ZERO);
+        self.nodes[id.0].phc_statistics = vec![Statistics::default(); phcs];
+        id
     }
 
     fn add(&mut self, role: Role, stamps: StampModel, delay: Duration) -> NodeId {
@@ -92,8 +154,14 @@ impl World {
             stamps,
             random,
             wake: None,
+            stalled: None,
+            held: 0,
+            judge: Duration::ZERO,
+            judge_before: (Duration::ZERO, Timestamp::EPOCH),
+            watch: Watch::default(),
             statistics: Statistics::default(),
             bounds: BoundStatistics::default(),
+            phc_statistics: Vec::new(),
         });
         self.wake(id, self.now + delay);
         id
@@ -107,24 +175,7 @@ impl World {
         }
     }
 
-    /// Changes the link from one node to another.
-    pub fn change_link(&mut self, from: NodeId, to: NodeId, change: impl Fn(&mut LinkModel)) {
-        for link in self.links.iter_mut().filter(|link| (link.from, link.to) == (from, to)) {
-            change(&mut link.model);
-        }
-    }
-
-    /// Changes how a node's packets are stamped.
-    pub fn change_stamps(&mut self, node: NodeId, change: impl FnOnce(&mut StampModel)) {
-        change(&mut self.nodes[node.0].stamps);
-    }
-
-    /// A node's cable is pulled, or plugged in again.
-    pub fn set_link(&mut self, node: NodeId, up: bool) {
-        self.step(node, Input::Link { up });
-    }
-
-    /// Samples the true error of every slave each `interval`, aligned to the world's beginning.
+    /// Samples the true error of every clock each `interval`, aligned to the world's beginning.
     pub fn sample(&mut self, interval: Duration) {
         assert!(!self.is_sampling, "one sampling grid at a time");
         self.is_sampling = true;
@@ -136,17 +187,23 @@ impl World {
         for node in &mut self.nodes {
             node.statistics = Statistics::default();
             node.bounds = BoundStatistics::default();
+            node.phc_statistics.fill(Statistics::default());
         }
     }
 
-    /// Records the engines of all slaves from now on, the last `bytes_max` bytes or so: see [`World::trace`].
+    /// Records the engines of all nodes that follow from now on, the last `bytes_max` bytes or so: see [`World::trace`].
     pub fn record(&mut self, bytes_max: usize) {
         let mut collector = Collector::new(bytes_max);
+        let now = self.now;
         for (index, node) in self.nodes.iter_mut().enumerate() {
-            if let Role::Slave(slave) = &mut node.role {
-                let port = collector.stream(&format!("node-{index} port"), EngineKind::PtpPort);
-                let clock = collector.stream(&format!("node-{index} clock"), EngineKind::Discipline);
-                slave.record_by(port, clock);
+            let mut stream = |name: &str, kind: EngineKind| collector.stream(&format!("node-{index} {name}"), kind);
+            match &mut node.role {
+                Role::Master(_) => {}
+                Role::Slave(slave) => {
+                    let port = stream("port", EngineKind::PtpPort);
+                    slave.record_by(port, stream("clock", EngineKind::Discipline));
+                }
+                Role::Host(host) => host.record_by(now, stream),
             }
         }
         collector.start();
@@ -155,7 +212,7 @@ impl World {
 
     /// What was recorded, as the bytes of a trace file; `None` if nothing is recorded.
     pub fn trace(&self) -> Option<Vec<u8>> {
-        let truth = local_at(Timestamp::EPOCH);
+        let truth = self.truth.local(Timestamp::EPOCH);
         self.collector.as_ref().map(|collector| collector.file(Origin::Simulation { truth }))
     }
 
@@ -197,26 +254,59 @@ impl World {
     pub fn slave(&self, node: NodeId) -> &Slave {
         match &self.nodes[node.0].role {
             Role::Slave(slave) => slave,
-            Role::Master(_) => panic!("node {} is a grandmaster", node.0),
+            Role::Master(_) | Role::Host(_) => panic!("node {} is no slave", node.0),
         }
     }
 
-    /// What a slave's clock reads less the truth.
+    /// A host; anything else is our own bug.
+    pub fn host(&self, node: NodeId) -> &Host {
+        match &self.nodes[node.0].role {
+            Role::Host(host) => host,
+            Role::Master(_) | Role::Slave(_) => panic!("node {} is no host", node.0),
+        }
+    }
+
+    /// What a node publishes; `None` of a grandmaster.
+    pub fn published(&self, node: NodeId) -> Option<&TimeSnapshot> {
+        match &self.nodes[node.0].role {
+            Role::Master(_) => None,
+            Role::Slave(slave) => Some(slave.published()),
+            Role::Host(host) => Some(host.published()),
+        }
+    }
+
+    /// What a node's served clock reads less the truth: of a host the system clock.
     pub fn true_error(&mut self, node: NodeId) -> Duration {
+        let (now, truth) = (self.now, self.truth);
         match &mut self.nodes[node.0].role {
-            Role::Slave(slave) => slave.true_error(self.now),
-            Role::Master(_) => Duration::ZERO,
+            Role::Slave(slave) => slave.true_error(now),
+            Role::Host(host) => host.system(now).reading().read_as() - truth.utc(now),
+            Role::Master(master) => master.error(),
         }
     }
 
-    /// The samples of a slave's true error.
+    /// What a PHC of a host reads less the truth.
+    pub fn phc_error(&mut self, node: NodeId, index: u8) -> Option<Duration> {
+        let (now, truth) = (self.now, self.truth);
+        match &mut self.nodes[node.0].role {
+            Role::Host(host) => host.phc(index, now).map(|phc| phc.reading() - truth.tai(now)),
+            Role::Master(_) | Role::Slave(_) => None,
+        }
+    }
+
+    /// The samples of a node's true error.
     pub fn statistics(&self, node: NodeId) -> &Statistics {
         &self.nodes[node.0].statistics
     }
 
-    /// The bounds that a slave published, sampled with its true errors.
+    /// The bounds that a node published, sampled with its true errors.
     pub fn bounds(&self, node: NodeId) -> &BoundStatistics {
         &self.nodes[node.0].bounds
+    }
+
+    /// The samples of the true error of a host's PHC; `None` if it has none of this number.
+    pub fn phc_statistics(&self, node: NodeId, index: u8) -> Option<&Statistics> {
+        self.nodes[node.0].phc_statistics.get(usize::from(index))
     }
 
     fn push(&mut self, at: Timestamp<Mono>, event: Event) {
@@ -234,58 +324,125 @@ impl World {
 
     fn handle(&mut self, event: Event) {
         self.digest.word(self.now.ticks() as u64);
+        let Some(event) = self.held_back(event) else { return };
         match event {
-            Event::Arrival { to, frame, channel } => {
-                // The receive stamp is of this instant, whatever stands in the queue of the socket.
-                let stamp = (channel == Channel::Event).then(|| self.nodes[to.0].stamps.stamp(local_at(self.now)));
-                self.step(to, Input::Received { bytes: frame.as_bytes(), channel, stamp });
+            Event::Arrival { from, to, frame, channel, stamp } => {
+                let stamp = match stamp {
+                    Taken::Before(stamp) => stamp,
+                    Taken::NotYet => self.receive_stamp(to, channel),
+                };
+                self.step(to, Some(from), Input::Received { bytes: frame.as_bytes(), channel, stamp });
             }
-            Event::TxStamp { of, token, stamp } => self.step(of, Input::Sent { token, stamp }),
-            Event::Report { to, report } => self.step(to, Input::Clock(report)),
+            Event::TxStamp { of, token, stamp } => self.step(of, None, Input::Sent { token, stamp }),
+            Event::Report { to, report } => self.step(to, None, Input::Clock(report)),
             Event::Wake(id) => {
                 let node = &mut self.nodes[id.0];
                 if node.wake == Some(self.now) {
                     node.wake = None;
-                    self.step(id, Input::Tick { local: local_at(self.now) });
+                    let (_, local) = node.role.stamping(&self.truth, self.now);
+                    self.step(id, None, Input::Tick { local });
                 }
             }
             Event::Sample(interval) => {
-                let now = self.now;
-                for node in &mut self.nodes {
-                    if let Role::Slave(slave) = &mut node.role {
-                        node.statistics.push(slave.true_error(now));
-                        node.bounds.push(slave.published(), local_at(now));
-                    }
-                }
-                self.push(now + interval, Event::Sample(interval));
+                self.take_samples();
+                self.push(self.now + interval, Event::Sample(interval));
             }
         }
     }
 
+    /// The receive stamp is of this instant, whatever stands in the queue of the socket.
+    fn receive_stamp(&mut self, to: NodeId, channel: Channel) -> Option<Stamp> {
+        let node = &mut self.nodes[to.0];
+        if channel != Channel::Event || happens(node.stamps.rx_loss, &mut node.random) {
+            return None;
+        }
+        let reading = node.role.stamping(&self.truth, self.now);
+        Some(node.stamps.stamp(Way::In, reading, &mut node.random))
+    }
+
+    /// What a thread that does not run has to deal with when it runs again; `None`: it waits, or is lost.
+    fn held_back(&mut self, event: Event) -> Option<Event> {
+        let id = match event {
+            Event::Arrival { to, .. } | Event::Report { to, .. } => to,
+            Event::TxStamp { of, .. } => of,
+            Event::Wake(id) => id,
+            Event::Sample(_) => return Some(event),
+        };
+        let Some((until, stamps_wait)) = self.nodes[id.0].stalled else { return Some(event) };
+        if self.now >= until {
+            self.nodes[id.0].stalled = None;
+            self.nodes[id.0].held = 0;
+            return Some(event);
+        }
+        let waits = match event {
+            Event::Arrival { .. } if self.nodes[id.0].held >= HELD_MAX => return None,
+            Event::Arrival { from, to, frame, channel, stamp } => {
+                self.nodes[id.0].held += 1;
+                let stamp = match stamp {
+                    Taken::NotYet if !stamps_wait => Taken::Before(self.receive_stamp(to, channel)),
+                    other => other,
+                };
+                Event::Arrival { from, to, frame, channel, stamp }
+            }
+            Event::Wake(id) => {
+                // Only one that counts.
+                if self.nodes[id.0].wake == Some(self.now) {
+                    self.nodes[id.0].wake = None;
+                    self.wake(id, until);
+                }
+                return None;
+            }
+            other => other,
+        };
+        self.push(until, waits);
+        None
+    }
+
     /// One input of a node, and all that follows at once.
-    fn step(&mut self, id: NodeId, input: Input<'_>) {
+    fn step(&mut self, id: NodeId, from: Option<NodeId>, input: Input<'_>) {
         let now = self.now;
         let mut effects = std::mem::take(&mut self.effects);
         self.nodes[id.0].role.step(now, input, &mut effects);
+        self.effects_most = self.effects_most.max(effects.len());
         for effect in &effects {
             match effect {
                 Effect::Send { frame, channel, token } => self.transmit(id, frame, *channel, *token),
                 other => {
-                    if let Role::Slave(slave) = &mut self.nodes[id.0].role {
-                        slave.apply(now, other);
-                    }
+                    self.look_at_stranger(id, from, other);
+                    self.nodes[id.0].role.apply(now, other);
                 }
             }
         }
+        let is_other_parent = effects.iter().any(|effect| matches!(effect, Effect::Parent(_)));
         effects.clear();
         self.effects = effects;
-        if let Role::Slave(slave) = &mut self.nodes[id.0].role {
-            self.digest.snapshot(slave.published());
-            if let Some(report) = slave.take_report() {
-                self.push(now, Event::Report { to: id, report });
+        if is_other_parent && self.has_wrong_masters {
+            self.look_at_masters();
+        }
+        self.settle(id);
+    }
+
+    /// What the rest of the node makes of it, and when it wants to be called next.
+    fn settle(&mut self, id: NodeId) {
+        let now = self.now;
+        let Self { nodes, queue, digest, .. } = self;
+        match &mut nodes[id.0].role {
+            Role::Master(_) => {}
+            Role::Slave(slave) => {
+                digest.snapshot(slave.published());
+                if let Some(report) = slave.take_report() {
+                    queue.push(now, Event::Report { to: id, report }).expect("one report");
+                }
+            }
+            Role::Host(host) => {
+                host.round(now);
+                digest.snapshot(host.published());
+                for report in host.take_reports() {
+                    queue.push(now, Event::Report { to: id, report }).expect("a few reports");
+                }
             }
         }
-        if let Some(deadline) = self.nodes[id.0].role.deadline() {
+        if let Some(deadline) = self.nodes[id.0].role.deadline(now) {
             self.wake(id, deadline);
         }
     }
@@ -296,25 +453,74 @@ impl World {
         self.digest.bytes(frame.as_bytes());
         let Self { links, queue, .. } = self;
         for link in links.iter_mut().filter(|link| link.from == id) {
-            for arrival in link.carry(now, frame.as_bytes()).into_iter().flatten() {
-                queue
-                    .push(arrival, Event::Arrival { to: link.to, frame: *frame, channel })
-                    .expect("no scenario has so many messages under way");
+            for passage in link.carry(now, frame.as_bytes()).into_iter().flatten() {
+                // A transparent clock touches only what is stamped (10.2.2).
+                let frame = if channel == Channel::Event { corrected(frame, passage.correction) } else { *frame };
+                let event = Event::Arrival { from: id, to: link.to, frame, channel, stamp: Taken::NotYet };
+                queue.push(passage.arrival, event).expect("no scenario has so many messages under way");
             }
         }
         if let Some(token) = token {
             let node = &mut self.nodes[id.0];
             let (takes, comes) = node.stamps.tx.draw(&mut node.random);
-            let stamp = comes.then(|| node.stamps.stamp(local_at(now)));
-            self.push(now + takes, Event::TxStamp { of: id, token, stamp });
+            let reading = node.role.stamping(&self.truth, now);
+            let stamp = node.stamps.stamp(Way::Out, reading, &mut node.random);
+            self.push(now + takes, Event::TxStamp { of: id, token, stamp: comes.then_some(stamp) });
         }
     }
 
-    fn check(&mut self) {
-        for (index, node) in self.nodes.iter_mut().enumerate() {
-            if let Role::Slave(slave) = &mut node.role {
-                self.checker.check(self.now, NodeId(index), slave);
+    /// Only a declared master is followed, and only what it sent is measured.
+    fn look_at_stranger(&mut self, id: NodeId, from: Option<NodeId>, effect: &Effect) {
+        let found = match effect {
+            Effect::Parent(Some(parent)) => {
+                let is_known = self.master(parent.grandmaster).is_some();
+                (!is_known).then_some(Violation::Stranger(Some(parent.grandmaster)))
             }
+            Effect::Observe(_) => {
+                let parent = self.parent(id);
+                let sender = from.map(|from| match &self.nodes[from.0].role {
+                    Role::Master(master) => Some(master.identity()),
+                    Role::Slave(_) | Role::Host(_) => None,
+                });
+                let is_right = parent.is_some() && sender.is_none_or(|sender| sender == parent);
+                (!is_right).then_some(Violation::Stranger(sender.flatten()))
+            }
+            _ => None,
+        };
+        if let Some(violation) = found {
+            self.checker.tell(self.now, id, violation);
         }
     }
+
+    fn master(&self, identity: ClockIdentity) -> Option<&Master> {
+        self.nodes.iter().find_map(|node| match &node.role {
+            Role::Master(master) if master.identity() == identity => Some(&**master),
+            _ => None,
+        })
+    }
+
+    /// Whom a node follows.
+    fn parent(&self, id: NodeId) -> Option<ClockIdentity> {
+        let port = match &self.nodes[id.0].role {
+            Role::Master(_) => return None,
+            Role::Slave(slave) => &*slave.port,
+            Role::Host(host) => host.port(),
+        };
+        port.parent().map(|parent| parent.grandmaster)
+    }
+}
+
+/// A frame with more in its correctionField (octets 8 to 15, units of 2^-16 ns; 13.3.2.9).
+fn corrected(frame: &Frame, by: Duration) -> Frame {
+    if by == Duration::ZERO {
+        return *frame;
+    }
+    let bytes = frame.as_bytes();
+    let mut whole = [0; crate::ptp::FRAME_MAX];
+    whole[..bytes.len()].copy_from_slice(bytes);
+    let mut field = [0; 8];
+    field.copy_from_slice(&whole[8..16]);
+    let sum = i64::from_be_bytes(field).saturating_add(by.ticks() as i64);
+    whole[8..16].copy_from_slice(&sum.to_be_bytes());
+    Frame::new(whole, bytes.len())
 }

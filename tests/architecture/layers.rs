@@ -87,8 +87,8 @@ const HOUSE: &[Floor] = &[
     pure("manual", &[], &[]),
 ];
 
-/// Where logarithms and their like are drawn, the same on every machine: the samplers, and the estimator's tail integral.
-const LIBM_PATHS: [&str; 2] = ["src/engine/random.rs", "src/discipline/estimator/"];
+/// Where logarithms and their like are drawn, the same on every machine: the samplers and oscillators, and the estimator's tail integral.
+const LIBM_PATHS: [&str; 3] = ["src/engine/random.rs", "src/discipline/estimator/", "src/clock/oscillator.rs"];
 /// The one file that hands a duration to the standard library.
 const STD_DURATION_FILE: &str = "src/time/duration.rs";
 

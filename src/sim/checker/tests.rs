@@ -1,0 +1,161 @@
+//! Each rule is broken once, so that it is seen that it can be.
+
+use super::*;
+use crate::sharing::{PHC_LINES_MAX, PhcLine};
+use crate::sim::LOCAL_EPOCH;
+
+const NOW: Timestamp<Mono> = Timestamp::from_secs(100);
+const NODE: NodeId = NodeId(1);
+
+/// A clock that is LOCKED, right to the tick, with a bound of 1 us.
+fn good() -> TimeSnapshot {
+    let mut snapshot = TimeSnapshot::unsynchronised(NOW);
+    snapshot.state = SyncState::Locked;
+    snapshot.leap = LeapIndicator::NoWarning;
+    snapshot.stratum = 1;
+    snapshot.is_bounded = true;
+    snapshot.parts.path = Duration::from_micros(1);
+    (snapshot.anchor_local, snapshot.anchor_utc) = (LOCAL_EPOCH, LOCAL_EPOCH.read_as());
+    (snapshot.last_sample, snapshot.lock_time) = (Some(NOW), Some(Duration::SECOND));
+    snapshot
+}
+
+fn look(published: &TimeSnapshot) -> Look<'_> {
+    Look {
+        now: NOW,
+        truth: LOCAL_EPOCH.read_as(),
+        judges: Judges::EXACT,
+        local: LOCAL_EPOCH,
+        published,
+        reading: LOCAL_EPOCH,
+        frequency: FrequencyPpb::ZERO,
+        frequency_told: FrequencyPpb::ZERO,
+        frequency_max: FrequencyPpb::from_ppm(500.0),
+        phcs: None,
+        tables: [("ring", 3, 4); 3],
+    }
+}
+
+fn found(look: &Look<'_>, watch: &mut Watch) -> Option<Violation> {
+    let mut checker = Checker::default();
+    checker.check(NODE, look, watch);
+    assert_eq!(checker.first().is_some(), checker.violations() > 0);
+    checker.first().map(|(_, _, violation)| violation)
+}
+
+#[test]
+fn a_good_clock_breaks_no_rule() {
+    assert_eq!(found(&look(&good()), &mut Watch::default()), None);
+}
+
+#[test]
+fn a_truth_outside_the_bound_is_found() {
+    let mut snapshot = good();
+    snapshot.anchor_utc = snapshot.anchor_utc + Duration::from_micros(2);
+    let look = Look { reading: LOCAL_EPOCH + Duration::from_micros(2), ..look(&snapshot) };
+    let (error, bound) = (Duration::from_micros(2), Duration::from_micros(1));
+    assert_eq!(found(&look, &mut Watch::default()), Some(Violation::Bound { error, bound }));
+
+    let wrong_master = Judges { errors: [Duration::from_micros(3), Duration::ZERO], is_leaping: false };
+    assert_eq!(found(&Look { judges: wrong_master, ..look }, &mut Watch::default()), None);
+}
+
+#[test]
+fn a_clock_that_was_set_is_excused_for_as_long_as_it_takes_to_see_it() {
+    let mut snapshot = good();
+    snapshot.anchor_utc = snapshot.anchor_utc + Duration::SECOND;
+    let mut watch = Watch::default();
+    watch.excuse(NOW, NOTICE);
+    assert_eq!(found(&look(&snapshot), &mut watch), None);
+    let later = Look { now: NOW + NOTICE + Duration::from_nanos(1), ..look(&snapshot) };
+    assert!(matches!(found(&later, &mut watch), Some(Violation::Bound { .. })));
+}
+
+#[test]
+fn a_second_more_or_less_is_right_at_a_leap_second_only() {
+    let mut snapshot = good();
+    snapshot.anchor_utc = snapshot.anchor_utc - Duration::SECOND;
+    snapshot.anchor_mono = NOW - Duration::SECOND;
+    let leaping = Judges { is_leaping: true, ..Judges::EXACT };
+    assert_eq!(found(&Look { judges: leaping, ..look(&snapshot) }, &mut Watch::default()), None);
+    assert!(matches!(found(&look(&snapshot), &mut Watch::default()), Some(Violation::Bound { .. })));
+}
+
+#[test]
+fn a_phc_whose_line_lies_is_found() {
+    let snapshot = good();
+    let line = PhcLine {
+        anchor: LOCAL_EPOCH,
+        utc: LOCAL_EPOCH.read_as(),
+        rate: FrequencyPpb::ZERO,
+        bound: Duration::from_nanos(300),
+        drift_rate: FrequencyPpb::ZERO,
+        since: LOCAL_EPOCH - Duration::from_secs(50),
+    };
+    let mut lines = PhcLines::default();
+    lines.0[2] = Some(line);
+    let mut readings = [None; PHC_LINES_MAX];
+    let at = |nanos: i64| Some(LOCAL_EPOCH + Duration::from_nanos(nanos));
+    for (reading, is_right) in [(at(300), true), (at(301), false), (at(-301), false), (None, true)] {
+        readings[2] = reading;
+        let look = Look { phcs: Some((&lines, readings)), ..look(&snapshot) };
+        let found = found(&look, &mut Watch::default());
+        assert_eq!(found.is_none(), is_right, "{found:?}");
+        assert!(is_right || matches!(found, Some(Violation::PhcBound { index: 2, .. })));
+    }
+}
+
+#[test]
+fn served_time_that_goes_back_is_found_unless_a_step_is_announced() {
+    let (snapshot, mut watch) = (good(), Watch::default());
+    assert_eq!(found(&look(&snapshot), &mut watch), None);
+    let mut back = snapshot;
+    back.anchor_utc = back.anchor_utc - Duration::from_nanos(100);
+    back.anchor_mono = NOW - Duration::SECOND;
+    let mut again = watch;
+    assert_eq!(found(&look(&back), &mut again), Some(Violation::Backwards(Duration::from_nanos(100))));
+    back.epoch = back.epoch.next();
+    assert_eq!(found(&look(&back), &mut watch), None);
+}
+
+#[test]
+fn a_snapshot_that_is_not_the_clock_is_found() {
+    let mut snapshot = good();
+    snapshot.anchor_mono = NOW;
+    let off = Duration::from_nanos(5);
+    let look = Look { reading: LOCAL_EPOCH - off, ..look(&snapshot) };
+    assert_eq!(found(&look, &mut Watch::default()), Some(Violation::Line(off)));
+}
+
+#[test]
+fn a_frequency_that_is_no_number_too_great_or_not_the_one_that_is_told_is_found() {
+    for (frequency, told) in [(f64::NAN, f64::NAN), (500_001.0, 500_001.0), (-500_001.0, -500_001.0), (1.0, 2.0)] {
+        let snapshot = good();
+        let (frequency_told, found_frequency) = (FrequencyPpb::new(told), FrequencyPpb::new(frequency));
+        let look = Look { frequency: found_frequency, frequency_told, ..look(&snapshot) };
+        assert!(matches!(found(&look, &mut Watch::default()), Some(Violation::Frequency(_))), "{frequency}");
+    }
+}
+
+#[test]
+fn a_stratum_without_valid_time_is_found() {
+    let spoil: [fn(&mut TimeSnapshot); 5] = [
+        |snapshot| snapshot.state = SyncState::Freerun,
+        |snapshot| snapshot.is_bounded = false,
+        |snapshot| snapshot.leap = LeapIndicator::Unknown,
+        |snapshot| snapshot.stratum = 16,
+        |snapshot| snapshot.last_sample = None,
+    ];
+    for (index, spoil) in spoil.into_iter().enumerate() {
+        let mut snapshot = good();
+        spoil(&mut snapshot);
+        assert!(matches!(found(&look(&snapshot), &mut Watch::default()), Some(Violation::Serving(_))), "{index}");
+    }
+}
+
+#[test]
+fn a_table_beyond_its_limit_is_found() {
+    let snapshot = good();
+    let look = Look { tables: [("ring", 4, 4), ("effects", 17, 16), ("masters", 0, 8)], ..look(&snapshot) };
+    assert_eq!(found(&look, &mut Watch::default()), Some(Violation::Table("effects", 17)));
+}

@@ -1,0 +1,571 @@
+//! A machine with real clocks: a port, a card's PHC or the kernel's stamps, the system clock, and the star over them.
+//!
+//! ```text
+//!  frames, stamped by the hub -> ptp::Port --ring--> clock::Cascade<Device>
+//!                                    ^                 |  crossings: system, PHC, system
+//!                                    '--- reports -----'  adjusts: the PHCs, the system clock
+//!                                                      '-> TimeSnapshot, PhcLines
+//! ```
+//!
+//! It is what `runtime`'s discipline and port threads are around the same engines, with virtual time in the place of
+//! sleeping: the same ring, the same rounds, the same word to the port after a step. The threads can be kept from running,
+//! one or both; the clocks can be set, reset and frozen from outside, and what the daemon makes of it is what is seen.
+//!
+//! CLOCK_MONOTONIC, which the timers run on, is true time: the kernel's runs off by some parts per million, which no timer
+//! here is meant to notice. Where it matters, in telling a clock that was set from one that was slewed, the clocks' own is
+//! taken.
+
+use std::collections::VecDeque;
+
+use super::device::{Device, DeviceModel};
+use super::node::{Effects, Record, keep};
+use super::truth::Truth;
+use crate::clock::{
+    ArbPolicy, Cascade, CascadeConfig, CascadeNotice, Clock, Crossing, JumpDetector, PHCS_MAX, SteeringConfig,
+    reference_of,
+};
+use crate::discipline::policy::{StepPolicy, StepRule};
+use crate::discipline::servo::Kind;
+use crate::engine::{Engine, EngineKind, Random, Recorder, Taped};
+use crate::ptp::{ClockReport, Config, Effect, Input, ParentInfo, Port};
+use crate::sharing::{PhcLines, TimeSnapshot};
+use crate::time::{
+    ClockEpoch, ClockId, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, Observation, SourceId,
+    TaiUtc, Timestamp,
+};
+use crate::wire::ptp::ClockIdentity;
+
+/// Messages from the port to the discipline that fit into the ring; what does not is lost.
+pub const RING_MAX: usize = 512;
+/// The snapshot is renewed at least this often.
+const PUBLISH_EVERY: Duration = Duration::SECOND;
+/// How often the port is told that the clock is (still) locked.
+const TELL_PORT_EVERY: Duration = Duration::SECOND;
+/// A leap second that the kernel has not made by then is made by us.
+const LEAP_LATE_MAX: Duration = Duration::SECOND;
+const DAY_S: i64 = 86_400;
+
+/// How the PHC is read between two readings of the system clock.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct CrossingModel {
+    /// The least time from the first reading of the system clock to the second.
+    pub window: Duration,
+    /// The mean of an exponential time on top, on each side of the PHC's own reading.
+    pub jitter: Duration,
+    /// Where in the least window the PHC is read: 0.5 in its middle, as is hoped for; 0 to 1.
+    pub position: f64,
+    /// Of so many readings the narrowest is taken.
+    pub readings: u32,
+    /// The share of crossings that fail, 0 to 1.
+    pub loss: f64,
+}
+
+impl CrossingModel {
+    /// A card on a quiet bus.
+    pub const PCIE: Self = Self {
+        window: Duration::from_nanos(1_000),
+        jitter: Duration::from_nanos(100),
+        position: 0.5,
+        readings: 5,
+        loss: 0.0,
+    };
+}
+
+/// What a host is made of.
+#[derive(Clone, Debug)]
+pub struct HostConfig {
+    /// The port.
+    pub ptp: Config,
+    /// How the clocks are steered.
+    pub cascade: CascadeConfig,
+    /// The system clock.
+    pub system: DeviceModel,
+    /// The PHCs; the first one stamps. None: the kernel stamps by the system clock.
+    pub phcs: Vec<DeviceModel>,
+    /// How they are read.
+    pub crossing: CrossingModel,
+    /// How an ARB grandmaster is read; `None`: by who stamps.
+    pub arb: Option<ArbPolicy>,
+    /// Whether the kernel makes a leap second that it was told of.
+    pub kernel_leaps: bool,
+}
+
+impl HostConfig {
+    /// As the daemon is by default, with perfect clocks: 500 ppm at most, a first step of any size and no other.
+    pub fn new(identity: u8, seed: u64) -> Self {
+        let identity = ClockIdentity([0x02, 0, 0, 0, 0, 0, 0, identity]);
+        let steering = SteeringConfig {
+            lock_limit: crate::clock::LOCK_LIMIT_SOFTWARE,
+            max_drift: FrequencyPpb::from_ppm(1.0),
+            max_frequency: FrequencyPpb::from_ppm(500.0),
+            step: StepPolicy { first: StepRule::Any, later: StepRule::Never, panic: Some(Duration::from_secs(1_000)) },
+            servo: Kind::Estimator,
+            proportional: None,
+            integral: None,
+            hold: false,
+            saved_frequency: None,
+        };
+        Self {
+            ptp: Config::new(SourceId(0), identity, seed),
+            cascade: CascadeConfig { steering, lock_limit: None, tai_utc: None },
+            system: DeviceModel::PERFECT,
+            phcs: vec![DeviceModel::PERFECT],
+            crossing: CrossingModel::PCIE,
+            arb: None,
+            kernel_leaps: true,
+        }
+    }
+
+    /// The clock that stamps.
+    pub fn hub(&self) -> ClockId {
+        if self.phcs.is_empty() { ClockId::System } else { ClockId::Phc(0) }
+    }
+}
+
+/// What the port tells the discipline.
+#[derive(Clone, Copy, Debug)]
+enum Message {
+    Observation(Observation),
+    Parent(Option<ParentInfo>),
+    SyncInterval(LogInterval),
+    /// The halves of measurements in flight were thrown away, on the report with this number.
+    Flushed(u32),
+}
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct Host {
+    port: Taped<Port>,
+    cascade: Cascade<Device>,
+    config: HostConfig,
+    random: Random,
+    ring: VecDeque<Message>,
+    overflows: u64,
+    parent: Option<ParentInfo>,
+    sync_interval: Option<LogInterval>,
+    jumps: JumpDetector,
+    /// The steps of any clock, as the port is told them.
+    steps: u32,
+    /// What the port measures is of before that one, until it has said that it knows.
+    unflushed: Option<u32>,
+    reports: Vec<ClockReport>,
+    system_epoch: ClockEpoch,
+    phc_epochs: [Option<ClockEpoch>; PHCS_MAX],
+    told_locked: bool,
+    tell_at: Timestamp<Mono>,
+    ticked_at: Timestamp<Mono>,
+    publish_at: Timestamp<Mono>,
+    stalled_until: Timestamp<Mono>,
+    /// The kernel will set the clock at this reading, by this.
+    kernel_leap: Option<(Timestamp<Local>, Duration)>,
+    published: TimeSnapshot,
+    lines: PhcLines,
+    record: Record,
+    jumped: Vec<(Timestamp<Mono>, Duration)>,
+    was_set: Vec<(Timestamp<Mono>, Duration)>,
+    notices: Vec<CascadeNotice>,
+}
+
+impl Host {
+    pub(super) fn new(config: HostConfig, truth: Truth, now: Timestamp<Mono>, mut random: Random) -> Self {
+        assert!(config.phcs.len() <= PHCS_MAX, "a cascade has {PHCS_MAX} places");
+        let system = Device::new(ClockId::System, config.system, now, truth.utc(now).read_as());
+        let local = system.reading();
+        let mut cascade = Cascade::new(system, config.cascade, now, local);
+        for (index, model) in (0..).zip(&config.phcs) {
+            let device = Device::new(ClockId::Phc(index), *model, now, truth.tai(now));
+            let crossing = cross(&config.crossing, cascade.system().clock(), &device, now, &mut random);
+            cascade.add_phc(index, device, &crossing, None);
+        }
+        let (published, lines) = (cascade.snapshot(now, local), PhcLines::default());
+        Self {
+            port: Taped::new(Port::new(config.ptp)),
+            phc_epochs: cascade.phc_epochs(),
+            cascade,
+            config,
+            random,
+            ring: VecDeque::with_capacity(RING_MAX),
+            overflows: 0,
+            parent: None,
+            sync_interval: None,
+            jumps: JumpDetector::default(),
+            steps: 0,
+            unflushed: None,
+            reports: Vec::new(),
+            system_epoch: ClockEpoch::default(),
+            told_locked: false,
+            tell_at: now,
+            ticked_at: now,
+            publish_at: now,
+            stalled_until: now,
+            kernel_leap: None,
+            published,
+            lines,
+            record: Record::default(),
+            jumped: Vec::new(),
+            was_set: Vec::new(),
+            notices: Vec::new(),
+        }
+    }
+
+    /// Whoever asks for these recorders gets the steps of every engine: `stream` makes one by its name.
+    pub(super) fn record_by(&mut self, now: Timestamp<Mono>, mut stream: impl FnMut(&str, EngineKind) -> Recorder) {
+        self.port.record_by(stream("port", EngineKind::PtpPort));
+        self.cascade.system().record_by(stream("system", EngineKind::Discipline));
+        for index in 0..self.config.phcs.len() {
+            if let Some((steering, ..)) = self.cascade.phc(index as u8, now) {
+                steering.record_by(stream(&format!("phc-{index}"), EngineKind::Discipline));
+            }
+        }
+    }
+
+    // ---- What there is to see ----
+
+    /// The time as this node publishes it: what its NTP server would answer from.
+    pub fn published(&self) -> &TimeSnapshot {
+        &self.published
+    }
+
+    /// What readings of its PHCs mean, as its NTP server would be told.
+    pub fn lines(&self) -> &PhcLines {
+        &self.lines
+    }
+
+    /// The port.
+    pub fn port(&self) -> &Port {
+        &self.port
+    }
+
+    /// What it was made with.
+    pub fn config(&self) -> &HostConfig {
+        &self.config
+    }
+
+    /// What happened to it.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// The jumps of PHCs that it has found.
+    pub fn jumped(&self) -> &[(Timestamp<Mono>, Duration)] {
+        &self.jumped
+    }
+
+    /// The times at which it has found that somebody else had set its system clock.
+    pub fn was_set(&self) -> &[(Timestamp<Mono>, Duration)] {
+        &self.was_set
+    }
+
+    /// How many messages there are between its threads, and how many did not fit.
+    pub fn ring(&self) -> (usize, u64) {
+        (self.ring.len(), self.overflows)
+    }
+
+    /// TAI - UTC as it has it.
+    pub fn tai_utc(&self) -> Option<TaiUtc> {
+        self.cascade.leap().tai_utc()
+    }
+
+    pub(super) fn system(&mut self, now: Timestamp<Mono>) -> &mut Device {
+        self.advance(now);
+        self.cascade.system().clock()
+    }
+
+    pub(super) fn phc(&mut self, index: u8, now: Timestamp<Mono>) -> Option<&mut Device> {
+        self.advance(now);
+        self.cascade.phc(index, now).map(|(steering, ..)| steering.clock())
+    }
+
+    pub(super) fn stamping(&mut self, now: Timestamp<Mono>) -> (ClockId, Timestamp<Local>) {
+        let hub = self.config.hub();
+        let reading = match hub {
+            ClockId::Phc(index) => self.phc(index, now).map(|phc| phc.reading()),
+            _ => None,
+        };
+        (hub, reading.unwrap_or_else(|| self.system(now).reading()))
+    }
+
+    /// Brings all clocks to `now`.
+    fn advance(&mut self, now: Timestamp<Mono>) {
+        let system = self.cascade.system().clock();
+        system.advance(now);
+        if let Some((at, by)) = self.kernel_leap
+            && system.reading() >= at
+        {
+            system.set(by);
+            self.kernel_leap = None;
+        }
+        for index in 0..self.config.phcs.len() {
+            if let Some((steering, ..)) = self.cascade.phc(index as u8, now) {
+                steering.clock().advance(now);
+            }
+        }
+    }
+
+    // ---- The port's thread ----
+
+    pub(super) fn step(&mut self, now: Timestamp<Mono>, input: Input<'_>, out: &mut Effects) {
+        self.port.step(now, input, out);
+        if let Input::Clock(ClockReport { stepped: true, epoch, .. }) = input {
+            self.tell_discipline(Message::Flushed(epoch));
+        }
+    }
+
+    pub(super) fn apply(&mut self, now: Timestamp<Mono>, effect: &Effect) {
+        match effect {
+            Effect::Observe(observation) => self.tell_discipline(Message::Observation(*observation)),
+            Effect::Parent(parent) => {
+                self.record.follows(now, parent.map(|parent| parent.grandmaster));
+                self.tell_discipline(Message::Parent(*parent));
+            }
+            Effect::SyncInterval(interval) => self.tell_discipline(Message::SyncInterval(*interval)),
+            Effect::Count(counter) => self.record.counted(*counter),
+            // Sent by the world; the state of the port is read from the port.
+            Effect::Send { .. } | Effect::State { .. } => {}
+        }
+    }
+
+    fn tell_discipline(&mut self, message: Message) {
+        if self.ring.len() < RING_MAX {
+            self.ring.push_back(message);
+        } else {
+            self.overflows += 1;
+        }
+    }
+
+    /// What the port is to be told.
+    pub(super) fn take_reports(&mut self) -> std::vec::Drain<'_, ClockReport> {
+        self.reports.drain(..)
+    }
+
+    // ---- The discipline's thread ----
+
+    /// The discipline's thread does not run until then.
+    pub(super) fn stall(&mut self, until: Timestamp<Mono>) {
+        self.stalled_until = self.stalled_until.max(until);
+    }
+
+    pub(super) fn deadline(&self, now: Timestamp<Mono>) -> Timestamp<Mono> {
+        let discipline = if now < self.stalled_until {
+            self.stalled_until
+        } else {
+            let steered = self.cascade.deadline(self.ticked_at).map_or(self.publish_at, |at| at.min(self.publish_at));
+            steered.min(self.tell_at)
+        };
+        self.port.deadline().map_or(discipline, |at| at.min(discipline))
+    }
+
+    /// One round of the discipline's thread.
+    pub(super) fn round(&mut self, now: Timestamp<Mono>) {
+        self.advance(now);
+        if now < self.stalled_until {
+            return;
+        }
+        self.look_for_foreign_hands(now);
+        let mut is_changed = !self.ring.is_empty();
+        while let Some(message) = self.ring.pop_front() {
+            self.take(now, message);
+        }
+        is_changed |= self.take_crossings(now);
+        self.look_at_leap(now);
+        self.ticked_at = now;
+        self.steer(now, |cascade, local, notices| cascade.tick(now, local, &mut |notice| notices.push(notice)));
+        self.tell_port(now);
+        if is_changed || now >= self.publish_at {
+            self.publish(now);
+        }
+    }
+
+    /// Something is done with the clocks, and what it led to is seen to.
+    fn steer<T>(
+        &mut self,
+        now: Timestamp<Mono>,
+        act: impl FnOnce(&mut Cascade<Device>, Timestamp<Local>, &mut Vec<CascadeNotice>) -> T,
+    ) -> T {
+        let local = self.cascade.system().clock().reading();
+        let mut notices = std::mem::take(&mut self.notices);
+        let done = act(&mut self.cascade, local, &mut notices);
+        for notice in notices.drain(..) {
+            match notice {
+                CascadeNotice::Discipline(ClockId::System, notice) => self.record.note(now, notice),
+                CascadeNotice::Jumped(_, by) => keep(&mut self.jumped, now, by),
+                CascadeNotice::Discipline(..)
+                | CascadeNotice::Hub(_)
+                | CascadeNotice::Gate(_)
+                | CascadeNotice::Leap(_) => {}
+            }
+        }
+        self.notices = notices;
+        self.look_at_steps(now);
+        done
+    }
+
+    fn take(&mut self, now: Timestamp<Mono>, message: Message) {
+        match message {
+            Message::Observation(_) if self.unflushed.is_some() => {}
+            Message::Observation(observation) => self.steer(now, |cascade, local, notices| {
+                cascade.observe(now, local, &observation, &mut |notice| notices.push(notice));
+            }),
+            Message::Flushed(step) => {
+                if self.unflushed == Some(step) {
+                    self.unflushed = None;
+                }
+            }
+            Message::Parent(parent) => {
+                self.parent = parent;
+                self.choose(now);
+            }
+            Message::SyncInterval(interval) => {
+                self.sync_interval = Some(interval);
+                self.choose(now);
+            }
+        }
+    }
+
+    fn choose(&mut self, now: Timestamp<Mono>) {
+        let HostConfig { ptp, arb, cascade, .. } = &self.config;
+        let hub = self.config.hub();
+        let policy = arb.unwrap_or(ArbPolicy::automatic(if hub == ClockId::System {
+            crate::time::StampSource::Kernel
+        } else {
+            crate::time::StampSource::Hardware
+        }));
+        let (source, fallback, interval) = (ptp.source, cascade.tai_utc, self.sync_interval);
+        let reference = self.parent.map(|parent| reference_of(source, &parent, policy, fallback));
+        self.steer(now, |cascade, local, notices| {
+            let mut tell = |notice| notices.push(notice);
+            match reference {
+                Some(reference) => cascade.follow(now, local, Some(hub), Some(reference), interval, &mut tell),
+                None => cascade.follow(now, local, None, None, None, &mut tell),
+            }
+        });
+    }
+
+    fn take_crossings(&mut self, now: Timestamp<Mono>) -> bool {
+        let mut is_changed = false;
+        for index in 0..self.config.phcs.len() as u8 {
+            if !self.cascade.is_crossing_due(index, now) {
+                continue;
+            }
+            let model = self.config.crossing;
+            if !super::node::happens(model.loss, &mut self.random) {
+                let Self { cascade, random, .. } = self;
+                let Some((steering, ..)) = cascade.phc(index, now) else { continue };
+                let phc = steering.clock().clone();
+                let crossing = cross(&model, cascade.system().clock(), &phc, now, random);
+                self.steer(now, |cascade, _, notices| {
+                    cascade.crossing(index, &crossing, &mut |notice| notices.push(notice));
+                });
+                is_changed = true;
+            }
+            self.cascade.schedule_crossing(index, now);
+        }
+        is_changed
+    }
+
+    fn look_for_foreign_hands(&mut self, now: Timestamp<Mono>) {
+        let system = self.cascade.system().clock();
+        let (mono, reading) = (system.slewed().read_as(), system.reading());
+        let Some(by) = self.jumps.jump(mono, reading, Duration::ZERO) else { return };
+        let is_foreign = self.steer(now, |cascade, local, notices| {
+            cascade.system_was_set(now, local, by, &mut |notice| notices.push(notice))
+        });
+        if is_foreign {
+            keep(&mut self.was_set, now, by);
+        }
+        self.stepped(ClockId::System);
+        self.told_locked = false;
+        self.system_epoch = self.cascade.system().clock().epoch();
+        self.publish(now);
+    }
+
+    fn look_at_leap(&mut self, now: Timestamp<Mono>) {
+        let local = self.cascade.system().clock().reading();
+        if self.cascade.is_leap_due(local) && self.cascade.leap_is_late_by(local) >= LEAP_LATE_MAX {
+            self.steer(now, |cascade, local, notices| {
+                cascade.make_leap(now, local, &mut |notice| notices.push(notice));
+            });
+        }
+    }
+
+    /// Whether a clock of ours was stepped: stamps in flight are of before.
+    fn look_at_steps(&mut self, now: Timestamp<Mono>) {
+        let system_epoch = self.cascade.system().clock().epoch();
+        if system_epoch != self.system_epoch {
+            self.system_epoch = system_epoch;
+            self.jumps.restart();
+            self.stepped(ClockId::System);
+            self.publish_at = now;
+        }
+        let phc_epochs = self.cascade.phc_epochs();
+        if phc_epochs != self.phc_epochs {
+            let before = std::mem::replace(&mut self.phc_epochs, phc_epochs);
+            for (index, (before, after)) in (0..).zip(before.into_iter().zip(phc_epochs)) {
+                if before.is_some() && after.is_some() && before != after {
+                    self.stepped(ClockId::Phc(index));
+                }
+            }
+            let local = self.cascade.system().clock().reading();
+            self.lines = self.cascade.lines(now, local);
+        }
+    }
+
+    fn stepped(&mut self, clock: ClockId) {
+        if clock == self.config.hub() {
+            self.steps = self.steps.wrapping_add(1);
+            self.unflushed = Some(self.steps);
+            self.reports.push(ClockReport { locked: false, stepped: true, epoch: self.steps });
+        }
+    }
+
+    fn tell_port(&mut self, now: Timestamp<Mono>) {
+        let locked = self.cascade.is_hub_locked();
+        if locked != self.told_locked || now >= self.tell_at {
+            self.told_locked = locked;
+            self.tell_at = now + TELL_PORT_EVERY;
+            self.reports.push(ClockReport { locked, stepped: false, epoch: 0 });
+        }
+    }
+
+    fn publish(&mut self, now: Timestamp<Mono>) {
+        let local = self.cascade.system().clock().reading();
+        self.published = self.cascade.snapshot(now, local);
+        self.lines = self.cascade.lines(now, local);
+        self.publish_at = now + PUBLISH_EVERY;
+        if self.config.kernel_leaps {
+            self.kernel_leap = self.leap_for_the_kernel(local);
+        }
+    }
+
+    /// What the kernel is told: it inserts after 23:59:59 and deletes that second, by its own clock.
+    fn leap_for_the_kernel(&self, local: Timestamp<Local>) -> Option<(Timestamp<Local>, Duration)> {
+        let is_good = self.published.state.is_synchronised() && self.published.is_bounded;
+        let midnight = Timestamp::from_secs((local.seconds().div_euclid(DAY_S) + 1) * DAY_S);
+        match self.cascade.leap().indicator() {
+            LeapIndicator::Insert if is_good => Some((midnight, -Duration::SECOND)),
+            LeapIndicator::Delete if is_good => Some((midnight - Duration::SECOND, Duration::SECOND)),
+            _ => None,
+        }
+    }
+}
+
+/// Reads a PHC between two readings of the system clock, the narrowest of a few; done at `now`.
+fn cross(model: &CrossingModel, system: &Device, phc: &Device, now: Timestamp<Mono>, random: &mut Random) -> Crossing {
+    let mut draw = || {
+        let mut side = |share: f64| model.window.scaled(share) + model.jitter.scaled(random.exponential());
+        (side(model.position), side(1.0 - model.position))
+    };
+    let all = (0..model.readings.max(1)).map(|_| draw());
+    let (left, right) = all.min_by_key(|(left, right)| *left + *right).unwrap_or_default();
+    let window = left + right;
+    let whole = |at: Timestamp<Local>| Timestamp::<Local>::from_nanos(at.nanos());
+    Crossing {
+        before: whole(system.reading_before(window)),
+        device: whole(phc.reading_before(right)),
+        after: whole(system.reading()),
+        raw: system.raw() - window.half(),
+        mono: now - window.half(),
+        window: whole(system.reading()) - whole(system.reading_before(window)),
+        slack: Duration::ZERO,
+    }
+}

@@ -1,0 +1,118 @@
+//! What happens to a world from outside, at the instant that it is at.
+
+use super::World;
+use crate::ptp::{Input, TimeProperties};
+use crate::sim::checker::NOTICE;
+use crate::sim::node::{Role, StampModel};
+use crate::sim::{LinkModel, NodeId};
+use crate::time::{ClockId, Duration, FrequencyPpb, Timestamp};
+use crate::wire::ptp::ClockQuality;
+
+/// Which of a host's threads do not run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stall {
+    /// The port's: messages wait in its sockets, with the stamps that they got when they came.
+    Port,
+    /// The discipline's: measurements wait in the ring.
+    Discipline,
+    /// The whole machine: the kernel's stamps are of when it runs again.
+    Machine,
+    /// The whole machine, and its clocks with it, as a virtual machine that is paused.
+    Clocks,
+}
+
+impl World {
+    /// Changes the link from one node to another.
+    pub fn change_link(&mut self, from: NodeId, to: NodeId, change: impl Fn(&mut LinkModel)) {
+        for link in self.links.iter_mut().filter(|link| (link.from, link.to) == (from, to)) {
+            change(&mut link.model);
+        }
+    }
+
+    /// Changes how a node's packets are stamped.
+    pub fn change_stamps(&mut self, node: NodeId, change: impl FnOnce(&mut StampModel)) {
+        change(&mut self.nodes[node.0].stamps);
+    }
+
+    /// A node's cable is pulled, or plugged in again.
+    pub fn set_link(&mut self, node: NodeId, up: bool) {
+        self.step(node, None, Input::Link { up });
+    }
+
+    /// A master's clock steps.
+    pub fn step_master(&mut self, node: NodeId, by: Duration) {
+        if let Role::Master(master) = &mut self.nodes[node.0].role {
+            master.step_by(by);
+            self.has_wrong_masters = true;
+            self.look_at_masters();
+        }
+    }
+
+    /// A master says something else of itself from its next Announce on, whatever the truth is.
+    pub fn announce_as(&mut self, node: NodeId, change: impl FnOnce(&mut ClockQuality, &mut TimeProperties)) {
+        if let Role::Master(master) = &mut self.nodes[node.0].role {
+            master.announce_as(change);
+        }
+    }
+
+    /// Threads of a host do not run for some time.
+    pub fn stall(&mut self, node: NodeId, what: Stall, time: Duration) {
+        let (now, until) = (self.now, self.now + time);
+        let place = &mut self.nodes[node.0];
+        let Role::Host(host) = &mut place.role else { return };
+        if what != Stall::Port {
+            host.stall(until);
+        }
+        let is_stamped_by_kernel = host.config().hub() == ClockId::System;
+        if what != Stall::Discipline {
+            place.stalled = Some((until, what != Stall::Port && is_stamped_by_kernel));
+        }
+        if what == Stall::Clocks {
+            // Seen from its end: that much later, everything reads what it read.
+            host.system(now).freeze(time);
+            place.watch.excuse(now, time + NOTICE.times(4));
+        }
+        if let Some(deadline) = self.nodes[node.0].role.deadline(now) {
+            self.wake(node, deadline);
+        }
+    }
+
+    /// A foreign hand sets a host's system clock (clock_settime(2)).
+    pub fn set_system(&mut self, node: NodeId, by: Duration) {
+        let now = self.now;
+        let place = &mut self.nodes[node.0];
+        if let Role::Host(host) = &mut place.role {
+            host.system(now).set(by);
+            place.watch.excuse(now, NOTICE);
+        }
+    }
+
+    /// A foreign hand changes the frequency of a host's system clock.
+    pub fn detune_system(&mut self, node: NodeId, to: FrequencyPpb) {
+        let now = self.now;
+        if let Role::Host(host) = &mut self.nodes[node.0].role {
+            host.system(now).detune(to);
+        }
+    }
+
+    /// A PHC of a host jumps.
+    pub fn set_phc(&mut self, node: NodeId, index: u8, by: Duration) {
+        self.touch_phc(node, index, |phc| phc.set(by));
+    }
+
+    /// A PHC of a host starts anew, at 1970 and without its frequency correction.
+    pub fn reset_phc(&mut self, node: NodeId, index: u8) {
+        self.touch_phc(node, index, |phc| phc.reset(Timestamp::EPOCH));
+    }
+
+    fn touch_phc(&mut self, node: NodeId, index: u8, touch: impl FnOnce(&mut crate::sim::Device)) {
+        let now = self.now;
+        let place = &mut self.nodes[node.0];
+        if let Role::Host(host) = &mut place.role
+            && let Some(phc) = host.phc(index, now)
+        {
+            touch(phc);
+            place.watch.excuse_phc(now, NOTICE);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What the checker and the statistics see of each node.
+
+use super::{EFFECTS_MAX, GRACE, Judges, Master, Node, World};
+use crate::clock::AMBIGUOUS;
+use crate::ptp::FOREIGN_MASTER_MAX;
+use crate::sharing::PHC_LINES_MAX;
+use crate::sim::NodeId;
+use crate::sim::checker::Look;
+use crate::sim::host::RING_MAX;
+use crate::sim::node::Role;
+use crate::time::Duration;
+
+impl World {
+    /// Each clock is looked at, after every event.
+    pub(super) fn check(&mut self) {
+        for index in 0..self.nodes.len() {
+            let judges = self.judges(NodeId(index));
+            self.check_node(index, judges);
+        }
+    }
+
+    fn check_node(&mut self, index: usize, judges: Judges) {
+        let Self { now, truth, nodes, checker, effects_most, .. } = self;
+        let (now, truth) = (*now, *truth);
+        let Node { role, watch, .. } = &mut nodes[index];
+        let effects = ("effects of one input", *effects_most, EFFECTS_MAX);
+        let masters = |count: usize| ("foreign masters", count, FOREIGN_MASTER_MAX);
+        match role {
+            Role::Master(_) => {}
+            Role::Slave(slave) => {
+                let local = truth.local(now);
+                let (reading, _) = slave.line(now);
+                let look = Look {
+                    now,
+                    truth: local.read_as(),
+                    judges,
+                    local,
+                    reading,
+                    frequency: slave.frequency(),
+                    frequency_told: slave.published().frequency,
+                    frequency_max: slave.config().steering.max_frequency,
+                    phcs: None,
+                    tables: [effects, masters(slave.port.foreign_masters(now).count()), ("ring", 0, RING_MAX)],
+                    published: slave.published(),
+                };
+                checker.check(NodeId(index), &look, watch);
+            }
+            Role::Host(host) => {
+                let local = host.system(now).reading();
+                let mut readings = [None; PHC_LINES_MAX];
+                for (place, reading) in (0..host.config().phcs.len()).zip(&mut readings) {
+                    *reading = host.phc(place as u8, now).map(|phc| phc.reading());
+                }
+                let frequency = crate::clock::Clock::frequency(host.system(now));
+                let look = Look {
+                    now,
+                    truth: truth.utc(now),
+                    judges,
+                    local,
+                    reading: local,
+                    frequency,
+                    frequency_told: frequency,
+                    frequency_max: host.config().cascade.steering.max_frequency,
+                    phcs: Some((host.lines(), readings)),
+                    tables: [
+                        effects,
+                        masters(host.port().foreign_masters(now).count()),
+                        ("ring", host.ring().0, RING_MAX),
+                    ],
+                    published: host.published(),
+                };
+                checker.check(NodeId(index), &look, watch);
+            }
+        }
+    }
+
+    /// By which times a node is judged: that of the master that it follows, and what that was a moment ago.
+    fn judges(&self, id: NodeId) -> Judges {
+        let is_leaping = match (&self.nodes[id.0].role, self.truth.leap_at()) {
+            (Role::Host(_), Some(at)) => (self.now - at).abs() <= AMBIGUOUS + Duration::SECOND,
+            _ => false,
+        };
+        let judges = Judges { is_leaping, ..Judges::EXACT };
+        if !self.has_wrong_masters {
+            return judges;
+        }
+        let (now, before) = self.nodes[id.0].judged_by(self.now);
+        Judges { errors: [now, before], ..judges }
+    }
+
+    /// Follows who is followed, and what his time is worth.
+    pub(super) fn look_at_masters(&mut self) {
+        for index in 0..self.nodes.len() {
+            let followed = self.parent(NodeId(index)).and_then(|parent| self.master(parent)).map(Master::error);
+            let now = self.now;
+            let node = &mut self.nodes[index];
+            if let Some(error) = followed
+                && error != node.judge
+            {
+                node.judge_before = (node.judge, now + GRACE);
+                node.judge = error;
+            }
+        }
+    }
+
+    pub(super) fn take_samples(&mut self) {
+        for index in 0..self.nodes.len() {
+            let (id, now) = (NodeId(index), self.now);
+            let Some(published) = self.published(id).copied() else { continue };
+            let error = self.true_error(id);
+            let local = match &mut self.nodes[index].role {
+                Role::Host(host) => host.system(now).reading(),
+                Role::Master(_) | Role::Slave(_) => self.truth.local(now),
+            };
+            let bound = published.is_bounded.then(|| published.bound_at(local).greatest_error());
+            self.nodes[index].statistics.push_bounded(error, bound);
+            self.nodes[index].bounds.push(&published, local);
+            for phc in 0..self.nodes[index].phc_statistics.len() {
+                if let Some(error) = self.phc_error(id, phc as u8) {
+                    self.nodes[index].phc_statistics[phc].push(error);
+                }
+            }
+        }
+    }
+}
