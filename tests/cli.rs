@@ -350,6 +350,19 @@ fn a_demo_ends_with_its_summary_as_json_while_another_runs_beside_it() {
     assert!(!beside.socket.exists(), "its directory is gone");
 }
 
+/// Asks an NTP server on this host, a fifth of a second long.
+fn answers(port: u16) -> bool {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+    socket.set_read_timeout(Some(Duration::from_millis(500))).expect("a socket");
+    let mut request = [0; 48];
+    request[0] = 0x23;
+    request[40] = 1;
+    socket.send_to(&request, ("127.0.0.1", port)).expect("loopback");
+    let is_answered = socket.recv(&mut request).is_ok_and(|length| length == 48);
+    std::thread::sleep(Duration::from_millis(200));
+    is_answered
+}
+
 /// The engines of a trace, by name, and whether all of them came to the same.
 fn replayed(trace: &Path, more: &[&str]) -> (Value, Option<i32>) {
     let trace = trace.to_str().expect("text");
@@ -370,7 +383,12 @@ fn what_a_running_daemon_did_is_recorded_and_repeated_bit_for_bit() {
     let [socket, out] = [&control, &file].map(|path| path.to_str().expect("text"));
     let nothing = output(&["record", "--kept", "--socket", socket, "--out", out]);
     assert_eq!(nothing.status.code(), Some(1), "nothing is kept by default: {}", printed(&nothing));
+    let asking = std::thread::spawn({
+        let ntp = demo.ntp_port;
+        move || (0..20).filter(|_| answers(ntp)).count()
+    });
     let recorded = output(&["record", "--for", "4s", "--socket", socket, "--out", out]);
+    assert!(asking.join().expect("a client") >= 10, "the NTP server answers");
     assert!(recorded.status.success(), "{}", printed(&recorded));
 
     let (report, code) = replayed(&file, &[]);
@@ -382,6 +400,7 @@ fn what_a_running_daemon_did_is_recorded_and_repeated_bit_for_bit() {
     };
     // 8 Sync and about as many Delay_Req a second.
     assert!(steps("ptp-0") > 60 && steps("system") > 60, "{report}");
+    assert!(steps("ntp-0") >= 8, "{report}");
 
     let (report, code) = replayed(&file, &["--with", "servo.kind=estimator"]);
     assert_eq!(code, Some(0));

@@ -34,6 +34,8 @@ pub enum EngineKind {
     PtpPort,
     /// The discipline of one clock.
     Discipline,
+    /// The NTP server's answers.
+    NtpServer,
 }
 
 /// Why a state was written down.
@@ -179,6 +181,11 @@ impl<E> Taped<E> {
     /// From now on this one may listen.
     pub fn record_by(&mut self, recorder: Recorder) {
         self.recorder = Some(recorder);
+    }
+
+    /// Whether somebody listens at the moment.
+    pub fn is_heard(&mut self) -> bool {
+        self.recorder.as_mut().is_some_and(Recorder::listens)
     }
 
     /// Changes the engine by something else than a step.

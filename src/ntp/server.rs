@@ -24,12 +24,15 @@
 
 mod count;
 mod hardware;
+mod responder;
 #[cfg(test)]
 mod tests;
 
 pub use count::{DropReason, ServerCounter};
 pub use hardware::{CardStamp, HARDWARE_LEAD_MAX, HardwareRejected, HardwareStamp, hardware_stamp};
+pub use responder::{Reply, Responder, respond_on_tape};
 
+use crate::coding::Coded;
 use crate::sharing::TimeSnapshot;
 use crate::time::{Duration, LeapIndicator, Local, Mono, NtpShort, NtpTimestamp, SyncState, Timestamp, Utc};
 use crate::wire::ntp::{HEADER_LENGTH, Header, Mode, Packet, parse, write};
@@ -52,7 +55,7 @@ pub const ROOT_DISTANCE_MAX: Duration = Duration::from_secs(16);
 pub const CLOCK_SET_MIN: Duration = Duration::from_millis(2);
 
 /// What is the same for all answers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
 pub struct ResponseConfig {
     /// log2 of the seconds that reading the clock resolves or takes; -29 ..= -6.
     pub precision: i8,

@@ -144,6 +144,7 @@ impl Daemon {
         let (writer, snapshot) = Seqlock::new(&TimeSnapshot::unsynchronised(now));
         let (lines_writer, lines) = Seqlock::new(&PhcLines::default());
         let (interfaces, stamping) = Seqlock::new(&StampingInterfaces::default());
+        let mut traces = Traces::new(&config.trace, now);
         // The server first: it alone can refuse to start.
         let server = match &config.ntp_server {
             Some(server) => {
@@ -153,7 +154,9 @@ impl Daemon {
                     priority: config.threads.server.priority,
                 };
                 let time = ServedTime { snapshot: snapshot.clone(), lines, interfaces: stamping };
-                Some(Server::spawn(&options, &time, stop.clone()).map_err(StartError::Server)?)
+                let mut recorder = |name: &str| Some(traces.stream(name, EngineKind::NtpServer));
+                let server = Server::spawn_recorded(&options, &time, stop.clone(), &mut recorder);
+                Some(server.map_err(StartError::Server)?)
             }
             None => None,
         };
@@ -193,7 +196,6 @@ impl Daemon {
             sleeper: discipline_sleeper,
         };
         let cascade = CascadeConfig { tai_utc, ..cascade_of(&config, &saved) };
-        let mut traces = Traces::new(&config.trace, now);
         let recorder = traces.stream("system", EngineKind::Discipline);
         let thread = spawn_discipline(config.threads.discipline, clock, cascade, recorder, links)?;
         let mut model = Model::new(Host::this(), now, tai_utc, kind);

@@ -42,6 +42,7 @@ pub use figures::{LatencyFigures, WorkerFigures};
 
 use crate::clock::HostClock;
 use crate::config::{LISTEN_MAX, SERVER_CORES_MAX};
+use crate::engine::Recorder;
 use crate::ntp::server::{DropReason, ResponseConfig, ServerCounter};
 use crate::sharing::{CounterSet, Latch, PhcLines, Pulse, Seqlock, StampingInterfaces, TimeSnapshot};
 use listen::{Listener, Opened};
@@ -146,6 +147,22 @@ impl Server {
     /// # Panics
     /// If there are more addresses than [`LISTEN_MAX`] or more cores than [`SERVER_CORES_MAX`].
     pub fn spawn(options: &ServerOptions, time: &ServedTime, stop: Latch) -> Result<Self, ServerError> {
+        Self::spawn_recorded(options, time, stop, &mut |_| None)
+    }
+
+    /// As [`Server::spawn`]; `recorders` makes the recorder of each worker, by its name.
+    ///
+    /// # Errors
+    /// As [`Server::spawn`].
+    ///
+    /// # Panics
+    /// As [`Server::spawn`].
+    pub fn spawn_recorded(
+        options: &ServerOptions,
+        time: &ServedTime,
+        stop: Latch,
+        recorders: &mut dyn FnMut(&str) -> Option<Recorder>,
+    ) -> Result<Self, ServerError> {
         assert!(options.listen.len() <= LISTEN_MAX, "{} addresses to listen on", options.listen.len());
         assert!(options.cores.len() <= SERVER_CORES_MAX, "{} cores for the server", options.cores.len());
         let cores: Vec<Option<usize>> =
@@ -167,7 +184,8 @@ impl Server {
         let mut server = Self { stop, workers: Vec::new(), listening: Vec::new(), missing, notices };
         let config = ResponseConfig { precision: worker::measured_precision(HostClock), ..ResponseConfig::default() };
         for core in cores {
-            server.start_worker(core, options.priority, time, config)?;
+            let recorder = recorders(&worker_name(server.workers.len()));
+            server.start_worker(core, options.priority, time, config, recorder)?;
         }
         for sockets in opened {
             server.hand_out(sockets);
@@ -181,6 +199,7 @@ impl Server {
         priority: Option<u8>,
         time: &ServedTime,
         config: ResponseConfig,
+        recorder: Option<Recorder>,
     ) -> Result<(), ServerError> {
         let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
             .map_err(|errno| ServerError::thread("eventfd", &errno.into()))?;
@@ -198,6 +217,7 @@ impl Server {
             pulse: pulse.clone(),
             wake: Arc::clone(&wake),
             sockets: incoming,
+            recorder,
         };
         let (ready, prepared) = bounded(1);
         let thread = std::thread::Builder::new()

@@ -2,12 +2,13 @@
 
 use super::Words;
 use super::words::{Fields, Put};
+use crate::coding::Coded;
 use crate::time::{
     ClockEpoch, Duration, ErrorBound, FrequencyPpb, LeapIndicator, Local, Mono, SyncState, Timestamp, Utc,
 };
 
 /// What the error bound is made of; each part is a greatest error, none negative.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Coded)]
 pub struct BoundParts {
     /// What the source says of itself (PTP clockAccuracy); zero where it says nothing.
     pub source: Duration,
@@ -32,7 +33,7 @@ impl BoundParts {
 ///
 /// The served time is a line over the clock that stamps packets: at its reading `anchor_local` the time is
 /// `anchor_utc`, and it advances by `1 + rate` per second of that clock.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Coded)]
 pub struct TimeSnapshot {
     /// The state of the served clock.
     pub state: SyncState,

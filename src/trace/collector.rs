@@ -14,6 +14,8 @@ pub const STREAMS_MAX: usize = 32;
 const RING_BYTES: usize = 2 * RECORD_BYTES_MAX;
 /// All segments begin anew when one has grown to this share of what is kept.
 const SEGMENT_SHARE: usize = 8;
+/// What NTP servers say may be this share of what is kept: they may say more in a second than all others in an hour.
+const SERVERS_SHARE: usize = 4;
 /// But not before it is worth its own state several times over.
 const SEGMENT_BYTES_MIN: usize = 1 << 18;
 
@@ -145,7 +147,7 @@ impl Collector {
                     break;
                 }
                 if let Ok(beginning) = Beginning::of(&self.record) {
-                    self.is_renewing = false;
+                    self.is_renewing &= beginning.cause != Cause::Periodic;
                     let began = beginning.now;
                     stream.segments.push_back(Segment { began, records: 0, bytes: Vec::new() });
                 }
@@ -156,7 +158,9 @@ impl Collector {
                 segment.records += 1;
                 self.bytes += segment.bytes.len() - before;
             }
-            is_grown |= stream.segments.back().is_some_and(|segment| segment.bytes.len() > segment_max);
+            // A server begins anew with each snapshot anyway.
+            let is_server = stream.kind == EngineKind::NtpServer;
+            is_grown |= !is_server && stream.segments.back().is_some_and(|segment| segment.bytes.len() > segment_max);
         }
         if is_grown && !self.is_renewing && self.is_on() {
             self.is_renewing = true;
@@ -167,11 +171,27 @@ impl Collector {
 
     /// Forgets the oldest segments that are not an engine's only one.
     fn trim(&mut self) {
-        while self.bytes > self.bytes_max {
-            let old = self.streams.iter_mut().filter(|stream| stream.segments.len() > 1);
+        let of_servers = |stream: &Collected| match stream.kind {
+            EngineKind::NtpServer => stream.segments.iter().map(|segment| segment.bytes.len()).sum(),
+            EngineKind::PtpPort | EngineKind::Discipline => 0,
+        };
+        let mut servers: usize = self.streams.iter().map(of_servers).sum();
+        loop {
+            let servers_only = servers > self.bytes_max / SERVERS_SHARE;
+            if !servers_only && self.bytes <= self.bytes_max {
+                return;
+            }
+            let old = self
+                .streams
+                .iter_mut()
+                .filter(|stream| stream.segments.len() > 1 && (!servers_only || stream.kind == EngineKind::NtpServer));
             let oldest = old.min_by_key(|stream| stream.segments.front().map(|segment| segment.began));
-            let Some(segment) = oldest.and_then(|stream| stream.segments.pop_front()) else { return };
+            let Some(stream) = oldest else { return };
+            let Some(segment) = stream.segments.pop_front() else { return };
             self.bytes -= segment.bytes.len();
+            if stream.kind == EngineKind::NtpServer {
+                servers -= segment.bytes.len();
+            }
         }
     }
 
@@ -218,5 +238,112 @@ impl<'a> Beginning<'a> {
             annotation: Duration::decode(&mut from)?,
             state: from.rest(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Engine, Taped};
+    use crate::ntp::server::{Request, Responder, ResponseConfig};
+    use crate::ptp::{Config, Input, Port};
+    use crate::sharing::TimeSnapshot;
+    use crate::time::SourceId;
+    use crate::trace::{Trace, replay};
+    use crate::wire::ptp::ClockIdentity;
+
+    fn at(millis: i64) -> Timestamp<Mono> {
+        Timestamp::EPOCH + Duration::from_millis(millis)
+    }
+
+    fn port(collector: &mut Collector) -> Taped<Port> {
+        let mut port = Taped::new(Port::new(Config::new(SourceId(0), ClockIdentity([1; 8]), 1)));
+        port.record_by(collector.stream("port", EngineKind::PtpPort));
+        port
+    }
+
+    fn step(port: &mut Taped<Port>, millis: i64) {
+        port.step(at(millis), Input::Tick { local: Timestamp::from_secs(millis) }, &mut Vec::new());
+    }
+
+    fn trace(collector: &Collector) -> Trace {
+        Trace::read(collector.file(Origin::Host)).expect("a trace")
+    }
+
+    #[test]
+    fn nothing_is_kept_before_it_is_asked_for_and_after_it_is_enough() {
+        let mut collector = Collector::new(1 << 20);
+        let mut port = port(&mut collector);
+        step(&mut port, 1);
+        collector.collect();
+        assert_eq!((collector.bytes(), collector.reach()), (0, None));
+        collector.start();
+        step(&mut port, 2);
+        collector.stop();
+        step(&mut port, 3);
+        collector.collect();
+        assert_eq!(collector.reach(), Some(at(2)));
+        let replayed = replay(&trace(&collector)).unwrap();
+        assert_eq!((replayed.len(), replayed[0].steps), (1, 1));
+        collector.forget();
+        assert!(trace(&collector).streams().is_empty());
+    }
+
+    #[test]
+    fn steps_that_find_no_room_are_a_gap_and_the_repetition_goes_on_behind_it() {
+        let mut collector = Collector::new(64 << 20);
+        let mut port = port(&mut collector);
+        collector.start();
+        for millis in 0..100_000 {
+            step(&mut port, millis);
+        }
+        assert!(collector.lost() > 0);
+        collector.collect();
+        for millis in 100_000..101_000 {
+            step(&mut port, millis);
+        }
+        collector.collect();
+        let replayed = replay(&trace(&collector)).unwrap();
+        assert_eq!((replayed[0].gaps, &replayed[0].difference), (1, &None));
+        assert_eq!(replayed[0].span, Some((at(0), at(100_999))));
+    }
+
+    #[test]
+    fn a_busy_server_does_not_push_out_what_the_others_said() {
+        let mut collector = Collector::new(1 << 20);
+        let mut port = port(&mut collector);
+        let snapshot = TimeSnapshot::unsynchronised(at(0));
+        let mut server = Taped::new(Responder { snapshot, config: ResponseConfig::default() });
+        server.record_by(collector.stream("ntp-0", EngineKind::NtpServer));
+        collector.start();
+        for millis in 0..20_000 {
+            if millis % 100 == 0 {
+                step(&mut port, millis);
+                server.change(|server| server.snapshot.anchor_mono = at(millis));
+                collector.collect();
+            }
+            let (received, now) = (Timestamp::from_secs(millis), Timestamp::from_secs(millis));
+            let request = Request { data: &[0x23; 48], from_port: 5_000, received, hardware: None, now };
+            server.step(at(millis), request, &mut Vec::new());
+        }
+        collector.collect();
+        let replayed = replay(&trace(&collector)).unwrap();
+        let [port, server] = replayed.as_slice() else { panic!("{replayed:?}") };
+        assert_eq!((port.span, port.steps), (Some((at(0), at(19_900))), 200), "all of it");
+        assert!(server.steps > 500 && server.steps < 19_000 && server.difference.is_none(), "{server:?}");
+        assert!(collector.bytes() < 1 << 19, "{}", collector.bytes());
+    }
+
+    #[test]
+    fn engines_that_have_ended_make_room_for_new_ones() {
+        let mut collector = Collector::new(1 << 20);
+        for _ in 0..STREAMS_MAX {
+            drop(port(&mut collector));
+        }
+        let mut last = port(&mut collector);
+        collector.start();
+        step(&mut last, 5);
+        collector.collect();
+        assert_eq!(trace(&collector).streams().len(), 1);
     }
 }

@@ -32,6 +32,7 @@ const fn word(kind: EngineKind) -> &'static str {
     match kind {
         EngineKind::PtpPort => "PTP port",
         EngineKind::Discipline => "discipline",
+        EngineKind::NtpServer => "NTP server",
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use crate::coding::Coded;
 use crate::sharing::CounterSet;
 use crate::wire::ntp::ParseError;
 
 /// Why a datagram got no answer.
 ///
 /// Silence is the answer to everything that is not a request: an error message would be one more reflector.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Coded)]
 pub enum DropReason {
     /// It is not an NTP packet.
     Malformed(ParseError),

@@ -13,6 +13,7 @@
 //! before that ([`HARDWARE_LEAD_MAX`]), and not after it. A PHC that another program has just set fails that, and so does
 //! a stamp of another clock than we think.
 
+use crate::coding::Coded;
 use crate::sharing::{PhcLine, StampingInterface, TimeSnapshot};
 use crate::time::{Duration, Local, Timestamp, Utc};
 
@@ -40,7 +41,7 @@ pub struct CardStamp {
 }
 
 /// A receive stamp from hardware, on the served scale.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
 pub struct HardwareStamp {
     /// UTC when the frame ended.
     pub at: Timestamp<Utc>,

@@ -18,8 +18,10 @@ use super::listen::Listener;
 use super::{ServedTime, ServerNotice, WorkerFigures};
 use crate::clock::HostClock;
 use crate::config::LISTEN_MAX;
+use crate::engine::{Recorder, Taped};
 use crate::ntp::server::{
-    ANSWER_LENGTH_MAX, Answer, DropReason, Request, ResponseConfig, ServerCounter, is_clock_set, respond,
+    ANSWER_LENGTH_MAX, Answer, DropReason, Request, Responder, ResponseConfig, ServerCounter, is_clock_set, respond,
+    respond_on_tape,
 };
 use crate::sharing::{Latch, Pulse, TimeSnapshot};
 use crate::time::{Duration, Local, SyncState, Timestamp};
@@ -50,6 +52,8 @@ pub(super) struct WorkerSetup {
     pub(super) pulse: Pulse,
     pub(super) wake: Arc<EventFd>,
     pub(super) sockets: Receiver<Listener>,
+    /// Takes its answers, if somebody asks.
+    pub(super) recorder: Option<Recorder>,
 }
 
 /// What a worker says when it is ready.
@@ -67,6 +71,8 @@ pub(super) struct Worker {
     answers: SendBatch,
     /// The last snapshot that could be read.
     snapshot: TimeSnapshot,
+    /// The same once more, for who records what is answered from it.
+    tape: Taped<Responder>,
 }
 
 /// What is known of the answers in the outgoing batch.
@@ -82,16 +88,21 @@ struct Outgoing {
 
 impl Worker {
     /// Takes everything that the loop will need.
-    pub(super) fn prepare(setup: WorkerSetup, ready: &Sender<Prepared>) -> Self {
+    pub(super) fn prepare(mut setup: WorkerSetup, ready: &Sender<Prepared>) -> Self {
         let clock = HostClock;
         let notices = scheduling(setup.core, setup.priority);
         let snapshot = setup.time.snapshot.read().unwrap_or_else(|_| TimeSnapshot::unsynchronised(clock.mono()));
+        let mut tape = Taped::new(Responder { snapshot, config: setup.config });
+        if let Some(recorder) = setup.recorder.take() {
+            tape.record_by(recorder);
+        }
         let worker = Self {
             clock,
             listeners: Vec::with_capacity(LISTEN_MAX),
             requests: RecvBatch::new(BATCH, REQUEST_LENGTH_MAX),
             answers: SendBatch::new(BATCH, ANSWER_LENGTH_MAX),
             snapshot,
+            tape,
             setup,
         };
         // The receiver waits; if it gave up, the latch is set and the loop ends at once.
@@ -166,12 +177,18 @@ impl Worker {
     fn answer_batch(&mut self, index: usize) {
         self.setup.figures.counts.add(ServerCounter::Requests, self.requests.len() as u64);
         self.read_snapshot();
+        let is_heard = self.tape.is_heard();
+        if is_heard && self.tape.snapshot != self.snapshot {
+            let snapshot = self.snapshot;
+            self.tape.change(|responder| responder.snapshot = snapshot);
+        }
         let mut stamps = [Timestamp::<Local>::EPOCH; BATCH];
         let mut outgoing = Outgoing::default();
         let mut cards = Cards::unread(&self.setup.time, &self.setup.figures.counts);
         for number in 0..self.requests.len() {
             let received = self.requests.get(number);
-            match answer(&received, &self.snapshot, &mut cards, &self.setup, self.clock, &mut self.answers) {
+            let tape = is_heard.then_some(&mut self.tape);
+            match answer(&received, &self.snapshot, tape, &mut cards, &self.setup, self.clock, &mut self.answers) {
                 Ok(Answered { answer, stamp, is_by_card }) => {
                     outgoing.synchronised += u64::from(answer.is_synchronised);
                     outgoing.unsynchronised += u64::from(!answer.is_synchronised);
@@ -255,6 +272,7 @@ struct Answered {
 fn answer(
     received: &Received<'_>,
     snapshot: &TimeSnapshot,
+    tape: Option<&mut Taped<Responder>>,
     cards: &mut Cards<'_>,
     setup: &WorkerSetup,
     clock: HostClock,
@@ -276,7 +294,11 @@ fn answer(
     let hardware = cards.stamp(received, arrived, snapshot);
     let request = Request { data: received.data, from_port: received.from.port(), received: arrived, hardware, now };
     let mut out = [0; ANSWER_LENGTH_MAX];
-    let answer = respond(&request, snapshot, setup.config, &mut out).map_err(Unanswered::Dropped)?;
+    let answer = match tape {
+        Some(tape) => respond_on_tape(tape, &request, &mut out),
+        None => respond(&request, snapshot, setup.config, &mut out),
+    };
+    let answer = answer.map_err(Unanswered::Dropped)?;
     answers
         .push(&out[..answer.length], received.from, received.local, None)
         .map_err(|_| Unanswered::NoWayBack)

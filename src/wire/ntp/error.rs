@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use crate::coding::Coded;
+
 /// Why a datagram is not an NTP packet. Each reason has its own counter, at [`ParseError::index`].
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Coded)]
 #[repr(u8)]
 pub enum ParseError {
     /// Fewer than 48 octets.
