@@ -47,12 +47,14 @@ pub(super) fn standing(header: &Header, own: &OwnIdentity) -> Result<SourceInfo,
     };
     let before = |a: NtpTimestamp, b: NtpTimestamp| a.since(b).is_negative();
     let (received, transmitted) = (header.receive_timestamp, header.transmit_timestamp);
+    // Servers fill the bits below their precision with random ones: of two stamps so close the later may be the smaller.
+    let is_out_of_order = received.since(transmitted) > resolution(header.precision);
     let against = [
         (header.leap == LeapIndicator::Unknown || header.stratum == 0, ClientCounter::Unsynchronised),
         (header.stratum > STRATUM_MAX, ClientCounter::StratumExcessive),
         (info.root_distance() >= ROOT_DISTANCE_MAX, ClientCounter::RootDistanceExcessive),
         (received.is_unset() || transmitted.is_unset(), ClientCounter::TimestampUnset),
-        (before(transmitted, received), ClientCounter::AnswerBeforeRequest),
+        (is_out_of_order, ClientCounter::AnswerBeforeRequest),
         (
             !header.reference_timestamp.is_unset() && before(transmitted, header.reference_timestamp),
             ClientCounter::ReferenceLater,

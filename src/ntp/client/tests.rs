@@ -452,6 +452,22 @@ fn each_reason_against_an_answer_is_found_and_the_source_is_lost_once() {
 }
 
 #[test]
+fn the_stamps_of_a_quick_server_are_out_of_order_by_no_more_than_its_precision() {
+    let early = |by: u64| {
+        let mut bench = Bench::answered(config());
+        // 2^-25 s are 128 units of 2^-32 s.
+        counts(&bench.bent(|a| {
+            a.precision = -25;
+            a.transmit_timestamp = NtpTimestamp::from_bits(a.receive_timestamp.to_bits() - by);
+            a.reference_timestamp = NtpTimestamp::UNSET;
+        }))
+    };
+    assert_eq!(early(128), early(0), "as one that has taken no time");
+    assert!(!early(128).contains(&ClientCounter::AnswerBeforeRequest));
+    assert_eq!(early(129), [ClientCounter::AnswerBeforeRequest]);
+}
+
+#[test]
 fn the_edges_of_fitness_are_fit() {
     let mut bench = Bench::answered(config());
     let effects = bench.bent(|a| {
