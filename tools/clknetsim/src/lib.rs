@@ -9,7 +9,7 @@
 //!      | UNIX socket: `protocol`, `connection`            | the same, by clknetsim's library
 //!   `host`: one node's clock and network               chronyd, ptp4l
 //!      |
-//!   `node`: ptp::Port + clock::Steering, ptp::Grandmaster, ntp::server
+//!   `node`: ptp::Port + clock::Steering, ptp::Grandmaster, ntp::client, ntp::server
 //!      |
 //!   `judge`: the truth against the published bound
 //! ```

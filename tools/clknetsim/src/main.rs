@@ -9,14 +9,18 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde_json::Value;
+use synchronome::clock::SteeringConfig;
 use synchronome::discipline::servo::Kind;
+use synchronome::ntp;
 use synchronome::ptp::{Config, GrandmasterConfig, TimeProperties};
 use synchronome::sim::SlaveConfig;
 use synchronome::time::{Duration, FrequencyPpb, LogInterval, SourceId, TaiUtc};
 use synchronome::wire::ptp::{ClockAccuracy, ClockQuality, TimeSource};
 use synchronome_clknetsim::connection::{Connection, Fault};
-use synchronome_clknetsim::host::{Host, HostConfig};
-use synchronome_clknetsim::node::{self, NtpServer, NtpServerConfig, PtpMaster, PtpSlave, PtpSlaveConfig};
+use synchronome_clknetsim::host::{BEGINNING, Host, HostConfig};
+use synchronome_clknetsim::node::{
+    self, NtpClient, NtpClientConfig, NtpServer, NtpServerConfig, PtpMaster, PtpSlave, PtpSlaveConfig,
+};
 use synchronome_clknetsim::record::relay;
 
 /// Synchronome's engines as nodes of clknetsim.
@@ -48,6 +52,20 @@ enum Task {
         /// log2 of the seconds between two Sync, and two Delay_Req
         #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
         interval: i8,
+    },
+    /// Be a node: an NTP client that steers its clock
+    NtpClient {
+        #[command(flatten)]
+        node: NodeOptions,
+        /// The server's node, from 1
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=254))]
+        server: u32,
+        /// log2 of the seconds between two requests
+        #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+        poll: i8,
+        /// What steers the clock
+        #[arg(long, value_enum, default_value_t = Servo::Estimator)]
+        servo: Servo,
     },
     /// Be a node: an NTP server whose clock is right by declaration
     NtpServer {
@@ -145,6 +163,11 @@ fn perform(task: Task) -> Result<bool, Problem> {
             let config = master_config(&host, node.seed, LogInterval::new(interval));
             say(&node::run(&host, &mut PtpMaster::new(host.clone(), config))?);
         }
+        Task::NtpClient { node, server, poll, servo } => {
+            let host = host(&node)?;
+            let config = client_config(server - 1, LogInterval::new(poll), node.seed, servo);
+            say(&node::run(&host, &mut NtpClient::new(host.clone(), config)?)?);
+        }
         Task::NtpServer { node, accuracy, drift } => {
             let host = host(&node)?;
             let accuracy = Duration::from_secs_f64(accuracy);
@@ -172,13 +195,26 @@ fn say(report: &Value) {
 }
 
 /// The discipline of the simulator's slave, so that both can be compared.
-fn slave_config(host: &Host, seed: u64, servo: Servo) -> PtpSlaveConfig {
-    let mut steering = SlaveConfig::new(1, seed).steering;
-    steering.servo = match servo {
+fn steering(seed: u64, servo: Servo) -> SteeringConfig {
+    let servo = match servo {
         Servo::Estimator => Kind::Estimator,
         Servo::Pi => Kind::Pi,
     };
-    PtpSlaveConfig { ptp: Config::new(SourceId(0), host.identity(), seed), steering }
+    SteeringConfig { servo, ..SlaveConfig::new(1, seed).steering }
+}
+
+fn slave_config(host: &Host, seed: u64, servo: Servo) -> PtpSlaveConfig {
+    PtpSlaveConfig { ptp: Config::new(SourceId(0), host.identity(), seed), steering: steering(seed, servo) }
+}
+
+fn client_config(server: u32, poll: LogInterval, seed: u64, servo: Servo) -> NtpClientConfig {
+    let defaults = ntp::client::Config::new(SourceId(0), seed);
+    NtpClientConfig {
+        ntp: ntp::client::Config { poll, poll_max: poll, not_before: BEGINNING.read_as(), ..defaults },
+        server,
+        // Half a round trip of the scenarios is more than the 100 us that a LAN is asked for.
+        steering: SteeringConfig { lock_limit: Duration::from_millis(1), ..steering(seed, servo) },
+    }
 }
 
 /// A grandmaster with a source of its own, on the PTP timescale.

@@ -4,16 +4,21 @@
 //! a node is woken at the instants at which something is due or comes in, and everything that follows from that takes no time.
 
 mod disciplined;
+mod ntp_client;
 mod ntp_server;
 mod ptp_master;
 mod ptp_slave;
 
+pub use ntp_client::{NtpClient, NtpClientConfig};
 pub use ntp_server::{NtpServer, NtpServerConfig};
 pub use ptp_master::PtpMaster;
 pub use ptp_slave::{PtpSlave, PtpSlaveConfig};
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use synchronome::ptp::{Channel, Effect};
+use synchronome::sharing::CounterSet;
 use synchronome::time::{Duration, Mono, Timestamp};
 
 use crate::connection::Fault;
@@ -102,14 +107,18 @@ fn send_ptp(host: &Host, frame: &[u8], channel: Channel) -> Result<(), Fault> {
     host.send(EVERYBODY, port, port, frame)
 }
 
-/// How often a PTP engine counted what, without what it never did.
+/// How often an engine counted what, without what it never did.
 #[derive(Clone, Default, Debug)]
-struct Counts(std::collections::BTreeMap<&'static str, u64>);
+struct Counts(BTreeMap<&'static str, u64>);
 
 impl Counts {
+    fn add(&mut self, counter: impl CounterSet) {
+        *self.0.entry(counter.name()).or_default() += 1;
+    }
+
     fn hear(&mut self, effect: &Effect) {
         if let Effect::Count(counter) = effect {
-            *self.0.entry(synchronome::sharing::CounterSet::name(*counter)).or_default() += 1;
+            self.add(*counter);
         }
     }
 }

@@ -80,3 +80,48 @@ pub fn relay(listen: &Path, server: &Path, most: usize, out: &mut impl Write) ->
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_record_that_was_cut_off_is_none() {
+        let record = b">\x02\0\0\0ab<\x01\0\0\0c";
+        assert_eq!(messages(record), Some(vec![(Speaker::Node, &b"ab"[..]), (Speaker::Server, &b"c"[..])]));
+        for len in (1..record.len()).filter(|len| *len != 7) {
+            assert_eq!(messages(&record[..len]), None, "{len}");
+        }
+        assert_eq!(messages(b"?\0\0\0\0"), None);
+    }
+
+    #[test]
+    fn the_go_between_passes_all_on_and_writes_down_the_first_ones() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (near, far) = (folder.path().join("near"), folder.path().join("far"));
+        let listener = Socket::new(Domain::UNIX, Type::SEQPACKET, None).expect("a socket");
+        listener.bind(&SockAddr::unix(&far).expect("an address")).expect("a free name");
+        listener.listen(1).expect("a listener");
+        let mut written = Vec::new();
+        thread::scope(|scope| {
+            let between = scope.spawn(|| relay(&near, &far, 3, &mut written));
+            let node = connect(&near).expect("the go-between");
+            let (server, _) = listener.accept().expect("the go-between again");
+            let mut heard = [0; 8];
+            for round in 0..2 {
+                node.send(&[round; 2]).expect("it goes out");
+                assert_eq!((&server).read(&mut heard).expect("it comes"), 2);
+                assert_eq!(heard[..2], [round; 2]);
+                server.send(&[9, 8, 7, round]).expect("it goes out");
+                assert_eq!((&node).read(&mut heard).expect("it comes"), 4);
+                assert_eq!(heard[..4], [9, 8, 7, round]);
+            }
+            drop(node);
+            between.join().expect("no panic").expect("no error");
+        });
+        let expected = [(Speaker::Node, &[0, 0][..]), (Speaker::Server, &[9, 8, 7, 0]), (Speaker::Node, &[1, 1])];
+        assert_eq!(messages(&written), Some(expected.to_vec()));
+    }
+}

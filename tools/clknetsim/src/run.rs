@@ -20,7 +20,7 @@ pub struct Options {
     /// 3000 s instead of 12000 s a run
     #[arg(long)]
     short: bool,
-    /// Also run the same slave with the same physics in our own simulator
+    /// Also run the same engines with the same physics in our own simulator
     #[arg(long)]
     compare: bool,
     /// One JSON object for each run

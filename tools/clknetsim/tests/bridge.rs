@@ -58,8 +58,17 @@ fn chronyd_follows_our_ntp_server() {
 }
 
 #[test]
-fn our_simulator_and_clknetsim_agree_about_our_slave() {
-    let Some(runs) = run(&["ptp-both", "--seeds", "3", "--compare"]) else { return };
-    let ratio = runs.last().expect("a summary")["ratio"].as_f64().expect("both have a figure");
-    assert!((0.8..1.25).contains(&ratio), "{runs:?}");
+fn our_ntp_client_follows_chronyd_and_the_truth_is_inside_its_bound() {
+    let Some(run) = scenario("ntp-client") else { return };
+    assert_eq!(run["ours"]["client_state"], "Reachable");
+    // Nothing that chronyd says is refused.
+    assert_eq!(run["ours"]["counts"]["measured"], run["ours"]["counts"]["answers"]);
+}
+
+#[test]
+fn our_simulator_and_clknetsim_agree_about_our_slave_and_our_client() {
+    let Some(runs) = run(&["ptp-both", "ntp-both", "--seeds", "3", "--compare"]) else { return };
+    let ratios: Vec<_> = runs.iter().filter_map(|line| line["ratio"].as_f64()).collect();
+    assert_eq!(ratios.len(), 2, "{runs:?}");
+    assert!(ratios.iter().all(|ratio| (0.8..1.25).contains(ratio)), "{ratios:?}");
 }

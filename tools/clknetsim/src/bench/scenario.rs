@@ -90,7 +90,7 @@ pub struct Scenario {
 const PTP4L: &str = "logSyncInterval 0\nlogMinDelayReqInterval 0\nlogAnnounceInterval 0\ntx_timestamp_timeout 100\n";
 
 /// All of them.
-pub const SCENARIOS: [Scenario; 4] = [
+pub const SCENARIOS: [Scenario; 6] = [
     Scenario {
         name: "ptp-slave",
         about: "our PTP slave follows ptp4l",
@@ -137,6 +137,28 @@ pub const SCENARIOS: [Scenario; 4] = [
         jitter_s: 1e-5,
         rms_max_s: 1.25e-6,
         at_least: &[("answers", 2_000), ("judge.bounded", 2_000)],
+    },
+    Scenario {
+        name: "ntp-client",
+        about: "our NTP client follows chronyd",
+        players: [Player::Chronyd("local stratum 1\nallow\n"), Player::Ours(&["ntp-client"])],
+        clocks: Clocks::Main,
+        wander: 1e-9,
+        base_s: 1e-4,
+        jitter_s: 1e-5,
+        rms_max_s: 3.5e-7,
+        at_least: &[("judge.bounded", 2_000), ("counts.measured", 2_000)],
+    },
+    Scenario {
+        name: "ntp-both",
+        about: "our NTP client follows our NTP server: to compare clknetsim with our own simulator",
+        players: [Player::Ours(&["ntp-server"]), Player::Ours(&["ntp-client"])],
+        clocks: Clocks::Main,
+        wander: 1e-9,
+        base_s: 1e-4,
+        jitter_s: 1e-5,
+        rms_max_s: 3.5e-7,
+        at_least: &[("judge.bounded", 2_000), ("counts.measured", 2_000)],
     },
 ];
 
@@ -188,19 +210,27 @@ impl Scenario {
         )
     }
 
-    /// RMS of the true error of the same slave with the same physics in our own simulator, in seconds; `None` if the scenario has no
-    /// slave of ours, or our simulator no such cell.
+    /// RMS of the true error of the same engines with the same physics in our own simulator, in seconds; `None` if node 2 does not steer by our
+    /// engines, or our simulator has no such cell.
     pub fn rms_simulated(&self, seed: u64, span: Span) -> Option<f64> {
-        let is_slave = |arguments: &[&str]| arguments.contains(&"ptp-slave");
-        if !matches!(self.players[1], Player::Ours(arguments) if is_slave(arguments)) {
-            return None;
-        }
-        let is_alike = |cell: &&sim::Cell| {
-            (cell.wander.to_bits(), cell.jitter_s.to_bits()) == (self.wander.to_bits(), self.jitter_s.to_bits())
-                && cell.interval == LogInterval::new(0)
+        let Player::Ours([role, ..]) = self.players[1] else { return None };
+        let is_alike = |wander: f64, jitter_s: f64, interval: LogInterval| {
+            wander.to_bits() == self.wander.to_bits()
+                && jitter_s.to_bits() == self.jitter_s.to_bits()
+                && interval == LogInterval::new(0)
         };
-        let cell = sim::CELLS.iter().find(is_alike)?;
-        Some(cell.run(Kind::Estimator, seed, span.into()).statistics.rms())
+        let (servo, span) = (Kind::Estimator, span.into());
+        match *role {
+            "ptp-slave" => {
+                let cell = sim::CELLS.iter().find(|cell| is_alike(cell.wander, cell.jitter_s, cell.interval))?;
+                Some(cell.run(servo, seed, span).statistics.rms())
+            }
+            "ntp-client" => {
+                let cell = sim::NTP_CELLS.iter().find(|cell| is_alike(cell.wander, cell.jitter_s, cell.interval))?;
+                Some(cell.run(servo, seed, span).statistics.rms())
+            }
+            _ => None,
+        }
     }
 
     /// The configuration of a daemon of somebody else's.
@@ -226,11 +256,11 @@ mod tests {
     }
 
     #[test]
-    fn only_slaves_of_ours_can_be_compared_with_our_simulator() {
+    fn what_steers_by_our_engines_can_be_compared_with_our_simulator_and_nothing_else() {
         let span = Span { settling_s: 20, total_s: 60 };
         for scenario in SCENARIOS {
-            let is_slave = matches!(scenario.players[1], Player::Ours(["ptp-slave", ..]));
-            assert_eq!(scenario.rms_simulated(1, span).is_some(), is_slave, "{}", scenario.name);
+            let is_ours = matches!(scenario.players[1], Player::Ours(_));
+            assert_eq!(scenario.rms_simulated(1, span).is_some(), is_ours, "{}", scenario.name);
         }
     }
 
