@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::{Value as Json, json};
+use synchronome_kernel::nic::is_bond;
 
 use super::EXIT_USAGE;
 use crate::config::{
@@ -219,6 +220,11 @@ fn warnings(config: &Config, machine: &Machine) -> Vec<Warning> {
             PtpTransport::Udp6 => Transport::Udp6 { scope: port.udp6_scope },
             PtpTransport::Ethernet => Transport::Ethernet,
         };
+        if port.timestamps == TimestampMode::Auto && is_bond(name) {
+            let remedy = "name its members instead, each in a [[ptp]] section of its own with transport = \"ethernet\"";
+            let message = format!("`{name}` is a bond: the kernel stamps there, and none of its cards");
+            warn(format!("ptp[{index}].interface"), message, remedy.to_owned());
+        }
         if port.timestamps == TimestampMode::Hardware
             && let Some(reason) = cannot_stamp(name, transport)
         {

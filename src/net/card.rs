@@ -5,13 +5,17 @@
 //! of us will otherwise take the stamps from each other in silence. At the end the card gets back what it was found
 //! with, unless that has been changed by somebody else meanwhile.
 //!
+//! A bond is refused. Its packets are stamped by the clock of whichever member carries them, and when the link moves on, so
+//! does the clock, without a word in the stamps that were sent: for a moment one clock's stamps would be taken for
+//! another's. Its members are named instead, a port each: then each stamp is of one known clock.
+//!
 //! Asking takes the kernel's network lock and can take milliseconds: this is for the control thread.
 
 use std::fmt;
 use std::io;
 
 use synchronome_kernel::nic::{
-    HardwareTimestamping, RxFilter, TimestampingInfo, hardware_timestamping, lower_interface,
+    HardwareTimestamping, RxFilter, TimestampingInfo, hardware_timestamping, is_bond, lower_interface,
     set_hardware_timestamping, timestamping_info,
 };
 
@@ -200,12 +204,23 @@ struct Offer {
 /// What the card behind an interface says of itself; nothing is set.
 fn offer(interface: &str) -> Result<Offer, String> {
     let device = device_below(interface);
+    if let Some(bond) = layers(interface).find(|layer| is_bond(layer)) {
+        return Err(format!(
+            "{bond} is a bond, whose stamps are now of one clock and now of another: name its members instead, each in a \
+             [[ptp]] section of its own with transport = \"ethernet\""
+        ));
+    }
     let info = timestamping_info(&device).map_err(|error| format!("{device} does not say what it stamps: {error}"))?;
     let phc_index = info.phc_index.ok_or_else(|| format!("interface {device} has no PTP hardware clock"))?;
     if !info.can_stamp_tx_hardware() || !info.can_stamp_rx_hardware() {
         return Err(format!("interface {device} has a PTP hardware clock and does not stamp both ways"));
     }
     Ok(Offer { device, info, phc_index })
+}
+
+/// The kernel's number of the clock that stamps for an interface at the moment, if it has one.
+pub fn phc_behind(interface: &str) -> Option<u32> {
+    offer(interface).ok().map(|offer| offer.phc_index)
 }
 
 /// Why the card behind an interface cannot stamp what a port over this transport needs, a clause; `None` if it says that it
@@ -220,16 +235,14 @@ pub fn cannot_stamp(interface: &str, transport: Transport) -> Option<String> {
     }
 }
 
+/// An interface and those below it.
+fn layers(interface: &str) -> impl Iterator<Item = String> {
+    std::iter::successors(Some(interface.to_owned()), |above| lower_interface(above)).take(LAYERS_MAX + 1)
+}
+
 /// The interface at the bottom, which has the card.
 fn device_below(interface: &str) -> String {
-    let mut device = interface.to_owned();
-    for _ in 0..LAYERS_MAX {
-        match lower_interface(&device) {
-            Some(lower) => device = lower,
-            None => break,
-        }
-    }
-    device
+    layers(interface).last().unwrap_or_else(|| interface.to_owned())
 }
 
 /// When a setting that somebody else has changed is restored.

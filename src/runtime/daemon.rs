@@ -61,6 +61,8 @@ struct PortThread {
     interface_index: u32,
     /// The card that stamps for it, and when its setting is looked at next.
     card: Option<Card>,
+    /// The card's stamps would be welcome, and there was no card that has any.
+    wants_card: bool,
     look_at: Timestamp<Mono>,
 }
 
@@ -472,6 +474,7 @@ impl Daemon {
         let interface_index = sockets.interface_index();
         let stamping = self.use_phc(port, config, &mut sockets)?;
         let card = sockets.take_card();
+        let wants_card = config.timestamps == TimestampMode::Auto && self.cannot_stamp(port);
         let mut engine = Taped::new(Port::new(self.engine_config(port, config)));
         engine.record_by(self.traces.stream(port_name(port), EngineKind::PtpPort));
         let sleeper = Sleeper::new().map_err(|error| error.to_string())?;
@@ -501,8 +504,18 @@ impl Daemon {
         self.watchdog.add(port_name(port), self.config.threads.ptp, pulse);
         self.model.ports[port].started(stamping.clone());
         let look_at = now + LOOK_EVERY;
-        let running =
-            PortThread { thread, stop, link, doorbell, events: inbox, dropped, interface_index, card, look_at };
+        let running = PortThread {
+            thread,
+            stop,
+            link,
+            doorbell,
+            events: inbox,
+            dropped,
+            interface_index,
+            card,
+            wants_card,
+            look_at,
+        };
         self.ports[port] = Some(running);
         self.tell_interfaces();
         self.say_stamping(port, &stamping);

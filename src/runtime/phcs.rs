@@ -11,12 +11,15 @@ use super::discipline::PhcInlet;
 use super::saved::SavedFrequency;
 use crate::clock::{ClockError, PHCS_MAX, PhcClock, PhcReader};
 use crate::config::{Config, PtpConfig};
+use crate::net::phc_behind;
 use crate::time::FrequencyPpb;
 
 /// One PHC in use.
 #[derive(Debug)]
 struct Entry {
     kernel_index: u32,
+    /// The interface that brought it in.
+    interface: String,
     ports: Vec<usize>,
     saved: SavedFrequency,
 }
@@ -85,7 +88,8 @@ impl Phcs {
             saved_frequency: saved.load(),
             recorder: None,
         };
-        self.entries[index] = Some(Entry { kernel_index, ports: vec![port], saved });
+        let interface = row.interface.clone();
+        self.entries[index] = Some(Entry { kernel_index, interface, ports: vec![port], saved });
         Ok(Opened { index: index as u8, inlet: Some(Box::new(inlet)), lack })
     }
 
@@ -101,10 +105,12 @@ impl Phcs {
         Some(index as u8)
     }
 
-    /// Whether there is a device again where PHC `index` was: one that is opened anew can be read.
+    /// Whether the interface of PHC `index` has a clock again that can be read when it is opened anew. While we have the old
+    /// device open the kernel does not give its number away: the new one has another.
     pub fn is_back(&self, index: u8) -> bool {
         let entry = self.entries.get(usize::from(index)).and_then(Option::as_ref);
-        let reader = entry.and_then(|entry| PhcReader::new(Phc::open(entry.kernel_index).ok()?).ok());
+        let number = entry.and_then(|entry| phc_behind(&entry.interface));
+        let reader = number.and_then(|number| PhcReader::new(Phc::open(number).ok()?).ok());
         reader.is_some_and(|mut reader| reader.cross().is_ok())
     }
 

@@ -3,7 +3,7 @@
 use synchronome_kernel::nic::link_speed;
 
 use super::Daemon;
-use crate::net::{Card, Found, InWords, LOOK_EVERY, Stamping};
+use crate::net::{Card, Found, InWords, LOOK_EVERY, Stamping, cannot_stamp};
 use crate::observe::{Level, Topic};
 use crate::sharing::{STAMPING_INTERFACES_MAX, StampingInterface, StampingInterfaces};
 use crate::time::{Local, Mono, Timestamp};
@@ -37,6 +37,13 @@ impl Daemon {
     pub(super) fn look_after_cards(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
         let mut has_looked = false;
         for port in 0..self.ports.len() {
+            if self.has_got_a_card(port, now) {
+                let interface = &self.config.ptp[port].interface;
+                let text = format!("port {interface}: its interface has a card that stamps now; opening it again");
+                self.model.events.record((now, local.read_as()), Level::Info, Topic::Ptp, text, &[]);
+                self.stop_port(port);
+                self.retry_at = now;
+            }
             let Some(running) = &mut self.ports[port] else { continue };
             let Some(card) = running.card.as_mut().filter(|_| now >= running.look_at) else { continue };
             running.look_at = now + LOOK_EVERY;
@@ -73,6 +80,23 @@ impl Daemon {
             // A link may have another speed than when it came up.
             self.tell_interfaces();
         }
+    }
+
+    /// Whether the card behind a port's interface offers no stamps that the port needs.
+    pub(super) fn cannot_stamp(&self, port: usize) -> bool {
+        let config = &self.config.ptp[port];
+        cannot_stamp(&config.interface, super::socket_options(config).transport).is_some()
+    }
+
+    /// Whether a port that had to begin without a card could have one now: drivers may register the interface first, and its
+    /// clock a moment later.
+    fn has_got_a_card(&mut self, port: usize, now: Timestamp<Mono>) -> bool {
+        let Some(running) = self.ports[port].as_mut().filter(|running| running.wants_card) else { return false };
+        if now < running.look_at {
+            return false;
+        }
+        running.look_at = now + LOOK_EVERY;
+        !self.cannot_stamp(port)
     }
 
     /// A port's card gets back what it was told before, unless another of our ports uses it still.

@@ -61,7 +61,7 @@ impl Daemon {
     }
 
     /// A driver that was reset brings its PHC back as another device, and the one that is open stays dead: then all ports
-    /// that use it end, and start again with the new one.
+    /// that use it end, and start again with the new one. (Where the interface goes too, the ports end with that.)
     pub(super) fn look_after_phcs(&mut self, now: Timestamp<Mono>) {
         let gone: Vec<u8> = self.model.phcs.gone_for(now, GONE_FOR).collect();
         for index in gone.into_iter().filter(|index| self.phcs.is_back(*index)).collect::<Vec<_>>() {

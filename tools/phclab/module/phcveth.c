@@ -20,6 +20,7 @@
 #include <linux/prandom.h>
 #include <linux/ptp_classify.h>
 #include <linux/ptp_clock_kernel.h>
+#include <linux/rtnetlink.h>
 #include <linux/seq_file.h>
 #include <linux/timekeeping.h>
 #include <linux/version.h>
@@ -68,6 +69,7 @@ MODULE_PARM_DESC(max_adj, "advertised frequency adjustment range, ppb");
 	X(pps_irq, 0, 0, 1)			/* 1: PPS stamped at interrupt, 0: at the edge */ \
 	X(pps_jitter_ns, 0, 0, 100000000)	/* exp. latency added to edge stamps */ \
 	X(ioerr, 0, 0, 4095)			/* errno returned by all clock operations */ \
+	X(card, 1, 0, 2)			/* 0: pulled, net device and PHC are gone; 2: the PHC alone is */ \
 	X(jump_ns, 0, S64_MIN, S64_MAX)		/* trigger: step the clock */ \
 	X(reset, 0, 0, 2)			/* trigger: time 0, freq 0; 2: hwtstamp config too */
 
@@ -110,9 +112,11 @@ struct pv_file {
 };
 
 struct pv_port {
+	int number;
+	/* Both NULL while the card is pulled. Changed under RTNL; softirqs and timers read them under RCU. */
 	struct net_device *dev;
-	struct pv_port *peer;
 	struct ptp_clock *ptp;
+	struct pv_port *peer;
 	struct ptp_clock_info info;
 	struct hwtstamp_config cfg;
 	s64 par[P_NR];
@@ -141,6 +145,8 @@ struct pv_cb {
 	bool txts;
 };
 #define PV_CB(skb) ((struct pv_cb *)(skb)->cb)
+
+#define PV(netdev) (*(struct pv_port **)netdev_priv(netdev))	/* the port outlives its net device */
 
 static struct pv_port **ports;
 static struct dentry *dbg;
@@ -289,6 +295,7 @@ static enum hrtimer_restart edge_fire(struct hrtimer *t)
 	struct pv_port *p = e->p, *peer = p->peer;
 	struct ptp_clock_event ev = { .index = 0 };
 	struct system_time_snapshot s;
+	struct ptp_clock *ptp;
 	unsigned long f;
 	u64 now, edge;
 	s64 late;
@@ -320,9 +327,12 @@ static enum hrtimer_restart edge_fire(struct hrtimer *t)
 #endif
 		ptp_clock_event(p->ptp, &ev);
 	} else if (READ_ONCE(peer->extts_on)) {		/* output wired to the peer's input */
+		ptp = READ_ONCE(peer->ptp);
+		if (!ptp)
+			return HRTIMER_NORESTART;
 		ev.type = PTP_CLOCK_EXTTS;
 		ev.timestamp = clk_stamp(peer, edge, P_rx_lat_ns);
-		ptp_clock_event(peer->ptp, &ev);
+		ptp_clock_event(ptp, &ev);
 	}
 	return HRTIMER_NORESTART;
 }
@@ -471,7 +481,7 @@ static bool pv_wants_rxts(struct pv_port *p, struct sk_buff *skb)	/* skb->data a
 	struct ptp_header *h;
 	unsigned int type;
 
-	if (p->cfg.rx_filter == HWTSTAMP_FILTER_NONE || p->par[P_rx_lie] == 1)
+	if (p->cfg.rx_filter == HWTSTAMP_FILTER_NONE || p->par[P_rx_lie] == 1 || !READ_ONCE(p->ptp))
 		return false;
 	if (p->cfg.rx_filter == HWTSTAMP_FILTER_ALL && !p->par[P_rx_lie])
 		return true;
@@ -493,10 +503,11 @@ static void pv_txts(struct pv_port *p, struct sk_buff *skb, u64 t0)	/* consumes 
 
 static void pv_receive(struct pv_port *p, struct sk_buff *skb, u64 arrival)
 {
-	struct net_device *dev = p->dev;
+	struct net_device *dev = READ_ONCE(p->dev);
 
-	if (!netif_running(dev) || !netif_carrier_ok(dev)) {
-		dev->stats.rx_dropped++;
+	if (!dev || !netif_running(dev) || !netif_carrier_ok(dev)) {
+		if (dev)
+			dev->stats.rx_dropped++;
 		kfree_skb(skb);
 		return;
 	}
@@ -581,8 +592,9 @@ static enum hrtimer_restart pv_qtimer(struct hrtimer *t)
 
 static netdev_tx_t pv_xmit(struct sk_buff *skb, struct net_device *dev)
 {
-	struct pv_port *p = netdev_priv(dev);
-	bool stamp = (skb_shinfo(skb)->tx_flags & SKBTX_HW_TSTAMP) && p->cfg.tx_type == HWTSTAMP_TX_ON;
+	struct pv_port *p = PV(dev);
+	bool stamp = (skb_shinfo(skb)->tx_flags & SKBTX_HW_TSTAMP) && p->cfg.tx_type == HWTSTAMP_TX_ON &&
+		     READ_ONCE(p->ptp);
 	u64 due, t0, late = p->par[P_txts_delay_us] * NSEC_PER_USEC;
 	struct sk_buff *n;
 
@@ -632,33 +644,35 @@ static netdev_tx_t pv_xmit(struct sk_buff *skb, struct net_device *dev)
 }
 
 /* ---- network device ---- */
-static void pv_link(struct pv_port *p)
+static void pv_link(struct pv_port *p)	/* RTNL held */
 {
 	struct pv_port *ab[2] = { p, p->peer };
 	bool on = true;
 	int i;
 
 	for (i = 0; i < 2; i++)
-		on = on && netif_running(ab[i]->dev) && ab[i]->par[P_link];
+		on = on && ab[i]->dev && netif_running(ab[i]->dev) && ab[i]->par[P_link];
 	for (i = 0; i < 2; i++)
-		on ? netif_carrier_on(ab[i]->dev) : netif_carrier_off(ab[i]->dev);
+		if (ab[i]->dev)
+			on ? netif_carrier_on(ab[i]->dev) : netif_carrier_off(ab[i]->dev);
 }
 
 static int pv_open(struct net_device *dev)
 {
-	napi_enable(&((struct pv_port *)netdev_priv(dev))->napi);
+	napi_enable(&PV(dev)->napi);
 	netif_start_queue(dev);
-	pv_link(netdev_priv(dev));
+	pv_link(PV(dev));
 	return 0;
 }
 
 static int pv_stop(struct net_device *dev)
 {
-	struct pv_port *p = netdev_priv(dev);
+	struct pv_port *p = PV(dev);
 
 	netif_stop_queue(dev);
 	netif_carrier_off(dev);
-	netif_carrier_off(p->peer->dev);
+	if (p->peer->dev)
+		netif_carrier_off(p->peer->dev);
 	napi_disable(&p->napi);
 	skb_queue_purge(&p->rxq);
 	return 0;
@@ -692,18 +706,18 @@ static int pv_hwtstamp(struct pv_port *p, int tx_type, int *rx_filter)
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
 static int pv_hwtstamp_get(struct net_device *dev, struct kernel_hwtstamp_config *c)
 {
-	hwtstamp_config_to_kernel(c, &((struct pv_port *)netdev_priv(dev))->cfg);
+	hwtstamp_config_to_kernel(c, &PV(dev)->cfg);
 	return 0;
 }
 
 static int pv_hwtstamp_set(struct net_device *dev, struct kernel_hwtstamp_config *c, struct netlink_ext_ack *ack)
 {
-	return pv_hwtstamp(netdev_priv(dev), c->tx_type, &c->rx_filter);
+	return pv_hwtstamp(PV(dev), c->tx_type, &c->rx_filter);
 }
 #else
 static int pv_ioctl(struct net_device *dev, struct ifreq *ifr, int cmd)
 {
-	struct pv_port *p = netdev_priv(dev);
+	struct pv_port *p = PV(dev);
 	struct hwtstamp_config c;
 	int err;
 
@@ -722,8 +736,10 @@ static int pv_ioctl(struct net_device *dev, struct ifreq *ifr, int cmd)
 
 static int pv_ts_info(struct net_device *dev, struct ethtool_ts_info *i)
 {
-	struct pv_port *p = netdev_priv(dev);
+	struct pv_port *p = PV(dev);
 
+	if (!p->ptp)
+		return ethtool_op_get_ts_info(dev, i);
 	i->so_timestamping = SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE |
 			     SOF_TIMESTAMPING_TX_HARDWARE | SOF_TIMESTAMPING_RX_HARDWARE | SOF_TIMESTAMPING_RAW_HARDWARE;
 	i->phc_index = ptp_clock_index(p->ptp);
@@ -761,6 +777,122 @@ static const struct ethtool_ops pv_ethtool_ops = {
 	.get_ts_info = pv_ts_info,
 };
 
+/* ---- the card comes and goes ---- */
+static void pv_setup(struct net_device *dev)
+{
+	ether_setup(dev);
+	dev->netdev_ops = &pv_netdev_ops;
+	dev->ethtool_ops = &pv_ethtool_ops;
+	dev->max_mtu = 9000;
+}
+
+static void pv_remove_phc(struct pv_port *p)
+{
+	struct ptp_clock *ptp = p->ptp;
+
+	if (!ptp)
+		return;
+	edge_set(&p->pps, false, 0, NSEC_PER_SEC);
+	edge_set(&p->perout, false, 0, NSEC_PER_SEC);
+	WRITE_ONCE(p->extts_on, false);
+	rtnl_lock();
+	WRITE_ONCE(p->ptp, NULL);
+	rtnl_unlock();
+	synchronize_net();
+	ptp_clock_unregister(ptp);	/* who has it open gets ENODEV from now on, and keeps its number taken */
+}
+
+static int pv_add_phc(struct pv_port *p)
+{
+	struct ptp_clock *ptp;
+	unsigned long f;
+
+	if (p->ptp)
+		return 0;
+	spin_lock_irqsave(&p->lock, f);	/* as drivers do when they load: UTC, and no frequency */
+	p->raw0 = p->tick = ktime_get_raw_ns();
+	p->ns0 = ktime_get_real_ns();
+	p->frac0 = p->adj = 0;
+	clk_set_rate(p);
+	spin_unlock_irqrestore(&p->lock, f);
+	memset(&p->cfg, 0, sizeof(p->cfg));
+	ptp = ptp_clock_register(&p->info, NULL);
+	if (IS_ERR_OR_NULL(ptp))
+		return ptp ? PTR_ERR(ptp) : -EOPNOTSUPP;
+	rtnl_lock();
+	WRITE_ONCE(p->ptp, ptp);
+	rtnl_unlock();
+	return 0;
+}
+
+static void pv_remove_netdev(struct pv_port *p)
+{
+	struct net_device *dev = p->dev;
+
+	if (!dev)
+		return;
+	rtnl_lock();
+	unregister_netdevice(dev);
+	WRITE_ONCE(p->dev, NULL);
+	rtnl_unlock();
+	synchronize_net();
+	hrtimer_cancel(&p->qtimer);
+	spin_lock_bh(&p->qlock);
+	__skb_queue_purge(&p->q);
+	p->txts_pending = 0;
+	spin_unlock_bh(&p->qlock);
+	skb_queue_purge(&p->rxq);
+	free_netdev(dev);
+}
+
+static int pv_add_netdev(struct pv_port *p)
+{
+	u8 mac[ETH_ALEN] = { 0x02, 'p', 'h', 'c', p->number >> 8, p->number };
+	struct net_device *dev;
+	char name[IFNAMSIZ];
+	int err;
+
+	if (p->dev)
+		return 0;
+	snprintf(name, sizeof(name), "phv%d", p->number);
+	dev = alloc_netdev(sizeof(p), name, NET_NAME_ENUM, pv_setup);
+	if (!dev)
+		return -ENOMEM;
+	PV(dev) = p;
+	eth_hw_addr_set(dev, mac);
+	netif_napi_add(dev, &p->napi, pv_poll);
+	netif_carrier_off(dev);
+	rtnl_lock();
+	err = register_netdevice(dev);
+	if (!err)
+		WRITE_ONCE(p->dev, dev);
+	rtnl_unlock();
+	if (err)
+		free_netdev(dev);
+	return err;
+}
+
+static DEFINE_MUTEX(plug_lock);
+
+static int pv_plug(struct pv_port *p, int card)
+{
+	int err = 0;
+
+	mutex_lock(&plug_lock);
+	if (card == 1)
+		err = pv_add_phc(p);	/* first: who sees the net device finds its PHC */
+	if (!err && card)
+		err = pv_add_netdev(p);
+	if (!card)
+		pv_remove_netdev(p);
+	if (card != 1)
+		pv_remove_phc(p);
+	if (!err)
+		p->par[P_card] = card;
+	mutex_unlock(&plug_lock);
+	return err;
+}
+
 /* ---- debugfs ---- */
 static ssize_t par_read(struct file *f, char __user *buf, size_t len, loff_t *pos)
 {
@@ -787,6 +919,10 @@ static ssize_t par_write(struct file *f, const char __user *buf, size_t len, lof
 		clk_step(p, v, false);
 		return len;
 	}
+	if (pf->id == P_card) {
+		err = pv_plug(p, v);
+		return err ? err : len;
+	}
 	spin_lock_irqsave(&p->lock, fl);
 	raw = ktime_get_raw_ns();
 	clk_advance(p, raw);
@@ -801,8 +937,11 @@ static ssize_t par_write(struct file *f, const char __user *buf, size_t len, lof
 	clk_set_rate(p);
 	clk_changed(p, pf->id == P_reset);
 	spin_unlock_irqrestore(&p->lock, fl);
-	if (pf->id == P_link)
+	if (pf->id == P_link) {
+		rtnl_lock();
 		pv_link(p);
+		rtnl_unlock();
+	}
 	return len;
 }
 
@@ -846,27 +985,15 @@ static int truth_show(struct seq_file *m, void *v)
 DEFINE_SHOW_ATTRIBUTE(truth);
 
 /* ---- set-up ---- */
-static void pv_setup(struct net_device *dev)
-{
-	ether_setup(dev);
-	dev->netdev_ops = &pv_netdev_ops;
-	dev->ethtool_ops = &pv_ethtool_ops;
-	dev->max_mtu = 9000;
-}
-
 static int pv_create(int i)
 {
-	struct net_device *dev = alloc_netdev(sizeof(struct pv_port), "phv%d", NET_NAME_ENUM, pv_setup);
-	u8 mac[ETH_ALEN] = { 0x02, 'p', 'h', 'c', i >> 8, i };
-	struct pv_port *p;
+	struct pv_port *p = kzalloc(sizeof(*p), GFP_KERNEL);
 	int k;
 
-	if (!dev)
+	if (!p)
 		return -ENOMEM;
-	p = netdev_priv(dev);
-	p->dev = dev;
+	p->number = i;
 	ports[i] = p;
-	eth_hw_addr_set(dev, mac);
 	for (k = 0; k < P_NR; k++)
 		p->par[k] = params[k].def;
 	for (k = 0; k < R_NR; k++)
@@ -875,14 +1002,10 @@ static int pv_create(int i)
 	spin_lock_init(&p->qlock);
 	__skb_queue_head_init(&p->q);
 	skb_queue_head_init(&p->rxq);
-	netif_napi_add(dev, &p->napi, pv_poll);
 	p->pps.p = p->perout.p = p;
 	hrtimer_setup(&p->qtimer, pv_qtimer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
 	hrtimer_setup(&p->pps.timer, edge_fire, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
 	hrtimer_setup(&p->perout.timer, edge_fire, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
-	p->raw0 = p->tick = ktime_get_raw_ns();
-	p->ns0 = ktime_get_real_ns();
-	clk_set_rate(p);
 	p->info = (struct ptp_clock_info){
 		.owner = THIS_MODULE, .max_adj = max_adj, .pps = 1, .n_ext_ts = 1, .n_per_out = 1,
 		.adjfine = pv_adjfine, .adjtime = pv_adjtime, .gettimex64 = pv_gettimex, .settime64 = pv_settime,
@@ -895,19 +1018,13 @@ static int pv_create(int i)
 static int pv_register(struct pv_port *p)
 {
 	struct dentry *d;
-	int k, err;
+	char name[IFNAMSIZ];
+	int k, err = pv_plug(p, 1);
 
-	p->ptp = ptp_clock_register(&p->info, NULL);
-	if (IS_ERR_OR_NULL(p->ptp)) {
-		err = p->ptp ? PTR_ERR(p->ptp) : -EOPNOTSUPP;
-		p->ptp = NULL;
-		return err;
-	}
-	netif_carrier_off(p->dev);
-	err = register_netdev(p->dev);
 	if (err)
 		return err;
-	d = debugfs_create_dir(p->dev->name, dbg);
+	snprintf(name, sizeof(name), "phv%d", p->number);
+	d = debugfs_create_dir(name, dbg);
 	debugfs_create_file("stats", 0444, d, p, &stats_fops);
 	for (k = 0; k < P_NR; k++) {
 		p->file[k] = (struct pv_file){ p, k };
@@ -922,21 +1039,10 @@ static void pv_destroy_all(void)
 
 	debugfs_remove_recursive(dbg);
 	for (i = 0; i < n; i++)
-		if (ports[i] && ports[i]->dev->reg_state == NETREG_REGISTERED)
-			unregister_netdev(ports[i]->dev);
-	for (i = 0; i < n; i++)
-		if (ports[i]) {
-			edge_set(&ports[i]->pps, false, 0, NSEC_PER_SEC);
-			edge_set(&ports[i]->perout, false, 0, NSEC_PER_SEC);
-			hrtimer_cancel(&ports[i]->qtimer);
-			__skb_queue_purge(&ports[i]->q);
-			skb_queue_purge(&ports[i]->rxq);
-			if (ports[i]->ptp)
-				ptp_clock_unregister(ports[i]->ptp);
-		}
-	for (i = 0; i < n; i++)
 		if (ports[i])
-			free_netdev(ports[i]->dev);
+			pv_plug(ports[i], 0);
+	for (i = 0; i < n; i++)
+		kfree(ports[i]);
 	kfree(ports);
 }
 

@@ -37,6 +37,7 @@ pub const KNOBS: &[&str] = &[
     "pps_irq",
     "pps_jitter_ns",
     "ioerr",
+    "card",
     "jump_ns",
     "reset",
 ];
@@ -89,6 +90,9 @@ pub struct Scenario {
     pub transport: Transport,
     /// The VLAN that all PTP goes through; absent: none.
     pub vlan: Option<u16>,
+    /// The contender's ports are the members of `bond0`, of which one is active and the others are its spares.
+    #[serde(default)]
+    pub bond: bool,
     /// Which clocks the contenders steer.
     #[serde(default)]
     pub steer: Steer,
@@ -548,6 +552,9 @@ impl Scenario {
         within("vlan", f64::from(self.vlan.unwrap_or(1)), 1.0, 4094.0)?;
         if seconds_of(&self.date).is_none() {
             return Err(format!("date = \"{}\": write it like 2026-03-01T12:00:00Z", self.date));
+        }
+        if self.bond && (self.pairs < 2 || self.vlan.is_some()) {
+            return Err("a bond has two members at least, and no VLAN here: pairs = 2".to_owned());
         }
         self.check_knobs(&self.knobs)?;
         for fault in &self.fault {

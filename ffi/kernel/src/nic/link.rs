@@ -19,6 +19,8 @@ struct Link {
     mac: Option<[u8; 6]>,
     /// The index of the interface below, which has the clock.
     lower: Option<u32>,
+    /// Whether it is a bond, whose interface below is another one when the link of that one goes.
+    is_bond: bool,
 }
 
 /// The Ethernet address of an interface; all zero on the loopback.
@@ -37,6 +39,12 @@ pub fn mac_address(interface: &str) -> io::Result<[u8; 6]> {
 pub fn lower_interface(interface: &str) -> Option<String> {
     let lower = ask(interface).ok()?.lower?;
     if_indextoname(lower).ok()?.into_string().ok()
+}
+
+/// Whether an interface is a bond: its packets, and their stamps, are those of now one member and now another. `false` too if
+/// there is no such interface. Allocates.
+pub fn is_bond(interface: &str) -> bool {
+    ask(interface).is_ok_and(|link| link.is_bond)
 }
 
 fn ask(interface: &str) -> io::Result<Link> {
@@ -105,7 +113,8 @@ fn link(within: &[u8]) -> Link {
     let info = attribute(within, at::IFLA_LINKINFO).unwrap_or_default();
     let kind = attribute(info, at::IFLA_INFO_KIND).unwrap_or_default();
     let index = |payload: &[u8]| field(payload, 0).map(u32::from_ne_bytes);
-    let lower = match kind.strip_suffix(b"\0").unwrap_or(kind) {
+    let kind = kind.strip_suffix(b"\0").unwrap_or(kind);
+    let lower = match kind {
         // IFLA_LINK means the lower interface only for some kinds: for a veth it is the peer.
         b"vlan" | b"macvlan" if attribute(within, at::IFLA_LINK_NETNSID).is_none() => {
             attribute(within, at::IFLA_LINK).and_then(index)
@@ -119,6 +128,7 @@ fn link(within: &[u8]) -> Link {
     Link {
         mac: attribute(within, at::IFLA_ADDRESS).and_then(|address| address.try_into().ok()),
         lower: lower.filter(|&index| index != 0),
+        is_bond: kind == b"bond",
     }
 }
 
@@ -159,7 +169,8 @@ mod tests {
             [(&b"vlan\0"[..], Some(7)), (b"macvlan", Some(7)), (b"bond\0", Some(9)), (b"veth\0", None), (b"", None)]
         {
             let link = read(&newlink(kind, false)).expect("valid");
-            assert_eq!(link, Link { mac: Some([2, 0, 0, 0, 0, 1]), lower }, "{kind:?}");
+            let is_bond = kind.starts_with(b"bond");
+            assert_eq!(link, Link { mac: Some([2, 0, 0, 0, 0, 1]), lower, is_bond }, "{kind:?}");
         }
     }
 
@@ -195,6 +206,7 @@ mod tests {
         for name in ["nosuchif0", "", "a-name-that-is-much-too-long"] {
             assert_eq!(mac_address(name).expect_err("none").raw_os_error(), Some(libc::ENODEV), "{name:?}");
             assert_eq!(lower_interface(name), None);
+            assert!(!is_bond(name));
         }
     }
 }

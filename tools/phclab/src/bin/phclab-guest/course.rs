@@ -14,7 +14,7 @@ use synchronome_kernel::adjtimex::{self, LeapState};
 
 use super::contender::{enthrone_master, faulty, selected_at, start, start_master, summaries};
 use super::process::{Process, call};
-use super::world::{CONTENDER_SIDE, TAI_UTC, Truth, World, monotonic, turn, turn_all, value_of};
+use super::world::{CONTENDER_SIDE, TAI_UTC, Truth, World, connect, monotonic, turn, value_of};
 use super::{Outcome, because, daemon};
 
 /// The kernel's clock is asked so often.
@@ -211,7 +211,9 @@ impl Course<'_> {
                 self.saved.insert((port.clone(), knob.clone()), value_of(port, knob)?);
             }
         }
-        turn_all(&fault.set)?;
+        for (port, knobs) in &fault.set {
+            knobs.iter().try_for_each(|(knob, value)| self.turn(port, knob, *value))?;
+        }
         let mut note = format!("fault: {:?}", fault.set);
         if let Some(line) = &fault.run {
             let words: Vec<_> = ["netns", "exec", CONTENDER_SIDE].into_iter().chain(line.split_whitespace()).collect();
@@ -220,11 +222,21 @@ impl Course<'_> {
         Ok(note)
     }
 
+    /// Turns a knob; a net device that is there again is connected as it was.
+    fn turn(&self, port: &str, knob: &str, value: i64) -> Outcome<()> {
+        let was_pulled = knob == "card" && value_of(port, knob)? == 0;
+        turn(port, knob, value)?;
+        match self.scenario.ports().position(|known| known == port) {
+            Some(number) if was_pulled && value != 0 => connect(self.scenario, number),
+            _ => Ok(()),
+        }
+    }
+
     fn mend(&mut self, fault: &Fault) -> Outcome<String> {
         for (port, knobs) in &fault.set {
             for knob in knobs.keys() {
                 if let Some(value) = self.saved.remove(&(port.clone(), knob.clone())) {
-                    turn(port, knob, value)?;
+                    self.turn(port, knob, value)?;
                 }
             }
         }

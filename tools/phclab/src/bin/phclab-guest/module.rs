@@ -16,6 +16,7 @@ use phclab::report::Check;
 use phclab::scenario::Scenario;
 
 use super::Outcome;
+use super::clocks::reset_system;
 use super::process::call;
 use bench::Bench;
 
@@ -27,6 +28,10 @@ const COMPLAINTS: [&str; 6] = ["BUG:", "WARNING:", "Oops", "Call Trace", "rcu: I
 
 /// Runs all tests of the module.
 pub fn checks(scenario: &Scenario, folder: &Path) -> Vec<Check> {
+    // A scenario before this one may have left the system clock steered.
+    if let Err(problem) = reset_system(scenario.epoch()) {
+        return vec![Check::new(false, problem)];
+    }
     let tests = [stamps::TESTS, clock::TESTS, wire::TESTS].concat();
     let mut checks: Vec<_> = tests.iter().map(|(name, test)| judged(name, in_bench(scenario.seed, test))).collect();
     checks.push(judged("two loads with one seed draw the same, with another seed not", wire::seeds(scenario.seed)));

@@ -133,16 +133,11 @@ impl World {
             call("ip", &["netns", "exec", side, "sh", "-c", no_dad])?;
         }
         for (number, port) in scenario.ports().enumerate() {
-            let side = side_of(number);
             turn(&port, "osc_ppb", OSCILLATORS_PPB[number % 2])?;
-            ip(&format!("link set {port} netns {side}"))?;
-            let interface = scenario.interface(number as u32);
-            if let Some(vlan) = scenario.vlan {
-                ip(&format!("-n {side} link add link {port} name {interface} type vlan id {vlan}"))?;
-            }
-            ip(&format!("-n {side} addr add 10.0.{}.{}/24 dev {interface}", number / 2, number % 2 + 1))?;
-            ip(&format!("-n {side} link set {port} up"))?;
-            ip(&format!("-n {side} link set {interface} up"))?;
+            connect(scenario, number)?;
+        }
+        if scenario.bond {
+            bond(scenario)?;
         }
         turn_all(&scenario.knobs)?;
         let days = scenario.epoch().div_euclid(86_400) + 1;
@@ -215,6 +210,37 @@ impl World {
         }
         call("rmmod", &["phcveth"]).map(drop)
     }
+}
+
+/// Gives a port that has just come into being to its side, with an address, and brings it up.
+///
+/// # Errors
+/// What could not be done.
+pub fn connect(scenario: &Scenario, number: usize) -> Outcome<()> {
+    let (side, port) = (side_of(number), format!("phv{number}"));
+    ip(&format!("link set {port} netns {side}"))?;
+    let interface = scenario.interface(number as u32);
+    if let Some(vlan) = scenario.vlan {
+        ip(&format!("-n {side} link add link {port} name {interface} type vlan id {vlan}"))?;
+    }
+    ip(&format!("-n {side} addr add 10.0.{}.{}/24 dev {interface}", number / 2, number % 2 + 1))?;
+    ip(&format!("-n {side} link set {port} up"))?;
+    ip(&format!("-n {side} link set {interface} up"))?;
+    Ok(())
+}
+
+/// Makes the contender's ports the members of `bond0`, which has the address of the first. The cable is looked at every 100 ms.
+fn bond(scenario: &Scenario) -> Outcome<()> {
+    call("modprobe", &["bonding", "max_bonds=0"])?;
+    let ip = |arguments: &str| ip(&format!("-n {CONTENDER_SIDE} {arguments}"));
+    ip("link add bond0 type bond mode active-backup miimon 100")?;
+    for port in scenario.ports().skip(1).step_by(2) {
+        ip(&format!("addr flush dev {port}"))?;
+        ip(&format!("link set {port} down"))?;
+        ip(&format!("link set {port} master bond0"))?;
+    }
+    ip("addr add 10.0.0.2/24 dev bond0")?;
+    ip("link set bond0 up").map(drop)
 }
 
 /// Sets all odd PHCs to the master's plus `phc_ns`, exactly; the master's was set when the world was made.

@@ -1,10 +1,13 @@
 //! The wire: jitter, loss, order, the cable.
 
 use std::fs;
+use std::path::Path;
 
 use super::super::Outcome;
-use super::super::world::stat;
-use super::bench::{Bench, EVENT_PORT, between, pause_ms, receive_knob, send_knob};
+use super::super::contender::phc_of_here;
+use super::super::process::ip;
+use super::super::world::{Truth, stat};
+use super::bench::{Bench, EVENT_PORT, FILTER_PTP_V2_EVENT, between, filter, pause_ms, receive_knob, send_knob};
 use super::{Test, holds, in_bench, is_about};
 
 pub const TESTS: &[Test] = &[
@@ -12,6 +15,8 @@ pub const TESTS: &[Test] = &[
     ("lost frames do not arrive, and are counted", loss),
     ("frames keep their order unless fifo is off", order),
     ("a pulled cable takes both carriers and all frames", cable),
+    ("a card that is pulled takes its net device and its PHC along, and comes back as others", pulled),
+    ("a PHC that is taken away leaves its net device, and comes back as another", replaced),
     ("the module can be unloaded while frames are under way", unloading),
 ];
 
@@ -97,6 +102,47 @@ fn cable(bench: &Bench) -> Outcome<()> {
     receive_knob("link", 1)?;
     pause_ms(1_100);
     holds(carriers()? == [true; 2] && ends.exchange()?.1.is_some(), || "no link at the end".to_owned())
+}
+
+/// The number that the kernel gave to the receiver's net device.
+fn index_of_receiver() -> Outcome<String> {
+    fs::read_to_string("/sys/class/net/phv1/ifindex").map_err(|error| format!("phv1: {error}"))
+}
+
+fn pulled(bench: &Bench) -> Outcome<()> {
+    let (device, index) = (phc_of_here("phv1")?, index_of_receiver()?);
+    let held = fs::File::open(&device).map_err(|error| format!("{device}: {error}"))?;
+    let ends = bench.ends(EVENT_PORT)?;
+    ends.send(0)?;
+    receive_knob("card", 0)?;
+    holds(index_of_receiver().is_err() && !Path::new(&device).exists(), || "something stays".to_owned())?;
+    holds(fs::read_to_string("/sys/class/net/phv0/carrier").is_ok_and(|carrier| carrier.trim() == "0"), || {
+        "the other end has a carrier".to_owned()
+    })?;
+    // Nobody is there who could stamp it or lose it.
+    ends.send(1)?;
+    receive_knob("card", 1)?;
+    ip("link set phv1 up")?;
+    let (other, other_index) = (phc_of_here("phv1")?, index_of_receiver()?);
+    holds(other != device && other_index != index, || format!("it came back as {other} and interface {other_index}"))?;
+    drop(held);
+    let truth = Truth::read()?;
+    is_about("the new PHC's time against UTC, in s", (truth.phcs[1] - truth.real) as f64 / 1e12, 0.0, 0.1)
+}
+
+fn replaced(bench: &Bench) -> Outcome<()> {
+    let (device, index) = (phc_of_here("phv1")?, index_of_receiver()?);
+    let held = fs::File::open(&device).map_err(|error| format!("{device}: {error}"))?;
+    let ends = bench.ends(EVENT_PORT)?;
+    receive_knob("card", 2)?;
+    holds(phc_of_here("phv1").is_err(), || "it has a PHC still".to_owned())?;
+    holds(matches!(ends.exchange()?, (Some(_), None)), || "who has no clock stamps nothing".to_owned())?;
+    receive_knob("card", 1)?;
+    let other = phc_of_here("phv1")?;
+    holds(other != device && index_of_receiver()? == index, || format!("it came back as {other}"))?;
+    drop(held);
+    filter("phv1", FILTER_PTP_V2_EVENT)?;
+    ends.stamps().map(drop)
 }
 
 fn unloading(bench: &Bench) -> Outcome<()> {
