@@ -46,6 +46,10 @@ impl Clock for AnyClock {
         each!(self, clock => clock.dither_every())
     }
 
+    fn frequency_max(&self) -> Option<FrequencyPpb> {
+        each!(self, clock => clock.frequency_max())
+    }
+
     fn is_stamping(&self) -> bool {
         each!(self, clock => clock.is_stamping())
     }

@@ -437,6 +437,17 @@ impl<C: Clock> Cascade<C> {
         true
     }
 
+    /// Another program has changed the system clock's rate for a while: see [`Steering::slewed`].
+    pub fn system_was_slewed(
+        &mut self,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        ahead: Duration,
+        behind: Duration,
+    ) {
+        self.system.slewed(now, local, ahead, behind);
+    }
+
     /// Makes the leap second of a system clock that the kernel does not set: UTC is then what we say.
     pub fn make_leap(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, notify: &mut impl FnMut(CascadeNotice)) {
         let Some(leap) = self.leap.pending() else { return };

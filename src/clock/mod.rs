@@ -41,7 +41,7 @@ pub use recording::{Recorded, Recording};
 pub use reference::{ArbPolicy, reference_of, reference_of_server};
 pub use software::SoftwareClock;
 pub use steering::{Counts, Steering, SteeringConfig};
-pub use system::SystemClock;
+pub use system::{SystemClock, Tampering};
 
 use crate::discipline::Adjustment;
 use crate::time::{ClockEpoch, Duration, FrequencyPpb, Local, Stamp, Timestamp};
@@ -108,6 +108,11 @@ pub trait Clock {
     /// Somebody set the stamping clock, which reads `at` now. What this clock reads is a function of that; its history is
     /// void, and a new epoch begins.
     fn restart(&mut self, at: Timestamp<Local>) -> ClockEpoch;
+
+    /// The largest frequency correction that it obeys, on each side, if that is a limit of its own.
+    fn frequency_max(&self) -> Option<FrequencyPpb> {
+        None
+    }
 
     /// Whether the stamping clock is this clock itself, and so steps with it.
     fn is_stamping(&self) -> bool {

@@ -137,7 +137,7 @@ impl Clock for PhcClock {
         if !frequency.is_finite() {
             return Err(ClockError::OutOfRange);
         }
-        // As much as the card can do is more than nothing; what it then does is told.
+        // The servo keeps inside the card's limit; as much as it can do is more than nothing, and what it then does is told.
         let frequency = frequency.clamp(self.frequency_max);
         self.is_ours = true;
         let step = Duration::from_ticks(Timestamp::<Local>::from_ticks(step.ticks()).nanos() << 16);
@@ -174,6 +174,10 @@ impl Clock for PhcClock {
 
     fn dither_every(&self) -> Option<Duration> {
         self.dither.map(|_| DITHER_EVERY)
+    }
+
+    fn frequency_max(&self) -> Option<FrequencyPpb> {
+        Some(self.frequency_max)
     }
 
     fn is_stamping(&self) -> bool {

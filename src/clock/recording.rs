@@ -60,6 +60,10 @@ impl<C: Clock> Clock for Recording<C> {
         self.clock.dither_every()
     }
 
+    fn frequency_max(&self) -> Option<FrequencyPpb> {
+        self.clock.frequency_max()
+    }
+
     fn is_stamping(&self) -> bool {
         self.clock.is_stamping()
     }

@@ -50,7 +50,11 @@ impl<C: Clock> Steering<C> {
     /// Begins at `now`, when the stamping clock reads `local`.
     pub fn new(mut clock: C, counts: Counts, config: Config, now: Timestamp<Mono>, local: Timestamp<Local>) -> Self {
         let (reading, _) = clock.line(local);
-        let discipline = Taped::new(Discipline::new(config, now, reading, clock.epoch(), clock.frequency()));
+        let mut discipline = Discipline::new(config, now, reading, clock.epoch(), clock.frequency());
+        if let Some(limit) = clock.frequency_max() {
+            discipline.limit_corrections(limit);
+        }
+        let discipline = Taped::new(discipline);
         Self { clock, discipline, counts, ahead: TaiUtc(0), refused: None, dither_at: now, stepped: Duration::ZERO }
     }
 
@@ -204,6 +208,13 @@ impl<C: Clock> Steering<C> {
         let epoch = self.clock.restart(local);
         let reading = self.reading(local);
         self.step(now, local, Input::Disturbed { reading, epoch }, notify);
+    }
+
+    /// Another program has changed the clock's rate for a while, until the stamping clock read `local`: the clock may have been
+    /// put `ahead` (not negative) and `behind` (not positive) by so much.
+    pub fn slewed(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, ahead: Duration, behind: Duration) {
+        let reading = self.reading(local);
+        self.discipline.step(now, Input::Slewed { reading, ahead, behind }, &mut Emit(|_| ()));
     }
 
     /// What to publish when the stamping clock reads `local`.

@@ -72,6 +72,16 @@ pub enum Input<'a> {
         /// Its epoch now.
         epoch: ClockEpoch,
     },
+    /// Somebody else changed the clock's rate for a while, until it read `reading`. It may have been put so far ahead and
+    /// behind by that.
+    Slewed {
+        /// What our clock reads now that the rate is ours again.
+        reading: Timestamp<Local>,
+        /// Not negative.
+        ahead: Duration,
+        /// Not positive.
+        behind: Duration,
+    },
     /// Time has passed; the disciplined clock reads `reading`.
     Tick {
         /// What our clock reads now.
@@ -106,6 +116,11 @@ pub enum Notice {
     },
     /// The clock obeys again.
     Obeys,
+    /// What the oscillator runs off by is more than the clock can be corrected by: it is not held. Told once.
+    Unheld {
+        /// The largest correction.
+        most: FrequencyPpb,
+    },
     /// The clock does not do what it was told.
     Ineffective {
         /// What it was told.
@@ -179,6 +194,12 @@ pub struct Discipline {
     /// The samples have stopped, and what there is to do about that is done.
     is_silent: bool,
     commanded: FrequencyPpb,
+    /// Stamps of before this were taken while somebody else changed the rate.
+    slewed_until: Option<Timestamp<Local>>,
+    /// The largest correction that the clock obeys.
+    correction_max: FrequencyPpb,
+    /// It is not enough, and that was told.
+    is_unheld: bool,
     interval: LogInterval,
     last_sample: Option<Timestamp<Mono>>,
     reference_time: Timestamp<Utc>,
@@ -223,6 +244,9 @@ impl Discipline {
             is_panicking: false,
             is_silent: false,
             commanded: frequency,
+            slewed_until: None,
+            correction_max: config.max_frequency.abs(),
+            is_unheld: false,
             interval: LogInterval::new(0),
             last_sample: None,
             reference_time: Timestamp::EPOCH,
@@ -244,6 +268,13 @@ impl Discipline {
         self.envelope.set_max_drift(config.max_drift);
         self.previous.set_max_drift(config.max_drift);
         self.config = Config { max_frequency, ..config };
+    }
+
+    /// The clock obeys no correction beyond `limit`. What its oscillator may run off by is no smaller for that.
+    pub fn limit_corrections(&mut self, limit: FrequencyPpb) {
+        let most = self.config.max_frequency.abs();
+        self.correction_max = if limit.abs() < most { limit.abs() } else { most };
+        self.servo.limit_commands(self.correction_max);
     }
 
     /// The state of the clock.
@@ -401,6 +432,7 @@ impl Engine for Discipline {
             }
             Input::Refused => self.commanded = self.timeline.frequency(),
             Input::Disturbed { reading, epoch } => self.disturbed(now, reading, epoch, out),
+            Input::Slewed { reading, ahead, behind } => self.slewed(reading, ahead, behind),
             Input::Tick { reading } => self.tick(now, reading, out),
         }
     }

@@ -129,6 +129,24 @@ impl Envelope {
         self.max_drift = other.max_drift;
     }
 
+    /// The clock was moved by somebody else by an unknown amount between `behind` (not positive) and `ahead` (not negative):
+    /// all that was proven before holds for it to within that.
+    pub fn widen(&mut self, ahead: Duration, behind: Duration) {
+        let wider = |edge: &mut Edge, by: Duration| {
+            edge.limit += by;
+            edge.near.1 += by.as_secs_f64();
+        };
+        self.highs.iter_mut().for_each(|edge| wider(edge, ahead));
+        self.lows.iter_mut().for_each(|edge| wider(edge, behind));
+        if let Some((low, high)) = &mut self.sharpest {
+            wider(low, behind);
+            wider(high, ahead);
+        }
+        for (_, span) in &mut self.anchors {
+            *span = Span { low: span.low + behind, high: span.high + ahead };
+        }
+    }
+
     /// Another limit for the unseen change of frequency.
     pub fn set_max_drift(&mut self, max_drift: FrequencyPpb) {
         self.max_drift = max_drift.abs();
@@ -345,6 +363,28 @@ mod tests {
         assert_eq!(envelope.not_above(at(1_000_000), Duration::from_millis(-5)), Err(Contradiction));
         envelope.not_below(at(1_000_000), Duration::from_millis(-6)).unwrap();
         assert!(envelope.at(at(1_000_000)).is_some());
+    }
+
+    #[test]
+    fn what_was_proven_of_a_clock_that_somebody_moved_holds_to_within_that() {
+        let (ahead, behind) = (Duration::from_micros(50), Duration::from_micros(-20));
+        for moved in [50, 10, -20] {
+            let mut envelope = Envelope::new(PRIOR, DRIFT);
+            let truth = |step: i64| Duration::from_micros(if step < 100 { 0 } else { moved });
+            for step in 0..200_i64 {
+                let nanos = step * 125_000_000;
+                if step == 100 {
+                    envelope.widen(ahead, behind);
+                    let span = envelope.at(at(nanos)).unwrap();
+                    assert!(span.low < Duration::from_micros(-20) && span.high > Duration::from_micros(50));
+                }
+                envelope.not_above(at(nanos), truth(step) + Duration::from_micros(1)).unwrap();
+                envelope.not_below(at(nanos), truth(step) - Duration::from_micros(1)).unwrap();
+                let span = envelope.at(at(nanos)).unwrap();
+                assert!(span.low <= truth(step) && truth(step) <= span.high, "{moved} step {step}");
+            }
+            assert!(envelope.frequency().low.ppb() <= 0.0 && envelope.frequency().high.ppb() >= 0.0);
+        }
     }
 
     #[test]

@@ -128,6 +128,11 @@ impl Link {
         self.outside = 0;
     }
 
+    /// The clock was moved by somebody: the last Sync says nothing beside a Delay_Req that follows.
+    pub fn interrupt(&mut self) {
+        self.forward = None;
+    }
+
     /// Forgets everything: another master, a step, a disturbance.
     pub fn reset(&mut self) {
         *self = Self::default();

@@ -3,13 +3,17 @@
 use super::{Discipline, Effect, Input, Reference};
 use crate::coding::{Coded, Decoder, Encoder, Malformed, layout};
 use crate::engine::{Engine, EngineKind, Recordable};
-use crate::time::{ClockEpoch, FrequencyPpb, LogInterval, Mono, Observation, Timestamp};
+use crate::time::{ClockEpoch, Duration, FrequencyPpb, LogInterval, Mono, Observation, Timestamp};
 
 impl Recordable for Discipline {
     const KIND: EngineKind = EngineKind::Discipline;
     const INPUT_LAYOUT: u64 = layout(
         "discipline::Input",
-        &[("observation", Observation::LAYOUT), ("reference", <Option<Reference>>::LAYOUT)],
+        &[
+            ("observation", Observation::LAYOUT),
+            ("reference", <Option<Reference>>::LAYOUT),
+            ("slewed", Duration::LAYOUT),
+        ],
     );
 
     fn encode_input(input: &Input<'_>, out: &mut Encoder) {
@@ -43,6 +47,12 @@ impl Recordable for Discipline {
                 out.byte(6);
                 reading.encode(out);
             }
+            Input::Slewed { reading, ahead, behind } => {
+                out.byte(7);
+                reading.encode(out);
+                ahead.encode(out);
+                behind.encode(out);
+            }
         }
     }
 
@@ -72,6 +82,11 @@ impl Recordable for Discipline {
             4 => Input::Refused,
             5 => Input::Disturbed { reading: Timestamp::decode(from)?, epoch: ClockEpoch::decode(from)? },
             6 => Input::Tick { reading: Timestamp::decode(from)? },
+            7 => Input::Slewed {
+                reading: Timestamp::decode(from)?,
+                ahead: Duration::decode(from)?,
+                behind: Duration::decode(from)?,
+            },
             _ => return Err(Malformed),
         };
         Ok(act(&input))

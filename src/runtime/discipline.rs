@@ -31,6 +31,8 @@ const PUBLISH_EVERY: Duration = Duration::SECOND;
 const TELL_PORTS_EVERY: Duration = Duration::SECOND;
 /// How often the oscillators' frequencies are told, to be saved.
 const TELL_FREQUENCY_EVERY: Duration = Duration::from_secs(60);
+/// How often it is told that another program changes the system clock's rate.
+const TELL_FOREIGN_EVERY: Duration = Duration::from_secs(10);
 /// A leap second that the kernel has not made by then is made by us.
 const LEAP_LATE_MAX: Duration = Duration::SECOND;
 
@@ -121,7 +123,7 @@ pub fn spawn_discipline(
             tell_frequency_at: now + TELL_FREQUENCY_EVERY,
             system_epoch: ClockEpoch::default(),
             phc_epochs: [None; PHCS_MAX],
-            foreign: None,
+            tell_foreign_at: now,
             is_vouching: true,
         };
         for what in refused.iter().flatten() {
@@ -160,8 +162,8 @@ struct DisciplineThread {
     /// To see that one of ours was stepped.
     system_epoch: ClockEpoch,
     phc_epochs: [Option<ClockEpoch>; PHCS_MAX],
-    /// What another program has set the system clock's frequency to.
-    foreign: Option<FrequencyPpb>,
+    /// Another program's change of the system clock's rate is told again not before this.
+    tell_foreign_at: Timestamp<Mono>,
     /// The kernel takes what it is told of the time.
     is_vouching: bool,
 }
@@ -222,6 +224,9 @@ impl DisciplineThread {
             Taken::Nothing => {}
             Taken::Observation(observation) => {
                 if self.followed == Some(port) {
+                    if self.cascade.hub() == Some(ClockId::System) {
+                        self.look_at_rate();
+                    }
                     let events = &mut self.links.events;
                     self.cascade.observe(now, local, &observation, &mut telling(events));
                     self.look_at_steps();
@@ -296,10 +301,14 @@ impl DisciplineThread {
         let mut is_changed = false;
         for index in 0..PHCS_MAX as u8 {
             let now = self.host.mono();
-            let Some(place) = self.readers[usize::from(index)].as_mut() else { continue };
+            if self.readers[usize::from(index)].is_none() {
+                continue;
+            }
             if !self.cascade.is_crossing_due(index, now) {
                 continue;
             }
+            self.look_at_rate();
+            let Some(place) = self.readers[usize::from(index)].as_mut() else { continue };
             let events = &mut self.links.events;
             let failed = match place.reader.cross() {
                 Ok(crossing) => {
@@ -423,6 +432,7 @@ impl DisciplineThread {
         if now >= self.vouch_at {
             self.vouch_at = now + PUBLISH_EVERY;
             self.vouch(&snapshot);
+            self.tell_tampering();
             self.tell_phcs(now);
         }
     }
@@ -438,20 +448,33 @@ impl DisciplineThread {
         let AnyClock::System(clock) = self.cascade.system().clock().inner() else { return };
         let events = &mut self.links.events;
         match clock.vouch(snapshot, tai_utc, indicator) {
-            Ok(foreign) => {
-                if foreign != self.foreign
-                    && let Some(found) = foreign
-                {
-                    events.push(Event::Foreign(found));
-                }
-                self.foreign = foreign;
-                self.is_vouching = true;
-            }
+            Ok(()) => self.is_vouching = true,
             Err(error) => {
                 if std::mem::take(&mut self.is_vouching) {
                     events.push(Event::VouchFailed(error));
                 }
             }
+        }
+    }
+
+    /// Whether another program has changed the system clock's rate since the last look: then less is known of its time, and
+    /// that must be known before anything that it has stamped is judged.
+    fn look_at_rate(&mut self) {
+        let local = self.host.stamping();
+        let AnyClock::System(clock) = self.cascade.system().clock().inner() else { return };
+        clock.look(local);
+        self.tell_tampering();
+    }
+
+    fn tell_tampering(&mut self) {
+        let AnyClock::System(clock) = self.cascade.system().clock().inner() else { return };
+        let Some(tampering) = clock.take_tampering() else { return };
+        let (now, local, _) = self.host.both();
+        self.cascade.system_was_slewed(now, local, tampering.ahead, tampering.behind);
+        self.publish_at = now;
+        if now >= self.tell_foreign_at {
+            self.tell_foreign_at = now + TELL_FOREIGN_EVERY;
+            self.links.events.push(Event::Foreign(tampering));
         }
     }
 

@@ -6,7 +6,7 @@
 use synchronome_kernel::phc::CrossingMethod;
 
 use super::thread::Refusal;
-use crate::clock::{CascadeNotice, ClockError};
+use crate::clock::{CascadeNotice, ClockError, Tampering};
 use crate::net::{StampingChange, TxTrouble};
 use crate::ptp::{ForeignMasterStatus, ParentInfo, PortState, StateReason};
 use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, LogInterval, Mono, SyncState, Timestamp};
@@ -36,8 +36,8 @@ pub enum Event {
         /// Our number of it.
         phc: u8,
     },
-    /// Another program has set the frequency of the system clock to this.
-    Foreign(FrequencyPpb),
+    /// Another program has set the frequency of the system clock; told every ten seconds at most.
+    Foreign(Tampering),
     /// The kernel does not take what it is told of its time.
     VouchFailed(ClockError),
     /// The discipline's thread saw the system clock being set, by this much.

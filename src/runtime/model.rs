@@ -4,7 +4,7 @@ use super::events::{Event, PortReport};
 use super::host::Host;
 use super::phcs::words;
 use super::rivals::{Rival, as_lacks};
-use crate::clock::{ArbPolicy, LOCK_LIMIT_HARDWARE, LOCK_LIMIT_SOFTWARE};
+use crate::clock::{ArbPolicy, LOCK_LIMIT_HARDWARE, LOCK_LIMIT_SOFTWARE, Tampering};
 use crate::config::{Config, PtpConfig, PtpTransport};
 use crate::discipline::{Notice, StateEvent};
 use crate::net::{Stamping, StampingChange};
@@ -290,8 +290,8 @@ impl Model {
             Event::Phc(report) => self.phcs.report(report),
             Event::CrossingFailed { phc, error } => self.phcs.crossing_failed(&mut self.events, at, phc, error),
             Event::CrossingWorks { phc } => self.phcs.crossing_works(&mut self.events, at, phc),
-            Event::Foreign(found) => {
-                let text = foreign_text(found, &self.rivals);
+            Event::Foreign(tampering) => {
+                let text = foreign_text(&tampering, &self.rivals);
                 self.events.record(at, Level::Error, Topic::Clock, text, &[]);
             }
             Event::VouchFailed(error) => {
@@ -489,13 +489,18 @@ fn is_silent(now: Timestamp<Mono>, snapshot: &TimeSnapshot) -> bool {
 }
 
 /// Another program has set the system clock's frequency: which one, if some are known that do such things.
-fn foreign_text(found: FrequencyPpb, rivals: &[Rival]) -> String {
+fn foreign_text(tampering: &Tampering, rivals: &[Rival]) -> String {
     let culprits: Vec<_> = rivals.iter().map(|rival| format!("{rival}: `{}`", rival.stop_with())).collect();
     let remedy = match &culprits[..] {
         [] => "it must be stopped, or clock.system be \"observe\"".to_owned(),
         culprits => format!("stop {}, or let clock.system be \"observe\"", culprits.join(", ")),
     };
-    format!("another program has set the frequency of the system clock to {found}: {remedy}")
+    let Tampering { found, ahead, behind } = tampering;
+    let by = (*ahead).max(behind.abs());
+    format!(
+        "another program has set the frequency of the system clock to {found}, and moved it by up to {by} (the error bound \
+         is as much wider): {remedy}"
+    )
 }
 
 /// What the discipline of a clock says, for people.
@@ -523,6 +528,12 @@ fn notice_text(notice: Notice) -> (Level, String) {
         Notice::Refused { errno } => {
             let error = std::io::Error::from_raw_os_error(errno);
             (Level::Error, format!("the clock refuses to be adjusted ({error}); it goes on as it did"))
+        }
+        Notice::Unheld { most } => {
+            let text = format!(
+                "the oscillator runs off by more than the clock can be corrected by, {most}: it is not held, and drifts away"
+            );
+            (Level::Error, text)
         }
         Notice::Obeys => (Level::Info, "the clock obeys again".to_owned()),
         Notice::Ineffective { commanded, found } => {

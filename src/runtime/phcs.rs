@@ -9,7 +9,7 @@ use synchronome_kernel::phc::Phc;
 
 use super::discipline::PhcInlet;
 use super::saved::SavedFrequency;
-use crate::clock::{ClockError, PHCS_MAX, PhcClock, PhcReader};
+use crate::clock::{Clock, ClockError, PHCS_MAX, PhcClock, PhcReader};
 use crate::config::{Config, PtpConfig};
 use crate::net::phc_behind;
 use crate::time::FrequencyPpb;
@@ -40,6 +40,8 @@ pub struct Opened {
     pub inlet: Option<Box<PhcInlet>>,
     /// Why it is read and not steered, if it should be and cannot.
     pub lack: Option<String>,
+    /// The largest correction that it obeys, if that is less than the configuration allows.
+    pub limit: Option<FrequencyPpb>,
 }
 
 impl Phcs {
@@ -59,7 +61,7 @@ impl Phcs {
             if !entry.ports.contains(&port) {
                 entry.ports.push(port);
             }
-            return Ok(Opened { index: index as u8, inlet: None, lack: None });
+            return Ok(Opened { index: index as u8, inlet: None, lack: None, limit: None });
         }
         let index = self.entries.iter().position(Option::is_none).ok_or("there are too many hardware clocks")?;
         let device = format!("/dev/ptp{kernel_index}");
@@ -80,6 +82,7 @@ impl Phcs {
         } else {
             None
         };
+        let limit = steered.as_ref().and_then(Clock::frequency_max).filter(|limit| *limit < config.clock.max_frequency);
         let inlet = PhcInlet {
             reader,
             crossing,
@@ -90,7 +93,7 @@ impl Phcs {
         };
         let interface = row.interface.clone();
         self.entries[index] = Some(Entry { kernel_index, interface, ports: vec![port], saved });
-        Ok(Opened { index: index as u8, inlet: Some(Box::new(inlet)), lack })
+        Ok(Opened { index: index as u8, inlet: Some(Box::new(inlet)), lack, limit })
     }
 
     /// A port has ended; returns the number of the PHC that nobody uses any more.

@@ -217,6 +217,7 @@ impl Record {
             | Notice::Panic(_)
             | Notice::Ineffective { .. }
             | Notice::Refused { .. }
+            | Notice::Unheld { .. }
             | Notice::Obeys => {}
         }
     }

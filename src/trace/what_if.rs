@@ -216,6 +216,14 @@ impl Watch<Discipline> for Recorded<'_> {
                     other.disturbed(now, free);
                 }
             }
+            // The other clock stands on the same `V`, which somebody moved.
+            Input::Slewed { reading, ahead, behind } => {
+                let free = self.free.read(now, reading, engine);
+                if let Some(other) = &mut self.other {
+                    other.catch_up(now, free);
+                    other.slewed(now, free, ahead, behind);
+                }
+            }
             Input::Tick { reading } => {
                 let free = self.free.read(now, reading, engine);
                 match (&mut self.other, self.change) {
@@ -298,6 +306,12 @@ impl Other {
     fn tick(&mut self, now: Timestamp<Mono>, free: Timestamp<Local>) {
         let reading = self.clock.line(free).0;
         self.step(now, free, Input::Tick { reading });
+    }
+
+    /// Somebody changed the rate for a while, until now.
+    fn slewed(&mut self, now: Timestamp<Mono>, free: Timestamp<Local>, ahead: Duration, behind: Duration) {
+        let reading = self.clock.line(free).0;
+        self.step(now, free, Input::Slewed { reading, ahead, behind });
     }
 
     /// The ticks that it would have asked for since its last step; `free` is `V` at `now`.

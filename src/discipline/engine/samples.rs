@@ -16,6 +16,11 @@ impl Discipline {
     pub(super) fn observe(&mut self, now: Timestamp<Mono>, observation: &Observation, out: &mut impl Sink<Effect>) {
         let Some(reference) = self.reference.filter(|reference| reference.source == observation.source) else { return };
         let is_ours = |stamp: &Stamp| stamp.clock == ClockId::Disciplined;
+        let is_slewed = |stamp: &Stamp| stamp.epoch == self.epoch && self.slewed_until.is_some_and(|at| stamp.at < at);
+        if [&observation.sent, &observation.received].into_iter().any(|stamp| is_ours(stamp) && is_slewed(stamp)) {
+            // How far the clock had been moved by then is not known.
+            return;
+        }
         if is_ours(&observation.received) {
             self.observe_forward(now, observation, reference, out);
         } else if is_ours(&observation.sent) {
@@ -176,7 +181,7 @@ impl Discipline {
         let own = -self.runs_off_by();
         let within = if interval > SLEW_BY_SYNC_MAX { SLEW_OWN } else { interval };
         let wanted = FrequencyPpb::from_ratio(-offset.as_secs_f64() / within.as_secs_f64()) + own;
-        let wanted = wanted.clamp(self.config.max_frequency);
+        let wanted = wanted.clamp(self.correction_max);
         let rate = (wanted - own).abs().ratio();
         // Longer than `within` where the limit makes it slower.
         let takes = if rate > 0.0 { offset.abs().as_secs_f64() / rate } else { 0.0 };
@@ -282,6 +287,17 @@ impl Discipline {
     }
 
     pub(super) fn command(&mut self, adjustment: Adjustment, out: &mut impl Sink<Effect>) {
+        let most = self.correction_max;
+        let adjustment = match adjustment {
+            Adjustment::Frequency(frequency) => Adjustment::Frequency(frequency.clamp(most)),
+            Adjustment::Step(by, frequency) => Adjustment::Step(by, frequency.clamp(most)),
+            Adjustment::Hold => Adjustment::Hold,
+        };
+        let is_unheld = self.runs_off_by().abs() >= most;
+        if is_unheld && !self.is_unheld {
+            out.emit(Effect::Notice(Notice::Unheld { most }));
+        }
+        self.is_unheld = is_unheld;
         if let Adjustment::Frequency(frequency) | Adjustment::Step(_, frequency) = adjustment {
             self.commanded = frequency;
         }

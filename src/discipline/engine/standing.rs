@@ -66,6 +66,15 @@ impl Discipline {
         }
     }
 
+    /// Somebody changed the clock's rate for a while: what was proven is less sharp, and what is in flight is of no use.
+    pub(super) fn slewed(&mut self, reading: Timestamp<Local>, ahead: Duration, behind: Duration) {
+        self.slewed_until = Some(reading);
+        self.envelope.widen(ahead, behind);
+        self.previous.widen(ahead, behind);
+        self.link.interrupt();
+        self.gate.reset();
+    }
+
     pub(super) fn set_interval(&mut self, interval: LogInterval) {
         self.interval = interval.clamped().unwrap_or(self.interval);
         self.servo.set_interval(self.interval);
@@ -161,6 +170,7 @@ impl Discipline {
         let frequency = self.timeline.frequency();
         self.timeline = Timeline::new(epoch, reading, frequency);
         self.epoch = epoch;
+        self.slewed_until = None;
         self.envelope.forget_offset();
         self.previous.forget_offset();
         self.last_sample = None;

@@ -271,6 +271,63 @@ fn a_clock_that_does_not_obey_is_reported() {
 }
 
 #[test]
+fn what_somebody_elses_rate_may_have_done_is_added_to_the_bound_and_contradicts_nothing() {
+    for (moved, ahead, behind) in [(25, 25, 0), (3, 25, 0), (-180, 0, -200), (10, 40, -5)] {
+        let mut bench = Bench::new(config(), Duration::from_millis(1), -30.0);
+        (0..400).for_each(|_| bench.exchange(Duration::ZERO));
+        let before = bench.bound().expect("a bound");
+        bench.notices.clear();
+        bench.offset += Duration::from_micros(moved);
+        let (ahead, behind) = (Duration::from_micros(ahead), Duration::from_micros(behind));
+        bench.step(Input::Slewed { reading: bench.reading(), ahead, behind });
+        let wider = bench.bound().expect("a bound still") - before;
+        assert!(wider >= ahead.max(-behind) - Duration::from_micros(8), "{moved}: wider by {wider}");
+        assert!(bench.offset.abs() <= bench.bound().expect("a bound"), "{moved}");
+        for _ in 0..80 {
+            bench.exchange(Duration::ZERO);
+            assert!(bench.bound().is_some_and(|bound| bench.offset.abs() <= bound), "{moved}: {}", bench.offset);
+        }
+        assert!(!bench.notices.contains(&Notice::Contradiction), "{moved}");
+        assert!(
+            bench.bound().expect("a bound") <= before + Duration::from_micros(2),
+            "{moved}: proofs narrow it again"
+        );
+    }
+}
+
+#[test]
+fn a_stamp_taken_under_somebody_elses_rate_is_not_used() {
+    let mut bench = Bench::new(config(), Duration::from_millis(1), -30.0);
+    (0..80).for_each(|_| bench.exchange(Duration::ZERO));
+    let sample = bench.discipline.last_sample;
+    let reading = bench.reading() + Duration::from_millis(60);
+    bench.step(Input::Slewed { reading, ahead: Duration::ZERO, behind: Duration::ZERO });
+    bench.exchange(Duration::ZERO);
+    assert_eq!(bench.discipline.last_sample, sample, "its Sync came before");
+    bench.exchange(Duration::ZERO);
+    assert_ne!(bench.discipline.last_sample, sample);
+}
+
+#[test]
+fn a_clock_is_never_told_more_than_it_obeys_and_it_is_told_once_if_that_is_not_enough() {
+    for servo in [Kind::Pi, Kind::Estimator] {
+        for (ppm, is_unheld) in [(-20.0, false), (-80.0, true)] {
+            let mut bench = Bench::new(Config { servo, ..config() }, Duration::from_millis(2), ppm);
+            bench.discipline.limit_corrections(FrequencyPpb::from_ppm(50.0));
+            for _ in 0..800 {
+                bench.exchange(Duration::ZERO);
+                assert!(bench.correction.abs() <= FrequencyPpb::from_ppm(50.0), "{servo:?}: {}", bench.correction);
+                assert!(bench.bound().is_none_or(|bound| bench.offset.abs() <= bound), "{servo:?} {ppm}");
+            }
+            let told = bench.notices.iter().filter(|notice| matches!(notice, Notice::Unheld { .. })).count();
+            assert_eq!(told, usize::from(is_unheld), "{servo:?} {ppm}");
+            assert!(!bench.notices.iter().any(|notice| matches!(notice, Notice::Ineffective { .. })));
+            assert_eq!(bench.offset.abs() < Duration::from_micros(10), !is_unheld, "{servo:?} {ppm}: {}", bench.offset);
+        }
+    }
+}
+
+#[test]
 fn a_saved_frequency_saves_the_measurement() {
     let saved = Config { saved_frequency: Some(FrequencyPpb::from_ppm(40.0)), ..config() };
     let mut bench = Bench::new(saved, Duration::from_secs(2), 40.0);

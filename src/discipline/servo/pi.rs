@@ -98,7 +98,10 @@ impl Slope {
 pub struct Pi {
     overridden: (Option<f64>, Option<f64>),
     gains: Gains,
+    /// The most that it commands.
     limit: FrequencyPpb,
+    /// The most that an oscillator runs off by.
+    prior: FrequencyPpb,
     slope: Option<Slope>,
     integral: FrequencyPpb,
     /// The integral's average over the last minute, or what there is of it.
@@ -116,6 +119,7 @@ impl Pi {
             overridden: (proportional, integral),
             gains: Gains::for_interval(LogInterval::new(0)),
             limit: limit.abs(),
+            prior: limit.abs(),
             slope: None,
             integral: FrequencyPpb::ZERO,
             average: FrequencyPpb::ZERO,
@@ -131,6 +135,11 @@ impl Pi {
     pub fn override_gains(&mut self, proportional: Option<f64>, integral: Option<f64>, interval: LogInterval) {
         self.overridden = (proportional, integral);
         self.set_interval(interval);
+    }
+
+    /// Never commands more than this either.
+    pub fn limit_commands(&mut self, limit: FrequencyPpb) {
+        self.limit = if limit.abs() < self.prior { limit.abs() } else { self.prior };
     }
 
     /// The master sends at another interval.
@@ -197,7 +206,7 @@ impl Pi {
             return Verdict::Measuring;
         }
         let measured = FrequencyPpb::from_ratio(slope.ratio());
-        if measured.is_finite() { Verdict::Measured(measured.clamp(self.limit)) } else { Verdict::Refused }
+        if measured.is_finite() { Verdict::Measured(measured.clamp(self.prior)) } else { Verdict::Refused }
     }
 
     /// A sample while tracking: `offset` is that of the disciplined clock.

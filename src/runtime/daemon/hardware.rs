@@ -52,6 +52,15 @@ impl Daemon {
             let at = (self.host.mono(), self.host.stamping().read_as());
             self.model.events.record(at, Level::Warn, Topic::Clock, format!("without {lack}"), &[]);
         }
+        if let Some(limit) = opened.limit {
+            let at = (self.host.mono(), self.host.stamping().read_as());
+            let text = format!(
+                "the clock of {} can be corrected by {limit} at most (clock.max_frequency allows {}): offsets are slewed away \
+                 more slowly",
+                config.interface, self.config.clock.max_frequency
+            );
+            self.model.events.record(at, Level::Info, Topic::Clock, text, &[]);
+        }
         if let Err(error) = sockets.use_clock(ClockId::Phc(index)) {
             self.release_phc(port);
             return Err(format!("the card's stamps cannot be asked for ({error})"));

@@ -6,6 +6,7 @@
  *   labclock cross DEV    each way to cross-timestamp a PHC with CLOCK_REALTIME, one line each:
  *                         NAME WINDOW_NS REAL_NS PHC_NS    or    NAME errno N
  *   labclock adjfine DEV SCALED_PPM
+ *   labclock rate SCALED_PPM TICK_US    CLOCK_REALTIME's, as a program that steers it too would set it
  *
  * It refuses to work without the lab's word on the kernel command line. Exit code: 0, 1 (failed), 2 (refused).
  */
@@ -114,6 +115,17 @@ static int adjfine(int fd, long scaled_ppm)
 	return 0;
 }
 
+static int rate(long scaled_ppm, long tick)
+{
+	struct timex t = { .modes = ADJ_FREQUENCY | ADJ_TICK, .freq = scaled_ppm, .tick = tick };
+
+	if (clock_adjtime(CLOCK_REALTIME, &t) < 0) {
+		perror("clock_adjtime");
+		return 1;
+	}
+	return 0;
+}
+
 int main(int count, char **word)
 {
 	int fd;
@@ -124,6 +136,8 @@ int main(int count, char **word)
 	}
 	if (count == 2 && !strcmp(word[1], "reset"))
 		return reset();
+	if (count == 4 && !strcmp(word[1], "rate"))
+		return rate(atol(word[2]), atol(word[3]));
 	if (count < 3)
 		return 2;
 	fd = open(word[2], O_RDWR);

@@ -57,6 +57,7 @@ MODULE_PARM_DESC(max_adj, "advertised frequency adjustment range, ppb");
 	X(rx_lat_ns, 0, -1000000000, 1000000000) /* error added to Rx stamps */ \
 	X(ts_quantum_ns, 1, 1, 1000000000)	/* resolution of frame and extts stamps */ \
 	X(adj_quantum_ppt, 0, 0, 1000000000)	/* resolution of adjfine */ \
+	X(max_adj_ppb, 0, 0, 1000000000)	/* its range; 0: the module's max_adj */ \
 	X(txts_delay_us, 0, 0, 100000000)	/* late Tx stamps */ \
 	X(txts_loss_ppm, 0, 0, 1000000)		/* lost Tx stamps */ \
 	X(rxts_loss_ppm, 0, 0, 1000000)		/* lost Rx stamps */ \
@@ -934,6 +935,8 @@ static ssize_t par_write(struct file *f, const char __user *buf, size_t len, lof
 	} else {
 		p->par[pf->id] = v;
 	}
+	if (pf->id == P_max_adj_ppb)
+		p->info.max_adj = v ? v : max_adj;
 	clk_set_rate(p);
 	clk_changed(p, pf->id == P_reset);
 	spin_unlock_irqrestore(&p->lock, fl);

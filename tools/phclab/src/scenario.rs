@@ -25,6 +25,7 @@ pub const KNOBS: &[&str] = &[
     "rx_lat_ns",
     "ts_quantum_ns",
     "adj_quantum_ppt",
+    "max_adj_ppb",
     "txts_delay_us",
     "txts_loss_ppm",
     "rxts_loss_ppm",

@@ -1,5 +1,5 @@
 use super::*;
-use crate::clock::{CascadeNotice, ClockError};
+use crate::clock::{CascadeNotice, ClockError, Tampering};
 use crate::config::load;
 use crate::discipline::Notice;
 use crate::net::{Missing, Stamping, StampingChange};
@@ -194,9 +194,11 @@ fn who_set_the_system_clock_is_not_known_but_by_how_much() {
 fn who_steers_too_is_named_with_the_way_to_stop_it_when_its_hand_shows() {
     let mut told = with_hub(SyncState::Locked);
     let event = |told: &mut Told| {
-        told.hear(Event::Foreign(FrequencyPpb::from_ppm(3.0)));
+        let (ahead, behind) = (Duration::from_micros(25), Duration::ZERO);
+        told.hear(Event::Foreign(Tampering { found: FrequencyPpb::from_ppm(3.0), ahead, behind }));
         told.model.events.records(told.now).pop().unwrap().text
     };
+    assert!(event(&mut told).contains("moved it by up to 25.0 us (the error bound is as much wider)"));
     assert!(event(&mut told).ends_with("it must be stopped, or clock.system be \"observe\""));
     let rival = Rival { program: "chronyd".to_owned(), pid: 812, unit: Some("chrony.service".to_owned()) };
     told.model.rivals.push(rival);
