@@ -103,11 +103,16 @@ fn rate_of(found: &Timex) -> (i64, i64) {
     (found.tick_us, found.frequency_scaled_ppm)
 }
 
-/// What the kernel shall say of a clock that is served like this at `now`.
+/// The kernel is told how good its time is about so often, and must be right until the next time: its own growth of maxerror
+/// comes at the turn of its seconds only.
+const VOUCHED_FOR: Duration = Duration::SECOND;
+
+/// What the kernel shall say of a clock that is served like this.
 fn status_of(snapshot: &TimeSnapshot, tai_utc: Option<TaiUtc>, indicator: LeapIndicator) -> StatusWrite {
     let micros = |duration: Duration| duration.as_nanos().max(0).saturating_add(999) / 1_000;
     let is_good = snapshot.state.is_synchronised() && snapshot.is_bounded;
-    let bound = micros(snapshot.parts.total().greatest_error());
+    let bound = snapshot.parts.total().greatest_error() + snapshot.drift_rate.abs().drift(VOUCHED_FOR);
+    let bound = micros(bound);
     StatusWrite {
         unsync: !is_good,
         insert_leap: is_good && indicator == LeapIndicator::Insert,
@@ -300,6 +305,15 @@ mod tests {
         let parts = BoundParts { drift, ..BoundParts::default() };
         let offset_from_master = Duration::from_nanos(1_200);
         TimeSnapshot { state, parts, is_bounded, offset_from_master, ..TimeSnapshot::unsynchronised(Timestamp::EPOCH) }
+    }
+
+    #[test]
+    fn the_kernel_is_told_a_bound_that_holds_until_it_is_told_again() {
+        let drifting = TimeSnapshot {
+            drift_rate: FrequencyPpb::from_ppm(-6.0),
+            ..snapshot(SyncState::Locked, true, Duration::from_micros(7))
+        };
+        assert_eq!(status_of(&drifting, None, LeapIndicator::NoWarning).max_error_us, 13);
     }
 
     #[test]
