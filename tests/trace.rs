@@ -5,8 +5,9 @@ use synchronome::coding::{Coded, Decoder};
 use synchronome::discipline::Config;
 use synchronome::discipline::servo::Kind;
 use synchronome::engine::{EngineKind, STEP};
-use synchronome::sim::{LinkModel, NodeId, SlaveConfig, StampModel, World, master_config};
-use synchronome::time::{Duration, FrequencyPpb, LogInterval, Mono, Timestamp};
+use synchronome::ntp::client::Config as ClientConfig;
+use synchronome::sim::{LinkModel, NodeId, NtpConfig, NtpWorld, SlaveConfig, StampModel, World, master_config};
+use synchronome::time::{Duration, FrequencyPpb, LogInterval, Mono, SourceId, Timestamp};
 use synchronome::trace::{Course, Stream, Trace, TraceError, WhatIf, replay, what_if};
 
 const MIB: usize = 1 << 20;
@@ -209,4 +210,48 @@ fn a_recording_that_begins_in_the_middle_is_repeated_bit_for_bit() {
     }
     let (recorded, otherwise) = ask(&trace, |config| config.servo = Kind::Pi);
     assert!(true_rms(&recorded) < 5e-6 && true_rms(&otherwise) < 2e-5);
+}
+
+/// A client that asks each 4 s over 10 ms with 100 us of jitter; its clock begins 50 ms and 30 ppm off.
+fn ntp_world(seed: u64) -> NtpWorld {
+    let frequency = FrequencyPpb::from_ppm(30.0);
+    let way = LinkModel::new(Duration::from_millis(10), Duration::from_micros(100));
+    let mut client = ClientConfig::new(SourceId(0), seed);
+    client.poll = LogInterval::new(2);
+    let mut steering = SlaveConfig::new(2, seed).steering;
+    steering.servo = Kind::Estimator;
+    steering.lock_limit = Duration::from_millis(50);
+    let config = NtpConfig {
+        client,
+        steering,
+        offset: Duration::from_millis(50),
+        oscillator: OscillatorModel {
+            frequency,
+            wander: 1e-9,
+            grid: Duration::SECOND,
+            seed,
+            ..OscillatorModel::PERFECT
+        },
+        there: way,
+        back: way,
+    };
+    NtpWorld::new(config, seed, Duration::from_millis(137))
+}
+
+#[test]
+fn an_ntp_client_and_its_clock_are_repeated_bit_for_bit() {
+    let mut world = ntp_world(4);
+    world.record(16 * MIB);
+    world.run_until(secs(300));
+    for way in world.ways() {
+        way.loss = 0.4;
+    }
+    world.run_until(secs(600));
+    let trace = Trace::read(world.trace().unwrap()).unwrap();
+    let replayed = replay(&trace).unwrap();
+    let steps = |kind| replayed.iter().find(|stream| stream.kind == kind).map_or(0, |stream| stream.steps);
+    assert!(steps(EngineKind::NtpClient) > 300 && steps(EngineKind::Discipline) > 300, "{replayed:?}");
+    assert!(replayed.iter().all(|stream| stream.difference.is_none() && stream.gaps == 0), "{replayed:?}");
+    let (recorded, otherwise) = ask(&trace, |config| config.servo = Kind::Pi);
+    assert!(recorded.offsets().rms_s < 1e-3 && otherwise.offsets().rms_s < 5e-3, "{:?}", otherwise.offsets());
 }

@@ -36,6 +36,8 @@ pub enum EngineKind {
     Discipline,
     /// The NTP server's answers.
     NtpServer,
+    /// The NTP client of one server.
+    NtpClient,
 }
 
 /// Why a state was written down.

@@ -23,6 +23,7 @@
 //! | `schedule` | when to ask: poll interval, bursts, what RATE and silence do to it |
 //! | `answer` | what a header says of its sender: kisses, fitness, loops |
 //! | `counters` | every figure |
+//! | `recorded` | the bytes of an input, for a trace |
 //!
 //! Read: RFC 5905 8 and 9.2 (on the wire), 7.4 (kisses), 11.2 (fitness); RFC 9109 (ports); RFC 8633 (good manners).
 
@@ -30,6 +31,7 @@ mod answer;
 #[cfg(test)]
 mod bench;
 mod counters;
+mod recorded;
 mod schedule;
 #[cfg(test)]
 mod tests;
@@ -40,6 +42,7 @@ pub use schedule::{BURST_REQUESTS, BURST_SPACING, POLL_MAX, POLL_MIN};
 use answer::Kiss;
 use schedule::Schedule;
 
+use crate::coding::Coded;
 use crate::engine::{Engine, Random, Sink, TimerKind, TimerTable};
 use crate::time::{
     ClockEpoch, ClockId, Duration, LeapIndicator, LogInterval, Mono, NtpShort, NtpTimestamp, Observation, SourceId,
@@ -67,11 +70,11 @@ const PRECISION_UNSTATED: i8 = 32;
 const RATE_DIFFERENCE_MAX: f64 = 1e-3;
 
 /// Names one request until its exchange is over.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Coded)]
 pub struct RequestToken(pub u32);
 
 /// Whom to ask, and how often.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Coded)]
 pub struct Config {
     /// The row that observations are of.
     pub source: SourceId,
@@ -105,7 +108,7 @@ impl Config {
 }
 
 /// How we ourselves look to others, for the loop test (RFC 5905 11.2.1, packet test 8).
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Coded)]
 pub struct OwnIdentity {
     /// What servers write as their reference ID that follow one of our addresses.
     pub reference_ids: [Option<[u8; 4]>; OWN_REFERENCE_IDS_MAX],
@@ -114,7 +117,7 @@ pub struct OwnIdentity {
 }
 
 /// The fields by which an answer of our own is known.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
 pub struct Served {
     /// Our stratum.
     pub stratum: u8,
@@ -176,7 +179,7 @@ pub enum Input<'a> {
 }
 
 /// What is wanted, in this order.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Coded)]
 pub enum Effect {
     /// Send a request from a socket of its own, bound to a fresh port that nobody can guess (RFC 9109), with a transmit
     /// stamp: answer with [`Input::Sent`] or [`Input::SendFailed`].
@@ -206,7 +209,7 @@ pub enum Effect {
 }
 
 /// What a server says of its time.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
 pub struct SourceInfo {
     /// Its leap warning; never "unknown".
     pub leap: LeapIndicator,
@@ -228,7 +231,7 @@ impl SourceInfo {
 }
 
 /// Where a client stands.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Coded)]
 pub enum ClientState {
     /// There is no network: nothing is sent.
     Offline,
@@ -240,7 +243,7 @@ pub enum ClientState {
     Denied,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Coded)]
 enum Timer {
     Answer,
     Poll,
@@ -254,7 +257,7 @@ impl TimerKind for Timer {
 }
 
 /// The latest request, until its exchange is over.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Coded)]
 struct Request {
     token: RequestToken,
     transmit: NtpTimestamp,
@@ -263,14 +266,14 @@ struct Request {
 }
 
 /// Its answer, while the request's own stamp is awaited.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Coded)]
 struct Answer {
     header: Header,
     received: Stamp,
 }
 
 /// See the module's text. The first input of any kind starts it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Coded)]
 pub struct Client {
     config: Config,
     random: Random,

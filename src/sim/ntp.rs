@@ -14,13 +14,14 @@
 use super::digest::Digest;
 use super::{BoundStatistics, LOCAL_EPOCH, Link, LinkModel, NodeId, Passage, Queue, Statistics};
 use crate::clock::{Clock, Counts, OscillatorModel, SoftwareClock, Steering, SteeringConfig, reference_of_server};
-use crate::engine::{Engine, Random};
+use crate::engine::{Engine, EngineKind, Random, Taped};
 use crate::ntp::client::{Client, ClientCounter, Config, Effect, Input, RequestToken};
 use crate::ntp::server::{ANSWER_LENGTH_MAX, Request, ResponseConfig, respond};
 use crate::sharing::{CounterSet, TimeSnapshot};
 use crate::time::{
     ClockEpoch, ClockId, Duration, LeapIndicator, Local, Mono, Stamp, StampSource, SyncState, Timestamp,
 };
+use crate::trace::{Collector, Origin};
 
 /// The client is node 0, the server node 1.
 const CLIENT: NodeId = NodeId(0);
@@ -63,7 +64,7 @@ enum Event {
 pub struct NtpWorld {
     now: Timestamp<Mono>,
     queue: Queue<Event>,
-    client: Client,
+    client: Taped<Client>,
     steering: Steering<SoftwareClock>,
     config: NtpConfig,
     there: Link,
@@ -80,6 +81,7 @@ pub struct NtpWorld {
     events: u64,
     digest: Digest,
     effects: Vec<Effect>,
+    collector: Option<Collector>,
 }
 
 fn local_at(now: Timestamp<Mono>) -> Timestamp<Local> {
@@ -96,7 +98,7 @@ impl NtpWorld {
         let mut world = Self {
             now,
             queue: Queue::default(),
-            client: Client::new(config.client),
+            client: Taped::new(Client::new(config.client)),
             steering,
             there: Link::new(CLIENT, SERVER_NODE, config.there, random.branch(1)),
             back: Link::new(SERVER_NODE, CLIENT, config.back, random.branch(2)),
@@ -112,9 +114,25 @@ impl NtpWorld {
             events: 0,
             digest: Digest::default(),
             effects: Vec::new(),
+            collector: None,
         };
         world.wake_at(now + delay);
         world
+    }
+
+    /// Records both engines from now on, the last `bytes_max` bytes or so: see [`NtpWorld::trace`].
+    pub fn record(&mut self, bytes_max: usize) {
+        let mut collector = Collector::new(bytes_max);
+        self.client.record_by(collector.stream("client", EngineKind::NtpClient));
+        self.steering.record_by(collector.stream("clock", EngineKind::Discipline));
+        collector.start();
+        self.collector = Some(collector);
+    }
+
+    /// What was recorded, as the bytes of a trace file; `None` if nothing is recorded.
+    pub fn trace(&self) -> Option<Vec<u8>> {
+        let truth = local_at(Timestamp::EPOCH);
+        self.collector.as_ref().map(|collector| collector.file(Origin::Simulation { truth }))
     }
 
     /// The way to the server, and the way back.
@@ -146,6 +164,7 @@ impl NtpWorld {
             self.events += 1;
             self.digest.word(at.ticks() as u64);
             self.handle(event);
+            self.collector.iter_mut().for_each(Collector::collect);
         }
         self.now = until;
     }

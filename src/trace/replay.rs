@@ -7,6 +7,7 @@ use super::file::{Stream, Trace};
 use crate::coding::{Coded, Decoder, Encoder, Malformed};
 use crate::discipline::Discipline;
 use crate::engine::{BEGINNING, Cause, EngineKind, RECORD_BYTES_MAX, Recordable, STEP, engine_layout};
+use crate::ntp::client::Client;
 use crate::ntp::server::Responder;
 use crate::ptp::Port;
 use crate::time::{Duration, Mono, Timestamp};
@@ -106,6 +107,7 @@ pub fn replay(trace: &Trace) -> Result<Vec<Replayed>, ReplayError> {
     let repeat = |stream: &Stream| match stream.kind {
         EngineKind::PtpPort => repeat::<Port>(trace, stream, &mut Blind),
         EngineKind::Discipline => repeat::<Discipline>(trace, stream, &mut Blind),
+        EngineKind::NtpClient => repeat::<Client>(trace, stream, &mut Blind),
         EngineKind::NtpServer => repeat::<Responder>(trace, stream, &mut Blind),
     };
     trace.streams().iter().map(repeat).collect()

@@ -124,6 +124,19 @@ impl Recorded<'_> {
         }
     }
 
+    /// The other servo begins when the recorded clock was read for the first time.
+    fn begin_other(
+        &mut self,
+        now: Timestamp<Mono>,
+        free: Timestamp<Local>,
+        reading: Timestamp<Local>,
+        engine: &Discipline,
+    ) {
+        if let (None, Some(change)) = (&self.other, self.change) {
+            self.other = Some(Other::new(now, free, reading, engine, change));
+        }
+    }
+
     /// Where both clocks stand after a message.
     fn note(&mut self, now: Timestamp<Mono>, heard: &Observation, engine: &Discipline) {
         let offset = measured(heard, engine, engine);
@@ -208,7 +221,10 @@ impl Watch<Discipline> for Recorded<'_> {
                 }
             }
             // What the recorded clock did of the recorded servo's commands is in `V` already.
-            Input::Adjusted { after, .. } => _ = self.free.read(now, after, engine),
+            Input::Adjusted { after, .. } => {
+                let free = self.free.read(now, after, engine);
+                self.begin_other(now, free, after, engine);
+            }
             Input::Refused => {}
             Input::Disturbed { reading, .. } => {
                 let free = self.free.set(now, reading);
@@ -226,14 +242,11 @@ impl Watch<Discipline> for Recorded<'_> {
             }
             Input::Tick { reading } => {
                 let free = self.free.read(now, reading, engine);
-                match (&mut self.other, self.change) {
-                    (Some(other), _) => {
-                        other.catch_up(now, free);
-                        other.tick(now, free);
-                    }
-                    (None, Some(change)) => self.other = Some(Other::new(now, free, reading, engine, change)),
-                    (None, None) => {}
+                if let Some(other) = &mut self.other {
+                    other.catch_up(now, free);
+                    other.tick(now, free);
                 }
+                self.begin_other(now, free, reading, engine);
                 self.note_tick(now, reading, free, engine);
             }
         }

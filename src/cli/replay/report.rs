@@ -33,6 +33,7 @@ const fn word(kind: EngineKind) -> &'static str {
         EngineKind::PtpPort => "PTP port",
         EngineKind::Discipline => "discipline",
         EngineKind::NtpServer => "NTP server",
+        EngineKind::NtpClient => "NTP client",
     }
 }
 

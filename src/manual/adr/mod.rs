@@ -24,3 +24,6 @@ pub mod system_clock_counts_tai {}
 
 #[doc = include_str!("0008-emulated-guest.md")]
 pub mod emulated_guest {}
+
+#[doc = include_str!("0010-traces.md")]
+pub mod traces {}

@@ -1,5 +1,6 @@
 //! What the client counts: each datagram exactly once, and what became of each request.
 
+use crate::coding::Coded;
 use crate::sharing::CounterSet;
 use crate::wire::ntp::ParseError;
 
@@ -7,7 +8,7 @@ use crate::wire::ntp::ParseError;
 macro_rules! counters {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
         /// What a client counts.
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Coded)]
         pub enum ClientCounter {
             $($(#[$doc])* $variant,)*
             /// Not an NTP packet.

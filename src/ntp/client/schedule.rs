@@ -7,6 +7,7 @@
 //! A burst is eight requests two seconds apart (RFC 5905 BCOUNT, BTIME): once when the server is new (`iburst`), or at
 //! each poll (`burst`). A server that once said RATE gets none any more.
 
+use crate::coding::Coded;
 use crate::engine::Random;
 use crate::time::{Duration, LogInterval, Mono, Timestamp};
 
@@ -26,7 +27,7 @@ const SPREAD: f64 = 0.02;
 const RATE_STEPS: i8 = 2;
 
 /// See the module's text.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Coded)]
 pub(super) struct Schedule {
     poll: LogInterval,
     poll_max: LogInterval,

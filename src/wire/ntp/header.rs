@@ -1,6 +1,7 @@
 //! The 48 octets that every packet begins with.
 
 use super::ParseError;
+use crate::coding::Coded;
 use crate::time::{LeapIndicator, NtpShort, NtpTimestamp};
 use crate::wire::octets::{Reader, Writer};
 
@@ -8,7 +9,7 @@ use crate::wire::octets::{Reader, Writer};
 pub const HEADER_LENGTH: usize = 48;
 
 /// The association mode (RFC 5905 figure 10).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Coded)]
 #[repr(u8)]
 pub enum Mode {
     /// Reserved; clients of version 1 send it, since that version had no modes yet.
@@ -49,7 +50,7 @@ impl Mode {
 /// The header of every packet (RFC 5905 7.3, figure 8).
 ///
 /// The default is all zero with leap "unknown" in client mode of version 4: the start of an answer or a request.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
 pub struct Header {
     /// Leap second ahead, or not synchronised.
     pub leap: LeapIndicator,

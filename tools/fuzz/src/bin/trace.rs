@@ -4,6 +4,7 @@
 use synchronome::coding::{Coded, Decoder, Encoder};
 use synchronome::discipline::Discipline;
 use synchronome::engine::{Engine, RECORD_BYTES_MAX, Recordable};
+use synchronome::ntp::client::Client;
 use synchronome::ntp::server::Responder;
 use synchronome::ptp::Port;
 use synchronome::trace::Trace;
@@ -41,6 +42,8 @@ fn check(octets: &[u8]) {
         3 => step::<Discipline>(rest),
         5 => value::<Responder>(rest),
         6 => step::<Responder>(rest),
+        7 => value::<Client>(rest),
+        8 => step::<Client>(rest),
         4 => {
             // As a file it is damaged, whatever it is; with the right checksum its content decides.
             assert!(Trace::read(rest.to_vec()).is_err() || rest.starts_with(b"SYNTRACE"));
