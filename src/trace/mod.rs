@@ -31,8 +31,8 @@
 //!
 //! # What is exact, and what is not
 //!
-//! [`replay`] is exact: the same build, on any machine, must come to the same bytes. A build with another layout of an
-//! engine cannot read that engine's state, and says so. [`what_if`] is a simulation of one thing, the clock: the messages
+//! [`replay()`] is exact: the same build, on any machine, must come to the same bytes. A build with another layout of an
+//! engine cannot read that engine's state, and says so. [`what_if()`] is a simulation of one thing, the clock: the messages
 //! are put on the clock as it would have run by itself (`V`, known exactly from the recorded commands), and the other
 //! servo's commands are applied to that. Oscillator and network are the recorded ones; what is not repeated is what depends
 //! on the clock being steered differently elsewhere (a hub's estimate that others follow, a Delay_Req at another instant).
