@@ -402,7 +402,7 @@ fn what_a_running_daemon_did_is_recorded_and_repeated_bit_for_bit() {
     assert!(steps("ptp-0") > 60 && steps("system") > 60, "{report}");
     assert!(steps("ntp-0") >= 8, "{report}");
 
-    let (report, code) = replayed(&file, &["--with", "servo.kind=estimator"]);
+    let (report, code) = replayed(&file, &["--with", "servo.kind=pi"]);
     assert_eq!(code, Some(0));
     let clock = &report["clocks"][0];
     let rms = |course: &str| clock[course]["offset"]["rms_s"].as_f64().expect("a figure");
@@ -410,8 +410,8 @@ fn what_a_running_daemon_did_is_recorded_and_repeated_bit_for_bit() {
     let frequency = |course: &str| clock[course]["frequency_mean_ppb"].as_f64().expect("a figure");
     assert!((frequency("recorded") - frequency("otherwise")).abs() < 10_000.0, "the same oscillator: {clock}");
     assert_ne!(frequency("recorded").to_bits(), frequency("otherwise").to_bits(), "and another servo");
-    let text = printed(&output(&["replay", out, "--with", "servo.kind=estimator"]));
-    for part in ["identical", "as recorded", "with servo.kind=estimator", "offset as measured"] {
+    let text = printed(&output(&["replay", out, "--with", "servo.kind=pi"]));
+    for part in ["identical", "as recorded", "with servo.kind=pi", "offset as measured"] {
         assert!(text.contains(part), "no {part:?} in:\n{text}");
     }
 }
