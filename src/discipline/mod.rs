@@ -12,6 +12,7 @@
 //!
 //! Signs, stated once: `offset_from_master > 0` means that we are ahead; an [`Adjustment`] is what is added.
 
+pub mod combine;
 mod engine;
 mod envelope;
 pub mod estimator;
