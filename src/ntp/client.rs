@@ -353,7 +353,7 @@ impl Client {
     fn start(&mut self, now: Timestamp<Mono>) {
         self.is_started = true;
         if self.config.iburst {
-            self.schedule.begin_burst(now, &mut self.random);
+            self.schedule.begin(now, &mut self.random);
         }
         self.timers.set(Timer::Poll, now);
     }
@@ -503,7 +503,7 @@ impl Client {
         self.schedule.answered();
         if self.config.iburst && self.unanswered > UNANSWERED_MAX {
             // It was away: what has happened meanwhile is learnt as at the beginning.
-            self.schedule.begin_burst(now, &mut self.random);
+            self.schedule.begin(now, &mut self.random);
             let (next, _) = self.schedule.sent(now, &mut self.random);
             self.timers.set(Timer::Poll, next);
         }

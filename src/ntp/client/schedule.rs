@@ -6,6 +6,9 @@
 //!
 //! A burst is eight requests two seconds apart (RFC 5905 BCOUNT, BTIME): once when the server is new (`iburst`), or at
 //! each poll (`burst`). A server that once said RATE gets none any more.
+//!
+//! What a burst of 14 s says of the frequency is worth 14 s more, not an interval of minutes: the clock would run off before
+//! the next poll. So the first burst fades out: each gap after it is half of all the time before, until it is the interval.
 
 use crate::coding::Coded;
 use crate::engine::Random;
@@ -43,6 +46,8 @@ pub(super) struct Schedule {
     left: u32,
     /// When the burst after this one begins.
     next_group: Timestamp<Mono>,
+    /// When the first burst began, while it fades out.
+    began: Option<Timestamp<Mono>>,
 }
 
 impl Schedule {
@@ -59,6 +64,7 @@ impl Schedule {
             silence: POLL_MIN,
             left: 0,
             next_group: Timestamp::EPOCH,
+            began: None,
         }
     }
 
@@ -71,32 +77,52 @@ impl Schedule {
         self.interval().min(BURST_SPACING)
     }
 
-    /// The next request begins a burst.
-    pub fn begin_burst(&mut self, now: Timestamp<Mono>, random: &mut Random) {
+    /// The next request begins a burst that fades out: the server is new, or back.
+    pub fn begin(&mut self, now: Timestamp<Mono>, random: &mut Random) {
         if self.may_burst {
-            self.left = BURST_REQUESTS;
-            self.next_group = now + spread(self.interval(), random);
+            self.begin_burst(now, random);
+            self.began = Some(now);
         }
+    }
+
+    fn begin_burst(&mut self, now: Timestamp<Mono>, random: &mut Random) {
+        self.left = BURST_REQUESTS;
+        self.next_group = now + spread(self.interval().duration(), random);
     }
 
     /// A request leaves: when the next one does, and what interval that is.
     pub fn sent(&mut self, now: Timestamp<Mono>, random: &mut Random) -> (Timestamp<Mono>, LogInterval) {
-        if self.left == 0 {
+        let is_done = self.left == 0;
+        if is_done && self.began.is_none() {
             if !self.bursts_always || !self.may_burst || self.silence > POLL_MIN {
                 let interval = self.interval();
-                return (now + spread(interval, random), interval);
+                return (now + spread(interval.duration(), random), interval);
             }
             self.begin_burst(now, random);
         }
-        self.left -= 1;
-        let close = now + spread(self.burst_spacing(), random);
-        let next = if self.left > 0 { close } else { close.max(self.next_group) };
+        self.left = self.left.saturating_sub(1);
+        let close = now + spread(self.burst_spacing().duration(), random);
+        let next = match self.fading_gap(now) {
+            _ if self.left > 0 => close,
+            Some(gap) => now + spread(gap, random),
+            None if is_done => now + spread(self.interval().duration(), random),
+            None => close.max(self.next_group),
+        };
         (next, LogInterval::nearest(next - now))
+    }
+
+    /// The gap after the first burst, while that is less than the interval.
+    fn fading_gap(&mut self, now: Timestamp<Mono>) -> Option<Duration> {
+        let gap = (now - self.began?).half().max(self.burst_spacing().duration());
+        let fades = self.left > 0 || gap < self.interval().duration();
+        self.began = self.began.filter(|_| fades);
+        fades.then_some(gap)
     }
 
     /// The server said RATE, and that it wants `stated` between two requests.
     pub fn kissed(&mut self, stated: i8) {
         self.left = 0;
+        self.began = None;
         self.may_burst = false;
         let slower = LogInterval::new(self.interval().log2_seconds().saturating_add(RATE_STEPS));
         self.kissed = slower.max(LogInterval::new(stated)).min(self.poll_max);
@@ -105,6 +131,7 @@ impl Schedule {
     /// Eight requests in a row were in vain.
     pub fn unanswered(&mut self) {
         self.left = 0;
+        self.began = None;
         let doubled = LogInterval::new(self.interval().log2_seconds() + 1);
         self.silence = doubled.min(POLL_SILENT_MAX);
     }
@@ -125,8 +152,8 @@ impl Schedule {
 }
 
 /// The interval, 2 % longer or shorter.
-fn spread(interval: LogInterval, random: &mut Random) -> Duration {
-    interval.duration().scaled(1.0 + SPREAD * (2.0 * random.unit() - 1.0))
+fn spread(interval: Duration, random: &mut Random) -> Duration {
+    interval.scaled(1.0 + SPREAD * (2.0 * random.unit() - 1.0))
 }
 
 #[cfg(test)]
@@ -188,14 +215,27 @@ mod tests {
     #[test]
     fn a_burst_never_asks_more_often_than_the_polls_themselves() {
         let mut schedule = Schedule::new(log(0), log(10), false);
-        schedule.begin_burst(Timestamp::from_secs(100), &mut Random::seeded(2));
+        schedule.begin(Timestamp::from_secs(100), &mut Random::seeded(2));
         assert!(spacings(&mut schedule, 10).iter().all(|spacing| near(*spacing, 1.0)));
+    }
+
+    #[test]
+    fn the_first_burst_fades_out() {
+        let mut schedule = Schedule::new(log(6), log(10), false);
+        schedule.begin(Timestamp::from_secs(100), &mut Random::seeded(2));
+        let drawn = spacings(&mut schedule, 16);
+        assert!(drawn[..7].iter().all(|spacing| near(*spacing, 2.0)), "{drawn:?}");
+        for n in 7..13 {
+            let elapsed: f64 = drawn[..n].iter().sum();
+            assert!(near(drawn[n], (elapsed / 2.0).min(64.0)), "{n}: {drawn:?}");
+        }
+        assert!(drawn[13..].iter().all(|spacing| near(*spacing, 64.0)), "{drawn:?}");
     }
 
     #[test]
     fn each_rate_makes_the_interval_four_times_as_long_and_ends_all_bursts() {
         let mut schedule = Schedule::new(log(1), log(6), true);
-        schedule.begin_burst(Timestamp::from_secs(100), &mut Random::seeded(2));
+        schedule.begin(Timestamp::from_secs(100), &mut Random::seeded(2));
         schedule.kissed(0);
         assert!(spacings(&mut schedule, 5).iter().all(|spacing| near(*spacing, 8.0)));
         schedule.kissed(0);
