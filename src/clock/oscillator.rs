@@ -144,6 +144,12 @@ impl Oscillator {
         self.frequency
     }
 
+    /// Its random walk takes steps of another size from now on, as [`OscillatorModel::wander`].
+    pub fn set_wander(&mut self, wander: f64) {
+        self.model.wander = wander;
+        self.step_ppb = wander * 1e9 * self.model.grid.as_secs_f64().sqrt();
+    }
+
     /// The length of a grid interval.
     pub fn grid(&self) -> Duration {
         self.model.grid

@@ -81,6 +81,11 @@ impl SoftwareClock {
         Self { base, ..self }
     }
 
+    /// Its oscillator, which was brought to the last reading that was asked for.
+    pub fn oscillator(&mut self) -> &mut Oscillator {
+        &mut self.oscillator
+    }
+
     /// The reading when the stamping clock reads `at`, if that is not further back than [`HISTORY`].
     pub fn reading_at(&mut self, at: Timestamp<Local>) -> Option<Timestamp<Local>> {
         self.advance(at);

@@ -8,9 +8,15 @@
 //! When within the interval the Sync comes relative to the samples is drawn from the seed, as it is by a daemon's own
 //! random timeouts: just after a correction the error is smaller than just before the next one.
 
+mod chain;
+mod convergence;
 mod ntp;
+mod robustness;
 
+pub use chain::{CHAIN_CELLS, ChainCell, ChainRun};
+pub use convergence::{CONVERGENCE_LIMITS_S, CONVERGENCES, Convergence, ConvergenceRun};
 pub use ntp::{NTP_CELLS, NtpCell, NtpRun};
+pub use robustness::{ROBUST_CELLS, RobustCell, RobustRun, Variation};
 
 use super::{BoundStatistics, Checker, LinkModel, NodeId, SlaveConfig, StampModel, Statistics, World, master_config};
 use crate::clock::OscillatorModel;

@@ -54,6 +54,8 @@ pub struct CrossingModel {
     pub jitter: Duration,
     /// Where in the least window the PHC is read: 0.5 in its middle, as is hoped for; 0 to 1.
     pub position: f64,
+    /// The standard deviation of a normal error of the PHC's reading.
+    pub noise: Duration,
     /// Of so many readings the narrowest is taken.
     pub readings: u32,
     /// The share of crossings that fail, 0 to 1.
@@ -66,6 +68,7 @@ impl CrossingModel {
         window: Duration::from_nanos(1_000),
         jitter: Duration::from_nanos(100),
         position: 0.5,
+        noise: Duration::ZERO,
         readings: 5,
         loss: 0.0,
     };
@@ -558,10 +561,11 @@ fn cross(model: &CrossingModel, system: &Device, phc: &Device, now: Timestamp<Mo
     let all = (0..model.readings.max(1)).map(|_| draw());
     let (left, right) = all.min_by_key(|(left, right)| *left + *right).unwrap_or_default();
     let window = left + right;
+    let noise = if model.noise > Duration::ZERO { model.noise.scaled(random.normal()) } else { Duration::ZERO };
     let whole = |at: Timestamp<Local>| Timestamp::<Local>::from_nanos(at.nanos());
     Crossing {
         before: whole(system.reading_before(window)),
-        device: whole(phc.reading_before(right)),
+        device: whole(phc.reading_before(right) + noise),
         after: whole(system.reading()),
         raw: system.raw() - window.half(),
         mono: now - window.half(),

@@ -36,7 +36,7 @@
 //! | `world` | time, who is told what, and what happens from outside |
 //! | `checker` | the rules that hold after every event |
 //! | `statistics`, `stability` | true errors, sampled on a fixed grid; ADEV, TDEV, MTIE |
-//! | `accuracy` | the PTP cells that other daemons were measured in |
+//! | `accuracy` | the cells that other daemons were measured in, and what goes beyond them |
 
 mod accuracy;
 mod checker;
@@ -54,7 +54,10 @@ mod statistics;
 mod truth;
 mod world;
 
-pub use accuracy::{CELLS, Cell, CellRun, NTP_CELLS, NtpCell, NtpRun, Span};
+pub use accuracy::{
+    CELLS, CHAIN_CELLS, CONVERGENCE_LIMITS_S, CONVERGENCES, Cell, CellRun, ChainCell, ChainRun, Convergence,
+    ConvergenceRun, NTP_CELLS, NtpCell, NtpRun, ROBUST_CELLS, RobustCell, RobustRun, Span, Variation,
+};
 pub use checker::{Checker, GRACE, NOTICE, Violation};
 pub use device::{Device, DeviceModel};
 pub use hop::{HopModel, LOAD_MAX, TransparentModel};

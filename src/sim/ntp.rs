@@ -145,6 +145,11 @@ impl NtpWorld {
         self.server_ahead += by;
     }
 
+    /// The client's oscillator wanders differently from now on, as in its model.
+    pub fn set_wander(&mut self, wander: f64) {
+        self.steering.clock().oscillator().set_wander(wander);
+    }
+
     /// Samples the true error each `interval`, aligned to the world's beginning.
     pub fn sample(&mut self, interval: Duration) {
         self.push(self.now + interval, Event::Sample(interval));

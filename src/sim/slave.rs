@@ -122,6 +122,11 @@ impl Slave {
         self.steering.clock().line(local).0 - local
     }
 
+    /// The oscillator wanders differently from now on.
+    pub(super) fn set_wander(&mut self, wander: f64) {
+        self.steering.clock().oscillator().set_wander(wander);
+    }
+
     /// What the clock reads, and its rate.
     pub(super) fn line(&mut self, now: Timestamp<Mono>) -> (Timestamp<Local>, FrequencyPpb) {
         self.steering.clock().line(self.truth.local(now))

@@ -39,6 +39,13 @@ impl World {
         self.step(node, None, Input::Link { up });
     }
 
+    /// The oscillator of a slave wanders differently from now on, as in its model.
+    pub fn set_wander(&mut self, node: NodeId, wander: f64) {
+        if let Role::Slave(slave) = &mut self.nodes[node.0].role {
+            slave.set_wander(wander);
+        }
+    }
+
     /// A master's clock steps.
     pub fn step_master(&mut self, node: NodeId, by: Duration) {
         if let Role::Master(master) = &mut self.nodes[node.0].role {
