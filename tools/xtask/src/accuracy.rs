@@ -1,5 +1,6 @@
 //! `cargo xtask accuracy`: the true error of our clocks in the physics that other daemons were measured in.
 
+mod beyond;
 mod case;
 mod text;
 
@@ -45,6 +46,12 @@ enum Part {
     Ptp,
     /// The 32 cells of NTP
     Ntp,
+    /// A system clock behind a card's clock
+    Chain,
+    /// Cells in which the model is wrong
+    Robustness,
+    /// How soon a clock is right
+    Convergence,
 }
 
 impl Options {
@@ -64,6 +71,10 @@ impl Options {
     fn limit(&self, limit: f64) -> f64 {
         if self.short { limit * SHORT_MARGIN } else { limit }
     }
+}
+
+fn servo_name(servo: Kind) -> &'static str {
+    SERVOS.iter().find(|(kind, _)| *kind == servo).map_or("", |(_, name)| name)
 }
 
 /// A table run with one servo.
@@ -117,35 +128,72 @@ fn faults(table: Table, servo: Kind, rows: &[Row], options: &Options) -> Vec<Str
     faults
 }
 
-pub fn run(options: &Options) -> ExitCode {
-    let mut results = Vec::new();
-    for table in Table::ALL {
-        let part = match table {
-            Table::Ptp => Part::Ptp,
-            Table::Ntp => Part::Ntp,
-        };
-        if options.wants(part) {
-            results.extend(SERVOS.map(|servo| Result::run(table, servo, options)));
+/// Everything that was asked for.
+struct Report {
+    results: Vec<Result>,
+    chain: Vec<beyond::ChainRow>,
+    robustness: Vec<beyond::RobustRow>,
+    convergence: Vec<beyond::ConvergenceRow>,
+}
+
+impl Report {
+    fn run(options: &Options) -> Self {
+        let mut results = Vec::new();
+        for (table, part) in [(Table::Ptp, Part::Ptp), (Table::Ntp, Part::Ntp)] {
+            if options.wants(part) {
+                results.extend(SERVOS.map(|servo| Result::run(table, servo, options)));
+            }
+        }
+        let wanted = |part| options.wants(part);
+        Self {
+            results,
+            chain: if wanted(Part::Chain) { beyond::chain(options) } else { Vec::new() },
+            robustness: if wanted(Part::Robustness) { beyond::robustness(options) } else { Vec::new() },
+            convergence: if wanted(Part::Convergence) { beyond::convergence(options) } else { Vec::new() },
         }
     }
-    if options.json {
-        println!("{}", to_json(&results));
-    } else {
-        results.iter().for_each(text::print_table);
-    }
-    let faults: Vec<_> = results
-        .iter()
-        .flat_map(|result| {
+
+    fn faults(&self, options: &Options) -> Vec<String> {
+        let of_tables = self.results.iter().flat_map(|result| {
             result.faults.iter().map(|fault| format!("{}, {}: {fault}", result.table.name(), result.servo))
-        })
-        .collect();
+        });
+        of_tables
+            .chain(beyond::chain_faults(&self.chain, options))
+            .chain(beyond::robustness_faults(&self.robustness, options))
+            .chain(beyond::convergence_faults(&self.convergence, options))
+            .collect()
+    }
+
+    fn print(&self) {
+        self.results.iter().for_each(text::print_table);
+        if !self.chain.is_empty() {
+            beyond::print_chain(&self.chain);
+        }
+        if !self.robustness.is_empty() {
+            beyond::print_robustness(&self.robustness);
+        }
+        if !self.convergence.is_empty() {
+            beyond::print_convergence(&self.convergence);
+        }
+    }
+}
+
+pub fn run(options: &Options) -> ExitCode {
+    let report = Report::run(options);
+    if options.json {
+        println!("{}", to_json(&report));
+    } else {
+        report.print();
+    }
+    let faults = report.faults(options);
     for fault in &faults {
         eprintln!("accuracy: {fault}");
     }
     if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn to_json(results: &[Result]) -> Value {
+fn to_json(report: &Report) -> Value {
+    let results = &report.results;
     let cell = |row: &Row| {
         json!({
             "table": row.case.table.name(),
@@ -168,9 +216,9 @@ fn to_json(results: &[Result]) -> Value {
             "bound_tightness_without_path": row.tightness_without_path,
         })
     };
-    let cells = |servo: &str| -> Vec<Value> {
-        let rows = results.iter().filter(|result| result.servo == servo).flat_map(|result| &result.rows);
-        rows.map(cell).collect()
+    let cells = |servo: Kind| -> Vec<Value> {
+        let rows = results.iter().filter(|result| result.servo == servo_name(servo)).flat_map(|result| &result.rows);
+        rows.map(cell).chain(beyond::chain_json(&report.chain, servo)).collect()
     };
     let means: Vec<_> = results
         .iter()
@@ -179,5 +227,11 @@ fn to_json(results: &[Result]) -> Value {
             json!({ "table": result.table.name(), "servo": result.servo, "geometric_mean": mean })
         })
         .collect();
-    json!({ "cells": cells("estimator"), "pi_cells": cells("pi"), "means": means })
+    json!({
+        "cells": cells(Kind::Estimator),
+        "pi_cells": cells(Kind::Pi),
+        "means": means,
+        "robustness": beyond::robustness_json(&report.robustness),
+        "convergence": beyond::convergence_json(&report.convergence),
+    })
 }

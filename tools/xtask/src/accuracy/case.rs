@@ -17,8 +17,6 @@ pub enum Table {
 }
 
 impl Table {
-    pub const ALL: [Self; 2] = [Self::Ptp, Self::Ntp];
-
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ptp => "PTP",
@@ -57,7 +55,7 @@ pub enum Length {
 }
 
 impl Length {
-    fn of(self, span: Span) -> Span {
+    pub fn of(self, span: Span) -> Span {
         match self {
             Self::Full => span,
             Self::Half => Span { settling: span.settling.half(), total: span.total.half() },
