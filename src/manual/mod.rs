@@ -4,6 +4,7 @@
 //! |---|---|
 //! | this page | whoever reads the code for the first time |
 //! | [`options`] | the operator: every option, its default and its range |
+//! | [`accuracy`] | whoever wants to know how right the clocks are: our figures beside other daemons' |
 //! | [`hardware`] | the operator of a card with a clock: what the states and lines of `status` mean, and what to do |
 //! | [`traces`] | the operator who wants to know what happened: recording, replaying, and what another servo would have done |
 //! | [`adr`] | whoever wonders why: the decisions that close doors, a page each |
@@ -64,6 +65,9 @@
 //! | all of it | `cargo xtask ci` |
 
 pub mod adr;
+
+#[doc = include_str!("accuracy.md")]
+pub mod accuracy {}
 
 #[doc = include_str!("hardware.md")]
 pub mod hardware {}
