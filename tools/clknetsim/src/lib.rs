@@ -14,7 +14,7 @@
 //!   `judge`: the truth against the published bound
 //! ```
 //!
-//! [`bench`] makes whole scenarios of that. Everything here but `protocol` is small on purpose: what is tested is the engines.
+//! [`mod@bench`] makes whole scenarios of that. Everything here but `protocol` is small on purpose: what is tested is the engines.
 //! clknetsim is licensed under the GPL; nothing of it is here but the facts of its protocol.
 
 pub mod bench;

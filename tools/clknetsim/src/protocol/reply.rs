@@ -37,22 +37,22 @@ pub enum Reply<'a> {
         /// How many clocks each node has.
         clocks: u32,
     },
-    /// To [`Request::GetTime`].
+    /// To [`Request::GetTime`](super::Request::GetTime).
     Times(Times),
-    /// To [`Request::AdjustTimex`].
+    /// To [`Request::AdjustTimex`](super::Request::AdjustTimex).
     AdjustedTimex {
         /// What clock_adjtime(2) returns: TIME_OK and so on, or -1.
         state: i32,
         /// All values that hold now.
         timex: Timex,
     },
-    /// To [`Request::AdjustTime`]: what was left of the last one.
+    /// To [`Request::AdjustTime`](super::Request::AdjustTime): what was left of the last one.
     AdjustedTime(TimeVal),
-    /// To [`Request::Select`].
+    /// To [`Request::Select`](super::Request::Select).
     Selected(Selected),
-    /// To [`Request::Receive`]; `peer` is the sender.
+    /// To [`Request::Receive`](super::Request::Receive); `peer` is the sender.
     Received(Packet<'a>),
-    /// To [`Request::ReferenceSample`].
+    /// To [`Request::ReferenceSample`](super::Request::ReferenceSample).
     ReferenceSample {
         /// The main clock when it was taken, in seconds.
         seconds: f64,
@@ -61,7 +61,7 @@ pub enum Reply<'a> {
         /// Whether there is one.
         is_valid: bool,
     },
-    /// To [`Request::ReferenceOffsets`], in seconds.
+    /// To [`Request::ReferenceOffsets`](super::Request::ReferenceOffsets), in seconds.
     ReferenceOffsets(Vec<f64>),
 }
 
@@ -114,7 +114,7 @@ impl<'a> Reply<'a> {
     /// Writes it into an emptied buffer.
     ///
     /// # Panics
-    /// If a packet has more than [`PAYLOAD_MAX`] octets, or there are more than [`OFFSETS_MAX`] offsets.
+    /// If a packet has more than [`PAYLOAD_MAX`](super::PAYLOAD_MAX) octets, or there are more than [`OFFSETS_MAX`](super::OFFSETS_MAX) offsets.
     pub fn write(&self, out: &mut Vec<u8>) {
         let mut put = Put::new(out);
         match self {

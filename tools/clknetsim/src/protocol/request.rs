@@ -44,7 +44,7 @@ pub enum Request<'a> {
     },
     /// Send this; `peer` is the receiver.
     Send(Packet<'a>),
-    /// Give me the packet that woke me; [`PacketKind::Nothing`] if there is none.
+    /// Give me the packet that woke me; [`PacketKind::Nothing`](super::PacketKind::Nothing) if there is none.
     Receive,
     /// The last sample of the reference clock, which is taken each second from the first such request on.
     ReferenceSample,
@@ -113,7 +113,7 @@ impl<'a> Request<'a> {
     /// Writes it into an emptied buffer.
     ///
     /// # Panics
-    /// If a packet has more than [`PAYLOAD_MAX`] octets.
+    /// If a packet has more than [`PAYLOAD_MAX`](super::PAYLOAD_MAX) octets.
     pub fn write(&self, out: &mut Vec<u8>) {
         let mut put = Put::new(out);
         put.words(&[self.kind() as u32, 0]);
