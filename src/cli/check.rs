@@ -11,14 +11,15 @@ use serde_json::{Value as Json, json};
 use synchronome_kernel::nic::is_bond;
 
 use super::EXIT_USAGE;
+use super::simulate::scenario;
 use crate::config::{
-    Config, ConfigErrors, Loaded, Origin, PtpTransport, Setting, SystemClock, TimestampMode, load_file,
+    Config, ConfigErrors, Loaded, Origin, PtpTransport, Setting, SystemClock, TimestampMode, load_file, read_text,
 };
 use crate::net::{Transport, cannot_stamp};
 use crate::runtime::host::{CAP_SYS_TIME, has_capability};
 use crate::runtime::rivals::{Rival, rivals};
 
-/// Check a configuration without starting anything.
+/// Check a configuration, or a scenario of the simulator, without starting anything.
 ///
 /// Prints every error at once, with its line, what is allowed and what was probably meant. What the configuration
 /// names and this machine does not have (an interface, a CPU, an address, a card that stamps, the right to steer the
@@ -70,6 +71,11 @@ struct Warning {
 /// Checks a file and prints the findings: faults to stderr, all else to stdout.
 pub fn run(args: &Args) -> ExitCode {
     let file = args.file.display().to_string();
+    if let Ok(text) = read_text(&args.file)
+        && scenario::is_meant(&text)
+    {
+        return check_scenario(args, &file, &text);
+    }
     let loaded = load_file(&args.file);
     let (output, complaints, good) = match &loaded {
         Ok(loaded) => {
@@ -87,6 +93,24 @@ pub fn run(args: &Args) -> ExitCode {
     // Whoever closed the pipe early has what he wanted.
     let _ = std::io::stdout().write_all(output.as_bytes());
     if good { ExitCode::SUCCESS } else { ExitCode::from(EXIT_USAGE) }
+}
+
+/// A world for the simulator, and no configuration of the daemon.
+fn check_scenario(args: &Args, file: &str, text: &str) -> ExitCode {
+    let (output, is_good) = match scenario::load(text, file) {
+        Ok(scenario) if args.json => {
+            let object = json!({"file": file, "ok": true, "scenario": scenario.about, "errors": [], "warnings": []});
+            (format!("{object}\n"), true)
+        }
+        Ok(scenario) => (format!("{file}: good: a scenario for `synchronome simulate`: {}\n", scenario.about), true),
+        Err(errors) if args.json => (errors_json(&errors), false),
+        Err(errors) => {
+            eprint!("{}", errors_text(&errors));
+            (String::new(), false)
+        }
+    };
+    let _ = std::io::stdout().write_all(output.as_bytes());
+    if is_good { ExitCode::SUCCESS } else { ExitCode::from(EXIT_USAGE) }
 }
 
 fn errors_text(errors: &ConfigErrors) -> String {

@@ -12,6 +12,7 @@ mod plot;
 pub mod record;
 pub mod replay;
 pub mod run;
+pub mod simulate;
 pub mod status;
 
 use std::ffi::OsString;
@@ -57,6 +58,7 @@ enum Command {
     Status(status::Args),
     Health(health::Args),
     Phc(phc::Args),
+    Simulate(simulate::Args),
     Record(record::Args),
     Replay(replay::Args),
 }
@@ -71,6 +73,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Status(args) => status::run(&args),
             Command::Health(args) => health::run(&args),
             Command::Phc(args) => phc::run(&args),
+            Command::Simulate(args) => simulate::run(&args),
             Command::Record(args) => record::run(&args),
             Command::Replay(args) => replay::run(&args),
         },

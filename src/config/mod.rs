@@ -27,7 +27,7 @@ use std::path::Path;
 
 pub use error::{ConfigError, ConfigErrors, Fault, Place, Source};
 pub use read::Reader;
-pub use reference::reference_manual;
+pub use reference::{option_tables, reference_manual};
 pub use resolved::*;
 pub use value::Value;
 pub use walk::Checked;

@@ -35,6 +35,11 @@ pub struct Checked {
 }
 
 impl Checked {
+    /// Whether the file says something, and rightly, at this path.
+    pub fn is_set(&self, path: &str) -> bool {
+        self.set.contains_key(path)
+    }
+
     /// The headers of all `[[section]]`.
     pub fn repeated(&self, section: &str) -> &[Range<usize>] {
         self.repeated.get(section).map_or(&[], Vec::as_slice)

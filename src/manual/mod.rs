@@ -5,6 +5,7 @@
 //! | this page | whoever reads the code for the first time |
 //! | [`options`] | the operator: every option, its default and its range |
 //! | [`accuracy`] | whoever wants to know how right the clocks are: our figures beside other daemons' |
+//! | [`simulator`] | the operator: worlds in which the daemon can be tried, and how to describe one |
 //! | [`hardware`] | the operator of a card with a clock: what the states and lines of `status` mean, and what to do |
 //! | [`traces`] | the operator who wants to know what happened: recording, replaying, and what another servo would have done |
 //! | [`adr`] | whoever wonders why: the decisions that close doors, a page each |
@@ -58,6 +59,7 @@
 //! | the whole in virtual time, a checker that the truth lies in the bound after every event | `tests/simulator.rs` |
 //! | the lock-free code, in every interleaving | `tools/loom` |
 //! | a recorded world is repeated bit for bit, and damage to a trace is found | `tests/trace.rs` |
+//! | scenarios with limits, and random worlds | `synchronome simulate`, `config/scenarios`, `cargo xtask ci scenarios campaign` |
 //! | accuracy against published figures | `cargo xtask accuracy` |
 //! | the engines beside the real chronyd and ptp4l, in another simulator's virtual time | `tools/clknetsim/run all` |
 //! | the daemon on real sockets, with the truth known | `synchronome demo` |
@@ -68,6 +70,9 @@ pub mod adr;
 
 #[doc = include_str!("accuracy.md")]
 pub mod accuracy {}
+
+#[doc = include_str!("simulator.md")]
+pub mod simulator {}
 
 #[doc = include_str!("hardware.md")]
 pub mod hardware {}

@@ -10,7 +10,9 @@ use super::{
     Violation,
 };
 use crate::engine::{EngineKind, Random};
-use crate::ptp::{Channel, ClockReport, Effect, Frame, GrandmasterConfig, Input, TxToken};
+use crate::ptp::{
+    Channel, ClockReport, DELAY_OUTSTANDING_MAX, Effect, Frame, GrandmasterConfig, Input, SYNC_PENDING_MAX, TxToken,
+};
 use crate::sharing::TimeSnapshot;
 use crate::time::{Duration, Mono, Stamp, Timestamp};
 use crate::trace::{Collector, Origin};
@@ -23,8 +25,8 @@ pub use faults::Stall;
 
 /// Frames that wait in the sockets of a thread that does not run; what does not fit is lost.
 pub const HELD_MAX: usize = 256;
-/// Effects of one input: a port has never more than a few.
-const EFFECTS_MAX: usize = 32;
+/// Effects of one input: a port that loses its parent counts every request and every Sync that waited for its other half.
+const EFFECTS_MAX: usize = DELAY_OUTSTANDING_MAX + SYNC_PENDING_MAX + 8;
 
 /// Whether the receive stamp of a message was taken already.
 #[derive(Clone, Copy, Debug)]

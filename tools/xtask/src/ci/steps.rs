@@ -18,6 +18,8 @@ pub const STEPS: &[Step] = &[
         about: "PTP, NTP, chain, robustness and convergence in short runs stay within their limits",
         run: accuracy,
     },
+    Step { name: "scenarios", about: "every scenario in config/scenarios keeps its limits", run: scenarios },
+    Step { name: "campaign", about: "random worlds for two minutes: no rule of the checker is broken", run: campaign },
     Step { name: "demo", about: "`synchronome demo` locks, as an ordinary user", run: demo::run },
     Step { name: "lab", about: "hardware clocks in an emulated guest, ours beside linuxptp: every scenario", run: lab },
     Step {
@@ -72,4 +74,22 @@ fn lab(run: &mut Run) -> Outcome {
 fn accuracy(run: &mut Run) -> Outcome {
     let ourselves = std::env::current_exe().map_err(|error| format!("our own path: {error}"))?;
     show(run.command(ourselves).args(["accuracy", "--short"]))
+}
+
+/// Each by its own seed.
+fn scenarios(run: &mut Run) -> Outcome {
+    let folder = run.root.join("config/scenarios");
+    let entries = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    files.sort();
+    let out = run.target();
+    show(run.cargo(&["run", "-q", "--release", "-p", "synchronome", "--", "simulate", "--out"]).arg(out).args(files))
+}
+
+/// The first seeds, as many as there is time for; by hand it runs for hours.
+fn campaign(run: &mut Run) -> Outcome {
+    let out = run.target();
+    let arguments = ["simulate", "--campaign", "100000", "--hours", "0.5", "--within", "2min", "--out"];
+    show(run.cargo(&["run", "-q", "--release", "-p", "synchronome", "--"]).args(arguments).arg(out))
 }

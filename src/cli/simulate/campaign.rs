@@ -1,0 +1,264 @@
+//! `synchronome simulate --campaign N`: random worlds.
+//!
+//! A scenario that somebody has thought of shows what he has thought of. Here a seed draws the topology, the parameters and
+//! what goes wrong, as the text of a scenario file; so a failure *is* a file, that runs again with `synchronome simulate
+//! FILE`, can be cut down by hand, and joins `config/scenarios` under a name once it is mended. No limits of accuracy are
+//! set, since nobody knows them; the rules of the checker hold in any world, and the last quarter of an hour is
+//! left in peace, so that every host must be LOCKED at the end.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use super::run::Outcome;
+use super::{Args, print, run_all, scenario, write_trace};
+use crate::engine::Random;
+
+/// Nothing happens for so long at the end, in seconds.
+const PEACE_S: f64 = 900.0;
+/// Nor at the beginning.
+const SETTLING_S: f64 = 30.0;
+/// The most disturbances of one world.
+const EVENTS_MAX: u64 = 12;
+/// Worlds between two looks at the real time.
+const BATCH: u64 = 8;
+
+/// Makes the worlds, and tells what came of them.
+pub fn run(args: &Args, worlds: u64) -> ExitCode {
+    let first = args.seed.unwrap_or(1);
+    let begin = Instant::now();
+    let (mut done, mut failed) = (0, 0);
+    while done < worlds {
+        if args.within.is_some_and(|within| begin.elapsed() >= within.to_std()) {
+            break;
+        }
+        let batch = BATCH.min(worlds - done);
+        for (seed, text, outcome) in run_all(batch, |index| world(first + done + index, args.hours)) {
+            if !outcome.broken.is_empty() {
+                failed += 1;
+                tell(args, seed, &text, &outcome);
+            }
+        }
+        done += batch;
+    }
+    let hours = done as f64 * args.hours;
+    let verdict = if failed == 0 { "no rule broken".to_owned() } else { format!("{failed} FAILED") };
+    print(&format!(
+        "{done} random worlds from seed {first} on, {hours} h of virtual time ({:.3} years): {verdict}\n",
+        hours / (24.0 * 365.25)
+    ));
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn world(seed: u64, hours: f64) -> (u64, String, Outcome) {
+    let text = text(seed, hours);
+    let scenario = scenario::load(&text, "campaign").unwrap_or_else(|errors| panic!("{errors}{text}"));
+    let outcome = super::run::run(&scenario, seed);
+    (seed, text, outcome)
+}
+
+fn tell(args: &Args, seed: u64, text: &str, outcome: &Outcome) {
+    let path = args.out.join(format!("campaign-{seed}.toml"));
+    print(&format!("seed {seed}: {}\n", outcome.broken.join("; ")));
+    match std::fs::write(&path, text) {
+        Ok(()) => print(&format!("the same again: synchronome simulate {}\n", path.display())),
+        Err(error) => eprintln!("{}: cannot be written: {error}", path.display()),
+    }
+    if let Ok(scenario) = scenario::load(text, "campaign") {
+        write_trace(&path.with_extension("trace"), &scenario, outcome);
+    }
+}
+
+/// Draws parameters.
+struct Draw(Random);
+
+impl Draw {
+    fn happens(&mut self, share: f64) -> bool {
+        self.0.unit() < share
+    }
+
+    fn between(&mut self, from: f64, to: f64) -> f64 {
+        from + (to - from) * self.0.unit()
+    }
+
+    /// Spread evenly over decades from `10^from` on.
+    fn decades(&mut self, from: f64, to: f64) -> f64 {
+        libm::pow(10.0, self.between(from, to))
+    }
+
+    fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        of[self.0.below(of.len() as u64) as usize]
+    }
+
+    fn sign(&mut self) -> f64 {
+        if self.happens(0.5) { 1.0 } else { -1.0 }
+    }
+}
+
+/// Nanoseconds as the file wants them.
+fn ns(seconds: f64) -> String {
+    format!("\"{}ns\"", (seconds * 1e9).round())
+}
+
+/// The scenario of a seed.
+pub fn text(seed: u64, hours: f64) -> String {
+    let mut draw = Draw(Random::seeded(seed).branch(4_711));
+    let duration_s = hours * 3_600.0;
+    let mut file = String::new();
+    // Writing to a String cannot fail, here and below.
+    let _ = writeln!(file, "# Drawn by `synchronome simulate --campaign`, seed {seed}.");
+    let _ = writeln!(file, "about = \"Random world {seed}.\"\nduration = \"{duration_s}s\"\nseed = {seed}");
+    let leap = draw.happens(0.1);
+    if leap {
+        let midnight = draw.between(SETTLING_S.max(200.0), duration_s - PEACE_S);
+        let which = draw.one(&["insert", "delete"]);
+        let _ = writeln!(file, "midnight = {}\nleap = \"{which}\"", ns(midnight.round()));
+    }
+    let masters = 1 + draw.0.below(3);
+    for index in 0..masters {
+        master(&mut file, &mut draw, index);
+    }
+    let hosts = 1 + draw.0.below(2);
+    let mut kernel = Vec::new();
+    for index in 0..hosts {
+        kernel.push(host(&mut file, &mut draw, index));
+    }
+    for _ in 0..draw.0.below(EVENTS_MAX + 1) {
+        event(&mut file, &mut draw, masters, &kernel, duration_s, leap);
+    }
+    let _ = writeln!(file, "\n[limits]\nend_state = \"LOCKED\"");
+    file
+}
+
+fn master(file: &mut String, draw: &mut Draw, index: u64) {
+    let (two_step, interval) = (draw.happens(0.8), -(draw.0.below(5) as i64));
+    let _ = writeln!(file, "\n[[master]]\nname = \"gm{index}\"\npriority1 = {}", 100 + 10 * index);
+    let _ =
+        writeln!(file, "two_step = {two_step}\nsync_interval = {interval}\nstarts = {}", ns(draw.between(0.0, 20.0)));
+    let (delay, jitter) = (draw.decades(-6.0, -4.0), draw.decades(-8.0, -5.3));
+    let _ = writeln!(file, "[master.path]\ndelay = {}\njitter = {}", ns(delay), ns(jitter));
+    let shape = draw.one(&["exponential", "exponential", "erlang2", "gaussian", "lognormal"]);
+    let _ = writeln!(file, "shape = \"{shape}\"\nasymmetry = {}", ns(delay * draw.between(-0.8, 0.8)));
+    if draw.happens(0.3) {
+        let _ = writeln!(file, "loss = {:.3}\nduplication = {:.3}", draw.between(0.0, 0.3), draw.between(0.0, 0.1));
+    }
+    if draw.happens(0.3) {
+        let (every, lasts) = (draw.between(20.0, 300.0), draw.between(0.5, 10.0));
+        let _ = writeln!(file, "burst_every = {}\nburst_lasts = {}", ns(every), ns(lasts));
+        let _ = writeln!(file, "burst_jitter = {}", ns(draw.decades(-5.0, -3.7)));
+    }
+    if draw.happens(0.4) {
+        let transparent = draw.happens(0.4);
+        let _ = writeln!(file, "switches = {}\nload = {:.2}", 1 + draw.0.below(4), draw.between(0.0, 0.7));
+        let _ = writeln!(file, "transparent = {transparent}");
+    }
+}
+
+fn host(file: &mut String, draw: &mut Draw, index: u64) -> bool {
+    let is_kernel = draw.happens(0.35);
+    let stamps = if is_kernel { "kernel" } else { "hardware" };
+    let servo = if draw.happens(0.25) { "pi" } else { "estimator" };
+    let _ = writeln!(file, "\n[[host]]\nname = \"host{index}\"\nstamps = \"{stamps}\"\nservo = \"{servo}\"");
+    let _ = writeln!(
+        file,
+        "step_later = \"100ms\"\nlock_limit = \"5ms\"\ntai_utc = 37\nkernel_leaps = {}",
+        draw.happens(0.7)
+    );
+    for clock in if is_kernel { &["system"][..] } else { &["system", "phc"] } {
+        let offset = draw.sign() * draw.decades(-6.0, 2.0);
+        let _ = writeln!(
+            file,
+            "[host.{clock}]\noffset = {}\nfrequency = \"{:.1}ppb\"",
+            ns(offset),
+            draw.between(-6e4, 6e4)
+        );
+        let _ = writeln!(file, "wander = {:e}\nwhite = {:e}", draw.decades(-11.0, -8.0), draw.decades(-12.0, -9.0));
+        let _ =
+            writeln!(file, "flicker = {:e}\nageing = \"{:.1}ppb\"", draw.decades(-12.0, -9.0), draw.between(-5.0, 5.0));
+        if draw.happens(0.4) {
+            let (cycle, period) = (draw.between(1.0, 60.0), draw.between(900.0, 7_200.0));
+            let _ = writeln!(file, "cycle = \"{cycle:.1}ppb\"\ncycle_period = {}", ns(period.round()));
+        }
+        if *clock == "phc" && draw.happens(0.2) {
+            let _ = writeln!(file, "quantum = \"{:.1}ppb\"", draw.between(0.1, 8.0));
+        }
+    }
+    let _ = writeln!(file, "[host.nic]\nresolution = \"{}ns\"", draw.one(&["1", "1", "4", "8", "40"]));
+    let _ = writeln!(file, "ingress = {}\negress = {}", ns(draw.between(0.0, 5e-7)), ns(draw.between(0.0, 3e-7)));
+    if is_kernel {
+        let _ = writeln!(file, "noise = {}", ns(draw.decades(-7.0, -5.0)));
+    }
+    if draw.happens(0.3) {
+        let _ =
+            writeln!(file, "tx_latency = {}\ntx_loss = {:.3}", ns(draw.decades(-5.0, -2.0)), draw.between(0.0, 0.3));
+        let _ = writeln!(
+            file,
+            "tx_late_share = {:.3}\ntx_late_by = {}",
+            draw.between(0.0, 0.3),
+            ns(draw.between(0.0, 2.0))
+        );
+        let _ = writeln!(file, "rx_loss = {:.3}", draw.between(0.0, 0.1));
+    }
+    if !is_kernel && draw.happens(0.4) {
+        let (window, position) = (draw.decades(-7.0, -4.7), draw.between(0.2, 0.8));
+        let _ = writeln!(
+            file,
+            "[host.bus]\nwindow = {}\nposition = {position:.2}\nloss = {:.3}",
+            ns(window),
+            draw.between(0.0, 0.1)
+        );
+    }
+    is_kernel
+}
+
+fn event(file: &mut String, draw: &mut Draw, masters: u64, kernel: &[bool], duration_s: f64, leap: bool) {
+    let latest = duration_s - PEACE_S;
+    let at = draw.between(SETTLING_S, latest);
+    let lasts = draw.between(0.2, 60.0).min(latest - at + 1.0);
+    let host = draw.0.below(kernel.len() as u64);
+    let master = format!("gm{}", draw.0.below(masters));
+    let mut kinds = vec!["link_down", "path", "block", "stall", "nic", "set_frequency"];
+    if !leap {
+        // Near a leap second a second more or less is nobody's fault, so who set what could not be told.
+        kinds.extend(["set_clock", "master_step"]);
+    }
+    if !kernel[host as usize] {
+        kinds.extend(["phc_jump", "phc_reset"]);
+    }
+    let what = draw.one(&kinds);
+    let _ = writeln!(file, "\n[[event]]\nat = {}\nwhat = \"{what}\"", ns(at));
+    let host = format!("host{host}");
+    let by = draw.sign() * draw.decades(-3.0, 1.0);
+    let _ = match what {
+        "link_down" => {
+            writeln!(file, "who = \"{}\"\nfor = {}", if draw.happens(0.5) { master } else { host }, ns(lasts))
+        }
+        "path" => writeln!(
+            file,
+            "who = \"{master}\"\nfor = {}\ndelay = {}\nloss = {:.2}\njitter = {}",
+            ns(lasts),
+            ns(draw.decades(-6.0, -4.0)),
+            draw.between(0.0, 0.5),
+            ns(draw.decades(-8.0, -5.0)),
+        ),
+        "block" => {
+            let message = draw.one(&["announce", "sync", "follow_up", "delay_req", "delay_resp"]);
+            writeln!(file, "who = \"{master}\"\nfor = {}\nmessage = \"{message}\"", ns(lasts))
+        }
+        "stall" => {
+            let thread = draw.one(&["port", "discipline", "machine"]);
+            writeln!(file, "who = \"{host}\"\nfor = {}\nthread = \"{thread}\"", ns(lasts.min(20.0)))
+        }
+        "nic" => writeln!(
+            file,
+            "who = \"{host}\"\nfor = {}\ntx_loss = {:.2}\nrx_loss = {:.2}",
+            ns(lasts),
+            draw.between(0.0, 1.0),
+            draw.between(0.0, 0.5),
+        ),
+        "set_frequency" => writeln!(file, "who = \"{host}\"\nfrequency = \"{:.1}ppm\"", draw.between(-50.0, 50.0)),
+        "master_step" => writeln!(file, "who = \"{master}\"\nby = {}", ns(by * 0.1)),
+        "set_clock" | "phc_jump" => writeln!(file, "who = \"{host}\"\nby = {}", ns(by)),
+        _ => writeln!(file, "who = \"{host}\""),
+    };
+}

@@ -1,0 +1,253 @@
+//! The one table of what a scenario may say: names, ranges, defaults and help.
+//!
+//! As the daemon's own options, and checked by the same walk; the manual's chapter on the simulator has it as a table, made
+//! from here.
+
+use crate::config::options::{Default, Kind, OptionSpec, OptionTable, Section, Word, now, option};
+use crate::time::Duration;
+
+/// The most masters, hosts, windows and events of each kind in one file.
+pub const REPEATED_MAX: usize = 64;
+
+/// What a scenario may say.
+pub static SCENARIO: OptionTable =
+    OptionTable { options: OPTIONS, sections: SECTIONS, later: &[], repeated_max: REPEATED_MAX };
+
+const YEAR: Duration = Duration::from_secs(366 * 86_400);
+const MINUS_YEAR: Duration = Duration::from_secs(-366 * 86_400);
+const ZERO: Duration = Duration::ZERO;
+
+/// A time of the run.
+const TIME: Kind = Kind::Duration { min: ZERO, max: YEAR, or: &[] };
+const SPAN: Kind = Kind::Duration { min: Duration::from_millis(1), max: YEAR, or: &[] };
+const SHIFT: Kind = Kind::Duration { min: MINUS_YEAR, max: YEAR, or: &[] };
+const DELAY: Kind = Kind::Duration { min: ZERO, max: Duration::from_secs(10), or: &[] };
+const SIGNED: Kind = Kind::Duration { min: Duration::from_secs(-10), max: Duration::from_secs(10), or: &[] };
+const LIMIT: Kind = Kind::Duration { min: Duration::from_nanos(1), max: YEAR, or: &[] };
+const LATER: Kind = Kind::Duration { min: Duration::from_nanos(1), max: YEAR, or: &["any", "never"] };
+const SHARE: Kind = Kind::Float { min: 0.0, max: 1.0 };
+const LOAD: Kind = Kind::Float { min: 0.0, max: 0.95 };
+const NOISE: Kind = Kind::Float { min: 0.0, max: 1e-6 };
+const PPM: f64 = 1_000.0;
+const FREQUENCY: Kind = Kind::Frequency { min_ppb: -1_000.0 * PPM, max_ppb: 1_000.0 * PPM };
+const WIDTH: Kind = Kind::Frequency { min_ppb: 0.0, max_ppb: 100_000.0 * PPM };
+const LOG_INTERVAL: Kind = Kind::Integer { min: -7, max: 6 };
+const NAME: Kind = Kind::Text { bytes_max: 32 };
+const UTC_OFFSET: Kind = Kind::Integer { min: -1_000, max: 1_000 };
+
+const SERVO: &[Word] = &[now("estimator"), now("pi")];
+const STAMPS: &[Word] = &[now("hardware"), now("kernel")];
+const SHAPE: &[Word] = &[now("exponential"), now("erlang2"), now("gaussian"), now("lognormal")];
+const ARB: &[Word] = &[now("auto"), now("utc"), now("tai"), now("refuse")];
+const LEAP: &[Word] = &[now("none"), now("insert"), now("delete")];
+const THREAD: &[Word] = &[now("port"), now("discipline"), now("machine"), now("clocks")];
+const MESSAGE: &[Word] = &[now("announce"), now("sync"), now("follow_up"), now("delay_req"), now("delay_resp")];
+const STATE: &[Word] = &[
+    now("LOCKED"),
+    now("HOLDOVER"),
+    now("FREERUN"),
+    now("ACQUIRING"),
+    now("NEVER_SYNCED"),
+    now("DISRUPTED"),
+    now("any"),
+];
+
+/// What can happen during a run.
+pub const EVENTS: &[Word] = &[
+    now("link_down"),
+    now("path"),
+    now("block"),
+    now("master_step"),
+    now("announce"),
+    now("stall"),
+    now("set_clock"),
+    now("set_frequency"),
+    now("phc_jump"),
+    now("phc_reset"),
+    now("nic"),
+];
+
+const AS_IT_WAS: Default = Default::Unset("as it was");
+const AS_THERE: Default = Default::Unset("as in [master.path]");
+const NO_LIMIT: Default = Default::Unset("no limit");
+const ON: Default = Default::Toml("true");
+const NONE: Default = Default::Toml("0.0");
+const AT_ONCE: Default = Default::Toml("\"0s\"");
+
+/// The sections, in the order of the manual.
+#[rustfmt::skip] // one row, one section
+pub const SECTIONS: &[Section] = &[
+    Section { path: "master", repeated: true, help: "A grandmaster: its clock is true time, plus its error; the best one by its Announce is followed." },
+    Section { path: "master.path", repeated: false, help: "The network between this master and every host, alike in both directions unless said otherwise." },
+    Section { path: "master.back", repeated: false, help: "What is different on the way from the hosts to this master." },
+    Section { path: "host", repeated: true, help: "A server that follows: the daemon's own engines with simulated clocks." },
+    Section { path: "host.system", repeated: false, help: "Its system clock." },
+    Section { path: "host.phc", repeated: false, help: "The clock of its network card, with stamps = \"hardware\"." },
+    Section { path: "host.nic", repeated: false, help: "How its packets are stamped." },
+    Section { path: "host.bus", repeated: false, help: "How the card's clock is read between two readings of the system clock." },
+    Section { path: "event", repeated: true, help: "Something that happens." },
+    Section { path: "window", repeated: true, help: "A part of the run whose figures are made; those with a limit must keep it, on every host." },
+    Section { path: "limits", repeated: false, help: "What must hold of the whole run, on every host." },
+];
+
+/// Every key, in the order of the manual.
+#[rustfmt::skip] // one row, one key
+pub const OPTIONS: &[OptionSpec] = &[
+    option("about", Kind::Text { bytes_max: 200 }, Default::Required, "What this scenario shows, one sentence."),
+    option("duration", SPAN, Default::Required, "How long the run is, in virtual time.").unit("min"),
+    option("sample", Kind::Duration { min: Duration::from_millis(1), max: Duration::from_secs(60), or: &[] }, Default::Toml("\"125ms\""), "How often the true error is sampled, on a grid of true time.").unit("ms"),
+    option("seed", Kind::Integer { min: 0, max: i64::MAX }, Default::Toml("1"), "Seed of all that is random, unless the command line says another."),
+    option("midnight", SPAN, Default::Unset("9 h 46 min after the beginning"), "When the UTC day ends, from the beginning of the run.").unit("min"),
+    option("leap", Kind::Word(LEAP), Default::Toml("\"none\""), "The leap second at the end of that day."),
+
+    option("master.name", NAME, Default::Required, "Its name, for the events."),
+    option("master.priority1", Kind::Integer { min: 0, max: 255 }, Default::Toml("128"), "The lower, the better: who is followed."),
+    option("master.clock_class", Kind::Integer { min: 0, max: 255 }, Default::Toml("6"), "Its clockClass: 6 is locked to GNSS."),
+    option("master.two_step", Kind::Switch, ON, "Whether the time of a Sync follows in a Follow_Up."),
+    option("master.sync_interval", LOG_INTERVAL, Default::Toml("-3"), "Interval of Sync and of Delay_Req, as the logarithm to base 2 of seconds: -3 is 8 a second."),
+    option("master.announce_interval", LOG_INTERVAL, Default::Toml("0"), "Interval of Announce, likewise."),
+    option("master.starts", TIME, AT_ONCE, "When it begins.").unit("s"),
+    option("master.error", SHIFT, AT_ONCE, "What its clock is ahead of the truth by at the beginning: its hosts are judged by its time.").unit("us"),
+    option("master.lie", SHIFT, AT_ONCE, "The same, and nobody is to know: the checker finds the hosts wrong.").unit("us"),
+    option("master.ptp_timescale", Kind::Switch, ON, "Whether its clock counts TAI; otherwise it is ARB, and counts UTC."),
+    option("master.utc_offset", UTC_OFFSET, Default::Unset("the right one"), "TAI - UTC as it announces it."),
+    option("master.utc_offset_valid", Kind::Switch, ON, "Whether it says that this is valid."),
+    option("master.resolution", DELAY, Default::Toml("\"1ns\""), "Its stamps are rounded down to multiples of this.").unit("ns"),
+
+    option("master.path.delay", DELAY, Default::Toml("\"2us\""), "The least delay of one way.").unit("us"),
+    option("master.path.asymmetry", SIGNED, AT_ONCE, "What the way from the master is longer by than the way back: half of it is added to the one and taken from the other.").unit("us"),
+    option("master.path.jitter", DELAY, Default::Toml("\"100ns\""), "Standard deviation of the random delay on top; of an exponential one that is its mean.").unit("us"),
+    option("master.path.shape", Kind::Word(SHAPE), Default::Toml("\"exponential\""), "How it is distributed."),
+    option("master.path.loss", SHARE, NONE, "The share of messages that are lost."),
+    option("master.path.duplication", SHARE, NONE, "The share of messages that arrive twice."),
+    option("master.path.keeps_order", Kind::Switch, Default::Toml("false"), "Whether no message overtakes another."),
+    option("master.path.burst_every", SPAN, Default::Unset("no bursts"), "Mean time between bursts of more jitter.").unit("s"),
+    option("master.path.burst_lasts", SPAN, Default::Toml("\"1s\""), "Mean length of a burst.").unit("s"),
+    option("master.path.burst_jitter", DELAY, Default::Toml("\"100us\""), "The jitter meanwhile.").unit("us"),
+    option("master.path.switches", Kind::Integer { min: 0, max: 8 }, Default::Toml("0"), "How many switches there are on the way, each with a queue."),
+    option("master.path.load", LOAD, NONE, "The share of the time for which the way out of each switch is busy with other traffic."),
+    option("master.path.packet", DELAY, Default::Toml("\"12us\""), "Mean time of one packet of that traffic: 12 us is 1500 octets at 1 Gbit/s.").unit("us"),
+    option("master.path.residence", DELAY, Default::Toml("\"2us\""), "What forwarding takes in each switch without any queue.").unit("us"),
+    option("master.path.transparent", Kind::Switch, Default::Toml("false"), "Whether the switches are transparent clocks, which say what they took."),
+    option("master.path.transparent_error", DELAY, Default::Toml("\"10ns\""), "What each of them says is off by up to this.").unit("ns"),
+
+    option("master.back.jitter", DELAY, AS_THERE, "Standard deviation of the random delay.").unit("us"),
+    option("master.back.shape", Kind::Word(SHAPE), AS_THERE, "How it is distributed."),
+    option("master.back.loss", SHARE, AS_THERE, "The share of messages that are lost."),
+    option("master.back.load", LOAD, AS_THERE, "The share of the time for which each queue is busy."),
+
+    option("host.name", NAME, Default::Required, "Its name, for the events."),
+    option("host.stamps", Kind::Word(STAMPS), Default::Toml("\"hardware\""), "Who stamps: the card by its clock, or the kernel by the system clock."),
+    option("host.servo", Kind::Word(SERVO), Default::Toml("\"estimator\""), "As servo.kind of the daemon."),
+    option("host.lock_limit", LIMIT, Default::Unset("10 us where the card stamps, 100 us where the kernel does"), "As clock.lock_limit of the daemon.").unit("us"),
+    option("host.max_drift", Kind::Frequency { min_ppb: 0.0, max_ppb: 1_000.0 * PPM }, Default::Toml("\"1ppm\""), "As clock.max_drift of the daemon.").unit("ppm"),
+    option("host.max_frequency", Kind::Frequency { min_ppb: 1.0, max_ppb: 100_000.0 * PPM }, Default::Toml("\"500ppm\""), "As clock.max_frequency of the daemon.").unit("ppm"),
+    option("host.step_later", LATER, Default::Toml("\"never\""), "As clock.step.later of the daemon."),
+    option("host.tai_utc", UTC_OFFSET, Default::Unset("not known"), "TAI - UTC as the kernel of the host knows it."),
+    option("host.arb", Kind::Word(ARB), Default::Toml("\"auto\""), "As ptp.arb_timescale of the daemon."),
+    option("host.delay_asymmetry", SIGNED, AT_ONCE, "As ptp.delay_asymmetry of the daemon.").unit("us"),
+    option("host.kernel_leaps", Kind::Switch, ON, "Whether its kernel makes a leap second that it was told of."),
+
+    option("host.system.offset", SHIFT, Default::Toml("\"1s\""), "What it is ahead of the truth by at the beginning.").unit("s"),
+    option("host.system.frequency", FREQUENCY, Default::Toml("\"20ppm\""), "What its oscillator runs fast by.").unit("ppm"),
+    option("host.system.wander", NOISE, Default::Toml("1e-9"), "Random-walk FM of its oscillator, in s/s per square root of a second."),
+    option("host.system.white", NOISE, Default::Toml("1e-10"), "White FM: the Allan deviation that it makes at 1 s."),
+    option("host.system.flicker", NOISE, Default::Toml("1e-10"), "Flicker FM: the Allan deviation of its floor."),
+    option("host.system.ageing", FREQUENCY, Default::Toml("\"0ppb\""), "What its frequency gains in a day.").unit("ppb"),
+    option("host.system.cycle", FREQUENCY, Default::Toml("\"0ppb\""), "Amplitude of a sine in its frequency: the temperature.").unit("ppb"),
+    option("host.system.cycle_period", SPAN, Default::Toml("\"1h\""), "The period of that sine.").unit("h"),
+    option("host.system.max_adjustment", WIDTH, Default::Toml("\"500ppm\""), "The greatest correction that it can do.").unit("ppm"),
+    option("host.system.quantum", WIDTH, Default::Toml("\"0ppb\""), "It does multiples of this only, and does not say so.").unit("ppb"),
+    option("host.system.step_error", DELAY, Default::Toml("\"0ns\""), "A step of it falls short by up to this.").unit("us"),
+    option("host.phc.offset", SHIFT, Default::Toml("\"-2s\""), "What it is ahead of the truth by at the beginning.").unit("s"),
+    option("host.phc.frequency", FREQUENCY, Default::Toml("\"-15ppm\""), "What its oscillator runs fast by.").unit("ppm"),
+    option("host.phc.wander", NOISE, Default::Toml("1e-9"), "Random-walk FM of its oscillator, in s/s per square root of a second."),
+    option("host.phc.white", NOISE, Default::Toml("1e-10"), "White FM: the Allan deviation that it makes at 1 s."),
+    option("host.phc.flicker", NOISE, Default::Toml("1e-10"), "Flicker FM: the Allan deviation of its floor."),
+    option("host.phc.ageing", FREQUENCY, Default::Toml("\"0ppb\""), "What its frequency gains in a day.").unit("ppb"),
+    option("host.phc.cycle", FREQUENCY, Default::Toml("\"0ppb\""), "Amplitude of a sine in its frequency: the temperature.").unit("ppb"),
+    option("host.phc.cycle_period", SPAN, Default::Toml("\"1h\""), "The period of that sine.").unit("h"),
+    option("host.phc.max_adjustment", WIDTH, Default::Toml("\"500ppm\""), "The greatest correction that it can do.").unit("ppm"),
+    option("host.phc.quantum", WIDTH, Default::Toml("\"0ppb\""), "It does multiples of this only, and does not say so.").unit("ppb"),
+    option("host.phc.step_error", DELAY, Default::Toml("\"1us\""), "A step of it falls short by up to this.").unit("us"),
+
+    option("host.nic.resolution", DELAY, Default::Toml("\"1ns\""), "Stamps are rounded down to multiples of this.").unit("ns"),
+    option("host.nic.ingress", DELAY, AT_ONCE, "Receive stamps are too late by this.").unit("ns"),
+    option("host.nic.egress", DELAY, AT_ONCE, "Transmit stamps are too early by this.").unit("ns"),
+    option("host.nic.noise", DELAY, AT_ONCE, "Mean of an exponential part of both: interrupts, where the kernel stamps.").unit("ns"),
+    option("host.nic.rx_loss", SHARE, NONE, "The share of messages that arrive without a stamp."),
+    option("host.nic.tx_latency", DELAY, AT_ONCE, "How long a transmit stamp takes to come back.").unit("us"),
+    option("host.nic.tx_late_share", SHARE, NONE, "The share of transmit stamps that take longer."),
+    option("host.nic.tx_late_by", DELAY, Default::Toml("\"1s\""), "By how much.").unit("s"),
+    option("host.nic.tx_loss", SHARE, NONE, "The share of transmit stamps that never come."),
+
+    option("host.bus.window", DELAY, Default::Toml("\"1us\""), "The least time between the two readings of the system clock.").unit("us"),
+    option("host.bus.jitter", DELAY, Default::Toml("\"100ns\""), "Mean of an exponential time on top, on each side.").unit("ns"),
+    option("host.bus.position", SHARE, Default::Toml("0.5"), "Where in the least window the card is read: 0.5 in its middle."),
+    option("host.bus.readings", Kind::Integer { min: 1, max: 25 }, Default::Toml("5"), "Of so many readings the narrowest is taken."),
+    option("host.bus.loss", SHARE, NONE, "The share of readings that fail."),
+
+    option("event.at", TIME, Default::Required, "When.").unit("min"),
+    option("event.what", Kind::Word(EVENTS), Default::Required, "What happens; the table below says which keys go with it."),
+    option("event.who", NAME, Default::Required, "The name of the master or host that it happens to."),
+    option("event.for", SPAN, Default::Unset("for good"), "How long it lasts, with link_down, path, block, stall and nic.").unit("s"),
+    option("event.by", SHIFT, Default::Unset("nothing"), "By how much, with master_step, set_clock and phc_jump.").unit("s"),
+    option("event.thread", Kind::Word(THREAD), Default::Toml("\"discipline\""), "With stall: the thread that does not run; \"machine\" is all of them, \"clocks\" is a paused virtual machine."),
+    option("event.message", Kind::Word(MESSAGE), Default::Toml("\"announce\""), "With block: the kind of message that does not pass, either way."),
+    option("event.frequency", FREQUENCY, Default::Toml("\"0ppb\""), "With set_frequency: the correction that somebody else sets.").unit("ppm"),
+    option("event.delay", DELAY, AS_IT_WAS, "With path: the least delay of one way.").unit("us"),
+    option("event.asymmetry", SIGNED, AS_IT_WAS, "With path: what the way from the master is longer by.").unit("us"),
+    option("event.jitter", DELAY, AS_IT_WAS, "With path: the random delay.").unit("us"),
+    option("event.loss", SHARE, AS_IT_WAS, "With path: the share of messages that are lost."),
+    option("event.load", LOAD, AS_IT_WAS, "With path: the load of the switches."),
+    option("event.utc_offset", UTC_OFFSET, AS_IT_WAS, "With announce: TAI - UTC as the master says it."),
+    option("event.utc_offset_valid", Kind::Switch, AS_IT_WAS, "With announce: whether it says that this is valid."),
+    option("event.leap", Kind::Word(LEAP), AS_IT_WAS, "With announce: the leap second that it announces."),
+    option("event.clock_class", Kind::Integer { min: 0, max: 255 }, AS_IT_WAS, "With announce: its clockClass."),
+    option("event.rx_loss", SHARE, AS_IT_WAS, "With nic: the share of messages that arrive without a stamp."),
+    option("event.tx_loss", SHARE, AS_IT_WAS, "With nic: the share of transmit stamps that never come."),
+    option("event.tx_late_share", SHARE, AS_IT_WAS, "With nic: the share of transmit stamps that come late."),
+
+    option("window.name", NAME, Default::Unset("its number"), "Its name in the report."),
+    option("window.from", TIME, Default::Toml("\"60s\""), "Its beginning.").unit("min"),
+    option("window.until", TIME, Default::Unset("the end of the run"), "Its end.").unit("min"),
+    option("window.rms", LIMIT, NO_LIMIT, "RMS of the true error of the system clock, mean not removed.").unit("us"),
+    option("window.p99", LIMIT, NO_LIMIT, "What 99 % of the true errors do not exceed.").unit("us"),
+    option("window.max", LIMIT, NO_LIMIT, "The greatest true error.").unit("us"),
+    option("window.phc_rms", LIMIT, NO_LIMIT, "RMS of the true error of the card's clock.").unit("us"),
+    option("window.phc_max", LIMIT, NO_LIMIT, "The greatest true error of the card's clock.").unit("us"),
+    option("window.bound_median", LIMIT, NO_LIMIT, "The median of the published bounds.").unit("us"),
+    option("window.bound_max", LIMIT, NO_LIMIT, "The greatest published bound.").unit("us"),
+    option("window.bounded", SHARE, NO_LIMIT, "At least this share of the time there is a bound."),
+
+    option("limits.lock_time", LIMIT, NO_LIMIT, "From selecting the first parent to LOCKED.").unit("s"),
+    option("limits.steps", Kind::Integer { min: 0, max: 1_000 }, NO_LIMIT, "Steps of the system clock that the daemon makes, at most."),
+    option("limits.jumps_found", Kind::Integer { min: 0, max: 1_000 }, NO_LIMIT, "Jumps of the card's clock that the daemon finds, exactly."),
+    option("limits.sets_found", Kind::Integer { min: 0, max: 1_000 }, NO_LIMIT, "Times that the daemon finds its system clock set by somebody else, exactly."),
+    option("limits.parents", Kind::Integer { min: 0, max: 1_000 }, NO_LIMIT, "Times that a master is selected, exactly."),
+    option("limits.end_state", Kind::Word(STATE), Default::Toml("\"LOCKED\""), "The state of the served time at the end."),
+    option("limits.found_out", Kind::Switch, Default::Toml("false"), "The checker must find a rule broken: the scenario shows what nobody can know."),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_unique_and_lie_in_a_section() {
+        for (row, option) in OPTIONS.iter().enumerate() {
+            assert!(OPTIONS[..row].iter().all(|other| other.path != option.path), "{} twice", option.path);
+            if let Some((section, _)) = option.path.rsplit_once('.') {
+                assert!(SECTIONS.iter().any(|known| known.path == section), "{}", option.path);
+            }
+        }
+    }
+
+    #[test]
+    fn every_help_is_one_sentence() {
+        let helps = OPTIONS.iter().map(|option| option.help).chain(SECTIONS.iter().map(|section| section.help));
+        for help in helps {
+            assert!(help.ends_with('.') && !help.contains(". "), "{help}");
+        }
+    }
+}

@@ -1,0 +1,603 @@
+//! A scenario: physics, then what happens, then limits; from TOML to what the simulator is made of.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::path::Path;
+
+use super::keys::SCENARIO;
+use crate::clock::{ArbPolicy, OscillatorModel};
+use crate::config::{Checked, ConfigError, ConfigErrors, Fault, Reader, Source, Value, check, read_text};
+use crate::discipline::policy::StepRule;
+use crate::discipline::servo::Kind;
+use crate::ptp::GrandmasterConfig;
+use crate::sim::{
+    BurstModel, CrossingModel, DeviceModel, HopModel, HostConfig, LOCAL_EPOCH, LinkModel, Shape, Stall, StampModel,
+    TAI_UTC, TransparentModel, Truth, TxStampModel, master_config,
+};
+use crate::time::{Duration, FrequencyPpb, LeapIndicator, LogInterval, StampSource, TaiUtc, Timestamp};
+use crate::wire::ptp::MessageType;
+
+/// One scenario.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// What it shows.
+    pub about: String,
+    /// How long it is.
+    pub duration: Duration,
+    /// How often the true error is sampled.
+    pub sample: Duration,
+    /// Its seed, unless another one is asked for.
+    pub seed: u64,
+    /// What time it really is.
+    pub truth: Truth,
+    /// The grandmasters.
+    pub masters: Vec<MasterPlan>,
+    /// Those that follow.
+    pub hosts: Vec<HostPlan>,
+    /// What happens, by its time.
+    pub events: Vec<EventPlan>,
+    /// The parts whose figures are made.
+    pub windows: Vec<Window>,
+    /// What must hold of the whole.
+    pub limits: Limits,
+}
+
+/// A grandmaster and the way to it.
+#[derive(Clone, Debug)]
+pub struct MasterPlan {
+    /// Its name.
+    pub name: String,
+    /// What it says and does, all seeds 0.
+    pub config: GrandmasterConfig,
+    /// Its stamps.
+    pub stamps: StampModel,
+    /// When it begins.
+    pub starts: Duration,
+    /// What it is ahead of the truth by.
+    pub error: Duration,
+    /// Whether what it announces follows the leap second.
+    pub knows_leaps: bool,
+    /// From it, and back to it.
+    pub links: [LinkModel; 2],
+}
+
+/// A host.
+#[derive(Clone, Debug)]
+pub struct HostPlan {
+    /// Its name.
+    pub name: String,
+    /// What it is made of, all seeds 0.
+    pub config: HostConfig,
+    /// Its stamps.
+    pub stamps: StampModel,
+}
+
+/// Something that happens.
+#[derive(Clone, Debug)]
+pub struct EventPlan {
+    /// When.
+    pub at: Duration,
+    /// For how long, if not for good.
+    pub lasts: Option<Duration>,
+    /// To which master or host, by its place among all masters and then all hosts.
+    pub who: usize,
+    /// What.
+    pub what: What,
+}
+
+/// What can happen.
+#[derive(Clone, Debug)]
+pub enum What {
+    /// The cable is pulled.
+    LinkDown,
+    /// The way to a master changes.
+    Path(PathChange),
+    /// Messages of a kind do not pass.
+    Block(MessageType),
+    /// A master's clock steps.
+    MasterStep(Duration),
+    /// A master says something else.
+    Announce(AnnounceChange),
+    /// Threads do not run.
+    Stall(Stall),
+    /// Somebody sets the system clock.
+    SetClock(Duration),
+    /// Somebody sets its frequency.
+    SetFrequency(FrequencyPpb),
+    /// The card's clock jumps.
+    PhcJump(Duration),
+    /// The card's clock starts anew.
+    PhcReset,
+    /// Stamps fail.
+    Nic {
+        /// The share of receive stamps that are missing.
+        rx_loss: Option<f64>,
+        /// The share of transmit stamps that never come.
+        tx_loss: Option<f64>,
+        /// The share that comes late.
+        tx_late_share: Option<f64>,
+    },
+}
+
+/// What changes of a way; `None`: as it was.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct PathChange {
+    /// The least delay.
+    pub delay: Option<Duration>,
+    /// What the way from the master is longer by.
+    pub asymmetry: Option<Duration>,
+    /// The random part.
+    pub jitter: Option<Duration>,
+    /// The share that is lost.
+    pub loss: Option<f64>,
+    /// The load of the switches.
+    pub load: Option<f64>,
+}
+
+/// What changes of an Announce; `None`: as it was.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct AnnounceChange {
+    /// TAI - UTC.
+    pub utc_offset: Option<TaiUtc>,
+    /// Whether that is valid.
+    pub is_valid: Option<bool>,
+    /// The leap second.
+    pub leap: Option<LeapIndicator>,
+    /// clockClass.
+    pub clock_class: Option<u8>,
+}
+
+/// A part of the run, and its limits in seconds.
+#[derive(Clone, Debug)]
+pub struct Window {
+    /// Its name.
+    pub name: String,
+    /// From when until when.
+    pub span: (Duration, Duration),
+    /// Name in the file and greatest value of each limit.
+    pub most: Vec<(&'static str, f64)>,
+    /// The least share of the time with a bound.
+    pub bounded: Option<f64>,
+}
+
+/// What must hold of the whole.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// From selecting the parent to LOCKED.
+    pub lock_time: Option<Duration>,
+    /// Steps of the system clock, at most.
+    pub steps: Option<u64>,
+    /// Jumps of the card's clock found, exactly.
+    pub jumps_found: Option<u64>,
+    /// Settings of the system clock found, exactly.
+    pub sets_found: Option<u64>,
+    /// Masters selected, exactly.
+    pub parents: Option<u64>,
+    /// The state at the end; `None`: any.
+    pub end_state: Option<String>,
+    /// Whether the checker must find something.
+    pub found_out: bool,
+}
+
+/// Reads a scenario; `file_name` is for the messages.
+///
+/// # Errors
+/// All that is wrong with it, in the order of the file.
+pub fn load(text: &str, file_name: &str) -> Result<Scenario, ConfigErrors> {
+    let checked = check(&SCENARIO, text, file_name, conflicts)?;
+    Ok(resolve(&Reader::new(&SCENARIO, &checked)))
+}
+
+/// Reads a scenario file.
+///
+/// # Errors
+/// As [`load`]; and if the file cannot be read.
+pub fn load_file(path: &Path) -> Result<Scenario, ConfigErrors> {
+    load(&read_text(path)?, &path.display().to_string())
+}
+
+/// Whether a text means to be a scenario, and not a configuration of the daemon.
+pub fn is_meant(text: &str) -> bool {
+    text.lines().any(|line| matches!(line.trim(), "[[host]]" | "[[master]]" | "[[window]]"))
+}
+
+fn resolve(read: &Reader<'_>) -> Scenario {
+    let count = |section: &str| read.checked().repeated(section).len();
+    let duration = read.duration("", "duration");
+    let leap = leap_of(read.word("", "leap"));
+    let truth = Truth::before_midnight(maybe_duration(read, "", "midnight").unwrap_or_else(next_midnight), leap);
+    let masters: Vec<_> = (0..count("master")).map(|index| master(read, index, &truth)).collect();
+    let hosts: Vec<_> = (0..count("host")).map(|index| host(read, index)).collect();
+    let names: Vec<_> = masters.iter().map(|master| &master.name).chain(hosts.iter().map(|host| &host.name)).collect();
+    let mut events: Vec<_> = (0..count("event"))
+        .map(|index| {
+            let section = format!("event[{index}]");
+            let name = read.text(&section, "who");
+            let who = names.iter().position(|other| **other == name).unwrap_or_default();
+            event(read, &section, who)
+        })
+        .collect();
+    events.sort_by_key(|event| event.at);
+    let mut windows: Vec<_> = (0..count("window")).map(|index| window(read, index, duration)).collect();
+    if windows.is_empty() {
+        let from = Duration::from_secs(60).min(duration.half());
+        windows.push(Window { name: "all".to_owned(), span: (from, duration), most: Vec::new(), bounded: None });
+    }
+    Scenario {
+        about: read.text("", "about"),
+        duration,
+        sample: read.duration("", "sample"),
+        seed: read.integer("", "seed").unsigned_abs(),
+        truth,
+        masters,
+        hosts,
+        events,
+        windows,
+        limits: limits(read),
+    }
+}
+
+/// From the beginning of a world without a midnight of its own.
+fn next_midnight() -> Duration {
+    const DAY_S: i64 = 86_400;
+    Duration::from_secs(DAY_S - LOCAL_EPOCH.seconds().rem_euclid(DAY_S))
+}
+
+/// One typed read of what may be unset for each kind of value.
+macro_rules! optional_reads {
+    ($($name:ident: $variant:ident -> $type:ty;)*) => {
+        $(fn $name(read: &Reader<'_>, section: &str, name: &str) -> Option<$type> {
+            match read.value(section, name) {
+                Some(Value::$variant(value)) => Some(value),
+                _ => None,
+            }
+        })*
+    };
+}
+
+optional_reads! {
+    maybe_duration: Duration -> Duration;
+    maybe_integer: Integer -> i64;
+    maybe_float: Float -> f64;
+    maybe_switch: Switch -> bool;
+    maybe_word: Word -> &'static str;
+    maybe_text: Text -> String;
+}
+
+fn leap_of(word: &str) -> LeapIndicator {
+    match word {
+        "insert" => LeapIndicator::Insert,
+        "delete" => LeapIndicator::Delete,
+        _ => LeapIndicator::NoWarning,
+    }
+}
+
+fn tai_utc(number: i64) -> TaiUtc {
+    TaiUtc(number as i16)
+}
+
+fn master(read: &Reader<'_>, index: usize, truth: &Truth) -> MasterPlan {
+    let section = format!("master[{index}]");
+    let interval = LogInterval::new(read.integer(&section, "sync_interval") as i8);
+    let mut config = master_config(index as u8 + 1, interval, 0);
+    config.priority1 = read.integer(&section, "priority1") as u8;
+    config.quality.clock_class = read.integer(&section, "clock_class") as u8;
+    config.two_step = read.switch(&section, "two_step");
+    config.log_announce_interval = LogInterval::new(read.integer(&section, "announce_interval") as i8);
+    let is_tai = read.switch(&section, "ptp_timescale");
+    config.time_offset = if is_tai { TAI_UTC.duration() } else { Duration::ZERO } + read.duration(&section, "lie");
+    let said = maybe_integer(read, &section, "utc_offset").map(tai_utc);
+    let properties = &mut config.time_properties;
+    properties.ptp_timescale = is_tai;
+    properties.current_utc_offset = read.switch(&section, "utc_offset_valid").then_some(said.unwrap_or(TAI_UTC));
+    properties.leap = truth.warning(Timestamp::EPOCH);
+    let knows_leaps = said.is_none() && properties.current_utc_offset.is_some();
+    MasterPlan {
+        name: read.text(&section, "name"),
+        config,
+        stamps: StampModel { resolution: read.duration(&section, "resolution"), ..StampModel::IDEAL },
+        starts: read.duration(&section, "starts"),
+        error: read.duration(&section, "error"),
+        knows_leaps,
+        links: links(read, &section),
+    }
+}
+
+fn shape(word: &str) -> Shape {
+    match word {
+        "erlang2" => Shape::Erlang2,
+        "gaussian" => Shape::Gaussian,
+        "lognormal" => Shape::Lognormal,
+        _ => Shape::Exponential,
+    }
+}
+
+fn links(read: &Reader<'_>, master: &str) -> [LinkModel; 2] {
+    let (path, back) = (format!("{master}.path"), format!("{master}.back"));
+    let float = |name| read.float(&path, name);
+    let duration = |name| read.duration(&path, name);
+    let burst = maybe_duration(read, &path, "burst_every").map(|every| BurstModel {
+        every,
+        lasts: duration("burst_lasts"),
+        jitter: duration("burst_jitter"),
+    });
+    let transparent = read.switch(&path, "transparent");
+    let hop = HopModel {
+        load: float("load"),
+        packet: duration("packet"),
+        residence: duration("residence"),
+        transparent: transparent.then(|| TransparentModel { error: duration("transparent_error") }),
+    };
+    let half = duration("asymmetry").half();
+    let there = LinkModel {
+        base: duration("delay") + half,
+        shape: shape(read.word(&path, "shape")),
+        burst,
+        loss: float("loss"),
+        duplication: float("duplication"),
+        keeps_order: read.switch(&path, "keeps_order"),
+        hops: read.integer(&path, "switches") as usize,
+        hop,
+        ..LinkModel::new(Duration::ZERO, duration("jitter"))
+    };
+    let other = LinkModel {
+        base: duration("delay") - half,
+        jitter: maybe_duration(read, &back, "jitter").unwrap_or(there.jitter),
+        shape: maybe_word(read, &back, "shape").map_or(there.shape, shape),
+        loss: maybe_float(read, &back, "loss").unwrap_or(there.loss),
+        hop: HopModel { load: maybe_float(read, &back, "load").unwrap_or(hop.load), ..hop },
+        ..there
+    };
+    [there, other]
+}
+
+fn device(read: &Reader<'_>, section: &str) -> DeviceModel {
+    let (duration, frequency) = (|name| read.duration(section, name), |name| read.frequency(section, name));
+    let float = |name| read.float(section, name);
+    DeviceModel {
+        offset: duration("offset"),
+        oscillator: OscillatorModel {
+            frequency: frequency("frequency"),
+            wander: float("wander"),
+            white: float("white"),
+            flicker: float("flicker"),
+            cycle: frequency("cycle"),
+            cycle_period: duration("cycle_period"),
+            ageing: frequency("ageing"),
+            ..OscillatorModel::PERFECT
+        },
+        max_adjustment: frequency("max_adjustment"),
+        quantum: frequency("quantum"),
+        step_error: duration("step_error"),
+    }
+}
+
+fn host(read: &Reader<'_>, index: usize) -> HostPlan {
+    let section = format!("host[{index}]");
+    let (nic, bus) = (format!("{section}.nic"), format!("{section}.bus"));
+    let mut config = HostConfig::new(index as u8 + 1, 0);
+    let is_hardware = read.word(&section, "stamps") == "hardware";
+    config.system = device(read, &format!("{section}.system"));
+    config.phcs = if is_hardware { vec![device(read, &format!("{section}.phc"))] } else { Vec::new() };
+    config.crossing = CrossingModel {
+        window: read.duration(&bus, "window"),
+        jitter: read.duration(&bus, "jitter"),
+        position: read.float(&bus, "position"),
+        readings: read.integer(&bus, "readings") as u32,
+        loss: read.float(&bus, "loss"),
+    };
+    config.kernel_leaps = read.switch(&section, "kernel_leaps");
+    config.ptp.delay_asymmetry = read.duration(&section, "delay_asymmetry");
+    config.arb = match read.word(&section, "arb") {
+        "utc" => Some(ArbPolicy::Utc),
+        "tai" => Some(ArbPolicy::Tai),
+        "refuse" => Some(ArbPolicy::Refuse),
+        _ => None,
+    };
+    config.cascade.lock_limit = maybe_duration(read, &section, "lock_limit");
+    config.cascade.tai_utc = maybe_integer(read, &section, "tai_utc").map(tai_utc);
+    let steering = &mut config.cascade.steering;
+    steering.servo = if read.word(&section, "servo") == "pi" { Kind::Pi } else { Kind::Estimator };
+    steering.max_drift = read.frequency(&section, "max_drift");
+    steering.max_frequency = read.frequency(&section, "max_frequency");
+    steering.step.later = match read.value(&section, "step_later") {
+        Some(Value::Word("any")) => StepRule::Any,
+        Some(Value::Duration(above)) => StepRule::Above(above),
+        _ => StepRule::Never,
+    };
+    let stamps = StampModel {
+        source: if is_hardware { StampSource::Hardware } else { StampSource::Kernel },
+        resolution: read.duration(&nic, "resolution"),
+        ingress: read.duration(&nic, "ingress"),
+        egress: read.duration(&nic, "egress"),
+        noise: read.duration(&nic, "noise"),
+        rx_loss: read.float(&nic, "rx_loss"),
+        tx: TxStampModel {
+            latency: read.duration(&nic, "tx_latency"),
+            late_share: read.float(&nic, "tx_late_share"),
+            late_by: read.duration(&nic, "tx_late_by"),
+            loss: read.float(&nic, "tx_loss"),
+        },
+    };
+    HostPlan { name: read.text(&section, "name"), config, stamps }
+}
+
+fn event(read: &Reader<'_>, section: &str, who: usize) -> EventPlan {
+    let by = maybe_duration(read, section, "by").unwrap_or(Duration::ZERO);
+    let float = |name| maybe_float(read, section, name);
+    let what = match read.word(section, "what") {
+        "path" => What::Path(PathChange {
+            delay: maybe_duration(read, section, "delay"),
+            asymmetry: maybe_duration(read, section, "asymmetry"),
+            jitter: maybe_duration(read, section, "jitter"),
+            loss: float("loss"),
+            load: float("load"),
+        }),
+        "block" => What::Block(match read.word(section, "message") {
+            "sync" => MessageType::Sync,
+            "follow_up" => MessageType::FollowUp,
+            "delay_req" => MessageType::DelayReq,
+            "delay_resp" => MessageType::DelayResp,
+            _ => MessageType::Announce,
+        }),
+        "master_step" => What::MasterStep(by),
+        "announce" => What::Announce(AnnounceChange {
+            utc_offset: maybe_integer(read, section, "utc_offset").map(tai_utc),
+            is_valid: maybe_switch(read, section, "utc_offset_valid"),
+            leap: maybe_word(read, section, "leap").map(leap_of),
+            clock_class: maybe_integer(read, section, "clock_class").map(|class| class as u8),
+        }),
+        "stall" => What::Stall(match read.word(section, "thread") {
+            "port" => Stall::Port,
+            "machine" => Stall::Machine,
+            "clocks" => Stall::Clocks,
+            _ => Stall::Discipline,
+        }),
+        "set_clock" => What::SetClock(by),
+        "set_frequency" => What::SetFrequency(read.frequency(section, "frequency")),
+        "phc_jump" => What::PhcJump(by),
+        "phc_reset" => What::PhcReset,
+        "nic" => {
+            What::Nic { rx_loss: float("rx_loss"), tx_loss: float("tx_loss"), tx_late_share: float("tx_late_share") }
+        }
+        _ => What::LinkDown,
+    };
+    EventPlan { at: read.duration(section, "at"), lasts: maybe_duration(read, section, "for"), who, what }
+}
+
+/// The names of a window's limits that are times.
+const WINDOW_LIMITS: [&str; 7] = ["rms", "p99", "max", "phc_rms", "phc_max", "bound_median", "bound_max"];
+
+fn window(read: &Reader<'_>, index: usize, duration: Duration) -> Window {
+    let section = format!("window[{index}]");
+    let most = |name: &'static str| Some((name, maybe_duration(read, &section, name)?.as_secs_f64()));
+    Window {
+        name: maybe_text(read, &section, "name").unwrap_or_else(|| (index + 1).to_string()),
+        span: (read.duration(&section, "from"), maybe_duration(read, &section, "until").unwrap_or(duration)),
+        most: WINDOW_LIMITS.into_iter().filter_map(most).collect(),
+        bounded: maybe_float(read, &section, "bounded"),
+    }
+}
+
+fn limits(read: &Reader<'_>) -> Limits {
+    let count = |name| maybe_integer(read, "limits", name).map(i64::unsigned_abs);
+    Limits {
+        lock_time: maybe_duration(read, "limits", "lock_time"),
+        steps: count("steps"),
+        jumps_found: count("jumps_found"),
+        sets_found: count("sets_found"),
+        parents: count("parents"),
+        end_state: Some(read.word("limits", "end_state")).filter(|word| *word != "any").map(str::to_owned),
+        found_out: read.switch("limits", "found_out"),
+    }
+}
+
+/// The keys that an event of each kind must have, and to whom it can happen.
+const EVENT_RULES: &[(&str, &[&str], Whom)] = &[
+    ("link_down", &[], Whom::Anybody),
+    ("path", &[], Whom::Master),
+    ("block", &[], Whom::Master),
+    ("master_step", &["by"], Whom::Master),
+    ("announce", &[], Whom::Master),
+    ("stall", &["for"], Whom::Host),
+    ("set_clock", &["by"], Whom::Host),
+    ("set_frequency", &["frequency"], Whom::Host),
+    ("phc_jump", &["by"], Whom::Host),
+    ("phc_reset", &[], Whom::Host),
+    ("nic", &[], Whom::Host),
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whom {
+    Anybody,
+    Master,
+    Host,
+}
+
+/// The rules between keys.
+fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigError> {
+    let read = Reader::new(&SCENARIO, checked);
+    let mut errors = Vec::new();
+    let mut tell = |path: String, span: Option<&Range<usize>>, fault, message: String, suggestion: String| {
+        let place = span.map(|span| source.place(span));
+        errors.push(ConfigError { place, path, fault, message, allowed: None, suggestion: Some(suggestion) });
+    };
+    for name in ["about", "duration"] {
+        if !checked.is_set(name) {
+            let example = if name == "about" { "\"...\"" } else { "\"30min\"" };
+            let (message, suggestion) = (format!("`{name}` is missing"), format!("add `{name} = {example}`"));
+            tell(name.to_owned(), None, Fault::Missing, message, suggestion);
+        }
+    }
+    for section in ["master", "host"] {
+        if checked.repeated(section).is_empty() {
+            let message = format!("there is no {section}");
+            tell(section.to_owned(), None, Fault::Missing, message, format!("add a [[{section}]]"));
+        }
+    }
+    let mut names: Vec<(String, bool)> = Vec::new();
+    let mut seen = BTreeSet::new();
+    for section in ["master", "host"] {
+        for index in 0..checked.repeated(section).len() {
+            let path = format!("{section}[{index}]");
+            let Some(Value::Text(name)) = read.value(&path, "name") else { continue };
+            if !seen.insert(name.clone()) {
+                let span = read.span(&path, "name");
+                let message = format!("{name:?} is a name already");
+                let at = format!("{path}.name");
+                tell(at, span.as_ref(), Fault::Conflict, message, "give it another name".to_owned());
+            }
+            names.push((name, section == "master"));
+        }
+    }
+    let duration = maybe_duration(&read, "", "duration");
+    for index in 0..checked.repeated("event").len() {
+        let section = format!("event[{index}]");
+        let header = &checked.repeated("event")[index];
+        if let (Some(at), Some(duration)) = (maybe_duration(&read, &section, "at"), duration)
+            && at > duration
+        {
+            let span = read.span(&section, "at");
+            let suggestion = "make the run longer, or let it happen earlier".to_owned();
+            let message = "after the end of the run".to_owned();
+            tell(format!("{section}.at"), span.as_ref(), Fault::Conflict, message, suggestion);
+        }
+        let Some(rule) =
+            maybe_word(&read, &section, "what").and_then(|what| EVENT_RULES.iter().find(|(name, ..)| *name == what))
+        else {
+            continue;
+        };
+        for key in rule.1 {
+            if !checked.is_set(&format!("{section}.{key}")) {
+                let message = format!("{:?} needs `{key}`", rule.0);
+                tell(section.clone(), Some(header), Fault::Missing, message, format!("add `{key} = \"...\"`"));
+            }
+        }
+        let Some(who) = maybe_text(&read, &section, "who") else { continue };
+        let span = read.span(&section, "who");
+        let fits = |is_master: bool| match rule.2 {
+            Whom::Anybody => true,
+            Whom::Master => is_master,
+            Whom::Host => !is_master,
+        };
+        let possible: Vec<_> = names.iter().filter(|(_, is_master)| fits(*is_master)).map(|(name, _)| name).collect();
+        if !possible.contains(&&who) {
+            let all: Vec<_> = possible.iter().map(|name| format!("{name:?}")).collect();
+            let message = format!("{:?} cannot happen to {who:?}", rule.0);
+            let suggestion = format!("it can to {}", all.join(", "));
+            tell(format!("{section}.who"), span.as_ref(), Fault::Conflict, message, suggestion);
+        }
+    }
+    for index in 0..checked.repeated("window").len() {
+        let section = format!("window[{index}]");
+        let (Some(duration), Some(from)) = (duration, maybe_duration(&read, &section, "from")) else { continue };
+        let until = maybe_duration(&read, &section, "until").unwrap_or(duration);
+        if from >= until || until > duration {
+            let span = read.span(&section, "from").unwrap_or(checked.repeated("window")[index].clone());
+            let message = "not a part of the run".to_owned();
+            let suggestion = "from must be before until, and until not after the end of the run".to_owned();
+            tell(section, Some(&span), Fault::Conflict, message, suggestion);
+        }
+    }
+    errors
+}
