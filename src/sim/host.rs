@@ -343,6 +343,11 @@ impl Host {
 
     // ---- The discipline's thread ----
 
+    /// How long the discipline's thread does not run yet.
+    pub(super) fn stalled_for(&self, now: Timestamp<Mono>) -> Duration {
+        (self.stalled_until - now).max(Duration::ZERO)
+    }
+
     /// The discipline's thread does not run until then.
     pub(super) fn stall(&mut self, until: Timestamp<Mono>) {
         self.stalled_until = self.stalled_until.max(until);

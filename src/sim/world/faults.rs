@@ -90,7 +90,8 @@ impl World {
         let place = &mut self.nodes[node.0];
         if let Role::Host(host) = &mut place.role {
             host.system(now).set(by);
-            place.watch.excuse(now, NOTICE);
+            // Who does not run sees nothing; what he has published grows stale by itself.
+            place.watch.excuse(now, host.stalled_for(now) + NOTICE);
         }
     }
 
@@ -115,11 +116,12 @@ impl World {
     fn touch_phc(&mut self, node: NodeId, index: u8, touch: impl FnOnce(&mut crate::sim::Device)) {
         let now = self.now;
         let place = &mut self.nodes[node.0];
-        if let Role::Host(host) = &mut place.role
-            && let Some(phc) = host.phc(index, now)
-        {
-            touch(phc);
-            place.watch.excuse_phc(now, NOTICE);
+        if let Role::Host(host) = &mut place.role {
+            let stalled = host.stalled_for(now);
+            if let Some(phc) = host.phc(index, now) {
+                touch(phc);
+                place.watch.excuse_phc(now, stalled + NOTICE);
+            }
         }
     }
 }
