@@ -385,6 +385,7 @@ fn host(read: &Reader<'_>, index: usize) -> HostPlan {
         position: read.float(&bus, "position"),
         readings: read.integer(&bus, "readings") as u32,
         loss: read.float(&bus, "loss"),
+        ..CrossingModel::PCIE
     };
     config.kernel_leaps = read.switch(&section, "kernel_leaps");
     config.ptp.delay_asymmetry = read.duration(&section, "delay_asymmetry");
