@@ -313,8 +313,8 @@ impl<C: Clock> Steering<C> {
             len += 1;
         });
         self.discipline.step(now, input, &mut keep);
-        for effect in effects.into_iter().flatten() {
-            match effect {
+        for effect in effects[..len].iter().flatten() {
+            match *effect {
                 Effect::Notice(notice) => notify(notice),
                 Effect::Adjust(command) => match self.clock.adjust(local, command) {
                     Ok(adjusted) => {

@@ -364,22 +364,19 @@ impl Discipline {
     pub fn bound(&self, reading: Timestamp<Local>) -> Option<BoundParts> {
         let reference = self.held?;
         let now = self.timeline.free_now(reading);
-        let correction = self.timeline.correction(reading);
         // A proof is as good as the master that it is about.
-        let (envelope, accuracy) = if self.envelope.at(now).is_some() {
-            (&self.envelope, reference.accuracy)
-        } else {
-            (&self.previous, self.previous_accuracy)
-        };
-        let span = envelope.at(now)?.shifted(correction);
-        let fresh = envelope.last().and_then(|last| envelope.at(last)).unwrap_or(span);
-        let path = fresh.half_width().min(span.half_width());
+        let present = self.envelope.at(now).map(|span| (span, self.envelope.fresh(), reference.accuracy));
+        let before = || Some((self.previous.at(now)?, self.previous.fresh(), self.previous_accuracy));
+        let (span, fresh, accuracy) = present.or_else(before)?;
+        let span = span.shifted(reading - now);
+        let half_width = span.half_width();
+        let path = fresh.map_or(half_width, |fresh| fresh.min(half_width));
         Some(BoundParts {
             source: accuracy.unwrap_or_default(),
             path,
             offset: span.centre().abs(),
             stamps: self.stamp_error,
-            drift: span.half_width() - path,
+            drift: half_width - path,
         })
     }
 

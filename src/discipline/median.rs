@@ -14,13 +14,15 @@ pub const TAIL: i64 = 5;
 pub struct MovingMedian<const N: usize> {
     arrived: [Duration; N],
     sorted: [Duration; N],
+    /// Of all samples, in ticks. It wraps: what is told of it are distances from the least sample, whose sum fits.
+    sum: i128,
     len: usize,
     next: usize,
 }
 
 impl<const N: usize> Default for MovingMedian<N> {
     fn default() -> Self {
-        Self { arrived: [Duration::ZERO; N], sorted: [Duration::ZERO; N], len: 0, next: 0 }
+        Self { arrived: [Duration::ZERO; N], sorted: [Duration::ZERO; N], sum: 0, len: 0, next: 0 }
     }
 }
 
@@ -31,11 +33,13 @@ impl<const N: usize> MovingMedian<N> {
             let oldest = self.arrived[self.next];
             let place = self.sorted[..self.len].partition_point(|s| *s < oldest);
             self.sorted.copy_within(place + 1..self.len, place);
+            self.sum = self.sum.wrapping_sub(oldest.ticks());
             self.len -= 1;
         }
         let place = self.sorted[..self.len].partition_point(|s| *s < sample);
         self.sorted.copy_within(place..self.len, place + 1);
         self.sorted[place] = sample;
+        self.sum = self.sum.wrapping_add(sample.ticks());
         self.len += 1;
         self.arrived[self.next] = sample;
         self.next = (self.next + 1) % N;
@@ -57,9 +61,11 @@ impl<const N: usize> MovingMedian<N> {
     pub fn limited_mean(&self) -> Option<Duration> {
         let (median, least) = (self.median()?, self.least()?);
         let limit = median + (median - least).times(TAIL);
-        // Relative to the least, so that no sum of long delays saturates.
-        let sum =
-            self.sorted[..self.len].iter().fold(Duration::ZERO, |sum, sample| sum + ((*sample).min(limit) - least));
+        // Relative to the least, so that no sum of long delays overflows. Few if any are beyond the limit.
+        let beyond = self.sorted[..self.len].iter().rev().take_while(|sample| **sample > limit);
+        let cut = beyond.fold(Duration::ZERO, |cut, sample| cut + (*sample - limit));
+        let sum = self.sum.wrapping_sub(least.ticks().wrapping_mul(self.len as i128));
+        let sum = Duration::from_ticks(sum) - cut;
         Some(least + Duration::from_ticks(sum.ticks() / self.len as i128))
     }
 
@@ -94,6 +100,7 @@ impl<const N: usize> MovingMedian<N> {
 
     /// Forgets all samples.
     pub fn clear(&mut self) {
+        self.sum = 0;
         self.len = 0;
         self.next = 0;
     }
