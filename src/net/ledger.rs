@@ -38,6 +38,8 @@ pub struct Ledger<T> {
     lost_in_company: u32,
     /// Until then stamps of before the last start of the count may come.
     distrust_until: Option<Timestamp<Mono>>,
+    /// When the oldest and the latest of those in flight were sent.
+    sent: Option<(Timestamp<Mono>, Timestamp<Mono>)>,
 }
 
 impl<T: Copy> Ledger<T> {
@@ -50,6 +52,7 @@ impl<T: Copy> Ledger<T> {
             is_counted_by_kernel,
             lost_in_company: 0,
             distrust_until: None,
+            sent: None,
         }
     }
 
@@ -73,6 +76,7 @@ impl<T: Copy> Ledger<T> {
         let evicted = self.take(place).map(|entry| entry.token);
         self.entries[place] = Some(Entry { key, token, sent_at: now, has_company });
         self.in_flight += 1;
+        self.sent = Some((self.sent.map_or(now, |(oldest, _)| oldest), now));
         evicted
     }
 
@@ -83,7 +87,7 @@ impl<T: Copy> Ledger<T> {
 
     /// When the latest of the messages in flight was sent.
     pub fn last_sent(&self) -> Option<Timestamp<Mono>> {
-        self.places().flatten().map(|entry| entry.sent_at).max()
+        self.sent.map(|(_, latest)| latest)
     }
 
     /// How many stamps never came of messages that were sent while that of another one was awaited. A card that can
@@ -126,6 +130,9 @@ impl<T: Copy> Ledger<T> {
 
     /// Takes one message whose stamp is not to be expected any more.
     pub fn take_expired(&mut self, now: Timestamp<Mono>) -> Option<T> {
+        if self.deadline().is_none_or(|deadline| deadline > now) {
+            return None;
+        }
         let is_late = |entry: &Option<Entry<T>>| entry.is_some_and(|entry| now - entry.sent_at >= STAMP_WAIT_MAX);
         let place = self.places().position(is_late)?;
         let entry = self.take(place)?;
@@ -141,7 +148,7 @@ impl<T: Copy> Ledger<T> {
 
     /// When the next message is given up.
     pub fn deadline(&self) -> Option<Timestamp<Mono>> {
-        self.places().flatten().map(|entry| entry.sent_at + STAMP_WAIT_MAX).min()
+        self.sent.map(|(oldest, _)| oldest + STAMP_WAIT_MAX)
     }
 
     /// The entries; none if nothing is in flight, which is so most of the time.
@@ -153,6 +160,8 @@ impl<T: Copy> Ledger<T> {
     fn take(&mut self, place: usize) -> Option<Entry<T>> {
         let entry = self.entries[place].take();
         self.in_flight -= usize::from(entry.is_some());
+        let sent = || self.places().flatten().map(|entry| entry.sent_at);
+        self.sent = sent().min().zip(sent().max());
         entry
     }
 
