@@ -15,7 +15,7 @@ use crate::runtime::{Daemon, memory};
 use crate::time::Duration;
 
 /// The control thread goes round at least this often.
-const TURN: Duration = Duration::from_millis(500);
+const TURN: Duration = Duration::SECOND;
 /// Without a configuration, how often new interfaces are looked for.
 const LOOK_AGAIN_EVERY: Duration = Duration::from_secs(5);
 /// How often it is said what the ports hear, if that has changed.

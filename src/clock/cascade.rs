@@ -35,6 +35,10 @@ pub const CROSSING_SOURCE: SourceId = SourceId(0xff00);
 pub const CROSSING_FAST: LogInterval = LogInterval::new(-4);
 /// The interval of crossings of a clock that has settled.
 pub const CROSSING_STEADY: LogInterval = LogInterval::new(-2);
+/// How much later than planned a crossing of a settled clock may be, and how much earlier any: parts of its interval.
+const PATIENCE: f64 = 0.125;
+/// As above.
+const HASTE: f64 = 0.25;
 /// A clock has settled when it has been locked for so long.
 const SETTLED: Duration = Duration::from_secs(4);
 /// What a hardware clock's reading is off by beside its window: it counts whole nanoseconds.
@@ -375,11 +379,15 @@ impl<C: Clock> Cascade<C> {
     }
 
     fn look_at_gate(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, notify: &mut impl FnMut(CascadeNotice)) {
+        let is_open = self.is_gate_open;
         let hub = self.hub.and_then(|hub| self.steering_of(hub, now, local));
         let Some((steering, reading)) = hub else { return self.close_gate(now, local, notify) };
-        let is_right = steering.is_right(reading);
         let is_lost = matches!(steering.state(), SyncState::NeverSynced | SyncState::Freerun | SyncState::Disrupted);
-        if is_right && !self.is_gate_open {
+        if is_open && !is_lost {
+            return;
+        }
+        let is_right = steering.is_right(reading);
+        if is_right && !is_open {
             self.is_gate_open = true;
             notify(CascadeNotice::Gate(true));
         } else if is_lost && !is_right {
@@ -505,14 +513,16 @@ impl<C: Clock> Cascade<C> {
     pub fn deadline(&self, now: Timestamp<Mono>) -> Option<Timestamp<Mono>> {
         let phcs = || self.phcs.iter().flatten();
         let ticks = phcs().filter_map(|leaf| leaf.steering.deadline());
-        let crossings = phcs().map(|leaf| leaf.crossing_at);
+        let latest =
+            |(leaf, pace): (&Option<Box<Leaf<C>>>, &LogInterval)| Some(leaf.as_ref()?.crossing_at + patience(*pace));
+        let crossings = self.phcs.iter().zip(&self.paces).filter_map(latest);
         self.system.deadline().into_iter().chain(ticks).chain(crossings).filter(|at| *at > now).min()
     }
 
     /// The PHCs whose crossing is due at `now`; a little early is fine if one is awake anyway.
     pub fn is_crossing_due(&self, index: u8, now: Timestamp<Mono>) -> bool {
         let leaf = self.phcs.get(usize::from(index)).and_then(Option::as_ref);
-        let early = self.paces[usize::from(index)].duration().scaled(0.25);
+        let early = self.paces[usize::from(index)].duration().scaled(HASTE);
         leaf.is_some_and(|leaf| now + early >= leaf.crossing_at)
     }
 
@@ -590,6 +600,12 @@ impl<C: Clock> Cascade<C> {
     pub fn leap(&self) -> &LeapWatch {
         &self.leap
     }
+}
+
+/// How much later than planned a crossing may be. One that is not urgent waits a moment for the next Sync, which is likely to
+/// come about then and wakes us anyway.
+fn patience(pace: LogInterval) -> Duration {
+    if pace == CROSSING_STEADY { pace.duration().scaled(PATIENCE) } else { Duration::ZERO }
 }
 
 fn of(clock: ClockId, notify: &mut impl FnMut(CascadeNotice)) -> impl FnMut(Notice) {

@@ -187,7 +187,11 @@ pub const SECTIONS: &[Section] = &[
     Section { path: "ptp", repeated: true, help: "A PTP port: one network interface in one domain." },
     Section { path: "ntp.server", repeated: false, help: "Serves the clock's time to NTP clients." },
     Section { path: "threads", repeated: false, help: "How the daemon's threads run." },
-    Section { path: "threads.ptp", repeated: false, help: "The threads of the PTP ports." },
+    Section {
+        path: "threads.ptp",
+        repeated: false,
+        help: "The threads of the PTP ports. A single port that is asked for the same place as the discipline shares its thread.",
+    },
     Section { path: "threads.discipline", repeated: false, help: "The thread that steers the clock." },
     Section { path: "threads.server", repeated: false, help: "The NTP server's workers." },
     Section { path: "observe", repeated: false, help: "Logs, metrics and directories." },

@@ -24,6 +24,8 @@ use crate::time::{Duration, Mono, Timestamp};
 
 /// How often a setting is looked at.
 pub const LOOK_EVERY: Duration = Duration::from_secs(4);
+/// At each of so many looks it is also seen whether it is still the same card.
+const LOOKS_PER_IDENTITY: u32 = 4;
 /// Not sooner than this is the setting restored once more.
 const RESTORE_PAUSE: Duration = Duration::from_secs(10);
 /// Restoring that often, each within a minute of the one before, is a fight.
@@ -109,6 +111,7 @@ pub struct Card {
     before: Option<HardwareTimestamping>,
     ours: HardwareTimestamping,
     remedy: Remedy,
+    looks: u32,
 }
 
 impl Card {
@@ -141,7 +144,7 @@ impl Card {
             .or(before.filter(|before| serves(*before, transport)))
             .ok_or_else(|| format!("interface {device} could stamp, but {problem}"))?;
         let interface = interface.to_owned();
-        Ok(Self { interface, device, phc_index, before, ours, remedy: Remedy::default() })
+        Ok(Self { interface, device, phc_index, before, ours, remedy: Remedy::default(), looks: 0 })
     }
 
     /// The interface that has the card: that of the port, or the one below it.
@@ -161,8 +164,8 @@ impl Card {
 
     /// Looks whether the card is still told what we told it, and tells it again if not.
     pub fn look(&mut self, now: Timestamp<Mono>) -> Found {
-        let is_same = timestamping_info(&self.device).map(|info| info.phc_index == Some(self.phc_index));
-        if self.device != device_below(&self.interface) || is_same.is_ok_and(|is_same| !is_same) {
+        self.looks = self.looks.wrapping_add(1);
+        if self.looks.is_multiple_of(LOOKS_PER_IDENTITY) && self.has_moved() {
             return Found::Moved;
         }
         // A card that cannot be asked is taken at its word; one that has gone takes its interface along.
@@ -172,6 +175,17 @@ impl Card {
             Ok(to) => Found::Restored { from: setting, to, is_fight },
             Err(error) => Found::Lost { from: setting, error },
         }
+    }
+
+    /// Something has changed about the interfaces: the next look is a thorough one.
+    pub fn suspect_a_move(&mut self) {
+        self.looks = LOOKS_PER_IDENTITY - 1;
+    }
+
+    /// Whether another card, or another clock, stands behind the interface now.
+    fn has_moved(&self) -> bool {
+        let is_same = timestamping_info(&self.device).map(|info| info.phc_index == Some(self.phc_index));
+        self.device != device_below(&self.interface) || is_same.is_ok_and(|is_same| !is_same)
     }
 
     /// Another port on the same card ends: what that one has found is what the card gets back in the end.

@@ -12,7 +12,7 @@ use crate::observe::{Answers, BindError, Level, Observers, Order, Status, Topic,
 use crate::time::{Duration, Mono, Timestamp};
 
 /// The daemon is looked after at least this often.
-const TURN_MAX: Duration = Duration::from_millis(500);
+const TURN_MAX: Duration = Duration::SECOND;
 
 /// How often an address that was taken or absent is tried again.
 const RETRY_EVERY: Duration = Duration::SECOND;
@@ -85,6 +85,9 @@ impl Control {
         let [signalled, rung] = watched.map(|token| token.map_err(|error| error.to_string()));
         let tokens = Tokens { signalled: signalled?, rung: rung? };
         let links = LinkNews::new().and_then(|news| observers.watch(&news).map(|token| (news, token))).ok();
+        if links.is_some() {
+            daemon.hears_of_links();
+        }
         let retry_at = HostClock.mono() + RETRY_EVERY;
         Ok(Self {
             daemon,

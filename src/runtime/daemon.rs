@@ -5,14 +5,14 @@
 use std::io;
 use std::thread::JoinHandle;
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender};
 
-use super::discipline::{COMMANDS_MAX, Command, DisciplineLinks, PortInlet, spawn_discipline};
+use super::discipline::{COMMANDS_MAX, Command, DisciplineLinks, Guest, PortInlet, spawn_discipline};
 use super::events::{EVENTS_RING, Event};
 use super::host::{Host, clock_identity_of, has_link, kernel_tai_utc, lacking_capabilities};
 use super::model::{Model, PortModel, arb_policy};
 use super::phcs::Phcs;
-use super::port::{PORT_RING, PortLinks, REPORT_RING, spawn_port};
+use super::port::{OwnThread, PORT_RING, PortLinks, PortLoop, REPORT_RING, spawn_port};
 use super::recorder::Traces;
 use super::saved::SavedFrequency;
 use super::server::{ServedTime, Server, ServerOptions, worker_name};
@@ -40,6 +40,8 @@ use crate::wire::ptp::ClockIdentity;
 const RETRY_EVERY: Duration = Duration::SECOND;
 /// How often the interfaces of running ports are looked at where nobody tells of changes.
 const LOOK_AT_LINKS_EVERY: Duration = Duration::from_secs(5);
+/// The same where somebody does: messages can be lost.
+const MAKE_SURE_OF_LINKS_EVERY: Duration = Duration::from_secs(60);
 /// The shortest time between two looks that news of interfaces have caused.
 const NEWS_PAUSE: Duration = Duration::from_millis(100);
 /// How often the oscillator's frequency is saved.
@@ -48,11 +50,32 @@ const SAVE_EVERY: Duration = Duration::from_secs(3_600);
 /// that answer.
 const FIRST_DELAY_REQ_INTERVAL: LogInterval = LogInterval::new(-2);
 
-/// A running port thread.
+/// How long the discipline may take to give a port back.
+const GIVE_BACK_MAX: Duration = Duration::from_secs(2);
+
+/// Where a port goes round.
 #[derive(Debug)]
-struct PortThread {
-    thread: JoinHandle<()>,
-    stop: Latch,
+enum Place {
+    /// On a thread of its own.
+    Own { thread: JoinHandle<()>, stop: Latch },
+    /// On the discipline's, from which it comes back this way.
+    Shared(Receiver<Box<PortLoop<Taped<Port>>>>),
+}
+
+impl Place {
+    /// Whether it goes round no more, without having been asked to end.
+    fn is_over(&self) -> bool {
+        match self {
+            Self::Own { thread, .. } => thread.is_finished(),
+            Self::Shared(back) => !back.is_empty(),
+        }
+    }
+}
+
+/// A running port.
+#[derive(Debug)]
+struct RunningPort {
+    place: Place,
     link: Flag,
     doorbell: Doorbell,
     events: RingReader<Event>,
@@ -88,7 +111,7 @@ pub struct Daemon {
     interfaces: SeqlockWriter<StampingInterfaces>,
     last_snapshot: TimeSnapshot,
     discipline: DisciplineThread,
-    ports: Vec<Option<PortThread>>,
+    ports: Vec<Option<RunningPort>>,
     server: Option<Server>,
     truth: Option<(Truth, JoinHandle<()>)>,
     watchdog: Watchdog,
@@ -100,6 +123,7 @@ pub struct Daemon {
     retry_at: Timestamp<Mono>,
     /// When the interfaces are looked at next, also where all ports run; and when they were last.
     look_at_links: Timestamp<Mono>,
+    look_at_links_every: Duration,
     looked_at_links: Timestamp<Mono>,
     save_at: Timestamp<Mono>,
     /// When it is looked again for other programs that steer; `None`: when one has shown itself.
@@ -222,6 +246,7 @@ impl Daemon {
             sleeper,
             retry_at: now,
             look_at_links: now,
+            look_at_links_every: LOOK_AT_LINKS_EVERY,
             looked_at_links: now,
             save_at: now + SAVE_EVERY,
             look_for_rivals: None,
@@ -292,8 +317,9 @@ impl Daemon {
         let (now, local) = (self.host.mono(), self.host.stamping());
         self.hear(now, local);
         self.look_after_cards(now, local);
-        if now >= self.look_at_links || now >= self.retry_at && self.ports.iter().any(Option::is_none) {
-            self.look_at_links = now + LOOK_AT_LINKS_EVERY;
+        let is_missing = |port: &Option<RunningPort>| port.as_ref().is_none_or(|running| running.place.is_over());
+        if now >= self.look_at_links || now >= self.retry_at && self.ports.iter().any(is_missing) {
+            self.look_at_links = now + self.look_at_links_every;
             self.looked_at_links = now;
             self.look_after_ports(now, local);
         }
@@ -316,9 +342,18 @@ impl Daemon {
         }
     }
 
+    /// Somebody listens to what the kernel tells of the interfaces, and will say so by [`Daemon::links_have_changed`].
+    pub fn hears_of_links(&mut self) {
+        self.look_at_links_every = MAKE_SURE_OF_LINKS_EVERY;
+    }
+
     /// The kernel tells that something about the interfaces has changed: they are looked at, now or in a moment.
     pub fn links_have_changed(&mut self) {
         self.look_at_links = self.look_at_links.min(self.looked_at_links + NEWS_PAUSE);
+        for port in self.ports.iter_mut().flatten() {
+            port.look_at = port.look_at.min(self.look_at_links);
+            port.card.iter_mut().for_each(Card::suspect_a_move);
+        }
     }
 
     /// Takes over from a new configuration what can change while the daemon runs; returns what needs a restart.
@@ -432,7 +467,7 @@ impl Daemon {
             let interface = self.config.ptp[port].interface.clone();
             let index = nix::net::if_::if_nametoindex(interface.as_str()).ok();
             if let Some(running) = &self.ports[port] {
-                if index == Some(running.interface_index) && !running.thread.is_finished() {
+                if index == Some(running.interface_index) && !running.place.is_over() {
                     if running.link.set(has_link(&interface)) {
                         running.doorbell.ring();
                         // With the link came its speed.
@@ -440,8 +475,8 @@ impl Daemon {
                     }
                     continue;
                 }
-                let (level, text) = if running.thread.is_finished() {
-                    (Level::Error, format!("port {interface}: its thread has ended by itself; starting it again"))
+                let (level, text) = if running.place.is_over() {
+                    (Level::Error, format!("port {interface}: it has ended by itself; starting it again"))
                 } else {
                     (Level::Warn, format!("port {interface}: its interface is gone; waiting for it"))
                 };
@@ -477,49 +512,66 @@ impl Daemon {
         let wants_card = config.timestamps == TimestampMode::Auto && self.cannot_stamp(port);
         let mut engine = Taped::new(Port::new(self.engine_config(port, config)));
         engine.record_by(self.traces.stream(port_name(port), EngineKind::PtpPort));
-        let sleeper = Sleeper::new().map_err(|error| error.to_string())?;
-        let doorbell = sleeper.doorbell();
+        let own = if self.shares_a_thread() {
+            None
+        } else {
+            let sleeper = Sleeper::new().map_err(|error| error.to_string())?;
+            Some(OwnThread { pulse: Pulse::new(now), stop: Latch::default(), sleeper })
+        };
+        let doorbell = own.as_ref().map_or_else(|| self.discipline.doorbell.clone(), |own| own.sleeper.doorbell());
         let (to_discipline, messages) = Ring::with_capacity(PORT_RING, self.discipline.doorbell.clone());
         let (reports, from_discipline) = Ring::with_capacity(REPORT_RING, doorbell.clone());
         let (events, inbox) = Ring::with_capacity(EVENTS_RING, self.sleeper.doorbell());
-        let (stop, pulse, link) = (Latch::default(), Pulse::new(now), Flag::new(has_link(&config.interface)));
+        let link = Flag::new(has_link(&config.interface));
         let links = PortLinks {
             port: port as u8,
             to_discipline: Some(to_discipline),
             from_discipline: Some(from_discipline),
             events,
             counters: self.model.ports[port].counters(),
-            pulse: pulse.clone(),
-            stop: stop.clone(),
             link: link.clone(),
-            sleeper,
         };
         let dropped = [messages.drops(), links.from_discipline.as_ref().map_or(inbox.drops(), RingReader::drops)];
         let arb_timescale = arb_policy(config.arb_timescale);
-        if !self.command(Command::AddPort(port, PortInlet::new(messages, reports, arb_timescale))) {
-            return Err("the discipline thread does not answer".to_owned());
-        }
-        let thread =
-            spawn_port(port_name(port), self.config.threads.ptp, engine, sockets, links).map_err(|e| e.to_string())?;
-        self.watchdog.add(port_name(port), self.config.threads.ptp, pulse);
+        let inlet = PortInlet::new(messages, reports, arb_timescale);
+        let place = self.set_going(port, PortLoop::new(engine, sockets, links), own, inlet)?;
         self.model.ports[port].started(stamping.clone());
         let look_at = now + LOOK_EVERY;
-        let running = PortThread {
-            thread,
-            stop,
-            link,
-            doorbell,
-            events: inbox,
-            dropped,
-            interface_index,
-            card,
-            wants_card,
-            look_at,
-        };
+        let running =
+            RunningPort { place, link, doorbell, events: inbox, dropped, interface_index, card, wants_card, look_at };
         self.ports[port] = Some(running);
         self.tell_interfaces();
         self.say_stamping(port, &stamping);
         Ok(())
+    }
+
+    /// Whether the port goes round on the discipline's thread: the only one, asked to run where that does. Then a
+    /// message wakes one thread and not two.
+    fn shares_a_thread(&self) -> bool {
+        self.config.ptp.len() == 1 && self.config.threads.ptp == self.config.threads.discipline
+    }
+
+    /// The discipline hears of a port, which goes round from now on.
+    fn set_going(
+        &mut self,
+        port: usize,
+        body: PortLoop<Taped<Port>>,
+        own: Option<OwnThread>,
+        inlet: PortInlet,
+    ) -> Result<Place, String> {
+        let stalled = || Err("the discipline thread does not answer".to_owned());
+        if !self.command(Command::AddPort(port, inlet)) {
+            return stalled();
+        }
+        let Some(own) = own else {
+            let (back, returned) = crossbeam_channel::bounded(1);
+            let is_taken = self.command(Command::Host(Guest { row: port, port: Box::new(body), back }));
+            return if is_taken { Ok(Place::Shared(returned)) } else { stalled() };
+        };
+        let (stop, pulse, config) = (own.stop.clone(), own.pulse.clone(), self.config.threads.ptp);
+        let thread = spawn_port(port_name(port), config, body, own).map_err(|error| error.to_string())?;
+        self.watchdog.add(port_name(port), config, pulse);
+        Ok(Place::Own { thread, stop })
     }
 
     fn engine_config(&mut self, port: usize, config: &PtpConfig) -> crate::ptp::Config {
@@ -544,16 +596,25 @@ impl Daemon {
 
     fn stop_port(&mut self, port: usize) {
         let Some(running) = self.ports[port].take() else { return };
-        running.stop.set();
-        running.doorbell.ring();
-        join(port_name(port), running.thread);
-        self.watchdog.remove(port_name(port));
+        match running.place {
+            Place::Own { thread, stop } => {
+                stop.set();
+                running.doorbell.ring();
+                join(port_name(port), thread);
+                self.watchdog.remove(port_name(port));
+                _ = self.command(Command::RemovePort(port));
+            }
+            Place::Shared(back) => {
+                _ = self.command(Command::RemovePort(port));
+                // Its sockets are closed here. A discipline that is stalled, or has ended, closes them itself.
+                drop(back.recv_timeout(GIVE_BACK_MAX.to_std()));
+            }
+        }
         if let Some(card) = running.card {
             self.give_back(card);
         }
         self.model.ports[port].ended();
         self.tell_interfaces();
-        _ = self.command(Command::RemovePort(port));
         self.release_phc(port);
     }
 

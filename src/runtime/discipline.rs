@@ -1,14 +1,19 @@
 //! The discipline thread: the only one that adjusts clocks and writes the time snapshot.
+//!
+//! A daemon with one port, which is asked to run where the discipline does, has it here as a guest: they share the thread
+//! and nothing else. The port tells what it measures by the same ring as from a thread of its own, only that nobody needs
+//! to be woken for it.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::JoinHandle;
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 
 pub use self::inlet::PortInlet;
 use self::inlet::{Inlets, Taken};
 use super::events::{Event, PhcReport};
-use super::port::PortMessage;
+use super::port::{PortLoop, PortMessage};
 use super::thread::spawn_timing;
 use super::wake::Sleeper;
 use crate::clock::{
@@ -16,8 +21,8 @@ use crate::clock::{
     OscillatorModel, PHCS_MAX, PhcClock, PhcReader, Recorded, Recording, SoftwareClock,
 };
 use crate::config::ThreadConfig;
-use crate::engine::Recorder;
-use crate::ptp::ClockReport;
+use crate::engine::{Recorder, Taped};
+use crate::ptp::{ClockReport, Port};
 use crate::sharing::{Latch, PhcLines, Pulse, RingWriter, SeqlockWriter, TimeSnapshot};
 use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Mono, Timestamp};
 
@@ -53,12 +58,25 @@ pub struct PhcInlet {
     pub recorder: Option<Recorder>,
 }
 
+/// A port that goes round on this thread, and the way back to the control thread, which opens and closes it.
+#[derive(Debug)]
+pub struct Guest {
+    /// Its row in the configuration.
+    pub row: usize,
+    /// The port. Sockets take their time to close: it is never dropped here.
+    pub port: Box<PortLoop<Taped<Port>>>,
+    /// Where it goes when it is asked for, or when it has panicked. There is room for it.
+    pub back: Sender<Box<PortLoop<Taped<Port>>>>,
+}
+
 /// What the control thread can ask for.
 #[derive(Debug)]
 pub enum Command {
-    /// A port thread was started (again).
+    /// A port was started (again).
     AddPort(usize, PortInlet),
-    /// A port thread has ended.
+    /// It goes round here.
+    Host(Guest),
+    /// A port has ended, or ends now if it goes round here.
     RemovePort(usize),
     /// A PHC, under our own number.
     AddPhc(u8, Box<PhcInlet>),
@@ -111,13 +129,14 @@ pub fn spawn_discipline(
             fallback: config.tai_utc,
             links,
             host,
+            guest: None,
             inlets: Inlets::default(),
             readers: std::array::from_fn(|_| None),
             jumps: JumpDetector::default(),
             followed: None,
             told_locked: false,
             tell_ports_at: now,
-            ticked_at: now,
+            wake_at: now,
             publish_at: now,
             vouch_at: now,
             tell_frequency_at: now + TELL_FREQUENCY_EVERY,
@@ -148,6 +167,7 @@ struct DisciplineThread {
     fallback: Option<crate::time::TaiUtc>,
     links: DisciplineLinks,
     host: HostClock,
+    guest: Option<Guest>,
     inlets: Inlets,
     readers: [Option<Reader>; PHCS_MAX],
     jumps: JumpDetector,
@@ -155,7 +175,8 @@ struct DisciplineThread {
     followed: Option<usize>,
     told_locked: bool,
     tell_ports_at: Timestamp<Mono>,
-    ticked_at: Timestamp<Mono>,
+    /// When there is something to do though nobody calls.
+    wake_at: Timestamp<Mono>,
     publish_at: Timestamp<Mono>,
     vouch_at: Timestamp<Mono>,
     tell_frequency_at: Timestamp<Mono>,
@@ -173,10 +194,28 @@ fn telling(events: &mut RingWriter<Event>) -> impl FnMut(CascadeNotice) {
     |notice| _ = events.push(Event::Clock(notice))
 }
 
+/// Whether a command waits, or a message of a port on another thread. A guest's ring fills while we are awake; the guest
+/// itself says what of that is urgent.
+fn is_called(links: &DisciplineLinks, inlets: &Inlets, guest_row: Option<usize>) -> bool {
+    !links.commands.is_empty() || inlets.have_messages(guest_row)
+}
+
 impl DisciplineThread {
     fn round(&mut self) {
-        let (now, local, window) = self.host.both();
+        let now = self.host.mono();
         self.links.pulse.beat(now);
+        let has_told = self.let_the_guest_go_round(now);
+        // Most of what wakes a port concerns it alone.
+        let guest_row = self.guest.as_ref().map(|guest| guest.row);
+        if has_told || guest_row.is_none() || now >= self.wake_at || is_called(&self.links, &self.inlets, guest_row) {
+            self.discipline();
+        }
+        self.sleep();
+    }
+
+    /// Takes what has come in, adjusts the clocks, and tells what has become of it.
+    fn discipline(&mut self) {
+        let (now, local, window) = self.host.both();
         if let Some(by) = self.jumps.jump(now, local, window) {
             self.clock_was_set(now, local, by);
         }
@@ -194,7 +233,6 @@ impl DisciplineThread {
         is_changed |= self.take_crossings();
         // Read anew: what the messages led to was done at instants after the round's beginning.
         let (now, local, _) = self.host.both();
-        self.ticked_at = now;
         self.look_at_leap(now, local);
         self.cascade.tick(now, local, &mut telling(&mut self.links.events));
         self.look_at_steps();
@@ -207,14 +245,36 @@ impl DisciplineThread {
             self.tell_frequency_at = now + TELL_FREQUENCY_EVERY;
             self.tell_frequency();
         }
-        self.sleep();
+        self.wake_at = self.cascade.deadline(now).map_or(self.publish_at, |at| at.min(self.publish_at));
     }
 
-    fn sleep(&self) {
-        let now = self.host.mono();
-        let deadline = self.cascade.deadline(self.ticked_at).map_or(self.publish_at, |at| at.min(self.publish_at));
-        let (inlets, commands) = (&self.inlets, &self.links.commands);
-        self.links.sleeper.sleep_on_the_bell(now, deadline.max(now), || !commands.is_empty() || inlets.has_messages());
+    fn sleep(&mut self) {
+        let guest_row = self.guest.as_ref().map(|guest| guest.row);
+        let (links, inlets) = (&self.links, &self.inlets);
+        let has_work = || is_called(links, inlets, guest_row);
+        if let Some(guest) = &mut self.guest {
+            guest.port.sleep(&links.sleeper, self.wake_at, has_work);
+        } else {
+            let now = self.host.mono();
+            links.sleeper.sleep_on_the_bell(now, self.wake_at.max(now), has_work);
+        }
+    }
+
+    /// The port that is here goes round; what it tells us is in its ring afterwards. Whether something of that is urgent.
+    fn let_the_guest_go_round(&mut self, now: Timestamp<Mono>) -> bool {
+        let Some(guest) = &mut self.guest else { return false };
+        // A panic of a port's would end a thread of its own, and the port would be started anew: so here.
+        catch_unwind(AssertUnwindSafe(|| guest.port.round(now))).unwrap_or_else(|_| {
+            self.give_back_the_guest();
+            true
+        })
+    }
+
+    fn give_back_the_guest(&mut self) {
+        if let Some(Guest { port, back, .. }) = self.guest.take() {
+            // It comes back at most once, so that there is room; if nobody waits any more, the daemon ends.
+            _ = back.try_send(port);
+        }
     }
 
     /// One message of a port. Each is taken at its own instant: an adjustment acts from when it is made.
@@ -263,7 +323,11 @@ impl DisciplineThread {
     fn obey(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, command: Command) {
         match command {
             Command::AddPort(port, inlet) => self.inlets.set(port, Some(inlet)),
+            Command::Host(guest) => self.guest = Some(guest),
             Command::RemovePort(port) => {
+                if self.guest.as_ref().is_some_and(|guest| guest.row == port) {
+                    self.give_back_the_guest();
+                }
                 self.inlets.set(port, None);
                 self.choose(now, local);
             }
@@ -300,10 +364,10 @@ impl DisciplineThread {
     fn take_crossings(&mut self) -> bool {
         let mut is_changed = false;
         for index in 0..PHCS_MAX as u8 {
-            let now = self.host.mono();
             if self.readers[usize::from(index)].is_none() {
                 continue;
             }
+            let now = self.host.mono();
             if !self.cascade.is_crossing_due(index, now) {
                 continue;
             }

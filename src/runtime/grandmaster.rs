@@ -3,7 +3,7 @@
 use std::thread::JoinHandle;
 
 use super::daemon::events_to_nobody;
-use super::port::{PortLinks, spawn_port};
+use super::port::{OwnThread, PortLinks, PortLoop, spawn_port};
 use super::wake::Sleeper;
 use crate::clock::HostClock;
 use crate::config::ThreadConfig;
@@ -38,13 +38,11 @@ impl GrandmasterThread {
             from_discipline: None,
             events,
             counters: Counters::default(),
-            pulse: Pulse::new(HostClock.mono()),
-            stop: stop.clone(),
             link: Flag::new(true),
-            sleeper,
         };
-        let engine = Grandmaster::new(config);
-        let thread = spawn_port("grandmaster", ThreadConfig::default(), engine, sockets, links).map_err(system)?;
+        let port = PortLoop::new(Grandmaster::new(config), sockets, links);
+        let own = OwnThread { pulse: Pulse::new(HostClock.mono()), stop: stop.clone(), sleeper };
+        let thread = spawn_port("grandmaster", ThreadConfig::default(), port, own).map_err(system)?;
         Ok(Self { thread: Some(thread), stop, doorbell })
     }
 }

@@ -9,6 +9,9 @@
 //! truth       only where the clock is simulated
 //! ```
 //!
+//! A single port that is asked for no other place is a guest on the discipline's thread, with the same rings and nothing else
+//! in common; there is no `ptp-0` then.
+//!
 //! A PHC comes in with the port that it stamps for: the control thread opens it and hands it to the discipline, which alone
 //! reads and steers it from then on; it goes with the last port that uses it.
 //!

@@ -1,6 +1,7 @@
-//! The thread of one PTP port: packets and stamps in, engine, packets and observations out.
+//! One PTP port: packets and stamps in, engine, packets and observations out.
 //!
-//! It owns its sockets, and nobody else touches them. A round reads what the last sleep found ready, runs the engine's
+//! It owns its sockets, and nobody else touches them. It goes round on a thread of its own ([`spawn_port`]), or as a guest
+//! on that of the discipline. A round reads what the last sleep found ready, runs the engine's
 //! timers, and sleeps until a packet, a stamp, a word from the discipline or the next deadline.
 //!
 //! Stamps are taken when messages pass, not when they are read, so there is no hurry to read. While the port is SLAVE of
@@ -106,50 +107,40 @@ pub struct PortLinks {
     pub events: RingWriter<Event>,
     /// What the engine counts.
     pub counters: Counters<Counter>,
+    /// Whether the interface has a link, as the control thread sees it.
+    pub link: Flag,
+}
+
+/// What a port has beside that on a thread of its own.
+#[derive(Debug)]
+pub struct OwnThread {
     /// A sign of life.
     pub pulse: Pulse,
     /// Asks it to end.
     pub stop: Latch,
-    /// Whether the interface has a link, as the control thread sees it.
-    pub link: Flag,
     /// What wakes it.
     pub sleeper: Sleeper,
 }
 
-/// Starts the thread.
+/// Starts a thread for a port.
 ///
 /// # Errors
 /// The system's, if there can be no more threads.
 pub fn spawn_port<E: PtpEngine>(
     name: &'static str,
     config: ThreadConfig,
-    engine: E,
-    sockets: PtpSockets,
-    links: PortLinks,
+    mut port: PortLoop<E>,
+    own: OwnThread,
 ) -> io::Result<JoinHandle<()>> {
     spawn_timing(name, config, move |refused: &[Option<Refusal>; 2]| {
-        let mut thread = PortThread {
-            engine,
-            outlet: Outlet::new(links, sockets.clock()),
-            sockets,
-            clock: HostClock,
-            pending: [None; LEDGER_MAX + 2],
-            pending_len: 0,
-            report_at: Timestamp::EPOCH,
-            look_at: Timestamp::EPOCH,
-            rest_until: Timestamp::EPOCH,
-            slept_at: Timestamp::EPOCH,
-            had_general: false,
-            is_failing: false,
-            is_up: true,
-            had_link: true,
-            ready: [Ready { readable: true, failed: true }; 2],
-        };
         for what in refused.iter().flatten() {
-            thread.outlet.links.events.push(Event::Refused { thread: name, what: *what });
+            port.outlet.links.events.push(Event::Refused { thread: name, what: *what });
         }
-        while !thread.outlet.links.stop.is_set() {
-            thread.round();
+        while !own.stop.is_set() {
+            let now = HostClock.mono();
+            own.pulse.beat(now);
+            port.round(now);
+            port.sleep(&own.sleeper, now + ROUND_MAX, || false);
         }
     })
 }
@@ -161,7 +152,8 @@ enum Told {
     SendFailed(Option<TxToken>),
 }
 
-struct PortThread<E> {
+/// A port with its sockets: what goes round.
+pub struct PortLoop<E> {
     engine: E,
     outlet: Outlet,
     sockets: PtpSockets,
@@ -185,10 +177,37 @@ struct PortThread<E> {
     ready: [Ready; 2],
 }
 
-impl<E: PtpEngine> PortThread<E> {
-    fn round(&mut self) {
-        let now = self.clock.mono();
-        self.outlet.links.pulse.beat(now);
+impl<E> std::fmt::Debug for PortLoop<E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PortLoop").field("port", &self.outlet.links.port).finish_non_exhaustive()
+    }
+}
+
+impl<E: PtpEngine> PortLoop<E> {
+    /// A port that has not gone round yet.
+    pub fn new(engine: E, sockets: PtpSockets, links: PortLinks) -> Self {
+        Self {
+            engine,
+            outlet: Outlet::new(links, sockets.clock()),
+            sockets,
+            clock: HostClock,
+            pending: [None; LEDGER_MAX + 2],
+            pending_len: 0,
+            report_at: Timestamp::EPOCH,
+            look_at: Timestamp::EPOCH,
+            rest_until: Timestamp::EPOCH,
+            slept_at: Timestamp::EPOCH,
+            had_general: false,
+            is_failing: false,
+            is_up: true,
+            had_link: true,
+            ready: [Ready { readable: true, failed: true }; 2],
+        }
+    }
+
+    /// Does what there is to do; whether it has told the discipline something that this should look at now.
+    pub fn round(&mut self, now: Timestamp<Mono>) -> bool {
+        self.outlet.has_told = false;
         self.outlet.say();
         self.look_at_the_link(now);
         let [general, event] = std::mem::take(&mut self.ready);
@@ -224,7 +243,7 @@ impl<E: PtpEngine> PortThread<E> {
                 self.outlet.links.events.push_quietly(event);
             }
         }
-        self.sleep();
+        self.outlet.has_told
     }
 
     fn look_at_the_link(&mut self, now: Timestamp<Mono>) {
@@ -242,18 +261,20 @@ impl<E: PtpEngine> PortThread<E> {
         }
     }
 
-    fn sleep(&mut self) {
+    /// Sleeps until there is something to do, or until `latest`; not at all if `has_work` says so.
+    pub fn sleep(&mut self, sleeper: &Sleeper, latest: Timestamp<Mono>, has_work: impl FnOnce() -> bool) {
         let now = self.clock.mono();
+        let inbox = self.outlet.links.from_discipline.as_ref();
+        let has_work = || inbox.is_some_and(|inbox| !inbox.is_empty()) || has_work();
+        let is_late = self.sockets.awaits_late_stamps();
         let is_resting = self.rest_until > now;
         let rest = is_resting.then_some(self.rest_until);
-        let deadlines = [self.engine.deadline(), self.sockets.deadline(), rest, Some(now + ROUND_MAX)];
+        let deadlines = [self.engine.deadline(), self.sockets.deadline(), rest, Some(latest)];
         let deadline = deadlines.into_iter().flatten().min().unwrap_or(now);
-        let is_lazy = self.outlet.is_two_step() && !self.sockets.awaits_late_stamps();
-        let event = (!is_resting && !is_lazy).then(|| self.sockets.event_fd());
         self.slept_at = now;
-        let links = &self.outlet.links;
-        let has_work = || links.from_discipline.as_ref().is_some_and(|inbox| !inbox.is_empty());
-        self.ready = links.sleeper.sleep(self.sockets.general_fd(), event, now, deadline, has_work);
+        let is_lazy = self.outlet.is_two_step() && !is_late;
+        let event = (!is_resting && !is_lazy).then(|| self.sockets.event_fd());
+        self.ready = sleeper.sleep(self.sockets.general_fd(), event, now, deadline, has_work);
     }
 
     fn take_stamps(&mut self, now: Timestamp<Mono>, is_polled: bool) {

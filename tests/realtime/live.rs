@@ -115,5 +115,11 @@ pub fn threads_of(process: impl std::fmt::Display) -> BTreeMap<String, i32> {
     named.collect()
 }
 
-/// The names of the timing threads of a daemon with one port and one worker.
-pub const TIMING: [&str; 3] = ["ptp-0", "discipline", "ntp-0"];
+/// The names of the timing threads of a daemon with one worker and one port, which is the discipline's guest.
+pub const TIMING: [&str; 2] = ["discipline", "ntp-0"];
+
+/// The same where the port has a place of its own: a configuration that asks for one, and the names.
+pub fn apart() -> (String, [&'static str; 3]) {
+    let cpus = synchronome_kernel::sched::available_cpus().expect("a thread runs somewhere");
+    (format!("threads.ptp.core = {}", cpus[0]), ["ptp-0", "discipline", "ntp-0"])
+}

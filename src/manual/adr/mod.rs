@@ -25,5 +25,8 @@ pub mod system_clock_counts_tai {}
 #[doc = include_str!("0008-emulated-guest.md")]
 pub mod emulated_guest {}
 
+#[doc = include_str!("0009-one-thread-for-one-port.md")]
+pub mod one_thread_for_one_port {}
+
 #[doc = include_str!("0010-traces.md")]
 pub mod traces {}

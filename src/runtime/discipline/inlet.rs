@@ -82,8 +82,10 @@ impl Inlets {
         }
     }
 
-    pub(super) fn has_messages(&self) -> bool {
-        self.ports.iter().flatten().any(|inlet| !inlet.messages.is_empty())
+    /// Whether a port has said something, `except` this one.
+    pub(super) fn have_messages(&self, except: Option<usize>) -> bool {
+        let others = self.ports.iter().enumerate().filter(|(row, _)| Some(*row) != except);
+        others.filter_map(|(_, port)| port.as_ref()).any(|inlet| !inlet.messages.is_empty())
     }
 
     pub(super) fn pop(&mut self, port: usize) -> Option<PortMessage> {

@@ -43,6 +43,8 @@ pub(super) struct Outlet {
     pub channel: Channel,
     /// A Sync was measured since this was last set to false.
     pub has_forward: bool,
+    /// The discipline was told something that it should look at now, since this was last set to false.
+    pub has_told: bool,
     clock: ClockId,
     is_slave: bool,
     /// The last Sync that was measured became so by its Follow_Up.
@@ -54,7 +56,16 @@ impl Outlet {
     /// A port whose stamps are of this clock.
     pub fn new(links: PortLinks, clock: ClockId) -> Self {
         let unsaid = Unsaid { clock: Some(PortMessage::Clock(clock)), ..Unsaid::default() };
-        Self { links, channel: Channel::Event, has_forward: false, clock, is_slave: false, by_follow_up: false, unsaid }
+        Self {
+            links,
+            channel: Channel::Event,
+            has_forward: false,
+            has_told: false,
+            clock,
+            is_slave: false,
+            by_follow_up: false,
+            unsaid,
+        }
     }
 
     /// Another clock stamps from now on.
@@ -77,7 +88,7 @@ impl Outlet {
 
     /// Says what could not be said before.
     pub fn say(&mut self) {
-        self.unsaid.say(&mut self.links);
+        self.has_told |= self.unsaid.say(&mut self.links);
     }
 
     fn take(&mut self, effect: &Effect, now: Timestamp<Mono>) {
@@ -125,6 +136,7 @@ impl Outlet {
         // The path's delay is the less urgent half: of a calibrated port it waits for the next Sync.
         if is_forward || !self.is_slave {
             ring.push(PortMessage::Observation(observation));
+            self.has_told = true;
         } else {
             ring.push_quietly(PortMessage::Observation(observation));
         }
@@ -148,11 +160,15 @@ struct Unsaid {
 }
 
 impl Unsaid {
-    fn say(&mut self, links: &mut PortLinks) {
+    /// Whether anything could be said.
+    fn say(&mut self, links: &mut PortLinks) -> bool {
+        let mut has_said = false;
         for unsaid in [&mut self.flushed, &mut self.clock, &mut self.parent, &mut self.interval] {
             if unsaid.is_some_and(|message| links.say(message)) {
                 *unsaid = None;
+                has_said = true;
             }
         }
+        has_said
     }
 }
