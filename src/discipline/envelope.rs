@@ -162,8 +162,9 @@ impl Envelope {
             wider(low, behind);
             wider(high, ahead);
         }
-        for (_, span) in &mut self.anchors {
-            *span = Span { low: span.low + behind, high: span.high + ahead };
+        for anchor in &mut self.anchors {
+            anchor.low += behind.as_secs_f64();
+            anchor.high += ahead.as_secs_f64();
         }
     }
 
