@@ -103,8 +103,7 @@ impl Discipline {
 
     /// What the oscillator is thought to run off by at the moment, for the step or the pair at hand.
     pub(super) fn runs_off_by(&self) -> FrequencyPpb {
-        let estimate = self.bank.as_ref().and_then(Bank::estimate);
-        estimate.map_or(self.servo.runs_off_by(), |estimate| estimate.frequency)
+        self.bank.as_ref().and_then(Bank::frequency).unwrap_or_else(|| self.servo.runs_off_by())
     }
 
     /// After a Sync: the estimate is the sample. Its offset is to be gone by the next one.

@@ -53,6 +53,8 @@ pub struct Bank {
     resolution: f64,
     frequency_max: f64,
     frequency_known: Option<f64>,
+    /// What was believed before it was forgotten: nothing better is known of the oscillator until something is heard.
+    frequency_before: Option<f64>,
     last: Pair,
     round_trips: MovingMedian<ROUND_TRIPS>,
     /// The first of the window as they came: transit both ways, and the time between the two messages.
@@ -80,6 +82,7 @@ impl Bank {
             resolution,
             frequency_max: frequency_max.abs().ratio(),
             frequency_known: None,
+            frequency_before: None,
             last: Pair::default(),
             round_trips: MovingMedian::default(),
             first: [(0.0, 0.0); FIRST_ROUND_TRIPS],
@@ -105,6 +108,7 @@ impl Bank {
     }
 
     fn begin_anew(&mut self, frequency: Option<f64>) {
+        self.frequency_before = self.frequency().map(FrequencyPpb::ratio);
         self.frequency_known = frequency;
         self.origin = None;
         self.is_begun = false;
@@ -121,6 +125,12 @@ impl Bank {
     /// The oscillator's frequency error as it was saved by an earlier run.
     pub fn expect_frequency(&mut self, frequency: FrequencyPpb) {
         self.frequency_known = Some(frequency.ratio());
+    }
+
+    /// What `V` runs off by, as far as anything is known of it: also between a new beginning and its first exchange.
+    pub fn frequency(&self) -> Option<FrequencyPpb> {
+        let before = || self.frequency_known.or(self.frequency_before).map(FrequencyPpb::from_ratio);
+        self.estimate().map(|estimate| estimate.frequency).or_else(before)
     }
 
     /// How many messages have been heard since the beginning.

@@ -144,9 +144,22 @@ fn a_restart_keeps_what_is_known_of_the_oscillator() {
     path.settle(500);
     path.bank.restart();
     assert_eq!(path.bank.estimate(), None);
+    let kept = path.bank.frequency().expect("the oscillator is the same").ratio();
+    assert!((kept - path.frequency).abs() < 1e-7, "{kept}");
     path.settle(3);
     let frequency = path.bank.estimate().unwrap().frequency.ratio();
     assert!((frequency - path.frequency).abs() < 2e-6, "{frequency}");
+}
+
+#[test]
+fn what_is_forgotten_is_still_the_best_guess_of_the_frequency() {
+    let mut path = Path::new(1e-7, 1e-9, 0.125);
+    path.settle(500);
+    path.bank.forget();
+    path.bank.forget();
+    let guess = path.bank.frequency().expect("the last belief").ratio();
+    assert!((guess - path.frequency).abs() < 1e-7, "{guess}");
+    assert_eq!(Bank::new(FrequencyPpb::from_ppm(500.0), Duration::from_nanos(1)).frequency(), None);
 }
 
 #[test]
