@@ -567,6 +567,11 @@ impl<C: Clock> Cascade<C> {
         }
     }
 
+    /// How many commands all clocks together have obeyed.
+    pub fn commands(&self) -> u64 {
+        self.phcs.iter().flatten().fold(self.system.commands(), |sum, leaf| sum.wrapping_add(leaf.steering.commands()))
+    }
+
     /// The clock that hears the source.
     pub fn hub(&self) -> Option<ClockId> {
         self.hub

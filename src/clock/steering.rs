@@ -44,6 +44,8 @@ pub struct Steering<C> {
     dither_at: Timestamp<Mono>,
     /// All steps together.
     stepped: Duration,
+    /// How often it has obeyed.
+    obeyed: u64,
 }
 
 impl<C: Clock> Steering<C> {
@@ -55,7 +57,8 @@ impl<C: Clock> Steering<C> {
             discipline.limit_corrections(limit);
         }
         let discipline = Taped::new(discipline);
-        Self { clock, discipline, counts, ahead: TaiUtc(0), refused: None, dither_at: now, stepped: Duration::ZERO }
+        let stepped = Duration::ZERO;
+        Self { clock, discipline, counts, ahead: TaiUtc(0), refused: None, dither_at: now, stepped, obeyed: 0 }
     }
 
     /// A message between the source's clock and the stamping clock.
@@ -241,6 +244,11 @@ impl<C: Clock> Steering<C> {
         self.discipline.is_right(reading)
     }
 
+    /// How many commands of its discipline the clock has obeyed: when this changes, so has the line that it is on.
+    pub fn commands(&self) -> u64 {
+        self.obeyed
+    }
+
     /// How far the clock was seen from its source of late, noise included; never negative.
     pub fn wobble(&self) -> Duration {
         self.discipline.wobble()
@@ -318,6 +326,7 @@ impl<C: Clock> Steering<C> {
                 Effect::Notice(notice) => notify(notice),
                 Effect::Adjust(command) => match self.clock.adjust(local, command) {
                     Ok(adjusted) => {
+                        self.obeyed += 1;
                         self.obeyed(now, adjusted, notify);
                         if self.refused.take().is_some() {
                             notify(Notice::Obeys);

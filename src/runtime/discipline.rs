@@ -34,6 +34,8 @@ pub const COMMANDS_MAX: usize = 32;
 const PUBLISH_EVERY: Duration = Duration::SECOND;
 /// How often ports are told that the clock is (still) locked.
 const TELL_PORTS_EVERY: Duration = Duration::SECOND;
+/// A PHC whose correction has changed by less goes on by what was told of it until the next second.
+const TOLD_RATE_TOLERANCE: FrequencyPpb = FrequencyPpb::new(1_000.0);
 /// How often the oscillators' frequencies are told, to be saved.
 const TELL_FREQUENCY_EVERY: Duration = Duration::from_secs(60);
 /// How often it is told that another program changes the system clock's rate.
@@ -139,6 +141,8 @@ pub fn spawn_discipline(
             wake_at: now,
             publish_at: now,
             vouch_at: now,
+            commands: 0,
+            told_rates: [FrequencyPpb::ZERO; PHCS_MAX],
             tell_frequency_at: now + TELL_FREQUENCY_EVERY,
             system_epoch: ClockEpoch::default(),
             phc_epochs: [None; PHCS_MAX],
@@ -179,6 +183,10 @@ struct DisciplineThread {
     wake_at: Timestamp<Mono>,
     publish_at: Timestamp<Mono>,
     vouch_at: Timestamp<Mono>,
+    /// [`Cascade::commands`] when the time was published last: what is on another line since then must be said.
+    commands: u64,
+    /// The corrections that were told of the PHCs last.
+    told_rates: [FrequencyPpb; PHCS_MAX],
     tell_frequency_at: Timestamp<Mono>,
     /// To see that one of ours was stepped.
     system_epoch: ClockEpoch,
@@ -238,7 +246,8 @@ impl DisciplineThread {
         self.look_at_steps();
         self.tell_truth();
         self.tell_ports(now);
-        if is_changed || now >= self.publish_at {
+        // A slew that ends by itself changes the line too.
+        if is_changed || self.commands != self.cascade.commands() || now >= self.publish_at {
             self.publish();
         }
         if now >= self.tell_frequency_at {
@@ -492,13 +501,15 @@ impl DisciplineThread {
         let snapshot = self.cascade.snapshot(now, local);
         self.links.snapshot.write(&snapshot);
         self.publish_lines(now, local);
+        self.commands = self.cascade.commands();
         self.publish_at = now + PUBLISH_EVERY;
-        if now >= self.vouch_at {
+        let is_time_to_vouch = now >= self.vouch_at;
+        if is_time_to_vouch {
             self.vouch_at = now + PUBLISH_EVERY;
             self.vouch(&snapshot);
             self.tell_tampering();
-            self.tell_phcs(now);
         }
+        self.tell_phcs(now, is_time_to_vouch);
     }
 
     fn publish_lines(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
@@ -542,13 +553,21 @@ impl DisciplineThread {
         }
     }
 
-    fn tell_phcs(&mut self, now: Timestamp<Mono>) {
+    /// What is known of the PHCs: of all, or of those that run at another rate than was told, for a slew makes old words
+    /// wrong within a moment.
+    fn tell_phcs(&mut self, now: Timestamp<Mono>, all: bool) {
         let local = self.host.stamping();
         for index in 0..PHCS_MAX as u8 {
             let is_hub = self.cascade.hub() == Some(ClockId::Phc(index));
             let Some(place) = &self.readers[usize::from(index)] else { continue };
             let method = place.reader.method();
             let Some((steering, reading, half_window)) = self.cascade.phc(index, now) else { continue };
+            let rate = steering.clock().frequency();
+            let told = &mut self.told_rates[usize::from(index)];
+            if !all && (rate - *told).abs() <= TOLD_RATE_TOLERANCE {
+                continue;
+            }
+            *told = rate;
             let is_steered = matches!(steering.clock().inner(), AnyClock::Phc(_));
             let snapshot = steering.snapshot(now, reading);
             let bound = snapshot.is_bounded.then(|| snapshot.parts.total().greatest_error());
