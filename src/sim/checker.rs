@@ -26,6 +26,9 @@ use crate::wire::ptp::ClockIdentity;
 
 /// A snapshot's line and the clock that it describes may differ by this: rounding of the line's own arithmetic.
 const LINE_TOLERANCE: Duration = Duration::from_nanos(1);
+/// Served time may go back by this: an oscillator that wanders by a part in 1e8 leaves the line that was published by a
+/// nanosecond or two until the next one, and nobody can know that.
+const BACKWARDS_TOLERANCE: Duration = Duration::from_nanos(10);
 /// For so long after a master's time has changed the bound may still be about what it was.
 pub const GRACE: Duration = Duration::from_secs(5);
 /// For so long after a foreign hand has set a clock the daemon may not have seen it.
@@ -233,7 +236,7 @@ fn backwards(look: &Look<'_>, watch: &mut Watch, is_excused: bool) -> Option<Vio
     let before = watch.served.replace((served, epoch));
     let (before, epoch_before) = before?;
     let by = before - served;
-    (epoch == epoch_before && by > LINE_TOLERANCE).then_some(Violation::Backwards(by))
+    (epoch == epoch_before && by > BACKWARDS_TOLERANCE).then_some(Violation::Backwards(by))
 }
 
 fn line(look: &Look<'_>) -> Option<Violation> {

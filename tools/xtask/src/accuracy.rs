@@ -118,7 +118,8 @@ fn faults(table: Table, servo: Kind, rows: &[Row], options: &Options) -> Vec<Str
         }
     }
     for row in rows.iter().filter(|row| row.violations > 0) {
-        faults.push(format!("{}: the truth was {} times outside the bound", text::name(row), row.violations));
+        let first = row.first_violation.as_deref().unwrap_or("not kept");
+        faults.push(format!("{}: {} rules broken, first {first}", text::name(row), row.violations));
     }
     if table == Table::Ptp {
         for row in rows.iter().filter(|row| row.lock_time_s.is_none()) {

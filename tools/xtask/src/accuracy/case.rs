@@ -64,13 +64,15 @@ impl Length {
 }
 
 /// What one run gave.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Figures {
     pub rms_s: f64,
     pub p99_s: f64,
     pub greatest_s: f64,
     pub lock_time_s: Option<f64>,
     pub violations: u64,
+    /// The first rule that was broken: seed, when, which.
+    pub first_violation: Option<String>,
     /// The greatest share of its bound that a true error took up.
     pub tightest: f64,
     pub p999_s: f64,
@@ -94,6 +96,7 @@ impl Figures {
             greatest_s: statistics.greatest(),
             lock_time_s: lock_time.map(Duration::as_secs_f64),
             violations,
+            first_violation: None,
             tightest,
             p999_s: statistics.percentile(0.999),
             median_bound_s: bounds.total.percentile(0.5),
@@ -154,7 +157,8 @@ impl Case {
             Physics::Ptp(cell) => {
                 let run = cell.run(self.servo, seed, length.of(Span::FULL));
                 let checked = (run.checker.violations(), run.checker.tightest());
-                Figures::new(&run.statistics, &run.bounds, run.lock_time, checked)
+                let first_violation = run.checker.first().map(|first| format!("seed {seed}: {first:?}"));
+                Figures { first_violation, ..Figures::new(&run.statistics, &run.bounds, run.lock_time, checked) }
             }
             Physics::Ntp(cell) => {
                 let run = cell.run(self.servo, seed, length.of(cell.span()));
@@ -227,6 +231,7 @@ pub struct Row {
     /// The longest; `None` if any run never locked, or has no such time.
     pub lock_time_s: Option<f64>,
     pub violations: u64,
+    pub first_violation: Option<String>,
     pub tightest: f64,
     pub p999_s: f64,
     pub median_bound_s: f64,
@@ -250,6 +255,7 @@ impl Row {
             greatest_s: greatest(&|run| run.greatest_s),
             lock_time_s: lock_times.map(|times| times.into_iter().fold(0.0, f64::max)),
             violations: runs.iter().map(|run| run.violations).sum(),
+            first_violation: runs.iter().find_map(|run| run.first_violation.clone()),
             tightest: greatest(&|run| run.tightest),
             p999_s: middle(&|run| run.p999_s),
             median_bound_s: middle(&|run| run.median_bound_s),
