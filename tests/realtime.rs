@@ -19,7 +19,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use child::{Demo, Open, Running, events, eventually, free_ports, status, until_state};
-use live::{Live, TIMING, apart, is_locked, threads_of};
+#[cfg(feature = "count-allocations")]
+use live::apart;
+use live::{Live, TIMING, is_locked, threads_of};
 use mutation::{Captured, throw};
 use nix::sys::ptrace;
 use nix::sys::signal::Signal;

@@ -119,6 +119,7 @@ pub fn threads_of(process: impl std::fmt::Display) -> BTreeMap<String, i32> {
 pub const TIMING: [&str; 2] = ["discipline", "ntp-0"];
 
 /// The same where the port has a place of its own: a configuration that asks for one, and the names.
+#[cfg(feature = "count-allocations")]
 pub fn apart() -> (String, [&'static str; 3]) {
     let cpus = synchronome_kernel::sched::available_cpus().expect("a thread runs somewhere");
     (format!("threads.ptp.core = {}", cpus[0]), ["ptp-0", "discipline", "ntp-0"])
