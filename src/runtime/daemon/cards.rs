@@ -85,7 +85,7 @@ impl Daemon {
     /// Whether the card behind a port's interface offers no stamps that the port needs.
     pub(super) fn cannot_stamp(&self, port: usize) -> bool {
         let config = &self.config.ptp[port];
-        cannot_stamp(&config.interface, super::socket_options(config).transport).is_some()
+        cannot_stamp(&config.interface, super::ports::socket_options(config).transport).is_some()
     }
 
     /// Whether a port that had to begin without a card could have one now: drivers may register the interface first, and its

@@ -1,0 +1,248 @@
+//! The ports of the daemon: where each goes round, and how it begins and ends.
+
+use std::thread::JoinHandle;
+
+use crossbeam_channel::Receiver;
+
+use super::super::discipline::{Command, Guest, PortInlet};
+use super::super::events::{EVENTS_RING, Event};
+use super::super::host::{clock_identity_of, has_link};
+use super::super::model::arb_policy;
+use super::super::port::{OwnThread, PORT_RING, PortLinks, PortLoop, REPORT_RING, spawn_port};
+use super::super::wake::Sleeper;
+use super::{Daemon, join};
+use crate::config::{PtpConfig, PtpTransport, TimestampMode};
+use crate::engine::{EngineKind, Taped};
+use crate::net::{Card, LOOK_EVERY, PtpSockets, SocketOptions, StampMode, Transport};
+use crate::observe::{Level, Topic};
+use crate::ptp::Port;
+use crate::sharing::{Doorbell, Drops, Flag, Latch, Pulse, Ring, RingReader};
+use crate::time::{Duration, Local, LogInterval, Mono, SourceId, Timestamp};
+use crate::wire::ptp::ClockIdentity;
+
+/// Until the master has stated its own logMinDelayReqInterval, in its first answer: the profile's 1 s would only delay
+/// that answer.
+const FIRST_DELAY_REQ_INTERVAL: LogInterval = LogInterval::new(-2);
+
+/// How long the discipline may take to give a port back.
+const GIVE_BACK_MAX: Duration = Duration::from_secs(2);
+
+/// Where a port goes round.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// On a thread of its own.
+    Own { thread: JoinHandle<()>, stop: Latch },
+    /// On the discipline's, from which it comes back this way.
+    Shared(Receiver<Box<PortLoop<Taped<Port>>>>),
+}
+
+impl Place {
+    /// Whether it goes round no more, without having been asked to end.
+    pub(super) fn is_over(&self) -> bool {
+        match self {
+            Self::Own { thread, .. } => thread.is_finished(),
+            Self::Shared(back) => !back.is_empty(),
+        }
+    }
+}
+
+/// A running port.
+#[derive(Debug)]
+pub(super) struct RunningPort {
+    pub(super) place: Place,
+    pub(super) link: Flag,
+    pub(super) doorbell: Doorbell,
+    pub(super) events: RingReader<Event>,
+    /// What the rings to and from the discipline have dropped.
+    pub(super) dropped: [Drops; 2],
+    pub(super) interface_index: u32,
+    /// The card that stamps for it, and when its setting is looked at next.
+    pub(super) card: Option<Card>,
+    /// The card's stamps would be welcome, and there was no card that has any.
+    pub(super) wants_card: bool,
+    pub(super) look_at: Timestamp<Mono>,
+}
+
+impl Daemon {
+    /// Starts the ports that can start, and ends those whose interface is gone.
+    pub(super) fn look_after_ports(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
+        for port in 0..self.ports.len() {
+            let interface = self.config.ptp[port].interface.clone();
+            let index = nix::net::if_::if_nametoindex(interface.as_str()).ok();
+            if let Some(running) = &self.ports[port] {
+                if index == Some(running.interface_index) && !running.place.is_over() {
+                    if running.link.set(has_link(&interface)) {
+                        running.doorbell.ring();
+                        // With the link came its speed.
+                        self.tell_interfaces();
+                    }
+                    continue;
+                }
+                let (level, text) = if running.place.is_over() {
+                    (Level::Error, format!("port {interface}: it has ended by itself; starting it again"))
+                } else {
+                    (Level::Warn, format!("port {interface}: its interface is gone; waiting for it"))
+                };
+                self.stop_port(port);
+                self.model.events.record((now, local.read_as()), level, Topic::Ptp, text, &[]);
+            }
+            self.try_start_port(port, now, local);
+        }
+    }
+
+    pub(super) fn try_start_port(&mut self, port: usize, now: Timestamp<Mono>, local: Timestamp<Local>) {
+        let at = (now, local.read_as());
+        let config = self.config.ptp[port].clone();
+        let problem = self.start_port(port, &config, now).err();
+        let model = &mut self.model.ports[port];
+        if problem == model.waiting_for {
+            return;
+        }
+        let interface = &config.interface;
+        let (level, text) = match &problem {
+            Some(problem) => (Level::Warn, format!("port {interface}: waiting: {problem}")),
+            None => (Level::Info, format!("port {interface}: started")),
+        };
+        model.waiting_for = problem;
+        self.model.events.record(at, level, Topic::Ptp, text, &[]);
+    }
+
+    pub(super) fn start_port(&mut self, port: usize, config: &PtpConfig, now: Timestamp<Mono>) -> Result<(), String> {
+        let mut sockets = PtpSockets::open(&socket_options(config)).map_err(|error| error.to_string())?;
+        let interface_index = sockets.interface_index();
+        let stamping = self.use_phc(port, config, &mut sockets)?;
+        let card = sockets.take_card();
+        let wants_card = config.timestamps == TimestampMode::Auto && self.cannot_stamp(port);
+        let mut engine = Taped::new(Port::new(self.engine_config(port, config)));
+        engine.record_by(self.traces.stream(port_name(port), EngineKind::PtpPort));
+        let own = if self.shares_a_thread() {
+            None
+        } else {
+            let sleeper = Sleeper::new().map_err(|error| error.to_string())?;
+            Some(OwnThread { pulse: Pulse::new(now), stop: Latch::default(), sleeper })
+        };
+        let doorbell = own.as_ref().map_or_else(|| self.discipline.doorbell.clone(), |own| own.sleeper.doorbell());
+        let (to_discipline, messages) = Ring::with_capacity(PORT_RING, self.discipline.doorbell.clone());
+        let (reports, from_discipline) = Ring::with_capacity(REPORT_RING, doorbell.clone());
+        let (events, inbox) = Ring::with_capacity(EVENTS_RING, self.sleeper.doorbell());
+        let link = Flag::new(has_link(&config.interface));
+        let links = PortLinks {
+            port: port as u8,
+            to_discipline: Some(to_discipline),
+            from_discipline: Some(from_discipline),
+            events,
+            counters: self.model.ports[port].counters(),
+            link: link.clone(),
+        };
+        let dropped = [messages.drops(), links.from_discipline.as_ref().map_or(inbox.drops(), RingReader::drops)];
+        let arb_timescale = arb_policy(config.arb_timescale);
+        let inlet = PortInlet::new(messages, reports, arb_timescale);
+        let place = self.set_going(port, PortLoop::new(engine, sockets, links), own, inlet)?;
+        self.model.ports[port].started(stamping.clone());
+        let look_at = now + LOOK_EVERY;
+        let running =
+            RunningPort { place, link, doorbell, events: inbox, dropped, interface_index, card, wants_card, look_at };
+        self.ports[port] = Some(running);
+        self.tell_interfaces();
+        self.say_stamping(port, &stamping);
+        Ok(())
+    }
+
+    /// Whether the port goes round on the discipline's thread: the only one, asked to run where that does. Then a
+    /// message wakes one thread and not two.
+    pub(super) fn shares_a_thread(&self) -> bool {
+        self.config.ptp.len() == 1 && self.config.threads.ptp == self.config.threads.discipline
+    }
+
+    /// The discipline hears of a port, which goes round from now on.
+    pub(super) fn set_going(
+        &mut self,
+        port: usize,
+        body: PortLoop<Taped<Port>>,
+        own: Option<OwnThread>,
+        inlet: PortInlet,
+    ) -> Result<Place, String> {
+        let stalled = || Err("the discipline thread does not answer".to_owned());
+        if !self.command(Command::AddPort(port, inlet)) {
+            return stalled();
+        }
+        let Some(own) = own else {
+            let (back, returned) = crossbeam_channel::bounded(1);
+            let is_taken = self.command(Command::Host(Guest { row: port, port: Box::new(body), back }));
+            return if is_taken { Ok(Place::Shared(returned)) } else { stalled() };
+        };
+        let (stop, pulse, config) = (own.stop.clone(), own.pulse.clone(), self.config.threads.ptp);
+        let thread = spawn_port(port_name(port), config, body, own).map_err(|error| error.to_string())?;
+        self.watchdog.add(port_name(port), config, pulse);
+        Ok(Place::Own { thread, stop })
+    }
+
+    pub(super) fn engine_config(&mut self, port: usize, config: &PtpConfig) -> crate::ptp::Config {
+        // One clockIdentity for all ports of the clock: that of the first.
+        let random = self.random.next_u64();
+        let own = *self.identity.get_or_insert_with(|| clock_identity_of(&config.interface, random));
+        let identity = config.clock_identity.map_or(own, ClockIdentity);
+        let seed = self.random.next_u64();
+        crate::ptp::Config {
+            port_number: port as u16 + 1,
+            domain: config.domain,
+            sdo_id: config.sdo_id,
+            minor_version: config.minor_version,
+            log_min_delay_req_interval: FIRST_DELAY_REQ_INTERVAL,
+            announce_receipt_timeout: config.announce_receipt_timeout,
+            delay_asymmetry: config.delay_asymmetry,
+            ingress_latency: config.ingress_latency,
+            egress_latency: config.egress_latency,
+            ..crate::ptp::Config::new(SourceId(port as u16), identity, seed)
+        }
+    }
+
+    pub(super) fn stop_port(&mut self, port: usize) {
+        let Some(running) = self.ports[port].take() else { return };
+        match running.place {
+            Place::Own { thread, stop } => {
+                stop.set();
+                running.doorbell.ring();
+                join(port_name(port), thread);
+                self.watchdog.remove(port_name(port));
+                _ = self.command(Command::RemovePort(port));
+            }
+            Place::Shared(back) => {
+                _ = self.command(Command::RemovePort(port));
+                // Its sockets are closed here. A discipline that is stalled, or has ended, closes them itself.
+                drop(back.recv_timeout(GIVE_BACK_MAX.to_std()));
+            }
+        }
+        if let Some(card) = running.card {
+            self.give_back(card);
+        }
+        self.model.ports[port].ended();
+        self.tell_interfaces();
+        self.release_phc(port);
+    }
+}
+
+/// Threads want names that live for ever; there are as many as ports.
+pub(super) fn port_name(port: usize) -> &'static str {
+    const NAMES: [&str; crate::config::PTP_PORTS_MAX] =
+        ["ptp-0", "ptp-1", "ptp-2", "ptp-3", "ptp-4", "ptp-5", "ptp-6", "ptp-7"];
+    NAMES[port % NAMES.len()]
+}
+
+pub(super) fn socket_options(config: &PtpConfig) -> SocketOptions {
+    SocketOptions {
+        interface: config.interface.clone(),
+        transport: match config.transport {
+            PtpTransport::Udp4 => Transport::Udp4,
+            PtpTransport::Udp6 => Transport::Udp6 { scope: config.udp6_scope },
+            PtpTransport::Ethernet => Transport::Ethernet,
+        },
+        event_port: config.event_port,
+        general_port: config.general_port,
+        timestamps: match config.timestamps {
+            TimestampMode::Auto => StampMode::Auto,
+            TimestampMode::Hardware => StampMode::Hardware,
+            TimestampMode::Software => StampMode::Software,
+        },
+    }
+}
