@@ -30,6 +30,8 @@ pub const ANCHOR_SPACING_MAX: Duration = Duration::from_secs(8);
 /// After so many messages the sharpest edges are looked for among all that are kept; in between each new one is compared with
 /// the sharpest so far. Between two searches the order changes only as the frequency's range does, which is slow.
 const SEARCH_EVERY: u32 = 8;
+/// The first messages are all searched for: while the frequency's range narrows, the order of the edges changes at each.
+const EAGER_MESSAGES: u32 = 128;
 
 /// How far back the frequency's range reaches, in seconds.
 const WINDOW_S: f64 = (ANCHOR_SPACING_MAX.times(ANCHORS_MAX as i64).as_nanos() / 1_000_000_000) as f64;
@@ -100,6 +102,8 @@ pub struct Envelope {
     sharpest: Option<(Edge, Edge)>,
     /// Messages since these were looked for among all.
     unsearched: u32,
+    /// How many are still searched for, each of them.
+    eager: u32,
     /// Half of what was left open at the last message.
     fresh: Option<Duration>,
 }
@@ -120,6 +124,7 @@ impl Envelope {
             origin: None,
             sharpest: None,
             unsearched: 0,
+            eager: EAGER_MESSAGES,
             fresh: None,
         }
     }
@@ -140,6 +145,7 @@ impl Envelope {
         self.origin = None;
         self.sharpest = None;
         self.fresh = None;
+        self.eager = EAGER_MESSAGES;
     }
 
     /// Begins anew for another master, with what `other` knows of the same oscillator.
@@ -206,7 +212,8 @@ impl Envelope {
         let edge = Edge { at, limit, near: ((at - origin).as_secs_f64(), (limit - zero).as_secs_f64()) };
         push(if is_high { &mut self.highs } else { &mut self.lows }, edge);
         self.unsearched += 1;
-        let Some((low, high)) = self.sharpest.filter(|_| self.unsearched < SEARCH_EVERY) else {
+        self.eager = self.eager.saturating_sub(1);
+        let Some((low, high)) = self.sharpest.filter(|_| self.eager == 0 && self.unsearched < SEARCH_EVERY) else {
             return self.search(edge.near.0);
         };
         let incumbent = if is_high { high } else { low };
@@ -290,10 +297,7 @@ impl Envelope {
         }
         let from_zero = |limit: Duration| (limit - zero).as_secs_f64();
         let found = Anchor { at: (at - origin).as_secs_f64(), low: from_zero(span.low), high: from_zero(span.high) };
-        // Every second message: the two directions mostly alternate, and it takes both.
-        if self.unsearched.is_multiple_of(2) {
-            self.narrow_frequency(&found)?;
-        }
+        self.narrow_frequency(&found)?;
         self.anchor(found);
         self.fresh = Some(span.half_width());
         Ok(())
