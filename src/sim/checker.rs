@@ -16,8 +16,8 @@
 //! [`GRACE`] after it has changed: nobody can know that at once either. The error of a master that lies by its
 //! configuration the world does not know: that is found out here.
 //!
-//! **What is excused.** A clock that was set by a foreign hand serves wrong time until the daemon wakes up: for [`NOTICE`],
-//! and no longer.
+//! **What is excused.** A clock that was set by a foreign hand, or runs at another rate by one, serves wrong time until the
+//! daemon wakes up: for [`NOTICE`], and no longer.
 
 use super::NodeId;
 use crate::sharing::{PhcLines, TimeSnapshot};

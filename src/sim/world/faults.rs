@@ -98,8 +98,10 @@ impl World {
     /// A foreign hand changes the frequency of a host's system clock.
     pub fn detune_system(&mut self, node: NodeId, to: FrequencyPpb) {
         let now = self.now;
-        if let Role::Host(host) = &mut self.nodes[node.0].role {
+        let place = &mut self.nodes[node.0];
+        if let Role::Host(host) = &mut place.role {
             host.system(now).detune(to);
+            place.watch.excuse(now, host.stalled_for(now) + NOTICE);
         }
     }
 
