@@ -140,6 +140,9 @@ pub struct Cascade<C> {
     /// The last one, which the others follow through a hub that holds over.
     last_reference: Option<Reference>,
     is_gate_open: bool,
+    /// For which hub it opened last, and how often the same one was lost and found.
+    opened_for: Option<ClockId>,
+    refound: u64,
     leap: LeapWatch,
     paces: [LogInterval; PHCS_MAX],
 }
@@ -154,6 +157,8 @@ impl<C: Clock> Cascade<C> {
             reference: None,
             last_reference: None,
             is_gate_open: false,
+            opened_for: None,
+            refound: 0,
             leap: LeapWatch::new(config.tai_utc),
             paces: [CROSSING_FAST; PHCS_MAX],
             config,
@@ -370,6 +375,9 @@ impl<C: Clock> Cascade<C> {
         let timescale = self.leap.tai_utc().map_or(Timescale::TaiWithoutUtc, Timescale::Tai);
         Reference {
             source: CROSSING_SOURCE,
+            // A hub that was lost and found is another clock to those that follow: its time has moved meanwhile. Where another hub
+            // took over, what they know of the time is better than what that one knows at first.
+            clock: reference.clock.wrapping_add(self.refound),
             timescale,
             accuracy: Some(accuracy),
             is_held_over,
@@ -389,6 +397,8 @@ impl<C: Clock> Cascade<C> {
         let is_right = steering.is_right(reading);
         if is_right && !is_open {
             self.is_gate_open = true;
+            self.refound += u64::from(self.opened_for == self.hub);
+            self.opened_for = self.hub;
             notify(CascadeNotice::Gate(true));
         } else if is_lost && !is_right {
             self.close_gate(now, local, notify);
