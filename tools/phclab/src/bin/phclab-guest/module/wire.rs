@@ -161,8 +161,20 @@ pub fn seeds(seed: u32) -> Outcome<()> {
         })
     };
     let (first, again, other) = (draw(seed)?, draw(seed)?, draw(seed + 1)?);
-    let equal =
-        |one: &[f64], two: &[f64]| one.iter().zip(two).filter(|(one, two)| (**one - **two).abs() <= 2.0).count();
-    holds(equal(&first, &again) >= 19, || format!("one seed: {first:?} and {again:?}"))?;
-    holds(equal(&first, &other) < 5, || format!("two seeds: {first:?} and {other:?}"))
+    holds(alike(&first, &again) >= 17, || format!("one seed: {first:?} and {again:?}"))?;
+    holds(alike(&first, &other) < 5, || format!("two seeds: {first:?} and {other:?}"))
+}
+
+/// How many of the one are among the other, in the same order: a frame of the kernel's own in between takes a draw away.
+fn alike(one: &[f64], other: &[f64]) -> usize {
+    let mut rest = other.iter();
+    let is_next = |delay: &&f64| {
+        let mut ahead = rest.clone();
+        let is_found = ahead.any(|there| (there - **delay).abs() <= 2.0);
+        if is_found {
+            rest = ahead;
+        }
+        is_found
+    };
+    one.iter().filter(is_next).count()
 }
