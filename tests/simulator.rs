@@ -8,8 +8,8 @@ use synchronome::discipline::policy::StepRule;
 use synchronome::discipline::servo::Kind;
 use synchronome::ptp::{Counter, GrandmasterConfig, PortState};
 use synchronome::sim::{
-    CELLS, DeviceModel, HostConfig, LinkModel, NodeId, SlaveConfig, Span, Stall, StampModel, Truth, TxStampModel,
-    World, master_config,
+    Blocked, CELLS, DeviceModel, HostConfig, LinkModel, NodeId, SlaveConfig, Span, Stall, StampModel, Truth,
+    TxStampModel, World, master_config,
 };
 use synchronome::time::{
     Duration, FrequencyPpb, LeapIndicator, LogInterval, Mono, StampSource, SyncState, TaiUtc, Timestamp,
@@ -250,7 +250,7 @@ fn when_announce_stops_the_clock_holds_over_and_comes_back_without_a_step() {
         slave.oscillator.wander = 1e-8;
         let mut pair = Pair::of(seed, &slave, master_config(1, INTERVAL, seed));
         pair.world.run_until(secs(300));
-        pair.change_links(|link| link.blocked = Some(MessageType::Announce));
+        pair.change_links(|link| link.blocked = Blocked::NOTHING.with(MessageType::Announce));
         pair.world.run_until(secs(306));
         assert_eq!(pair.count(Counter::AnnounceReceiptTimeout), 1);
         assert_eq!(pair.world.slave(pair.slave).port().state(), PortState::Listening, "Sync alone makes no master");
@@ -263,7 +263,7 @@ fn when_announce_stops_the_clock_holds_over_and_comes_back_without_a_step() {
         }
         assert!(bound(&pair) > early, "the bound grows");
         assert!(greatest < us(100), "seed {seed}: {greatest}");
-        pair.change_links(|link| link.blocked = None);
+        pair.change_links(|link| link.blocked = Blocked::NOTHING);
         pair.world.run_until(secs(420));
         assert_eq!(pair.state(), SyncState::Locked);
         assert_eq!(pair.world.slave(pair.slave).steps().len(), 1);

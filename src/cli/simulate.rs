@@ -3,18 +3,20 @@
 //! | file | owns |
 //! |---|---|
 //! | `keys` | the one table of what a scenario may say |
-//! | `scenario` | from TOML to what the simulator is made of |
-//! | `run` | one run, from the beginning to the end |
+//! | `scenario`, `rules` | from TOML to what the simulator is made of, and what does not fit together |
+//! | `run`, `happenings` | one run, from the beginning to the end, and what happens in it |
 //! | `figures`, `limits` | what came of it, and which limits are broken |
 //! | `report`, `plot` | text, JSON and a picture |
 //! | `campaign` | random worlds |
 
 pub mod campaign;
 pub mod figures;
+mod happenings;
 pub mod keys;
 pub mod limits;
 pub mod plot;
 pub mod report;
+mod rules;
 pub mod run;
 pub mod scenario;
 
@@ -70,8 +72,8 @@ Examples:
   synchronome simulate FILE --plot run.svg         error, bound, frequency and state over time
   synchronome simulate --campaign 200 --hours 2    two hundred random worlds of two hours each
 
-A run that breaks a limit says which, when, and how to have the same again; if a rule was broken it also writes a trace
-(FILE.seed-N.trace) that `synchronome replay` reads.
+A run that breaks a limit says which, when, and how to have the same again, and writes a trace until then (FILE.seed-N.trace)
+that `synchronome replay` reads.
 
 Exit codes:
   0  all limits were kept
@@ -98,6 +100,7 @@ pub struct Args {
     pub out: PathBuf,
     /// Make N random worlds instead, with the seeds from --seed on
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=SEEDS_MAX))]
+    #[arg(conflicts_with_all = ["seeds", "json", "plot"])]
     pub campaign: Option<u64>,
     /// How long each random world runs, in virtual hours
     #[arg(long, value_name = "HOURS", default_value_t = 1.0, requires = "campaign", value_parser = hours)]
@@ -120,7 +123,9 @@ fn seeds(text: &str) -> Result<(u64, u64), String> {
 
 fn hours(text: &str) -> Result<f64, String> {
     let hours: f64 = text.parse().map_err(|_| "write it like 1.5".to_owned())?;
-    if (0.25..=1_000.0).contains(&hours) { Ok(hours) } else { Err("must be 0.25 to 1000".to_owned()) }
+    let allowed = campaign::HOURS_MIN..=campaign::HOURS_MAX;
+    let says = || format!("must be {} to {}", campaign::HOURS_MIN, campaign::HOURS_MAX);
+    if allowed.contains(&hours) { Ok(hours) } else { Err(says()) }
 }
 
 /// Runs what was asked for.
@@ -162,8 +167,7 @@ pub fn run(args: &Args) -> ExitCode {
             }
         }
         if outcomes.len() > 1 && !args.json {
-            let broken = outcomes.iter().filter(|outcome| !outcome.broken.is_empty()).count();
-            print(&format!("{name}: {} runs, {broken} of them broke a limit\n", outcomes.len()));
+            print(&report::summary(&name, scenario, &outcomes));
         }
     }
     if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -183,7 +187,7 @@ fn show(args: &Args, name: &str, scenario: &Scenario, outcome: &Outcome, is_one_
     }
 }
 
-/// A trace up to just after the first broken rule; none if no rule was broken but only a limit.
+/// A trace up to just after the first limit or rule was broken.
 fn write_trace(path: &Path, scenario: &Scenario, outcome: &Outcome) {
     let Some(bytes) = run::trace(scenario, outcome.seed, outcome) else { return };
     match std::fs::write(path, bytes) {

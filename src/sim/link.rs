@@ -43,6 +43,26 @@ pub struct BurstModel {
     pub jitter: Duration,
 }
 
+/// Types of message that do not pass, a bit for each messageType (13.3.2.3).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Blocked(u16);
+
+impl Blocked {
+    /// Everything passes.
+    pub const NOTHING: Self = Self(0);
+
+    /// These, and messages of this type.
+    #[must_use]
+    pub const fn with(self, kind: MessageType) -> Self {
+        Self(self.0 | 1 << kind as u8)
+    }
+
+    /// messageType is the low nibble of the first octet (13.3.2.3).
+    fn stops(self, message: &[u8]) -> bool {
+        message.first().is_some_and(|octet| self.0 >> (octet & 0xf) & 1 == 1)
+    }
+}
+
 /// One direction of a path.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct LinkModel {
@@ -60,8 +80,8 @@ pub struct LinkModel {
     pub duplication: f64,
     /// A message arrives no earlier than the one that was sent before it.
     pub keeps_order: bool,
-    /// Messages of this type are lost, all of them.
-    pub blocked: Option<MessageType>,
+    /// Messages of these types are lost, all of them.
+    pub blocked: Blocked,
     /// Whether nothing passes at all.
     pub is_down: bool,
     /// How many switches there are on the way.
@@ -81,7 +101,7 @@ impl LinkModel {
             loss: 0.0,
             duplication: 0.0,
             keeps_order: false,
-            blocked: None,
+            blocked: Blocked::NOTHING,
             is_down: false,
             hops: 0,
             hop: HopModel::WIRE,
@@ -123,8 +143,7 @@ impl Link {
 
     /// When a message that is sent now arrives: never, once or twice.
     pub fn carry(&mut self, now: Timestamp<Mono>, message: &[u8]) -> [Option<Passage>; 2] {
-        // messageType is the low nibble of the first octet (13.3.2.3).
-        let is_blocked = self.model.blocked.is_some_and(|kind| message.first().is_some_and(|o| o & 0xf == kind as u8));
+        let is_blocked = self.model.blocked.stops(message);
         let is_lost = self.happens(self.model.loss);
         if is_lost || is_blocked || self.model.is_down {
             return [None; 2];
@@ -183,6 +202,15 @@ mod tests {
     use crate::sim::TransparentModel;
 
     const NODES: (NodeId, NodeId) = (NodeId(0), NodeId(1));
+
+    #[test]
+    fn what_is_blocked_does_not_pass_and_all_else_does() {
+        let blocked = Blocked::NOTHING.with(MessageType::Sync).with(MessageType::DelayResp);
+        let stopped: Vec<_> =
+            MessageType::ALL.into_iter().filter(|kind| blocked.stops(&[0x10 | *kind as u8, 0x02])).collect();
+        assert_eq!(stopped, [MessageType::Sync, MessageType::DelayResp]);
+        assert!(!blocked.stops(&[]) && !Blocked::NOTHING.stops(&[0]));
+    }
 
     fn link(model: LinkModel) -> Link {
         Link::new(NODES.0, NODES.1, model, Random::seeded(3))

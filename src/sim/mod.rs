@@ -62,7 +62,7 @@ pub use checker::{Checker, GRACE, NOTICE, Violation};
 pub use device::{Device, DeviceModel};
 pub use hop::{HopModel, LOAD_MAX, TransparentModel};
 pub use host::{CrossingModel, Host, HostConfig, RING_MAX};
-pub use link::{BurstModel, HOPS_MAX, Link, LinkModel, Passage, Shape};
+pub use link::{Blocked, BurstModel, HOPS_MAX, Link, LinkModel, Passage, Shape};
 pub use node::{Master, NodeId, RECORDS_MAX, Record, StampModel, TxStampModel, master_config};
 pub use ntp::{NtpConfig, NtpWorld};
 pub use queue::{EVENTS_MAX, Full, Queue};

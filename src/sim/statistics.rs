@@ -5,16 +5,29 @@
 //! without the other says nothing. What the errors say of stability is in `stability`.
 
 use crate::sharing::TimeSnapshot;
-use crate::time::{Duration, Local, Timestamp};
+use crate::time::{Duration, FrequencyPpb, Local, Timestamp};
 
 /// The most samples of one statistic: 36 h at 8 a second.
 pub const SAMPLES_MAX: usize = 1 << 20;
+
+/// What was published when a true error was sampled.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Told {
+    /// The bound, if there was one.
+    pub bound: Option<Duration>,
+    /// The offset from the master, as the discipline had it.
+    pub offset_from_master: Duration,
+    /// The frequency correction.
+    pub frequency: FrequencyPpb,
+}
 
 /// See the module's text.
 #[derive(Clone, Default, Debug)]
 pub struct Statistics {
     errors: Vec<f64>,
     bounds: Vec<f64>,
+    offsets: Vec<f64>,
+    frequencies: Vec<f64>,
     sum_of_squares: f64,
     sum: f64,
     left_out: u64,
@@ -23,11 +36,11 @@ pub struct Statistics {
 impl Statistics {
     /// One sample.
     pub fn push(&mut self, error: Duration) {
-        self.push_bounded(error, None);
+        self.push_told(error, Told::default());
     }
 
-    /// One sample, and the bound that was published for it, if there was one.
-    pub fn push_bounded(&mut self, error: Duration, bound: Option<Duration>) {
+    /// One sample, and what was published then.
+    pub(super) fn push_told(&mut self, error: Duration, told: Told) {
         if self.errors.len() >= SAMPLES_MAX {
             self.left_out += 1;
             return;
@@ -36,7 +49,9 @@ impl Statistics {
         self.errors.push(seconds);
         self.sum += seconds;
         self.sum_of_squares += seconds * seconds;
-        self.bounds.push(bound.map_or(f64::INFINITY, Duration::as_secs_f64));
+        self.bounds.push(told.bound.map_or(f64::INFINITY, Duration::as_secs_f64));
+        self.offsets.push(told.offset_from_master.as_secs_f64());
+        self.frequencies.push(told.frequency.ppb());
     }
 
     /// How many samples there are.
@@ -82,6 +97,16 @@ impl Statistics {
     /// The bounds that were published for them in seconds, in the same order; infinite where there was none.
     pub fn bounds(&self) -> &[f64] {
         &self.bounds
+    }
+
+    /// The offsets from the master in seconds as they were published, in the same order.
+    pub fn offsets(&self) -> &[f64] {
+        &self.offsets
+    }
+
+    /// The frequency corrections in ppb as they were published, in the same order.
+    pub fn frequencies(&self) -> &[f64] {
+        &self.frequencies
     }
 }
 

@@ -13,11 +13,16 @@ use std::time::Instant;
 use super::run::Outcome;
 use super::{Args, print, run_all, scenario, write_trace};
 use crate::engine::Random;
+use crate::sim::SAMPLES_MAX;
 
 /// Nothing happens for so long at the end, in seconds.
 const PEACE_S: f64 = 900.0;
 /// Nor at the beginning.
 const SETTLING_S: f64 = 30.0;
+/// A world has at least as long for its disturbances as for its peace.
+pub const HOURS_MIN: f64 = 0.5;
+/// The longest world.
+pub const HOURS_MAX: f64 = 1_000.0;
 /// The most disturbances of one world.
 const EVENTS_MAX: u64 = 12;
 /// Worlds between two looks at the real time.
@@ -59,7 +64,8 @@ fn world(seed: u64, hours: f64) -> (u64, String, Outcome) {
 
 fn tell(args: &Args, seed: u64, text: &str, outcome: &Outcome) {
     let path = args.out.join(format!("campaign-{seed}.toml"));
-    print(&format!("seed {seed}: {}\n", outcome.broken.join("; ")));
+    let broken: Vec<_> = outcome.broken.iter().map(ToString::to_string).collect();
+    print(&format!("seed {seed}: {}\n", broken.join("; ")));
     match std::fs::write(&path, text) {
         Ok(()) => print(&format!("the same again: synchronome simulate {}\n", path.display())),
         Err(error) => eprintln!("{}: cannot be written: {error}", path.display()),
@@ -108,6 +114,7 @@ pub fn text(seed: u64, hours: f64) -> String {
     // Writing to a String cannot fail, here and below.
     let _ = writeln!(file, "# Drawn by `synchronome simulate --campaign`, seed {seed}.");
     let _ = writeln!(file, "about = \"Random world {seed}.\"\nduration = \"{duration_s}s\"\nseed = {seed}");
+    let _ = writeln!(file, "sample = \"{}ms\"", 125.max((duration_s * 1e3 / SAMPLES_MAX as f64).ceil() as u64));
     let leap = draw.happens(0.1);
     if leap {
         let midnight = draw.between(SETTLING_S.max(200.0), duration_s - PEACE_S);

@@ -1,74 +1,118 @@
-//! Which limits of a scenario a run has broken.
+//! Which limits of a scenario a run has broken, and when.
+//!
+//! What happens at an instant (a rule, a step, the greatest error) is broken then; what is of a whole (a root mean square, a
+//! state at the end) when that is over. A figure that there is nothing to make of keeps no limit.
+
+use std::fmt;
 
 use super::figures::written;
 use super::run::{HostOutcome, Outcome};
 use super::scenario::{Limits, Scenario};
-use crate::time::Duration;
+use crate::time::{Duration, Mono, SyncState, Timestamp};
 
-/// In words, one each.
-pub fn broken(scenario: &Scenario, outcome: &Outcome) -> Vec<String> {
-    let mut broken = Vec::new();
+/// A limit or a rule that was broken.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Broken {
+    /// When, since the beginning of the run.
+    pub at: Duration,
+    /// Whose, which and by what.
+    pub what: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "after {}: {}", self.at, self.what)
+    }
+}
+
+/// All of them: first the rules, then host by host.
+pub fn broken(scenario: &Scenario, outcome: &Outcome) -> Vec<Broken> {
+    let mut broken = Broke { end: scenario.duration, all: Vec::new() };
     let found = outcome.checker.violations();
     if scenario.limits.found_out && found == 0 {
-        broken.push("the checker should have found something, and has not".to_owned());
+        broken.at_the_end("the checker should have found something, and has not".to_owned());
     }
     if !scenario.limits.found_out
         && let Some((at, host, violation)) = &outcome.first_at
     {
-        broken.push(format!("{host}: after {at}: {violation:?} (the first of {found})"));
+        broken.tell(*at, format!("{host}: {violation:?} (the first of {found})"));
     }
     for host in &outcome.hosts {
         windows(scenario, host, &mut broken);
         whole(&scenario.limits, host, &mut broken);
     }
-    broken
+    broken.all
 }
 
-fn windows(scenario: &Scenario, host: &HostOutcome, broken: &mut Vec<String>) {
+/// What is found.
+struct Broke {
+    end: Duration,
+    all: Vec<Broken>,
+}
+
+impl Broke {
+    fn tell(&mut self, at: Duration, what: String) {
+        self.all.push(Broken { at, what });
+    }
+
+    fn at_the_end(&mut self, what: String) {
+        self.tell(self.end, what);
+    }
+}
+
+fn windows(scenario: &Scenario, host: &HostOutcome, broken: &mut Broke) {
     for (window, figures) in scenario.windows.iter().zip(&host.figures) {
-        let at = format!("{}, window {}", host.name, window.name);
+        let (of, end) = (format!("{}, window {}", host.name, window.name), window.span.1);
         for (name, most) in &window.most {
-            let found = figures.by_name(name);
-            // What is no number keeps no limit.
-            if found > *most || found.is_nan() {
-                broken.push(format!("{at}: {name} {} (limit {})", written(found), written(*most)));
+            let limit = written(*most);
+            match figures.by_name(name) {
+                None => broken.tell(end, format!("{of}: there is nothing to make {name} of (limit {limit})")),
+                // What is no number keeps no limit.
+                Some((found, at)) if found > *most || found.is_nan() => {
+                    broken.tell(at.unwrap_or(end), format!("{of}: {name} {} (limit {limit})", written(found)));
+                }
+                Some(_) => {}
             }
         }
         if let Some(least) = window.bounded
-            && figures.bounded < least
+            && (figures.bounded < least || figures.samples == 0)
         {
-            broken.push(format!("{at}: a bound for {:.4} of the time (limit {least})", figures.bounded));
+            broken.tell(end, format!("{of}: a bound for {:.4} of the time (limit {least})", figures.bounded));
         }
     }
 }
 
-fn whole(limits: &Limits, host: &HostOutcome, broken: &mut Vec<String>) {
+fn whole(limits: &Limits, host: &HostOutcome, broken: &mut Broke) {
     let name = &host.name;
     if let Some(most) = limits.lock_time {
         match host.lock_time {
-            None => broken.push(format!("{name}: never LOCKED")),
+            None => broken.at_the_end(format!("{name}: never LOCKED")),
             Some(took) if took > most => {
                 let in_words = |time: Duration| written(time.as_secs_f64());
-                broken.push(format!("{name}: LOCKED after {} (limit {})", in_words(took), in_words(most)));
+                let locked = host.states.iter().find(|(_, state)| *state == SyncState::Locked);
+                let what = format!("{name}: LOCKED after {} (limit {})", in_words(took), in_words(most));
+                broken.tell(locked.map_or(broken.end, |(at, _)| *at - Timestamp::EPOCH), what);
             }
             Some(_) => {}
         }
     }
-    let steps = host.steps.len() as u64;
-    if limits.steps.is_some_and(|most| steps > most) {
-        broken.push(format!("{name}: {steps} steps (limit {})", limits.steps.unwrap_or_default()));
+    if let Some(most) = limits.steps
+        && let Some((at, _)) = host.steps.get(most as usize)
+    {
+        broken.tell(*at - Timestamp::EPOCH, format!("{name}: {} steps (limit {most})", host.steps.len()));
     }
     for (what, found, wanted) in [
-        ("jumps of the card's clock found", host.jumps_found, limits.jumps_found),
-        ("settings of the system clock found", host.sets_found, limits.sets_found),
-        ("selections of a master", host.parents, limits.parents),
+        ("jumps of the card's clock found", &host.jumps_found, limits.jumps_found),
+        ("settings of the system clock found", &host.sets_found, limits.sets_found),
+        ("selections of a master", &host.parents, limits.parents),
     ] {
-        if let Some(wanted) = wanted.filter(|wanted| *wanted != found) {
-            broken.push(format!("{name}: {found} {what}, not {wanted}"));
-        }
+        let Some(wanted) = wanted.filter(|wanted| *wanted != found.len() as u64) else { continue };
+        let one_too_many: Option<&Timestamp<Mono>> = found.get(wanted as usize);
+        let at = one_too_many.map_or(broken.end, |at| *at - Timestamp::EPOCH);
+        broken.tell(at, format!("{name}: {} {what}, not {wanted}", found.len()));
     }
     let end_state = host.end_state.to_string();
     if let Some(wanted) = limits.end_state.as_ref().filter(|wanted| **wanted != end_state) {
-        broken.push(format!("{name}: {end_state} at the end, not {wanted}"));
+        broken.at_the_end(format!("{name}: {end_state} at the end, not {wanted}"));
     }
 }

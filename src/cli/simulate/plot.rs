@@ -6,9 +6,9 @@
 use std::fmt::Write as _;
 
 use super::figures::written;
-use super::run::{HostOutcome, Outcome, Point};
+use super::run::{Extremes, Outcome, Point};
 use super::scenario::Scenario;
-use crate::time::SyncState;
+use crate::time::{SyncState, Timestamp};
 
 const WIDTH: f64 = 1_000.0;
 const LEFT: f64 = 90.0;
@@ -57,12 +57,18 @@ impl Panel {
         }
     }
 
-    fn curve(&self, svg: &mut String, points: &[Point], colour: &str, value: impl Fn(&Point) -> f64) {
+    /// From the least to the greatest of each point, so that nothing in between is lost.
+    fn curve(&self, svg: &mut String, points: &[Point], colour: &str, value: impl Fn(&Point) -> Extremes) {
+        let is_there = |point: &Point| value(point).0.is_finite() && value(point).1.is_finite();
         // A gap where there is nothing to draw.
-        for part in points.split(|point| !value(point).is_finite()).filter(|part| !part.is_empty()) {
+        for part in points.split(|point| !is_there(point)).filter(|part| !part.is_empty()) {
             let _ = write!(svg, r#"<polyline fill="none" stroke="{colour}" stroke-width="1.2" points=""#);
             for point in part {
-                let _ = write!(svg, "{:.1},{:.1} ", self.x(point.at_s), self.y(value(point)));
+                let (x, (least, most)) = (self.x(point.at_s), value(point));
+                let _ = write!(svg, "{x:.1},{:.1} ", self.y(least));
+                if most > least {
+                    let _ = write!(svg, "{x:.1},{:.1} ", self.y(most));
+                }
             }
             svg.push_str("\"/>\n");
         }
@@ -79,67 +85,118 @@ fn colour_of(state: SyncState) -> &'static str {
     }
 }
 
-/// The percentile that a scale is made by: a few outliers should not flatten the rest.
-fn scale(values: impl Iterator<Item = f64>) -> f64 {
-    let mut all: Vec<_> = values.map(f64::abs).filter(|value| value.is_finite()).collect();
+/// The percentile that a scale is made by: a few outliers should not flatten the rest. They are drawn at its edge.
+fn scale(values: impl Iterator<Item = Extremes>) -> f64 {
+    let mut all: Vec<_> = values.map(|x| magnitude(x).1).filter(|value| value.is_finite()).collect();
     all.sort_by(f64::total_cmp);
     let most = all.get(all.len() * 98 / 100).copied().unwrap_or_default();
     if most > 0.0 { most * 1.15 } else { 1e-9 }
 }
 
+fn magnitude((least, most): Extremes) -> Extremes {
+    let is_between = least < 0.0 && most > 0.0;
+    (if is_between { 0.0 } else { least.abs().min(most.abs()) }, least.abs().max(most.abs()))
+}
+
+fn negative((least, most): Extremes) -> Extremes {
+    (-most, -least)
+}
+
+/// What is drawn below each other of one clock.
+pub struct Row<'a> {
+    /// Whose it is.
+    pub name: &'a str,
+    /// Its curves.
+    pub points: &'a [Point],
+    /// Its states, with when each began, in seconds.
+    pub states: &'a [(f64, SyncState)],
+    /// Whether the truth is known: where it is not, the offset as it was measured stands in its place.
+    pub has_truth: bool,
+}
+
 /// The picture of one run.
 pub fn svg(scenario: &Scenario, outcome: &Outcome) -> String {
+    let states = outcome.hosts.iter().map(|host| {
+        let changes = host.states.iter().map(|(at, state)| ((*at - Timestamp::EPOCH).as_secs_f64(), *state));
+        std::iter::once((0.0, SyncState::NeverSynced)).chain(changes).collect::<Vec<_>>()
+    });
+    let states: Vec<_> = states.collect();
+    let rows = outcome.hosts.iter().zip(&states);
+    let rows: Vec<_> =
+        rows.map(|(host, states)| Row { name: &host.name, points: &host.points, states, has_truth: true }).collect();
+    picture(&format!("{} (seed {})", scenario.about, outcome.seed), scenario.duration.as_secs_f64(), &rows)
+}
+
+/// Clocks over the same time.
+pub fn picture(title: &str, span_s: f64, rows: &[Row<'_>]) -> String {
     let one = 3.0 * (PANEL + GAP) + BAR + 2.0 * GAP;
-    let height = TOP + one * outcome.hosts.len() as f64;
+    let height = TOP + one * rows.len() as f64;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height:.0}\" font-family=\"sans-serif\">\n\
          <style>.t{{font-size:13px}}.l{{font-size:11px;text-anchor:end;fill:#555}}.m{{font-size:11px;fill:#555;text-anchor:middle}}\
          .h{{font-size:16px}}</style>\n<rect width=\"100%\" height=\"100%\" fill=\"#fafafa\"/>\n"
     );
-    let about = scenario.about.replace('&', "&amp;").replace('<', "&lt;");
-    let _ = writeln!(svg, r#"<text x="{LEFT}" y="26" class="h">{about} (seed {})</text>"#, outcome.seed);
-    for (index, host) in outcome.hosts.iter().enumerate() {
-        draw(&mut svg, scenario, host, TOP + one * index as f64);
+    let _ = writeln!(svg, r#"<text x="{LEFT}" y="26" class="h">{}</text>"#, escaped(title));
+    for (index, row) in rows.iter().enumerate() {
+        draw(&mut svg, span_s, row, TOP + one * index as f64);
     }
     svg.push_str("</svg>\n");
     svg
 }
 
-fn draw(svg: &mut String, scenario: &Scenario, host: &HostOutcome, top: f64) {
-    let span_s = scenario.duration.as_secs_f64();
-    let points = &host.points;
-    let next = |index: f64| top + GAP + index * (PANEL + GAP);
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
+}
 
-    let most = scale(points.iter().map(|point| point.error_s));
-    let error = Panel { top: next(0.0), from: -most, to: most, span_s };
-    error.frame(svg, &format!("{}: true error (black), truth (green), bound (red)", host.name), written);
-    error.curve(svg, points, "#2a9d4a", |_| 0.0);
-    error.curve(svg, points, "#c0392b", |point| point.bound_s);
-    error.curve(svg, points, "#c0392b", |point| -point.bound_s);
-    error.curve(svg, points, "#222", |point| point.error_s);
+const RED: &str = "#c0392b";
+const GREEN: &str = "#2a9d4a";
+const BLACK: &str = "#222";
+const BLUE: &str = "#1f5fa8";
+const GREY: &str = "#bbb";
+
+fn draw(svg: &mut String, span_s: f64, row: &Row<'_>, top: f64) {
+    let Row { points, name, .. } = *row;
+    let name = escaped(name);
+    let next = |index: f64| top + GAP + index * (PANEL + GAP);
+    let error = |point: &Point| if row.has_truth { point.error_s } else { point.offset_s };
+    let (title, magnitude_of) = if row.has_truth {
+        ("true error (black), truth (green), offset as the daemon has it (grey), bound (red)", "true error")
+    } else {
+        ("offset as measured (black), master (green), bound (red)", "offset")
+    };
+
+    let most = scale(points.iter().map(error));
+    let errors = Panel { top: next(0.0), from: -most, to: most, span_s };
+    errors.frame(svg, &format!("{name}: {title}"), written);
+    errors.curve(svg, points, GREEN, |_| (0.0, 0.0));
+    if row.has_truth {
+        errors.curve(svg, points, GREY, |point| point.offset_s);
+    }
+    errors.curve(svg, points, RED, |point| point.bound_s);
+    errors.curve(svg, points, RED, |point| negative(point.bound_s));
+    errors.curve(svg, points, BLACK, error);
 
     let bound = Panel { top: next(1.0), from: 0.0, to: scale(points.iter().map(|point| point.bound_s)), span_s };
-    bound.frame(svg, "bound (red) and magnitude of the true error (black)", written);
-    bound.curve(svg, points, "#c0392b", |point| point.bound_s);
-    bound.curve(svg, points, "#222", |point| point.error_s.abs());
+    bound.frame(svg, &format!("bound (red) and magnitude of the {magnitude_of} (black)"), written);
+    bound.curve(svg, points, RED, |point| point.bound_s);
+    bound.curve(svg, points, BLACK, |point| magnitude(error(point)));
 
-    let middle = points.last().map_or(0.0, |point| point.frequency_ppb);
-    let spread = scale(points.iter().map(|point| point.frequency_ppb - middle));
+    let middle = points.last().map_or(0.0, |point| point.frequency_ppb.1);
+    let spread = scale(points.iter().map(|point| (point.frequency_ppb.0 - middle, point.frequency_ppb.1 - middle)));
     let frequency = Panel { top: next(2.0), from: middle - spread, to: middle + spread, span_s };
     frequency.frame(svg, "frequency correction", |ppb| format!("{ppb:.1} ppb"));
-    frequency.curve(svg, points, "#1f5fa8", |point| point.frequency_ppb);
+    frequency.curve(svg, points, BLUE, |point| point.frequency_ppb);
 
     let y = next(3.0) - GAP + 10.0;
-    let mut from = 0.0;
-    for point in points {
-        let (x, until) = (frequency.x(from), frequency.x(point.at_s));
-        let colour = colour_of(point.state);
+    for (index, (from, state)) in row.states.iter().enumerate() {
+        let until = row.states.get(index + 1).map_or(span_s, |(at, _)| *at);
+        let (x, colour) = (frequency.x(*from), colour_of(*state));
+        // However short it was, it is seen.
+        let width = (frequency.x(until) - x).max(0.6);
         let _ = writeln!(
             svg,
-            r#"<rect x="{x:.2}" y="{y:.1}" width="{:.2}" height="{BAR}" fill="{colour}"/>"#,
-            until - x + 0.3
+            r#"<rect x="{x:.2}" y="{y:.1}" width="{width:.2}" height="{BAR}" fill="{colour}"><title>{state}</title></rect>"#
         );
-        from = point.at_s;
     }
     for quarter in 0..=4 {
         let at_s = span_s * f64::from(quarter) / 4.0;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value as Json, json};
 
-use super::figures::{Figures, written};
+use super::figures::{Figures, INTERVALS_S, written};
 use super::run::{HostOutcome, Outcome};
 use super::scenario::{Scenario, Window};
 use crate::time::Duration;
@@ -25,29 +25,33 @@ pub fn text(file: &str, scenario: &Scenario, outcome: &Outcome) -> String {
     let checker = &outcome.checker;
     let _ = writeln!(
         text,
-        "\nchecked {} times after {} events, with a bound {} times; at the tightest the error was {:.3} of the bound",
+        "\nchecked {} times after {} events, with a bound {} times: violations {}; at the tightest the error was {:.3} of the bound",
         checker.checks(),
         outcome.events,
         checker.bounded(),
+        checker.violations(),
         checker.tightest()
     );
     verdict(&mut text, file, outcome);
     text
 }
 
-/// One line of a run among many.
+/// One line of a run among many: of all hosts and windows the worst.
 pub fn line(file: &str, outcome: &Outcome) -> String {
-    let worst = |figure: fn(&Figures) -> f64| {
-        let all = outcome.hosts.iter().flat_map(|host| &host.figures).map(figure);
-        written(all.fold(0.0, f64::max))
-    };
+    let all = || outcome.hosts.iter().flat_map(|host| &host.figures);
+    let worst = |figure: fn(&Figures) -> f64| written(all().map(figure).fold(0.0, f64::max));
+    let tightness = all().filter_map(Figures::tightness).reduce(f64::max);
+    let locked: Option<Vec<_>> = outcome.hosts.iter().map(|host| host.lock_time).collect();
     let mut text = format!(
-        "seed {:>4}  rms {:>10}  p99 {:>10}  max {:>10}  bound {:>10}",
+        "seed {:>4}  rms {:>10}  p99 {:>10}  max {:>10}  bound {:>10} ({:>5} x p99.9)  LOCKED {:>7}  violations {}",
         outcome.seed,
         worst(|figures| figures.rms),
         worst(|figures| figures.p99),
-        worst(|figures| figures.max),
+        worst(|figures| figures.max.value),
         worst(|figures| figures.bound_median),
+        tightness.map_or("-".to_owned(), |ratio| format!("{ratio:.1}")),
+        locked.and_then(|all| all.into_iter().max()).map_or("never".to_owned(), |time| time.to_string()),
+        outcome.checker.violations(),
     );
     text.push_str(if outcome.broken.is_empty() { "  good\n" } else { "  FAILED\n" });
     if !outcome.broken.is_empty() {
@@ -56,9 +60,70 @@ pub fn line(file: &str, outcome: &Outcome) -> String {
     text
 }
 
+/// A figure over all runs: with each, the seed of its run.
+type OverSeeds = Vec<(f64, u64)>;
+
+/// What all runs of a scenario together say: the middle and the greatest of each figure, and which seed that was.
+pub fn summary(file: &str, scenario: &Scenario, outcomes: &[Outcome]) -> String {
+    let broken = outcomes.iter().filter(|outcome| !outcome.broken.is_empty()).count();
+    let violations: u64 = outcomes.iter().map(|outcome| outcome.checker.violations()).sum();
+    let tightest = outcomes.iter().map(|outcome| outcome.checker.tightest()).fold(0.0, f64::max);
+    let mut text = format!("\n{:<40}{:>12}{:>12}  (seed)\n", scenario.about, "median", "greatest");
+    for host in 0..scenario.hosts.len() {
+        let _ = writeln!(text, "{}", scenario.hosts[host].name);
+        let seconds = |time: Duration| time.as_secs_f64();
+        let lock_times = outcomes.iter().filter_map(|run| Some((seconds(run.hosts[host].lock_time?), run.seed)));
+        row(&mut text, "  LOCKED after", lock_times.collect(), written);
+        for (window, Window { name, span, .. }) in scenario.windows.iter().enumerate() {
+            let _ = writeln!(text, "  window {name}, {} to {}", span.0, span.1);
+            let of = |figure: &dyn Fn(&Figures) -> Option<f64>| -> OverSeeds {
+                outcomes.iter().filter_map(|run| Some((figure(&run.hosts[host].figures[window])?, run.seed))).collect()
+            };
+            for (title, name) in FIGURES {
+                row(&mut text, title, of(&|figures| figures.by_name(name).map(|(value, _)| value)), written);
+            }
+            row(&mut text, "    bound over p99.9 of the error", of(&Figures::tightness), |ratio| format!("{ratio:.1}"));
+            for tau in INTERVALS_S {
+                let at = |figures: &Figures| {
+                    figures.stability.iter().find(|(of, ..)| of.to_bits() == tau.to_bits()).copied()
+                };
+                let adev = of(&|figures| at(figures).map(|(_, adev, ..)| adev));
+                row(&mut text, &format!("    ADEV over {tau} s"), adev, |adev| format!("{adev:.2e}"));
+                row(&mut text, &format!("    TDEV over {tau} s"), of(&|figures| Some(at(figures)?.2)), written);
+                row(&mut text, &format!("    MTIE over {tau} s"), of(&|figures| Some(at(figures)?.3)), written);
+            }
+        }
+    }
+    let _ = writeln!(
+        text,
+        "{file}: {} runs, {broken} of them broke a limit; violations {violations}; at the tightest the error was {tightest:.3} of the bound",
+        outcomes.len()
+    );
+    text
+}
+
+/// The rows of a summary, and the names of their figures.
+const FIGURES: [(&str, &str); 7] = [
+    ("    true error, rms", "rms"),
+    ("    true error, p99", "p99"),
+    ("    true error, max", "max"),
+    ("    card's clock, rms", "phc_rms"),
+    ("    card's clock, max", "phc_max"),
+    ("    bound, median", "bound_median"),
+    ("    bound, max", "bound_max"),
+];
+
+/// A row of a summary; none of a figure that no run has.
+fn row(text: &mut String, title: &str, mut values: OverSeeds, write: impl Fn(f64) -> String) {
+    values.sort_by(|a, b| a.0.total_cmp(&b.0));
+    if let (Some((median, _)), Some((most, seed))) = (values.get(values.len() / 2), values.last()) {
+        let _ = writeln!(text, "{title:<40}{:>12}{:>12}  ({seed})", write(*median), write(*most));
+    }
+}
+
 fn verdict(text: &mut String, file: &str, outcome: &Outcome) {
     for broken in &outcome.broken {
-        let _ = writeln!(text, "BROKEN: {broken}");
+        let _ = writeln!(text, "BROKEN {broken}");
     }
     if outcome.broken.is_empty() {
         text.push_str("all limits kept\n");
@@ -75,9 +140,9 @@ fn whole(text: &mut String, host: &HostOutcome) {
         text,
         "  steps {}; masters selected {}; jumps of the card's clock found {}; settings by others found {}; contradictions {}",
         if steps.is_empty() { "none".to_owned() } else { steps.join(", ") },
-        host.parents,
-        host.jumps_found,
-        host.sets_found,
+        host.parents.len(),
+        host.jumps_found.len(),
+        host.sets_found.len(),
         host.contradictions,
     );
 }
@@ -88,6 +153,10 @@ fn of_window(text: &mut String, window: &Window, figures: &Figures) {
         limit.map_or(String::new(), |(_, most)| format!(" (limit {})", written(*most)))
     };
     let _ = writeln!(text, "  window {}, {} to {}", window.name, window.span.0, window.span.1);
+    if figures.samples == 0 {
+        text.push_str("    no sample of the true error\n");
+        return;
+    }
     let _ = writeln!(
         text,
         "    true error    rms {}{}  p99 {}{}  max {}{}  mean {}",
@@ -95,24 +164,28 @@ fn of_window(text: &mut String, window: &Window, figures: &Figures) {
         limit("rms"),
         written(figures.p99),
         limit("p99"),
-        written(figures.max),
+        written(figures.max.value),
         limit("max"),
         written(figures.mean),
     );
-    if let Some((rms, max)) = figures.phc {
-        let (rms, max) = (written(rms), written(max));
+    if let Some(phc) = figures.phc {
+        let (rms, max) = (written(phc.rms), written(phc.max.value));
         let _ = writeln!(text, "    card's clock  rms {rms}{}  max {max}{}", limit("phc_rms"), limit("phc_max"));
     }
     let tightness = figures.tightness().map_or("-".to_owned(), |ratio| format!("{ratio:.1}"));
-    let _ = writeln!(
-        text,
-        "    bound         median {}{}  max {}{}  there for {:.2} % of the time; median over p99.9 of the error {tightness}",
-        written(figures.bound_median),
-        limit("bound_median"),
-        written(figures.bound_max),
-        limit("bound_max"),
-        100.0 * figures.bounded,
-    );
+    if figures.bounded > 0.0 {
+        let _ = writeln!(
+            text,
+            "    bound         median {}{}  max {}{}  there for {:.2} % of the time; median over p99.9 of the error {tightness}",
+            written(figures.bound_median),
+            limit("bound_median"),
+            written(figures.bound_max.value),
+            limit("bound_max"),
+            100.0 * figures.bounded,
+        );
+    } else {
+        text.push_str("    bound         none\n");
+    }
     for (tau, adev, tdev, mtie) in &figures.stability {
         let (tdev, mtie) = (written(*tdev), written(*mtie));
         let _ = writeln!(text, "    over {tau:>6} s  ADEV {adev:.2e}  TDEV {tdev}  MTIE {mtie}");
@@ -140,12 +213,12 @@ pub fn to_json(file: &str, scenario: &Scenario, outcome: &Outcome) -> Json {
                     "mean_s": figures.mean,
                     "p99_s": figures.p99,
                     "p999_s": figures.p999,
-                    "max_s": figures.max,
-                    "phc_rms_s": figures.phc.map(|(rms, _)| rms),
-                    "phc_max_s": figures.phc.map(|(_, max)| max),
+                    "max_s": figures.max.value,
+                    "phc_rms_s": figures.phc.map(|phc| phc.rms),
+                    "phc_max_s": figures.phc.map(|phc| phc.max.value),
                     "bounded": figures.bounded,
                     "bound_median_s": figures.bound_median,
-                    "bound_max_s": figures.bound_max,
+                    "bound_max_s": figures.bound_max.value,
                     "tightness": figures.tightness(),
                     "stability": stability.collect::<Vec<_>>(),
                 })
@@ -155,9 +228,9 @@ pub fn to_json(file: &str, scenario: &Scenario, outcome: &Outcome) -> Json {
                 "lock_time_s": host.lock_time.map(seconds),
                 "end_state": host.end_state.to_string(),
                 "steps_s": host.steps.iter().map(|(_, by)| seconds(*by)).collect::<Vec<_>>(),
-                "masters_selected": host.parents,
-                "jumps_found": host.jumps_found,
-                "sets_found": host.sets_found,
+                "masters_selected": host.parents.len(),
+                "jumps_found": host.jumps_found.len(),
+                "sets_found": host.sets_found.len(),
                 "contradictions": host.contradictions,
                 "windows": windows.collect::<Vec<_>>(),
             })
@@ -180,7 +253,7 @@ pub fn to_json(file: &str, scenario: &Scenario, outcome: &Outcome) -> Json {
         "first_violation": first,
         "tightest": outcome.checker.tightest(),
         "digest": format!("{:016x}", outcome.digest),
-        "broken": outcome.broken,
+        "broken": outcome.broken.iter().map(|broken| json!({"at_s": seconds(broken.at), "what": broken.what})).collect::<Vec<_>>(),
         "ok": outcome.broken.is_empty(),
     })
 }

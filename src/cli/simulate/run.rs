@@ -1,33 +1,39 @@
 //! One run of a scenario: the world is made, things happen to it, and what came of it is kept.
 
-use super::figures::Figures;
-use super::scenario::{AnnounceChange, EventPlan, HostPlan, MasterPlan, PathChange, Scenario, What, Window};
-use crate::engine::Random;
-use crate::sim::{Checker, LinkModel, NodeId, StampModel, Violation, World};
-use crate::time::{Duration, LeapIndicator, Mono, SyncState, Timestamp};
+use std::collections::VecDeque;
 
-/// Points of a plot.
-const POINTS: i64 = 1_200;
+use super::figures::{Figures, Series};
+use super::limits::Broken;
+use super::scenario::{HostPlan, MasterPlan, Scenario, Window};
+use crate::engine::Random;
+use crate::sim::{Checker, NodeId, Statistics, Violation, World};
+use crate::time::{Duration, Mono, SyncState, Timestamp};
+
+/// Points of a plot, at most.
+const POINTS_MAX: usize = 1_200;
 /// A master says the new TAI - UTC so long after a leap second.
 const ANNOUNCED_AFTER: Duration = Duration::from_secs(1);
 /// A trace has the last so many octets of what the engines were told.
 const TRACE_BYTES_MAX: usize = 16 << 20;
-/// It goes on so long after the first rule was broken.
+/// It goes on so long after the first limit or rule was broken.
 const TRACE_AFTER: Duration = Duration::SECOND;
 
-/// A host at one instant, for the plot.
+/// The least and the greatest of something.
+pub type Extremes = (f64, f64);
+
+/// A host during a part of the run, for the plot: a spike of one sample is not lost between two points.
 #[derive(Clone, Copy, Debug)]
 pub struct Point {
-    /// Since the beginning, in seconds.
+    /// Its end, since the beginning, in seconds.
     pub at_s: f64,
-    /// Its true error, in seconds.
-    pub error_s: f64,
-    /// Its published bound, in seconds; infinite without one.
-    pub bound_s: f64,
-    /// Its frequency correction in ppb.
-    pub frequency_ppb: f64,
-    /// Its state.
-    pub state: SyncState,
+    /// The true error, in seconds; not a number where it is not known.
+    pub error_s: Extremes,
+    /// The offset from the master as the discipline had it, in seconds; not a number where it had none.
+    pub offset_s: Extremes,
+    /// The published bound, in seconds; infinite where there was none.
+    pub bound_s: Extremes,
+    /// The frequency correction in ppb.
+    pub frequency_ppb: Extremes,
 }
 
 /// What came of one host.
@@ -41,16 +47,18 @@ pub struct HostOutcome {
     pub lock_time: Option<Duration>,
     /// Steps of the system clock by the daemon.
     pub steps: Vec<(Timestamp<Mono>, Duration)>,
-    /// Jumps of the card's clock that were found.
-    pub jumps_found: u64,
-    /// Settings of the system clock that were found.
-    pub sets_found: u64,
-    /// How often a master was selected.
-    pub parents: u64,
+    /// When jumps of the card's clock were found.
+    pub jumps_found: Vec<Timestamp<Mono>>,
+    /// When settings of the system clock were found.
+    pub sets_found: Vec<Timestamp<Mono>>,
+    /// When another master than before was selected.
+    pub parents: Vec<Timestamp<Mono>>,
     /// How often the proofs of the bound contradicted each other.
     pub contradictions: u32,
     /// The state at the end.
     pub end_state: SyncState,
+    /// The states, with when each began.
+    pub states: Vec<(Timestamp<Mono>, SyncState)>,
     /// For the plot.
     pub points: Vec<Point>,
 }
@@ -70,44 +78,52 @@ pub struct Outcome {
     pub events: u64,
     /// Hash of the run.
     pub digest: u64,
-    /// The limits that were broken, in words.
-    pub broken: Vec<String>,
+    /// The limits and rules that were broken.
+    pub broken: Vec<Broken>,
 }
 
 /// Something to be done to the world.
-#[derive(Clone, Debug)]
-enum Action {
-    Begin(EventPlan),
-    End(EventPlan),
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Action {
+    /// An event of the scenario begins, by its number.
+    Begin(usize),
+    /// It ends.
+    End(usize),
     /// The masters that know announce what is true now.
     Leap,
 }
 
-struct Run<'s> {
-    scenario: &'s Scenario,
-    world: World,
-    masters: Vec<NodeId>,
-    hosts: Vec<NodeId>,
+/// A scenario on its way.
+pub(super) struct Run<'s> {
+    pub scenario: &'s Scenario,
+    pub world: World,
+    pub masters: Vec<NodeId>,
+    pub hosts: Vec<NodeId>,
+    /// The numbers of the events that last at present, in the order in which they began.
+    pub in_force: Vec<usize>,
+    /// All that is still to be done, by its time.
+    actions: VecDeque<(Duration, Action)>,
 }
 
 /// Runs a scenario once.
 pub fn run(scenario: &Scenario, seed: u64) -> Outcome {
     let mut run = Run::new(scenario, seed);
-    let points = run.go_on_until(scenario.duration);
-    run.outcome(seed, points)
+    run.go_on_until(scenario.duration);
+    run.outcome(seed)
 }
 
-/// Runs it again until just after its first broken rule, recording; the bytes of a trace file, or nothing if none breaks.
+/// Runs it again until just after the first limit or rule is broken, recording; the bytes of a trace file, or nothing if
+/// none breaks.
 pub fn trace(scenario: &Scenario, seed: u64, outcome: &Outcome) -> Option<Vec<u8>> {
-    let (at, ..) = outcome.first_at.as_ref()?;
+    let at = outcome.broken.iter().map(|broken| broken.at).min()?;
     let mut run = Run::new(scenario, seed);
     run.world.record(TRACE_BYTES_MAX);
-    run.go_on_until((*at + TRACE_AFTER).min(scenario.duration));
+    run.go_on_until((at + TRACE_AFTER).min(scenario.duration));
     run.world.trace()
 }
 
 impl<'s> Run<'s> {
-    fn new(scenario: &'s Scenario, seed: u64) -> Self {
+    pub(super) fn new(scenario: &'s Scenario, seed: u64) -> Self {
         let mut world = World::with_truth(seed, scenario.truth);
         let random = Random::seeded(seed);
         let seed_of = |part: u64| random.branch(10_000 + part).next_u64();
@@ -138,138 +154,23 @@ impl<'s> Run<'s> {
             }
         }
         world.sample(scenario.sample);
-        Self { scenario, world, masters, hosts }
+        Self { scenario, world, masters, hosts, in_force: Vec::new(), actions: actions(scenario) }
     }
 
-    /// All that is to be done, by its time.
-    fn actions(&self) -> Vec<(Duration, Action)> {
-        let mut actions = Vec::new();
-        for event in &self.scenario.events {
-            actions.push((event.at, Action::Begin(event.clone())));
-            if let Some(lasts) = event.lasts {
-                actions.push((event.at + lasts, Action::End(event.clone())));
-            }
+    pub(super) fn go_on_until(&mut self, end: Duration) {
+        while let Some((at, action)) = self.actions.pop_front_if(|(at, _)| *at <= end) {
+            self.world.run_until(at);
+            self.act(action);
         }
-        if let Some(at) = self.scenario.truth.leap_at() {
-            actions.push((at - Timestamp::EPOCH + ANNOUNCED_AFTER, Action::Leap));
-        }
-        actions.sort_by_key(|(at, _)| *at);
-        actions
+        self.world.run_until(end);
     }
 
-    fn go_on_until(&mut self, end: Duration) -> Vec<Vec<Point>> {
-        let mut actions = self.actions().into_iter().peekable();
-        let step = self.scenario.duration.scaled(1.0 / POINTS as f64);
-        let mut points = vec![Vec::new(); self.hosts.len()];
-        for point in 1..=POINTS {
-            let until = if point == POINTS { self.scenario.duration } else { step.times(point) }.min(end);
-            while let Some((at, action)) = actions.next_if(|(at, _)| *at <= until) {
-                self.world.run_until(at);
-                self.act(&action);
-            }
-            self.world.run_until(until);
-            for (host, points) in self.hosts.iter().zip(&mut points) {
-                points.push(point_of(&mut self.world, *host));
-            }
-            if until >= end {
-                break;
-            }
-        }
-        points
-    }
-
-    fn node(&self, who: usize) -> NodeId {
-        self.masters.iter().chain(&self.hosts).copied().nth(who).expect("the file was checked")
-    }
-
-    fn act(&mut self, action: &Action) {
-        match action {
-            Action::Begin(event) => self.begin(event),
-            Action::End(event) => self.end(event),
-            Action::Leap => {
-                let (now, truth) = (Timestamp::EPOCH + self.world.elapsed(), self.scenario.truth);
-                for (master, plan) in self.masters.iter().zip(&self.scenario.masters) {
-                    if plan.knows_leaps {
-                        self.world.announce_as(*master, |_, properties| {
-                            properties.current_utc_offset = Some(truth.tai_utc(now));
-                            properties.leap = LeapIndicator::NoWarning;
-                        });
-                    }
-                }
-            }
-        }
-    }
-
-    fn begin(&mut self, event: &EventPlan) {
-        let node = self.node(event.who);
-        let world = &mut self.world;
-        match &event.what {
-            What::LinkDown => {
-                world.set_link(node, false);
-                self.change_links(node, |_, link| link.is_down = true);
-            }
-            What::Path(change) => self.change_links(node, |is_from, link| change_path(link, change, is_from)),
-            What::Block(message) => self.change_links(node, |_, link| link.blocked = Some(*message)),
-            What::MasterStep(by) => world.step_master(node, *by),
-            What::Announce(change) => announce(world, node, *change),
-            What::Stall(what) => world.stall(node, *what, event.lasts.unwrap_or(Duration::SECOND)),
-            What::SetClock(by) => world.set_system(node, *by),
-            What::SetFrequency(to) => world.detune_system(node, *to),
-            What::PhcJump(by) => world.set_phc(node, 0, *by),
-            What::PhcReset => world.reset_phc(node, 0),
-            What::Nic { rx_loss, tx_loss, tx_late_share } => world.change_stamps(node, |stamps| {
-                stamps.rx_loss = rx_loss.unwrap_or(stamps.rx_loss);
-                stamps.tx.loss = tx_loss.unwrap_or(stamps.tx.loss);
-                stamps.tx.late_share = tx_late_share.unwrap_or(stamps.tx.late_share);
-            }),
-        }
-    }
-
-    /// What lasts ends: as it was planned at the beginning.
-    fn end(&mut self, event: &EventPlan) {
-        let node = self.node(event.who);
-        match &event.what {
-            What::LinkDown => {
-                self.change_links(node, |_, link| link.is_down = false);
-                self.world.set_link(node, true);
-            }
-            What::Path(_) => {
-                let planned = &self.scenario.masters[event.who].links;
-                self.change_links(node, |is_from, link| {
-                    let was = &planned[usize::from(!is_from)];
-                    (link.base, link.jitter, link.loss, link.hop) = (was.base, was.jitter, was.loss, was.hop);
-                });
-            }
-            What::Block(_) => self.change_links(node, |_, link| link.blocked = None),
-            What::Nic { .. } => {
-                let planned = self.scenario.hosts[event.who - self.masters.len()].stamps;
-                self.world.change_stamps(node, |stamps: &mut StampModel| *stamps = planned);
-            }
-            What::MasterStep(_)
-            | What::Announce(_)
-            | What::Stall(_)
-            | What::SetClock(_)
-            | What::SetFrequency(_)
-            | What::PhcJump(_)
-            | What::PhcReset => {}
-        }
-    }
-
-    /// Changes every link of a node; `true` of those from it.
-    fn change_links(&mut self, node: NodeId, change: impl Fn(bool, &mut LinkModel)) {
-        for other in self.masters.iter().chain(&self.hosts) {
-            self.world.change_link(node, *other, |link| change(true, link));
-            self.world.change_link(*other, node, |link| change(false, link));
-        }
-    }
-
-    fn outcome(self, seed: u64, points: Vec<Vec<Point>>) -> Outcome {
-        let Self { scenario, world, hosts, masters } = self;
+    fn outcome(self, seed: u64) -> Outcome {
+        let Self { scenario, world, hosts, masters, .. } = self;
         let outcomes: Vec<_> = hosts
             .iter()
             .zip(&scenario.hosts)
-            .zip(points)
-            .map(|((host, plan), points)| {
+            .map(|(host, plan)| {
                 let windows = scenario.windows.iter();
                 let (node, record) = (world.host(*host), world.host(*host).record());
                 HostOutcome {
@@ -277,12 +178,13 @@ impl<'s> Run<'s> {
                     figures: windows.map(|window| figures(&world, *host, window, scenario.sample)).collect(),
                     lock_time: node.published().lock_time,
                     steps: record.steps().to_vec(),
-                    jumps_found: node.jumped().len() as u64,
-                    sets_found: node.was_set().len() as u64,
+                    jumps_found: node.jumped().iter().map(|(at, _)| *at).collect(),
+                    sets_found: node.was_set().iter().map(|(at, _)| *at).collect(),
                     parents: selections(record.parents()),
                     contradictions: record.contradictions(),
                     end_state: node.published().state,
-                    points,
+                    states: record.states().to_vec(),
+                    points: points(world.statistics(*host), scenario.sample),
                 }
             })
             .collect();
@@ -305,57 +207,66 @@ impl<'s> Run<'s> {
     }
 }
 
-/// How often another master than before was selected.
-fn selections(parents: &[(Timestamp<Mono>, Option<crate::wire::ptp::ClockIdentity>)]) -> u64 {
+/// All that is to be done, by its time.
+fn actions(scenario: &Scenario) -> VecDeque<(Duration, Action)> {
+    let mut actions = Vec::new();
+    for (index, event) in scenario.events.iter().enumerate() {
+        actions.push((event.at, Action::Begin(index)));
+        actions.extend(event.lasts.map(|lasts| (event.at + lasts, Action::End(index))));
+    }
+    let leap_at = scenario.truth.leap_at();
+    actions.extend(leap_at.map(|at| (at - Timestamp::EPOCH + ANNOUNCED_AFTER, Action::Leap)));
+    actions.sort_by_key(|(at, _)| *at);
+    actions.into()
+}
+
+/// When another master than before was selected.
+fn selections(parents: &[(Timestamp<Mono>, Option<crate::wire::ptp::ClockIdentity>)]) -> Vec<Timestamp<Mono>> {
     let mut last = None;
-    let mut count = 0;
-    for (_, parent) in parents {
+    let mut selections = Vec::new();
+    for (at, parent) in parents {
         if parent.is_some() && *parent != last {
-            count += 1;
+            selections.push(*at);
         }
         last = *parent;
     }
-    count
+    selections
 }
 
 fn figures(world: &World, host: NodeId, window: &Window, sample: Duration) -> Figures {
-    let at = |time: Duration| (time.as_secs_f64() / sample.as_secs_f64()) as usize;
     let statistics = world.statistics(host);
-    let range = at(window.span.0).min(statistics.len())..at(window.span.1).min(statistics.len());
-    let phc = world.phc_statistics(host, 0).map(|phc| &phc.errors()[range.clone()]);
-    Figures::of(&statistics.errors()[range.clone()], &statistics.bounds()[range], phc, sample)
+    let at = |time: Duration| ((time.as_secs_f64() / sample.as_secs_f64()) as usize).min(statistics.len());
+    let range = at(window.span.0)..at(window.span.1);
+    Figures::of(&Series {
+        begins: sample.times(range.start as i64),
+        sample,
+        errors: &statistics.errors()[range.clone()],
+        bounds: &statistics.bounds()[range.clone()],
+        phc_errors: world.phc_statistics(host, 0).map(|phc| &phc.errors()[range]),
+    })
 }
 
-fn point_of(world: &mut World, host: NodeId) -> Point {
-    let error_s = world.true_error(host).as_secs_f64();
-    let at_s = world.elapsed().as_secs_f64();
-    let published = world.host(host).published();
-    let age = Timestamp::EPOCH + world.elapsed() - published.anchor_mono;
-    let bound_s =
-        if published.is_bounded { published.bound_after(age).greatest_error().as_secs_f64() } else { f64::INFINITY };
-    Point { at_s, error_s, bound_s, frequency_ppb: published.frequency.ppb(), state: published.state }
+fn extremes(values: &[f64]) -> Extremes {
+    values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), x| (least.min(*x), most.max(*x)))
 }
 
-fn change_path(link: &mut LinkModel, change: &PathChange, is_from_master: bool) {
-    link.base = change.delay.unwrap_or(link.base);
-    if let Some(asymmetry) = change.asymmetry {
-        let half = asymmetry.half();
-        link.base = if is_from_master { link.base + half } else { link.base - half };
-    }
-    link.jitter = change.jitter.unwrap_or(link.jitter);
-    link.loss = change.loss.unwrap_or(link.loss);
-    link.hop.load = change.load.unwrap_or(link.hop.load);
-}
-
-fn announce(world: &mut World, node: NodeId, change: AnnounceChange) {
-    world.announce_as(node, |quality, properties| {
-        quality.clock_class = change.clock_class.unwrap_or(quality.clock_class);
-        properties.leap = change.leap.unwrap_or(properties.leap);
-        properties.current_utc_offset = change.utc_offset.or(properties.current_utc_offset);
-        if change.is_valid == Some(false) {
-            properties.current_utc_offset = None;
-        } else if change.is_valid == Some(true) && properties.current_utc_offset.is_none() {
-            properties.current_utc_offset = Some(crate::sim::TAI_UTC);
-        }
+fn points(statistics: &Statistics, sample: Duration) -> Vec<Point> {
+    let each = statistics.len().div_ceil(POINTS_MAX).max(1);
+    let parts = |values: &'_ [f64]| -> Vec<Extremes> { values.chunks(each).map(extremes).collect() };
+    let (offsets, frequencies) = (parts(statistics.offsets()), parts(statistics.frequencies()));
+    // Where there is none in a part of it, the rest is worth a curve.
+    let bounds = statistics.bounds().chunks(each).map(|part| {
+        let there: Vec<f64> = part.iter().copied().filter(|bound| bound.is_finite()).collect();
+        if there.is_empty() { (f64::INFINITY, f64::INFINITY) } else { extremes(&there) }
     });
+    let rest = offsets.into_iter().zip(frequencies).zip(bounds);
+    let ends = (1..).map(|part: usize| (part * each).min(statistics.len()) as f64 * sample.as_secs_f64());
+    let errors = parts(statistics.errors()).into_iter().zip(ends);
+    errors
+        .zip(rest)
+        .map(|((error_s, at_s), ((offset_s, frequency_ppb), bound_s))| {
+            let offset_s = if bound_s.0.is_finite() { offset_s } else { (f64::NAN, f64::NAN) };
+            Point { at_s, error_s, offset_s, bound_s, frequency_ppb }
+        })
+        .collect()
 }

@@ -1,12 +1,11 @@
 //! A scenario: physics, then what happens, then limits; from TOML to what the simulator is made of.
 
-use std::collections::BTreeSet;
-use std::ops::Range;
 use std::path::Path;
 
 use super::keys::SCENARIO;
+use super::rules::conflicts;
 use crate::clock::{ArbPolicy, OscillatorModel};
-use crate::config::{Checked, ConfigError, ConfigErrors, Fault, Reader, Source, Value, check, read_text};
+use crate::config::{ConfigErrors, Reader, Value, check, read_text};
 use crate::discipline::policy::StepRule;
 use crate::discipline::servo::Kind;
 use crate::ptp::GrandmasterConfig;
@@ -246,7 +245,7 @@ fn next_midnight() -> Duration {
 /// One typed read of what may be unset for each kind of value.
 macro_rules! optional_reads {
     ($($name:ident: $variant:ident -> $type:ty;)*) => {
-        $(fn $name(read: &Reader<'_>, section: &str, name: &str) -> Option<$type> {
+        $(pub(super) fn $name(read: &Reader<'_>, section: &str, name: &str) -> Option<$type> {
             match read.value(section, name) {
                 Some(Value::$variant(value)) => Some(value),
                 _ => None,
@@ -491,114 +490,4 @@ fn limits(read: &Reader<'_>) -> Limits {
         end_state: Some(read.word("limits", "end_state")).filter(|word| *word != "any").map(str::to_owned),
         found_out: read.switch("limits", "found_out"),
     }
-}
-
-/// The keys that an event of each kind must have, and to whom it can happen.
-const EVENT_RULES: &[(&str, &[&str], Whom)] = &[
-    ("link_down", &[], Whom::Anybody),
-    ("path", &[], Whom::Master),
-    ("block", &[], Whom::Master),
-    ("master_step", &["by"], Whom::Master),
-    ("announce", &[], Whom::Master),
-    ("stall", &["for"], Whom::Host),
-    ("set_clock", &["by"], Whom::Host),
-    ("set_frequency", &["frequency"], Whom::Host),
-    ("phc_jump", &["by"], Whom::Host),
-    ("phc_reset", &[], Whom::Host),
-    ("nic", &[], Whom::Host),
-];
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Whom {
-    Anybody,
-    Master,
-    Host,
-}
-
-/// The rules between keys.
-fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigError> {
-    let read = Reader::new(&SCENARIO, checked);
-    let mut errors = Vec::new();
-    let mut tell = |path: String, span: Option<&Range<usize>>, fault, message: String, suggestion: String| {
-        let place = span.map(|span| source.place(span));
-        errors.push(ConfigError { place, path, fault, message, allowed: None, suggestion: Some(suggestion) });
-    };
-    for name in ["about", "duration"] {
-        if !checked.is_set(name) {
-            let example = if name == "about" { "\"...\"" } else { "\"30min\"" };
-            let (message, suggestion) = (format!("`{name}` is missing"), format!("add `{name} = {example}`"));
-            tell(name.to_owned(), None, Fault::Missing, message, suggestion);
-        }
-    }
-    for section in ["master", "host"] {
-        if checked.repeated(section).is_empty() {
-            let message = format!("there is no {section}");
-            tell(section.to_owned(), None, Fault::Missing, message, format!("add a [[{section}]]"));
-        }
-    }
-    let mut names: Vec<(String, bool)> = Vec::new();
-    let mut seen = BTreeSet::new();
-    for section in ["master", "host"] {
-        for index in 0..checked.repeated(section).len() {
-            let path = format!("{section}[{index}]");
-            let Some(Value::Text(name)) = read.value(&path, "name") else { continue };
-            if !seen.insert(name.clone()) {
-                let span = read.span(&path, "name");
-                let message = format!("{name:?} is a name already");
-                let at = format!("{path}.name");
-                tell(at, span.as_ref(), Fault::Conflict, message, "give it another name".to_owned());
-            }
-            names.push((name, section == "master"));
-        }
-    }
-    let duration = maybe_duration(&read, "", "duration");
-    for index in 0..checked.repeated("event").len() {
-        let section = format!("event[{index}]");
-        let header = &checked.repeated("event")[index];
-        if let (Some(at), Some(duration)) = (maybe_duration(&read, &section, "at"), duration)
-            && at > duration
-        {
-            let span = read.span(&section, "at");
-            let suggestion = "make the run longer, or let it happen earlier".to_owned();
-            let message = "after the end of the run".to_owned();
-            tell(format!("{section}.at"), span.as_ref(), Fault::Conflict, message, suggestion);
-        }
-        let Some(rule) =
-            maybe_word(&read, &section, "what").and_then(|what| EVENT_RULES.iter().find(|(name, ..)| *name == what))
-        else {
-            continue;
-        };
-        for key in rule.1 {
-            if !checked.is_set(&format!("{section}.{key}")) {
-                let message = format!("{:?} needs `{key}`", rule.0);
-                tell(section.clone(), Some(header), Fault::Missing, message, format!("add `{key} = \"...\"`"));
-            }
-        }
-        let Some(who) = maybe_text(&read, &section, "who") else { continue };
-        let span = read.span(&section, "who");
-        let fits = |is_master: bool| match rule.2 {
-            Whom::Anybody => true,
-            Whom::Master => is_master,
-            Whom::Host => !is_master,
-        };
-        let possible: Vec<_> = names.iter().filter(|(_, is_master)| fits(*is_master)).map(|(name, _)| name).collect();
-        if !possible.contains(&&who) {
-            let all: Vec<_> = possible.iter().map(|name| format!("{name:?}")).collect();
-            let message = format!("{:?} cannot happen to {who:?}", rule.0);
-            let suggestion = format!("it can to {}", all.join(", "));
-            tell(format!("{section}.who"), span.as_ref(), Fault::Conflict, message, suggestion);
-        }
-    }
-    for index in 0..checked.repeated("window").len() {
-        let section = format!("window[{index}]");
-        let (Some(duration), Some(from)) = (duration, maybe_duration(&read, &section, "from")) else { continue };
-        let until = maybe_duration(&read, &section, "until").unwrap_or(duration);
-        if from >= until || until > duration {
-            let span = read.span(&section, "from").unwrap_or(checked.repeated("window")[index].clone());
-            let message = "not a part of the run".to_owned();
-            let suggestion = "from must be before until, and until not after the end of the run".to_owned();
-            tell(section, Some(&span), Fault::Conflict, message, suggestion);
-        }
-    }
-    errors
 }

@@ -19,6 +19,10 @@ fn complaints(text: &str) -> String {
     load(text, "t.toml").expect_err("must be refused").to_string()
 }
 
+fn in_words(outcome: &Outcome) -> String {
+    outcome.broken.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
 #[test]
 fn the_manual_is_current() {
     let path = repository("src/manual/simulator.md");
@@ -84,7 +88,7 @@ fn the_same_seed_gives_the_same_bytes_and_another_one_others() {
 
 #[test]
 fn each_limit_can_be_broken() {
-    let broken = |more: &str| run::run(&small(more), 1).broken.join("; ");
+    let broken = |more: &str| in_words(&run::run(&small(more), 1));
     assert_eq!(broken(""), "");
     for (more, wanted) in [
         ("[[window]]\nfrom = \"20s\"\nrms = \"1ns\"\n", "rms"),
@@ -107,7 +111,11 @@ fn a_lie_is_found_out_and_leaves_a_trace() {
     let text = SMALL.replace("name = \"gm\"", "name = \"gm\"\nlie = \"1ms\"");
     let scenario = load(&text, "t.toml").unwrap();
     let outcome = run::run(&scenario, 1);
-    assert!(outcome.broken[0].contains("server: after") && outcome.broken[0].contains("Bound"), "{:?}", outcome.broken);
+    assert!(
+        in_words(&outcome).starts_with("after ") && in_words(&outcome).contains("s: server: Bound"),
+        "{:?}",
+        outcome.broken
+    );
     assert!(run::trace(&scenario, 1, &outcome).expect("a rule was broken").len() > 1_000);
     let honest = small("");
     assert!(run::trace(&honest, 1, &run::run(&honest, 1)).is_none());
@@ -139,4 +147,98 @@ fn a_picture_is_well_formed_and_shows_every_host() {
     assert!(svg.starts_with("<svg") && svg.ends_with("</svg>\n") && svg.contains("server: true error"));
     assert!(!svg.contains("NaN") && !svg.contains("inf"), "no point is nowhere");
     assert_eq!(svg.matches("<text").count(), svg.matches("</text>").count());
+}
+
+#[test]
+fn a_limit_on_what_is_not_there_is_broken() {
+    let silent = |more: &str| {
+        let text = format!("{SMALL}{more}").replace("name = \"gm\"", "name = \"gm\"\nstarts = \"39s\"");
+        in_words(&run::run(&load(&text, "t.toml").unwrap(), 1))
+    };
+    for limit in ["bound_median = \"1s\"", "bound_max = \"1s\"", "bounded = 0.1"] {
+        let found = silent(&format!("[[window]]\nfrom = \"10s\"\n{limit}\n[limits]\nend_state = \"any\"\n"));
+        assert!(found.starts_with("after 40.0 s: server, window 1: "), "{limit}: {found:?}");
+    }
+    let found = in_words(&run::run(
+        &small("stamps = \"kernel\"\ntai_utc = 37\n[[window]]\nphc_max = \"1s\"\nfrom = \"20s\"\n"),
+        1,
+    ));
+    assert!(found.contains("there is nothing to make phc_max of (limit 1 s)"), "{found:?}");
+    let found = in_words(&run::run(&small("[[window]]\nfrom = \"20.01s\"\nuntil = \"20.02s\"\nrms = \"1s\"\n"), 1));
+    assert!(found.contains("there is nothing to make rms of"), "{found:?}");
+}
+
+#[test]
+fn what_a_run_has_no_room_for_is_refused() {
+    let long = SMALL.replace("\"40s\"", "\"37h\"");
+    assert!(complaints(&long).contains("sample = \"128ms\" is enough"), "{}", complaints(&long));
+    load(&format!("sample = \"128ms\"\n{long}"), "t.toml").unwrap();
+
+    let crowd = |hosts: usize, delay: &str| {
+        let more =
+            (1..hosts).map(|index| format!("[[host]]\nname = \"server-{index}\"\n")).collect::<Vec<_>>().concat();
+        let master = format!("name = \"gm\"\nsync_interval = -7\n[master.path]\ndelay = \"{delay}\"");
+        format!("{}{more}", SMALL.replace("name = \"gm\"", &master))
+    };
+    let told = complaints(&crowd(64, "10s"));
+    assert!(told.contains("messages would be under way at once"), "{told}");
+    load(&crowd(64, "1ms"), "t.toml").unwrap();
+    // The most that is let through is indeed not too much.
+    let text = crowd(12, "1s");
+    let scenario = load(&text.replace("\"40s\"", "\"5s\""), "t.toml").unwrap_or_else(|errors| panic!("{errors}"));
+    run::run(&scenario, 1);
+}
+
+#[test]
+fn a_broken_limit_says_when_and_leaves_a_trace_until_then() {
+    let text = "[[event]]\nat = \"25s\"\nwhat = \"set_clock\"\nwho = \"server\"\nby = \"1ms\"\n\
+                [[window]]\nfrom = \"20s\"\nmax = \"100us\"\n";
+    let scenario = load(&format!("sample = \"1ms\"\n{SMALL}{text}"), "t.toml").unwrap();
+    let outcome = run::run(&scenario, 1);
+    let [broken] = &outcome.broken[..] else { panic!("{:?}", outcome.broken) };
+    assert!((Duration::from_secs(25)..Duration::from_secs(26)).contains(&broken.at), "{broken}");
+    let bytes = run::trace(&scenario, 1, &outcome).expect("a limit was broken");
+    let trace = crate::trace::Trace::read(bytes).unwrap();
+    let ends =
+        crate::trace::replay(&trace).unwrap().into_iter().filter_map(|stream| stream.span).map(|(_, last)| last).max();
+    let ends = ends.expect("something was recorded") - crate::time::Timestamp::EPOCH;
+    assert!((broken.at..broken.at + Duration::from_secs(2)).contains(&ends), "{ends}");
+}
+
+#[test]
+fn what_lasts_a_moment_is_seen_in_a_picture_of_a_day() {
+    let spike = "[[event]]\nat = \"25s\"\nwhat = \"set_clock\"\nwho = \"server\"\nby = \"1ms\"\n";
+    let text = format!("sample = \"1ms\"\n{SMALL}{spike}");
+    let outcome = run::run(&load(&text, "t.toml").unwrap(), 1);
+    let points = &outcome.hosts[0].points;
+    assert!(points.len() <= 1_200, "{}", points.len());
+    let most = points.iter().filter(|point| point.at_s > 20.0).map(|point| point.error_s.1).fold(0.0, f64::max);
+    let figures = outcome.hosts[0].figures[0].max.value;
+    assert!(most > 0.9e-3 && most <= figures + 1e-12, "{most} of {figures}");
+}
+
+#[test]
+fn a_campaign_has_neither_json_nor_a_picture_nor_a_range_of_seeds() {
+    for argument in ["--json", "--plot=x.svg", "--seeds=1..2", "--hours=0.25"] {
+        use clap::Parser as _;
+        let asked = crate::cli::Arguments::try_parse_from(["synchronome", "simulate", "--campaign=1", argument]);
+        assert!(asked.is_err(), "{argument}");
+    }
+}
+
+#[test]
+fn many_seeds_are_told_in_lines_and_then_together() {
+    let scenario = small("");
+    let outcomes: Vec<_> = (1..=3).map(|seed| run::run(&scenario, seed)).collect();
+    let line = report::line("t", &outcomes[0]);
+    for wanted in ["seed    1", "LOCKED", "violations 0", "x p99.9)", "good"] {
+        assert!(line.contains(wanted), "{wanted:?} is not in {line}");
+    }
+    let summary = report::summary("t", &scenario, &outcomes);
+    for wanted in
+        ["LOCKED after", "true error, max", "ADEV over 1 s", "MTIE over 1 s", "bound over p99.9", "violations 0"]
+    {
+        assert!(summary.contains(wanted), "{wanted:?} is not in {summary}");
+    }
+    assert!(report::text("t", &scenario, &outcomes[0]).contains("violations 0"));
 }

@@ -72,7 +72,10 @@ impl World {
         }
         let is_stamped_by_kernel = host.config().hub() == ClockId::System;
         if what != Stall::Discipline {
-            place.stalled = Some((until, what != Stall::Port && is_stamped_by_kernel));
+            // Who stands still already does so until the later end of both.
+            let (before, waited) = place.stalled.filter(|(until, _)| *until > now).unwrap_or((now, false));
+            let stamps_wait = what != Stall::Port && is_stamped_by_kernel;
+            place.stalled = Some((until.max(before), stamps_wait || waited));
         }
         if what == Stall::Clocks {
             // Seen from its end: that much later, everything reads what it read.

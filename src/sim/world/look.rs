@@ -8,6 +8,7 @@ use crate::sim::NodeId;
 use crate::sim::checker::Look;
 use crate::sim::host::RING_MAX;
 use crate::sim::node::Role;
+use crate::sim::statistics::Told;
 use crate::time::Duration;
 
 impl World {
@@ -113,7 +114,8 @@ impl World {
                 Role::Master(_) | Role::Slave(_) => self.truth.local(now),
             };
             let bound = published.is_bounded.then(|| published.bound_at(local).greatest_error());
-            self.nodes[index].statistics.push_bounded(error, bound);
+            let (offset_from_master, frequency) = (published.offset_from_master, published.frequency);
+            self.nodes[index].statistics.push_told(error, Told { bound, offset_from_master, frequency });
             self.nodes[index].bounds.push(&published, local);
             for phc in 0..self.nodes[index].phc_statistics.len() {
                 if let Some(error) = self.phc_error(id, phc as u8) {

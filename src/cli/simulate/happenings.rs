@@ -1,0 +1,220 @@
+//! What happens to the world of a run.
+//!
+//! What lasts is not undone when it ends: of two that overlap, the first to end would undo the other. The way of each pair,
+//! and how each host is stamped, is made anew from the plan and from all that is in force, in the order in which it began; so
+//! of two that want the same thing differently the later one has its will, and when that is over, the earlier one again.
+
+use super::run::{Action, Run};
+use super::scenario::{AnnounceChange, EventPlan, PathChange, What};
+use crate::sim::{LinkModel, NodeId, StampModel, World};
+use crate::time::{Duration, LeapIndicator, Timestamp};
+
+impl Run<'_> {
+    fn node(&self, who: usize) -> NodeId {
+        self.masters.iter().chain(&self.hosts).copied().nth(who).expect("the file was checked")
+    }
+
+    pub(super) fn act(&mut self, action: Action) {
+        match action {
+            Action::Begin(index) => self.begin(index),
+            Action::End(index) => {
+                self.in_force.retain(|other| *other != index);
+                self.put_in_force(&self.scenario.events[index]);
+            }
+            Action::Leap => {
+                let (now, truth) = (Timestamp::EPOCH + self.world.elapsed(), self.scenario.truth);
+                for (master, plan) in self.masters.iter().zip(&self.scenario.masters) {
+                    if plan.knows_leaps {
+                        self.world.announce_as(*master, |_, properties| {
+                            properties.current_utc_offset = Some(truth.tai_utc(now));
+                            properties.leap = LeapIndicator::NoWarning;
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, index: usize) {
+        let event = &self.scenario.events[index];
+        let (node, world) = (self.node(event.who), &mut self.world);
+        match &event.what {
+            What::LinkDown | What::Path(_) | What::Block(_) | What::Nic { .. } => {
+                self.in_force.push(index);
+                self.put_in_force(event);
+            }
+            What::MasterStep(by) => world.step_master(node, *by),
+            What::Announce(change) => announce(world, node, *change),
+            What::Stall(what) => world.stall(node, *what, event.lasts.unwrap_or(Duration::SECOND)),
+            What::SetClock(by) => world.set_system(node, *by),
+            What::SetFrequency(to) => world.detune_system(node, *to),
+            What::PhcJump(by) => world.set_phc(node, 0, *by),
+            What::PhcReset => world.reset_phc(node, 0),
+        }
+    }
+
+    /// An event that lasts has begun or ended: the part of the world that it touches is as all that is in force says.
+    fn put_in_force(&mut self, event: &EventPlan) {
+        match &event.what {
+            What::LinkDown => {
+                self.lay_ways();
+                let is_down = |other: &EventPlan| other.who == event.who && matches!(other.what, What::LinkDown);
+                let up = !self.lasting().any(is_down);
+                self.world.set_link(self.node(event.who), up);
+            }
+            What::Path(_) | What::Block(_) => self.lay_ways(),
+            What::Nic { .. } => {
+                let mut stamps = self.scenario.hosts[event.who - self.masters.len()].stamps;
+                self.lasting()
+                    .filter(|other| other.who == event.who)
+                    .for_each(|other| change_stamps(&mut stamps, other));
+                self.world.change_stamps(self.node(event.who), |model| *model = stamps);
+            }
+            What::MasterStep(_)
+            | What::Announce(_)
+            | What::Stall(_)
+            | What::SetClock(_)
+            | What::SetFrequency(_)
+            | What::PhcJump(_)
+            | What::PhcReset => {}
+        }
+    }
+
+    fn lasting(&self) -> impl Iterator<Item = &EventPlan> {
+        self.in_force.iter().map(|index| &self.scenario.events[*index])
+    }
+
+    /// The ways between every master and every host, there and back.
+    fn lay_ways(&mut self) {
+        for (master, plan) in self.scenario.masters.iter().enumerate() {
+            for host in 0..self.hosts.len() {
+                let mut ways = plan.links;
+                let ends = [master, self.masters.len() + host];
+                self.lasting().for_each(|event| change_ways(&mut ways, event, ends));
+                let (from, to) = (self.masters[master], self.hosts[host]);
+                self.world.change_link(from, to, |way| *way = ways[0]);
+                self.world.change_link(to, from, |way| *way = ways[1]);
+            }
+        }
+    }
+}
+
+/// What an event makes of the ways between a master and a host, there and back; `ends` are both, by their place.
+fn change_ways(ways: &mut [LinkModel; 2], event: &EventPlan, ends: [usize; 2]) {
+    let is_of_master = event.who == ends[0];
+    match &event.what {
+        What::LinkDown if ends.contains(&event.who) => ways.iter_mut().for_each(|way| way.is_down = true),
+        What::Path(change) if is_of_master => {
+            for (way, is_from_master) in ways.iter_mut().zip([true, false]) {
+                change_path(way, change, is_from_master);
+            }
+        }
+        What::Block(kind) if is_of_master => ways.iter_mut().for_each(|way| way.blocked = way.blocked.with(*kind)),
+        _ => {}
+    }
+}
+
+fn change_path(way: &mut LinkModel, change: &PathChange, is_from_master: bool) {
+    way.base = change.delay.unwrap_or(way.base);
+    if let Some(asymmetry) = change.asymmetry {
+        let half = asymmetry.half();
+        way.base = if is_from_master { way.base + half } else { way.base - half };
+    }
+    way.jitter = change.jitter.unwrap_or(way.jitter);
+    way.loss = change.loss.unwrap_or(way.loss);
+    way.hop.load = change.load.unwrap_or(way.hop.load);
+}
+
+fn change_stamps(stamps: &mut StampModel, event: &EventPlan) {
+    if let What::Nic { rx_loss, tx_loss, tx_late_share } = &event.what {
+        stamps.rx_loss = rx_loss.unwrap_or(stamps.rx_loss);
+        stamps.tx.loss = tx_loss.unwrap_or(stamps.tx.loss);
+        stamps.tx.late_share = tx_late_share.unwrap_or(stamps.tx.late_share);
+    }
+}
+
+fn announce(world: &mut World, node: NodeId, change: AnnounceChange) {
+    world.announce_as(node, |quality, properties| {
+        quality.clock_class = change.clock_class.unwrap_or(quality.clock_class);
+        properties.leap = change.leap.unwrap_or(properties.leap);
+        properties.current_utc_offset = change.utc_offset.or(properties.current_utc_offset);
+        if change.is_valid == Some(false) {
+            properties.current_utc_offset = None;
+        } else if change.is_valid == Some(true) && properties.current_utc_offset.is_none() {
+            properties.current_utc_offset = Some(crate::sim::TAI_UTC);
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::cli::simulate::scenario::{Scenario, load};
+    use crate::wire::ptp::MessageType;
+
+    const EVENTS: &str = "about = \"Overlapping.\"\nduration = \"1min\"\n\
+        [[master]]\nname = \"gm\"\n[master.path]\ndelay = \"2us\"\n[[host]]\nname = \"server\"\n\
+        [[event]]\nat = \"1s\"\nwho = \"gm\"\nwhat = \"path\"\ndelay = \"10us\"\nfor = \"10s\"\n\
+        [[event]]\nat = \"2s\"\nwho = \"gm\"\nwhat = \"path\"\ndelay = \"20us\"\nloss = 0.5\nfor = \"3s\"\n\
+        [[event]]\nat = \"3s\"\nwho = \"gm\"\nwhat = \"block\"\nmessage = \"sync\"\nfor = \"10s\"\n\
+        [[event]]\nat = \"4s\"\nwho = \"gm\"\nwhat = \"block\"\nmessage = \"announce\"\nfor = \"3s\"\n\
+        [[event]]\nat = \"20s\"\nwho = \"server\"\nwhat = \"nic\"\nrx_loss = 0.2\nfor = \"10s\"\n\
+        [[event]]\nat = \"21s\"\nwho = \"server\"\nwhat = \"nic\"\nrx_loss = 0.4\ntx_loss = 0.3\nfor = \"3s\"\n\
+        [[event]]\nat = \"30s\"\nwho = \"server\"\nwhat = \"link_down\"\nfor = \"9s\"\n\
+        [[event]]\nat = \"31s\"\nwho = \"gm\"\nwhat = \"link_down\"\nfor = \"3s\"\n";
+
+    fn scenario() -> Scenario {
+        load(EVENTS, "t.toml").unwrap_or_else(|errors| panic!("{errors}"))
+    }
+
+    /// The ways after these have begun.
+    fn ways(in_force: &[usize]) -> [LinkModel; 2] {
+        let scenario = scenario();
+        let mut ways = scenario.masters[0].links;
+        for index in in_force {
+            change_ways(&mut ways, &scenario.events[*index], [0, 1]);
+        }
+        ways
+    }
+
+    #[test]
+    fn of_two_changes_the_later_has_its_will_and_then_the_earlier_again() {
+        let way = |in_force: &[usize]| (ways(in_force)[0].base.as_nanos(), (100.0 * ways(in_force)[1].loss) as u32);
+        assert_eq!(way(&[0]), (10_000, 0));
+        assert_eq!(way(&[0, 1]), (20_000, 50));
+        assert_eq!(way(&[1]), (20_000, 50));
+        assert_eq!(way(&[]), (2_000, 0));
+        let stopped = |in_force: &[usize]| ways(in_force)[0].blocked;
+        assert_eq!(stopped(&[2, 3]), stopped(&[2]).with(MessageType::Announce));
+        assert!(ways(&[6])[1].is_down && ways(&[7])[0].is_down && !ways(&[0])[0].is_down);
+    }
+
+    #[test]
+    fn what_ends_does_not_undo_what_still_lasts() {
+        let scenario = scenario();
+        let mut run = Run::new(&scenario, 1);
+        let looks: Vec<(i64, Vec<usize>)> = vec![
+            (3, vec![0, 1, 2]),
+            (6, vec![0, 2, 3]),
+            (9, vec![0, 2]),
+            (12, vec![2]),
+            (22, vec![4, 5]),
+            (25, vec![4]),
+            (32, vec![6, 7]),
+            (35, vec![6]),
+            (50, vec![]),
+        ];
+        for (at_s, in_force) in looks {
+            run.go_on_until(Duration::from_secs(at_s));
+            assert_eq!(run.in_force, in_force, "after {at_s} s");
+            let (way, rx_loss) = (Cell::new(None), Cell::new(0.0));
+            run.world.change_link(NodeId(0), NodeId(1), |link| way.set(Some(*link)));
+            run.world.change_stamps(NodeId(1), |stamps| rx_loss.set(stamps.rx_loss));
+            assert_eq!(way.get(), Some(ways(&in_force)[0]), "after {at_s} s");
+            let expected = if in_force.contains(&5) { 40 } else { 20 * u32::from(in_force.contains(&4)) };
+            assert_eq!((100.0 * rx_loss.get()) as u32, expected, "after {at_s} s");
+        }
+    }
+}
