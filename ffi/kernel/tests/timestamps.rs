@@ -183,3 +183,13 @@ fn resetting_a_counter_that_does_not_run_is_an_error() {
     enable_software_timestamps(&socket, false).expect("stamps");
     assert_eq!(reset_tx_counter(&socket).expect_err("receive only").kind(), std::io::ErrorKind::InvalidInput);
 }
+
+#[test]
+fn a_request_that_is_refused_leaves_what_was_asked_before() {
+    let (receiver, client) = (loopback_v4(), Client::new(loopback_v4()));
+    // No interface has this clock, and the socket is bound to none.
+    let refused = TimestampRequest { tx_hardware: true, bind_phc: Some(9_999), ..TimestampRequest::default() };
+    enable_timestamps(&client, refused).expect_err("no such clock");
+    client.send(b"stamp me", receiver.local_addr().expect("bound"), 7).expect("loopback");
+    assert!(next_stamp(&client).software.is_some_and(close_to_now));
+}

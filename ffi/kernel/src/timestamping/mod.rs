@@ -181,17 +181,28 @@ pub fn enable_software_timestamps(fd: impl AsFd, tx: bool) -> io::Result<TxKeyin
 ///
 /// # Errors
 /// `ENOPROTOOPT` before Linux 5.1, `EINVAL` for a flag that the kernel does not know and for a PHC that is no virtual clock of
-/// the interface's; `EOPNOTSUPP` for a PHC on a socket that is bound to no interface.
+/// the interface's; `EOPNOTSUPP` for a PHC on a socket that is bound to no interface. What was asked before then stays asked,
+/// with its transmit counter at 0.
 pub fn enable_timestamps(fd: impl AsFd, request: TimestampRequest) -> io::Result<TxKeying> {
     let fd = fd.as_fd();
+    let keying = match request.transmits() {
+        false => TxKeying::Off,
+        true if kernel_takes_keys((Ipv4Addr::LOCALHOST, DISCARD_PORT).into())? => TxKeying::PerMessage,
+        true => TxKeying::Counter,
+    };
+    let mut before = [0; 8];
+    let before_length = sys::option(fd, libc::SOL_SOCKET, uapi::SO_TIMESTAMPING_NEW, &mut before)?;
     // The counter starts again only when OPT_ID goes from off to on.
     set_flags(fd, 0)?;
     let (value, length) = request.value();
-    sys::set_option(fd, libc::SOL_SOCKET, uapi::SO_TIMESTAMPING_NEW, &value[..length])?;
-    match request.transmits() {
-        false => Ok(TxKeying::Off),
-        true if kernel_takes_keys((Ipv4Addr::LOCALHOST, DISCARD_PORT).into())? => Ok(TxKeying::PerMessage),
-        true => Ok(TxKeying::Counter),
+    let set = |value: &[u8]| sys::set_option(fd, libc::SOL_SOCKET, uapi::SO_TIMESTAMPING_NEW, value);
+    match set(&value[..length]) {
+        Ok(()) => Ok(keying),
+        Err(error) => {
+            // What worked before works again; if it did not, the first error still says why.
+            _ = set(&before[..before_length]);
+            Err(error)
+        }
     }
 }
 
