@@ -28,8 +28,11 @@ const ERRORS_MAX: usize = 64;
 const LOST_IN_COMPANY: u32 = 2;
 /// For so long a message waits until the stamp of the one before it has come, on such a card.
 const SLOT_WAIT_MAX: Duration = Duration::from_millis(250);
-/// The messageType of Sync (IEEE 1588-2019 table 36).
+/// So many batches of packets at most are thrown away when the card begins to stamp: more than a socket holds.
+const STALE_BATCHES_MAX: usize = 256;
+/// The messageType of Sync (IEEE 1588-2019 table 36), and the versionPTP of what the filters of cards cover.
 const SYNC: u8 = 0;
+const VERSION_PTP: u8 = 2;
 
 /// What carries the messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -245,6 +248,12 @@ impl PtpSockets {
     pub fn use_clock(&mut self, clock: ClockId) -> io::Result<()> {
         if matches!(self.stamping, Stamping::Hardware { .. }) {
             self.keying = enable_timestamps(self.event_fd(), request(true, false))?;
+            // What has come in before the card was told to stamp would count against it.
+            for _ in 0..STALE_BATCHES_MAX {
+                if !matches!(self.receive(Channel::Event, |_| {}), Ok(true)) {
+                    break;
+                }
+            }
             self.ledger = Ledger::new(self.keying == TxKeying::Counter);
             self.stamps.use_card(clock);
         }
@@ -467,11 +476,16 @@ fn taken<'a>(stamps: &mut Stamps, channel: Channel, bytes: &'a [u8], [software, 
     if channel == Channel::General {
         return Arrived { bytes, channel, stamp: None };
     }
-    let is_sync = bytes.first().is_some_and(|octet| octet & 0x0f == SYNC);
-    if let Some(judge) = stamps.judge().filter(|_| is_sync) {
+    if let Some(judge) = stamps.judge().filter(|_| is_sync(bytes)) {
         judge.arrived(hardware.is_some());
     }
     Arrived { bytes, channel, stamp: stamps.pick(software, hardware) }
+}
+
+/// Whether this is a Sync of version 2, which the card owes a stamp. Version 1 shares group and port with it (audio over IP
+/// uses it to this day), and a card whose filter is for version 2 rightly passes it by.
+fn is_sync(bytes: &[u8]) -> bool {
+    matches!(bytes, [first, second, ..] if first & 0x0f == SYNC && second & 0x0f == VERSION_PTP)
 }
 
 /// What is asked of the kernel: of received packets both stamps, so that a card that fails can be replaced at once.

@@ -16,9 +16,13 @@ const KERNEL_STAMP_ERROR: Duration = Duration::from_nanos(1);
 /// What a stamp of a card's is off by, beside its quantisation.
 const HARDWARE_STAMP_ERROR: Duration = Duration::from_nanos(1);
 
-/// So many in a row without a stamp, at the start, and the card is not believed.
-const MISSING_MAX_UNPROVEN: u32 = 3;
-/// The same for a card that has already shown that it can: single stamps are lost on good cards too.
+/// So many requests in a row without a stamp, at the start, and the card is not believed: a driver may be late with the
+/// first, whose stamp may come after the next one was sent.
+const TX_MISSING_MAX_UNPROVEN: u32 = 3;
+/// So many Sync. What a filter passes by it passes by at once, and a good card that has lost just that one stamp is believed
+/// again a few messages later.
+const RX_MISSING_MAX_UNPROVEN: u32 = 1;
+/// So many of either, of a card that has already shown that it can: single stamps are lost on good cards too.
 const MISSING_MAX_PROVEN: u32 = 8;
 /// So long without any transmit stamp that was owed. Drivers have been seen to deliver a second late (USERS P27).
 const TX_PATIENCE: Duration = Duration::from_secs(2);
@@ -154,13 +158,11 @@ impl Account {
         now - *self.since.get_or_insert(now)
     }
 
-    /// Whether so many stamps have been owed for so long that the card is not believed any more.
-    fn is_lost(&self, owed_for: Duration, unproven_patience: Duration) -> bool {
-        if self.is_proven {
-            self.missing >= MISSING_MAX_PROVEN && owed_for >= PROVEN_PATIENCE
-        } else {
-            self.missing >= MISSING_MAX_UNPROVEN && owed_for >= unproven_patience
-        }
+    /// Whether so many stamps have been owed for so long that the card is not believed any more; how many and how long
+    /// before it has shown that it can is `unproven`.
+    fn is_lost(&self, owed_for: Duration, unproven: (u32, Duration)) -> bool {
+        let (missing, patience) = if self.is_proven { (MISSING_MAX_PROVEN, PROVEN_PATIENCE) } else { unproven };
+        self.missing >= missing && owed_for >= patience
     }
 }
 
@@ -236,9 +238,9 @@ impl Judge {
                 Verdict::Restore
             });
         }
-        let missing = if self.tx.is_lost(tx_owed_for, TX_PATIENCE) {
+        let missing = if self.tx.is_lost(tx_owed_for, (TX_MISSING_MAX_UNPROVEN, TX_PATIENCE)) {
             Missing::Transmit
-        } else if self.rx.is_lost(rx_owed_for, Duration::ZERO) {
+        } else if self.rx.is_lost(rx_owed_for, (RX_MISSING_MAX_UNPROVEN, Duration::ZERO)) {
             Missing::Receive
         } else {
             return None;

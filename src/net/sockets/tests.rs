@@ -92,3 +92,47 @@ fn a_card_with_room_for_one_stamp_gets_one_message_at_a_time() {
     sockets.drain_stamps(later + SLOT_WAIT_MAX, false, |_| {});
     assert_eq!((sockets.ledger.in_flight(), sockets.held.is_none()), (2, true), "but not for ever");
 }
+
+#[test]
+fn only_a_sync_of_version_2_is_owed_a_stamp() {
+    assert!(is_sync(&[0x00, 0x02]) && is_sync(&[0x10, 0x12]), "of any majorSdoId and minor version");
+    assert!(!is_sync(&[0x01, 0x02]), "a Delay_Req");
+    assert!(!is_sync(&[0x00, 0x01]) && !is_sync(&[0x10, 0x01]), "version 1");
+    assert!(!is_sync(&[0x00]) && !is_sync(&[]));
+}
+
+#[test]
+fn a_card_is_not_judged_by_syncs_of_version_1_nor_by_those_that_came_before_it_was_told() {
+    let options = on_lo(41_379, Transport::Udp4);
+    let mut sender = PtpSockets::open(&options).unwrap();
+    let mut receiver = PtpSockets::open(&options).unwrap();
+    receiver.stamping = Stamping::Hardware { phc_index: 0 };
+    let mut send = |version: u8| {
+        let mut message = [0; FRAME_MAX];
+        message[1] = version;
+        sender.send(&Frame::new(message, 44), Channel::Event, None, HostClock.mono(), |_| {}).unwrap();
+    };
+    // On a busy machine a datagram takes its time even on the loopback.
+    let pause = || std::thread::sleep(std::time::Duration::from_millis(50));
+    let hear = |receiver: &mut PtpSockets| {
+        let mut versions = Vec::new();
+        for _ in 0..40 {
+            pause();
+            while receiver.receive_one(Channel::Event, |arrived| versions.push(arrived.bytes[1])).unwrap() {}
+            if !versions.is_empty() {
+                break;
+            }
+        }
+        versions
+    };
+    send(2);
+    pause();
+    receiver.use_clock(ClockId::Phc(0)).unwrap();
+    send(1);
+    assert_eq!(hear(&mut receiver), [1], "what came before is not looked at");
+    assert_eq!(receiver.review(HostClock.mono(), |_| {}), None);
+    send(2);
+    assert_eq!(hear(&mut receiver), [2]);
+    let change = receiver.review(HostClock.mono(), |_| {}).expect("a Sync without the card's stamp");
+    assert_eq!((change.missing, change.clock), (Some(Missing::Receive), ClockId::System));
+}
