@@ -57,6 +57,7 @@ MODULE_PARM_DESC(max_adj, "advertised frequency adjustment range, ppb");
 	X(rx_lat_ns, 0, -1000000000, 1000000000) /* error added to Rx stamps */ \
 	X(ts_quantum_ns, 1, 1, 1000000000)	/* resolution of frame and extts stamps */ \
 	X(adj_quantum_ppt, 0, 0, 1000000000)	/* resolution of adjfine */ \
+	X(adj_trunc, 0, 0, 1)			/* adjfine cuts off towards 0 instead of rounding */ \
 	X(max_adj_ppb, 0, 0, 1000000000)	/* its range; 0: the module's max_adj */ \
 	X(txts_delay_us, 0, 0, 100000000)	/* late Tx stamps */ \
 	X(txts_loss_ppm, 0, 0, 1000000)		/* lost Tx stamps */ \
@@ -64,7 +65,8 @@ MODULE_PARM_DESC(max_adj, "advertised frequency adjustment range, ppb");
 	X(txts_slots, 0, 0, 1000000)		/* Tx stamps in flight at most, 0: any */ \
 	X(rx_lie, 0, 0, 2)			/* 1: no Rx stamp at all, 2: none on non-PTP frames */ \
 	X(rx_caps, 3, 0, 3)			/* filters: bit 0 PTP_V2_EVENT, bit 1 ALL */ \
-	X(cross, 1, 0, 1)			/* PTP_SYS_OFFSET_PRECISE works */ \
+	X(cross, 1, 0, 2)			/* PTP_SYS_OFFSET_PRECISE: 0 none, 1 works, 2 EAGAIN */ \
+	X(cross_err_ns, 0, -1000000000, 1000000000) /* what the PHC is off by in it */ \
 	X(read_pre_ns, 0, 0, 100000)		/* bus delay before the clock is latched */ \
 	X(read_post_ns, 0, 0, 100000)		/* bus delay after */ \
 	X(pps_irq, 0, 0, 1)			/* 1: PPS stamped at interrupt, 0: at the edge */ \
@@ -366,7 +368,7 @@ static int pv_adjfine(struct ptp_clock_info *i, long scaled_ppm)
 		return -p->par[P_ioerr];
 	a = ((__int128)scaled_ppm * 18446744073709LL) >> 20;	/* 2^64 / 10^6 */
 	if (q)
-		a = div64_s64(a + (a < 0 ? -q : q) / 2, q) * q;
+		a = div64_s64(p->par[P_adj_trunc] ? a : a + (a < 0 ? -q : q) / 2, q) * q;
 	spin_lock_irqsave(&p->lock, f);
 	raw = ktime_get_raw_ns();
 	clk_advance(p, raw);
@@ -442,8 +444,10 @@ static int pv_crosststamp(struct ptp_clock_info *i, struct system_device_crossts
 
 	if (p->par[P_ioerr] || !p->par[P_cross])
 		return p->par[P_ioerr] ? -p->par[P_ioerr] : -EOPNOTSUPP;
+	if (p->par[P_cross] == 2)
+		return -EAGAIN;
 	ktime_get_snapshot(&s);
-	x->device = ns_to_ktime(clk_read(p, ktime_to_ns(s.raw)));
+	x->device = ns_to_ktime(clk_read(p, ktime_to_ns(s.raw)) + p->par[P_cross_err_ns]);
 	x->sys_realtime = s.real;
 	x->sys_monoraw = s.raw;
 	return 0;
