@@ -132,6 +132,52 @@ pub fn compare(first: &Side, second: &Side) -> io::Result<Option<Round>> {
     Ok(round(before.unwrap_or(after), middle, after))
 }
 
+/// Rounds for [`asymmetry`].
+const ASYMMETRY_ROUNDS: usize = 5;
+/// An asymmetry below that is not worth a word.
+const ASYMMETRY_MIN: Duration = Duration::from_nanos(50);
+
+/// The two ways to read a device held against each other: see [`asymmetry`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Asymmetry {
+    /// Reads over the bus take the device's time about in the middle of their window.
+    Fair,
+    /// They take it by so much before the middle (negative: after it), inside of half a window of so much. Half the window is
+    /// part of the bound wherever such reads are used.
+    Lopsided(Duration, Duration),
+    /// The device was latched by so much outside of the window of reads over the bus, which no bus can do: what is latched is
+    /// not what it should be.
+    Impossible(Duration),
+}
+
+/// Where the hardware latches both clocks, and can be read over the bus too: whether the two agree.
+///
+/// It is the one case in which an asymmetric bus can be seen. A device that is read over the bus alone gives no sign of a
+/// constant asymmetry; what varies from read to read is the estimator's matter, to which both halves of the window are paths
+/// of their own.
+///
+/// `None` where the device cannot be read both ways.
+pub fn asymmetry(phc: &Phc) -> Option<Asymmetry> {
+    let round = |_| {
+        let before = cross(phc, CrossingMethod::Precise).ok()?;
+        let middle = cross(phc, CrossingMethod::Extended).ok()?;
+        round(before, middle, cross(phc, CrossingMethod::Precise).ok()?)
+    };
+    let rounds = (0..ASYMMETRY_ROUNDS).filter_map(round);
+    rounds.min_by_key(|round| round.uncertainty).map(asymmetry_of)
+}
+
+/// What the narrowest round says: the first clock is the device as it is latched, the second one as it is read.
+fn asymmetry_of(round: Round) -> Asymmetry {
+    if round.offset.abs() > round.uncertainty + RESOLUTION {
+        Asymmetry::Impossible(round.offset)
+    } else if round.offset.abs() > round.uncertainty.scaled(0.25).max(ASYMMETRY_MIN) {
+        Asymmetry::Lopsided(round.offset, round.uncertainty)
+    } else {
+        Asymmetry::Fair
+    }
+}
+
 fn round(before: Against, middle: Against, after: Against) -> Option<Round> {
     let (elapsed, change) = (after.at - before.at, after.offset - before.offset);
     let allowed = before.uncertainty + after.uncertainty + RATE_MAX.drift(elapsed);
@@ -249,6 +295,15 @@ mod tests {
         let (phc, system) = (against(0, 500, 20), against(0, 0, 0));
         let swapped = round(system, phc, against(0, 0, 0)).expect("undisturbed");
         assert_eq!((swapped.offset, swapped.uncertainty), (ns(-500), ns(20)));
+    }
+
+    #[test]
+    fn a_lopsided_bus_is_told_from_a_latch_that_lies() {
+        let found =
+            |offset, uncertainty| asymmetry_of(Round { at: at(0), offset: ns(offset), uncertainty: ns(uncertainty) });
+        assert_eq!((found(40, 43), found(-200, 1_000)), (Asymmetry::Fair, Asymmetry::Fair));
+        assert_eq!(found(-950, 1_000), Asymmetry::Lopsided(ns(-950), ns(1_000)));
+        assert_eq!(found(1_002, 1_000), Asymmetry::Impossible(ns(1_002)));
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod reference;
 mod software;
 mod steering;
 mod system;
+mod tampering;
 
 pub use any::AnyClock;
 pub use cascade::{
@@ -41,7 +42,8 @@ pub use recording::{Recorded, Recording};
 pub use reference::{ArbPolicy, reference_of, reference_of_server};
 pub use software::SoftwareClock;
 pub use steering::{Counts, Steering, SteeringConfig};
-pub use system::{SystemClock, Tampering};
+pub use system::SystemClock;
+pub use tampering::Tampering;
 
 use crate::discipline::Adjustment;
 use crate::time::{ClockEpoch, Duration, FrequencyPpb, Local, Stamp, Timestamp};

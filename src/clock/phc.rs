@@ -3,11 +3,15 @@
 //! A card whose frequency has a coarse quantum (119 ppb on some) would wander by half of that between two Syncs: so it is
 //! told two neighbouring values in turn ([`DITHER_EVERY`]), chosen so that what has been gained is what was wanted; the
 //! timeline is told each of them.
+//!
+//! Any program that may open the device can set its frequency. The kernel keeps what it was told last, so that this is seen
+//! ([`PhcClock::look`]) and put right. What the card makes of it is not read back: no driver says that.
 
 use nix::libc;
 use synchronome_kernel::phc::Phc;
 
 pub use self::reader::PhcReader;
+use super::tampering::{Tampering, Watch};
 use super::{Adjusted, Clock, ClockError};
 use crate::discipline::Adjustment;
 use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Stamp, Timestamp};
@@ -77,6 +81,8 @@ pub struct PhcClock {
     /// Whether anything was commanded yet: before that the card is left as it was found.
     is_ours: bool,
     dither: Option<Dither>,
+    /// In 2^-16 ppm.
+    watch: Watch<i64>,
 }
 
 impl PhcClock {
@@ -93,7 +99,8 @@ impl PhcClock {
         quantum: Option<FrequencyPpb>,
     ) -> std::io::Result<Self> {
         let capabilities = device.capabilities()?;
-        let frequency = from_scaled_ppm(device.frequency()?);
+        let dialled = device.frequency()?;
+        let frequency = from_scaled_ppm(dialled);
         let limit = FrequencyPpb::new(f64::from(capabilities.max_adjustment_ppb));
         let coarse = quantum.filter(|quantum| *quantum >= DITHER_QUANTUM_MIN);
         Ok(Self {
@@ -103,9 +110,30 @@ impl PhcClock {
             wanted: frequency,
             frequency,
             is_ours: false,
+            watch: Watch::new(dialled),
             dither: coarse.map(|quantum| Dither { quantum, owed: Duration::ZERO, since: Timestamp::EPOCH }),
             device,
         })
+    }
+
+    /// Sees whether the frequency is ours, and makes it so, when the clock reads `at`: to be called before a message that this
+    /// clock stamped is judged, and before a crossing is. No card is asked: the kernel knows.
+    pub fn look(&mut self, at: Timestamp<Local>) {
+        if !self.is_ours {
+            return;
+        }
+        let Ok(dialled) = self.device.frequency() else { return };
+        let ours = self.watch.written;
+        if self.watch.look(at, dialled, from_scaled_ppm) {
+            // If it is refused now, the next look finds it again, and counts what it has done meanwhile.
+            _ = self.device.adjust_frequency(ours);
+            self.watch.written = ours;
+        }
+    }
+
+    /// What another program has done to the frequency since this was asked last.
+    pub fn take_tampering(&mut self) -> Option<Tampering> {
+        self.watch.take()
     }
 
     fn set_frequency(&mut self, frequency: FrequencyPpb) -> Result<(), ClockError> {
@@ -113,6 +141,7 @@ impl PhcClock {
         // Drivers cut off what is less than their quantum: a value just short of a multiple would lose a whole one.
         let nudged = if self.dither.is_some() { scaled + scaled.signum() } else { scaled };
         self.device.adjust_frequency(nudged).map_err(|error| failed(&error))?;
+        self.watch.written = nudged;
         self.frequency = if self.dither.is_some() { frequency } else { from_scaled_ppm(scaled) };
         Ok(())
     }
@@ -140,9 +169,11 @@ impl Clock for PhcClock {
         // The servo keeps inside the card's limit; as much as it can do is more than nothing, and what it then does is told.
         let frequency = frequency.clamp(self.frequency_max);
         self.is_ours = true;
+        self.watch.begin(at);
         let step = Duration::from_ticks(Timestamp::<Local>::from_ticks(step.ticks()).nanos() << 16);
         if step != Duration::ZERO {
             self.device.step(step.ticks() >> 16).map_err(|error| failed(&error))?;
+            self.watch.stepped(step);
             self.epoch = self.epoch.next();
         }
         let (wanted, in_force) = (self.wanted, self.frequency);
@@ -189,6 +220,7 @@ impl Clock for PhcClock {
         // Whatever disturbed it may have reset its frequency too, and the kernel does not always know. If it cannot be set
         // now, the next command does it.
         if self.is_ours {
+            self.watch = Watch::new(self.watch.written);
             _ = self.set_frequency(self.frequency);
         }
         self.epoch

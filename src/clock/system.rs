@@ -11,6 +11,7 @@ use synchronome_kernel::adjtimex::Timex;
 use synchronome_kernel::steer::{StatusWrite, SystemClock as Kernel};
 
 use super::phc::{failed, from_scaled_ppm, scaled_ppm};
+use super::tampering::{Tampering, Watch};
 use super::{Adjusted, Clock, ClockError};
 use crate::discipline::Adjustment;
 use crate::sharing::TimeSnapshot;
@@ -22,55 +23,6 @@ const FINE_MAX: FrequencyPpb = FrequencyPpb::new(450_000.0);
 const TICK_US: i64 = 10_000;
 /// One microsecond of tick more is so much faster.
 const TICK_STEP: FrequencyPpb = FrequencyPpb::new(100_000.0);
-/// What another program has done to the system clock's rate.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Tampering {
-    /// The frequency correction that was found.
-    pub found: FrequencyPpb,
-    /// By how much the clock may have been put ahead by that since it was last seen to be as we left it; not negative.
-    pub ahead: Duration,
-    /// The same, behind; not positive.
-    pub behind: Duration,
-}
-
-/// Sees that the kernel's rate is what we made it.
-///
-/// When it was changed cannot be seen, only that it was: so the other rate counts from the last look on. Two changes between
-/// two looks that cancel each other stay unseen, as does adjtime(3), which leaves the rate alone.
-#[derive(Clone, Copy, Debug)]
-struct Watch {
-    /// Tick and frequency, as last written or found.
-    written: (i64, i64),
-    seen_at: Option<Timestamp<Local>>,
-    tampering: Option<Tampering>,
-}
-
-impl Watch {
-    const fn new(written: (i64, i64)) -> Self {
-        Self { written, seen_at: None, tampering: None }
-    }
-
-    /// The clock reads `at`, and its rate is `found`; whether that is another program's.
-    fn look(&mut self, at: Timestamp<Local>, found: (i64, i64)) -> bool {
-        let since = self.seen_at.replace(at).unwrap_or(at);
-        let written = std::mem::replace(&mut self.written, found);
-        if found == written {
-            return false;
-        }
-        let by = (joined(found) - joined(written)).drift((at - since).max(Duration::ZERO));
-        let before = self.tampering.unwrap_or(Tampering {
-            found: FrequencyPpb::ZERO,
-            ahead: Duration::ZERO,
-            behind: Duration::ZERO,
-        });
-        self.tampering = Some(Tampering {
-            found: joined(found),
-            ahead: before.ahead + by.max(Duration::ZERO),
-            behind: before.behind + by.min(Duration::ZERO),
-        });
-        true
-    }
-}
 
 /// What the kernel takes for "not known": from 16 s on it says STA_UNSYNC by itself.
 const MAX_ERROR_US: i64 = 16_000_000;
@@ -82,7 +34,8 @@ pub struct SystemClock {
     epoch: ClockEpoch,
     frequency_max: FrequencyPpb,
     frequency: FrequencyPpb,
-    watch: Watch,
+    /// Tick and frequency. What adjtime(3) does leaves both alone, and stays unseen.
+    watch: Watch<(i64, i64)>,
     /// Whether anything was commanded yet: before that the clock is left as it was found.
     is_ours: bool,
 }
@@ -154,10 +107,7 @@ impl SystemClock {
         indicator: LeapIndicator,
     ) -> Result<(), ClockError> {
         let found = self.kernel.set_status(status_of(snapshot, tai_utc, indicator)).map_err(|error| failed(&error))?;
-        if self.is_ours && self.watch.look(snapshot.anchor_local, rate_of(&found)) {
-            self.write(self.frequency)?;
-        }
-        Ok(())
+        if self.is_ours { self.compare(snapshot.anchor_local, rate_of(&found)) } else { Ok(()) }
     }
 
     /// Sees whether the rate is ours, and makes it so, when the clock reads `at`: to be called before a message that this clock
@@ -167,15 +117,25 @@ impl SystemClock {
             return;
         }
         let Ok(found) = self.kernel.read() else { return };
-        if self.watch.look(at, rate_of(&found)) {
-            // If it is refused now, the next look finds it again.
-            _ = self.write(self.frequency);
+        // If it is refused now, the next look finds it again, and counts what it has done meanwhile.
+        _ = self.compare(at, rate_of(&found));
+    }
+
+    fn compare(&mut self, at: Timestamp<Local>, found: (i64, i64)) -> Result<(), ClockError> {
+        let ours = self.watch.written;
+        if !self.watch.look(at, found, joined) {
+            return Ok(());
         }
+        let written = self.write(self.frequency);
+        if written.is_err() {
+            self.watch.written = ours;
+        }
+        written
     }
 
     /// What another program has done to the rate since this was asked last.
     pub fn take_tampering(&mut self) -> Option<Tampering> {
-        self.watch.tampering.take()
+        self.watch.take()
     }
 
     fn write(&mut self, frequency: FrequencyPpb) -> Result<(), ClockError> {
@@ -209,10 +169,11 @@ impl Clock for SystemClock {
             return Err(ClockError::OutOfRange);
         }
         self.is_ours = true;
-        self.watch.seen_at.get_or_insert(at);
+        self.watch.begin(at);
         let step = Duration::from_ticks((step.ticks() >> 16) << 16);
         if step != Duration::ZERO {
             self.kernel.step(step.ticks() >> 16).map_err(|error| failed(&error))?;
+            self.watch.stepped(step);
             self.epoch = self.epoch.next();
         }
         match self.write(frequency) {
@@ -267,38 +228,6 @@ mod tests {
             let (tick, scaled) = split(frequency);
             assert!(scaled.abs() <= 500 * 65_536 && (joined((tick, scaled)) - frequency).abs().ppb() < 0.01, "{ppm}");
         }
-    }
-
-    #[test]
-    fn a_rate_of_another_program_counts_from_the_last_look_on() {
-        let at = |millis| Timestamp::from_secs(1_000) + Duration::from_millis(millis);
-        let (ours, theirs) = (split(FrequencyPpb::from_ppm(20.0)), split(FrequencyPpb::from_ppm(120.0)));
-        let mut watch = Watch::new(ours);
-        assert!(!watch.look(at(0), ours) && !watch.look(at(250), ours));
-        assert!(watch.look(at(500), theirs));
-        // 100 ppm too fast for at most a quarter of a second.
-        let told = watch.tampering.expect("it was seen");
-        assert!((told.ahead - Duration::from_micros(25)).abs() < Duration::from_nanos(1), "{told:?}");
-        assert!(told.behind == Duration::ZERO && (told.found.ppm() - 120.0).abs() < 0.001);
-        // What was found is put back, and the look after that finds it so.
-        watch.written = ours;
-        assert!(!watch.look(at(750), ours));
-        assert_eq!(watch.tampering.take(), Some(told));
-    }
-
-    #[test]
-    fn changes_both_ways_do_not_cancel_each_other() {
-        let at = |millis| Timestamp::from_secs(1_000) + Duration::from_millis(millis);
-        let ours = split(FrequencyPpb::ZERO);
-        let mut watch = Watch::new(ours);
-        watch.look(at(0), ours);
-        watch.look(at(1_000), split(FrequencyPpb::from_ppm(10.0)));
-        watch.written = ours;
-        // A tick of 1 us more or less is 100 ppm.
-        watch.look(at(2_000), (TICK_US - 1, 0));
-        let told = watch.tampering.expect("it was seen");
-        assert!((told.ahead - Duration::from_micros(10)).abs() < Duration::from_nanos(1), "{told:?}");
-        assert!((told.behind + Duration::from_micros(100)).abs() < Duration::from_nanos(1), "{told:?}");
     }
 
     fn snapshot(state: SyncState, is_bounded: bool, drift: Duration) -> TimeSnapshot {

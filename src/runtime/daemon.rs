@@ -375,9 +375,9 @@ impl Daemon {
 
     fn hear(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
         while let Some(event) = self.discipline.events.pop() {
-            if matches!(event, Event::Foreign(_)) {
-                // So that it can be told who that is likely to be.
-                self.look_for_rivals(now);
+            // So that it can be told who that is likely to be.
+            if matches!(event, Event::Foreign(..)) {
+                self.find_rivals(now);
             }
             self.traces.hear(now, &event);
             self.model.take(now, local, event);

@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender};
+use synchronome_kernel::phc::CrossingMethod;
 
 pub use self::inlet::PortInlet;
 use self::inlet::{Inlets, Taken};
@@ -147,6 +148,7 @@ pub fn spawn_discipline(
             system_epoch: ClockEpoch::default(),
             phc_epochs: [None; PHCS_MAX],
             tell_foreign_at: now,
+            tell_foreign_phc_at: [now; PHCS_MAX],
             is_vouching: true,
         };
         for what in refused.iter().flatten() {
@@ -162,8 +164,10 @@ pub fn spawn_discipline(
 /// The reader of a PHC, and what its last reading failed with.
 #[derive(Debug)]
 struct Reader {
-    reader: PhcReader,
+    phc: PhcReader,
     failed: Option<ClockError>,
+    /// The method that was told, and why it is not a better one.
+    told_method: (CrossingMethod, Option<i32>),
 }
 
 struct DisciplineThread {
@@ -193,6 +197,8 @@ struct DisciplineThread {
     phc_epochs: [Option<ClockEpoch>; PHCS_MAX],
     /// Another program's change of the system clock's rate is told again not before this.
     tell_foreign_at: Timestamp<Mono>,
+    /// The same of a PHC's.
+    tell_foreign_phc_at: [Timestamp<Mono>; PHCS_MAX],
     /// The kernel takes what it is told of the time.
     is_vouching: bool,
 }
@@ -293,8 +299,10 @@ impl DisciplineThread {
             Taken::Nothing => {}
             Taken::Observation(observation) => {
                 if self.followed == Some(port) {
-                    if self.cascade.hub() == Some(ClockId::System) {
-                        self.look_at_rate();
+                    match self.cascade.hub() {
+                        Some(ClockId::System) => self.look_at_rate(),
+                        Some(ClockId::Phc(index)) => self.look_at_rate_of(index),
+                        _ => {}
                     }
                     let events = &mut self.links.events;
                     self.cascade.observe(now, local, &observation, &mut telling(events));
@@ -364,7 +372,8 @@ impl DisciplineThread {
         if let (Some((steering, ..)), Some(recorder)) = (self.cascade.phc(index, crossing.mono), recorder) {
             steering.record_by(recorder);
         }
-        *place = Some(Reader { reader, failed: None });
+        let told_method = (reader.method(), reader.aside());
+        *place = Some(Reader { phc: reader, failed: None, told_method });
         let (now, local, _) = self.host.both();
         self.choose(now, local);
     }
@@ -381,9 +390,10 @@ impl DisciplineThread {
                 continue;
             }
             self.look_at_rate();
+            self.look_at_rate_of(index);
             let Some(place) = self.readers[usize::from(index)].as_mut() else { continue };
             let events = &mut self.links.events;
-            let failed = match place.reader.cross() {
+            let failed = match place.phc.cross() {
                 Ok(crossing) => {
                     self.cascade.crossing(index, &crossing, &mut telling(events));
                     is_changed = true;
@@ -397,6 +407,12 @@ impl DisciplineThread {
                     Some(error) => Event::CrossingFailed { phc: index, error },
                     None => Event::CrossingWorks { phc: index },
                 });
+            }
+            // A failure that was bridged is nothing to tell; a method that was left aside, or is back, is.
+            let told = (place.phc.method(), place.phc.aside());
+            if told.1 != place.told_method.1 {
+                place.told_method = told;
+                events.push(Event::CrossingMethod { phc: index, method: told.0, aside: told.1 });
             }
             self.cascade.schedule_crossing(index, now);
             self.look_at_steps();
@@ -549,7 +565,23 @@ impl DisciplineThread {
         self.publish_at = now;
         if now >= self.tell_foreign_at {
             self.tell_foreign_at = now + TELL_FOREIGN_EVERY;
-            self.links.events.push(Event::Foreign(tampering));
+            self.links.events.push(Event::Foreign(ClockId::System, tampering));
+        }
+    }
+
+    /// The same for a PHC.
+    fn look_at_rate_of(&mut self, index: u8) {
+        let now = self.host.mono();
+        let Some((steering, reading, _)) = self.cascade.phc(index, now) else { return };
+        let AnyClock::Phc(clock) = steering.clock().inner() else { return };
+        clock.look(reading);
+        let Some(tampering) = clock.take_tampering() else { return };
+        steering.slewed(now, reading, tampering.ahead, tampering.behind);
+        self.publish_at = now;
+        let tell_at = &mut self.tell_foreign_phc_at[usize::from(index)];
+        if now >= *tell_at {
+            *tell_at = now + TELL_FOREIGN_EVERY;
+            self.links.events.push(Event::Foreign(ClockId::Phc(index), tampering));
         }
     }
 
@@ -560,7 +592,7 @@ impl DisciplineThread {
         for index in 0..PHCS_MAX as u8 {
             let is_hub = self.cascade.hub() == Some(ClockId::Phc(index));
             let Some(place) = &self.readers[usize::from(index)] else { continue };
-            let method = place.reader.method();
+            let method = place.phc.method();
             let Some((steering, reading, half_window)) = self.cascade.phc(index, now) else { continue };
             let rate = steering.clock().frequency();
             let told = &mut self.told_rates[usize::from(index)];

@@ -36,8 +36,17 @@ pub enum Event {
         /// Our number of it.
         phc: u8,
     },
-    /// Another program has set the frequency of the system clock; told every ten seconds at most.
-    Foreign(Tampering),
+    /// A PHC is read by another method from now on.
+    CrossingMethod {
+        /// Our number of it.
+        phc: u8,
+        /// Which.
+        method: CrossingMethod,
+        /// The errno that the better one fails with.
+        aside: Option<i32>,
+    },
+    /// Another program has set the frequency of a clock that we steer; told every ten seconds at most.
+    Foreign(ClockId, Tampering),
     /// The kernel does not take what it is told of its time.
     VouchFailed(ClockError),
     /// The discipline's thread saw the system clock being set, by this much.

@@ -290,7 +290,13 @@ impl Model {
             Event::Phc(report) => self.phcs.report(report),
             Event::CrossingFailed { phc, error } => self.phcs.crossing_failed(&mut self.events, at, phc, error),
             Event::CrossingWorks { phc } => self.phcs.crossing_works(&mut self.events, at, phc),
-            Event::Foreign(tampering) => {
+            Event::CrossingMethod { phc, method, aside } => {
+                self.phcs.crossing_method(&mut self.events, at, phc, method, aside);
+            }
+            Event::Foreign(ClockId::Phc(phc), tampering) => {
+                self.phcs.foreign(&mut self.events, at, phc, &tampering, &self.rivals);
+            }
+            Event::Foreign(_, tampering) => {
                 let text = foreign_text(&tampering, &self.rivals);
                 self.events.record(at, Level::Error, Topic::Clock, text, &[]);
             }

@@ -49,6 +49,12 @@ pub struct Rival {
 }
 
 impl Rival {
+    /// Whether it is one that steers cards.
+    pub fn steers_cards(&self) -> bool {
+        let steers = PROGRAMS.iter().find(|(name, _)| *name == self.program).map(|(_, steers)| *steers);
+        steers == Some(Steers::Cards) || self.program == "phc2sys"
+    }
+
     /// The command that stops it.
     pub fn stop_with(&self) -> String {
         match &self.unit {

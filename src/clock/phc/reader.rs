@@ -2,26 +2,101 @@
 //!
 //! A reading takes microseconds over the bus, so it is taken between two readings of the system clock, the narrowest of a
 //! few; where the hardware latches both clocks at one instant (PTP_SYS_OFFSET_PRECISE) there is nothing between them.
+//!
+//! The best method of a device is no promise either: drivers say that they latch and then do not, always or for a while (the
+//! root port has lost PTM, the firmware is busy). So each failure is bridged by the next method at once, and who fails again
+//! and again is tried again only now and then ([`Methods`]). A device that fails by every method is another matter, and is
+//! told as it is.
 
 use nix::libc;
 use synchronome_kernel::phc::{Crossing as Reading, CrossingMethod, Phc};
 use synchronome_kernel::timestamping::KernelTime;
 
 use super::failed;
+use crate::clock::comparison::{Asymmetry, asymmetry};
 use crate::clock::{ClockError, Crossing, HostClock};
 use crate::time::{Duration, Local, Mono, Timestamp};
 
 /// Readings of which the narrowest counts, where the hardware does not latch both clocks at once.
 pub const READINGS: usize = 5;
+/// After so many failures in a row a method is left for a while.
+const FAILURES_MAX: u32 = 4;
+/// For so long at first; each time that it fails again, twice as long.
+const RETRY_FIRST: Duration = Duration::from_secs(16);
+/// The longest of these times.
+const RETRY_MAX: Duration = Duration::from_secs(1_024);
 
 fn local(time: KernelTime) -> Timestamp<Local> {
     Timestamp::from_parts(time.seconds, time.nanoseconds)
+}
+
+/// The next best method.
+const fn below(method: CrossingMethod) -> Option<CrossingMethod> {
+    match method {
+        CrossingMethod::Precise => Some(CrossingMethod::Extended),
+        CrossingMethod::Extended => Some(CrossingMethod::Basic),
+        CrossingMethod::Basic => None,
+    }
+}
+
+/// Whether this error says that the driver or the kernel does not have a method at all.
+const fn is_unknown(errno: i32) -> bool {
+    matches!(errno, libc::EOPNOTSUPP | libc::ENOTTY | libc::EINVAL)
+}
+
+/// By which method a device is read.
+#[derive(Clone, Copy, Debug)]
+struct Methods {
+    /// The best that it has, as far as is known.
+    best: CrossingMethod,
+    /// Left aside until then, for the one below it, because of this error.
+    aside: Option<(Timestamp<Mono>, i32)>,
+    /// For how long it is left aside the next time.
+    pause: Duration,
+    failures: u32,
+}
+
+impl Methods {
+    const fn new(best: CrossingMethod) -> Self {
+        Self { best, aside: None, pause: RETRY_FIRST, failures: 0 }
+    }
+
+    /// The one of the next reading.
+    fn next(&self, now: Timestamp<Mono>) -> CrossingMethod {
+        let is_aside = self.aside.is_some_and(|(until, _)| now < until);
+        below(self.best).filter(|_| is_aside).unwrap_or(self.best)
+    }
+
+    /// The device has been read by a method, others that were tried before having failed with `error`.
+    fn worked(&mut self, now: Timestamp<Mono>, method: CrossingMethod, error: Option<i32>) {
+        if method == self.best {
+            *self = Self::new(self.best);
+        } else if let Some(errno) = error {
+            self.failures += 1;
+            if self.failures >= FAILURES_MAX {
+                self.aside = Some((now + self.pause, errno));
+                self.pause = self.pause.times(2).min(RETRY_MAX);
+            }
+        }
+    }
+
+    /// A method has failed; which one to try at once.
+    fn failed(&mut self, method: CrossingMethod, errno: i32) -> Option<CrossingMethod> {
+        let next = below(method)?;
+        if is_unknown(errno) {
+            *self = Self::new(next);
+        }
+        // What has no window is bridged by what has one. Below that it is the device that fails.
+        (is_unknown(errno) || method == CrossingMethod::Precise).then_some(next)
+    }
 }
 
 /// Takes crossings of one device.
 #[derive(Debug)]
 pub struct PhcReader {
     device: Phc,
+    methods: Methods,
+    /// The method of the last reading that worked.
     method: CrossingMethod,
     readings: [Reading; READINGS],
 }
@@ -34,42 +109,59 @@ impl PhcReader {
     pub fn new(device: Phc) -> std::io::Result<Self> {
         let capabilities = device.capabilities()?;
         let method = if capabilities.precise_crossing { CrossingMethod::Precise } else { CrossingMethod::Extended };
-        Ok(Self { device, method, readings: [Reading::EMPTY; READINGS] })
+        Ok(Self { device, methods: Methods::new(method), method, readings: [Reading::EMPTY; READINGS] })
     }
 
-    /// How crossings are taken at the moment.
+    /// Where the device can be latched and read over the bus: whether the two agree. If they cannot both be right, it is read
+    /// over the bus from now on: that its time was taken inside of the window needs no trust in a device.
+    pub fn hold_against_the_bus(&mut self) -> Option<Asymmetry> {
+        let found = if self.method == CrossingMethod::Precise { asymmetry(&self.device) } else { None };
+        if matches!(found, Some(Asymmetry::Impossible(_))) {
+            self.methods = Methods::new(CrossingMethod::Extended);
+            self.method = CrossingMethod::Extended;
+        }
+        found
+    }
+
+    /// How the last crossing was taken.
     pub fn method(&self) -> CrossingMethod {
         self.method
     }
 
+    /// The errno for which a better method is left aside at the moment.
+    pub fn aside(&self) -> Option<i32> {
+        self.methods.aside.map(|(_, errno)| errno)
+    }
+
     /// Reads the device between two readings of the system clock: the narrowest of a few.
     ///
-    /// A method that the driver turns out not to have is not tried again.
+    /// A method that the driver turns out not to have is not tried again; one that fails is bridged by the next.
     ///
     /// # Errors
     /// [`ClockError::Failed`]: ENODEV if the device is gone, EIO or EBUSY as the driver likes.
     pub fn cross(&mut self) -> Result<Crossing, ClockError> {
         let host = HostClock;
+        let mut method = self.methods.next(host.mono());
+        let mut bridged = None;
         loop {
             let (system, mono, raw) = (host.stamping(), host.mono(), host.raw());
             let gap = host.stamping() - system;
-            match self.device.cross(self.method, READINGS as u32, &mut self.readings) {
+            match self.device.cross(method, READINGS as u32, &mut self.readings) {
                 Ok(count) => {
                     // A window below zero: somebody set the system clock in it.
                     let sound = self.readings[..count].iter().filter(|reading| reading.window_nanoseconds() >= 0);
                     let narrowest = sound.min_by_key(|reading| reading.window_nanoseconds());
                     let Some(reading) = narrowest else { return Err(ClockError::Failed(libc::EIO)) };
+                    self.methods.worked(mono, method, bridged);
+                    self.method = method;
                     return Ok(Crossing { slack: gap.abs(), ..crossing_of(reading, mono, raw, system) });
                 }
-                Err(error) => match (error.raw_os_error(), self.method) {
-                    (Some(libc::EOPNOTSUPP | libc::ENOTTY | libc::EINVAL), CrossingMethod::Precise) => {
-                        self.method = CrossingMethod::Extended;
-                    }
-                    (Some(libc::EOPNOTSUPP | libc::ENOTTY | libc::EINVAL), CrossingMethod::Extended) => {
-                        self.method = CrossingMethod::Basic;
-                    }
-                    _ => return Err(failed(&error)),
-                },
+                Err(error) => {
+                    let errno = error.raw_os_error().unwrap_or(libc::EIO);
+                    let Some(next) = self.methods.failed(method, errno) else { return Err(failed(&error)) };
+                    bridged = (!is_unknown(errno)).then_some(errno).or(bridged);
+                    method = next;
+                }
             }
         }
     }
@@ -92,7 +184,65 @@ fn crossing_of(reading: &Reading, mono: Timestamp<Mono>, raw: Timestamp<Local>, 
 
 #[cfg(test)]
 mod tests {
+    use super::CrossingMethod::{Basic, Extended, Precise};
     use super::*;
+
+    /// Reads every quarter of a second from `from` on, `is_latching` saying whether PRECISE works; the methods that worked.
+    fn read(methods: &mut Methods, seconds: std::ops::Range<i64>, is_latching: bool) -> Vec<CrossingMethod> {
+        let mut worked = Vec::new();
+        for quarter in seconds.start * 4..seconds.end * 4 {
+            let now = Timestamp::from_secs(1_000) + Duration::from_millis(quarter * 250);
+            let mut method = methods.next(now);
+            let mut error = None;
+            if method == Precise && !is_latching {
+                error = Some(libc::EAGAIN);
+                method = methods.failed(method, libc::EAGAIN).expect("another one");
+            }
+            methods.worked(now, method, error);
+            worked.push(method);
+        }
+        worked
+    }
+
+    #[test]
+    fn a_method_that_fails_is_bridged_at_once_and_left_aside_after_four_failures() {
+        let mut methods = Methods::new(Precise);
+        assert!(read(&mut methods, 0..2, true).iter().all(|method| *method == Precise));
+        assert!(read(&mut methods, 2..3, false).iter().all(|method| *method == Extended), "no reading is lost");
+        let now = Timestamp::from_secs(1_003);
+        assert_eq!((methods.next(now), methods.aside.map(|(_, errno)| errno)), (Extended, Some(libc::EAGAIN)));
+        // It works again, and is found to when its time has come.
+        let worked = read(&mut methods, 3..30, true);
+        let back = worked.iter().position(|method| *method == Precise).expect("it is tried again");
+        assert_eq!(back, 63, "16 s after the last failure");
+        assert!(worked[back..].iter().all(|method| *method == Precise) && methods.aside.is_none());
+    }
+
+    #[test]
+    fn a_method_that_goes_on_failing_is_tried_less_and_less_often() {
+        let mut methods = Methods::new(Precise);
+        let mut tried = Vec::new();
+        for second in 0..4_000 {
+            let now = Timestamp::from_secs(1_000 + second);
+            if methods.next(now) == Precise {
+                tried.push(second);
+                assert_eq!(methods.failed(Precise, libc::ETIMEDOUT), Some(Extended));
+                methods.worked(now, Extended, Some(libc::ETIMEDOUT));
+            } else {
+                methods.worked(now, Extended, None);
+            }
+        }
+        assert_eq!(tried, [0, 1, 2, 3, 19, 51, 115, 243, 499, 1_011, 2_035, 3_059]);
+    }
+
+    #[test]
+    fn a_method_that_the_driver_does_not_have_is_not_tried_again_and_an_error_of_the_device_is_told() {
+        let mut methods = Methods::new(Precise);
+        assert_eq!(methods.failed(Precise, libc::EOPNOTSUPP), Some(Extended));
+        assert_eq!((methods.best, methods.failed(Extended, libc::EIO)), (Extended, None));
+        assert_eq!(methods.failed(Extended, libc::ENOTTY), Some(Basic));
+        assert_eq!((methods.best, methods.failed(Basic, libc::ENODEV)), (Basic, None));
+    }
 
     #[test]
     fn a_crossing_knows_when_it_was_taken_on_every_clock() {

@@ -3,10 +3,38 @@
 use synchronome_kernel::nic::link_speed;
 
 use super::Daemon;
-use crate::net::{Card, Found, InWords, LOOK_EVERY, Stamping, cannot_stamp};
+use crate::net::{Card, Found, InWords, LOOK_EVERY, Stamping, cannot_stamp, phc_behind};
 use crate::observe::{Level, Topic};
+use crate::runtime::phcs::can_be_read;
 use crate::sharing::{STAMPING_INTERFACES_MAX, StampingInterface, StampingInterfaces};
-use crate::time::{Local, Mono, Timestamp};
+use crate::time::{Duration, Local, Mono, Timestamp};
+
+/// The longest pause between two attempts to have a card stamp for a port that runs without it.
+const WISH_PAUSE_MAX: Duration = Duration::from_secs(256);
+
+/// The card's stamps would be welcome to a port, and could not be had when it started.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CardWish {
+    try_at: Timestamp<Mono>,
+    pause: Duration,
+}
+
+impl CardWish {
+    /// Of a port that started at `now`.
+    pub(super) fn new(now: Timestamp<Mono>) -> Self {
+        Self { try_at: now, pause: LOOK_EVERY }
+    }
+
+    /// Whether it is time to try again; the next time is then twice as far away.
+    fn is_due(&mut self, now: Timestamp<Mono>) -> bool {
+        if now < self.try_at {
+            return false;
+        }
+        self.try_at = now + self.pause;
+        self.pause = self.pause.times(2).min(WISH_PAUSE_MAX);
+        true
+    }
+}
 
 impl Daemon {
     /// Tells the NTP server whose stamps are of which PHC, and how fast their links are.
@@ -37,12 +65,19 @@ impl Daemon {
     pub(super) fn look_after_cards(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
         let mut has_looked = false;
         for port in 0..self.ports.len() {
-            if self.has_got_a_card(port, now) {
+            if let Some(card) = self.card_that_has_come(port, now) {
                 let interface = &self.config.ptp[port].interface;
                 let text = format!("port {interface}: its interface has a card that stamps now; opening it again");
                 self.model.events.record((now, local.read_as()), Level::Info, Topic::Ptp, text, &[]);
+                let wish = self.ports[port].as_ref().and_then(|running| running.card_wish);
                 self.stop_port(port);
-                self.retry_at = now;
+                self.try_start_port(port, now, local);
+                if let Some(again) = self.ports[port].as_mut().and_then(|running| running.card_wish.as_mut()) {
+                    // It was in vain once more: what was learned of its hurry stays.
+                    *again = wish.unwrap_or(*again);
+                }
+                // Only now, so that a card that restarts its link when it is told anything is told once.
+                self.give_back(card);
             }
             let Some(running) = &mut self.ports[port] else { continue };
             let Some(card) = running.card.as_mut().filter(|_| now >= running.look_at) else { continue };
@@ -82,21 +117,21 @@ impl Daemon {
         }
     }
 
-    /// Whether the card behind a port's interface offers no stamps that the port needs.
-    pub(super) fn cannot_stamp(&self, port: usize) -> bool {
-        let config = &self.config.ptp[port];
-        cannot_stamp(&config.interface, super::ports::socket_options(config).transport).is_some()
-    }
-
-    /// Whether a port that had to begin without a card could have one now: drivers may register the interface first, and its
-    /// clock a moment later.
-    fn has_got_a_card(&mut self, port: usize, now: Timestamp<Mono>) -> bool {
-        let Some(running) = self.ports[port].as_mut().filter(|running| running.wants_card) else { return false };
-        if now < running.look_at {
-            return false;
-        }
+    /// The card of a port that had to begin without one, if it has one now that stamps and whose clock can be read: drivers
+    /// may register the interface first and its clock a moment later, a clock may be busy, a card may refuse to be told.
+    ///
+    /// What the card says of itself is asked for at each look; that it is told to stamp is tried less and less often, since
+    /// where that cannot work (no right to, a driver that errs) it would be tried for ever.
+    fn card_that_has_come(&mut self, port: usize, now: Timestamp<Mono>) -> Option<Card> {
+        let running = self.ports[port].as_mut()?;
+        let wish = running.card_wish.as_mut().filter(|_| now >= running.look_at)?;
         running.look_at = now + LOOK_EVERY;
-        !self.cannot_stamp(port)
+        let config = &self.config.ptp[port];
+        let transport = super::ports::socket_options(config).transport;
+        if cannot_stamp(&config.interface, transport).is_some() || !wish.is_due(now) {
+            return None;
+        }
+        can_be_read(phc_behind(&config.interface)?).then(|| Card::set_up(&config.interface, transport).ok())?
     }
 
     /// A port's card gets back what it was told before, unless another of our ports uses it still.
@@ -138,5 +173,18 @@ fn changed(card: &Card, from: InWords, to: InWords, is_fight: bool) -> String {
     } else {
         let ours = InWords(card.setting());
         format!("another program changed what {device} stamps from \"{ours}\" to \"{from}\"; set again to \"{to}\"")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_is_tried_less_and_less_often_but_never_given_up() {
+        let at = |seconds| Timestamp::from_secs(100 + seconds);
+        let mut wish = CardWish::new(at(0));
+        let tried: Vec<i64> = (0..1_100).step_by(4).filter(|second| wish.is_due(at(*second))).collect();
+        assert_eq!(tried, [0, 4, 12, 28, 60, 124, 252, 508, 764, 1_020]);
     }
 }

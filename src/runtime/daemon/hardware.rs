@@ -48,18 +48,8 @@ impl Daemon {
                 return Err("the discipline thread does not answer".to_owned());
             }
         }
-        if let Some(lack) = opened.lack {
-            let at = (self.host.mono(), self.host.stamping().read_as());
-            self.model.events.record(at, Level::Warn, Topic::Clock, format!("without {lack}"), &[]);
-        }
-        if let Some(limit) = opened.limit {
-            let at = (self.host.mono(), self.host.stamping().read_as());
-            let text = format!(
-                "the clock of {} can be corrected by {limit} at most (clock.max_frequency allows {}): offsets are slewed away \
-                 more slowly",
-                config.interface, self.config.clock.max_frequency
-            );
-            self.model.events.record(at, Level::Info, Topic::Clock, text, &[]);
+        for (level, text) in opened.notes {
+            self.record(level, Topic::Clock, text);
         }
         if let Err(error) = sockets.use_clock(ClockId::Phc(index)) {
             self.release_phc(port);
@@ -74,12 +64,24 @@ impl Daemon {
     pub(super) fn look_after_phcs(&mut self, now: Timestamp<Mono>) {
         let gone: Vec<u8> = self.model.phcs.gone_for(now, GONE_FOR).collect();
         for index in gone.into_iter().filter(|index| self.phcs.is_back(*index)).collect::<Vec<_>>() {
-            let users: Vec<usize> =
-                (0..self.ports.len()).filter(|port| self.model.ports[*port].phc == Some(index)).collect();
-            let at = (now, self.host.stamping().read_as());
-            let text = "a hardware clock came back as another device: its ports start again".to_owned();
-            self.model.events.record(at, Level::Warn, Topic::Clock, text, &[]);
-            for port in users {
+            self.record(
+                Level::Warn,
+                Topic::Clock,
+                "a hardware clock came back as another device: its ports start again".into(),
+            );
+            self.stop_ports_of(index);
+        }
+        for index in self.phcs.with_other_virtual_clocks().collect::<Vec<_>>() {
+            let text =
+                "virtual clocks were made on a hardware clock, or taken from it: its ports start again".to_owned();
+            self.record(Level::Warn, Topic::Clock, text);
+            self.stop_ports_of(index);
+        }
+    }
+
+    fn stop_ports_of(&mut self, phc: u8) {
+        for port in 0..self.ports.len() {
+            if self.model.ports[port].phc == Some(phc) {
                 self.stop_port(port);
             }
         }

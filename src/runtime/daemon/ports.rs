@@ -10,10 +10,11 @@ use super::super::host::{clock_identity_of, has_link};
 use super::super::model::arb_policy;
 use super::super::port::{OwnThread, PORT_RING, PortLinks, PortLoop, REPORT_RING, spawn_port};
 use super::super::wake::Sleeper;
+use super::cards::CardWish;
 use super::{Daemon, join};
 use crate::config::{PtpConfig, PtpTransport, TimestampMode};
 use crate::engine::{EngineKind, Taped};
-use crate::net::{Card, LOOK_EVERY, PtpSockets, SocketOptions, StampMode, Transport};
+use crate::net::{Card, LOOK_EVERY, PtpSockets, SocketOptions, StampMode, Stamping, Transport};
 use crate::observe::{Level, Topic};
 use crate::ptp::Port;
 use crate::sharing::{Doorbell, Drops, Flag, Latch, Pulse, Ring, RingReader};
@@ -58,8 +59,8 @@ pub(super) struct RunningPort {
     pub(super) interface_index: u32,
     /// The card that stamps for it, and when its setting is looked at next.
     pub(super) card: Option<Card>,
-    /// The card's stamps would be welcome, and there was no card that has any.
-    pub(super) wants_card: bool,
+    /// The card's stamps would be welcome, and could not be had.
+    pub(super) card_wish: Option<CardWish>,
     pub(super) look_at: Timestamp<Mono>,
 }
 
@@ -111,8 +112,12 @@ impl Daemon {
         let mut sockets = PtpSockets::open(&socket_options(config)).map_err(|error| error.to_string())?;
         let interface_index = sockets.interface_index();
         let stamping = self.use_phc(port, config, &mut sockets)?;
-        let card = sockets.take_card();
-        let wants_card = config.timestamps == TimestampMode::Auto && self.cannot_stamp(port);
+        let mut card = sockets.take_card();
+        let is_in_vain = config.timestamps == TimestampMode::Auto && matches!(stamping, Stamping::Software(_));
+        let card_wish = is_in_vain.then(|| CardWish::new(now));
+        if is_in_vain && let Some(card) = card.take() {
+            self.give_back(card);
+        }
         let mut engine = Taped::new(Port::new(self.engine_config(port, config)));
         engine.record_by(self.traces.stream(port_name(port), EngineKind::PtpPort));
         let own = if self.shares_a_thread() {
@@ -141,7 +146,7 @@ impl Daemon {
         self.model.ports[port].started(stamping.clone());
         let look_at = now + LOOK_EVERY;
         let running =
-            RunningPort { place, link, doorbell, events: inbox, dropped, interface_index, card, wants_card, look_at };
+            RunningPort { place, link, doorbell, events: inbox, dropped, interface_index, card, card_wish, look_at };
         self.ports[port] = Some(running);
         self.tell_interfaces();
         self.say_stamping(port, &stamping);

@@ -2,7 +2,7 @@
 
 use super::Daemon;
 use crate::observe::status::ClockKind;
-use crate::runtime::rivals::rivals;
+use crate::runtime::rivals::{Rival, rivals};
 use crate::time::{Duration, Mono, Timestamp};
 
 /// How often it is looked whether they are gone.
@@ -13,10 +13,19 @@ impl Daemon {
     ///
     /// Going through all processes takes milliseconds where there are many: not often, and never while all is well.
     pub(super) fn look_for_rivals(&mut self, now: Timestamp<Mono>) {
-        if self.model.kind() != ClockKind::System {
-            return;
+        if self.model.kind() == ClockKind::System || !self.model.rivals.is_empty() {
+            self.find_rivals(now);
         }
-        self.model.rivals = rivals();
-        self.look_for_rivals = (!self.model.rivals.is_empty()).then(|| now + LOOK_AGAIN_EVERY);
+    }
+
+    /// The frequency of a clock was set by another program: who may that be?
+    pub(super) fn find_rivals(&mut self, now: Timestamp<Mono>) {
+        let mut found = rivals();
+        if self.model.kind() != ClockKind::System {
+            // Whoever steers the system clock alone is welcome to it.
+            found.retain(Rival::steers_cards);
+        }
+        self.look_for_rivals = (!found.is_empty()).then(|| now + LOOK_AGAIN_EVERY);
+        self.model.rivals = found;
     }
 }

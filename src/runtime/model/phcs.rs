@@ -2,12 +2,13 @@
 
 use synchronome_kernel::phc::CrossingMethod;
 
-use crate::clock::{CascadeNotice, ClockError, PHCS_MAX};
+use crate::clock::{CascadeNotice, ClockError, PHCS_MAX, Tampering};
 use crate::discipline::Notice;
 use crate::observe::status::PhcStatus;
 use crate::observe::{Events, Level, Topic};
 use crate::runtime::events::PhcReport;
 use crate::runtime::phcs::words;
+use crate::runtime::rivals::Rival;
 use crate::time::{ClockId, Duration, FrequencyPpb, Mono, SyncState, Timestamp, Utc};
 
 /// When something happened.
@@ -140,6 +141,52 @@ impl PhcsModel {
         phc.gone_since = None;
         let text = format!("the clock of {} can be read again", phc.name);
         events.record(at, Level::Info, Topic::Clock, text, &[]);
+    }
+
+    /// A PHC is read by another method.
+    pub fn crossing_method(
+        &mut self,
+        events: &mut Events,
+        at: At,
+        index: u8,
+        method: CrossingMethod,
+        aside: Option<i32>,
+    ) {
+        let Some(phc) = self.get(index) else { return };
+        let (name, method) = (&phc.name, method_word(method));
+        let (level, text) = match aside {
+            Some(errno) => {
+                let why = words(ClockError::Failed(errno));
+                (Level::Warn, format!("the clock of {name} is read by {method} crossings: better ones fail ({why})"))
+            }
+            None => (Level::Info, format!("the clock of {name} is read by {method} crossings")),
+        };
+        events.record(at, level, Topic::Clock, text, &[]);
+    }
+
+    /// Another program has set the frequency of a PHC.
+    pub fn foreign(&mut self, events: &mut Events, at: At, index: u8, tampering: &Tampering, rivals: &[Rival]) {
+        let Some(phc) = self.get(index) else { return };
+        let suspects: Vec<_> = rivals
+            .iter()
+            .filter(|rival| rival.steers_cards())
+            .map(|rival| format!("{rival}: `{}`", rival.stop_with()))
+            .collect();
+        let remedy = match &suspects[..] {
+            [] => format!(
+                "stop it (phc_ctl, a second ptp4l or ts2phc, in whatever container), or let clock.phc leave {} out",
+                phc.name
+            ),
+            suspects => format!("stop {}", suspects.join(", ")),
+        };
+        let Tampering { found, ahead, behind } = tampering;
+        let by = (*ahead).max(behind.abs());
+        let text = format!(
+            "another program has set the frequency of the clock of {} to {found}, and moved it by up to {by} (the error bound is \
+             as much wider): {remedy}",
+            phc.name
+        );
+        events.record(at, Level::Error, Topic::Clock, text, &[]);
     }
 
     /// Takes in what the clocks say, and hands back what is of the system clock.

@@ -58,6 +58,14 @@ pub fn phc_list() -> io::Result<Vec<PhcInfo>> {
     list(Path::new("/sys/class/ptp"))
 }
 
+/// What sysfs says of one PHC.
+///
+/// # Errors
+/// Those of reading `/sys/class/ptp/ptpN`: `NotFound` without such a PHC. Allocates.
+pub fn phc_info(index: u32) -> io::Result<PhcInfo> {
+    PhcInfo::read(Path::new("/sys/class/ptp"), index)
+}
+
 fn list(class: &Path) -> io::Result<Vec<PhcInfo>> {
     let entries = match fs::read_dir(class) {
         Ok(entries) => entries,

@@ -195,7 +195,7 @@ fn who_steers_too_is_named_with_the_way_to_stop_it_when_its_hand_shows() {
     let mut told = with_hub(SyncState::Locked);
     let event = |told: &mut Told| {
         let (ahead, behind) = (Duration::from_micros(25), Duration::ZERO);
-        told.hear(Event::Foreign(Tampering { found: FrequencyPpb::from_ppm(3.0), ahead, behind }));
+        told.hear(Event::Foreign(ClockId::System, Tampering { found: FrequencyPpb::from_ppm(3.0), ahead, behind }));
         told.model.events.records(told.now).pop().unwrap().text
     };
     assert!(event(&mut told).contains("moved it by up to 25.0 us (the error bound is as much wider)"));
@@ -204,4 +204,21 @@ fn who_steers_too_is_named_with_the_way_to_stop_it_when_its_hand_shows() {
     told.model.rivals.push(rival);
     let text = event(&mut told);
     assert!(text.contains("stop chronyd (pid 812): `systemctl disable --now chrony.service`"), "{text}");
+}
+
+#[test]
+fn who_sets_a_phc_too_is_named_if_it_is_one_that_steers_cards() {
+    let mut told = with_hub(SyncState::Locked);
+    let event = |told: &mut Told| {
+        let (ahead, behind) = (Duration::ZERO, Duration::from_micros(-40));
+        told.hear(Event::Foreign(ClockId::Phc(0), Tampering { found: FrequencyPpb::from_ppm(-8.0), ahead, behind }));
+        told.model.events.records(told.now).pop().unwrap().text
+    };
+    let rival = |program: &str| Rival { program: program.to_owned(), pid: 812, unit: None };
+    told.model.rivals.push(rival("chronyd"));
+    let text = event(&mut told);
+    assert!(text.starts_with("another program has set the frequency of the clock of eth0 to -8.000 ppm"), "{text}");
+    assert!(text.contains("moved it by up to 40.0 us") && !text.contains("chronyd"), "{text}");
+    told.model.rivals.push(rival("ts2phc"));
+    assert!(event(&mut told).ends_with("stop ts2phc (pid 812): `kill 812`"));
 }
