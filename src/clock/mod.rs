@@ -43,7 +43,7 @@ pub use reference::{ArbPolicy, reference_of, reference_of_server};
 pub use software::SoftwareClock;
 pub use steering::{Counts, Steering, SteeringConfig};
 pub use system::SystemClock;
-pub use tampering::Tampering;
+pub use tampering::{Tampering, Watch as RateWatch};
 
 use crate::discipline::Adjustment;
 use crate::time::{ClockEpoch, Duration, FrequencyPpb, Local, Stamp, Timestamp};

@@ -19,7 +19,7 @@ pub struct Tampering {
 
 /// Sees that a rate is what we made it. `R` is a rate as the kernel counts it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Watch<R> {
+pub struct Watch<R> {
     /// As last written or found.
     pub written: R,
     seen_at: Option<Timestamp<Local>>,

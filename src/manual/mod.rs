@@ -59,7 +59,7 @@
 //! | the whole in virtual time, a checker that the truth lies in the bound after every event | `tests/simulator.rs` |
 //! | the lock-free code, in every interleaving | `tools/loom` |
 //! | a recorded world is repeated bit for bit, and damage to a trace is found | `tests/trace.rs` |
-//! | scenarios with limits, and random worlds | `synchronome simulate`, `config/scenarios`, `cargo xtask ci scenarios` |
+//! | scenarios with limits, and random worlds | `synchronome simulate`, `config/scenarios`, `cargo xtask ci scenarios campaign` |
 //! | accuracy against published figures | `cargo xtask accuracy` |
 //! | the engines beside the real chronyd and ptp4l, in another simulator's virtual time | `tools/clknetsim/run all` |
 //! | the daemon on real sockets, with the truth known | `synchronome demo` |

@@ -13,8 +13,8 @@
 //!
 //! **Whose truth.** A bound is about the master's time: nobody can know that his only source is wrong. So it is judged by
 //! the truth plus the error of the master that is followed, as the world knows it; and by what that was before, for
-//! [`GRACE`] after it has changed: nobody can know that at once either. The error of a master that lies by its
-//! configuration the world does not know: that is found out here.
+//! [`GRACE`] after it has changed, until something was measured both ways, and while a clock has had no sample since: nobody
+//! can know better. The error of a master that lies by its configuration the world does not know: that is found out here.
 //!
 //! **What is excused.** A clock that was set by a foreign hand, or runs at another rate by one, serves wrong time until the
 //! daemon wakes up: for [`NOTICE`], and no longer.
@@ -31,8 +31,13 @@ const LINE_TOLERANCE: Duration = Duration::from_nanos(1);
 const BACKWARDS_TOLERANCE: Duration = Duration::from_nanos(10);
 /// For so long after a master's time has changed the bound may still be about what it was.
 pub const GRACE: Duration = Duration::from_secs(5);
+/// What is measured within this time after such a change may be of before it: a stamp that came late.
+pub(super) const UNDER_WAY: Duration = Duration::from_secs(3);
 /// For so long after a foreign hand has set a clock the daemon may not have seen it.
 pub const NOTICE: Duration = Duration::from_millis(1_250);
+
+/// The time that a node should have, and so many less one that it had before.
+pub(super) const JUDGES_MAX: usize = 4;
 
 /// A rule that was broken.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -70,14 +75,14 @@ pub enum Violation {
 /// Which times count as right at the moment.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Judges {
-    /// What the followed master is ahead of the truth, now and a moment ago.
-    pub errors: [Duration; 2],
+    /// What the followed master is ahead of the truth, now and before.
+    pub errors: [Duration; JUDGES_MAX],
     /// Around a leap second a whole second more or less is nobody's fault.
     pub is_leaping: bool,
 }
 
 impl Judges {
-    pub const EXACT: Self = Self { errors: [Duration::ZERO; 2], is_leaping: false };
+    pub const EXACT: Self = Self { errors: [Duration::ZERO; JUDGES_MAX], is_leaping: false };
 
     /// The least error that a time has before any of them.
     fn error(&self, served: Timestamp<Utc>, truth: Timestamp<Utc>) -> Duration {
@@ -126,6 +131,15 @@ impl Watch {
     pub fn excuse(&mut self, now: Timestamp<Mono>, time: Duration) {
         self.excused_until = Some(now + time).max(self.excused_until);
         self.served = None;
+    }
+
+    /// The daemon does not run until then: what it had not seen yet, it does not see until then.
+    pub fn stalled(&mut self, now: Timestamp<Mono>, until: Timestamp<Mono>) {
+        for excused in [&mut self.excused_until, &mut self.phc_excused_until] {
+            if excused.is_some_and(|excused| now <= excused) {
+                *excused = Some(until + NOTICE).max(*excused);
+            }
+        }
     }
 
     /// A foreign hand sets a PHC.

@@ -5,7 +5,7 @@
 //! microseconds of a step, a foreign hand or a reset sets it. This is that clock, for the star of a host
 //! ([`Cascade`](crate::clock::Cascade)): what CLOCK_REALTIME and a PHC are to the daemon.
 
-use crate::clock::{Adjusted, Clock, ClockError, Oscillator, OscillatorModel};
+use crate::clock::{Adjusted, Clock, ClockError, Oscillator, OscillatorModel, RateWatch, Tampering};
 use crate::discipline::Adjustment;
 use crate::engine::Random;
 use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Mono, Stamp, Timestamp};
@@ -54,6 +54,9 @@ pub struct Device {
     /// What it was told, and what it does.
     frequency: FrequencyPpb,
     in_force: FrequencyPpb,
+    watch: RateWatch<FrequencyPpb>,
+    /// Whether anything was commanded yet: before that whatever it does is as it was found.
+    is_ours: bool,
     rate: FrequencyPpb,
     /// All that was added to the reading at once, by whom ever.
     set: Duration,
@@ -73,6 +76,8 @@ impl Device {
             next_grid: now + oscillator.grid(),
             frequency: FrequencyPpb::ZERO,
             in_force: FrequencyPpb::ZERO,
+            watch: RateWatch::new(FrequencyPpb::ZERO),
+            is_ours: false,
             rate: oscillator.frequency(),
             set: Duration::ZERO,
             epoch: ClockEpoch::default(),
@@ -165,6 +170,14 @@ impl Device {
         self.find_rate();
     }
 
+    /// Sees whether its rate is ours, and makes it so; what was done to it since the last look.
+    pub fn look(&mut self) -> Option<Tampering> {
+        if self.is_ours && self.watch.look(self.reading, self.in_force, |rate| rate) {
+            self.obey(self.frequency);
+        }
+        self.watch.take()
+    }
+
     fn obey(&mut self, frequency: FrequencyPpb) {
         let counted = (frequency.ppb() * SCALED_PPM_PER_PPB).round() / SCALED_PPM_PER_PPB;
         self.frequency = FrequencyPpb::new(counted);
@@ -172,6 +185,7 @@ impl Device {
         // Drivers cut off what is less than their quantum.
         self.in_force =
             if quantum > 0.0 { FrequencyPpb::new((counted / quantum).trunc() * quantum) } else { self.frequency };
+        self.watch.written = self.in_force;
         self.find_rate();
     }
 }
@@ -199,11 +213,14 @@ impl Clock for Device {
         if !is_phc && frequency.abs() > self.model.max_adjustment {
             return Err(ClockError::OutOfRange);
         }
+        self.is_ours = true;
+        self.watch.begin(at);
         // The kernel steps by whole nanoseconds.
         let step = Duration::from_ticks((step.ticks() >> 16) << 16);
         if step != Duration::ZERO {
             let short = self.model.step_error.scaled(self.random.unit());
             self.set(step - short);
+            self.watch.stepped(step - short);
             self.epoch = self.epoch.next();
         }
         self.obey(frequency.clamp(self.model.max_adjustment));
@@ -216,7 +233,8 @@ impl Clock for Device {
 
     fn restart(&mut self, _: Timestamp<Local>) -> ClockEpoch {
         self.epoch = self.epoch.next();
-        // Whoever set it may have changed its rate too.
+        // All that was known of its time is void, and so is what was done to it. Whoever set it may have changed its rate too.
+        self.watch = RateWatch::new(self.in_force);
         self.obey(self.frequency);
         self.epoch
     }

@@ -158,6 +158,8 @@ pub struct Host {
     tell_at: Timestamp<Mono>,
     ticked_at: Timestamp<Mono>,
     publish_at: Timestamp<Mono>,
+    /// The commands that the clocks had obeyed then.
+    commands: u64,
     stalled_until: Timestamp<Mono>,
     /// The kernel will set the clock at this reading, by this.
     kernel_leap: Option<(Timestamp<Local>, Duration)>,
@@ -200,6 +202,7 @@ impl Host {
             tell_at: now,
             ticked_at: now,
             publish_at: now,
+            commands: 0,
             stalled_until: now,
             kernel_leap: None,
             published,
@@ -353,13 +356,17 @@ impl Host {
         self.stalled_until = self.stalled_until.max(until);
     }
 
+    /// When the discipline's thread wants to go round next.
+    pub(super) fn discipline_deadline(&self, now: Timestamp<Mono>) -> Timestamp<Mono> {
+        if now < self.stalled_until {
+            return self.stalled_until;
+        }
+        let steered = self.cascade.deadline(self.ticked_at).map_or(self.publish_at, |at| at.min(self.publish_at));
+        steered.min(self.tell_at)
+    }
+
     pub(super) fn deadline(&self, now: Timestamp<Mono>) -> Timestamp<Mono> {
-        let discipline = if now < self.stalled_until {
-            self.stalled_until
-        } else {
-            let steered = self.cascade.deadline(self.ticked_at).map_or(self.publish_at, |at| at.min(self.publish_at));
-            steered.min(self.tell_at)
-        };
+        let discipline = self.discipline_deadline(now);
         self.port.deadline().map_or(discipline, |at| at.min(discipline))
     }
 
@@ -379,7 +386,9 @@ impl Host {
         self.ticked_at = now;
         self.steer(now, |cascade, local, notices| cascade.tick(now, local, &mut |notice| notices.push(notice)));
         self.tell_port(now);
-        if is_changed || now >= self.publish_at {
+        // A command changes the line that a clock is on.
+        if is_changed || now >= self.publish_at || self.cascade.commands() != self.commands {
+            self.look_at_rate(now);
             self.publish(now);
         }
     }
@@ -411,9 +420,14 @@ impl Host {
     fn take(&mut self, now: Timestamp<Mono>, message: Message) {
         match message {
             Message::Observation(_) if self.unflushed.is_some() => {}
-            Message::Observation(observation) => self.steer(now, |cascade, local, notices| {
-                cascade.observe(now, local, &observation, &mut |notice| notices.push(notice));
-            }),
+            Message::Observation(observation) => {
+                if self.config.hub() == ClockId::System {
+                    self.look_at_rate(now);
+                }
+                self.steer(now, |cascade, local, notices| {
+                    cascade.observe(now, local, &observation, &mut |notice| notices.push(notice));
+                });
+            }
             Message::Flushed(step) => {
                 if self.unflushed == Some(step) {
                     self.unflushed = None;
@@ -455,6 +469,7 @@ impl Host {
             if !self.cascade.is_crossing_due(index, now) {
                 continue;
             }
+            self.look_at_rate(now);
             let model = self.config.crossing;
             if !super::node::happens(model.loss, &mut self.random) {
                 let Self { cascade, random, .. } = self;
@@ -485,6 +500,15 @@ impl Host {
         self.told_locked = false;
         self.system_epoch = self.cascade.system().clock().epoch();
         self.publish(now);
+    }
+
+    /// Whether another program has changed the system clock's rate since the last look.
+    fn look_at_rate(&mut self, now: Timestamp<Mono>) {
+        let Some(tampering) = self.cascade.system().clock().look() else { return };
+        self.steer(now, |cascade, local, _| {
+            cascade.system_was_slewed(now, local, tampering.ahead, tampering.behind);
+        });
+        self.publish_at = now;
     }
 
     fn look_at_leap(&mut self, now: Timestamp<Mono>) {
@@ -540,6 +564,7 @@ impl Host {
         self.published = self.cascade.snapshot(now, local);
         self.lines = self.cascade.lines(now, local);
         self.publish_at = now + PUBLISH_EVERY;
+        self.commands = self.cascade.commands();
         if self.config.kernel_leaps {
             self.kernel_leap = self.leap_for_the_kernel(local);
         }

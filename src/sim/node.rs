@@ -264,6 +264,14 @@ impl Role {
         }
     }
 
+    /// How long what it was told of is not looked at yet.
+    pub fn stalled_for(&self, now: Timestamp<Mono>) -> Duration {
+        match self {
+            Self::Master(_) | Self::Slave(_) => Duration::ZERO,
+            Self::Host(host) => host.stalled_for(now),
+        }
+    }
+
     /// The clock that stamps its messages, and what that reads.
     pub fn stamping(&mut self, truth: &Truth, now: Timestamp<Mono>) -> (ClockId, Timestamp<Local>) {
         match self {

@@ -1,6 +1,6 @@
 //! Virtual time, and who is told what.
 
-use super::checker::{GRACE, Judges, Watch};
+use super::checker::{Judges, Watch};
 use super::digest::Digest;
 use super::node::{Effects, Role, Way, happens};
 use super::statistics::BoundStatistics;
@@ -14,12 +14,15 @@ use crate::ptp::{
     Channel, ClockReport, DELAY_OUTSTANDING_MAX, Effect, Frame, GrandmasterConfig, Input, SYNC_PENDING_MAX, TxToken,
 };
 use crate::sharing::TimeSnapshot;
-use crate::time::{Duration, Mono, Stamp, Timestamp};
+use crate::time::{ClockId, Duration, Mono, Stamp, Timestamp};
 use crate::trace::{Collector, Origin};
 use crate::wire::ptp::ClockIdentity;
 
 mod faults;
 mod look;
+mod past;
+
+use past::Past;
 
 pub use faults::Stall;
 
@@ -63,22 +66,14 @@ struct Node {
     stalled: Option<(Timestamp<Mono>, bool)>,
     /// Frames that wait meanwhile.
     held: usize,
-    /// What the master that it follows is ahead of the truth by, and what that was, as long as it counts.
+    /// What the master that it follows is ahead of the truth by.
     judge: Duration,
-    judge_before: (Duration, Timestamp<Mono>),
+    past: Past,
     watch: Watch,
     statistics: Statistics,
     bounds: BoundStatistics,
     /// Of each PHC.
     phc_statistics: Vec<Statistics>,
-}
-
-impl Node {
-    /// What the time that it should have is ahead of the truth by; and what that was a moment ago.
-    fn judged_by(&self, now: Timestamp<Mono>) -> (Duration, Duration) {
-        let (before, until) = self.judge_before;
-        (self.judge, if now <= until { before } else { self.judge })
-    }
 }
 
 /// See the module's text.
@@ -159,7 +154,7 @@ impl World {
             stalled: None,
             held: 0,
             judge: Duration::ZERO,
-            judge_before: (Duration::ZERO, Timestamp::EPOCH),
+            past: Past::default(),
             watch: Watch::default(),
             statistics: Statistics::default(),
             bounds: BoundStatistics::default(),
@@ -390,7 +385,8 @@ impl World {
                 // Only one that counts.
                 if self.nodes[id.0].wake == Some(self.now) {
                     self.nodes[id.0].wake = None;
-                    self.wake(id, until);
+                    let next = self.round_without_port(id).unwrap_or(until);
+                    self.wake(id, next.min(until));
                 }
                 return None;
             }
@@ -411,6 +407,11 @@ impl World {
                 Effect::Send { frame, channel, token } => self.transmit(id, frame, *channel, *token),
                 other => {
                     self.look_at_stranger(id, from, other);
+                    if let Effect::Observe(observation) = other {
+                        let direction = usize::from(matches!(observation.received.clock, ClockId::Remote(_)));
+                        let node = &mut self.nodes[id.0];
+                        node.past.heard(now, node.role.stalled_for(now), direction);
+                    }
                     self.nodes[id.0].role.apply(now, other);
                 }
             }
@@ -422,6 +423,19 @@ impl World {
             self.look_at_masters();
         }
         self.settle(id);
+    }
+
+    /// The discipline's thread of a host goes round while its port's does not run; when it wants to be called next.
+    fn round_without_port(&mut self, id: NodeId) -> Option<Timestamp<Mono>> {
+        let now = self.now;
+        let Self { nodes, queue, digest, .. } = self;
+        let Role::Host(host) = &mut nodes[id.0].role else { return None };
+        host.round(now);
+        digest.snapshot(host.published());
+        for report in host.take_reports() {
+            queue.push(now, Event::Report { to: id, report }).expect("a few reports");
+        }
+        Some(host.discipline_deadline(now))
     }
 
     /// What the rest of the node makes of it, and when it wants to be called next.

@@ -56,7 +56,10 @@ fn a_truth_outside_the_bound_is_found() {
     let (error, bound) = (Duration::from_micros(2), Duration::from_micros(1));
     assert_eq!(found(&look, &mut Watch::default()), Some(Violation::Bound { error, bound }));
 
-    let wrong_master = Judges { errors: [Duration::from_micros(3), Duration::ZERO], is_leaping: false };
+    let wrong_master = Judges {
+        errors: [Duration::from_micros(3), Duration::from_micros(3), Duration::ZERO, Duration::from_micros(3)],
+        is_leaping: false,
+    };
     assert_eq!(found(&Look { judges: wrong_master, ..look }, &mut Watch::default()), None);
 }
 

@@ -69,6 +69,8 @@ impl World {
         let Role::Host(host) = &mut place.role else { return };
         if what != Stall::Port {
             host.stall(until);
+            place.past.stalled(now, until);
+            place.watch.stalled(now, until);
         }
         let is_stamped_by_kernel = host.config().hub() == ClockId::System;
         if what != Stall::Discipline {

@@ -1,15 +1,15 @@
 //! What the checker and the statistics see of each node.
 
-use super::{EFFECTS_MAX, GRACE, Judges, Master, Node, World};
+use super::{EFFECTS_MAX, Judges, Master, Node, World};
 use crate::clock::AMBIGUOUS;
 use crate::ptp::FOREIGN_MASTER_MAX;
-use crate::sharing::PHC_LINES_MAX;
+use crate::sharing::{PHC_LINES_MAX, TimeSnapshot};
 use crate::sim::NodeId;
 use crate::sim::checker::Look;
 use crate::sim::host::RING_MAX;
 use crate::sim::node::Role;
 use crate::sim::statistics::Told;
-use crate::time::Duration;
+use crate::time::{Duration, SyncState};
 
 impl World {
     /// Each clock is looked at, after every event.
@@ -75,8 +75,8 @@ impl World {
         }
     }
 
-    /// By which times a node is judged: that of the master that it follows, and what that was a moment ago.
-    fn judges(&self, id: NodeId) -> Judges {
+    /// By which times a node is judged: that of the master that it follows, and what that was while it cannot know better.
+    fn judges(&mut self, id: NodeId) -> Judges {
         let is_leaping = match (&self.nodes[id.0].role, self.truth.leap_at()) {
             (Role::Host(_), Some(at)) => (self.now - at).abs() <= AMBIGUOUS + Duration::SECOND,
             _ => false,
@@ -85,8 +85,13 @@ impl World {
         if !self.has_wrong_masters {
             return judges;
         }
-        let (now, before) = self.nodes[id.0].judged_by(self.now);
-        Judges { errors: [now, before], ..judges }
+        // What comes while a clock holds over with its source is no sample of the time.
+        let follows = |published: &&TimeSnapshot| published.state != SyncState::Holdover;
+        let last_sample = self.published(id).filter(follows).and_then(|published| published.last_sample);
+        let Self { now, nodes, .. } = self;
+        let node = &mut nodes[id.0];
+        node.past.sampled(*now, last_sample);
+        Judges { errors: node.past.errors(*now, node.judge), ..judges }
     }
 
     /// Follows who is followed, and what his time is worth.
@@ -98,7 +103,7 @@ impl World {
             if let Some(error) = followed
                 && error != node.judge
             {
-                node.judge_before = (node.judge, now + GRACE);
+                node.past.changed(now, node.role.stalled_for(now), node.judge);
                 node.judge = error;
             }
         }

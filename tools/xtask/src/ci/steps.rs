@@ -19,6 +19,7 @@ pub const STEPS: &[Step] = &[
         run: accuracy,
     },
     Step { name: "scenarios", about: "every scenario in config/scenarios keeps its limits", run: scenarios },
+    Step { name: "campaign", about: "random worlds for two minutes: no rule of the checker is broken", run: campaign },
     Step { name: "demo", about: "`synchronome demo` locks, as an ordinary user", run: demo::run },
     Step { name: "lab", about: "hardware clocks in an emulated guest, ours beside linuxptp: every scenario", run: lab },
     Step {
@@ -84,4 +85,11 @@ fn scenarios(run: &mut Run) -> Outcome {
     files.sort();
     let out = run.target();
     show(run.cargo(&["run", "-q", "--release", "-p", "synchronome", "--", "simulate", "--out"]).arg(out).args(files))
+}
+
+/// The first seeds, as many as there is time for; by hand it runs for hours.
+fn campaign(run: &mut Run) -> Outcome {
+    let out = run.target();
+    let arguments = ["simulate", "--campaign", "100000", "--hours", "0.5", "--within", "2min", "--out"];
+    show(run.cargo(&["run", "-q", "--release", "-p", "synchronome", "--"]).args(arguments).arg(out))
 }
