@@ -245,7 +245,7 @@ impl Port {
         }
         if interval != self.delay_req_interval {
             self.delay_req_interval = interval;
-            self.arm_delay_req(now);
+            self.arm_delay_req(now, interval);
         }
     }
 
@@ -273,8 +273,8 @@ impl Port {
 
     // ---- Timers ----
 
-    fn arm_delay_req(&mut self, now: Timestamp<Mono>) {
-        let spacing = spacing(self.delay_req_interval, &mut self.random);
+    fn arm_delay_req(&mut self, now: Timestamp<Mono>, mean: LogInterval) {
+        let spacing = spacing(mean, &mut self.random);
         self.timers.set(Timer::DelayReq, now + spacing);
     }
 
@@ -285,7 +285,7 @@ impl Port {
         let message = self.sender.delay_req(sequence_id, self.config.delay_asymmetry);
         count(out, Counter::SentDelayReq);
         out.emit(Effect::Send { frame: frame(&message), channel: Channel::Event, token: Some(token) });
-        self.arm_delay_req(now);
+        self.arm_delay_req(now, self.delay_req_interval);
     }
 
     // ---- Inputs ----

@@ -10,6 +10,10 @@ use crate::wire::ptp::{Announce, Header};
 
 /// stepsRemoved from which an Announce is refused (9.3.2.5, maxStepsRemoved).
 const STEPS_REMOVED_MAX: u16 = 255;
+/// The mean time to the first Delay_Req to a new parent, if they are to be rarer. The interval between requests is the
+/// master's to say (9.5.11.2), but before the first one there is none to keep to, and without it nothing is known of the
+/// time. Random all the same: all slaves of a master select it at about the same moment.
+const FIRST_DELAY_REQ: LogInterval = LogInterval::new(-3);
 
 impl Port {
     pub(super) fn announce(
@@ -91,7 +95,7 @@ impl Port {
         out.emit(Effect::Parent(Some(info)));
         self.change_state(Event::RecommendedSlaveOfNewParent, reason, out);
         self.arm_announce_receipt(now, best.interval);
-        self.arm_delay_req(now);
+        self.arm_delay_req(now, FIRST_DELAY_REQ.min(self.delay_req_interval));
     }
 
     /// There is no parent any more.

@@ -172,6 +172,22 @@ fn a_slave_only_port_answers_no_delay_req_and_sends_nothing_but_delay_req() {
     }
 }
 
+#[test]
+fn the_first_delay_req_to_a_parent_does_not_wait_for_an_interval_that_is_not_known_yet() {
+    for seed in 0..50 {
+        let mut script = Script::new(Config { seed, ..config() });
+        script.play(
+            "0 link up
+             0 announce A seq=0 p1=10
+             1 announce A seq=1 p1=10
+             2 announce A seq=2 p1=10",
+        );
+        assert!(script.port.parent().is_some() && script.requests.is_empty());
+        script.line("2.25 run");
+        assert!(!script.requests.is_empty(), "seed {seed}");
+    }
+}
+
 // ---- correctionField, asymmetry, latencies ----
 
 #[test]
