@@ -260,8 +260,10 @@ impl Discipline {
         }
         self.last_offset = offset;
         self.wobble = offset.abs().max(self.wobble.scaled(WOBBLE_FADES));
-        // The present master's proofs stand by themselves from here on.
-        self.previous.forget_offset();
+        // The present master's proofs stand by themselves once both directions were heard.
+        if self.envelope.at(free).is_some() {
+            self.previous.forget_offset();
+        }
         self.judge(now, reading, out);
         if self.config.step.later != StepRule::Never
             && may_step(self.config.step.later, offset)
