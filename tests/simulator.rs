@@ -499,6 +499,24 @@ fn a_hub_and_the_system_clock_behind_it_are_both_right() {
 }
 
 #[test]
+fn a_system_clock_behind_a_hub_locks_within_two_seconds_of_selecting_the_parent() {
+    const FOUR_A_SECOND: LogInterval = LogInterval::new(-2);
+    for (seed, jitter) in SEEDS.flat_map(|seed| [(seed, Duration::ZERO), (seed, Duration::from_nanos(100))]) {
+        let mut world = World::new(seed);
+        let master =
+            world.add_master(master_config(1, FOUR_A_SECOND, seed), StampModel::IDEAL, Duration::from_millis(137));
+        let slave = world.add_host(host_config(seed), StampModel::IDEAL);
+        let way = LinkModel::new(us(1), jitter);
+        world.connect(master, slave, way, way);
+        world.sample(Duration::from_millis(10));
+        world.run_until(secs(12));
+        let lock_time = world.host(slave).published().lock_time.expect("it locks");
+        assert!(lock_time <= secs(2), "seed {seed}, jitter {jitter}: {lock_time}");
+        assert_sound(&world);
+    }
+}
+
+#[test]
 fn where_the_kernel_stamps_the_system_clock_is_the_hub() {
     let host = HostConfig { phcs: Vec::new(), ..host_config(1) };
     let mut star = star(1, host, KERNEL);

@@ -347,9 +347,11 @@ impl Discipline {
         self.held.is_none()
     }
 
-    /// How far the clock was seen from its source of late: the greatest of the last offsets, fading.
+    /// How far what it says of its source's time may be off while nothing is wrong: the standard deviation of what the
+    /// estimator believes; else the greatest of the last offsets, fading.
     pub fn wobble(&self) -> Duration {
-        self.wobble
+        let estimate = self.bank.as_ref().filter(|_| self.is_bank_tracking).and_then(Bank::estimate);
+        estimate.map_or(self.wobble, |estimate| estimate.deviation)
     }
 
     /// What the clock is thought to be ahead of its source when it reads `reading`. The PI servo keeps no estimate beside
