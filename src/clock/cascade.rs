@@ -16,6 +16,10 @@
 //! The gate: the others follow the hub only while it is right. It opens when the hub's bound and its last few samples are
 //! inside the lock limit, a moment before it is called LOCKED; while the hub holds over
 //! they go on with it, and say so; when its time is disturbed (a jump, a reset) it closes at once.
+//!
+//! When another hub takes over, or one comes back, the time is known already: each clock keeps what it has learnt of the same
+//! master, as sure as both were, and learns the new path's delay. The others do not chase what a new hub believes at first:
+//! they hold their course until it is as sure of the time as they are.
 
 use super::continuity::Continuity;
 use super::leap::LeapWatch;
@@ -29,7 +33,8 @@ use crate::time::{
 
 /// The most PHCs of one host that are steered.
 pub const PHCS_MAX: usize = 8;
-/// The row of the crossings with the hub, beyond all rows of the configuration.
+/// The row of the crossings of a PHC that follows, beyond all rows of the configuration. That of the system clock's crossings with
+/// PHC `n`, its hub, is `n + 1` further: each is another path.
 pub const CROSSING_SOURCE: SourceId = SourceId(0xff00);
 /// The interval of crossings while a clock is not locked.
 pub const CROSSING_FAST: LogInterval = LogInterval::new(-4);
@@ -140,9 +145,10 @@ pub struct Cascade<C> {
     /// The last one, which the others follow through a hub that holds over.
     last_reference: Option<Reference>,
     is_gate_open: bool,
-    /// For which hub it opened last, and how often the same one was lost and found.
-    opened_for: Option<ClockId>,
-    refound: u64,
+    /// How sure the hub was of the time when the others followed it last, one standard deviation.
+    known_to: Duration,
+    /// When a hub was first found to be right again, though not sure enough.
+    right_since: Option<Timestamp<Mono>>,
     leap: LeapWatch,
     paces: [LogInterval; PHCS_MAX],
 }
@@ -157,8 +163,8 @@ impl<C: Clock> Cascade<C> {
             reference: None,
             last_reference: None,
             is_gate_open: false,
-            opened_for: None,
-            refound: 0,
+            known_to: Duration::ZERO,
+            right_since: None,
             leap: LeapWatch::new(config.tai_utc),
             paces: [CROSSING_FAST; PHCS_MAX],
             config,
@@ -188,6 +194,7 @@ impl<C: Clock> Cascade<C> {
         if self.hub == Some(ClockId::Phc(index)) {
             self.hub = None;
             self.is_gate_open = false;
+            self.paces = [CROSSING_FAST; PHCS_MAX];
         }
         let leaf = self.phcs.get_mut(usize::from(index))?.take()?;
         Some(leaf.steering.into_clock())
@@ -317,13 +324,15 @@ impl<C: Clock> Cascade<C> {
             return;
         }
         self.look_at_gate(now, crossing.after, notify);
-        if !self.is_gate_open || self.is_ambiguous(crossing.after) {
+        // A card that comes while nobody hears the source is put right by the system clock, which holds over.
+        let is_orphaned = self.hub.is_none() && self.system.state().is_synchronised();
+        if !(self.is_gate_open || is_orphaned) || self.is_ambiguous(crossing.after) {
             return;
         }
         match self.hub {
             Some(ClockId::Phc(hub)) if hub == index => self.steer_system(index, crossing, notify),
             Some(ClockId::Phc(_)) if self.system.state().is_synchronised() => self.steer_phc(index, crossing, notify),
-            Some(ClockId::System) => self.steer_phc(index, crossing, notify),
+            None | Some(ClockId::System) => self.steer_phc(index, crossing, notify),
             _ => {}
         }
     }
@@ -334,16 +343,18 @@ impl<C: Clock> Cascade<C> {
         let (now, local) = (crossing.mono, crossing.after);
         let estimated = leaf.steering.estimated_offset(crossing.device);
         let reading = leaf.steering.reading(crossing.device);
-        let wobble = leaf.steering.wobble().times(WOBBLE_MARGIN);
+        let wobble = leaf.steering.wobble();
         let bound = leaf.steering.bound(crossing.device).map(|parts| parts.total().greatest_error());
         let is_held_over = leaf.steering.state() == SyncState::Holdover;
         let (Some(reference), Some(bound)) = (self.last_reference, bound) else { return };
-        let reference = self.crossing_reference(reference, bound + estimated.abs(), is_held_over);
-        let theirs = remote(reading - estimated, READING_ERROR + wobble);
+        let reference = self.crossing_reference(reference, bound + estimated.abs(), wobble, is_held_over);
+        let reference = Reference { source: SourceId(CROSSING_SOURCE.0 + 1 + u16::from(index)), ..reference };
+        self.known_to = wobble;
+        let theirs = remote(reading - estimated, reference.source, READING_ERROR + wobble.times(WOBBLE_MARGIN));
         let ours = |at| local_stamp(at, ClockId::System);
         let pair = ((ours(crossing.before), theirs), (theirs, ours(crossing.after)));
         self.system.follow(now, local, Some(reference), &mut of(ClockId::System, notify));
-        observe_pair(&mut self.system, now, local, pair, &mut of(ClockId::System, notify));
+        observe_pair(&mut self.system, now, local, reference.source, pair, &mut of(ClockId::System, notify));
         self.set_pace(index, ClockId::System, now, local, notify);
     }
 
@@ -351,76 +362,46 @@ impl<C: Clock> Cascade<C> {
     fn steer_phc(&mut self, index: u8, crossing: &Crossing, notify: &mut impl FnMut(CascadeNotice)) {
         let (now, local) = (crossing.mono, crossing.after);
         let estimated = self.system.estimated_offset(local);
-        let wobble = self.system.wobble().times(WOBBLE_MARGIN);
-        let bound = self.system.bound(local).map(|parts| parts.total().greatest_error());
         let is_held_over = self.system.state() == SyncState::Holdover;
+        let wobble = if is_held_over { self.holdover_deviation(local) } else { self.system.wobble() };
+        let bound = self.system.bound(local).map(|parts| parts.total().greatest_error());
         let (Some(reference), Some(bound), Some(tai_utc)) = (self.last_reference, bound, self.leap.tai_utc()) else {
             return;
         };
-        let reference = self.crossing_reference(reference, bound + estimated.abs(), is_held_over);
+        let reference = self.crossing_reference(reference, bound + estimated.abs(), wobble, is_held_over);
         let (before, after) = (self.system.reading(crossing.before), self.system.reading(crossing.after));
         // The system clock counts UTC, whatever its discipline adds to it.
         let tai = tai_utc.duration() - self.system.ahead().duration() - estimated;
-        let error = READING_ERROR + wobble;
+        let theirs = |at| remote(at + tai, CROSSING_SOURCE, READING_ERROR + wobble.times(WOBBLE_MARGIN));
+        if self.hub == Some(ClockId::System) {
+            self.known_to = wobble;
+        }
         let Some(leaf) = self.phcs[usize::from(index)].as_mut() else { return };
         let device = local_stamp(crossing.device, ClockId::Phc(index));
-        let pair = ((device, remote(after + tai, error)), (remote(before + tai, error), device));
-        leaf.steering.follow(now, crossing.device, Some(reference), &mut of(ClockId::Phc(index), notify));
-        observe_pair(&mut leaf.steering, now, crossing.device, pair, &mut of(ClockId::Phc(index), notify));
-        self.set_pace(index, ClockId::Phc(index), now, local, notify);
+        let pair = ((device, theirs(after)), (theirs(before), device));
+        let id = ClockId::Phc(index);
+        leaf.steering.follow(now, crossing.device, Some(reference), &mut of(id, notify));
+        observe_pair(&mut leaf.steering, now, crossing.device, CROSSING_SOURCE, pair, &mut of(id, notify));
+        self.set_pace(index, id, now, local, notify);
     }
 
     /// The master, as the others see it through the hub.
-    fn crossing_reference(&self, reference: Reference, accuracy: Duration, is_held_over: bool) -> Reference {
+    fn crossing_reference(
+        &self,
+        reference: Reference,
+        accuracy: Duration,
+        deviation: Duration,
+        is_held_over: bool,
+    ) -> Reference {
         let timescale = self.leap.tai_utc().map_or(Timescale::TaiWithoutUtc, Timescale::Tai);
         Reference {
             source: CROSSING_SOURCE,
-            // A hub that was lost and found is another clock to those that follow: its time has moved meanwhile. Where another hub
-            // took over, what they know of the time is better than what that one knows at first.
-            clock: reference.clock.wrapping_add(self.refound),
             timescale,
             accuracy: Some(accuracy),
+            deviation: Some(deviation),
             is_held_over,
             leap: self.leap.indicator(),
             ..reference
-        }
-    }
-
-    fn look_at_gate(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, notify: &mut impl FnMut(CascadeNotice)) {
-        let is_open = self.is_gate_open;
-        let hub = self.hub.and_then(|hub| self.steering_of(hub, now, local));
-        let Some((steering, reading)) = hub else { return self.close_gate(now, local, notify) };
-        let is_lost = matches!(steering.state(), SyncState::NeverSynced | SyncState::Freerun | SyncState::Disrupted);
-        if is_open && !is_lost {
-            return;
-        }
-        let is_right = steering.is_right(reading);
-        if is_right && !is_open {
-            self.is_gate_open = true;
-            self.refound += u64::from(self.opened_for == self.hub);
-            self.opened_for = self.hub;
-            notify(CascadeNotice::Gate(true));
-        } else if is_lost && !is_right {
-            self.close_gate(now, local, notify);
-        }
-    }
-
-    fn close_gate(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, notify: &mut impl FnMut(CascadeNotice)) {
-        if !std::mem::take(&mut self.is_gate_open) {
-            return;
-        }
-        notify(CascadeNotice::Gate(false));
-        self.paces = [CROSSING_FAST; PHCS_MAX];
-        if self.hub != Some(ClockId::System) {
-            self.system.follow(now, local, None, &mut of(ClockId::System, notify));
-        }
-        let hub = self.hub;
-        for (index, leaf) in self.phcs.iter_mut().enumerate() {
-            let id = ClockId::Phc(index as u8);
-            if let Some(leaf) = leaf.as_mut().filter(|_| hub != Some(id)) {
-                let reading = leaf.reading(now);
-                leaf.steering.follow(now, reading, None, &mut of(id, notify));
-            }
         }
     }
 
@@ -631,8 +612,8 @@ fn local_stamp(at: Timestamp<Local>, clock: ClockId) -> Stamp {
     Stamp { at, clock, epoch: ClockEpoch::default(), source: StampSource::Program, error: Duration::ZERO }
 }
 
-fn remote(at: Timestamp<Local>, error: Duration) -> Stamp {
-    Stamp { error, ..local_stamp(at, ClockId::Remote(CROSSING_SOURCE)) }
+fn remote(at: Timestamp<Local>, source: SourceId, error: Duration) -> Stamp {
+    Stamp { error, ..local_stamp(at, ClockId::Remote(source)) }
 }
 
 /// An edge from us to the hub, and one from it to us: the first one first, so that the second finds the delay.
@@ -640,15 +621,17 @@ fn observe_pair<C: Clock>(
     steering: &mut Steering<C>,
     now: Timestamp<Mono>,
     local: Timestamp<Local>,
+    source: SourceId,
     (to_hub, from_hub): ((Stamp, Stamp), (Stamp, Stamp)),
     notify: &mut impl FnMut(Notice),
 ) {
     for (sent, received) in [to_hub, from_hub] {
-        let edge = Observation { source: CROSSING_SOURCE, sent, received, correction: Duration::ZERO, exchange: 0 };
+        let edge = Observation { source, sent, received, correction: Duration::ZERO, exchange: 0 };
         steering.observe(now, local, &edge, notify);
     }
 }
 
+mod gate;
 mod line;
 #[cfg(test)]
 mod tests;

@@ -254,6 +254,12 @@ impl<C: Clock> Steering<C> {
         self.discipline.wobble()
     }
 
+    /// How sure that still is, one standard deviation; `None` if the servo keeps no estimate, or has none yet.
+    pub fn deviation(&mut self, local: Timestamp<Local>) -> Option<Duration> {
+        let reading = self.reading(local);
+        self.discipline.deviation(reading)
+    }
+
     /// The bound's parts when the stamping clock reads `local`.
     pub fn bound(&mut self, local: Timestamp<Local>) -> Option<BoundParts> {
         let reading = self.reading(local);

@@ -362,6 +362,13 @@ impl Discipline {
         bank.estimate_at(free).map_or(Duration::ZERO, |offset| offset + (reading - free))
     }
 
+    /// How sure the estimate of the offset still is when the clock reads `reading`, one standard deviation; `None` without an
+    /// estimator, or before it knows anything.
+    pub fn deviation(&self, reading: Timestamp<Local>) -> Option<Duration> {
+        let bank = self.bank.as_ref().filter(|_| self.is_bank_tracking)?;
+        bank.deviation_at(self.timeline.free_now(reading))
+    }
+
     /// What bounds the clock's error when it reads `reading`; `None` if nothing does.
     pub fn bound(&self, reading: Timestamp<Local>) -> Option<BoundParts> {
         let reference = self.held?;

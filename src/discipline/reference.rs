@@ -45,6 +45,8 @@ pub struct Reference {
     pub is_held_over: bool,
     /// How right it says it is; `None` if it does not.
     pub accuracy: Option<Duration>,
+    /// How far it is thought to be off, one standard deviation; `None` if that is not known.
+    pub deviation: Option<Duration>,
     /// Its leap warning.
     pub leap: LeapIndicator,
     /// The stratum that we serve while we follow it, 1..=15.

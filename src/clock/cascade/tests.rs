@@ -25,7 +25,14 @@ struct World {
     hub: ClockId,
     phcs: u8,
     window: Duration,
+    /// Of the network, exponential, each way.
+    jitter: Duration,
+    /// A Delay_Req goes with each so many Syncs.
+    request_every: i64,
+    ticks: i64,
     seed: u64,
+    /// The greatest error of each of [`ALL`] since it was cleared.
+    greatest: [Duration; 3],
 }
 
 fn steering(kind: Kind) -> SteeringConfig {
@@ -63,6 +70,7 @@ impl World {
             tai_utc: Some(TAI_UTC),
             is_held_over: false,
             accuracy: Some(Duration::from_nanos(100)),
+            deviation: None,
             leap: LeapIndicator::NoWarning,
             stratum: 1,
             reference_id: *b"PTP\0",
@@ -79,7 +87,11 @@ impl World {
             hub,
             phcs: 0,
             window: Duration::from_nanos(400),
+            jitter: Duration::ZERO,
+            request_every: 1,
+            ticks: 0,
             seed: 1,
+            greatest: [Duration::ZERO; 3],
         };
         for (index, ppm) in [(0, -35.0), (1, 12.0)] {
             let crossing = world.crossing(index);
@@ -131,26 +143,38 @@ impl World {
         self.cascade.follow(now, local, Some(hub), reference, interval, &mut |notice| notices.push(notice));
     }
 
-    fn exchange(&mut self) {
+    /// A Sync, or a Delay_Req.
+    fn message(&mut self, is_sync: bool) {
         let (ours, theirs) = match self.hub {
             ClockId::Phc(index) => (local_stamp(self.raw_phc(index), self.hub), self.tai()),
             _ => (local_stamp(self.utc(), self.hub), self.tai()),
         };
-        let remote = |at| local_stamp(at, ClockId::Remote(PORT));
-        for (sent, received) in [(remote(theirs - DELAY), ours), (ours, remote(theirs + DELAY))] {
-            let edge = Observation { source: PORT, sent, received, correction: Duration::ZERO, exchange: 0 };
-            let (now, local, notices) = (self.now, self.utc(), &mut self.notices);
-            self.cascade.observe(now, local, &edge, &mut |notice| notices.push(notice));
-        }
+        let source = self.reference.map_or(PORT, |reference| reference.source);
+        let remote = |at| local_stamp(at, ClockId::Remote(source));
+        let delay = DELAY - self.jitter.scaled(libm::log(1.0 - self.random()));
+        let (sent, received) = if is_sync { (remote(theirs - delay), ours) } else { (ours, remote(theirs + delay)) };
+        let edge = Observation { source, sent, received, correction: Duration::ZERO, exchange: 0 };
+        let (now, local, notices) = (self.now, self.utc(), &mut self.notices);
+        self.cascade.observe(now, local, &edge, &mut |notice| notices.push(notice));
     }
 
     /// Lets time pass: an exchange each 250 ms while there is a reference, crossings when they are due.
     fn run(&mut self, seconds: i64) {
+        self.run_ticks(seconds * 64);
+    }
+
+    /// As above, for some sixty-fourths of a second.
+    fn run_ticks(&mut self, ticks: i64) {
         const STEP: Duration = Duration::from_micros(15_625);
-        for step in 0..seconds * 64 {
+        for _ in 0..ticks {
             self.now = self.now + STEP;
+            self.ticks += 1;
+            let step = self.ticks;
             if self.reference.is_some() && step % 16 == 0 {
-                self.exchange();
+                self.message(true);
+            }
+            if self.reference.is_some() && step % (16 * self.request_every) == 5 {
+                self.message(false);
             }
             for index in 0..self.phcs {
                 if self.cascade.is_crossing_due(index, self.now) {
@@ -163,6 +187,16 @@ impl World {
             let (now, local, notices) = (self.now, self.utc(), &mut self.notices);
             self.cascade.tick(now, local, &mut |notice| notices.push(notice));
             self.assert_bounds();
+            self.note_errors();
+        }
+    }
+
+    fn note_errors(&mut self) {
+        for (index, clock) in ALL.into_iter().enumerate() {
+            let is_there = !matches!(clock, ClockId::Phc(index) if self.cascade.phc(index, self.now).is_none());
+            if is_there {
+                self.greatest[index] = self.greatest[index].max(self.error(clock).abs());
+            }
         }
     }
 
@@ -190,7 +224,7 @@ impl World {
                 continue;
             }
             let raw = self.raw_phc(index) + A_MOMENT;
-            let (steering, ..) = self.cascade.phc(index, now).unwrap();
+            let Some((steering, ..)) = self.cascade.phc(index, now) else { continue };
             let bound = steering.bound(raw).map(|parts| parts.total().greatest_error());
             let error = self.error(ClockId::Phc(index)).abs();
             assert!(bound.is_none_or(|bound| error <= bound), "PHC {index} off by {error}, claims {bound:?}");
@@ -403,3 +437,5 @@ fn a_leap_second_that_nobody_makes_is_made_in_the_served_time() {
     assert!(after.state.is_synchronised());
     assert_eq!(world.cascade.leap().tai_utc(), Some(TaiUtc(38)));
 }
+
+mod handover;

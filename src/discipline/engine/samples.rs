@@ -114,7 +114,8 @@ impl Discipline {
         reading: Timestamp<Local>,
         out: &mut impl Sink<Effect>,
     ) {
-        let Some(estimate) = self.estimate_worth_using() else { return };
+        // By a path whose delay is not known yet nothing was learnt of the offset.
+        let Some(estimate) = self.estimate_worth_using().filter(|_| self.knows_delay()) else { return };
         let offset = estimate.offset + (reading - free);
         if self.is_bank_tracking || self.config.hold {
             self.sampled(now, free, offset, reading, out);
@@ -137,7 +138,7 @@ impl Discipline {
         if is_late || self.config.hold || self.is_panicking {
             return;
         }
-        let Some(estimate) = self.estimate_worth_using() else { return };
+        let Some(estimate) = self.estimate_worth_using().filter(|_| self.knows_delay()) else { return };
         let offset = estimate.offset + (reading - free);
         if !self.is_bank_tracking {
             self.begin_by_estimate(estimate, offset, out);
@@ -157,6 +158,10 @@ impl Discipline {
             self.unproven = 0;
             bank.forget();
         }
+    }
+
+    fn knows_delay(&self) -> bool {
+        self.bank.as_ref().is_some_and(Bank::knows_delay)
     }
 
     /// What is believed, if it is good enough for a first correction.

@@ -49,13 +49,7 @@ impl Discipline {
             }
             self.envelope.begin_like(&self.previous);
             self.link.reset();
-            // The same clock that was away for a while needs no new estimate: if it stepped meanwhile, that is found.
-            let is_same_clock = self.held.is_some_and(|held| {
-                (held.source, held.clock, held.timescale) == (reference.source, reference.clock, reference.timescale)
-            });
-            if !is_same_clock {
-                self.bank.iter_mut().for_each(Bank::restart);
-            }
+            self.hand_over(reference);
             self.gate.reset();
             self.samples_inside = 0;
             self.is_confirmed = false;
@@ -63,6 +57,23 @@ impl Discipline {
         self.held = Some(reference);
         if is_another {
             self.transition(now, StateEvent::SourceSelected, out);
+        }
+    }
+
+    /// What the estimator knows of the time by what was heard until now is true by the present reference too, if that leads to the
+    /// same clock: by another path perhaps, or after a while. As sure as both are.
+    fn hand_over(&mut self, reference: Reference) {
+        let (Some(bank), Some(held)) = (&mut self.bank, self.held) else { return };
+        let variance =
+            |reference: Reference| reference.deviation.map_or(0.0, |deviation| square(deviation.as_secs_f64()));
+        let doubt = Duration::from_secs_f64((variance(held) + variance(reference)).sqrt());
+        if (held.clock, held.timescale) != (reference.clock, reference.timescale) {
+            bank.restart();
+        } else if held.source != reference.source {
+            bank.change_path(doubt);
+        } else {
+            // If it stepped meanwhile, that is found.
+            bank.doubt(doubt);
         }
     }
 
@@ -178,7 +189,7 @@ impl Discipline {
         self.gate.reset();
         self.known_frequency = self.oscillator_frequency().or(self.known_frequency);
         self.servo.restart();
-        self.bank.iter_mut().for_each(Bank::restart);
+        self.bank.iter_mut().for_each(Bank::lose_offset);
         self.is_bank_tracking = false;
         self.slew_ends = None;
         self.samples_inside = 0;
@@ -187,4 +198,8 @@ impl Discipline {
         self.has_corrected = false;
         self.transition(now, StateEvent::Disturbed, out);
     }
+}
+
+fn square(value: f64) -> f64 {
+    value * value
 }

@@ -45,6 +45,7 @@ fn reference() -> Reference {
         tai_utc: None,
         is_held_over: false,
         accuracy: None,
+        deviation: None,
         leap: LeapIndicator::NoWarning,
         stratum: 1,
         reference_id: *b"PTP\0",

@@ -22,6 +22,12 @@ const SPREAD_SAMPLES_MIN: usize = 3;
 const IQR_SAMPLES_MIN: usize = 8;
 /// After a new path the tail's mean is kept until there are so many again.
 const IQR_SAMPLES_AFTER_RESTART: usize = 16;
+/// Two paths to one clock differ in how much longer they are one way by this part of their delay (one standard deviation).
+const PATHS_DIFFER: f64 = 0.03;
+/// An exchange contradicts what was known before if that is outside of it by so many standard deviations.
+const CONTRADICTS: f64 = 4.0;
+/// Whatever moved the clock may have changed what it runs off by, a little (s/s, one standard deviation).
+const FREQUENCY_MOVED: f64 = 2e-8;
 
 /// What the bank believes.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -49,7 +55,10 @@ pub struct Bank {
     believed: Believed,
     /// Transits are kept relative to this, so that an `f64` holds them to less than a tick.
     origin: Option<Duration>,
-    is_begun: bool,
+    /// The offset and the frequency are estimated.
+    knows_offset: bool,
+    /// The path's base delay is.
+    knows_delay: bool,
     resolution: f64,
     frequency_max: f64,
     frequency_known: Option<f64>,
@@ -78,7 +87,8 @@ impl Bank {
         Self {
             believed: Believed { members: nothing, at: Timestamp::EPOCH },
             origin: None,
-            is_begun: false,
+            knows_offset: false,
+            knows_delay: false,
             resolution,
             frequency_max: frequency_max.abs().ratio(),
             frequency_known: None,
@@ -111,15 +121,51 @@ impl Bank {
         self.frequency_before = self.frequency().map(FrequencyPpb::ratio);
         self.frequency_known = frequency;
         self.origin = None;
-        self.is_begun = false;
+        self.knows_offset = false;
+        self.heard = 0;
+        self.forget_path();
+    }
+
+    fn forget_path(&mut self) {
+        self.knows_delay = false;
         self.last = Pair::default();
         self.round_trips.clear();
-        self.heard = 0;
         self.since_restart = 0;
         self.held = None;
         self.watch.reset();
         self.record.clear();
         self.moved = [0.0; 2];
+    }
+
+    /// The same master is heard by another path from now on, or through another clock. What is known of the time holds, to
+    /// within `doubt` (one standard deviation) beside; the path's delay is not known.
+    pub fn change_path(&mut self, doubt: Duration) {
+        if !self.knows_offset {
+            return self.restart();
+        }
+        self.forget_path();
+        self.doubt(doubt);
+    }
+
+    /// The master's own time may be off by `doubt` (one standard deviation) from what it was.
+    pub fn doubt(&mut self, doubt: Duration) {
+        let variance = square(doubt.as_secs_f64());
+        self.believed.members.change(|member| member.covariance[0][0] += variance);
+    }
+
+    /// The clock was set by somebody: where it is is not known any more. The path is the same, and so is the oscillator,
+    /// nearly.
+    pub fn lose_offset(&mut self) {
+        if !self.knows_delay {
+            return self.restart();
+        }
+        self.frequency_before = self.frequency().map(FrequencyPpb::ratio);
+        self.origin = None;
+        self.knows_offset = false;
+        self.heard = 0;
+        self.last = Pair::default();
+        self.watch.reset();
+        self.record.clear();
     }
 
     /// The oscillator's frequency error as it was saved by an earlier run.
@@ -143,9 +189,14 @@ impl Bank {
         self.believed.at
     }
 
+    /// Whether the delay of the path that is heard now is known: until then what is said of the offset is of before.
+    pub fn knows_delay(&self) -> bool {
+        self.knows_delay
+    }
+
     /// What is believed at the last message; `None` until both directions were heard.
     pub fn estimate(&self) -> Option<Estimate> {
-        let origin = self.origin.filter(|_| self.is_begun)?;
+        let origin = self.origin.filter(|_| self.knows_offset)?;
         let [offset, frequency, delay] = self.believed.members.mean();
         Some(Estimate {
             offset: origin + Duration::from_secs_f64(offset),
@@ -158,6 +209,13 @@ impl Bank {
     /// The offset of `V` from the master at `at`, by what is believed at the last message.
     pub fn estimate_at(&self, at: Timestamp<Local>) -> Option<Duration> {
         self.estimate().map(|estimate| estimate.offset + estimate.frequency.drift(at - self.believed.at))
+    }
+
+    /// The standard deviation of [`Bank::estimate_at`]: it grows with the time since the last message.
+    pub fn deviation_at(&self, at: Timestamp<Local>) -> Option<Duration> {
+        let mut then = self.knows_offset.then(|| self.believed.clone())?;
+        then.predict(at);
+        Some(Duration::from_secs_f64(then.members.deviation()))
     }
 
     /// A message from the master that arrived at `at`: `transit = received - sent - correction`.
@@ -181,11 +239,13 @@ impl Bank {
             }
         }
         self.heard = self.heard.saturating_add(1);
-        if !self.is_begun {
-            self.begin(at);
-            return;
+        let transit = transit - self.moved[direction.index()];
+        match (self.knows_offset, self.knows_delay) {
+            (true, true) => self.observe(direction, at, transit),
+            (false, true) => self.find_offset(direction, at, transit),
+            (true, false) => self.find_delay(at),
+            (false, false) => self.begin(at),
         }
-        self.observe(direction, at, transit - self.moved[direction.index()]);
     }
 
     /// The first exchange: offset and delay from it, each as uncertain as half the round trip.
@@ -202,7 +262,45 @@ impl Bank {
         let member = Member::new(offset, delay.max(self.resolution), uncertainty, frequency);
         self.believed.members.set(member);
         self.believed.at = at;
-        self.is_begun = true;
+        self.knows_offset = true;
+        self.knows_delay = true;
+    }
+
+    /// The first exchange by another path: the delay from it, as uncertain as itself, while the offset is known already.
+    fn find_delay(&mut self, at: Timestamp<Local>) {
+        let (Some((sync_at, forward)), Some((request_at, backward))) = (self.last.forward, self.last.backward) else {
+            return;
+        };
+        self.believed.predict(at);
+        let [offset, frequency, _] = self.believed.members.mean();
+        let apart = (request_at - sync_at).as_secs_f64();
+        let delay = (f64::midpoint(forward, backward) + frequency * apart / 2.0).max(self.resolution);
+        let middle = (forward - backward) / 2.0;
+        let run_off = frequency * (at - sync_at).as_secs_f64().abs().max((at - request_at).as_secs_f64().abs());
+        let outside = (offset - middle).abs() - delay - run_off.abs() - self.resolution;
+        if outside > CONTRADICTS * self.believed.members.deviation() {
+            self.frequency_known = Some(frequency);
+            return self.begin(at);
+        }
+        let doubt = square(PATHS_DIFFER * delay);
+        self.believed.members.change(|Member { mean, covariance }| {
+            mean[2] = delay;
+            covariance[0][0] += doubt;
+            covariance[2] = [0.0, 0.0, square(delay)];
+            covariance[0][2] = 0.0;
+            covariance[1][2] = 0.0;
+        });
+        self.knows_delay = true;
+    }
+
+    /// The first message after the clock was set: `offset = +-(transit - delay - noise)` by each member's delay. What is not
+    /// known of the delay is from now on not known of the offset either.
+    fn find_offset(&mut self, direction: Direction, at: Timestamp<Local>, transit: f64) {
+        let late = self.noise.tail_mean(0.0);
+        self.believed.members.change(|member| member.place(direction, transit - late, late));
+        self.believed.members.change(|member| member.covariance[1][1] += square(FREQUENCY_MOVED));
+        self.believed.at = at;
+        self.knows_offset = true;
     }
 
     /// The spread of the round trips, from pairs of neighbours, the clock's run between them taken out.
@@ -211,7 +309,7 @@ impl Bank {
             return;
         };
         let frequency =
-            if self.is_begun { self.believed.members.mean()[1] } else { self.frequency_known.unwrap_or(0.0) };
+            if self.knows_offset { self.believed.members.mean()[1] } else { self.frequency_known.unwrap_or(0.0) };
         let (both, apart) = (forward + backward, (request_at - sync_at).as_secs_f64());
         let index = self.since_restart as usize;
         self.since_restart = self.since_restart.saturating_add(1);
@@ -293,6 +391,10 @@ impl Bank {
             self.round_trips.clear();
         }
     }
+}
+
+fn square(value: f64) -> f64 {
+    value * value
 }
 
 #[cfg(test)]

@@ -73,6 +73,17 @@ impl Member {
         Self { mean: [offset, frequency.0, delay], covariance }
     }
 
+    /// Only the delay and the frequency are known, and a transit of `transit` seconds in `direction` is, to within `spread`: the
+    /// offset is what makes both true.
+    pub fn place(&mut self, direction: Direction, transit: f64, spread: f64) {
+        let sign = direction.sign();
+        self.mean[0] = sign * (transit - self.mean[2]);
+        let p = &mut self.covariance;
+        p[0] = [p[2][2] + spread * spread, -sign * p[1][2], -sign * p[2][2]];
+        p[1][0] = p[0][1];
+        p[2][0] = p[0][2];
+    }
+
     /// `elapsed` seconds pass while the frequency walks by `wander` (s/s per sqrt(s)): `P <- F P F' + Q`, with
     /// `Q_xx = W^2 t^3 / 3`, `Q_xf = W^2 t^2 / 2`, `Q_ff = W^2 t`.
     pub fn predict(&mut self, elapsed: f64, wander: f64) {
@@ -133,6 +144,19 @@ mod tests {
         assert!(close(member.covariance[0][0], 1e-8 + 3.6e-11 + 1e-14 * 8.0 / 3.0, 1e-12));
         assert!(close(member.covariance[0][1], 2.0 * 9e-12 + 1e-14 * 2.0, 1e-12));
         assert!(close(member.covariance[1][1], 9e-12 + 2e-14, 1e-12));
+    }
+
+    #[test]
+    fn what_places_the_offset_makes_the_transit_true_and_shares_the_delays_doubt() {
+        for direction in [Direction::Forward, Direction::Backward] {
+            let mut member = Member::new(7.0, 1e-6, 1e-8, (2e-5, 3e-6));
+            member.place(direction, 5e-6, 3e-8);
+            assert!(close(member.expected(direction, 0.0), 5e-6, 1e-12));
+            // The transit is known to 30 ns, whatever the delay is: 10 ns either way.
+            let [offset, _, delay] = [0, 1, 2].map(|i| member.covariance[i]);
+            let of_transit = offset[0] + delay[2] + 2.0 * direction.sign() * offset[2];
+            assert!(close(of_transit, 9e-16, 1e-9) && close(offset[0], 1e-15, 1e-9), "{of_transit}");
+        }
     }
 
     #[test]

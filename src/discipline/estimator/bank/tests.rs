@@ -219,3 +219,59 @@ fn stamps_without_any_jitter_and_with_a_coarse_quantum_keep_it_stable() {
         assert!(estimate.deviation.as_secs_f64().is_finite() && (step < 200 || error.abs() < 3e-8), "{step}: {error}");
     }
 }
+
+#[test]
+fn by_another_path_the_offset_is_what_it_was_and_the_delay_is_learnt() {
+    let mut path = Path::new(1e-7, 1e-9, 0.125);
+    path.settle(400);
+    path.bank.change_path(Duration::from_nanos(20));
+    path.base = [9e-6; 2];
+    assert!(!path.bank.knows_delay());
+    let greatest = (0..400).map(|_| path.exchange().unwrap().abs()).fold(0.0, f64::max);
+    assert!(greatest < 3e-7, "{greatest}");
+    assert!(path.bank.knows_delay());
+    let delay = path.bank.estimate().unwrap().delay.as_secs_f64();
+    assert!((delay - 9e-6).abs() < 5e-8, "{delay}");
+}
+
+#[test]
+fn another_path_that_contradicts_what_was_known_is_believed() {
+    let mut path = Path::new(1e-7, 1e-9, 0.125);
+    path.settle(400);
+    path.bank.change_path(Duration::from_nanos(20));
+    path.offset += 0.01;
+    path.settle(60);
+    let error = path.exchange().unwrap().abs();
+    assert!(error < 2e-7, "{error}");
+}
+
+#[test]
+fn a_clock_that_was_set_is_known_from_the_first_message_on() {
+    for is_sync in [true, false] {
+        let mut path = Path::new(1e-7, 1e-9, 0.125);
+        path.settle(400);
+        path.bank.lose_offset();
+        path.offset -= 1e6;
+        path.frequency += 1e-8;
+        assert!(path.bank.estimate().is_none());
+        assert!((path.bank.frequency().unwrap().ratio() - path.frequency).abs() < 3e-8, "the oscillator is the same");
+        if is_sync {
+            path.bank.forward(path.at, Duration::from_secs_f64(path.offset + path.base[0] + path.jitter));
+        } else {
+            path.bank.backward(path.at, Duration::from_secs_f64(path.base[1] + path.jitter - path.offset));
+        }
+        let estimate = path.bank.estimate().unwrap();
+        assert!((estimate.offset.as_secs_f64() - path.offset).abs() < 1e-7);
+        assert!(estimate.deviation < Duration::from_nanos(200), "{}", estimate.deviation);
+        let greatest = (0..200).map(|_| path.exchange().unwrap().abs()).fold(0.0, f64::max);
+        assert!(greatest < 3e-7, "{greatest}");
+    }
+}
+
+#[test]
+fn without_a_delay_or_an_offset_there_is_nothing_to_keep() {
+    let mut path = Path::new(1e-7, 1e-9, 0.125);
+    path.bank.change_path(Duration::ZERO);
+    path.bank.lose_offset();
+    assert!(path.bank.estimate().is_none() && path.exchange().is_some());
+}

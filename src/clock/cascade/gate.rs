@@ -1,0 +1,77 @@
+//! Whether the others follow the hub.
+//!
+//! It must be right, which is proven, and as sure of the time as the others are, which is thought: a hub that has just begun
+//! is right to within its bound of some microseconds, while a clock that followed the one before it, or itself before it
+//! jumped, knows the time to nanoseconds, and goes on knowing it for a while.
+
+use super::{CROSSING_FAST, Cascade, CascadeNotice, Clock, ClockId, PHCS_MAX, READING_ERROR, of};
+use crate::time::{Duration, Local, Mono, SyncState, Timestamp};
+
+/// The others follow a hub that is right after so long, though it is less sure of the time than they are.
+const HOLD_MAX: Duration = Duration::from_secs(8);
+
+impl<C: Clock> Cascade<C> {
+    pub(super) fn look_at_gate(
+        &mut self,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        notify: &mut impl FnMut(CascadeNotice),
+    ) {
+        let is_open = self.is_gate_open;
+        let hub = self.hub.and_then(|hub| self.steering_of(hub, now, local));
+        let Some((steering, reading)) = hub else { return self.close_gate(now, local, notify) };
+        let is_lost = matches!(steering.state(), SyncState::NeverSynced | SyncState::Freerun | SyncState::Disrupted);
+        if is_open && !is_lost {
+            return;
+        }
+        let is_right = steering.is_right(reading);
+        let sureness = steering.deviation(reading);
+        if is_right && !is_open {
+            let right_since = *self.right_since.get_or_insert(now);
+            if self.is_sure_enough(local, sureness) || now - right_since >= HOLD_MAX {
+                self.is_gate_open = true;
+                self.right_since = None;
+                notify(CascadeNotice::Gate(true));
+            }
+        } else if is_lost && !is_right {
+            self.close_gate(now, local, notify);
+        }
+    }
+
+    /// Whether the hub, whose time is known to within `deviation`, knows about as much as the system clock, if that follows.
+    fn is_sure_enough(&mut self, local: Timestamp<Local>, deviation: Option<Duration>) -> bool {
+        let is_follower = self.hub != Some(ClockId::System) && self.system.state().is_synchronised();
+        let is_less_sure = |deviation: Duration| deviation > self.holdover_deviation(local) + READING_ERROR;
+        !(is_follower && deviation.is_some_and(is_less_sure))
+    }
+
+    /// How sure the system clock is of the time while it follows nobody, one standard deviation.
+    pub(super) fn holdover_deviation(&mut self, local: Timestamp<Local>) -> Duration {
+        self.known_to + self.system.deviation(local).unwrap_or_else(|| self.system.wobble())
+    }
+
+    pub(super) fn close_gate(
+        &mut self,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        notify: &mut impl FnMut(CascadeNotice),
+    ) {
+        self.right_since = None;
+        if !std::mem::take(&mut self.is_gate_open) {
+            return;
+        }
+        notify(CascadeNotice::Gate(false));
+        self.paces = [CROSSING_FAST; PHCS_MAX];
+        if self.hub != Some(ClockId::System) {
+            self.system.follow(now, local, None, &mut of(ClockId::System, notify));
+        }
+        let hub = self.hub;
+        for (index, leaf) in self.phcs.iter_mut().enumerate() {
+            let id = ClockId::Phc(index as u8);
+            if let Some(leaf) = leaf.as_mut().filter(|_| hub != Some(id)) {
+                let reading = leaf.reading(now);
+                leaf.steering.follow(now, reading, None, &mut of(id, notify));
+            }
+        }
+    }
+}
