@@ -401,6 +401,8 @@ pub struct Lock {
     pub max_s: Option<f64>,
     /// The greatest ratio of ours to the best of the others.
     pub ratio: Option<f64>,
+    /// The longest until our daemon says that it is LOCKED.
+    pub says_max_s: Option<f64>,
 }
 
 /// Limits of the time that the true error is outside of a limit once the first fault has begun.

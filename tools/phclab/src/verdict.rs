@@ -86,11 +86,17 @@ fn of_run(scenario: &Scenario, run: &RunReport) -> Vec<Check> {
 fn of_lock(scenario: &Scenario, ours: Option<&RunReport>, theirs: &[&RunReport], checks: &mut Vec<Check>) {
     let (Some(lock), Some(ours)) = (scenario.lock, ours) else { return };
     let limit = ns(lock.limit_ns);
+    let shown = |seconds: f64| format!("{seconds:.2} s");
+    if let Some(most) = lock.says_max_s {
+        checks.push(match ours.claimed_lock_s {
+            Some(seconds) => at_most("our time until we say LOCKED", seconds, most, shown),
+            None => Check::new(false, "we say LOCKED: never".to_owned()),
+        });
+    }
     let Some(seconds) = ours.lock_s else {
         checks.push(Check::new(false, format!("we stay below {limit}: never")));
         return;
     };
-    let shown = |seconds: f64| format!("{seconds:.2} s");
     if let Some(most) = lock.max_s {
         checks.push(at_most(&format!("our time until we stay below {limit}"), seconds, most, shown));
     }

@@ -67,12 +67,13 @@ fn an_empty_run_fails_whatever_its_figures() {
 
 #[test]
 fn lock_outage_and_cost_have_their_limits() {
-    let rest = "[[judge]]\n[lock]\nlimit_ns = 100\nratio = 0.5\nmax_s = 1.5\n[outage]\nlimit_ns = 100\nmax_s = 0.5\n\
+    let rest = "[[judge]]\n[lock]\nlimit_ns = 100\nratio = 0.5\nmax_s = 1.5\nsays_max_s = 2\n[outage]\nlimit_ns = 100\nmax_s = 0.5\n\
                 theirs_min_s = 3\n[cpu]\nratio = 0.5\nswitches_ratio = 0.5\n[[fault]]\nat = 1\nrun = 'true'\n";
     let scenario = scenario(rest);
     let (mut theirs, mut ours) = (run(Contender::Ptp4l, 1.0), run(Contender::Synchronome, 1.0));
-    assert_eq!(unmet(&scenario, &[theirs.clone(), ours.clone()]).len(), 6);
+    assert_eq!(unmet(&scenario, &[theirs.clone(), ours.clone()]).len(), 7);
     (ours.lock_s, ours.outage_s, theirs.outage_s) = (Some(1.0), Some(0.0), Some(16.0));
+    ours.claimed_lock_s = Some(1.9);
     ours.cost = Cost { cpu_ns: 2_000_000, voluntary: 200, ..ours.cost };
     assert!(unmet(&scenario, &[theirs.clone(), ours.clone()]).is_empty());
     ours.lock_s = None;
