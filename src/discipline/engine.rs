@@ -181,7 +181,7 @@ pub struct Discipline {
     unproven: u32,
     /// The estimator has made its first correction.
     is_bank_tracking: bool,
-    /// When the offset that the estimator found will have been slewed away.
+    /// When the offset that was found last will have been slewed away.
     slew_ends: Option<Timestamp<Mono>>,
     state: SyncState,
     state_since: Timestamp<Mono>,

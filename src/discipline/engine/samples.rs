@@ -1,8 +1,9 @@
 //! From messages to samples, and from samples to commands.
 
 use super::{
-    Config, Discipline, ESTIMATE_DEVIATION_MAX, ESTIMATE_MESSAGES_MIN, Effect, Notice, SLEW_BY_SYNC_MAX, SLEW_MARGIN,
-    SLEW_OWN, SPIKE_FLOOR, STAMP_RESOLUTION, UNPROVEN_DEVIATIONS, UNPROVEN_MAX, WOBBLE_FADES,
+    Config, Discipline, ESTIMATE_DEVIATION_MAX, ESTIMATE_MESSAGES_MIN, Effect, Notice, OVERDUE_INTERVALS,
+    SLEW_BY_SYNC_MAX, SLEW_MARGIN, SLEW_OWN, SPIKE_FLOOR, STAMP_RESOLUTION, UNPROVEN_DEVIATIONS, UNPROVEN_MAX,
+    WOBBLE_FADES,
 };
 use crate::discipline::envelope::{Contradiction, Span};
 use crate::discipline::estimator::{Bank, Estimate};
@@ -280,6 +281,8 @@ impl Discipline {
         } else if self.bank.is_some() {
             self.slew_away(now, offset, out);
         } else if let Verdict::Track(frequency) = self.servo.track(free, offset, self.interval.duration()) {
+            // What answers this offset has done so after an interval; without a next Sync it would go on to the other side.
+            self.slew_ends = Some(now + self.interval.duration().scaled(OVERDUE_INTERVALS));
             self.command(Adjustment::Frequency(frequency), out);
         }
     }

@@ -219,6 +219,24 @@ fn without_samples_locked_becomes_holdover_then_freerun_and_the_bound_holds() {
 }
 
 #[test]
+fn what_answers_one_offset_ends_when_the_next_sync_is_lost() {
+    let mut bench = Bench::new(config(), Duration::ZERO, 20.0);
+    bench.jitter = 1e-5;
+    let answer = |bench: &Bench| (bench.correction + bench.discipline.runs_off_by()).ppm();
+    (0..400).for_each(|_| bench.exchange(Duration::ZERO));
+    let mut exchanges = 0;
+    while answer(&bench).abs() < 3.0 {
+        bench.exchange(Duration::ZERO);
+        exchanges += 1;
+        assert!(exchanges < 100, "no offset of some microseconds in {exchanges} exchanges");
+    }
+    bench.pass(T.half());
+    bench.step(Input::Tick { reading: bench.reading() });
+    assert_eq!(answer(&bench), 0.0, "what is left is what the oscillator needs: {}", bench.correction);
+    assert_eq!(bench.discipline.state(), SyncState::Locked, "one Sync is no loss");
+}
+
+#[test]
 fn a_message_delayed_by_a_millisecond_does_not_move_the_clock() {
     let mut bench = Bench::new(config(), Duration::ZERO, 20.0);
     for _ in 0..80 {
