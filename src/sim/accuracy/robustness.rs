@@ -38,6 +38,8 @@ pub enum Variation {
     Cycle,
     /// 30 % of the exchanges are lost.
     Loss,
+    /// 30 % of all messages are lost, Announce among them: half of the exchanges, and again and again the master.
+    MessageLoss,
     /// 30 J more, both ways, from the middle on.
     LongerPath,
     /// 30 J less, both ways, from the middle on.
@@ -50,7 +52,7 @@ pub enum Variation {
 
 impl Variation {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Nominal,
         Self::Erlang2,
         Self::Gaussian,
@@ -64,7 +66,20 @@ impl Variation {
         Self::ShorterPath,
         Self::SmallStep,
         Self::ReferenceStep,
+        Self::MessageLoss,
     ];
+
+    /// How many of them, the first ones, the prototype was measured with as well.
+    pub const OF_PROTOTYPE: usize = 13;
+
+    /// The share of PTP's messages that are lost.
+    const fn message_loss(self) -> f64 {
+        match self {
+            Self::Loss => MESSAGE_LOSS,
+            Self::MessageLoss => 0.3,
+            _ => 0.0,
+        }
+    }
 
     /// Its name in tables and JSON.
     pub const fn name(self) -> &'static str {
@@ -78,6 +93,7 @@ impl Variation {
             Self::WanderTen => "wander_x10",
             Self::Cycle => "temperature_cycle",
             Self::Loss => "loss_30_percent",
+            Self::MessageLoss => "message_loss_30",
             Self::LongerPath => "path_plus_30j",
             Self::ShorterPath => "path_minus_30j",
             Self::SmallStep => "reference_step_30j",
@@ -221,9 +237,7 @@ impl RobustCell {
                         if variation == Variation::Asymmetry {
                             way.base += jitter.times(extra);
                         }
-                        if variation == Variation::Loss {
-                            way.loss = MESSAGE_LOSS;
-                        }
+                        way.loss = variation.message_loss();
                     });
                 }
                 Body::Ptp { world: Box::new(world), master, slave, stepped: Duration::ZERO }
@@ -239,6 +253,10 @@ impl RobustCell {
                 match variation {
                     Variation::Asymmetry => config.there.base += jitter.times(2),
                     Variation::Loss => config.there.loss = 0.3,
+                    Variation::MessageLoss => {
+                        config.there.loss = variation.message_loss();
+                        config.back.loss = variation.message_loss();
+                    }
                     _ => {}
                 }
                 let phase = interval.scaled(Random::seeded(seed).branch(99).unit());

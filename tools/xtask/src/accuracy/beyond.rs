@@ -134,8 +134,8 @@ pub struct RobustRow {
     first_violation: Option<String>,
 }
 
-/// RMS of the prototype in [`ROBUST_CELLS`], in the order of [`Variation::ALL`].
-const PROTOTYPE_RMS_S: [[f64; Variation::ALL.len()]; ROBUST_CELLS.len()] = [
+/// RMS of the prototype in [`ROBUST_CELLS`], in the order of [`Variation::ALL`], of which it had the first ones.
+const PROTOTYPE_RMS_S: [[f64; Variation::OF_PROTOTYPE]; ROBUST_CELLS.len()] = [
     [
         1.40e-8, 2.13e-8, 2.97e-8, 1.08e-8, 1.01e-7, 1.58e-8, 3.69e-8, 1.60e-8, 1.76e-8, 1.39e-8, 1.39e-8, 1.39e-8,
         1.39e-8,
@@ -165,12 +165,16 @@ const PROTOTYPE_RMS_S: [[f64; Variation::ALL.len()]; ROBUST_CELLS.len()] = [
 pub fn robustness(options: &Options) -> Vec<RobustRow> {
     let mut cases = Vec::new();
     for (cell, prototype) in ROBUST_CELLS.iter().zip(PROTOTYPE_RMS_S) {
+        let prototype = prototype.into_iter().map(Some).chain(std::iter::repeat(None));
         for (variation, prototype_rms_s) in Variation::ALL.into_iter().zip(prototype) {
+            // Its lognormal delays had a longer tail than ours have.
+            let prototype_rms_s = prototype_rms_s.filter(|_| variation != Variation::Lognormal);
             cases.push((*cell, variation, prototype_rms_s));
         }
     }
     let length = options.length();
-    let cost = |(cell, ..): &(RobustCell, Variation, f64)| (cell.span().total.as_secs_f64() / cell.physics().2) as u64;
+    let cost =
+        |(cell, ..): &(RobustCell, Variation, Option<f64>)| (cell.span().total.as_secs_f64() / cell.physics().2) as u64;
     let runs = run_all(&cases, options.seeds(), cost, |(cell, variation, _), seed| {
         let run = |servo| cell.run(*variation, servo, seed, length.of(cell.span()));
         let ours = run(Kind::Estimator);
@@ -181,8 +185,7 @@ pub fn robustness(options: &Options) -> Vec<RobustRow> {
         variation: *variation,
         rms_s: median(runs.iter().map(|run| run.0)),
         pi_rms_s: median(runs.iter().map(|run| run.1)),
-        // Its lognormal delays had a longer tail than ours have.
-        prototype_rms_s: Some(*prototype_rms_s).filter(|_| *variation != Variation::Lognormal),
+        prototype_rms_s: *prototype_rms_s,
         violations: runs.iter().map(|run| run.2).sum(),
         first_violation: runs.into_iter().find_map(|run| run.3),
     });
@@ -315,12 +318,14 @@ pub fn convergence_json(rows: &[ConvergenceRow]) -> Vec<Value> {
         .collect()
 }
 
-/// Limits of the estimator: row, place in [`CONVERGENCE_LIMITS_S`], seconds. The aim of the two NTP rows is 10 s.
-const CONVERGENCE_MAX: [(&str, usize, f64); 4] = [
+/// Limits of the estimator: row, place in [`CONVERGENCE_LIMITS_S`], seconds. "At once" is half a second.
+const CONVERGENCE_MAX: [(&str, usize, f64); 6] = [
     ("ptp_8_per_s_100ns", 3, 1.5),
     ("ptp_8_per_s_100ns", 4, 3.0),
-    ("ntp_iburst_poll_4_100us", 1, 25.0),
-    ("ntp_iburst_poll_6_100us", 1, 75.0),
+    ("ntp_iburst_poll_4_100us", 0, 0.5),
+    ("ntp_iburst_poll_4_100us", 1, 10.0),
+    ("ntp_iburst_poll_6_100us", 0, 0.5),
+    ("ntp_iburst_poll_6_100us", 1, 10.0),
 ];
 
 /// 500 ppm, as configured, and 100 ppm of the oscillator's own.
