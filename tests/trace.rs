@@ -1,14 +1,14 @@
 //! Recorded and repeated: simulated worlds, whose engines are the daemon's own.
 
 use synchronome::clock::OscillatorModel;
-use synchronome::coding::{Coded, Decoder};
-use synchronome::discipline::Config;
+use synchronome::coding::{Coded, Decoder, Encoder};
 use synchronome::discipline::servo::Kind;
-use synchronome::engine::{EngineKind, STEP};
+use synchronome::discipline::{Config, MovingMedian};
+use synchronome::engine::{EngineKind, Random, STEP};
 use synchronome::ntp::client::Config as ClientConfig;
 use synchronome::sim::{LinkModel, NodeId, NtpConfig, NtpWorld, SlaveConfig, StampModel, World, master_config};
 use synchronome::time::{Duration, FrequencyPpb, LogInterval, Mono, SourceId, Timestamp};
-use synchronome::trace::{Course, Stream, Trace, TraceError, WhatIf, replay, what_if};
+use synchronome::trace::{Course, ReplayError, Stream, Trace, TraceError, WhatIf, replay, what_if};
 
 const MIB: usize = 1 << 20;
 
@@ -150,6 +150,68 @@ fn one_byte_that_was_changed_is_a_difference_with_its_time_its_input_and_both_ef
     assert!(difference.replayed.starts_with("Adjust(Frequency("), "{difference:?}");
     assert_ne!(difference.recorded, difference.replayed);
     assert!(difference.at > Timestamp::from_secs(15));
+}
+
+/// The states of an NTP client and of a clock after some minutes, and the content of the trace that they stand in.
+fn forgeable() -> Vec<u8> {
+    let mut world = ntp_world(4);
+    world.run_until(secs(100));
+    world.record(MIB);
+    world.run_until(secs(130));
+    world.trace().unwrap()[14..].to_vec()
+}
+
+#[test]
+fn a_forged_trace_is_an_error_with_its_place_or_another_course_and_never_a_panic() {
+    let content = forgeable();
+    let quiet = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| ()));
+    let (mut unread, mut unsound, mut panicked) = (0, 0, Vec::new());
+    for (at, by) in (0..content.len()).step_by(17).zip([0x01, 0x80, 0xff, 0x7f].into_iter().cycle()) {
+        let mut forged = content.clone();
+        forged[at] ^= by;
+        match Trace::read(Trace::sealed(&forged)) {
+            Ok(trace) => match replay(&trace) {
+                Err(ReplayError::Panicked { record, message, .. }) => panicked.push((record, message)),
+                Err(error) => {
+                    assert!(error.to_string().contains("record"), "{error}");
+                    unsound += 1;
+                }
+                Ok(_) => {}
+            },
+            Err(TraceError::Malformed { at: place }) => {
+                assert!(place <= forged.len() + 14);
+                unread += 1;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    std::panic::set_hook(quiet);
+    assert!(unread > 0 && unsound > 10, "{unread} {unsound}");
+    assert!(panicked.iter().all(|(_, message)| message.contains("overflow")), "{panicked:?}");
+}
+
+#[test]
+fn a_place_outside_of_its_array_is_malformed_and_names_the_record() {
+    // A window of 64 delays with one more in it than it has places for.
+    let mut out = Encoder::with_limit(1 << 16);
+    [Duration::ZERO; 64].encode(&mut out);
+    [Duration::ZERO; 64].encode(&mut out);
+    0_i128.encode(&mut out);
+    let head = out.written().unwrap().to_vec();
+    for (len, next, is_sound) in
+        [(0_usize, 0_usize, true), (64, 63, true), (65, 0, false), (64, 64, false), (3, 4, false)]
+    {
+        let mut out = Encoder::with_limit(1 << 16);
+        out.raw(&head);
+        len.encode(&mut out);
+        next.encode(&mut out);
+        let window = MovingMedian::<64>::decode(&mut Decoder::new(out.written().unwrap()));
+        assert_eq!(window.is_ok(), is_sound, "{len} {next}");
+    }
+    let mut zeros = Encoder::with_limit(64);
+    [0_u64; 4].encode(&mut zeros);
+    assert!(Random::decode(&mut Decoder::new(zeros.written().unwrap())).is_err(), "it would draw for ever");
 }
 
 fn ask(trace: &Trace, change: impl Fn(&mut Config)) -> (Course, Course) {

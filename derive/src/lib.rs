@@ -9,6 +9,9 @@
 //! | struct, tuple | its fields, in their order |
 //! | enum | the variant's place from 0, one byte, then its fields |
 //!
+//! What the types do not say, as that a place is inside of its array, a struct says in a function of its own, and says so by
+//! `#[coded(sound)]`: a value for which `fn is_sound(&self) -> bool` does not hold is malformed.
+//!
 //! The layout of a type is a hash of its names and of the layouts of its fields: what was written by another layout is
 //! refused and never misread.
 #![forbid(unsafe_code)]
@@ -21,7 +24,7 @@ use syn::{Data, DeriveInput, Error, Fields, GenericParam, Ident, parse_macro_inp
 const VARIANTS_MAX: usize = 256;
 
 /// Derives `crate::coding::Coded` for a struct or an enum, inside the crate `synchronome`.
-#[proc_macro_derive(Coded)]
+#[proc_macro_derive(Coded, attributes(coded))]
 pub fn coded(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     expand(input).unwrap_or_else(Error::into_compile_error).into()
@@ -61,7 +64,20 @@ fn parts(fields: &Fields) -> Parts {
     Parts { pattern, encode, decode, layout }
 }
 
+/// Whether it says `#[coded(sound)]`, the only thing that can be said.
+fn has_rule(input: &DeriveInput) -> Result<bool, Error> {
+    let mut has_rule = false;
+    for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("coded")) {
+        attribute.parse_nested_meta(|meta| {
+            has_rule = true;
+            if meta.path.is_ident("sound") { Ok(()) } else { Err(meta.error("only `sound` is known here")) }
+        })?;
+    }
+    Ok(has_rule)
+}
+
 fn expand(mut input: DeriveInput) -> Result<TokenStream, Error> {
+    let has_rule = has_rule(&input)?;
     for parameter in &mut input.generics.params {
         if let GenericParam::Type(parameter) = parameter {
             parameter.bounds.push(parse_quote!(crate::coding::Coded));
@@ -77,6 +93,14 @@ fn expand(mut input: DeriveInput) -> Result<TokenStream, Error> {
         Data::Enum(data) if data.variants.len() <= VARIANTS_MAX => of_enum(data),
         Data::Enum(_) => return Err(Error::new_spanned(name, "more variants than a byte counts")),
         Data::Union(_) => return Err(Error::new_spanned(name, "a union does not say which of its fields it is")),
+    };
+    let decode = if has_rule {
+        quote! {
+            let value: Self = { #decode }?;
+            if value.is_sound() { Ok(value) } else { Err(crate::coding::Malformed) }
+        }
+    } else {
+        decode
     };
     let (impls, types, wheres) = input.generics.split_for_impl();
     Ok(quote! {

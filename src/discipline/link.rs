@@ -55,6 +55,7 @@ impl Pair {
 
 /// See the module's text. All instants are on `V`.
 #[derive(Clone, Debug, Default, Coded)]
+#[coded(sound)]
 pub struct Link {
     forward: Option<Forward>,
     /// A Delay_Req that had no Sync before it, and what `V` was thought to run off by.
@@ -120,6 +121,10 @@ impl Link {
     /// The filtered one-way delay.
     pub fn mean_path_delay(&self) -> Option<Duration> {
         self.mean_path_delay
+    }
+
+    fn is_sound(&self) -> bool {
+        self.next_pair < PAIRS_KEPT
     }
 
     fn forget_delays(&mut self) {

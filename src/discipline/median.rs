@@ -11,6 +11,7 @@ pub const TAIL: i64 = 5;
 /// Delays have a long tail on one side only; a mean follows the tail, a median hardly does. Each sample costs one
 /// removal and one insertion in a sorted array.
 #[derive(Clone, Debug, Coded)]
+#[coded(sound)]
 pub struct MovingMedian<const N: usize> {
     arrived: [Duration; N],
     sorted: [Duration; N],
@@ -96,6 +97,19 @@ impl<const N: usize> MovingMedian<N> {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// The samples are there twice: as they came, and sorted.
+    fn is_sound(&self) -> bool {
+        let has_places = self.len <= N && self.next == if self.len < N { self.len } else { self.next % N };
+        if !has_places {
+            return false;
+        }
+        let mut arrived = self.arrived;
+        let arrived = &mut arrived[..self.len];
+        arrived.sort_unstable();
+        let sum = arrived.iter().fold(0, |sum: i128, sample| sum.wrapping_add(sample.ticks()));
+        *arrived == self.sorted[..self.len] && sum == self.sum
     }
 
     /// Forgets all samples.

@@ -32,6 +32,7 @@ impl Segment {
 
 /// Maps readings of the disciplined clock to `V`.
 #[derive(Clone, Debug, Coded)]
+#[coded(sound)]
 pub struct Timeline {
     segments: VecDeque<Segment>,
 }
@@ -57,6 +58,10 @@ impl Timeline {
             self.segments.pop_front();
         }
         self.segments.push_back(Segment { epoch, from: after, free, frequency });
+    }
+
+    fn is_sound(&self) -> bool {
+        (1..=TIMELINE_MAX).contains(&self.segments.len())
     }
 
     fn last(&self) -> Segment {

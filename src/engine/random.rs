@@ -5,6 +5,7 @@ use crate::coding::Coded;
 /// The generator xoshiro256**, seeded through SplitMix64 (Blackman and Vigna, "Scrambled linear pseudorandom number
 /// generators", 2018). For jitter and for simulation, not for secrets.
 #[derive(Clone, Debug, Coded)]
+#[coded(sound)]
 pub struct Random {
     state: [u64; 4],
 }
@@ -28,6 +29,11 @@ impl Random {
     pub fn branch(&self, index: u64) -> Self {
         let mut parent = self.clone();
         Self::seeded(parent.next_u64() ^ index.wrapping_mul(0xd134_2543_de82_ef95))
+    }
+
+    /// A generator that is all zero says nothing else for ever.
+    fn is_sound(&self) -> bool {
+        self.state != [0; 4]
     }
 
     /// 64 uniform bits.

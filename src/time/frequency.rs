@@ -55,7 +55,15 @@ impl FrequencyPpb {
     /// Limited to `-limit..=limit`.
     #[must_use]
     pub fn clamp(self, limit: Self) -> Self {
-        Self(self.0.clamp(-limit.0.abs(), limit.0.abs()))
+        // `f64::clamp` panics where the limit is no number.
+        let most = limit.0.abs();
+        Self(if self.0 > most {
+            most
+        } else if self.0 < -most {
+            -most
+        } else {
+            self.0
+        })
     }
 
     /// False for NaN and the infinities, which no servo may ever pass on.

@@ -1,11 +1,11 @@
 //! A trace as a file: written once, read as a whole.
 
-use std::fmt;
 use std::ops::Range;
+use std::{fmt, iter};
 
-use super::collector::Collected;
+use super::collector::{Collected, STREAMS_MAX};
 use crate::coding::{Coded, Decoder, Encoder, Malformed};
-use crate::engine::EngineKind;
+use crate::engine::{EngineKind, RECORD_BYTES_MAX};
 use crate::time::{Local, Timestamp};
 
 /// The version of the format that is written and read.
@@ -34,7 +34,9 @@ pub struct Stream {
     pub name: String,
     /// Which engine.
     pub kind: EngineKind,
-    records: Vec<Range<usize>>,
+    /// Where they stand in the file, each behind its length.
+    records: Range<usize>,
+    count: usize,
 }
 
 /// A trace that was read.
@@ -58,7 +60,10 @@ pub enum TraceError {
     /// It is damaged: a bit flipped, or a part is missing.
     Checksum,
     /// Its checksum is right, and its content is not: it was not written by this program.
-    Malformed,
+    Malformed {
+        /// Which byte of the file is the first that does not fit.
+        at: usize,
+    },
 }
 
 impl fmt::Display for TraceError {
@@ -72,18 +77,14 @@ impl fmt::Display for TraceError {
                 )
             }
             Self::Checksum => f.write_str("damaged: it is not what was written (cut off, or changed on the way)"),
-            Self::Malformed => f.write_str("not written by this program: its content does not fit the format"),
+            Self::Malformed { at } => {
+                write!(f, "not written by this program: its content does not fit the format, from byte {at} on")
+            }
         }
     }
 }
 
 impl std::error::Error for TraceError {}
-
-impl From<Malformed> for TraceError {
-    fn from(_: Malformed) -> Self {
-        Self::Malformed
-    }
-}
 
 /// Puts the head before a trace's content.
 pub(super) fn sealed(content: &[u8]) -> Vec<u8> {
@@ -133,12 +134,9 @@ impl Trace {
         }
         let length = bytes.len();
         let mut from = Decoder::new(content);
-        let (program, origin) = (String::decode(&mut from)?, Origin::decode(&mut from)?);
-        let count = from.count()?;
-        let streams = (0..count).map(|_| Stream::decode(&mut from, length)).collect::<Result<_, _>>()?;
-        if !from.rest().is_empty() {
-            return Err(TraceError::Malformed);
-        }
+        let decoded = content_of(&mut from, length);
+        let at = length - from.rest().len();
+        let (program, origin, streams) = decoded.map_err(|_| TraceError::Malformed { at })?;
         Ok(Self { program, origin, streams, bytes })
     }
 
@@ -154,8 +152,21 @@ impl Trace {
 
     /// The records of one of them, in their order.
     pub fn records<'a>(&'a self, stream: &'a Stream) -> impl Iterator<Item = &'a [u8]> {
-        stream.records.iter().map(|range| &self.bytes[range.clone()])
+        let mut from = Decoder::new(&self.bytes[stream.records.clone()]);
+        // What was read once ends only at its end.
+        iter::from_fn(move || from.bytes().ok())
     }
+}
+
+/// What stands behind the head of a file of `length` bytes, to its end.
+fn content_of(from: &mut Decoder<'_>, length: usize) -> Result<(String, Origin, Vec<Stream>), Malformed> {
+    let (program, origin) = (String::decode(from)?, Origin::decode(from)?);
+    let count = from.count()?;
+    if count > STREAMS_MAX {
+        return Err(Malformed);
+    }
+    let streams = (0..count).map(|_| Stream::decode(from, length)).collect::<Result<_, _>>()?;
+    if from.rest().is_empty() { Ok((program, origin, streams)) } else { Err(Malformed) }
 }
 
 impl Stream {
@@ -163,22 +174,22 @@ impl Stream {
     fn decode(from: &mut Decoder<'_>, length: usize) -> Result<Self, Malformed> {
         let (name, kind) = (String::decode(from)?, EngineKind::decode(from)?);
         let count = from.count()?;
-        let mut records = Vec::new();
+        let begin = length - from.rest().len();
         for _ in 0..count {
-            let record = from.bytes()?.len();
-            let end = length - from.rest().len();
-            records.push(end - record..end);
+            if from.bytes()?.len() > RECORD_BYTES_MAX {
+                return Err(Malformed);
+            }
         }
-        Ok(Self { name, kind, records })
+        Ok(Self { name, kind, records: begin..length - from.rest().len(), count })
     }
 
     /// How many records it has.
     pub fn len(&self) -> usize {
-        self.records.len()
+        self.count
     }
 
     /// Whether it has none.
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
+        self.count == 0
     }
 }

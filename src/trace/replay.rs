@@ -1,6 +1,12 @@
 //! The same engines, the same inputs: are the effects the same?
+//!
+//! A state that was recorded is sound. One that was forged need not be, however right its checksum: what no engine can be in is
+//! malformed ([`Coded`]), and an engine that finds itself in such a state all the same says so by a panic, as it would in the
+//! field. That ends the repetition of this trace and nothing else; of a trace from the field it is what was looked for.
 
+use std::any::Any;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::collector::Beginning;
 use super::file::{Stream, Trace};
@@ -56,6 +62,15 @@ pub enum ReplayError {
         /// The record, from 1.
         record: usize,
     },
+    /// The engine panicked at this step: a fault of its own, or a state that it was never in.
+    Panicked {
+        /// The stream.
+        stream: String,
+        /// The record, from 1.
+        record: usize,
+        /// What it said.
+        message: String,
+    },
     /// The engine had other fields in the build that wrote it.
     Layout {
         /// The stream.
@@ -71,6 +86,9 @@ impl fmt::Display for ReplayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed { stream, record } => write!(f, "{stream}: record {record} cannot be read"),
+            Self::Panicked { stream, record, message } => {
+                write!(f, "{stream}: the engine panics at record {record}: {message}")
+            }
             Self::Layout { stream, program } => write!(
                 f,
                 "{stream}: the engine of this build has another layout than that which was recorded by version {program}; \
@@ -121,12 +139,23 @@ pub(super) fn repeat<E: Recordable>(
 ) -> Result<Replayed, ReplayError> {
     let mut repetition = Repetition::<E>::new(trace, stream);
     for (index, record) in trace.records(stream).enumerate() {
-        repetition.take(index, record, watch)?;
+        // Nothing of the repetition is looked at after a panic.
+        let taken = catch_unwind(AssertUnwindSafe(|| repetition.take(index, record, watch)));
+        taken.unwrap_or_else(|payload| {
+            let (stream, message) = (stream.name.clone(), message_of(&*payload));
+            Err(ReplayError::Panicked { stream, record: index + 1, message })
+        })?;
         if repetition.found.difference.is_some() {
             break;
         }
     }
     Ok(repetition.found)
+}
+
+/// What a panic said.
+fn message_of(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("nothing that can be shown").to_owned()
 }
 
 struct Repetition<'a, E: Recordable> {
