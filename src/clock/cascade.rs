@@ -89,6 +89,9 @@ pub enum CascadeNotice {
     Gate(bool),
     /// A leap second was made: TAI - UTC is this now.
     Leap(TaiUtc),
+    /// The source says the first as TAI - UTC, which no leap second explains: the second stays in force. `None`: it does not
+    /// say so any more.
+    Disputed(Option<(TaiUtc, TaiUtc)>),
 }
 
 /// How the clocks are steered.
@@ -254,7 +257,12 @@ impl<C: Clock> Cascade<C> {
         if hub.is_some() && hub != self.hub {
             self.change_hub(now, local, hub, notify);
         }
+        let before = self.leap.disputed();
         self.reference = reference.map(|reference| self.hear(local, reference));
+        let disputed = self.leap.disputed();
+        if disputed != before {
+            notify(CascadeNotice::Disputed(disputed.zip(self.leap.tai_utc())));
+        }
         self.last_reference = self.reference.or(self.last_reference);
         let Some(hub) = self.hub else { return };
         let heard = self.reference;

@@ -4,6 +4,10 @@
 //! grandmaster says the new currentUtcOffset up to two announce intervals later (IEEE 1588-2019 9.4), some say it
 //! early, and leap flags linger. So the change is ours: it was announced during the day, it is made at midnight, and what
 //! is said to the contrary within [`GUARD`] of it is not listened to.
+//!
+//! At any other moment TAI - UTC does not change. A source that says another value than before, without a midnight in
+//! between, was wrong or is wrong now, and following it would move every clock by a second on its word: what was in force
+//! stays in force, and the contradiction is told. Unless the host knew the other value from the beginning: then two say so.
 
 use crate::time::{Duration, LeapIndicator, TaiUtc, Timestamp, Utc};
 
@@ -31,12 +35,18 @@ pub struct LeapWatch {
     tai_utc: Option<TaiUtc>,
     leap: Option<Leap>,
     is_done: bool,
+    /// What the host knew.
+    host: Option<TaiUtc>,
+    /// When a source has last said what is in force.
+    confirmed: Option<Timestamp<Utc>>,
+    /// What is said against it.
+    disputed: Option<TaiUtc>,
 }
 
 impl LeapWatch {
     /// Starts with what the host knows.
     pub fn new(tai_utc: Option<TaiUtc>) -> Self {
-        Self { tai_utc, ..Self::default() }
+        Self { tai_utc, host: tai_utc, ..Self::default() }
     }
 
     /// TAI - UTC in force.
@@ -58,11 +68,28 @@ impl LeapWatch {
         }
     }
 
+    /// What the source says of TAI - UTC, if that cannot be, and is not followed therefore.
+    pub fn disputed(&self) -> Option<TaiUtc> {
+        self.disputed
+    }
+
+    /// Whether what was in force may have become `said` by a leap second that nobody has announced to us.
+    fn may_have_become(&self, said: TaiUtc, now: Timestamp<Utc>) -> bool {
+        let (Some(known), Some(confirmed)) = (self.tai_utc, self.confirmed) else { return true };
+        let day = |utc: Timestamp<Utc>| utc.seconds().div_euclid(DAY_S);
+        said == known || self.host == Some(said) || day(confirmed) != day(now)
+    }
+
     /// A source says this at `now`.
     pub fn hear(&mut self, now: Timestamp<Utc>, tai_utc: Option<TaiUtc>, warning: LeapIndicator) {
         if self.is_guarded(now) {
             return;
         }
+        self.disputed = tai_utc.filter(|said| !self.may_have_become(*said, now));
+        if self.disputed.is_some() {
+            return;
+        }
+        self.confirmed = tai_utc.map(|_| now).or(self.confirmed);
         self.leap = None;
         self.is_done = false;
         self.tai_utc = tai_utc.or(self.tai_utc);
@@ -86,6 +113,7 @@ impl LeapWatch {
         if let Some(leap) = self.pending() {
             self.tai_utc = Some(leap.after);
             self.is_done = true;
+            self.confirmed = Some(leap.at);
         }
     }
 
@@ -147,6 +175,39 @@ mod tests {
         watch.hear(before_midnight(-61), Some(TaiUtc(38)), LeapIndicator::NoWarning);
         assert_eq!(watch.tai_utc(), Some(TaiUtc(38)));
         assert!(!watch.is_ambiguous(before_midnight(-61)));
+    }
+
+    #[test]
+    fn a_second_that_no_midnight_explains_is_disputed_and_not_followed() {
+        let mut watch = LeapWatch::new(Some(TaiUtc(35)));
+        let hear = |watch: &mut LeapWatch, before, said| {
+            watch.hear(before_midnight(before), Some(TaiUtc(said)), LeapIndicator::NoWarning);
+            (watch.tai_utc(), watch.disputed())
+        };
+        assert_eq!(hear(&mut watch, 40_000, 37), (Some(TaiUtc(37)), None), "a source comes before the kernel");
+        assert_eq!(hear(&mut watch, 39_000, 38), (Some(TaiUtc(37)), Some(TaiUtc(38))));
+        assert_eq!(hear(&mut watch, 38_000, 0), (Some(TaiUtc(37)), Some(TaiUtc(0))));
+        assert_eq!(hear(&mut watch, 1, 37), (Some(TaiUtc(37)), None));
+        assert_eq!(hear(&mut watch, 0, 38), (Some(TaiUtc(38)), None), "a leap second that nobody announced");
+        watch.hear(before_midnight(-10), None, LeapIndicator::NoWarning);
+        assert_eq!((watch.tai_utc(), watch.disputed()), (Some(TaiUtc(38)), None), "it says nothing any more");
+    }
+
+    #[test]
+    fn what_the_host_knew_outvotes_a_source_that_was_wrong_first() {
+        let mut watch = LeapWatch::new(Some(TaiUtc(37)));
+        for (said, in_force) in [(36, 36), (35, 36), (37, 37), (36, 37)] {
+            watch.hear(before_midnight(40_000), Some(TaiUtc(said)), LeapIndicator::NoWarning);
+            assert_eq!(watch.tai_utc(), Some(TaiUtc(in_force)), "after {said}");
+        }
+    }
+
+    #[test]
+    fn a_warning_of_who_is_disputed_is_no_warning() {
+        let mut watch = LeapWatch::default();
+        watch.hear(before_midnight(7_200), Some(TaiUtc(37)), LeapIndicator::NoWarning);
+        watch.hear(before_midnight(7_100), Some(TaiUtc(36)), LeapIndicator::Insert);
+        assert_eq!((watch.indicator(), watch.disputed()), (LeapIndicator::NoWarning, Some(TaiUtc(36))));
     }
 
     #[test]

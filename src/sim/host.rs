@@ -409,7 +409,8 @@ impl Host {
                 CascadeNotice::Discipline(..)
                 | CascadeNotice::Hub(_)
                 | CascadeNotice::Gate(_)
-                | CascadeNotice::Leap(_) => {}
+                | CascadeNotice::Leap(_)
+                | CascadeNotice::Disputed(_) => {}
             }
         }
         self.notices = notices;

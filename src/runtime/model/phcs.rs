@@ -220,6 +220,15 @@ impl PhcsModel {
                 (if is_open { Level::Info } else { Level::Warn }, text.to_owned())
             }
             CascadeNotice::Leap(tai_utc) => (Level::Info, format!("leap second: TAI - UTC is {} s now", tai_utc.0)),
+            CascadeNotice::Disputed(Some((said, kept))) => {
+                let (said, kept) = (said.0, kept.0);
+                let text = format!(
+                    "the grandmaster says that TAI - UTC is {said} s, and no leap second explains that: {kept} s stays in force \
+                     (currentUtcOffset is wrong there, or was before; restart the daemon if {said} s is right)"
+                );
+                (Level::Error, text)
+            }
+            CascadeNotice::Disputed(None) => (Level::Info, "TAI - UTC is not disputed any more".to_owned()),
         };
         events.record(at, level, Topic::Clock, text, &[]);
         None
