@@ -7,8 +7,11 @@
 //! A burst is eight requests two seconds apart (RFC 5905 BCOUNT, BTIME): once when the server is new (`iburst`), or at
 //! each poll (`burst`). A server that once said RATE gets none any more.
 //!
-//! What a burst of 14 s says of the frequency is worth 14 s more, not an interval of minutes: the clock would run off before
-//! the next poll. So the first burst fades out: each gap after it is half of all the time before, until it is the interval.
+//! What a burst of 14 s says of the frequency is worth some seconds more, not an interval of minutes: the clock would run off
+//! before the next poll. So the first burst fades out: each gap after it is a quarter of all the time before, until it is the
+//! interval. A quarter is what servers put up with: ntpd's rate limit lets out 8 s for each request and holds 64 s (we come to
+//! 62), chronyd's holds 8 requests and regains one in 8 s (a third of one is left). A half is as polite, and takes
+//! twice as long to a clock that is right.
 
 use crate::coding::Coded;
 use crate::engine::Random;
@@ -31,6 +34,7 @@ const RATE_STEPS: i8 = 2;
 
 /// See the module's text.
 #[derive(Clone, Debug, Coded)]
+#[coded(sound)]
 pub(super) struct Schedule {
     poll: LogInterval,
     poll_max: LogInterval,
@@ -66,6 +70,11 @@ impl Schedule {
             next_group: Timestamp::EPOCH,
             began: None,
         }
+    }
+
+    fn is_sound(&self) -> bool {
+        let all = [self.poll, self.poll_max, self.kissed, self.path, self.silence];
+        all.iter().all(|interval| (POLL_MIN..=POLL_MAX).contains(interval))
     }
 
     /// The interval that is in force.
@@ -113,7 +122,7 @@ impl Schedule {
 
     /// The gap after the first burst, while that is less than the interval.
     fn fading_gap(&mut self, now: Timestamp<Mono>) -> Option<Duration> {
-        let gap = (now - self.began?).half().max(self.burst_spacing().duration());
+        let gap = (now - self.began?).half().half().max(self.burst_spacing().duration());
         let fades = self.left > 0 || gap < self.interval().duration();
         self.began = self.began.filter(|_| fades);
         fades.then_some(gap)
@@ -223,13 +232,29 @@ mod tests {
     fn the_first_burst_fades_out() {
         let mut schedule = Schedule::new(log(6), log(10), false);
         schedule.begin(Timestamp::from_secs(100), &mut Random::seeded(2));
-        let drawn = spacings(&mut schedule, 16);
+        let drawn = spacings(&mut schedule, 24);
         assert!(drawn[..7].iter().all(|spacing| near(*spacing, 2.0)), "{drawn:?}");
-        for n in 7..13 {
+        for n in 7..22 {
             let elapsed: f64 = drawn[..n].iter().sum();
-            assert!(near(drawn[n], (elapsed / 2.0).min(64.0)), "{n}: {drawn:?}");
+            assert!(near(drawn[n], (elapsed / 4.0).min(64.0)), "{n}: {drawn:?}");
         }
-        assert!(drawn[13..].iter().all(|spacing| near(*spacing, 64.0)), "{drawn:?}");
+        assert!(drawn[22..].iter().all(|spacing| near(*spacing, 64.0)), "{drawn:?}");
+    }
+
+    #[test]
+    fn no_server_with_the_usual_limits_finds_the_first_burst_too_much() {
+        for poll in 0..=10 {
+            let mut schedule = Schedule::new(log(poll.max(3)), log(10), false);
+            schedule.begin(Timestamp::from_secs(100), &mut Random::seeded(2));
+            // A bucket that fills by 8 s with each request and leaks; and one of 8 tokens, a new one each 8 s.
+            let (mut filled, mut tokens) = (8.0, 7.0_f64);
+            for spacing in spacings(&mut schedule, 40) {
+                filled = f64::max(filled - spacing, 0.0) + 8.0;
+                tokens = (tokens + spacing / 8.0).min(8.0) - 1.0;
+                // Polls of 8 s are spread by 2 % as well.
+                assert!(filled < 64.0 + 2.0 && tokens > -0.25, "poll {poll}: {filled} {tokens}");
+            }
+        }
     }
 
     #[test]
