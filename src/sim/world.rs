@@ -74,6 +74,18 @@ struct Node {
     bounds: BoundStatistics,
     /// Of each PHC.
     phc_statistics: Vec<Statistics>,
+    /// A master that nobody should follow.
+    is_stranger: bool,
+}
+
+impl Node {
+    /// The master of this identity, if it is that.
+    fn master(&self, identity: ClockIdentity) -> Option<&Master> {
+        match &self.role {
+            Role::Master(master) if master.identity() == identity => Some(&**master),
+            _ => None,
+        }
+    }
 }
 
 /// See the module's text.
@@ -127,6 +139,13 @@ impl World {
         self.add(Role::Master(Box::new(Master::new(config))), stamps, delay)
     }
 
+    /// A grandmaster that nobody has declared: whoever follows it breaks a rule.
+    pub fn add_stranger(&mut self, config: GrandmasterConfig, stamps: StampModel, delay: Duration) -> NodeId {
+        let id = self.add_master(config, stamps, delay);
+        self.nodes[id.0].is_stranger = true;
+        id
+    }
+
     /// A slave that begins now.
     pub fn add_slave(&mut self, config: &SlaveConfig, stamps: StampModel) -> NodeId {
         let slave = Slave::new(config, self.truth, self.now);
@@ -159,6 +178,7 @@ impl World {
             statistics: Statistics::default(),
             bounds: BoundStatistics::default(),
             phc_statistics: Vec::new(),
+            is_stranger: false,
         });
         self.wake(id, self.now + delay);
         id
@@ -489,8 +509,8 @@ impl World {
     fn look_at_stranger(&mut self, id: NodeId, from: Option<NodeId>, effect: &Effect) {
         let found = match effect {
             Effect::Parent(Some(parent)) => {
-                let is_known = self.master(parent.grandmaster).is_some();
-                (!is_known).then_some(Violation::Stranger(Some(parent.grandmaster)))
+                let is_declared = self.declared_master(parent.grandmaster).is_some();
+                (!is_declared).then_some(Violation::Stranger(Some(parent.grandmaster)))
             }
             Effect::Observe(_) => {
                 let parent = self.parent(id);
@@ -498,7 +518,8 @@ impl World {
                     Role::Master(master) => Some(master.identity()),
                     Role::Slave(_) | Role::Host(_) => None,
                 });
-                let is_right = parent.is_some() && sender.is_none_or(|sender| sender == parent);
+                let is_declared = parent.is_some_and(|parent| self.declared_master(parent).is_some());
+                let is_right = is_declared && sender.is_none_or(|sender| sender == parent);
                 (!is_right).then_some(Violation::Stranger(sender.flatten()))
             }
             _ => None,
@@ -509,10 +530,11 @@ impl World {
     }
 
     fn master(&self, identity: ClockIdentity) -> Option<&Master> {
-        self.nodes.iter().find_map(|node| match &node.role {
-            Role::Master(master) if master.identity() == identity => Some(&**master),
-            _ => None,
-        })
+        self.nodes.iter().find_map(|node| node.master(identity))
+    }
+
+    fn declared_master(&self, identity: ClockIdentity) -> Option<&Master> {
+        self.nodes.iter().filter(|node| !node.is_stranger).find_map(|node| node.master(identity))
     }
 
     /// Whom a node follows.
@@ -540,3 +562,6 @@ fn corrected(frame: &Frame, by: Duration) -> Frame {
     whole[8..16].copy_from_slice(&sum.to_be_bytes());
     Frame::new(whole, bytes.len())
 }
+
+#[cfg(test)]
+mod tests;

@@ -156,6 +156,63 @@ fn a_stratum_without_valid_time_is_found() {
     }
 }
 
+/// Every kind of violation, by an exhaustive match: a new rule does not compile before it is in the list, and the test below
+/// fails before it is broken.
+const fn place(violation: &Violation) -> usize {
+    match violation {
+        Violation::Bound { .. } => 0,
+        Violation::PhcBound { .. } => 1,
+        Violation::Backwards(_) => 2,
+        Violation::Line(_) => 3,
+        Violation::Frequency(_) => 4,
+        Violation::Serving(_) => 5,
+        Violation::Table(..) => 6,
+        Violation::Stranger(_) => 7,
+    }
+}
+const RULES: usize = 8;
+
+#[test]
+fn a_look_that_is_wrong_in_one_thing_breaks_that_rule_and_no_other() {
+    let right = good();
+    let mut broken = [false; RULES];
+    let mut breaks = |look: &Look<'_>, watch: &mut Watch| {
+        let mut checker = Checker::default();
+        checker.check(NODE, look, watch);
+        assert_eq!(checker.violations(), 1, "{:?}", checker.first());
+        let (at, node, violation) = checker.first().expect("it is kept");
+        assert_eq!((at, node), (look.now, NODE));
+        assert!(!std::mem::replace(&mut broken[place(&violation)], true), "{violation:?} twice");
+    };
+    let earlier = TimeSnapshot { anchor_mono: NOW - Duration::SECOND, ..right };
+    let off = |by: i64| TimeSnapshot { anchor_utc: right.anchor_utc + Duration::from_nanos(by), ..earlier };
+    let (outside, back, line, serving) = (off(1_001), off(-100), off(5), TimeSnapshot { stratum: 16, ..right });
+    breaks(&look(&outside), &mut Watch::default());
+    let mut watch = Watch::default();
+    assert_eq!(found(&look(&right), &mut watch), None);
+    breaks(&look(&back), &mut watch);
+    let line = TimeSnapshot { anchor_mono: NOW, ..line };
+    breaks(&look(&line), &mut Watch::default());
+    breaks(&Look { frequency_told: FrequencyPpb::new(1.0), ..look(&right) }, &mut Watch::default());
+    breaks(&look(&serving), &mut Watch::default());
+    breaks(&Look { tables: [("ring", 5, 4); 3], ..look(&right) }, &mut Watch::default());
+    let mut lines = PhcLines::default();
+    lines.0[0] = Some(PhcLine {
+        anchor: LOCAL_EPOCH,
+        utc: LOCAL_EPOCH.read_as(),
+        rate: FrequencyPpb::ZERO,
+        bound: Duration::from_nanos(300),
+        drift_rate: FrequencyPpb::ZERO,
+        since: LOCAL_EPOCH - Duration::from_secs(50),
+    });
+    let mut readings = [None; PHC_LINES_MAX];
+    readings[0] = Some(LOCAL_EPOCH + Duration::from_nanos(301));
+    breaks(&Look { phcs: Some((&lines, readings)), ..look(&right) }, &mut Watch::default());
+    // The last one is not looked for by a look, but at each effect of a port: see `sim::world`.
+    assert_eq!(broken.iter().filter(|is_broken| !**is_broken).count(), 1, "{broken:?}");
+    assert!(!broken[place(&Violation::Stranger(None))]);
+}
+
 #[test]
 fn a_table_beyond_its_limit_is_found() {
     let snapshot = good();

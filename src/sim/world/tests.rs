@@ -1,0 +1,70 @@
+//! Only the declared master moves the clock: each way of breaking that is found, and none of keeping it.
+
+use super::*;
+use crate::sim::master_config;
+use crate::time::{ClockEpoch, ClockId, LogInterval, Observation, SourceId, StampSource};
+
+const INTERVAL: LogInterval = LogInterval::new(-3);
+
+fn secs(seconds: i64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// A declared master with priority1 128, a stranger with another one, and a slave that hears both.
+fn world(priority1_of_stranger: u8) -> (World, [NodeId; 3]) {
+    let mut world = World::new(1);
+    let master = world.add_master(master_config(1, INTERVAL, 1), StampModel::IDEAL, Duration::ZERO);
+    let config = GrandmasterConfig { priority1: priority1_of_stranger, ..master_config(3, INTERVAL, 2) };
+    let stranger = world.add_stranger(config, StampModel::IDEAL, secs(5));
+    let slave = world.add_slave(&SlaveConfig::new(2, 1), StampModel::IDEAL);
+    let way = LinkModel::new(Duration::from_micros(20), Duration::from_micros(1));
+    world.connect(master, slave, way, way);
+    world.connect(stranger, slave, way, way);
+    (world, [master, stranger, slave])
+}
+
+#[test]
+fn whoever_follows_a_stranger_is_found_at_once_and_at_each_measurement() {
+    let (mut world, [_, stranger, slave]) = world(100);
+    world.run_until(secs(4));
+    assert_eq!(world.checker().violations(), 0, "{:?}", world.checker().first());
+    world.run_until(secs(20));
+    let identity = world.parent(slave).expect("somebody is followed");
+    assert!(world.nodes[stranger.0].master(identity).is_some(), "the stranger is the better one");
+    let (at, node, violation) = world.checker().first().expect("it is found");
+    assert_eq!((node, violation), (slave, Violation::Stranger(Some(identity))));
+    assert!(at - Timestamp::EPOCH > secs(5), "{at:?}");
+    assert!(world.checker().violations() > 100, "each measurement is one: {}", world.checker().violations());
+}
+
+#[test]
+fn a_stranger_that_is_heard_and_not_followed_breaks_nothing() {
+    let (mut world, [master, _, slave]) = world(200);
+    world.run_until(secs(20));
+    let Role::Slave(node) = &world.nodes[slave.0].role else { panic!("a slave") };
+    assert_eq!(node.port.foreign_masters(world.now).count(), 2, "both are heard");
+    assert!(world.parent(slave).is_some_and(|parent| world.nodes[master.0].master(parent).is_some()));
+    assert_eq!(world.checker().violations(), 0, "{:?}", world.checker().first());
+}
+
+#[test]
+fn a_measurement_of_somebody_else_than_the_master_is_found() {
+    let (mut world, [master, stranger, slave]) = world(200);
+    let stamp = |clock| Stamp {
+        at: Timestamp::EPOCH,
+        clock,
+        epoch: ClockEpoch(0),
+        source: StampSource::Kernel,
+        error: Duration::ZERO,
+    };
+    let source = SourceId(0);
+    let (sent, received) = (stamp(ClockId::Remote(source)), stamp(ClockId::System));
+    let measured = Effect::Observe(Observation { source, sent, received, correction: Duration::ZERO, exchange: 0 });
+    world.look_at_stranger(slave, Some(master), &measured);
+    assert_eq!(world.checker().violations(), 1, "nobody is followed yet");
+    world.run_until(secs(20));
+    for (from, violations) in [(Some(master), 1), (None, 1), (Some(stranger), 2), (Some(slave), 3)] {
+        world.look_at_stranger(slave, from, &measured);
+        assert_eq!(world.checker().violations(), violations, "{from:?}");
+    }
+}
