@@ -10,6 +10,8 @@
 //!   -> Adjustment, and the state machine (NEVER_SYNCED .. LOCKED .. FREERUN)
 //! ```
 //!
+//! Of several sources at once `select` says who can be right, by what each proves, and `combine` makes one estimate of theirs.
+//!
 //! Signs, stated once: `offset_from_master > 0` means that we are ahead; an [`Adjustment`] is what is added.
 
 pub mod combine;
@@ -22,6 +24,7 @@ mod median;
 pub mod policy;
 mod recorded;
 mod reference;
+pub mod select;
 pub mod servo;
 mod state;
 mod timeline;
