@@ -9,11 +9,13 @@
 //! random timeouts: just after a correction the error is smaller than just before the next one.
 
 mod chain;
+mod combination;
 mod convergence;
 mod ntp;
 mod robustness;
 
 pub use chain::{CHAIN_CELLS, ChainCell, ChainRun};
+pub use combination::{COMBINATIONS, Combination, CombinationRun, CombinedSource};
 pub use convergence::{CONVERGENCE_LIMITS_S, CONVERGENCES, Convergence, ConvergenceRun};
 pub use ntp::{NTP_CELLS, NtpCell, NtpRun};
 pub use robustness::{ROBUST_CELLS, RobustCell, RobustRun, Variation};

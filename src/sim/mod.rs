@@ -55,8 +55,9 @@ mod truth;
 mod world;
 
 pub use accuracy::{
-    CELLS, CHAIN_CELLS, CONVERGENCE_LIMITS_S, CONVERGENCES, Cell, CellRun, ChainCell, ChainRun, Convergence,
-    ConvergenceRun, NTP_CELLS, NtpCell, NtpRun, ROBUST_CELLS, RobustCell, RobustRun, Span, Variation,
+    CELLS, CHAIN_CELLS, COMBINATIONS, CONVERGENCE_LIMITS_S, CONVERGENCES, Cell, CellRun, ChainCell, ChainRun,
+    Combination, CombinationRun, CombinedSource, Convergence, ConvergenceRun, NTP_CELLS, NtpCell, NtpRun, ROBUST_CELLS,
+    RobustCell, RobustRun, Span, Variation,
 };
 pub use checker::{Checker, GRACE, NOTICE, Violation};
 pub use device::{Device, DeviceModel};

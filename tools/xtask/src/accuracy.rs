@@ -2,8 +2,11 @@
 
 mod beyond;
 mod case;
+mod combine;
+mod picture;
 mod text;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -34,6 +37,9 @@ pub struct Options {
     /// Runs of half the length, and limits 10 % wider: for CI
     #[arg(long)]
     short: bool,
+    /// Draw the ratio of each cell as an SVG file
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
     /// Only this part; can be given more than once
     #[arg(long, value_enum, value_name = "PART")]
     only: Vec<Part>,
@@ -52,6 +58,8 @@ enum Part {
     Robustness,
     /// How soon a clock is right
     Convergence,
+    /// Several sources at once
+    Combine,
 }
 
 impl Options {
@@ -117,12 +125,12 @@ fn faults(table: Table, servo: Kind, rows: &[Row], options: &Options) -> Vec<Str
             faults.push(format!("{}: ratio {:.3}, above {:.3}", text::name(row), row.ratio, options.limit(ratio_max)));
         }
     }
-    for row in rows.iter().filter(|row| row.violations > 0) {
-        let first = row.first_violation.as_deref().unwrap_or("not kept");
-        faults.push(format!("{}: {} rules broken, first {first}", text::name(row), row.violations));
+    for row in rows.iter().filter(|row| row.figures.violations > 0) {
+        let first = row.figures.first_violation.as_deref().unwrap_or("not kept");
+        faults.push(format!("{}: {} rules broken, first {first}", text::name(row), row.figures.violations));
     }
     if table == Table::Ptp {
-        for row in rows.iter().filter(|row| row.lock_time_s.is_none()) {
+        for row in rows.iter().filter(|row| row.figures.lock_time_s.is_none()) {
             faults.push(format!("{}: never LOCKED", text::name(row)));
         }
     }
@@ -135,6 +143,7 @@ struct Report {
     chain: Vec<beyond::ChainRow>,
     robustness: Vec<beyond::RobustRow>,
     convergence: Vec<beyond::ConvergenceRow>,
+    combinations: Vec<combine::CombinationRow>,
 }
 
 impl Report {
@@ -151,6 +160,7 @@ impl Report {
             chain: if wanted(Part::Chain) { beyond::chain(options) } else { Vec::new() },
             robustness: if wanted(Part::Robustness) { beyond::robustness(options) } else { Vec::new() },
             convergence: if wanted(Part::Convergence) { beyond::convergence(options) } else { Vec::new() },
+            combinations: if wanted(Part::Combine) { combine::combinations(options) } else { Vec::new() },
         }
     }
 
@@ -162,6 +172,7 @@ impl Report {
             .chain(beyond::chain_faults(&self.chain, options))
             .chain(beyond::robustness_faults(&self.robustness, options))
             .chain(beyond::convergence_faults(&self.convergence, options))
+            .chain(combine::faults(&self.combinations, options))
             .collect()
     }
 
@@ -176,6 +187,9 @@ impl Report {
         if !self.convergence.is_empty() {
             beyond::print_convergence(&self.convergence);
         }
+        if !self.combinations.is_empty() {
+            combine::print(&self.combinations);
+        }
     }
 }
 
@@ -185,6 +199,12 @@ pub fn run(options: &Options) -> ExitCode {
         println!("{}", to_json(&report));
     } else {
         report.print();
+    }
+    if let Some(path) = &options.plot
+        && let Err(error) = std::fs::write(path, picture::svg(&report.results))
+    {
+        eprintln!("{}: cannot be written: {error}", path.display());
+        return ExitCode::FAILURE;
     }
     let faults = report.faults(options);
     for fault in &faults {
@@ -201,20 +221,20 @@ fn to_json(report: &Report) -> Value {
             "wander": row.case.wander,
             "jitter_s": row.case.jitter_s,
             "interval_s": row.case.interval_s,
-            "rms_s": row.rms_s,
+            "rms_s": row.figures.rms_s,
             "best_daemon_rms_s": row.case.best_daemon_rms_s,
             "ptp4l_pi_rms_s": row.case.ptp4l_pi_rms_s,
             "limit_rms_s": row.case.limit_rms_s,
             "ratio": row.ratio,
-            "p99_s": row.p99_s,
-            "max_s": row.greatest_s,
-            "lock_time_s": row.lock_time_s,
-            "bound_violations": row.violations,
-            "p999_s": row.p999_s,
-            "median_bound_s": row.median_bound_s,
-            "median_bound_path_s": row.median_path_s,
-            "bound_tightness": row.tightness,
-            "bound_tightness_without_path": row.tightness_without_path,
+            "p99_s": row.figures.p99_s,
+            "max_s": row.figures.greatest_s,
+            "lock_time_s": row.figures.lock_time_s,
+            "bound_violations": row.figures.violations,
+            "p999_s": row.figures.p999_s,
+            "median_bound_s": row.figures.median_bound_s,
+            "median_bound_path_s": row.figures.median_path_s,
+            "bound_tightness": row.figures.tightness,
+            "bound_tightness_without_path": row.figures.tightness_without_path,
         })
     };
     let cells = |servo: Kind| -> Vec<Value> {
@@ -234,5 +254,6 @@ fn to_json(report: &Report) -> Value {
         "means": means,
         "robustness": beyond::robustness_json(&report.robustness),
         "convergence": beyond::convergence_json(&report.convergence),
+        "combinations": combine::to_json(&report.combinations),
     })
 }

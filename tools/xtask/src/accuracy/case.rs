@@ -63,12 +63,13 @@ impl Length {
     }
 }
 
-/// What one run gave.
-#[derive(Clone, Debug)]
+/// What one run gave; or all of a cell: medians, but the worst of what must never happen.
+#[derive(Clone, Default, Debug)]
 pub struct Figures {
     pub rms_s: f64,
     pub p99_s: f64,
     pub greatest_s: f64,
+    /// Of all runs the longest; `None` if any never locked, or has no such time.
     pub lock_time_s: Option<f64>,
     pub violations: u64,
     /// The first rule that was broken: seed, when, which.
@@ -103,6 +104,26 @@ impl Figures {
             median_path_s: bounds.path.percentile(0.5),
             tightness: bounds.tightness(statistics),
             tightness_without_path: bounds.tightness_without_path(statistics),
+        }
+    }
+
+    fn of_all(runs: &[Self]) -> Self {
+        let greatest = |figure: fn(&Self) -> f64| runs.iter().map(figure).fold(0.0, f64::max);
+        let middle = |figure: fn(&Self) -> f64| median(runs.iter().map(figure));
+        let lock_times: Option<Vec<_>> = runs.iter().map(|run| run.lock_time_s).collect();
+        Self {
+            rms_s: middle(|run| run.rms_s),
+            p99_s: middle(|run| run.p99_s),
+            greatest_s: greatest(|run| run.greatest_s),
+            lock_time_s: lock_times.map(|times| times.into_iter().fold(0.0, f64::max)),
+            violations: runs.iter().map(|run| run.violations).sum(),
+            first_violation: runs.iter().find_map(|run| run.first_violation.clone()),
+            tightest: greatest(|run| run.tightest),
+            p999_s: middle(|run| run.p999_s),
+            median_bound_s: middle(|run| run.median_bound_s),
+            median_path_s: middle(|run| run.median_path_s),
+            tightness: middle(|run| run.tightness),
+            tightness_without_path: middle(|run| run.tightness_without_path),
         }
     }
 }
@@ -220,49 +241,18 @@ pub fn median(figures: impl IntoIterator<Item = f64>) -> f64 {
     low.zip(high).map_or(f64::NAN, |(low, high)| f64::midpoint(*low, *high))
 }
 
-/// What all seeds of one cell gave: medians, but the worst of what must never happen.
+/// What all seeds of one cell gave.
 #[derive(Clone)]
 pub struct Row {
     pub case: Case,
-    pub rms_s: f64,
     pub ratio: f64,
-    pub p99_s: f64,
-    pub greatest_s: f64,
-    /// The longest; `None` if any run never locked, or has no such time.
-    pub lock_time_s: Option<f64>,
-    pub violations: u64,
-    pub first_violation: Option<String>,
-    pub tightest: f64,
-    pub p999_s: f64,
-    pub median_bound_s: f64,
-    /// The path's part of it.
-    pub median_path_s: f64,
-    pub tightness: f64,
-    pub tightness_without_path: f64,
+    pub figures: Figures,
 }
 
 impl Row {
     pub fn new(case: Case, runs: &[Figures]) -> Self {
-        let greatest = |figure: &dyn Fn(&Figures) -> f64| runs.iter().map(figure).fold(0.0, f64::max);
-        let middle = |figure: &dyn Fn(&Figures) -> f64| median(runs.iter().map(figure));
-        let rms_s = middle(&|run| run.rms_s);
-        let lock_times: Option<Vec<_>> = runs.iter().map(|run| run.lock_time_s).collect();
-        Self {
-            case,
-            rms_s,
-            ratio: rms_s / case.rival_rms_s(),
-            p99_s: middle(&|run| run.p99_s),
-            greatest_s: greatest(&|run| run.greatest_s),
-            lock_time_s: lock_times.map(|times| times.into_iter().fold(0.0, f64::max)),
-            violations: runs.iter().map(|run| run.violations).sum(),
-            first_violation: runs.iter().find_map(|run| run.first_violation.clone()),
-            tightest: greatest(&|run| run.tightest),
-            p999_s: middle(&|run| run.p999_s),
-            median_bound_s: middle(&|run| run.median_bound_s),
-            median_path_s: middle(&|run| run.median_path_s),
-            tightness: middle(&|run| run.tightness),
-            tightness_without_path: middle(&|run| run.tightness_without_path),
-        }
+        let figures = Figures::of_all(runs);
+        Self { case, ratio: figures.rms_s / case.rival_rms_s(), figures }
     }
 }
 

@@ -20,21 +20,21 @@ pub fn print_table(result: &Result) {
     );
     for row in &result.rows {
         let case = &row.case;
-        let lock = row.lock_time_s.map_or_else(|| "-".to_owned(), |time| format!("{time:.1}"));
+        let lock = row.figures.lock_time_s.map_or_else(|| "-".to_owned(), |time| format!("{time:.1}"));
         println!(
             "{:5e}  {:5e}  {:7}  {:.3e}  {:.3e}  {:5.3}  {:.3e}  {:6.3}  {:.2e}  {:.2e}  {lock:>6}  {:10}  {:11.2}",
             case.wander,
             case.jitter_s,
             case.interval_s,
-            row.rms_s,
+            row.figures.rms_s,
             case.rival_rms_s(),
             row.ratio,
             case.limit_rms_s,
-            row.rms_s / case.limit_rms_s,
-            row.p99_s,
-            row.greatest_s,
-            row.violations,
-            row.tightest,
+            row.figures.rms_s / case.limit_rms_s,
+            row.figures.p99_s,
+            row.figures.greatest_s,
+            row.figures.violations,
+            row.figures.tightest,
         );
     }
     println!("geometric mean of the ratios: {:.3}\n", geometric_mean(&result.rows));
@@ -52,13 +52,13 @@ fn print_bounds(rows: &[Row]) {
             case.wander,
             case.jitter_s,
             case.interval_s,
-            row.median_bound_s,
-            row.median_path_s,
-            row.p999_s,
-            row.tightness,
-            row.tightness_without_path,
-            row.violations,
-            row.tightest,
+            row.figures.median_bound_s,
+            row.figures.median_path_s,
+            row.figures.p999_s,
+            row.figures.tightness,
+            row.figures.tightness_without_path,
+            row.figures.violations,
+            row.figures.tightest,
         );
     }
     println!();
