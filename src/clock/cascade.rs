@@ -22,7 +22,7 @@
 //! they hold their course until it is as sure of the time as they are.
 
 use super::continuity::Continuity;
-use super::leap::LeapWatch;
+use super::leap::{HostUtc, LeapWatch, UtcNews, UtcPolicy, UtcWord};
 use super::{Clock, Counts, Steering, SteeringConfig};
 use crate::discipline::{Notice, Reference, Timescale};
 use crate::sharing::TimeSnapshot;
@@ -89,9 +89,8 @@ pub enum CascadeNotice {
     Gate(bool),
     /// A leap second was made: TAI - UTC is this now.
     Leap(TaiUtc),
-    /// The source says the first as TAI - UTC, which no leap second explains: the second stays in force. `None`: it does not
-    /// say so any more.
-    Disputed(Option<(TaiUtc, TaiUtc)>),
+    /// What a source says of TAI - UTC is not what is known, or is again.
+    Utc(UtcNews),
 }
 
 /// How the clocks are steered.
@@ -101,8 +100,10 @@ pub struct CascadeConfig {
     pub steering: SteeringConfig,
     /// The lock limit, if the configuration says it.
     pub lock_limit: Option<Duration>,
-    /// Where the source does not say TAI - UTC.
-    pub tai_utc: Option<TaiUtc>,
+    /// What the host knows of TAI - UTC: for where the source does not say it, and to hold its word against.
+    pub utc: HostUtc,
+    /// Whose word counts if they contradict each other.
+    pub utc_policy: UtcPolicy,
 }
 
 impl CascadeConfig {
@@ -168,7 +169,7 @@ impl<C: Clock> Cascade<C> {
             is_gate_open: false,
             known_to: Duration::ZERO,
             right_since: None,
-            leap: LeapWatch::new(config.tai_utc),
+            leap: LeapWatch::new(config.utc, config.utc_policy),
             paces: [CROSSING_FAST; PHCS_MAX],
             config,
         }
@@ -206,6 +207,7 @@ impl<C: Clock> Cascade<C> {
     /// Other limits, policies and gains.
     pub fn configure(&mut self, config: CascadeConfig) {
         self.config = config;
+        self.leap.configure(config.utc, config.utc_policy);
         self.system.configure(config.of(self.hub));
         for (index, leaf) in self.phcs.iter_mut().enumerate() {
             if let Some(leaf) = leaf {
@@ -257,12 +259,7 @@ impl<C: Clock> Cascade<C> {
         if hub.is_some() && hub != self.hub {
             self.change_hub(now, local, hub, notify);
         }
-        let before = self.leap.disputed();
-        self.reference = reference.map(|reference| self.hear(local, reference));
-        let disputed = self.leap.disputed();
-        if disputed != before {
-            notify(CascadeNotice::Disputed(disputed.zip(self.leap.tai_utc())));
-        }
+        self.reference = reference.map(|reference| self.hear(local, reference, notify));
         self.last_reference = self.reference.or(self.last_reference);
         let Some(hub) = self.hub else { return };
         let heard = self.reference;
@@ -274,16 +271,25 @@ impl<C: Clock> Cascade<C> {
     }
 
     /// What the source says of TAI - UTC and leap seconds, guarded.
-    fn hear(&mut self, local: Timestamp<Local>, reference: Reference) -> Reference {
+    fn hear(
+        &mut self,
+        local: Timestamp<Local>,
+        reference: Reference,
+        notify: &mut impl FnMut(CascadeNotice),
+    ) -> Reference {
         let utc = self.utc(local);
         let stated = match reference.timescale {
             Timescale::Tai(tai_utc) => Some(tai_utc),
             Timescale::Utc | Timescale::TaiWithoutUtc | Timescale::Refused => reference.tai_utc,
         };
         // Before anything is known, the system clock's date is nobody's word for which day it is.
-        self.leap.hear(utc, stated, reference.leap);
+        let word = UtcWord { clock: reference.clock, stated, warning: reference.leap };
+        if let Some(news) = self.leap.hear(utc, word) {
+            notify(CascadeNotice::Utc(news));
+        }
         let timescale = match (reference.timescale, self.leap.tai_utc()) {
             (Timescale::Tai(_) | Timescale::TaiWithoutUtc, Some(tai_utc)) => Timescale::Tai(tai_utc),
+            (Timescale::Tai(_), None) => Timescale::TaiWithoutUtc,
             (timescale, _) => timescale,
         };
         Reference { timescale, tai_utc: self.leap.tai_utc(), leap: self.leap.indicator(), ..reference }

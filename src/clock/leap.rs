@@ -5,11 +5,13 @@
 //! early, and leap flags linger. So the change is ours: it was announced during the day, it is made at midnight, and what
 //! is said to the contrary within [`GUARD`] of it is not listened to.
 //!
-//! At any other moment TAI - UTC does not change. A source that says another value than before, without a midnight in
-//! between, was wrong or is wrong now, and following it would move every clock by a second on its word: what was in force
-//! stays in force, and the contradiction is told. Unless the host knew the other value from the beginning: then two say so.
+//! And a source can be wrong about it on all other days: a table of years ago, a grandmaster that sends UTC and calls it TAI,
+//! one that sends GPS time. Whoever takes its word moves the system clock by whole seconds; whoever takes the host's word
+//! does too, if it was the readings that were wrong. From what it sends alone the two cannot be told apart. So where its
+//! word is not that of those who know (the kernel, the list of leap seconds, the same source until a moment ago), nobody
+//! takes UTC from it until the operator has said which ([`UtcPolicy`]). TAI, which PHCs count, is not in question.
 
-use crate::time::{Duration, LeapIndicator, TaiUtc, Timestamp, Utc};
+use crate::time::{Duration, LeapIndicator, TaiUtc, Timestamp, Utc, civil_from_days};
 
 /// For so long before and after a leap second what sources say of TAI - UTC is not listened to.
 pub const GUARD: Duration = Duration::from_secs(60);
@@ -29,29 +31,121 @@ pub struct Leap {
     pub after: TaiUtc,
 }
 
+/// Whose word on TAI - UTC counts where a source says another than is known.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum UtcPolicy {
+    /// Nobody's: UTC is not taken from that source.
+    #[default]
+    Check,
+    /// The source's.
+    Source,
+    /// What is known: its readings are taken for TAI.
+    Host,
+}
+
+/// What follows from a source's wrong word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ruling {
+    /// The system clock does not follow it.
+    Refused,
+    /// What was known goes on: it is the very source that has said so until now, or [`UtcPolicy::Host`] holds.
+    Ignored,
+    /// [`UtcPolicy::Source`] holds.
+    Believed,
+}
+
+/// A source's TAI - UTC is not the one that is known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UtcDispute {
+    /// What it says.
+    pub stated: TaiUtc,
+    /// What is known.
+    pub known: TaiUtc,
+    /// What follows.
+    pub ruling: Ruling,
+}
+
+/// What is new about TAI - UTC.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UtcNews {
+    /// A source says something else than is known.
+    Disputed(UtcDispute),
+    /// It says what is known again, or another one is followed that does.
+    Settled(TaiUtc),
+    /// It was believed: a leap second that nobody had announced, at the end of a month, or one that an old list lacks.
+    Changed {
+        /// What was known.
+        from: TaiUtc,
+        /// What is known now.
+        to: TaiUtc,
+    },
+}
+
+/// What the host itself knows of TAI - UTC: from the kernel, or a list of leap seconds.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct HostUtc {
+    /// What it is; `None`: nobody has told it.
+    pub tai_utc: Option<TaiUtc>,
+    /// It comes from a list that has expired: there may have been a leap second since.
+    pub is_old: bool,
+}
+
+impl From<TaiUtc> for HostUtc {
+    fn from(tai_utc: TaiUtc) -> Self {
+        Self { tai_utc: Some(tai_utc), is_old: false }
+    }
+}
+
+/// What a source says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UtcWord {
+    /// Which clock it is.
+    pub clock: u64,
+    /// TAI - UTC, if it says that.
+    pub stated: Option<TaiUtc>,
+    /// The leap second that it announces for the current UTC day.
+    pub warning: LeapIndicator,
+}
+
 /// See the module's text. UTC here is counted on with [`LeapWatch::tai_utc`].
 #[derive(Clone, Copy, Default, Debug)]
 pub struct LeapWatch {
-    tai_utc: Option<TaiUtc>,
+    policy: UtcPolicy,
+    host: HostUtc,
+    known: Option<TaiUtc>,
+    /// The clock whose word that was last.
+    known_by: Option<u64>,
+    dispute: Option<UtcDispute>,
     leap: Option<Leap>,
     is_done: bool,
-    /// What the host knew.
-    host: Option<TaiUtc>,
-    /// When a source has last said what is in force.
-    confirmed: Option<Timestamp<Utc>>,
-    /// What is said against it.
-    disputed: Option<TaiUtc>,
 }
 
 impl LeapWatch {
     /// Starts with what the host knows.
-    pub fn new(tai_utc: Option<TaiUtc>) -> Self {
-        Self { tai_utc, host: tai_utc, ..Self::default() }
+    pub fn new(host: HostUtc, policy: UtcPolicy) -> Self {
+        Self { policy, host, known: host.tai_utc, ..Self::default() }
     }
 
-    /// TAI - UTC in force.
+    /// The host knows something else by now, or another policy holds: from the next word of a source on.
+    pub fn configure(&mut self, host: HostUtc, policy: UtcPolicy) {
+        if host != self.host && !host.is_old && host.tai_utc.is_some() {
+            (self.known, self.known_by) = (host.tai_utc, None);
+        }
+        (self.host, self.policy) = (host, policy);
+    }
+
+    /// TAI - UTC in force; `None` if nobody has said it, or what the source says of it is refused.
     pub fn tai_utc(&self) -> Option<TaiUtc> {
-        self.tai_utc
+        match self.dispute {
+            Some(UtcDispute { ruling: Ruling::Refused, .. }) => None,
+            Some(UtcDispute { ruling: Ruling::Believed, stated, .. }) => Some(stated),
+            Some(UtcDispute { ruling: Ruling::Ignored, .. }) | None => self.known,
+        }
+    }
+
+    /// What is known of TAI - UTC, whatever the source says of it.
+    pub fn known(&self) -> Option<TaiUtc> {
+        self.known
     }
 
     /// The leap second to come; `None` if there is none, or it is past.
@@ -68,39 +162,53 @@ impl LeapWatch {
         }
     }
 
-    /// What the source says of TAI - UTC, if that cannot be, and is not followed therefore.
-    pub fn disputed(&self) -> Option<TaiUtc> {
-        self.disputed
-    }
-
-    /// Whether what was in force may have become `said` by a leap second that nobody has announced to us.
-    fn may_have_become(&self, said: TaiUtc, now: Timestamp<Utc>) -> bool {
-        let (Some(known), Some(confirmed)) = (self.tai_utc, self.confirmed) else { return true };
-        let day = |utc: Timestamp<Utc>| utc.seconds().div_euclid(DAY_S);
-        said == known || self.host == Some(said) || day(confirmed) != day(now)
-    }
-
-    /// A source says this at `now`.
-    pub fn hear(&mut self, now: Timestamp<Utc>, tai_utc: Option<TaiUtc>, warning: LeapIndicator) {
+    /// The source says this at `now`.
+    pub fn hear(&mut self, now: Timestamp<Utc>, word: UtcWord) -> Option<UtcNews> {
         if self.is_guarded(now) {
-            return;
+            return None;
         }
-        self.disputed = tai_utc.filter(|said| !self.may_have_become(*said, now));
-        if self.disputed.is_some() {
-            return;
-        }
-        self.confirmed = tai_utc.map(|_| now).or(self.confirmed);
+        let news = word.stated.and_then(|stated| self.compare(now, word.clock, stated));
         self.leap = None;
         self.is_done = false;
-        self.tai_utc = tai_utc.or(self.tai_utc);
-        let Some(before) = self.tai_utc else { return };
+        let Some(before) = self.tai_utc() else { return news };
         let midnight = Timestamp::from_secs((now.seconds().div_euclid(DAY_S) + 1) * DAY_S);
-        let (at, after) = match warning {
-            LeapIndicator::Insert => (midnight, before.0 + 1),
-            LeapIndicator::Delete => (midnight - Duration::SECOND, before.0 - 1),
-            LeapIndicator::NoWarning | LeapIndicator::Unknown => return,
+        let (at, after) = match word.warning {
+            LeapIndicator::Insert => (midnight, before.0.saturating_add(1)),
+            LeapIndicator::Delete => (midnight - Duration::SECOND, before.0.saturating_sub(1)),
+            LeapIndicator::NoWarning | LeapIndicator::Unknown => return news,
         };
         self.leap = Some(Leap { at, before, after: TaiUtc(after) });
+        news
+    }
+
+    /// Holds a source's word against what is known.
+    fn compare(&mut self, now: Timestamp<Utc>, clock: u64, stated: TaiUtc) -> Option<UtcNews> {
+        let was_disputed = self.dispute.is_some();
+        let Some(known) = self.known.filter(|known| *known != stated) else {
+            (self.known, self.known_by, self.dispute) = (Some(stated), Some(clock), None);
+            return was_disputed.then_some(UtcNews::Settled(stated));
+        };
+        if self.is_likely(now, known, stated) {
+            (self.known, self.known_by, self.dispute) = (Some(stated), Some(clock), None);
+            return Some(UtcNews::Changed { from: known, to: stated });
+        }
+        let ruling = match self.policy {
+            UtcPolicy::Source => Ruling::Believed,
+            UtcPolicy::Host => Ruling::Ignored,
+            UtcPolicy::Check if self.known_by == Some(clock) => Ruling::Ignored,
+            UtcPolicy::Check => Ruling::Refused,
+        };
+        let dispute = UtcDispute { stated, known, ruling };
+        let is_news = self.dispute.replace(dispute) != Some(dispute);
+        is_news.then_some(UtcNews::Disputed(dispute))
+    }
+
+    /// Whether a source that says another TAI - UTC is likely to be right: one second more or less just when it could have
+    /// changed, which nobody has announced; or than an old list has it.
+    fn is_likely(&self, now: Timestamp<Utc>, known: TaiUtc, stated: TaiUtc) -> bool {
+        let is_one_second = (i32::from(stated.0) - i32::from(known.0)).abs() == 1;
+        let is_old = self.host.is_old && self.known_by.is_none();
+        is_one_second && (is_old || is_in_the_first_hour_of_a_month(now))
     }
 
     /// Whether the leap second is due at `now`.
@@ -110,11 +218,17 @@ impl LeapWatch {
 
     /// It has happened.
     pub fn done(&mut self) {
-        if let Some(leap) = self.pending() {
-            self.tai_utc = Some(leap.after);
-            self.is_done = true;
-            self.confirmed = Some(leap.at);
+        let Some(leap) = self.pending() else { return };
+        let moved = |tai_utc: TaiUtc| TaiUtc(tai_utc.0 + leap.after.0 - leap.before.0);
+        self.known = self.known.map(moved);
+        // Who is believed has changed with it; who is ignored has not said yet what it says now.
+        if let Some(dispute) = &mut self.dispute {
+            dispute.known = moved(dispute.known);
+            if dispute.ruling == Ruling::Believed {
+                dispute.stated = moved(dispute.stated);
+            }
         }
+        self.is_done = true;
     }
 
     /// Whether a reading of UTC at `now` may be of before or after the leap second.
@@ -131,9 +245,115 @@ impl LeapWatch {
     }
 }
 
+/// Leap seconds are made at the ends of months (ITU-R TF.460-6).
+fn is_in_the_first_hour_of_a_month(now: Timestamp<Utc>) -> bool {
+    const HOUR_S: i64 = 3_600;
+    let (_, _, day) = civil_from_days(now.seconds().div_euclid(DAY_S));
+    day == 1 && now.seconds().rem_euclid(DAY_S) < HOUR_S
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A word of clock 1.
+    fn says(stated: impl Into<Option<i16>>, warning: LeapIndicator) -> UtcWord {
+        UtcWord { clock: 1, stated: stated.into().map(TaiUtc), warning }
+    }
+
+    /// A word of any clock, without a leap second.
+    fn of(clock: u64, stated: i16) -> UtcWord {
+        UtcWord { clock, ..says(stated, LeapIndicator::NoWarning) }
+    }
+
+    fn known(tai_utc: i16) -> LeapWatch {
+        LeapWatch::new(HostUtc::from(TaiUtc(tai_utc)), UtcPolicy::Check)
+    }
+
+    fn disputed(stated: i16, known: i16, ruling: Ruling) -> Option<UtcNews> {
+        Some(UtcNews::Disputed(UtcDispute { stated: TaiUtc(stated), known: TaiUtc(known), ruling }))
+    }
+
+    #[test]
+    fn a_source_that_says_what_the_host_knows_is_no_news_and_where_nobody_knows_it_is_believed() {
+        let mut watch = known(37);
+        assert_eq!(watch.hear(before_midnight(40_000), of(1, 37)), None);
+        let mut watch = LeapWatch::default();
+        assert_eq!(watch.tai_utc(), None);
+        assert_eq!(watch.hear(before_midnight(40_000), of(1, 36)), None);
+        assert_eq!(watch.tai_utc(), Some(TaiUtc(36)));
+    }
+
+    #[test]
+    fn a_source_that_contradicts_the_host_gives_no_utc_until_it_agrees() {
+        for stated in [0, 18, 36, 38] {
+            let mut watch = known(37);
+            assert_eq!(watch.hear(before_midnight(40_000), of(1, stated)), disputed(stated, 37, Ruling::Refused));
+            assert_eq!((watch.tai_utc(), watch.known()), (None, Some(TaiUtc(37))));
+            assert_eq!(watch.hear(before_midnight(39_000), of(1, stated)), None, "told once");
+            assert_eq!(watch.hear(before_midnight(38_000), of(1, 37)), Some(UtcNews::Settled(TaiUtc(37))));
+            assert_eq!(watch.tai_utc(), Some(TaiUtc(37)));
+        }
+    }
+
+    #[test]
+    fn a_change_in_mid_day_is_ignored_of_the_source_that_was_followed_and_refused_of_another() {
+        let mut watch = LeapWatch::default();
+        watch.hear(before_midnight(40_000), of(1, 37));
+        assert_eq!(watch.hear(before_midnight(39_000), of(1, 38)), disputed(38, 37, Ruling::Ignored));
+        assert_eq!(watch.tai_utc(), Some(TaiUtc(37)));
+        assert_eq!(watch.hear(before_midnight(38_000), of(2, 0)), disputed(0, 37, Ruling::Refused));
+        assert_eq!(watch.tai_utc(), None);
+    }
+
+    #[test]
+    fn the_policy_decides_whose_word_counts() {
+        let at = before_midnight(40_000);
+        let mut watch = LeapWatch::new(HostUtc::from(TaiUtc(37)), UtcPolicy::Source);
+        assert_eq!(watch.hear(at, of(1, 36)), disputed(36, 37, Ruling::Believed));
+        assert_eq!(watch.tai_utc(), Some(TaiUtc(36)));
+        watch.configure(HostUtc::from(TaiUtc(37)), UtcPolicy::Host);
+        assert_eq!(watch.hear(at, of(1, 36)), disputed(36, 37, Ruling::Ignored));
+        assert_eq!(watch.tai_utc(), Some(TaiUtc(37)));
+        watch.configure(HostUtc::from(TaiUtc(36)), UtcPolicy::Check);
+        assert_eq!(watch.hear(at, of(1, 36)), Some(UtcNews::Settled(TaiUtc(36))), "a new list");
+    }
+
+    #[test]
+    fn a_leap_second_that_nobody_announced_is_believed_in_the_first_hour_of_a_month_only() {
+        let mut watch = known(37);
+        assert_eq!(
+            watch.hear(before_midnight(-2), of(1, 38)),
+            Some(UtcNews::Changed { from: TaiUtc(37), to: TaiUtc(38) })
+        );
+        assert_eq!(watch.tai_utc(), Some(TaiUtc(38)));
+        for (seconds, stated) in [(-3_600, 38), (2, 38), (-2, 39), (-2, 0), (86_398, 38)] {
+            let mut watch = known(37);
+            assert_eq!(
+                watch.hear(before_midnight(seconds), of(1, stated)),
+                disputed(stated, 37, Ruling::Refused),
+                "{seconds}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_expired_list_may_lack_one_leap_second_and_no_more() {
+        let old = HostUtc { is_old: true, ..HostUtc::from(TaiUtc(37)) };
+        let noon = before_midnight(43_200);
+        let mut watch = LeapWatch::new(old, UtcPolicy::Check);
+        assert_eq!(watch.hear(noon, of(1, 38)), Some(UtcNews::Changed { from: TaiUtc(37), to: TaiUtc(38) }));
+        assert_eq!(watch.hear(noon, of(2, 39)), disputed(39, 38, Ruling::Refused), "now a source has said it");
+        assert_eq!(LeapWatch::new(old, UtcPolicy::Check).hear(noon, of(1, 0)), disputed(0, 37, Ruling::Refused));
+    }
+
+    #[test]
+    fn who_is_believed_by_policy_makes_its_leap_second_too() {
+        let mut watch = LeapWatch::new(HostUtc::from(TaiUtc(37)), UtcPolicy::Source);
+        watch.hear(before_midnight(7_200), says(36, LeapIndicator::Insert));
+        watch.done();
+        assert_eq!((watch.tai_utc(), watch.known()), (Some(TaiUtc(37)), Some(TaiUtc(38))));
+    }
 
     /// 2026-12-31, so many seconds before midnight.
     fn before_midnight(seconds: i64) -> Timestamp<Utc> {
@@ -143,7 +363,7 @@ mod tests {
     #[test]
     fn an_inserted_second_changes_the_offset_at_midnight() {
         let mut watch = LeapWatch::default();
-        watch.hear(before_midnight(7_200), Some(TaiUtc(37)), LeapIndicator::Insert);
+        watch.hear(before_midnight(7_200), says(37, LeapIndicator::Insert));
         assert_eq!(watch.pending().unwrap().at, before_midnight(0));
         assert_eq!(watch.indicator(), LeapIndicator::Insert);
         assert!(!watch.is_due(before_midnight(1)) && watch.is_due(before_midnight(0)));
@@ -154,8 +374,8 @@ mod tests {
 
     #[test]
     fn a_deleted_second_changes_it_a_second_earlier() {
-        let mut watch = LeapWatch::new(Some(TaiUtc(37)));
-        watch.hear(before_midnight(7_200), None, LeapIndicator::Delete);
+        let mut watch = known(37);
+        watch.hear(before_midnight(7_200), says(None, LeapIndicator::Delete));
         assert!(!watch.is_due(before_midnight(2)) && watch.is_due(before_midnight(1)));
         watch.done();
         assert_eq!(watch.tai_utc(), Some(TaiUtc(36)));
@@ -164,64 +384,31 @@ mod tests {
     #[test]
     fn near_the_leap_second_nobody_is_listened_to() {
         let mut watch = LeapWatch::default();
-        watch.hear(before_midnight(7_200), Some(TaiUtc(37)), LeapIndicator::Insert);
+        watch.hear(before_midnight(7_200), says(37, LeapIndicator::Insert));
         // One that changes early, and takes its warning back.
-        watch.hear(before_midnight(3), Some(TaiUtc(38)), LeapIndicator::NoWarning);
+        watch.hear(before_midnight(3), of(1, 38));
         assert_eq!((watch.tai_utc(), watch.indicator()), (Some(TaiUtc(37)), LeapIndicator::Insert));
         watch.done();
         // One that is late, with a warning that lingers.
-        watch.hear(before_midnight(-3), Some(TaiUtc(37)), LeapIndicator::Insert);
+        watch.hear(before_midnight(-3), says(37, LeapIndicator::Insert));
         assert_eq!((watch.tai_utc(), watch.indicator()), (Some(TaiUtc(38)), LeapIndicator::NoWarning));
-        watch.hear(before_midnight(-61), Some(TaiUtc(38)), LeapIndicator::NoWarning);
+        watch.hear(before_midnight(-61), of(1, 38));
         assert_eq!(watch.tai_utc(), Some(TaiUtc(38)));
         assert!(!watch.is_ambiguous(before_midnight(-61)));
     }
 
     #[test]
-    fn a_second_that_no_midnight_explains_is_disputed_and_not_followed() {
-        let mut watch = LeapWatch::new(Some(TaiUtc(35)));
-        let hear = |watch: &mut LeapWatch, before, said| {
-            watch.hear(before_midnight(before), Some(TaiUtc(said)), LeapIndicator::NoWarning);
-            (watch.tai_utc(), watch.disputed())
-        };
-        assert_eq!(hear(&mut watch, 40_000, 37), (Some(TaiUtc(37)), None), "a source comes before the kernel");
-        assert_eq!(hear(&mut watch, 39_000, 38), (Some(TaiUtc(37)), Some(TaiUtc(38))));
-        assert_eq!(hear(&mut watch, 38_000, 0), (Some(TaiUtc(37)), Some(TaiUtc(0))));
-        assert_eq!(hear(&mut watch, 1, 37), (Some(TaiUtc(37)), None));
-        assert_eq!(hear(&mut watch, 0, 38), (Some(TaiUtc(38)), None), "a leap second that nobody announced");
-        watch.hear(before_midnight(-10), None, LeapIndicator::NoWarning);
-        assert_eq!((watch.tai_utc(), watch.disputed()), (Some(TaiUtc(38)), None), "it says nothing any more");
-    }
-
-    #[test]
-    fn what_the_host_knew_outvotes_a_source_that_was_wrong_first() {
-        let mut watch = LeapWatch::new(Some(TaiUtc(37)));
-        for (said, in_force) in [(36, 36), (35, 36), (37, 37), (36, 37)] {
-            watch.hear(before_midnight(40_000), Some(TaiUtc(said)), LeapIndicator::NoWarning);
-            assert_eq!(watch.tai_utc(), Some(TaiUtc(in_force)), "after {said}");
-        }
-    }
-
-    #[test]
-    fn a_warning_of_who_is_disputed_is_no_warning() {
-        let mut watch = LeapWatch::default();
-        watch.hear(before_midnight(7_200), Some(TaiUtc(37)), LeapIndicator::NoWarning);
-        watch.hear(before_midnight(7_100), Some(TaiUtc(36)), LeapIndicator::Insert);
-        assert_eq!((watch.indicator(), watch.disputed()), (LeapIndicator::NoWarning, Some(TaiUtc(36))));
-    }
-
-    #[test]
     fn a_warning_that_is_taken_back_in_time_is_gone() {
-        let mut watch = LeapWatch::new(Some(TaiUtc(37)));
-        watch.hear(before_midnight(7_200), None, LeapIndicator::Insert);
-        watch.hear(before_midnight(7_100), None, LeapIndicator::NoWarning);
+        let mut watch = known(37);
+        watch.hear(before_midnight(7_200), says(None, LeapIndicator::Insert));
+        watch.hear(before_midnight(7_100), says(None, LeapIndicator::NoWarning));
         assert_eq!(watch.pending(), None);
     }
 
     #[test]
     fn without_a_known_offset_nothing_is_prepared() {
         let mut watch = LeapWatch::default();
-        watch.hear(before_midnight(100), None, LeapIndicator::Insert);
+        watch.hear(before_midnight(100), says(None, LeapIndicator::Insert));
         assert_eq!(watch.indicator(), LeapIndicator::NoWarning);
     }
 }

@@ -35,7 +35,7 @@ pub use cascade::{
 };
 pub use continuity::{Continuity, JUMP_FLOOR};
 pub use host::{HostClock, JUMP_MIN, JumpDetector};
-pub use leap::{AMBIGUOUS, GUARD, Leap, LeapWatch};
+pub use leap::{AMBIGUOUS, GUARD, HostUtc, Leap, LeapWatch, Ruling, UtcDispute, UtcNews, UtcPolicy, UtcWord};
 pub use oscillator::{GRID, Oscillator, OscillatorModel};
 pub use phc::{PhcClock, PhcReader};
 pub use recording::{Recorded, Recording};

@@ -167,6 +167,7 @@ const TRANSPORT: &[Word] = &[now("udp4"), now("udp6"), now("ethernet")];
 const DELAY: &[Word] = &[now("e2e"), later("p2p", "the peer delay mechanism")];
 const TIMESTAMPS: &[Word] = &[now("auto"), now("hardware"), now("software")];
 const ARB: &[Word] = &[now("auto"), now("utc"), now("tai"), now("refuse")];
+const UTC_OFFSET: &[Word] = &[now("check"), now("source"), now("host")];
 const LOG: &[Word] = &[now("error"), now("warn"), now("info"), now("debug"), now("trace")];
 
 const NO_CORE: Default = Default::Unset("wherever the kernel likes");
@@ -215,6 +216,8 @@ pub const LATER: &[(&str, &str)] = &[
 pub const OPTIONS: &[OptionSpec] = &[
     option("clock.system", Kind::Word(SYSTEM), Default::Toml("\"observe\""), "The clock that is ours: \"discipline\" steers the system clock; \"observe\" measures it and never touches it; { simulated = {} } makes one in software and disciplines that.").term("CLOCK_REALTIME"),
     option("clock.phc", Kind::Word(PHC), Default::Toml("\"auto\""), "Which hardware clocks we steer: \"all\" those of the ports below, or \"none\" (they are then only read); \"auto\" is \"all\" where the system clock is disciplined.").term("PHC"),
+    option("clock.utc_offset", Kind::Word(UTC_OFFSET), Default::Toml("\"check\""), "Whose TAI - UTC counts where a grandmaster's is not the one that is known: \"check\" takes no UTC from it, \"source\" believes it, \"host\" goes on with what is known.").term("timePropertiesDS.currentUtcOffset"),
+    option("clock.leap_file", Kind::Directory, Default::Toml("\"/usr/share/zoneinfo/leap-seconds.list\""), "The list of leap seconds (IERS, NIST) against which TAI - UTC is checked; one that is not there is done without."),
     option("clock.lock_limit", LIMIT, Default::Unset("10 us where the card takes the time stamps, 100 us where the kernel does"), "A clock is LOCKED while its error bound is at most this.").unit("us"),
     option("clock.max_drift", Kind::Frequency { min_ppb: 0.0, max_ppb: 1_000.0 * PPM }, Default::Toml("\"1ppm\""), "The frequency error that may appear unseen: error bounds grow by this as they age.").unit("ppm").term("PHI (RFC 5905)"),
     option("clock.max_frequency", Kind::Frequency { min_ppb: 1.0, max_ppb: 100_000.0 * PPM }, Default::Toml("\"500ppm\""), "The largest frequency correction, in either direction.").unit("ppm").term("max_adj"),

@@ -11,7 +11,7 @@ use super::walk::Checked;
 use super::{
     ArbTimescale, ClockConfig, Config, DelayMechanism, LogLevel, NtpServerConfig, ObserveConfig, Origin, PtpConfig,
     PtpRole, PtpTransport, ServoConfig, Setting, Simulated, SystemClock, ThreadConfig, ThreadsConfig, TimestampMode,
-    TraceConfig,
+    TraceConfig, UtcOffset,
 };
 use crate::discipline::policy::{StepPolicy, StepRule};
 use crate::discipline::servo::Kind;
@@ -74,6 +74,12 @@ fn clock(read: &Reader<'_>) -> ClockConfig {
             _ => system == SystemClock::Discipline,
         },
         system,
+        utc_offset: match read.word("clock", "utc_offset") {
+            "source" => UtcOffset::Source,
+            "host" => UtcOffset::Host,
+            _ => UtcOffset::Check,
+        },
+        leap_file: PathBuf::from(read.text("clock", "leap_file")),
         step: StepPolicy {
             first: rule("first"),
             later: rule("later"),

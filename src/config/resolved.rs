@@ -47,6 +47,10 @@ pub struct ClockConfig {
     pub system: SystemClock,
     /// Whether the hardware clocks of the ports are steered. Resolved: `auto` has become one or the other.
     pub phc: bool,
+    /// Whose TAI - UTC counts where a source's is not the one that is known.
+    pub utc_offset: UtcOffset,
+    /// The list of leap seconds; empty: none.
+    pub leap_file: PathBuf,
     /// When it may step.
     pub step: StepPolicy,
     /// LOCKED means that the error bound is at most this; 1 ns ..= 1 s. `None`: by who takes the stamps.
@@ -66,6 +70,17 @@ pub enum SystemClock {
     Discipline,
     /// A clock in software, a function of CLOCK_REALTIME, wrong as told.
     Simulated(Simulated),
+}
+
+/// Whose TAI - UTC counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UtcOffset {
+    /// Nobody's: no UTC is taken from such a source.
+    Check,
+    /// The source's.
+    Source,
+    /// What the host knows.
+    Host,
 }
 
 /// How a simulated clock is wrong.

@@ -10,7 +10,7 @@ use crossbeam_channel::Sender;
 use self::ports::RunningPort;
 use super::discipline::{COMMANDS_MAX, Command, DisciplineLinks, spawn_discipline};
 use super::events::{EVENTS_RING, Event};
-use super::host::{Host, kernel_tai_utc, lacking_capabilities};
+use super::host::{Host, host_utc, kernel_tai_utc, lacking_capabilities};
 use super::model::{Model, PortModel};
 use super::phcs::Phcs;
 use super::recorder::Traces;
@@ -20,10 +20,10 @@ use super::truth::{TRUTH_RING, Truth, spawn_truth};
 use super::wake::Sleeper;
 use super::watchdog::{Change, Watchdog};
 use crate::clock::{
-    AnyClock, CascadeConfig, HostClock, LOCK_LIMIT_SOFTWARE, OscillatorModel, SoftwareClock, SteeringConfig,
-    SystemClock as RealClock,
+    AnyClock, CascadeConfig, HostClock, HostUtc, LOCK_LIMIT_SOFTWARE, OscillatorModel, SoftwareClock, SteeringConfig,
+    SystemClock as RealClock, UtcPolicy,
 };
-use crate::config::{Config, PtpConfig, SystemClock, ThreadConfig};
+use crate::config::{Config, PtpConfig, SystemClock, ThreadConfig, UtcOffset};
 use crate::engine::{EngineKind, Random};
 use crate::net::Card;
 use crate::observe::status::ClockKind;
@@ -122,7 +122,7 @@ impl Daemon {
         let (now, local, _) = host.both();
         let stop = Latch::default();
         let sleeper = Sleeper::new()?;
-        let tai_utc = kernel_tai_utc();
+        let known = host_utc(&config.clock.leap_file, kernel_tai_utc(), local.read_as());
         let (writer, snapshot) = Seqlock::new(&TimeSnapshot::unsynchronised(now));
         let (lines_writer, lines) = Seqlock::new(&PhcLines::default());
         let (interfaces, stamping) = Seqlock::new(&StampingInterfaces::default());
@@ -177,11 +177,12 @@ impl Daemon {
             stop: stop.clone(),
             sleeper: discipline_sleeper,
         };
-        let cascade = CascadeConfig { tai_utc, ..cascade_of(&config, &saved) };
+        let cascade = CascadeConfig { utc: known.utc, ..cascade_of(&config, &saved) };
         let recorder = traces.stream("system", EngineKind::Discipline);
         let thread = spawn_discipline(config.threads.discipline, clock, cascade, recorder, links)?;
-        let mut model = Model::new(Host::this(), now, tai_utc, kind);
+        let mut model = Model::new(Host::this(), now, known.utc.tai_utc, kind);
         model.lacks = lacks;
+        model.knows_utc(known.utc.tai_utc, known.by);
         let mut daemon = Self {
             model,
             host,
@@ -208,6 +209,9 @@ impl Daemon {
             look_for_rivals: None,
             config: Config { ptp: Vec::new(), ..config.clone() },
         };
+        if let Some(problem) = known.problem {
+            daemon.record(Level::Warn, Topic::Clock, problem);
+        }
         daemon.look_for_rivals(now);
         for port in config.ptp {
             daemon.add_port(port);
@@ -336,8 +340,9 @@ impl Daemon {
         self.config.clock.max_drift = config.clock.max_drift;
         self.config.servo = config.servo.clone();
         self.config.observe.log = config.observe.log;
-        let tai_utc = kernel_tai_utc();
-        _ = self.command(Command::Configure(CascadeConfig { tai_utc, ..cascade_of(&self.config, &self.saved) }));
+        self.config.clock.utc_offset = config.clock.utc_offset;
+        self.config.clock.leap_file.clone_from(&config.clock.leap_file);
+        self.tell_host_utc();
         if self.config.ptp != config.ptp {
             for port in 0..self.ports.len() {
                 self.stop_port(port);
@@ -350,6 +355,18 @@ impl Daemon {
             }
         }
         needs_restart
+    }
+
+    /// The discipline hears the configuration in force, and what this host knows of TAI - UTC by now.
+    fn tell_host_utc(&mut self) {
+        let local = self.host.stamping();
+        let known = host_utc(&self.config.clock.leap_file, kernel_tai_utc(), local.read_as());
+        if let Some(problem) = known.problem {
+            self.record(Level::Warn, Topic::Clock, problem);
+        }
+        self.model.knows_utc(known.utc.tai_utc, known.by);
+        let cascade = CascadeConfig { utc: known.utc, ..cascade_of(&self.config, &self.saved) };
+        _ = self.command(Command::Configure(cascade));
     }
 
     /// Ends all threads and waits for them; saves the frequency.
@@ -516,7 +533,12 @@ fn cascade_of(config: &Config, saved: &SavedFrequency) -> CascadeConfig {
         hold: config.servo.hold,
         saved_frequency: saved.load(),
     };
-    CascadeConfig { steering, lock_limit: config.clock.lock_limit, tai_utc: None }
+    let utc_policy = match config.clock.utc_offset {
+        UtcOffset::Check => UtcPolicy::Check,
+        UtcOffset::Source => UtcPolicy::Source,
+        UtcOffset::Host => UtcPolicy::Host,
+    };
+    CascadeConfig { steering, lock_limit: config.clock.lock_limit, utc: HostUtc::default(), utc_policy }
 }
 
 /// A ring's writer for threads that are not the daemon's own, as the demo's grandmaster.

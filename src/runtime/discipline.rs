@@ -129,7 +129,6 @@ pub fn spawn_discipline(
         cascade.system().record_by(recorder);
         let mut thread = DisciplineThread {
             cascade,
-            fallback: config.tai_utc,
             links,
             host,
             guest: None,
@@ -172,7 +171,6 @@ struct Reader {
 
 struct DisciplineThread {
     cascade: Cascade<Recording<AnyClock>>,
-    fallback: Option<crate::time::TaiUtc>,
     links: DisciplineLinks,
     host: HostClock,
     guest: Option<Guest>,
@@ -321,8 +319,9 @@ impl DisciplineThread {
     /// The port that steers keeps on while it has a parent; else the first one that has, of usable time if there is one.
     /// (Selection among sources comes later.)
     fn choose(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
-        let followed = self.inlets.choose(self.followed, self.fallback);
-        let heard = followed.and_then(|port| self.inlets.heard(port, self.fallback));
+        let fallback = self.cascade.leap().known();
+        let followed = self.inlets.choose(self.followed, fallback);
+        let heard = followed.and_then(|port| self.inlets.heard(port, fallback));
         let events = &mut self.links.events;
         if followed != self.followed {
             self.followed = followed;

@@ -9,8 +9,9 @@ use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 use nix::sys::socket::SockaddrIn;
 
+use crate::clock::HostUtc;
 use crate::ptp::clock_identity;
-use crate::time::TaiUtc;
+use crate::time::{LeapTable, TaiUtc, Timestamp, Utc};
 use crate::wire::ptp::ClockIdentity;
 
 /// The machine.
@@ -32,6 +33,53 @@ impl Host {
 pub fn kernel_tai_utc() -> Option<TaiUtc> {
     let offset = synchronome_kernel::adjtimex::read().ok()?.tai_offset_s;
     i16::try_from(offset).ok().filter(|offset| *offset != 0).map(TaiUtc)
+}
+
+/// What this host knows of TAI - UTC.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KnownUtc {
+    /// For the clocks.
+    pub utc: HostUtc,
+    /// Who knows it, in words.
+    pub by: &'static str,
+    /// What is the matter with that.
+    pub problem: Option<String>,
+}
+
+/// What the kernel and the list of leap seconds say of TAI - UTC. Where they differ the list is right, since the kernel only
+/// repeats what some program has told it; unless the list has expired.
+pub fn host_utc(list: &Path, kernel: Option<TaiUtc>, now: Timestamp<Utc>) -> KnownUtc {
+    let name = list.display();
+    let read = match fs::read_to_string(list) {
+        Ok(text) => LeapTable::parse(&text).map(Some).map_err(|error| format!("{name}: {error}; it is done without")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("{name} cannot be read ({error}); it is done without")),
+    };
+    let (list, problem) = match read {
+        Ok(list) => (list, None),
+        Err(problem) => (None, Some(problem)),
+    };
+    let is_old = list.as_ref().is_some_and(|list| list.is_expired(now));
+    let listed = list.and_then(|list| list.offset_today(now));
+    let known = |tai_utc: Option<TaiUtc>, is_old, by| KnownUtc { utc: HostUtc { tai_utc, is_old }, by, problem: None };
+    match (kernel, listed) {
+        (Some(kernel), Some(listed)) if kernel == listed => {
+            known(Some(listed), false, "the kernel and the list of leap seconds")
+        }
+        (Some(kernel), Some(listed)) => {
+            let (taken, by) = if is_old { (kernel, "the kernel") } else { (listed, "the list of leap seconds") };
+            let age = if is_old { " (expired)" } else { "" };
+            let problem = format!(
+                "TAI - UTC is {} s for the kernel and {} s in the list of leap seconds {name}{age}: {by} is believed",
+                kernel.0, listed.0
+            );
+            KnownUtc { problem: Some(problem), ..known(Some(taken), false, by) }
+        }
+        (Some(kernel), None) => KnownUtc { problem, ..known(Some(kernel), false, "the kernel") },
+        (None, Some(listed)) if is_old => known(Some(listed), true, "the list of leap seconds, which has expired,"),
+        (None, Some(listed)) => known(Some(listed), false, "the list of leap seconds"),
+        (None, None) => KnownUtc { problem, ..known(None, false, "nobody") },
+    }
 }
 
 /// The clockIdentity of an instance whose first port is on `interface`.
@@ -142,6 +190,38 @@ fn missing_from(status: &str, first_port: u16) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_kernel_and_the_list_of_leap_seconds_are_held_against_each_other() {
+        let now = Timestamp::from_secs(1_770_000_000);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("leap-seconds.list");
+        let known = |kernel: Option<i16>| {
+            let known = host_utc(&path, kernel.map(TaiUtc), now);
+            (known.utc.tai_utc.map(|tai_utc| tai_utc.0), known.utc.is_old, known.problem)
+        };
+        assert_eq!(known(None), (None, false, None), "neither");
+        assert_eq!(known(Some(37)), (Some(37), false, None), "the kernel alone");
+        // Good until 2027.
+        fs::write(&path, "#$ 3960489600\n#@ 4010000000\n3692217600 37\n").unwrap();
+        assert_eq!((known(None), known(Some(37))), ((Some(37), false, None), (Some(37), false, None)));
+        let (taken, is_old, problem) = known(Some(36));
+        assert_eq!((taken, is_old), (Some(37), false));
+        let problem = problem.unwrap();
+        assert!(
+            problem.contains("36 s for the kernel and 37 s")
+                && problem.ends_with("the list of leap seconds is believed")
+        );
+        // Until 2019.
+        fs::write(&path, "#@ 3771000000\n3692217600 37\n").unwrap();
+        assert_eq!(known(None), (Some(37), true, None));
+        let (taken, is_old, problem) = known(Some(38));
+        assert_eq!((taken, is_old), (Some(38), false));
+        assert!(problem.unwrap().contains("(expired): the kernel is believed"));
+        fs::write(&path, "nonsense").unwrap();
+        let (taken, _, problem) = known(Some(37));
+        assert!(taken == Some(37) && problem.unwrap().contains("leap-seconds.list: line 1"));
+    }
 
     #[test]
     fn an_identity_is_the_hardware_address_and_two_zero_octets() {

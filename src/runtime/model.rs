@@ -4,7 +4,7 @@ use super::events::{Event, PortReport};
 use super::host::Host;
 use super::phcs::words;
 use super::rivals::{Rival, as_lacks};
-use crate::clock::{ArbPolicy, LOCK_LIMIT_HARDWARE, LOCK_LIMIT_SOFTWARE, Tampering};
+use crate::clock::{ArbPolicy, CascadeNotice, LOCK_LIMIT_HARDWARE, LOCK_LIMIT_SOFTWARE, Tampering, UtcDispute};
 use crate::config::{Config, PtpConfig, PtpTransport};
 use crate::discipline::{Notice, StateEvent};
 use crate::net::{Stamping, StampingChange};
@@ -19,9 +19,11 @@ use crate::time::{
 };
 use phcs::PhcsModel;
 use reason::{StampWatch, SystemTrouble, reason_of};
+use utc::{named_of, ruling_text};
 
 mod phcs;
 mod reason;
+mod utc;
 
 /// One PTP port, as the control thread knows it.
 #[derive(Debug)]
@@ -237,7 +239,10 @@ pub struct Model {
     /// The last one that did.
     last_followed: Option<usize>,
     locked_at: Option<Timestamp<Mono>>,
+    /// TAI - UTC as it is known, by whom, and which source contradicts that.
     tai_utc: Option<TaiUtc>,
+    utc_known_by: &'static str,
+    utc_dispute: Option<UtcDispute>,
     /// What is done to the system clock.
     kind: ClockKind,
     /// The hardware clocks.
@@ -263,6 +268,8 @@ impl Model {
             last_followed: None,
             locked_at: None,
             tai_utc,
+            utc_known_by: "nobody",
+            utc_dispute: None,
             kind,
             phcs: PhcsModel::default(),
         }
@@ -282,8 +289,12 @@ impl Model {
     pub fn take(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, event: Event) {
         let at = (now, local.read_as());
         match event {
+            Event::Clock(CascadeNotice::Utc(news)) => self.utc_news(at, news),
             Event::Clock(notice) => {
-                if let Some(notice) = self.phcs.cascade(&mut self.events, at, notice) {
+                if let CascadeNotice::Leap(tai_utc) = notice {
+                    self.tai_utc = Some(tai_utc);
+                }
+                if let Some(notice) = self.phcs.cascade(&mut self.events, at, notice, self.tai_utc) {
                     self.notice(at, notice);
                 }
             }
@@ -383,7 +394,7 @@ impl Model {
             _ => {}
         }
         let (level, text) = notice_text(notice);
-        self.events.record(at, level, Topic::Clock, text, &[]);
+        self.events.record(at, level, Topic::Clock, text + &named_of(notice, self.tai_utc), &[]);
     }
 
     fn parent(&mut self, at: (Timestamp<Mono>, Timestamp<crate::time::Utc>), port: usize, parent: Option<ParentInfo>) {
@@ -477,12 +488,11 @@ impl Model {
             lock_time_since_start_s: since_lock(Some(self.started)),
             lock_time_since_first_announce_s: since_lock(self.first_announce),
             lock_limit_s: self.lock_limit(config).as_secs_f64(),
-            timescale: self.followed().map(|(port, parent)| timescale_text(port, parent, self.tai_utc)),
-            tai_utc_s: self
-                .followed()
-                .and_then(|(_, parent)| parent.time_properties.current_utc_offset)
-                .or(self.tai_utc)
-                .map(|offset| i64::from(offset.0)),
+            timescale: self.followed().map(|(port, parent)| {
+                let text = timescale_text(port, parent, (self.tai_utc, self.utc_known_by));
+                self.utc_dispute.map_or(text.clone(), |dispute| format!("{text}, {}", ruling_text(dispute.ruling)))
+            }),
+            tai_utc_s: self.tai_utc_in_force().map(|offset| i64::from(offset.0)),
             leap: leap_word(snapshot.leap).map(str::to_owned),
             mean_path_delay_s: was_measured.then(|| snapshot.mean_path_delay.as_secs_f64()),
         }
@@ -557,7 +567,7 @@ pub fn arb_policy(word: Option<crate::config::ArbTimescale>) -> Option<ArbPolicy
     })
 }
 
-fn timescale_text(port: &PortModel, parent: &ParentInfo, fallback: Option<TaiUtc>) -> String {
+fn timescale_text(port: &PortModel, parent: &ParentInfo, (fallback, by): (Option<TaiUtc>, &str)) -> String {
     let properties = &parent.time_properties;
     if !properties.ptp_timescale {
         return match port.arb_policy() {
@@ -568,7 +578,7 @@ fn timescale_text(port: &PortModel, parent: &ParentInfo, fallback: Option<TaiUtc
     }
     match (properties.current_utc_offset, fallback) {
         (Some(offset), _) => format!("timescale PTP (TAI), TAI-UTC {} s from the grandmaster", offset.0),
-        (None, Some(offset)) => format!("timescale PTP (TAI), TAI-UTC {} s from this kernel", offset.0),
+        (None, Some(offset)) => format!("timescale PTP (TAI), TAI-UTC {} s from {by}", offset.0),
         (None, None) => "timescale PTP (TAI), TAI-UTC unknown".to_owned(),
     }
 }

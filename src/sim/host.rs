@@ -21,8 +21,8 @@ use super::device::{Device, DeviceModel};
 use super::node::{Effects, Record, keep};
 use super::truth::Truth;
 use crate::clock::{
-    ArbPolicy, Cascade, CascadeConfig, CascadeNotice, Clock, Crossing, JumpDetector, PHCS_MAX, SteeringConfig,
-    reference_of,
+    ArbPolicy, Cascade, CascadeConfig, CascadeNotice, Clock, Crossing, HostUtc, JumpDetector, PHCS_MAX, SteeringConfig,
+    UtcPolicy, reference_of,
 };
 use crate::discipline::policy::{StepPolicy, StepRule};
 use crate::discipline::servo::Kind;
@@ -110,7 +110,12 @@ impl HostConfig {
         };
         Self {
             ptp: Config::new(SourceId(0), identity, seed),
-            cascade: CascadeConfig { steering, lock_limit: None, tai_utc: None },
+            cascade: CascadeConfig {
+                steering,
+                lock_limit: None,
+                utc: HostUtc::default(),
+                utc_policy: UtcPolicy::Check,
+            },
             system: DeviceModel::PERFECT,
             phcs: vec![DeviceModel::PERFECT],
             crossing: CrossingModel::PCIE,
@@ -269,7 +274,7 @@ impl Host {
 
     /// TAI - UTC as it has it.
     pub fn tai_utc(&self) -> Option<TaiUtc> {
-        self.cascade.leap().tai_utc()
+        self.cascade.leap().known()
     }
 
     pub(super) fn system(&mut self, now: Timestamp<Mono>) -> &mut Device {
@@ -410,7 +415,7 @@ impl Host {
                 | CascadeNotice::Hub(_)
                 | CascadeNotice::Gate(_)
                 | CascadeNotice::Leap(_)
-                | CascadeNotice::Disputed(_) => {}
+                | CascadeNotice::Utc(_) => {}
             }
         }
         self.notices = notices;
@@ -446,14 +451,14 @@ impl Host {
     }
 
     fn choose(&mut self, now: Timestamp<Mono>) {
-        let HostConfig { ptp, arb, cascade, .. } = &self.config;
+        let HostConfig { ptp, arb, .. } = &self.config;
         let hub = self.config.hub();
         let policy = arb.unwrap_or(ArbPolicy::automatic(if hub == ClockId::System {
             crate::time::StampSource::Kernel
         } else {
             crate::time::StampSource::Hardware
         }));
-        let (source, fallback, interval) = (ptp.source, cascade.tai_utc, self.sync_interval);
+        let (source, fallback, interval) = (ptp.source, self.cascade.leap().known(), self.sync_interval);
         let reference = self.parent.map(|parent| reference_of(source, &parent, policy, fallback));
         self.steer(now, |cascade, local, notices| {
             let mut tell = |notice| notices.push(notice);

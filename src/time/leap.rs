@@ -63,6 +63,7 @@ pub const LEAP_TABLE_ROWS_MAX: usize = 256;
 pub struct LeapTable {
     rows: Vec<(Timestamp<Utc>, TaiUtc)>,
     expires: Option<Timestamp<Utc>>,
+    updated: Option<Timestamp<Utc>>,
 }
 
 /// Why a leap-second table is refused.
@@ -87,7 +88,8 @@ impl fmt::Display for LeapTableError {
 }
 
 impl LeapTable {
-    /// Reads the text of a `leap-seconds.list`: `NTP-seconds TAI-UTC` lines, `#@ NTP-seconds` for the expiry.
+    /// Reads the text of a `leap-seconds.list`: `NTP-seconds TAI-UTC` lines, `#@ NTP-seconds` for the expiry, `#$ NTP-seconds`
+    /// for the last change.
     ///
     /// # Errors
     /// [`LeapTableError`] names the line.
@@ -95,11 +97,15 @@ impl LeapTable {
         let unix =
             |ntp: &str| ntp.parse::<i64>().ok().map(|s| Timestamp::from_secs(s.saturating_sub(NTP_UNIX_OFFSET_S)));
         let mut rows: Vec<(Timestamp<Utc>, TaiUtc)> = Vec::new();
-        let mut expires = None;
+        let (mut expires, mut updated) = (None, None);
         for (index, line) in text.lines().enumerate() {
             let number = index + 1;
             if let Some(rest) = line.strip_prefix("#@") {
                 expires = Some(unix(rest.trim()).ok_or(LeapTableError::Line(number))?);
+                continue;
+            }
+            if let Some(rest) = line.strip_prefix("#$") {
+                updated = Some(unix(rest.trim()).ok_or(LeapTableError::Line(number))?);
                 continue;
             }
             let content = line.split('#').next().unwrap_or_default();
@@ -115,7 +121,7 @@ impl LeapTable {
         if rows.is_empty() || rows.len() > LEAP_TABLE_ROWS_MAX {
             return Err(LeapTableError::Rows(rows.len()));
         }
-        Ok(Self { rows, expires })
+        Ok(Self { rows, expires, updated })
     }
 
     /// TAI - UTC at an instant; `None` before the first row (1972). An expired table still answers: the last offset
@@ -123,6 +129,11 @@ impl LeapTable {
     pub fn offset_at(&self, at: Timestamp<Utc>) -> Option<TaiUtc> {
         let after = self.rows.partition_point(|(from, _)| *from <= at);
         after.checked_sub(1).map(|row| self.rows[row].1)
+    }
+
+    /// As [`LeapTable::offset_at`] where the clock may be wrong: it is not earlier than when the table was made.
+    pub fn offset_today(&self, now: Timestamp<Utc>) -> Option<TaiUtc> {
+        self.offset_at(self.updated.map_or(now, |updated| updated.max(now)))
     }
 
     /// Whether the table's own expiry has passed: worth a warning, never a stop.
@@ -158,6 +169,14 @@ mod tests {
         assert_eq!(table.indicator_at(last - Duration::from_secs(3_600)), LeapIndicator::Insert);
         assert_eq!(table.indicator_at(last), LeapIndicator::NoWarning);
         assert_eq!(table.indicator_at(last - Duration::from_secs(90_000)), LeapIndicator::NoWarning);
+    }
+
+    #[test]
+    fn a_clock_that_is_behind_the_table_itself_is_not_asked_for_the_date() {
+        let table = LeapTable::parse(TABLE).unwrap();
+        let power_up = Timestamp::from_secs(0);
+        assert_eq!((table.offset_at(power_up), table.offset_today(power_up)), (None, Some(TaiUtc(37))));
+        assert_eq!(table.offset_today(Timestamp::from_secs(4_000_000_000)), Some(TaiUtc(37)));
     }
 
     #[test]

@@ -20,6 +20,7 @@
 //! Below layer 3 nobody reads a clock: `now` is always a parameter.
 
 mod bound;
+mod calendar;
 mod duration;
 mod frequency;
 mod interval;
@@ -31,6 +32,7 @@ mod state;
 mod timestamp;
 
 pub use bound::ErrorBound;
+pub(crate) use calendar::civil_from_days;
 pub use duration::Duration;
 pub use frequency::FrequencyPpb;
 pub use interval::LogInterval;

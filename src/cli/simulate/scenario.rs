@@ -395,7 +395,7 @@ fn host(read: &Reader<'_>, index: usize) -> HostPlan {
         _ => None,
     };
     config.cascade.lock_limit = maybe_duration(read, &section, "lock_limit");
-    config.cascade.tai_utc = maybe_integer(read, &section, "tai_utc").map(tai_utc);
+    config.cascade.utc.tai_utc = maybe_integer(read, &section, "tai_utc").map(tai_utc);
     let steering = &mut config.cascade.steering;
     steering.servo = if read.word(&section, "servo") == "pi" { Kind::Pi } else { Kind::Estimator };
     steering.max_drift = read.frequency(&section, "max_drift");

@@ -1,7 +1,7 @@
 //! A master, two PHCs and a system clock in virtual time: software clocks, whose truth is known.
 
 use super::*;
-use crate::clock::{OscillatorModel, SoftwareClock};
+use crate::clock::{HostUtc, OscillatorModel, Ruling, SoftwareClock, UtcDispute, UtcPolicy};
 use crate::discipline::policy::{StepPolicy, StepRule};
 use crate::discipline::servo::Kind;
 use crate::sharing::{PhcLine, PhcLines};
@@ -61,7 +61,12 @@ impl World {
 
     fn at(hub: ClockId, kind: Kind, start: Timestamp<Local>) -> Self {
         let now = Timestamp::from_secs(500);
-        let config = CascadeConfig { steering: steering(kind), lock_limit: None, tai_utc: None };
+        let config = CascadeConfig {
+            steering: steering(kind),
+            lock_limit: None,
+            utc: HostUtc::default(),
+            utc_policy: UtcPolicy::Check,
+        };
         let system = software(start, Duration::from_millis(3), 32.0);
         let cascade = Cascade::new(system, config, now, start);
         let reference = Reference {
@@ -436,6 +441,56 @@ fn a_leap_second_that_nobody_makes_is_made_in_the_served_time() {
     assert!((moved + Duration::SECOND).abs() < Duration::from_micros(1), "{moved}");
     assert!(after.state.is_synchronised());
     assert_eq!(world.cascade.leap().tai_utc(), Some(TaiUtc(38)));
+}
+
+/// The source says this of TAI - UTC from now on, or is another clock that does.
+fn says(world: &mut World, clock: u64, tai_utc: i16) {
+    let timescale = Timescale::Tai(TaiUtc(tai_utc));
+    world.notices.clear();
+    world.reference = world.reference.map(|reference| Reference { timescale, clock, ..reference });
+    world.follow();
+}
+
+fn disputes(world: &World) -> Vec<(i16, Ruling)> {
+    let dispute = |notice: &CascadeNotice| match notice {
+        CascadeNotice::Utc(UtcNews::Disputed(UtcDispute { stated, ruling, .. })) => Some((stated.0, *ruling)),
+        _ => None,
+    };
+    world.notices.iter().filter_map(dispute).collect()
+}
+
+#[test]
+fn a_change_of_tai_utc_in_mid_day_moves_no_clock() {
+    for hub in [ClockId::System, ClockId::Phc(0)] {
+        let mut world = World::new(hub, Kind::Pi);
+        world.run(20);
+        let clock = world.reference.expect("a source").clock;
+        says(&mut world, clock, 38);
+        assert_eq!(disputes(&world), [(38, Ruling::Ignored)]);
+        world.run(10);
+        for clock in [ClockId::System, ClockId::Phc(0)] {
+            assert_eq!(world.state(clock), SyncState::Locked, "{clock:?} of hub {hub:?}");
+            assert!(world.error(clock).abs() < Duration::from_nanos(500), "{clock:?} of hub {hub:?}");
+        }
+        says(&mut world, clock, 37);
+        assert!(world.notices.contains(&CascadeNotice::Utc(UtcNews::Settled(TAI_UTC))));
+    }
+}
+
+#[test]
+fn utc_is_not_taken_from_a_source_that_counts_tai_as_utc_and_tai_is() {
+    let mut world = World::new(ClockId::Phc(0), Kind::Pi);
+    world.run(20);
+    let clock = world.reference.expect("a source").clock;
+    says(&mut world, clock + 1, 0);
+    assert_eq!(disputes(&world), [(0, Ruling::Refused)]);
+    world.run(10);
+    assert_eq!((world.state(ClockId::Phc(0)), world.state(ClockId::System)), (SyncState::Locked, SyncState::Holdover));
+    assert!(world.error(ClockId::System).abs() < Duration::from_micros(10), "it runs on, and is moved by no second");
+    assert_eq!(world.cascade.snapshot(world.now, world.utc()).leap, LeapIndicator::NoWarning);
+    says(&mut world, clock + 1, 37);
+    world.run(10);
+    assert_eq!(world.state(ClockId::System), SyncState::Locked);
 }
 
 mod handover;

@@ -2,6 +2,7 @@
 
 use synchronome_kernel::phc::CrossingMethod;
 
+use super::utc::named_of;
 use crate::clock::{CascadeNotice, ClockError, PHCS_MAX, Tampering};
 use crate::discipline::Notice;
 use crate::observe::status::PhcStatus;
@@ -9,7 +10,7 @@ use crate::observe::{Events, Level, Topic};
 use crate::runtime::events::PhcReport;
 use crate::runtime::phcs::words;
 use crate::runtime::rivals::Rival;
-use crate::time::{ClockId, Duration, FrequencyPpb, Mono, SyncState, Timestamp, Utc};
+use crate::time::{ClockId, Duration, FrequencyPpb, Mono, SyncState, TaiUtc, Timestamp, Utc};
 
 /// When something happened.
 type At = (Timestamp<Mono>, Timestamp<Utc>);
@@ -190,12 +191,18 @@ impl PhcsModel {
     }
 
     /// Takes in what the clocks say, and hands back what is of the system clock.
-    pub fn cascade(&mut self, events: &mut Events, at: At, notice: CascadeNotice) -> Option<Notice> {
+    pub fn cascade(
+        &mut self,
+        events: &mut Events,
+        at: At,
+        notice: CascadeNotice,
+        tai_utc: Option<TaiUtc>,
+    ) -> Option<Notice> {
         let (level, text) = match notice {
             CascadeNotice::Discipline(ClockId::Phc(index), notice) => {
                 let phc = self.get(index)?;
                 let (level, text) = phc.told(notice);
-                (level, format!("clock of {}: {text}", phc.name))
+                (level, format!("clock of {}: {text}{}", phc.name, named_of(notice, tai_utc)))
             }
             CascadeNotice::Discipline(_, notice) => return Some(notice),
             CascadeNotice::Jumped(index, by) => {
@@ -219,16 +226,9 @@ impl PhcsModel {
                 };
                 (if is_open { Level::Info } else { Level::Warn }, text.to_owned())
             }
+            // Of no PHC: they count TAI.
+            CascadeNotice::Utc(_) => return None,
             CascadeNotice::Leap(tai_utc) => (Level::Info, format!("leap second: TAI - UTC is {} s now", tai_utc.0)),
-            CascadeNotice::Disputed(Some((said, kept))) => {
-                let (said, kept) = (said.0, kept.0);
-                let text = format!(
-                    "the grandmaster says that TAI - UTC is {said} s, and no leap second explains that: {kept} s stays in force \
-                     (currentUtcOffset is wrong there, or was before; restart the daemon if {said} s is right)"
-                );
-                (Level::Error, text)
-            }
-            CascadeNotice::Disputed(None) => (Level::Info, "TAI - UTC is not disputed any more".to_owned()),
         };
         events.record(at, level, Topic::Clock, text, &[]);
         None

@@ -159,6 +159,9 @@ impl Model {
         if !properties.ptp_timescale && port.arb_policy() == ArbPolicy::Refuse {
             return Some("the grandmaster is on the ARB timescale, which ptp.arb_timescale refuses".to_owned());
         }
+        if let Some(refused) = self.utc_refused() {
+            return Some(refused);
+        }
         let needs_utc = properties.ptp_timescale && properties.current_utc_offset.is_none();
         (needs_utc && self.tai_utc.is_none()).then(|| {
             "the grandmaster does not say TAI-UTC (currentUtcOffsetValid), nor does this kernel: it sends TAI, and UTC is not guessed"
