@@ -54,6 +54,8 @@ pub const LOCK_LIMIT_HARDWARE: Duration = Duration::from_micros(10);
 pub const LOCK_LIMIT_SOFTWARE: Duration = Duration::from_micros(100);
 /// No clock runs further off than this from CLOCK_MONOTONIC.
 const RATE_MAX: FrequencyPpb = FrequencyPpb::new(1_500_000.0);
+/// A clock that shows less than that counts from its own beginning.
+const YEAR_S: i64 = 365 * 86_400;
 /// Half of what crossings can hide is multiplied by this for the wobble of the hub: it may be greater in between.
 const WOBBLE_MARGIN: i64 = 3;
 
@@ -76,13 +78,38 @@ pub struct Crossing {
     pub slack: Duration,
 }
 
+/// What a clock shows that has jumped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum JumpedTo {
+    /// A time near that at which clocks begin to count when they are powered up or reset: 1970.
+    Zero,
+    /// UTC, to which many drivers set a card that they start.
+    Utc,
+    /// Something else.
+    Elsewhere,
+}
+
+impl JumpedTo {
+    /// What it reads, and the system clock beside it, of which TAI - UTC is so much ahead.
+    fn of(device: Timestamp<Local>, system: Timestamp<Local>, tai_utc: Option<TaiUtc>) -> Self {
+        let is_utc = (device - system).abs() < Duration::SECOND;
+        if device.seconds() < YEAR_S {
+            Self::Zero
+        } else if is_utc && tai_utc.is_some_and(|tai_utc| tai_utc.0 > 1) {
+            Self::Utc
+        } else {
+            Self::Elsewhere
+        }
+    }
+}
+
 /// What is worth telling, and of which clock.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum CascadeNotice {
     /// Of the discipline of a clock.
     Discipline(ClockId, Notice),
-    /// A PHC did not run on as a clock does.
-    Jumped(u8, Duration),
+    /// A PHC did not run on as a clock does: by how much, and what it shows since.
+    Jumped(u8, Duration, JumpedTo),
     /// The clock that hears the source is another one from now on.
     Hub(Option<ClockId>),
     /// The hub is right: the others follow it; or it is not any more, and they do not.
@@ -328,7 +355,8 @@ impl<C: Clock> Cascade<C> {
         }
         let free = leaf.steering.free(crossing.device);
         if let Some(by) = leaf.continuity.check(crossing.raw, free, crossing.window + crossing.slack) {
-            notify(CascadeNotice::Jumped(index, by));
+            let to = JumpedTo::of(crossing.device, crossing.after, self.leap.known());
+            notify(CascadeNotice::Jumped(index, by, to));
             leaf.steering.disturbed(now, crossing.device, &mut of(ClockId::Phc(index), notify));
             leaf.continuity.restart();
             self.paces[usize::from(index)] = CROSSING_FAST;

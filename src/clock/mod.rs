@@ -30,7 +30,7 @@ mod tampering;
 
 pub use any::AnyClock;
 pub use cascade::{
-    CROSSING_FAST, CROSSING_SOURCE, CROSSING_STEADY, Cascade, CascadeConfig, CascadeNotice, Crossing,
+    CROSSING_FAST, CROSSING_SOURCE, CROSSING_STEADY, Cascade, CascadeConfig, CascadeNotice, Crossing, JumpedTo,
     LOCK_LIMIT_HARDWARE, LOCK_LIMIT_SOFTWARE, PHCS_MAX,
 };
 pub use continuity::{Continuity, JUMP_FLOOR};

@@ -6,7 +6,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use synchronome_kernel::nic::mac_address;
+use synchronome_kernel::nic::{mac_address, master_index};
 use synchronome_kernel::socket::packet::{
     ETHERNET_HEADER, FirstOctet, FrameReceiver, join_link_group, open_packet_socket, send_frame,
 };
@@ -45,8 +45,9 @@ impl EthernetSockets {
             Some(libc::ENETDOWN) => OpenError::NotReady(interface.to_owned(), Transport::Ethernet, error),
             _ => OpenError::Other("opening a packet socket", error),
         };
+        let master = master_index(interface);
         let open = |first| -> Result<OwnedFd, OpenError> {
-            let socket = open_packet_socket(interface_index, ETHERTYPE, first).map_err(failed)?;
+            let socket = open_packet_socket(interface_index, master, ETHERTYPE, first).map_err(failed)?;
             join_link_group(&socket, interface_index, PTP_PRIMARY).map_err(failed)?;
             Ok(socket)
         };

@@ -18,6 +18,16 @@ pub const LEDGER_MAX: usize = 64;
 /// After this long a stamp is given up. Drivers have been seen to deliver a second late (USERS P27).
 pub const STAMP_WAIT_MAX: Duration = Duration::from_secs(4);
 
+/// So many stamps lost while another one was awaited, and the card is taken for one that holds a single stamp.
+const LOST_IN_COMPANY: u32 = 2;
+/// So many that came although another one was awaited: it holds more than one, and what was lost was lost by chance.
+const KEPT_IN_COMPANY: u32 = 4;
+/// On a card that is taken for one that holds a single stamp company is tried again after so many that came; twice as many
+/// each time that it was right not to.
+const TRIAL_FIRST: u32 = 64;
+/// The most of these.
+const TRIAL_MAX: u32 = 4_096;
+
 /// A message whose stamp is awaited.
 #[derive(Clone, Copy, Debug)]
 struct Entry<T> {
@@ -36,6 +46,10 @@ pub struct Ledger<T> {
     next_key: u32,
     is_counted_by_kernel: bool,
     lost_in_company: u32,
+    kept_in_company: u32,
+    /// How many have come since one was lost in company, and how many must until that is tried again.
+    kept: u32,
+    trial_after: u32,
     /// Until then stamps of before the last start of the count may come.
     distrust_until: Option<Timestamp<Mono>>,
     /// When the oldest and the latest of those in flight were sent.
@@ -51,6 +65,9 @@ impl<T: Copy> Ledger<T> {
             next_key: 0,
             is_counted_by_kernel,
             lost_in_company: 0,
+            kept_in_company: 0,
+            kept: 0,
+            trial_after: TRIAL_FIRST,
             distrust_until: None,
             sent: None,
         }
@@ -90,10 +107,34 @@ impl<T: Copy> Ledger<T> {
         self.sent.map(|(_, latest)| latest)
     }
 
-    /// How many stamps never came of messages that were sent while that of another one was awaited. A card that can
-    /// hold one stamp at a time loses those, and only those.
-    pub fn lost_in_company(&self) -> u32 {
-        self.lost_in_company
+    /// Whether the card seems to hold one stamp at a time: stamps of messages that were sent while that of another one was
+    /// awaited never came. Other cards lose some by chance, and what comes in company speaks for them; and now and then it
+    /// is tried again.
+    pub fn holds_one_stamp(&self) -> bool {
+        self.lost_in_company >= LOST_IN_COMPANY
+    }
+
+    fn was_lost(&mut self, has_company: bool) {
+        if !has_company {
+            return;
+        }
+        self.lost_in_company += 1;
+        (self.kept, self.kept_in_company) = (0, 0);
+    }
+
+    fn was_kept(&mut self, has_company: bool) {
+        self.kept = self.kept.saturating_add(1);
+        if has_company {
+            self.kept_in_company += 1;
+            if self.kept_in_company >= KEPT_IN_COMPANY {
+                (self.lost_in_company, self.kept_in_company) = (0, 0);
+            }
+        }
+        if self.holds_one_stamp() && self.kept >= self.trial_after {
+            // One more that is lost in company, and it holds one again.
+            (self.lost_in_company, self.kept) = (LOST_IN_COMPANY - 1, 0);
+            self.trial_after = self.trial_after.saturating_mul(2).min(TRIAL_MAX);
+        }
     }
 
     /// The next message could not be sent. Where the kernel counts, the caller must start its count again, and all
@@ -125,7 +166,9 @@ impl<T: Copy> Ledger<T> {
     /// As [`Ledger::stamped`], with when that message was sent.
     pub fn stamped_since(&mut self, key: u32) -> Option<(T, Timestamp<Mono>)> {
         let place = self.places().position(|entry| entry.is_some_and(|entry| entry.key == key))?;
-        self.take(place).map(|entry| (entry.token, entry.sent_at))
+        let entry = self.take(place)?;
+        self.was_kept(entry.has_company);
+        Some((entry.token, entry.sent_at))
     }
 
     /// Takes one message whose stamp is not to be expected any more.
@@ -136,7 +179,7 @@ impl<T: Copy> Ledger<T> {
         let is_late = |entry: &Option<Entry<T>>| entry.is_some_and(|entry| now - entry.sent_at >= STAMP_WAIT_MAX);
         let place = self.places().position(is_late)?;
         let entry = self.take(place)?;
-        self.lost_in_company += u32::from(entry.has_company);
+        self.was_lost(entry.has_company);
         Some(entry.token)
     }
 
@@ -242,7 +285,54 @@ mod tests {
         ledger.sent(Some('c'), at(5_000));
         assert_eq!(ledger.take_expired(at(9_000)), Some('c'));
         assert_eq!((ledger.in_flight(), ledger.last_sent(), ledger.deadline()), (0, None, None));
-        assert_eq!(ledger.lost_in_company(), 1, "'c' was alone");
+        assert_eq!(ledger.lost_in_company, 1, "'c' was alone");
+    }
+
+    /// Two messages a second from `from` on, of which the second gets its stamp or not; whether it seems to hold one only.
+    fn pairs(ledger: &mut Ledger<i64>, from: i64, count: i64, is_kept: bool) -> bool {
+        for second in from..from + count {
+            // The ones before are given up first, so that the first of the pair is alone.
+            let now = at(second * 10_000);
+            while ledger.take_expired(now).is_some() {}
+            let first = ledger.next_key();
+            ledger.sent(Some(second), now);
+            let other = ledger.next_key();
+            ledger.sent(Some(second), now);
+            ledger.stamped(first);
+            if is_kept {
+                ledger.stamped(other);
+            }
+        }
+        while ledger.take_expired(at((from + count) * 10_000)).is_some() {}
+        ledger.holds_one_stamp()
+    }
+
+    #[test]
+    fn a_card_that_loses_some_stamps_by_chance_holds_more_than_one() {
+        let mut ledger = Ledger::new(false);
+        for round in 0..20 {
+            assert!(!pairs(&mut ledger, round * 10, 1, false), "one of six in company is lost");
+            assert!(!pairs(&mut ledger, round * 10 + 1, 5, true));
+        }
+    }
+
+    #[test]
+    fn a_card_that_holds_one_stamp_is_tried_again_and_forgiven_if_it_holds_more() {
+        let mut ledger = Ledger::new(false);
+        assert!(pairs(&mut ledger, 0, 2, false));
+        let alone = |ledger: &mut Ledger<i64>, count| {
+            for second in 0..count {
+                let key = ledger.next_key();
+                ledger.sent(Some(0), at(1_000_000 + second));
+                ledger.stamped(key);
+            }
+            ledger.holds_one_stamp()
+        };
+        assert!(alone(&mut ledger, 63) && !alone(&mut ledger, 1));
+        assert!(pairs(&mut ledger, 200, 1, false), "it was right");
+        assert!(alone(&mut ledger, 127) && !alone(&mut ledger, 1), "later the next time");
+        assert!(!pairs(&mut ledger, 300, 4, true));
+        assert!(!pairs(&mut ledger, 310, 1, false), "it has a clean slate");
     }
 
     #[test]

@@ -24,8 +24,6 @@ use crate::time::{ClockId, Duration, Mono, Stamp, Timestamp};
 pub(super) const BATCH: usize = 16;
 /// Items taken from the error queue in one go; what is left polls again.
 const ERRORS_MAX: usize = 64;
-/// So many stamps lost while another one was awaited, and the card is taken for one that holds a single stamp.
-const LOST_IN_COMPANY: u32 = 2;
 /// For so long a message waits until the stamp of the one before it has come, on such a card.
 const SLOT_WAIT_MAX: Duration = Duration::from_millis(250);
 /// So many batches of packets at most are thrown away when the card begins to stamp: more than a socket holds.
@@ -357,7 +355,7 @@ impl PtpSockets {
 
     /// On a card that holds one stamp only: when the next message may be sent.
     fn slot_free_at(&self) -> Option<Timestamp<Mono>> {
-        if !self.stamps.is_hardware() || self.ledger.lost_in_company() < LOST_IN_COMPANY {
+        if !self.stamps.is_hardware() || !self.ledger.holds_one_stamp() {
             return None;
         }
         self.ledger.last_sent().map(|sent| sent + SLOT_WAIT_MAX)

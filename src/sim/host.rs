@@ -410,7 +410,7 @@ impl Host {
         for notice in notices.drain(..) {
             match notice {
                 CascadeNotice::Discipline(ClockId::System, notice) => self.record.note(now, notice),
-                CascadeNotice::Jumped(_, by) => keep(&mut self.jumped, now, by),
+                CascadeNotice::Jumped(_, by, _) => keep(&mut self.jumped, now, by),
                 CascadeNotice::Discipline(..)
                 | CascadeNotice::Hub(_)
                 | CascadeNotice::Gate(_)

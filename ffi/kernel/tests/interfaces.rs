@@ -6,7 +6,8 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
 
-use synchronome_kernel::nic::{lower_interface, mac_address, timestamping_info};
+use nix::net::if_::if_nametoindex;
+use synchronome_kernel::nic::{lower_interface, mac_address, master_index, timestamping_info};
 
 /// Set in the process that runs inside a namespace.
 const IN_NAMESPACE: &str = "SYNCHRONOME_TEST_IN_NAMESPACE";
@@ -43,6 +44,10 @@ fn a_macvlan_stands_on_its_interface_and_a_veth_on_nothing() {
     assert_eq!(lower_interface("va"), None);
     assert_eq!(mac_address("va").expect("a veth"), [2, 0, 0, 0, 0, 0x0a]);
     assert_eq!(mac_address("m0").expect("a macvlan"), [2, 0, 0, 0, 0, 0x0b]);
+    ip("link add b0 type bridge");
+    assert_eq!(master_index("va"), None);
+    ip("link set vb master b0");
+    assert_eq!(master_index("vb"), if_nametoindex("b0").ok());
     let stamps = timestamping_info("va").expect("a veth");
     assert!(stamps.can_stamp_tx_software() && !stamps.can_stamp_tx_hardware(), "{stamps:?}");
 }

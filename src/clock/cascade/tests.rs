@@ -284,7 +284,7 @@ fn a_phc_that_jumps_stops_steering_at_once_and_comes_back() {
         world.phc_set_by = by;
         world.run(1);
         let told = world.notices.iter().find_map(|notice| match notice {
-            CascadeNotice::Jumped(0, told) => Some(*told),
+            CascadeNotice::Jumped(0, told, _) => Some(*told),
             _ => None,
         });
         let told = told.expect("an alarm");
@@ -491,6 +491,17 @@ fn utc_is_not_taken_from_a_source_that_counts_tai_as_utc_and_tai_is() {
     says(&mut world, clock + 1, 37);
     world.run(10);
     assert_eq!(world.state(ClockId::System), SyncState::Locked);
+}
+
+#[test]
+fn what_a_clock_shows_that_has_jumped_says_what_has_happened() {
+    let to = |device: i64, tai_utc: Option<TaiUtc>| {
+        JumpedTo::of(Timestamp::from_secs(device), Timestamp::from_secs(1_798_761_600), tai_utc)
+    };
+    assert_eq!((to(0, Some(TAI_UTC)), to(86_400, None)), (JumpedTo::Zero, JumpedTo::Zero));
+    assert_eq!(to(1_798_761_600, Some(TAI_UTC)), JumpedTo::Utc);
+    assert_eq!(to(1_798_761_600, None), JumpedTo::Elsewhere, "what UTC is nobody has said");
+    assert_eq!(to(1_798_761_637, Some(TAI_UTC)), JumpedTo::Elsewhere);
 }
 
 mod handover;

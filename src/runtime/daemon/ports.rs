@@ -3,6 +3,7 @@
 use std::thread::JoinHandle;
 
 use crossbeam_channel::Receiver;
+use synchronome_kernel::nic::master_index;
 
 use super::super::discipline::{Command, Guest, PortInlet};
 use super::super::events::{EVENTS_RING, Event};
@@ -57,6 +58,8 @@ pub(super) struct RunningPort {
     /// What the rings to and from the discipline have dropped.
     pub(super) dropped: [Drops; 2],
     pub(super) interface_index: u32,
+    /// The bond or bridge that it was a member of when its sockets were opened, which hear that one's frames too.
+    pub(super) master_index: Option<u32>,
     /// The card that stamps for it, and when its setting is looked at next.
     pub(super) card: Option<Card>,
     /// The card's stamps would be welcome, and could not be had.
@@ -71,7 +74,9 @@ impl Daemon {
             let interface = self.config.ptp[port].interface.clone();
             let index = nix::net::if_::if_nametoindex(interface.as_str()).ok();
             if let Some(running) = &self.ports[port] {
-                if index == Some(running.interface_index) && !running.place.is_over() {
+                let is_same =
+                    index == Some(running.interface_index) && master_index(&interface) == running.master_index;
+                if is_same && !running.place.is_over() {
                     if running.link.set(has_link(&interface)) {
                         running.doorbell.ring();
                         // With the link came its speed.
@@ -81,6 +86,11 @@ impl Daemon {
                 }
                 let (level, text) = if running.place.is_over() {
                     (Level::Error, format!("port {interface}: it has ended by itself; starting it again"))
+                } else if index == Some(running.interface_index) {
+                    (
+                        Level::Warn,
+                        format!("port {interface}: it belongs to another bond or bridge now; opening it again"),
+                    )
                 } else {
                     (Level::Warn, format!("port {interface}: its interface is gone; waiting for it"))
                 };
@@ -111,6 +121,7 @@ impl Daemon {
     pub(super) fn start_port(&mut self, port: usize, config: &PtpConfig, now: Timestamp<Mono>) -> Result<(), String> {
         let mut sockets = PtpSockets::open(&socket_options(config)).map_err(|error| error.to_string())?;
         let interface_index = sockets.interface_index();
+        let master_index = master_index(&config.interface);
         let stamping = self.use_phc(port, config, &mut sockets)?;
         let mut card = sockets.take_card();
         let is_in_vain = config.timestamps == TimestampMode::Auto && matches!(stamping, Stamping::Software(_));
@@ -145,8 +156,18 @@ impl Daemon {
         let place = self.set_going(port, PortLoop::new(engine, sockets, links), own, inlet)?;
         self.model.ports[port].started(stamping.clone());
         let look_at = now + LOOK_EVERY;
-        let running =
-            RunningPort { place, link, doorbell, events: inbox, dropped, interface_index, card, card_wish, look_at };
+        let running = RunningPort {
+            place,
+            link,
+            doorbell,
+            events: inbox,
+            dropped,
+            interface_index,
+            master_index,
+            card,
+            card_wish,
+            look_at,
+        };
         self.ports[port] = Some(running);
         self.tell_interfaces();
         self.say_stamping(port, &stamping);

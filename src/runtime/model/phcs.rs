@@ -3,7 +3,7 @@
 use synchronome_kernel::phc::CrossingMethod;
 
 use super::utc::named_of;
-use crate::clock::{CascadeNotice, ClockError, PHCS_MAX, Tampering};
+use crate::clock::{CascadeNotice, ClockError, JumpedTo, PHCS_MAX, Tampering};
 use crate::discipline::Notice;
 use crate::observe::status::PhcStatus;
 use crate::observe::{Events, Level, Topic};
@@ -27,7 +27,7 @@ struct PhcModel {
     gone_since: Option<Timestamp<Mono>>,
     refuses: Option<String>,
     /// By how much it jumped, until it is LOCKED again.
-    jumped: Option<Duration>,
+    jumped: Option<(Duration, JumpedTo)>,
     jumps: u64,
 }
 
@@ -205,12 +205,11 @@ impl PhcsModel {
                 (level, format!("clock of {}: {text}{}", phc.name, named_of(notice, tai_utc)))
             }
             CascadeNotice::Discipline(_, notice) => return Some(notice),
-            CascadeNotice::Jumped(index, by) => {
+            CascadeNotice::Jumped(index, by, to) => {
                 let phc = self.get(index)?;
                 phc.jumps += 1;
-                phc.jumped = Some(by);
-                let text =
-                    format!("clock of {}: it jumped by {by} (another program, or a reset); measuring again", phc.name);
+                phc.jumped = Some((by, to));
+                let text = format!("clock of {}: it jumped by {by} ({}); measuring again", phc.name, jump_text(to));
                 (Level::Error, text)
             }
             CascadeNotice::Hub(Some(ClockId::Phc(index))) => {
@@ -258,7 +257,7 @@ impl PhcModel {
 
     /// What is wrong with it, a clause about "it", the worst alone.
     fn problem(&self) -> Option<String> {
-        let jumped = |by| format!("it jumped by {by} (another program, or a reset), and is being measured again");
+        let jumped = |(by, to)| format!("it jumped by {by} ({}), and is being measured again", jump_text(to));
         self.unreadable.clone().or_else(|| self.refuses.clone()).or_else(|| self.jumped.map(jumped))
     }
 
@@ -286,6 +285,15 @@ impl PhcModel {
             last_sample_age_s: seconds(report.and_then(|report| report.last_sample).map(|last| now - last)),
             lock_time_s: seconds(report.and_then(|report| report.lock_time)),
         }
+    }
+}
+
+/// What has made a clock jump, as far as its time shows.
+fn jump_text(to: JumpedTo) -> &'static str {
+    match to {
+        JumpedTo::Zero => "a reset: it counts from 1970",
+        JumpedTo::Utc => "its driver has started it anew, or another program: it shows UTC",
+        JumpedTo::Elsewhere => "another program, or a reset",
     }
 }
 

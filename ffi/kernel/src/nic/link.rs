@@ -21,6 +21,8 @@ struct Link {
     lower: Option<u32>,
     /// Whether it is a bond, whose interface below is another one when the link of that one goes.
     is_bond: bool,
+    /// The index of the bond or bridge of which it is a member.
+    master: Option<u32>,
 }
 
 /// The Ethernet address of an interface; all zero on the loopback.
@@ -45,6 +47,11 @@ pub fn lower_interface(interface: &str) -> Option<String> {
 /// there is no such interface. Allocates.
 pub fn is_bond(interface: &str) -> bool {
     ask(interface).is_ok_and(|link| link.is_bond)
+}
+
+/// The index of the bond or bridge of which an interface is a member; `None` too if there is no such interface. Allocates.
+pub fn master_index(interface: &str) -> Option<u32> {
+    ask(interface).ok()?.master
 }
 
 fn ask(interface: &str) -> io::Result<Link> {
@@ -129,6 +136,7 @@ fn link(within: &[u8]) -> Link {
         mac: attribute(within, at::IFLA_ADDRESS).and_then(|address| address.try_into().ok()),
         lower: lower.filter(|&index| index != 0),
         is_bond: kind == b"bond",
+        master: attribute(within, at::IFLA_MASTER).and_then(index).filter(|&index| index != 0),
     }
 }
 
@@ -150,6 +158,7 @@ mod tests {
         push(&mut body, at::IFLA_IFNAME, b"x0\0");
         push(&mut body, at::IFLA_ADDRESS, &[2, 0, 0, 0, 0, 1]);
         push(&mut body, at::IFLA_LINK, &7_u32.to_ne_bytes());
+        push(&mut body, at::IFLA_MASTER, &11_u32.to_ne_bytes());
         if is_elsewhere {
             push(&mut body, at::IFLA_LINK_NETNSID, &0_u32.to_ne_bytes());
         }
@@ -170,7 +179,7 @@ mod tests {
         {
             let link = read(&newlink(kind, false)).expect("valid");
             let is_bond = kind.starts_with(b"bond");
-            assert_eq!(link, Link { mac: Some([2, 0, 0, 0, 0, 1]), lower, is_bond }, "{kind:?}");
+            assert_eq!(link, Link { mac: Some([2, 0, 0, 0, 0, 1]), lower, is_bond, master: Some(11) }, "{kind:?}");
         }
     }
 
@@ -206,7 +215,7 @@ mod tests {
         for name in ["nosuchif0", "", "a-name-that-is-much-too-long"] {
             assert_eq!(mac_address(name).expect_err("none").raw_os_error(), Some(libc::ENODEV), "{name:?}");
             assert_eq!(lower_interface(name), None);
-            assert!(!is_bond(name));
+            assert!(!is_bond(name) && master_index(name).is_none());
         }
     }
 }

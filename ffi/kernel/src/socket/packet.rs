@@ -5,8 +5,11 @@
 //! queued.
 //!
 //! A VLAN tag on an incoming frame is gone by then: the card or the kernel has taken it off (`skb_vlan_untag`), and the
-//! frame counts by the protocol inside. A socket on the lower interface therefore hears the tagged frames that no VLAN
-//! interface claims. Frames with a tag still in them are let through too (the outer of two tags).
+//! frame counts by the protocol inside. A frame that a VLAN interface claims belongs to that from there on, and yet it is given
+//! to sockets on the interface below too (`orig_dev` in `__netif_receive_skb_core`, net/core/dev.c): two networks would be
+//! one. So the filter asks whose the frame is. Those of the interface itself pass, among them tagged ones that no VLAN
+//! interface claims; and those of its master, since of a bond's members each still hears what came in by itself. Frames with
+//! a tag still in them are let through too (the outer of two tags).
 //!
 //! What is sent on such a socket does not come back to it. Transmit stamps are asked for and read as on any other socket
 //! ([`crate::timestamping`]).
@@ -40,9 +43,12 @@ pub enum FirstOctet {
     Set(u8),
 }
 
-/// Lets frames of one ethertype pass, bare or behind one VLAN tag, as a program for the kernel's filter machine
-/// (linux/filter.h, Documentation/networking/filter.rst).
-fn frame_filter(ethertype: u16, first: FirstOctet) -> [SockFilter; 12] {
+/// Lets frames of one ethertype pass that belong to one of two interfaces, bare or behind one VLAN tag, as a program for the
+/// kernel's filter machine (linux/filter.h, Documentation/networking/filter.rst).
+fn frame_filter(ethertype: u16, first: FirstOctet, owners: [u32; 2]) -> [SockFilter; 15] {
+    // The interface that has the frame, which is no part of it.
+    const OWNER: u32 = (libc::SKF_AD_OFF + libc::SKF_AD_IFINDEX) as u32;
+    let load_word = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
     let load = (libc::BPF_LD | libc::BPF_H | libc::BPF_ABS) as u16;
     let load_octet = (libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16;
     let equal = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
@@ -55,6 +61,9 @@ fn frame_filter(ethertype: u16, first: FirstOctet) -> [SockFilter; 12] {
         FirstOctet::Set(mask) => (mask, 0, 1),
     };
     [
+        SockFilter::new(load_word, 0, 0, OWNER),
+        SockFilter::new(equal, 1, 0, owners[0]),
+        SockFilter::new(equal, 0, 11, owners[1]),
         SockFilter::new(load, 0, 0, ETHERTYPE_OFFSET),
         SockFilter::new(equal, 6, 0, ethertype.into()),
         SockFilter::new(equal, 1, 0, ETHERTYPE_VLAN),
@@ -71,14 +80,21 @@ fn frame_filter(ethertype: u16, first: FirstOctet) -> [SockFilter; 12] {
     ]
 }
 
-/// A non-blocking packet socket for the frames of one ethertype on one interface, or for some of them.
+/// A non-blocking packet socket for the frames of one ethertype on one interface, or for some of them. `master_index` is that
+/// of the bond or bridge that the interface is a member of.
 ///
 /// # Errors
 /// `EPERM` without CAP_NET_RAW; `ENODEV` without such an interface; `ENETDOWN` where it is down.
-pub fn open_packet_socket(interface_index: u32, ethertype: u16, first: FirstOctet) -> io::Result<OwnedFd> {
+pub fn open_packet_socket(
+    interface_index: u32,
+    master_index: Option<u32>,
+    ethertype: u16,
+    first: FirstOctet,
+) -> io::Result<OwnedFd> {
     // socket2 makes it non-blocking and close-on-exec; protocol 0 receives nothing.
     let socket = Socket::new(Domain::PACKET, Type::RAW.nonblocking().cloexec(), None)?;
-    socket.attach_filter(&frame_filter(ethertype, first))?;
+    let owners = [interface_index, master_index.unwrap_or(interface_index)];
+    socket.attach_filter(&frame_filter(ethertype, first, owners))?;
     let mut address = [0; sockaddr_ll::SIZE];
     address[..2].copy_from_slice(&(libc::AF_PACKET as u16).to_ne_bytes());
     address[sockaddr_ll::PROTOCOL..][..2].copy_from_slice(&ethertype.to_be_bytes());

@@ -165,7 +165,7 @@ const PTP: [(&str, usize); 26] = [
 ];
 
 /// linux/net_tstamp.h, linux/ethtool.h, linux/if_packet.h, linux/rtnetlink.h and linux/if_link.h.
-const LINK: [(&str, usize); 61] = [
+const LINK: [(&str, usize); 62] = [
     ("SIOCETHTOOL", interface::SIOCETHTOOL as usize),
     ("SIOCSHWTSTAMP", interface::SIOCSHWTSTAMP as usize),
     ("SIOCGHWTSTAMP", interface::SIOCGHWTSTAMP as usize),
@@ -222,6 +222,7 @@ const LINK: [(&str, usize); 61] = [
     ("IFLA_ADDRESS", rtnetlink::IFLA_ADDRESS as usize),
     ("IFLA_IFNAME", rtnetlink::IFLA_IFNAME as usize),
     ("IFLA_LINK", rtnetlink::IFLA_LINK as usize),
+    ("IFLA_MASTER", rtnetlink::IFLA_MASTER as usize),
     ("IFLA_LINKINFO", rtnetlink::IFLA_LINKINFO as usize),
     ("IFLA_EXT_MASK", rtnetlink::IFLA_EXT_MASK as usize),
     ("IFLA_LINK_NETNSID", rtnetlink::IFLA_LINK_NETNSID as usize),

@@ -1,5 +1,5 @@
 use super::*;
-use crate::clock::{CascadeNotice, ClockError, Tampering};
+use crate::clock::{CascadeNotice, ClockError, JumpedTo, Tampering};
 use crate::config::load;
 use crate::discipline::Notice;
 use crate::net::{Missing, Stamping, StampingChange};
@@ -82,7 +82,7 @@ impl Told {
 #[test]
 fn a_jump_of_the_clock_that_hears_the_source_is_the_reason_until_it_is_locked_again() {
     let mut told = with_hub(SyncState::Disrupted);
-    told.hear(Event::Clock(CascadeNotice::Jumped(0, Duration::from_micros(50))));
+    told.hear(Event::Clock(CascadeNotice::Jumped(0, Duration::from_micros(50), JumpedTo::Elsewhere)));
     let reason = told.enters(SyncState::Holdover, StateEvent::SamplesStopped);
     assert_eq!(
         reason,
