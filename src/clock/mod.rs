@@ -37,7 +37,7 @@ pub use continuity::{Continuity, JUMP_FLOOR};
 pub use host::{HostClock, JUMP_MIN, JumpDetector};
 pub use leap::{AMBIGUOUS, GUARD, HostUtc, Leap, LeapWatch, Ruling, UtcDispute, UtcNews, UtcPolicy, UtcWord};
 pub use oscillator::{GRID, Oscillator, OscillatorModel};
-pub use phc::{PhcClock, PhcReader};
+pub use phc::{PhcClock, PhcReader, known_quantum};
 pub use recording::{Recorded, Recording};
 pub use reference::{ArbPolicy, reference_of, reference_of_server};
 pub use software::SoftwareClock;

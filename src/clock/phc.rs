@@ -2,7 +2,9 @@
 //!
 //! A card whose frequency has a coarse quantum (119 ppb on some) would wander by half of that between two Syncs: so it is
 //! told two neighbouring values in turn ([`DITHER_EVERY`]), chosen so that what has been gained is what was wanted; the
-//! timeline is told each of them.
+//! timeline is told each of them. Most drivers cut off what is less than their quantum, some round. So what is told is a hair
+//! more than the multiple that is meant, which both take for that. Where the quantum is not known exactly, or not at all, the
+//! card does a little less than it was told; that is an error of its frequency like another, and the servo learns it.
 //!
 //! Any program that may open the device can set its frequency. The kernel keeps what it was told last, so that this is seen
 //! ([`PhcClock::look`]) and put right. What the card makes of it is not read back: no driver says that.
@@ -10,6 +12,7 @@
 use nix::libc;
 use synchronome_kernel::phc::Phc;
 
+pub use self::quantum::known_quantum;
 pub use self::reader::PhcReader;
 use super::tampering::{Tampering, Watch};
 use super::{Adjusted, Clock, ClockError};
@@ -235,6 +238,7 @@ impl Clock for PhcClock {
     }
 }
 
+mod quantum;
 mod reader;
 
 #[cfg(test)]

@@ -255,7 +255,7 @@ fn layers(interface: &str) -> impl Iterator<Item = String> {
 }
 
 /// The interface at the bottom, which has the card.
-fn device_below(interface: &str) -> String {
+pub fn device_below(interface: &str) -> String {
     layers(interface).last().unwrap_or_else(|| interface.to_owned())
 }
 

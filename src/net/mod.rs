@@ -17,7 +17,7 @@ mod sockets;
 mod stamps;
 mod udp;
 
-pub use card::{Card, Found, InWords, LOOK_EVERY, cannot_stamp, phc_behind};
+pub use card::{Card, Found, InWords, LOOK_EVERY, cannot_stamp, device_below, phc_behind};
 pub use error::OpenError;
 pub use ledger::{LEDGER_MAX, Ledger, STAMP_WAIT_MAX};
 pub use sockets::{Arrived, Gone, PtpSockets, SocketOptions, StampMode, Stamping, StampingChange, Transport};

@@ -5,14 +5,15 @@
 
 use std::path::PathBuf;
 
+use synchronome_kernel::nic::driver;
 use synchronome_kernel::phc::{Phc, phc_info};
 
 use super::discipline::PhcInlet;
 use super::saved::SavedFrequency;
 use crate::clock::comparison::Asymmetry;
-use crate::clock::{Clock, ClockError, PHCS_MAX, PhcClock, PhcReader};
+use crate::clock::{Clock, ClockError, PHCS_MAX, PhcClock, PhcReader, known_quantum};
 use crate::config::{Config, PtpConfig};
-use crate::net::phc_behind;
+use crate::net::{device_below, phc_behind};
 use crate::observe::Level;
 use crate::time::FrequencyPpb;
 
@@ -79,7 +80,15 @@ impl Phcs {
             let phc = opened()?;
             match lack_of(&phc, has_virtual_clocks) {
                 None => {
-                    let clock = PhcClock::new(phc, index as u8, config.clock.max_frequency, row.frequency_quantum);
+                    let known = || quantum_of(&phc, &row.interface);
+                    let quantum = row.frequency_quantum.or_else(known);
+                    notes.extend(quantum.filter(|_| row.frequency_quantum.is_none()).map(|quantum| {
+                        let name = &row.interface;
+                        let text =
+                            format!("the clock of {name} sets its frequency in steps of {quantum}: two are alternated");
+                        (Level::Info, text)
+                    }));
+                    let clock = PhcClock::new(phc, index as u8, config.clock.max_frequency, quantum);
                     Some(clock.map_err(|error| format!("{device} does not answer ({error})"))?)
                 }
                 Some(lack) => {
@@ -156,6 +165,12 @@ impl Phcs {
 /// Whether virtual clocks run on the clock of this number.
 fn has_virtual_clocks(kernel_index: u32) -> bool {
     phc_info(kernel_index).is_ok_and(|info| info.n_vclocks > 0)
+}
+
+/// The step of the frequency of an interface's clock, if its driver is known for one.
+fn quantum_of(phc: &Phc, interface: &str) -> Option<FrequencyPpb> {
+    let driver = driver(&device_below(interface)).ok()?.driver;
+    known_quantum(&driver, &phc.capabilities().ok()?)
 }
 
 /// What is missing for a clock to be steered.
