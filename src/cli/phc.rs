@@ -15,7 +15,8 @@ use crate::time::Duration;
 
 /// Show the hardware clocks (PHC) of this machine, read them, compare them.
 ///
-/// A clock is named by an interface that it stamps for, or by its clock_name; /dev/ptpN numbers change from boot to boot.
+/// A clock is named by an interface that it stamps for, or by its clock_name; /dev/ptpN works too, for now: those numbers
+/// change from boot to boot.
 /// Clocks are only read. Reading needs access to /dev/ptpN: usually root.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "\

@@ -135,6 +135,9 @@ impl fmt::Display for NoSuchClock {
 
 /// The clock of this name: an interface, a `clock_name`, or `ptpN` (with `/dev/` or without).
 ///
+/// A number is good for a question that is asked now, since nothing is set by it and the answer shows whose clock that is.
+/// A configuration, which is read again after the next boot, does not take one.
+///
 /// # Errors
 /// [`NoSuchClock`].
 pub fn find<'a>(clocks: &'a [HardwareClock], name: &str) -> Result<&'a HardwareClock, NoSuchClock> {

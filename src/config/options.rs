@@ -3,7 +3,7 @@
 //! Everything that is said about an option elsewhere (errors, the reference manual, `check --explain`) is made from its
 //! row here, and so cannot be out of date.
 
-use super::{CORES_MAX, LISTEN_MAX, PTP_PORTS_MAX, SERVER_CORES_MAX};
+use super::{CORES_MAX, LISTEN_MAX, PHCS_MAX, PTP_PORTS_MAX, SERVER_CORES_MAX};
 use crate::time::Duration;
 
 /// What values an option takes.
@@ -43,6 +43,13 @@ pub enum Kind {
     },
     /// One of some words.
     Word(&'static [Word]),
+    /// One of some words, or a list of names of hardware clocks: of interfaces, or `clock_name`s.
+    WordOrClocks {
+        /// The words.
+        words: &'static [Word],
+        /// The most names.
+        count_max: usize,
+    },
     /// The name of a network interface.
     Interface,
     /// An absolute path.
@@ -215,7 +222,7 @@ pub const LATER: &[(&str, &str)] = &[
 #[rustfmt::skip] // one row, one option
 pub const OPTIONS: &[OptionSpec] = &[
     option("clock.system", Kind::Word(SYSTEM), Default::Toml("\"observe\""), "The clock that is ours: \"discipline\" steers the system clock; \"observe\" measures it and never touches it; { simulated = {} } makes one in software and disciplines that.").term("CLOCK_REALTIME"),
-    option("clock.phc", Kind::Word(PHC), Default::Toml("\"auto\""), "Which hardware clocks we steer: \"all\" those of the ports below, or \"none\" (they are then only read); \"auto\" is \"all\" where the system clock is disciplined.").term("PHC"),
+    option("clock.phc", Kind::WordOrClocks { words: PHC, count_max: PHCS_MAX }, Default::Toml("\"auto\""), "Which hardware clocks we steer: \"all\" those of the ports below, or \"none\" (they are then only read); \"auto\" is \"all\" where the system clock is disciplined; or a list of interfaces and clock_names, of which those without a port follow.").term("PHC"),
     option("clock.utc_offset", Kind::Word(UTC_OFFSET), Default::Toml("\"check\""), "Whose TAI - UTC counts where a grandmaster's is not the one that is known: \"check\" takes no UTC from it, \"source\" believes it, \"host\" goes on with what is known.").term("timePropertiesDS.currentUtcOffset"),
     option("clock.leap_file", Kind::Directory, Default::Toml("\"/usr/share/zoneinfo/leap-seconds.list\""), "The list of leap seconds (IERS, NIST) against which TAI - UTC is checked; one that is not there is done without."),
     option("clock.lock_limit", LIMIT, Default::Unset("10 us where the card takes the time stamps, 100 us where the kernel does"), "A clock is LOCKED while its error bound is at most this.").unit("us"),
@@ -374,7 +381,8 @@ mod tests {
     fn sections_list_their_names() {
         assert_eq!(DAEMON.names_in(""), ["clock", "servo", "ptp", "ntp", "threads", "observe", "trace"]);
         assert_eq!(DAEMON.names_in("clock.system"), ["simulated"]);
-        assert_eq!(DAEMON.names_in("clock"), ["system", "phc", "lock_limit", "max_drift", "max_frequency", "step"]);
+        let clock = ["system", "phc", "utc_offset", "leap_file", "lock_limit", "max_drift", "max_frequency", "step"];
+        assert_eq!(DAEMON.names_in("clock"), clock);
         assert_eq!(DAEMON.names_in("ntp"), ["server"]);
         assert!(DAEMON.section_exists("ntp") && !DAEMON.section_exists("nt"));
     }

@@ -9,9 +9,9 @@ use super::read::{Reader, default_value};
 use super::value::Value;
 use super::walk::Checked;
 use super::{
-    ArbTimescale, ClockConfig, Config, DelayMechanism, LogLevel, NtpServerConfig, ObserveConfig, Origin, PtpConfig,
-    PtpRole, PtpTransport, ServoConfig, Setting, Simulated, SystemClock, ThreadConfig, ThreadsConfig, TimestampMode,
-    TraceConfig, UtcOffset,
+    ArbTimescale, ClockConfig, Config, DelayMechanism, LogLevel, NtpServerConfig, ObserveConfig, Origin, PhcChoice,
+    PtpConfig, PtpRole, PtpTransport, ServoConfig, Setting, Simulated, SystemClock, ThreadConfig, ThreadsConfig,
+    TimestampMode, TraceConfig, UtcOffset,
 };
 use crate::discipline::policy::{StepPolicy, StepRule};
 use crate::discipline::servo::Kind;
@@ -68,10 +68,12 @@ fn clock(read: &Reader<'_>) -> ClockConfig {
         SystemClock::Observe
     };
     ClockConfig {
-        phc: match read.word("clock", "phc") {
-            "all" => true,
-            "none" => false,
-            _ => system == SystemClock::Discipline,
+        phc: match read.value("clock", "phc") {
+            Some(Value::Clocks(names)) => PhcChoice::Named(names),
+            Some(Value::Word("all")) => PhcChoice::OfPorts,
+            Some(Value::Word("none")) => PhcChoice::None,
+            _ if system == SystemClock::Discipline => PhcChoice::OfPorts,
+            _ => PhcChoice::None,
         },
         system,
         utc_offset: match read.word("clock", "utc_offset") {

@@ -18,6 +18,8 @@ pub const LISTEN_MAX: usize = 16;
 pub const SERVER_CORES_MAX: usize = 64;
 /// The longest name of a network interface, in bytes (IFNAMSIZ - 1).
 pub const INTERFACE_BYTES_MAX: usize = 15;
+/// The most hardware clocks that can be named.
+pub const PHCS_MAX: usize = 8;
 /// CPU numbers are below this: what the kernel's cpu_set_t holds.
 pub const CORES_MAX: usize = 1_024;
 
@@ -45,8 +47,8 @@ pub struct Config {
 pub struct ClockConfig {
     /// Which clock is ours.
     pub system: SystemClock,
-    /// Whether the hardware clocks of the ports are steered. Resolved: `auto` has become one or the other.
-    pub phc: bool,
+    /// Which hardware clocks are steered. Resolved: `auto` has become one or the other.
+    pub phc: PhcChoice,
     /// Whose TAI - UTC counts where a source's is not the one that is known.
     pub utc_offset: UtcOffset,
     /// The list of leap seconds; empty: none.
@@ -70,6 +72,17 @@ pub enum SystemClock {
     Discipline,
     /// A clock in software, a function of CLOCK_REALTIME, wrong as told.
     Simulated(Simulated),
+}
+
+/// Which hardware clocks are steered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PhcChoice {
+    /// None: those of the ports are read.
+    None,
+    /// Those of the ports.
+    OfPorts,
+    /// These, by the names of interfaces or their `clock_name`; those of other ports are read. At most [`PHCS_MAX`].
+    Named(Vec<String>),
 }
 
 /// Whose TAI - UTC counts.

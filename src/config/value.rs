@@ -40,6 +40,8 @@ pub enum Value {
     Addresses(Vec<SocketAddr>),
     /// For [`Kind::Cores`].
     Cores(Vec<usize>),
+    /// The names of [`Kind::WordOrClocks`].
+    Clocks(Vec<String>),
 }
 
 /// What is wrong with a value, before its path and place are known.
@@ -84,6 +86,7 @@ impl fmt::Display for Value {
             Self::Identity(bytes) => write!(f, "\"{:016x}\"", u64::from_be_bytes(*bytes)),
             Self::Address(address) => write!(f, "\"{address}\""),
             Self::Addresses(all) => f.write_str(&list(all.iter().map(|one| format!("\"{one}\"")).collect())),
+            Self::Clocks(all) => f.write_str(&list(all.iter().map(|one| format!("{one:?}")).collect())),
             Self::Cores(all) => f.write_str(&list(all.iter().map(ToString::to_string).collect())),
         }
     }
@@ -115,6 +118,10 @@ impl Kind {
             }
             Self::Duration { or, .. } => format!("{}, or {}", quoted(or), range.unwrap_or_default()),
             Self::Word(words) => quoted(&available(words)),
+            Self::WordOrClocks { words, count_max } => format!(
+                "{}, or a list of at most {count_max} names of interfaces or clocks, no two alike",
+                quoted(&available(words))
+            ),
             Self::Interface => "1 to 15 characters, no space, `/` or `:`".to_owned(),
             Self::Directory => "an absolute path".to_owned(),
             Self::Text { bytes_max } => format!("text of 1 to {bytes_max} octets on one line"),
@@ -143,6 +150,7 @@ impl Kind {
             | Self::Text { .. }
             | Self::ClockIdentity
             | Self::AddressOrOff => "text in quotes",
+            Self::WordOrClocks { .. } => "text in quotes or a list",
             Self::Addresses { .. } | Self::Cores { .. } => "a list",
         }
     }
@@ -177,7 +185,14 @@ fn check_typed(option: &OptionSpec, value: &Spanned<DeValue<'_>>) -> Option<Resu
         (Kind::Frequency { min_ppb, max_ppb }, DeValue::String(text)) => {
             one(frequency(option, value, text, *min_ppb, *max_ppb))
         }
-        (Kind::Word(words), DeValue::String(text)) => one(word(value, text, words)),
+        (Kind::Word(words) | Kind::WordOrClocks { words, .. }, DeValue::String(text)) => one(word(value, text, words)),
+        (Kind::WordOrClocks { count_max, .. }, DeValue::Array(_)) => {
+            list(value, *count_max, |element| match element.get_ref() {
+                DeValue::String(text) => clock_name(element, text),
+                _ => Err(wrong_type(element, "a name in quotes")),
+            })
+            .map(Value::Clocks)
+        }
         (Kind::Interface, DeValue::String(text)) => one(interface(value, text)),
         (Kind::Directory, DeValue::String(text)) => one(directory(value, text)),
         (Kind::Text { bytes_max }, DeValue::String(text)) => one(line_of_text(value, text, *bytes_max)),
@@ -387,6 +402,26 @@ fn clock_identity(value: &Spanned<DeValue<'_>>, text: &str) -> Result<Value, Pro
         Some(0 | u64::MAX) => Err(Problem::new(value, Fault::OutOfRange, format!("{text:?} is a reserved identity"))),
         Some(number) => Ok(Value::Identity(number.to_be_bytes())),
     }
+}
+
+/// The name of a hardware clock: never its number, which is another one after the next boot.
+fn clock_name(value: &Spanned<DeValue<'_>>, text: &str) -> Result<String, Problem> {
+    const BYTES_MAX: usize = 64;
+    let number = text.strip_prefix("/dev/").unwrap_or(text).strip_prefix("ptp");
+    if number.is_some_and(|number| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())) {
+        return Err(Problem::new(
+            value,
+            Fault::Malformed,
+            format!("{text:?} is a number that changes from boot to boot"),
+        )
+        .suggesting(
+            "name the clock by an interface that it stamps for, or by its clock_name: `synchronome phc list`",
+        ));
+    }
+    if text.is_empty() || text.len() > BYTES_MAX || text.contains(char::is_control) {
+        return Err(Problem::new(value, Fault::Malformed, format!("{text:?} is no name of a clock")));
+    }
+    Ok(text.to_owned())
 }
 
 fn line_of_text(value: &Spanned<DeValue<'_>>, text: &str, bytes_max: usize) -> Result<Value, Problem> {

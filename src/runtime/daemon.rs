@@ -23,7 +23,7 @@ use crate::clock::{
     AnyClock, CascadeConfig, HostClock, HostUtc, LOCK_LIMIT_SOFTWARE, OscillatorModel, SoftwareClock, SteeringConfig,
     SystemClock as RealClock, UtcPolicy,
 };
-use crate::config::{Config, PtpConfig, SystemClock, ThreadConfig, UtcOffset};
+use crate::config::{Config, PHCS_MAX, PtpConfig, SystemClock, ThreadConfig, UtcOffset};
 use crate::engine::{EngineKind, Random};
 use crate::net::Card;
 use crate::observe::status::ClockKind;
@@ -73,6 +73,8 @@ pub struct Daemon {
     watchdog: Watchdog,
     saved: SavedFrequency,
     phcs: Phcs,
+    /// What the PHCs are waited for that the configuration names.
+    waiting_for_phcs: [Option<String>; PHCS_MAX],
     traces: Traces,
     stop: Latch,
     sleeper: Sleeper,
@@ -198,6 +200,7 @@ impl Daemon {
             watchdog,
             saved,
             phcs: Phcs::new(&config),
+            waiting_for_phcs: Default::default(),
             traces,
             stop,
             sleeper,
@@ -286,6 +289,7 @@ impl Daemon {
         if now >= self.retry_at {
             self.retry_at = now + RETRY_EVERY;
             self.look_after_phcs(now);
+            self.look_after_named_phcs();
             if let Some(server) = &mut self.server {
                 server.retry_missing();
             }

@@ -1,7 +1,8 @@
-//! The PHCs of the ports: opened, numbered and named by the control thread.
+//! The PHCs in use: opened, numbered and named by the control thread.
 //!
 //! The kernel's numbers (`/dev/ptpN`) move when drivers come and go; here a PHC is named by the interface that brought it
-//! in, and has a small number of our own. Two interfaces can share one PHC.
+//! in, or its `clock_name`, and has a small number of our own. Several interfaces can share one PHC. Most are in use because
+//! they stamp for a port; the configuration can name others, which follow.
 
 use std::path::PathBuf;
 
@@ -11,19 +12,40 @@ use synchronome_kernel::phc::{Phc, phc_info};
 use super::discipline::PhcInlet;
 use super::saved::SavedFrequency;
 use crate::clock::comparison::Asymmetry;
+use crate::clock::inventory::{find, hardware_clocks};
 use crate::clock::{Clock, ClockError, PHCS_MAX, PhcClock, PhcReader, known_quantum};
-use crate::config::{Config, PtpConfig};
+use crate::config::{Config, PhcChoice};
 use crate::net::{device_below, phc_behind};
 use crate::observe::Level;
 use crate::time::FrequencyPpb;
+
+/// For whom a PHC is in use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum User {
+    /// A port, by its row: its messages are stamped by it.
+    Port(usize),
+    /// The configuration names it, at this place of `clock.phc`.
+    Named(usize),
+}
+
+/// Which PHC, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The kernel's number of it.
+    pub kernel_index: u32,
+    /// What we call it: an interface, or its `clock_name`.
+    pub name: &'a str,
+    /// The step of its frequency, if the configuration says it.
+    pub quantum: Option<FrequencyPpb>,
+}
 
 /// One PHC in use.
 #[derive(Debug)]
 struct Entry {
     kernel_index: u32,
-    /// The interface that brought it in.
-    interface: String,
-    ports: Vec<usize>,
+    /// The interface that brought it in, or its `clock_name`.
+    name: String,
+    users: Vec<User>,
     has_virtual_clocks: bool,
     saved: SavedFrequency,
 }
@@ -52,16 +74,17 @@ impl Phcs {
         Self { entries: Default::default(), state_directory: config.observe.state_directory.clone() }
     }
 
-    /// The PHC that stamps for `port`.
+    /// The PHC that somebody wants to use.
     ///
     /// # Errors
     /// Why it cannot be used, in one clause.
-    pub fn open(&mut self, kernel_index: u32, port: usize, config: &Config, row: &PtpConfig) -> Result<Opened, String> {
+    pub fn open(&mut self, wanted: Wanted<'_>, user: User, config: &Config) -> Result<Opened, String> {
+        let Wanted { kernel_index, name, .. } = wanted;
         let known = |entry: &Option<Entry>| entry.as_ref().is_some_and(|entry| entry.kernel_index == kernel_index);
         if let Some(index) = self.entries.iter().position(known) {
             let entry = self.entries[index].as_mut().expect("it was just found");
-            if !entry.ports.contains(&port) {
-                entry.ports.push(port);
+            if !entry.users.contains(&user) {
+                entry.users.push(user);
             }
             return Ok(Opened { index: index as u8, inlet: None, notes: Vec::new() });
         }
@@ -71,62 +94,46 @@ impl Phcs {
         let mut reader = PhcReader::new(opened()?).map_err(|error| format!("{device} does not answer ({error})"))?;
         let unreadable = |error| format!("{device} cannot be read ({})", words(error));
         reader.cross().map_err(unreadable)?;
-        let mut notes: Vec<_> =
-            reader.hold_against_the_bus().and_then(|found| asymmetry_note(&row.interface, found)).into_iter().collect();
+        let mut notes = Vec::new();
+        notes.extend(reader.hold_against_the_bus().and_then(|found| asymmetry_note(name, found)));
         let crossing = reader.cross().map_err(unreadable)?;
-        let saved = SavedFrequency::new(&self.state_directory, &format!("phc-{}", row.interface));
+        let saved = SavedFrequency::new(&self.state_directory, &format!("phc-{}", file_name(name)));
         let has_virtual_clocks = has_virtual_clocks(kernel_index);
-        let steered = if config.clock.phc {
-            let phc = opened()?;
-            match lack_of(&phc, has_virtual_clocks) {
-                None => {
-                    let known = || quantum_of(&phc, &row.interface);
-                    let quantum = row.frequency_quantum.or_else(known);
-                    notes.extend(quantum.filter(|_| row.frequency_quantum.is_none()).map(|quantum| {
-                        let name = &row.interface;
-                        let text =
-                            format!("the clock of {name} sets its frequency in steps of {quantum}: two are alternated");
-                        (Level::Info, text)
-                    }));
-                    let clock = PhcClock::new(phc, index as u8, config.clock.max_frequency, quantum);
-                    Some(clock.map_err(|error| format!("{device} does not answer ({error})"))?)
-                }
-                Some(lack) => {
-                    notes.push((Level::Warn, format!("without {lack}: the clock of {} is only read", row.interface)));
-                    None
-                }
-            }
+        let clock = if is_chosen(&config.clock.phc, kernel_index) {
+            steered(opened()?, index as u8, &wanted, config, &mut notes)?
         } else {
             None
         };
-        let limit = steered.as_ref().and_then(Clock::frequency_max).filter(|limit| *limit < config.clock.max_frequency);
-        notes.extend(limit.map(|limit| {
-            let text = format!(
-                "the clock of {} can be corrected by {limit} at most (clock.max_frequency allows {}): offsets are slewed away \
-                 more slowly",
-                row.interface, config.clock.max_frequency
-            );
-            (Level::Info, text)
-        }));
         let inlet = PhcInlet {
             reader,
             crossing,
-            clock: steered,
+            clock,
             frequency_max: config.clock.max_frequency,
             saved_frequency: saved.load(),
             recorder: None,
         };
-        let interface = row.interface.clone();
-        self.entries[index] = Some(Entry { kernel_index, interface, ports: vec![port], has_virtual_clocks, saved });
+        let name = name.to_owned();
+        self.entries[index] = Some(Entry { kernel_index, name, users: vec![user], has_virtual_clocks, saved });
         Ok(Opened { index: index as u8, inlet: Some(Box::new(inlet)), notes })
     }
 
-    /// A port has ended; returns the number of the PHC that nobody uses any more.
-    pub fn release(&mut self, port: usize) -> Option<u8> {
-        let index = self.entries.iter().position(|entry| entry.as_ref().is_some_and(|e| e.ports.contains(&port)))?;
+    /// Whether somebody has what they wanted.
+    pub fn serves(&self, user: User) -> bool {
+        self.entries.iter().flatten().any(|entry| entry.users.contains(&user))
+    }
+
+    /// For whom PHC `index` is in use.
+    pub fn users(&self, index: u8) -> Vec<User> {
+        let entry = self.entries.get(usize::from(index)).and_then(Option::as_ref);
+        entry.map_or_else(Vec::new, |entry| entry.users.clone())
+    }
+
+    /// Somebody does not need a PHC any more; returns its number if nobody does.
+    pub fn release(&mut self, user: User) -> Option<u8> {
+        let index = self.entries.iter().position(|entry| entry.as_ref().is_some_and(|e| e.users.contains(&user)))?;
         let entry = self.entries[index].as_mut()?;
-        entry.ports.retain(|user| *user != port);
-        if !entry.ports.is_empty() {
+        entry.users.retain(|other| *other != user);
+        if !entry.users.is_empty() {
             return None;
         }
         self.entries[index] = None;
@@ -137,7 +144,8 @@ impl Phcs {
     /// device open the kernel does not give its number away: the new one has another.
     pub fn is_back(&self, index: u8) -> bool {
         let entry = self.entries.get(usize::from(index)).and_then(Option::as_ref);
-        entry.and_then(|entry| phc_behind(&entry.interface)).is_some_and(can_be_read)
+        let number = |entry: &Entry| phc_behind(&entry.name).or_else(|| clock_called(&entry.name).ok());
+        entry.and_then(number).is_some_and(can_be_read)
     }
 
     /// The PHCs on which virtual clocks were made since they were opened, or from which the last one was taken: whether they
@@ -160,6 +168,64 @@ impl Phcs {
             None => Ok(()),
         }
     }
+}
+
+/// The kernel's number of the clock of this name at the moment: of an interface, or its `clock_name`.
+///
+/// # Errors
+/// That there is none, in words.
+pub fn clock_called(name: &str) -> Result<u32, String> {
+    let clocks = hardware_clocks().map_err(|error| format!("the hardware clocks cannot be listed ({error})"))?;
+    find(&clocks, name).map(|clock| clock.info.index).map_err(|error| error.to_string())
+}
+
+/// Whether the configuration lets us steer the clock of this number.
+fn is_chosen(choice: &PhcChoice, kernel_index: u32) -> bool {
+    match choice {
+        PhcChoice::None => false,
+        PhcChoice::OfPorts => true,
+        PhcChoice::Named(names) => {
+            let clocks = hardware_clocks().unwrap_or_default();
+            names.iter().any(|name| find(&clocks, name).is_ok_and(|clock| clock.info.index == kernel_index))
+        }
+    }
+}
+
+/// A name of a clock as a part of a file's name.
+fn file_name(name: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect()
+}
+
+/// The clock to be steered; `None` if it can only be read, which the notes then say.
+fn steered(
+    phc: Phc,
+    index: u8,
+    wanted: &Wanted<'_>,
+    config: &Config,
+    notes: &mut Vec<(Level, String)>,
+) -> Result<Option<PhcClock>, String> {
+    let (name, most) = (wanted.name, config.clock.max_frequency);
+    let device = format!("/dev/ptp{}", phc.index());
+    if let Some(lack) = lack_of(&phc, has_virtual_clocks(phc.index())) {
+        notes.push((Level::Warn, format!("without {lack}: the clock of {name} is only read")));
+        return Ok(None);
+    }
+    let known = if wanted.quantum.is_none() { quantum_of(&phc, name) } else { None };
+    if let Some(quantum) = known {
+        let text = format!("the clock of {name} sets its frequency in steps of {quantum}: two are alternated");
+        notes.push((Level::Info, text));
+    }
+    let clock = PhcClock::new(phc, index, most, wanted.quantum.or(known))
+        .map_err(|error| format!("{device} does not answer ({error})"))?;
+    if let Some(limit) = clock.frequency_max().filter(|limit| *limit < most) {
+        let text = format!(
+            "the clock of {name} can be corrected by {limit} at most (clock.max_frequency allows {most}): offsets are slewed \
+             away more slowly"
+        );
+        notes.push((Level::Info, text));
+    }
+    Ok(Some(clock))
 }
 
 /// Whether virtual clocks run on the clock of this number.

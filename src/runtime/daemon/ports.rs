@@ -9,6 +9,7 @@ use super::super::discipline::{Command, Guest, PortInlet};
 use super::super::events::{EVENTS_RING, Event};
 use super::super::host::{clock_identity_of, has_link};
 use super::super::model::arb_policy;
+use super::super::phcs::User;
 use super::super::port::{OwnThread, PORT_RING, PortLinks, PortLoop, REPORT_RING, spawn_port};
 use super::super::wake::Sleeper;
 use super::cards::CardWish;
@@ -244,7 +245,7 @@ impl Daemon {
         }
         self.model.ports[port].ended();
         self.tell_interfaces();
-        self.release_phc(port);
+        self.release_phc(User::Port(port));
     }
 }
 
