@@ -1,5 +1,6 @@
 //! The network cards that stamp for our ports: their settings are looked at from time to time.
 
+use nix::net::if_::if_nametoindex;
 use synchronome_kernel::nic::link_speed;
 
 use super::Daemon;
@@ -47,7 +48,7 @@ impl Daemon {
         for (port, running) in self.ports.iter().enumerate() {
             let Some(card) = running.as_ref().and_then(|running| running.card.as_ref()) else { continue };
             let phc = self.model.ports[port].phc;
-            let index = nix::net::if_::if_nametoindex(card.device()).ok();
+            let index = if_nametoindex(card.device()).ok();
             let (Some(phc), Some(index)) = (phc, index) else { continue };
             let Some(place) = places.next() else { break };
             *place = Some(StampingInterface {
@@ -86,6 +87,10 @@ impl Daemon {
             let found = card.look(now);
             let text = match &found {
                 Found::Nothing => continue,
+                // With the interface of a VLAN the way to its card goes.
+                Found::Moved if if_nametoindex(self.config.ptp[port].interface.as_str()).is_err() => {
+                    "its interface is gone; waiting for it".to_owned()
+                }
                 Found::Moved => "another clock is behind its interface now; opening it again".to_owned(),
                 Found::Restored { from, to, is_fight } => changed(card, InWords(*from), InWords(*to), *is_fight),
                 Found::Lost { from, error } => format!(

@@ -209,6 +209,10 @@ impl PhcsModel {
                 let phc = self.get(index)?;
                 phc.jumps += 1;
                 phc.jumped = Some((by, to));
+                // The last report is of the time before.
+                if let Some(report) = &mut phc.report {
+                    (report.bound, report.offset_from_master) = (None, None);
+                }
                 let text = format!("clock of {}: it jumped by {by} ({}); measuring again", phc.name, jump_text(to));
                 (Level::Error, text)
             }
@@ -249,7 +253,14 @@ impl PhcModel {
                 self.refuses = Some(format!("it refuses to be adjusted ({})", words(errno.into())));
             }
             Notice::Obeys => self.refuses = None,
-            Notice::State { to: SyncState::Locked, .. } => self.jumped = None,
+            Notice::State { to, .. } => {
+                if to == SyncState::Locked {
+                    self.jumped = None;
+                }
+                if let Some(report) = &mut self.report {
+                    report.state = to;
+                }
+            }
             _ => {}
         }
         super::notice_text(notice)

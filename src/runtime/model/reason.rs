@@ -141,16 +141,19 @@ impl Model {
         if port.state_reason == Some(StateReason::LinkDown) {
             return Some(format!("port {interface} has no link"));
         }
+        let (whose, why) = port.timestamps();
+        let was_degraded = port.change.is_some_and(|change| change.missing.is_some());
+        let degraded =
+            why.filter(|_| was_degraded).map(|why| format!("port {interface} uses {whose} stamps, since {why}"));
         if let Some(missing) = port.stamp_watch.missing() {
-            let who = if port.timestamps().0 == "hardware" { "the card" } else { "the kernel" };
-            return Some(format!("{who} delivers {missing} on {interface}"));
+            let who = if whose == "hardware" { "the card" } else { "the kernel" };
+            // What is missing just after a card was given up is what that one still owed.
+            return Some(degraded.unwrap_or_else(|| format!("{who} delivers {missing} on {interface}")));
         }
         if port.parent.is_none() && port.state == PortState::Listening && self.last_followed.is_some() {
             return Some(format!("port {interface} has no master any more"));
         }
-        let (whose, why) = port.timestamps();
-        let was_degraded = port.change.is_some_and(|change| change.missing.is_some());
-        why.filter(|_| was_degraded).map(|why| format!("port {interface} uses {whose} stamps, since {why}"))
+        degraded
     }
 
     fn timescale_problem(&self) -> Option<String> {

@@ -28,7 +28,13 @@ fn with_hub(hub: SyncState) -> Told {
     model.ports.push(port);
     model.phcs.add(0, "eth0", 3);
     let mut told = Told { model, now };
-    told.hear(Event::Phc(PhcReport {
+    told.hear(Event::Phc(report(hub)));
+    told.hear(Event::Followed { port: Some(0) });
+    told
+}
+
+fn report(state: SyncState) -> PhcReport {
+    PhcReport {
         at: Timestamp::EPOCH,
         drift_rate: FrequencyPpb::ZERO,
         index: 0,
@@ -37,7 +43,7 @@ fn with_hub(hub: SyncState) -> Told {
         method: CrossingMethod::Extended,
         half_window: Duration::from_nanos(400),
         ahead: Duration::ZERO,
-        state: hub,
+        state,
         offset_from_master: None,
         bound: None,
         frequency: FrequencyPpb::ZERO,
@@ -45,9 +51,7 @@ fn with_hub(hub: SyncState) -> Told {
         last_sample: None,
         lock_time: None,
         epoch: ClockEpoch::default(),
-    }));
-    told.hear(Event::Followed { port: Some(0) });
-    told
+    }
 }
 
 impl Told {
@@ -94,6 +98,21 @@ fn a_jump_of_the_clock_that_hears_the_source_is_the_reason_until_it_is_locked_ag
     assert!(!told.reason_in(SyncState::Holdover).contains("jumped"));
     assert_eq!(told.problem(), None);
     assert_eq!(told.model.phcs.statuses(told.now)[0].jumps, 1, "that it jumped stays counted");
+}
+
+#[test]
+fn what_was_claimed_of_a_clock_before_it_jumped_is_not_claimed_any_more() {
+    let mut told = with_hub(SyncState::Locked);
+    let bound = Some(Duration::from_micros(1));
+    told.hear(Event::Phc(PhcReport { bound, offset_from_master: bound, ..report(SyncState::Locked) }));
+    let status = |told: &Told| told.model.phcs.statuses(told.now).pop().unwrap();
+    assert!(status(&told).bound_s.is_some());
+    told.hear(Event::Clock(CascadeNotice::Jumped(0, Duration::from_secs(-1_772_000_000), JumpedTo::Zero)));
+    told.phc(Notice::State { from: SyncState::Locked, to: SyncState::Disrupted, why: StateEvent::Disturbed });
+    let after = status(&told);
+    assert_eq!((after.bound_s, after.offset_from_master_s, after.state), (None, None, SyncState::Disrupted));
+    told.hear(Event::Phc(PhcReport { bound, ..report(SyncState::Disrupted) }));
+    assert!(status(&told).bound_s.is_some(), "until it is measured again");
 }
 
 #[test]
@@ -167,6 +186,28 @@ fn a_card_that_is_not_believed_is_the_reason_while_the_clock_settles_on_the_kern
     told.hear(Event::Stamping { port: 0, change });
     let reason = told.enters(SyncState::Acquiring, StateEvent::SamplesResumed);
     assert!(reason.ends_with("port eth0 uses software stamps, since the card stamps no messages that are sent"));
+}
+
+#[test]
+fn what_the_card_does_not_deliver_is_not_said_of_the_kernel_that_takes_over() {
+    let mut told = with_hub(SyncState::Holdover);
+    told.enters(SyncState::Holdover, StateEvent::SamplesStopped);
+    let counters = told.model.ports[0].counters();
+    let look = |told: &mut Told| {
+        let port = &mut told.model.ports[0];
+        port.stamp_watch.look(|counter| counters.get(counter));
+        for missed in [Counter::ReceivedSync, Counter::RxStampMissing] {
+            counters.add(missed, 4);
+        }
+    };
+    look(&mut told);
+    look(&mut told);
+    assert!(told.reason_in(SyncState::Holdover).contains("the card delivers no receive stamps"));
+    let change = StampingChange { clock: ClockId::System, missing: Some(Missing::Receive) };
+    told.hear(Event::Stamping { port: 0, change });
+    look(&mut told);
+    let reason = told.reason_in(SyncState::Holdover);
+    assert!(reason.contains("port eth0 uses software stamps") && !reason.contains("the kernel delivers"), "{reason}");
 }
 
 #[test]
