@@ -6,13 +6,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike as _;
 use phclab::report::ScenarioReport;
 use phclab::scenario::{Contender, Scenario};
 
 use guest::Boot;
+
+/// `all` takes at most so long where two cores are free.
+const ALL_TIME_MAX: Duration = Duration::from_mins(12);
 
 /// A boot takes about so many seconds of virtual time's worth of work: groups are made with it in mind.
 const BOOT_COST: f64 = 150.0;
@@ -83,7 +88,6 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     for scenario in wanted.extract_if(.., |scenario| !runs(scenario)) {
         println!("skip {}: none of its contenders is wanted", scenario.name);
     }
-    let begin = Instant::now();
     let programs = std::env::current_exe().map_err(|error| format!("our own path: {error}"))?;
     let programs = programs.parent().expect("a program lies in a folder");
     let results = arguments.results.clone().unwrap_or_else(|| programs.with_file_name("phclab"));
@@ -97,10 +101,47 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
         verbose: arguments.verbose,
     };
     let count = wanted.len();
+    // From here on: the first call of the setup fetches and builds.
+    let (begin, used_before) = (Instant::now(), used_by_children());
     let passed = run_groups(&boot, groups(wanted, usize::from(arguments.jobs)), arguments);
     println!("logs and samples: {}", results.display());
-    println!("{passed} passed, {} failed in {:.0} s", count - passed, begin.elapsed().as_secs_f64());
-    Ok(passed == count)
+    let taken = Taken { elapsed: begin.elapsed(), used: used_by_children().saturating_sub(used_before) };
+    println!("{passed} passed, {} failed in {:.0} s", count - passed, taken.elapsed.as_secs_f64());
+    let is_all = only.is_empty() && arguments.scenarios.iter().any(|name| name == "all");
+    let is_in_time = !is_all || taken.is_in_time(arguments.jobs);
+    Ok(passed == count && is_in_time)
+}
+
+/// What a run has taken.
+#[derive(Clone, Copy)]
+struct Taken {
+    /// By the clock on the wall.
+    elapsed: Duration,
+    /// On CPUs, all guests together.
+    used: Duration,
+}
+
+impl Taken {
+    /// Says how long `all` took, and whether that is in time where as many cores are free as guests run: an emulated CPU is
+    /// one thread that never rests, so that what the guests used, shared among the cores, is what they would take then.
+    fn is_in_time(self, jobs: u8) -> bool {
+        let (most, alone) = (ALL_TIME_MAX.as_secs(), self.used / u32::from(jobs));
+        let (elapsed, alone_s) = (self.elapsed.as_secs(), alone.as_secs());
+        println!("all took {elapsed} s, and takes about {alone_s} s where {jobs} cores are free: at most {most} s");
+        if self.elapsed > ALL_TIME_MAX && alone <= ALL_TIME_MAX {
+            println!("warning: this machine was busy with other things");
+        } else if alone > ALL_TIME_MAX {
+            println!("FAIL all takes too long: shorten scenarios, or let some be by_hand");
+        }
+        alone <= ALL_TIME_MAX
+    }
+}
+
+/// The time on CPUs of all programs that were started from here and have ended.
+fn used_by_children() -> Duration {
+    let Ok(usage) = getrusage(UsageWho::RUSAGE_CHILDREN) else { return Duration::ZERO };
+    let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+    Duration::from_micros(micros.unsigned_abs())
 }
 
 fn scenarios(folder: &Path) -> Result<Vec<Scenario>, String> {
@@ -183,6 +224,14 @@ mod tests {
         Arguments::command().debug_assert();
         assert_eq!(contender("ptp4l"), Ok(Contender::Ptp4l));
         assert!(contender("ntpd").unwrap_err().contains("synchronome"));
+    }
+
+    #[test]
+    fn all_is_too_slow_only_if_it_would_be_on_free_cores_too() {
+        let minutes = Duration::from_mins;
+        for (elapsed, used, is_in_time) in [(11, 22, true), (30, 20, true), (13, 26, false)] {
+            assert_eq!(Taken { elapsed: minutes(elapsed), used: minutes(used) }.is_in_time(2), is_in_time, "{elapsed}");
+        }
     }
 
     #[test]
