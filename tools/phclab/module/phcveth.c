@@ -67,6 +67,7 @@ MODULE_PARM_DESC(max_adj, "advertised frequency adjustment range, ppb");
 	X(rx_caps, 3, 0, 3)			/* filters: bit 0 PTP_V2_EVENT, bit 1 ALL */ \
 	X(cross, 1, 0, 2)			/* PTP_SYS_OFFSET_PRECISE: 0 none, 1 works, 2 EAGAIN */ \
 	X(cross_err_ns, 0, -1000000000, 1000000000) /* what the PHC is off by in it */ \
+	X(extended, 1, 0, 1)			/* PTP_SYS_OFFSET_EXTENDED works */ \
 	X(read_pre_ns, 0, 0, 100000)		/* bus delay before the clock is latched */ \
 	X(read_post_ns, 0, 0, 100000)		/* bus delay after */ \
 	X(pps_irq, 0, 0, 1)			/* 1: PPS stamped at interrupt, 0: at the edge */ \
@@ -422,6 +423,8 @@ static int pv_gettimex(struct ptp_clock_info *i, struct timespec64 *ts, struct p
 
 	if (p->par[P_ioerr])
 		return -p->par[P_ioerr];
+	if (sts && !p->par[P_extended])		/* as a driver without gettimex64 */
+		return -EOPNOTSUPP;
 	spin_lock_irqsave(&p->lock, f);
 	ptp_read_system_prets(sts);
 	if (p->par[P_read_pre_ns])

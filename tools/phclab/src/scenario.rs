@@ -35,6 +35,7 @@ pub const KNOBS: &[&str] = &[
     "rx_caps",
     "cross",
     "cross_err_ns",
+    "extended",
     "read_pre_ns",
     "read_post_ns",
     "pps_irq",

@@ -1,4 +1,5 @@
-//! The tests of the module itself: each knob does what its line in the table says, and nothing else.
+//! The tests of the module itself: each knob does what its line in the table says, and nothing else; and of `synchronome phc`
+//! on its clocks.
 //!
 //! Each test gets a freshly loaded module with one pair of ports, both in the first namespace, and oscillators without
 //! any error, so that the two PHCs stand still against each other and every stamp can be told in advance to the
@@ -7,6 +8,7 @@
 mod bench;
 mod clock;
 mod stamps;
+mod tool;
 mod wire;
 
 use std::fs;
@@ -32,7 +34,7 @@ pub fn checks(scenario: &Scenario, folder: &Path) -> Vec<Check> {
     if let Err(problem) = reset_system(scenario.epoch()) {
         return vec![Check::new(false, problem)];
     }
-    let tests = [stamps::TESTS, clock::TESTS, wire::TESTS].concat();
+    let tests = [stamps::TESTS, clock::TESTS, wire::TESTS, tool::TESTS].concat();
     let mut checks: Vec<_> = tests.iter().map(|(name, test)| judged(name, in_bench(scenario.seed, test))).collect();
     checks.push(judged("two loads with one seed draw the same, with another seed not", wire::seeds(scenario.seed)));
     checks.push(judged("the kernel has nothing to complain of", complaints(folder)));

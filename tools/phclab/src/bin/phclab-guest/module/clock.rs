@@ -19,7 +19,7 @@ pub const TESTS: &[Test] = &[
     ("a jump is exact and leaves the rate", jump),
     ("a reset goes back to 1970, and with 2 switches the stamps off", reset),
     ("all operations fail with the errno that is set", errors),
-    ("the ways to cross-timestamp agree with the truth; without cross there is no PRECISE", cross),
+    ("the ways to cross-timestamp agree with the truth; without cross and extended there is only the basic one", cross),
     ("a read that is slow on one side is biased by half of it", slow_read),
     ("a PPS edge is at a whole second of the PHC", pps),
 ];
@@ -149,7 +149,11 @@ fn cross(_: &Bench) -> Outcome<()> {
     holds(all[1].1 <= all[2].1, || format!("EXTENDED is wider than basic: {all:?}"))?;
     receive_knob("cross", 0)?;
     let all = readings(&device)?;
-    holds(all.len() == 2 && all[0].0 == "extended", || format!("without cross: {all:?}"))
+    holds(all.len() == 2 && all[0].0 == "extended", || format!("without cross: {all:?}"))?;
+    receive_knob("extended", 0)?;
+    let all = readings(&device)?;
+    holds(all.len() == 1 && all[0].0 == "basic", || format!("without extended: {all:?}"))?;
+    is_about("basic", all[0].2, truth_ns()?, all[0].1 / 2.0 + 2.0)
 }
 
 fn slow_read(_: &Bench) -> Outcome<()> {
