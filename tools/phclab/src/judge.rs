@@ -9,21 +9,21 @@ use crate::scenario::Clock;
 pub const RESOLUTION_NS: f64 = 0.41;
 
 /// The true errors at one moment.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Sample {
     /// Seconds after the contender's start.
     pub at: f64,
-    /// The contender's PHC ahead of the master's, in ns.
-    pub phc_ns: f64,
+    /// The PHCs of the contender's ports `phv1`, `phv3`... ahead of the master's, in ns.
+    pub phcs_ns: Vec<f64>,
     /// CLOCK_REALTIME ahead of the master's UTC, in ns; `None` within the leap second, where UTC has no number.
     pub system_ns: Option<f64>,
 }
 
 impl Sample {
     /// The error of a clock, in ns.
-    pub const fn error_ns(&self, clock: Clock) -> Option<f64> {
+    pub fn error_ns(&self, clock: Clock) -> Option<f64> {
         match clock {
-            Clock::Phc => Some(self.phc_ns),
+            Clock::Phc(port) => self.phcs_ns.get(port as usize / 2).copied(),
             Clock::System => self.system_ns,
         }
     }

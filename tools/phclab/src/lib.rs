@@ -7,7 +7,9 @@
 
 pub mod calendar;
 pub mod cpio;
+pub mod heard;
 pub mod judge;
+pub mod kernel;
 pub mod report;
 pub mod scenario;
 pub mod verdict;

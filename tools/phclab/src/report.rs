@@ -1,10 +1,13 @@
 //! What a run yields, as the guest writes it and the host prints it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
+use crate::heard::Standing;
 use crate::judge::{Claims, Stats};
+use crate::kernel::KernelClaims;
 use crate::scenario::{Clock, Contender};
 
 /// A line of the console that carries a [`ScenarioReport`] as JSON begins with this.
@@ -27,6 +30,8 @@ pub struct Window {
     pub about_ns: f64,
     /// The errors, less that.
     pub stats: Stats,
+    /// What our daemon said of the clock meanwhile; `None` of others.
+    pub standing: Option<Standing>,
 }
 
 /// What it cost, all processes and threads together.
@@ -96,19 +101,6 @@ pub fn costs_between(before: &[ThreadCost], after: &[ThreadCost]) -> Vec<ThreadC
     after.iter().map(since).collect()
 }
 
-/// What the kernel's clock said in the middle of it.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct KernelClaims {
-    /// How often it was asked.
-    pub asked: u64,
-    /// How often it claimed to be synchronised.
-    pub claimed: u64,
-    /// How often the true error was then outside of `maxerror`.
-    pub lies: u64,
-    /// The mean of `maxerror` while it claimed, in us.
-    pub mean_maxerror_us: f64,
-}
-
 /// One contender's run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RunReport {
@@ -130,8 +122,8 @@ pub struct RunReport {
     pub faulty: u64,
     /// Summaries in its log, or answers of its status socket.
     pub words: u64,
-    /// Its bound against the truth.
-    pub claims: Option<Claims>,
+    /// Its bounds against the truth.
+    pub claims: BTreeMap<Clock, Claims>,
     /// The kernel's maxerror against the truth.
     pub kernel: Option<KernelClaims>,
     /// The states that it claimed: when, which.
@@ -157,12 +149,20 @@ pub struct Check {
     pub what: String,
     /// Whether it is met.
     pub is_met: bool,
+    /// Whether it is about how we compare with the others: that is always shown.
+    #[serde(default)]
+    pub is_ratio: bool,
 }
 
 impl Check {
     /// A demand.
     pub fn new(is_met: bool, what: impl Into<String>) -> Self {
-        Self { what: what.into(), is_met }
+        Self { what: what.into(), is_met, is_ratio: false }
+    }
+
+    /// A demand on how we compare with the others.
+    pub fn ratio(is_met: bool, what: impl Into<String>) -> Self {
+        Self { is_ratio: true, ..Self::new(is_met, what) }
     }
 }
 
@@ -177,6 +177,9 @@ pub struct ScenarioReport {
     pub runs: Vec<RunReport>,
     /// The demands.
     pub checks: Vec<Check>,
+    /// How many demands on ratios were not made, since nobody else ran.
+    #[serde(default)]
+    pub unmade: usize,
 }
 
 impl ScenarioReport {
@@ -197,8 +200,11 @@ impl ScenarioReport {
                 let _ = writeln!(text, "    thread {name:<15} CPU {cpu:.0} us/s, {switches:.1} switches/s");
             }
         }
-        for check in self.checks.iter().filter(|check| all_checks || !check.is_met) {
+        for check in self.checks.iter().filter(|check| all_checks || check.is_ratio || !check.is_met) {
             let _ = writeln!(text, "  {} {}", if check.is_met { "ok  " } else { "FAIL" }, check.what);
+        }
+        if self.unmade > 0 {
+            let _ = writeln!(text, "  nobody else ran: {} demands on ratios were not made", self.unmade);
         }
         text
     }
@@ -209,10 +215,7 @@ impl RunReport {
         let mut words = Vec::new();
         for window in &self.windows {
             let Stats { mean_ns, rms_ns, max_ns, .. } = window.stats;
-            let clock = match window.clock {
-                Clock::Phc => "PHC",
-                Clock::System => "system",
-            };
+            let clock = window.clock;
             let span = format!("{:.0}..{:.0} s", window.from, window.to);
             let about = if window.about_ns == 0.0 { String::new() } else { format!(" about {}", ns(window.about_ns)) };
             words.push(format!("{clock} {span}{about}: rms {} mean {} max {}", ns(rms_ns), ns(mean_ns), ns(max_ns)));
@@ -230,11 +233,19 @@ impl RunReport {
             words.push(format!("FAULTY {} times", self.faulty));
         }
         words.extend(self.deaths.iter().map(|death| death.split(':').next().unwrap_or_default().to_owned()));
-        if let Some(claims) = self.claims.filter(|claims| claims.made > 0) {
-            words.push(format!("bound {}, {} lies of {}", ns(claims.mean_bound_ns), claims.lies, claims.made));
+        for (clock, claims) in &self.claims {
+            words.push(format!(
+                "bound of {clock} {}, {} lies of {}",
+                ns(claims.mean_bound_ns),
+                claims.lies,
+                claims.made
+            ));
         }
         if let Some(kernel) = self.kernel.filter(|kernel| kernel.claimed > 0) {
-            words.push(format!("maxerror {} lies of {}", kernel.lies, kernel.claimed));
+            let KernelClaims { lies, claimed, mean_maxerror_us, mean_esterror_us, .. } = kernel;
+            words.push(format!(
+                "maxerror {mean_maxerror_us:.0} us, {lies} lies of {claimed}; esterror {mean_esterror_us:.0} us"
+            ));
         }
         let Cost { seconds, .. } = self.cost;
         if seconds > 0.0 {
@@ -268,13 +279,15 @@ mod tests {
 
     #[test]
     fn a_report_without_checks_is_no_pass() {
-        let mut report = ScenarioReport { name: "x".to_owned(), seconds: 1.0, runs: vec![], checks: vec![] };
+        let mut report = ScenarioReport { name: "x".to_owned(), seconds: 1.0, runs: vec![], checks: vec![], unmade: 0 };
         assert!(!report.is_passed());
         report.checks.push(Check::new(true, "a"));
         assert!(report.is_passed());
         report.checks.push(Check::new(false, "b"));
         assert!(!report.is_passed());
         assert!(report.to_text(false).contains("FAIL b") && !report.to_text(false).contains(" a"));
+        report.checks.push(Check::ratio(true, "c over d"));
+        assert!(report.to_text(false).contains("ok   c over d"), "ratios are always shown");
     }
 
     #[test]

@@ -3,12 +3,17 @@
 //! One TOML file each, in `tools/phclab/scenarios/`. Every name is checked when the file is read: a misspelt knob or
 //! key is an error before anything boots. Times are seconds of virtual time after the contender's start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::clock::Clock;
+pub use self::limits::{Bound, Cpu, Expect, Judge, Lock, Outage};
 use crate::calendar::seconds_of;
+
+mod clock;
+mod limits;
 
 /// The knobs of a port, as the module names them (`PARAMS` in `phcveth.c`).
 pub const KNOBS: &[&str] = &[
@@ -193,17 +198,6 @@ pub enum Steer {
     System,
 }
 
-/// Which true error.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Clock {
-    /// The contender's PHC (`phv1`) minus the master's (`phv0`).
-    #[default]
-    Phc,
-    /// CLOCK_REALTIME minus the master's PHC less TAI-UTC.
-    System,
-}
-
 /// Who competes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize, Serialize)]
 pub enum Contender {
@@ -356,125 +350,6 @@ pub struct Fault {
     pub run: Option<String>,
 }
 
-/// Limits of a true error in a window.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Judge {
-    /// Which error.
-    #[serde(default)]
-    pub clock: Clock,
-    /// From when; absent: the second half of the run.
-    pub from: Option<f64>,
-    /// Until when; absent: the end.
-    pub to: Option<f64>,
-    /// What the error must be about; subtracted before all else.
-    #[serde(default)]
-    pub mean_ns: f64,
-    /// The greatest distance of the mean from `mean_ns` (ours).
-    pub mean_within_ns: Option<f64>,
-    /// The greatest root of the mean square (ours).
-    pub rms_ns: Option<f64>,
-    /// The greatest error (ours).
-    pub max_ns: Option<f64>,
-    /// The greatest ratio of our RMS to the best RMS of the others.
-    pub ratio: Option<f64>,
-    /// The greatest RMS of the best of the others: guards the physics itself.
-    pub theirs_rms_ns: Option<f64>,
-}
-
-impl Judge {
-    /// The window, from and to, of a run of this length.
-    pub fn window(&self, seconds: f64) -> (f64, f64) {
-        (self.from.unwrap_or(seconds / 2.0), self.to.unwrap_or(seconds))
-    }
-}
-
-/// Limits of the time from selecting the parent until the true error stays below a limit.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Lock {
-    /// Which error.
-    #[serde(default)]
-    pub clock: Clock,
-    /// Below this it is locked.
-    pub limit_ns: f64,
-    /// The longest (ours).
-    pub max_s: Option<f64>,
-    /// The greatest ratio of ours to the best of the others.
-    pub ratio: Option<f64>,
-    /// The longest until our daemon says that it is LOCKED.
-    pub says_max_s: Option<f64>,
-}
-
-/// Limits of the time that the true error is outside of a limit once the first fault has begun.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Outage {
-    /// Which error.
-    #[serde(default)]
-    pub clock: Clock,
-    /// Inside is at most this.
-    pub limit_ns: f64,
-    /// The longest (ours), all together.
-    pub max_s: f64,
-    /// The shortest of the others: shows that the fault is felt.
-    pub theirs_min_s: Option<f64>,
-}
-
-/// Limits of CPU time and context switches between two moments.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Cpu {
-    /// The greatest ratio of our CPU time to the least of the others.
-    pub ratio: f64,
-    /// The greatest ratio of our context switches to the fewest of the others.
-    pub switches_ratio: f64,
-}
-
-/// How the claimed bound is held against the truth.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Bound {
-    /// Whether it is checked at all.
-    pub check: bool,
-    /// Which error it bounds; absent: that of the clock that is steered last.
-    pub clock: Option<Clock>,
-    /// How often the daemon is asked.
-    pub every_s: f64,
-    /// For how long after a fault began a lie is excused: the daemon cannot know before it reads the clock again.
-    pub grace_s: f64,
-    /// The least number of claims that were held against the truth.
-    pub claims_min: u64,
-}
-
-impl Default for Bound {
-    fn default() -> Self {
-        Self { check: true, clock: None, every_s: 0.5, grace_s: 0.0, claims_min: 20 }
-    }
-}
-
-/// What our daemon and the kernel must say in a window.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Expect {
-    /// From when.
-    pub from: f64,
-    /// Until when.
-    pub to: f64,
-    /// In each answer the state is one of these.
-    #[serde(default)]
-    pub state: Vec<String>,
-    /// Some answer has one of these words in its reason, its lacks, its events or its ports; case does not matter.
-    #[serde(default)]
-    pub says: Vec<String>,
-    /// `STA_UNSYNC` of adjtimex is so throughout.
-    pub unsync: Option<bool>,
-    /// TAI - UTC of adjtimex is so throughout.
-    pub tai: Option<i32>,
-    /// Whether the leap second that adjtimex announces is so throughout: `none`, `insert`, `delete`.
-    pub leap: Option<String>,
-}
-
 fn default_seconds() -> f64 {
     60.0
 }
@@ -529,12 +404,22 @@ impl Scenario {
         }
     }
 
-    /// Which true error the claimed bound is about.
-    pub fn bound_clock(&self) -> Clock {
-        self.bound.clock.unwrap_or(match self.steer {
-            Steer::Phc => Clock::Phc,
-            Steer::System => Clock::System,
-        })
+    /// The clocks of which a bound must be claimed: those that are judged, and all that are steered where none is.
+    pub fn claimed_clocks(&self) -> BTreeSet<Clock> {
+        let judged: BTreeSet<_> = self.judge.iter().map(|judge| judge.clock).collect();
+        match self.steer {
+            _ if !judged.is_empty() => judged,
+            Steer::Phc => [Clock::PHC].into(),
+            Steer::System => [Clock::PHC, Clock::System].into(),
+        }
+    }
+
+    /// The clocks whose true error is known: the system clock and the PHC of each port of the contender.
+    fn has_clock(&self, clock: Clock) -> bool {
+        match clock {
+            Clock::Phc(port) => port < self.pairs * 2 && port % 2 == 1,
+            Clock::System => true,
+        }
     }
 
     fn usual_contenders(&self) -> Vec<Contender> {
@@ -575,6 +460,12 @@ impl Scenario {
             let (from, to) = judge.window(self.seconds);
             within("judge.from", from, 0.0, self.seconds)?;
             within("judge.to", to, from, self.seconds)?;
+        }
+        let judged = self.judge.iter().map(|judge| judge.clock);
+        let wide = self.expect.iter().flat_map(|expect| expect.bound.iter().map(|width| width.clock));
+        let timed = self.lock.iter().map(|lock| lock.clock).chain(self.outage.iter().map(|outage| outage.clock));
+        if let Some(wrong) = judged.chain(wide).chain(timed).find(|clock| !self.has_clock(*clock)) {
+            return Err(format!("the contender has no clock {wrong} among {} pair(s)", self.pairs));
         }
         for expect in &self.expect {
             within("expect.from", expect.from, 0.0, self.seconds)?;

@@ -6,8 +6,8 @@
 //! the limits that are named `theirs`.
 
 use crate::judge::{RESOLUTION_NS, ratio_of_rms};
-use crate::report::{Check, RunReport, ns};
-use crate::scenario::{Clock, Scenario, Steer};
+use crate::report::{Check, RunReport, Window, ns};
+use crate::scenario::{Contender, Judge, Lock, Scenario, Steer};
 
 /// Free-running clocks drift apart at least so fast.
 const DRIFT_MIN_PPB: f64 = 1_000.0;
@@ -15,6 +15,16 @@ const DRIFT_MIN_PPB: f64 = 1_000.0;
 const SAMPLES_MIN: u64 = 50;
 /// A contender says at least so much.
 const WORDS_MIN: u64 = 5;
+/// The master sends so many Syncs a second.
+pub const SYNCS_PER_S: f64 = 4.0;
+/// Of those our daemon receives and uses this part at least, in each window in which it is judged.
+const SYNCS_PART_MIN: f64 = 0.9;
+/// A clock that is called LOCKED has had its last sample at most so long ago: four intervals of the master, and half a second
+/// since the status of a PHC is made once a second.
+const SAMPLE_AGE_MAX_S: f64 = 1.5;
+/// The kernel's maxerror is at most so much greater than the bound: it grows by 500 us at the turn of a second, is rewritten once
+/// a second, and says by then what the bound will be in another second.
+const MAXERROR_EXCESS_MAX_US: f64 = 1_010.0;
 
 /// The demands of a scenario, met or not.
 pub fn checks(scenario: &Scenario, runs: &[RunReport]) -> Vec<Check> {
@@ -29,7 +39,8 @@ pub fn checks(scenario: &Scenario, runs: &[RunReport]) -> Vec<Check> {
         }
         let Some(window) = ours.and_then(|run| run.windows.get(number)) else { continue };
         let stats = &window.stats;
-        let what = |what: &str| format!("our {what} of {}", named(judge.clock));
+        of_standing(judge, window, &mut checks);
+        let what = |what: &str| format!("our {what} of {}", judge.clock.in_words());
         if let Some(most) = judge.rms_ns {
             checks.push(at_most(&what("rms"), stats.rms_ns, most, ns));
         }
@@ -41,14 +52,46 @@ pub fn checks(scenario: &Scenario, runs: &[RunReport]) -> Vec<Check> {
             checks.push(at_most(&about, stats.mean_ns.abs(), most, ns));
         }
         if let (Some(most), Some(best)) = (judge.ratio, best) {
-            let name = format!("our rms of {} over theirs ({})", named(judge.clock), ns(best.max(RESOLUTION_NS)));
-            checks.push(at_most(&name, ratio_of_rms(stats.rms_ns, best), most, |ratio| format!("{ratio:.2}")));
+            let name = format!("our rms of {} over theirs ({})", judge.clock.in_words(), ns(best.max(RESOLUTION_NS)));
+            checks.push(ratio(&name, ratio_of_rms(stats.rms_ns, best), most));
         }
     }
     of_lock(scenario, ours, &theirs, &mut checks);
     of_outage(scenario, ours, &theirs, &mut checks);
     of_cost(scenario, ours, &theirs, &mut checks);
     checks
+}
+
+/// How many demands on ratios could not be made, since nobody else ran.
+pub fn unmade_ratios(scenario: &Scenario, runs: &[RunReport]) -> usize {
+    if runs.iter().any(|run| !run.contender.is_ours()) {
+        return 0;
+    }
+    let lock = |lock: Lock| usize::from(lock.ratio.is_some()) + usize::from(lock.ptp4l_ratio.is_some());
+    let judged = scenario.judge.iter().filter(|judge| judge.ratio.is_some()).count();
+    judged + scenario.lock.map_or(0, lock) + scenario.cpu.map_or(0, |_| 2)
+}
+
+/// What our daemon says of a clock while that is judged: not only is it right, it also knows.
+fn of_standing(judge: &Judge, window: &Window, checks: &mut Vec<Check>) {
+    let Some(standing) = window.standing.as_ref() else { return };
+    let when = format!("of {} from {} to {} s", judge.clock.in_words(), window.from, window.to);
+    if judge.state.is_empty() {
+        return;
+    }
+    let is_wanted = standing.answers > 0 && standing.states.iter().all(|state| judge.state.contains(state));
+    let states = standing.states.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let what = format!("what we say {when}, {} times: {states}; wanted {}", standing.answers, judge.state.join(", "));
+    checks.push(Check::new(is_wanted, what));
+    let shown = |seconds: f64| format!("{seconds:.2} s");
+    if judge.state == ["LOCKED"] {
+        checks.push(at_most(&format!("our last sample's age {when}"), standing.sample_age_s, SAMPLE_AGE_MAX_S, shown));
+    }
+    if let Some(rate) = standing.syncs_per_s {
+        let least = SYNCS_PER_S * SYNCS_PART_MIN;
+        let what = format!("Syncs that we received and used a second {when}: {rate:.2}, at least {least:.2}");
+        checks.push(Check::new(rate >= least, what));
+    }
 }
 
 /// What every run must fulfil, and what our daemon claims.
@@ -70,17 +113,32 @@ fn of_run(scenario: &Scenario, run: &RunReport) -> Vec<Check> {
         checks.push(Check::new(samples >= SAMPLES_MIN, what));
     }
     if run.contender.is_ours() && scenario.bound.check {
-        let claims = run.claims.unwrap_or_default();
-        let least = scenario.bound.claims_min;
-        checks.push(Check::new(claims.made >= least, format!("{} claims of a bound, at least {least}", claims.made)));
-        let what = format!("no claimed bound is a lie: {} of {}", claims.lies, claims.made);
-        checks.push(Check::new(claims.lies == 0, what));
-        if let Some(kernel) = run.kernel.filter(|_| scenario.steer == Steer::System) {
-            let what = format!("no maxerror of the kernel is a lie: {} of {}", kernel.lies, kernel.claimed);
-            checks.push(Check::new(kernel.lies == 0, what));
-        }
+        of_claims(scenario, run, &mut checks);
     }
     checks
+}
+
+/// No bound that our daemon claims is a lie, nor is what the kernel says after it.
+fn of_claims(scenario: &Scenario, run: &RunReport, checks: &mut Vec<Check>) {
+    let least = scenario.bound.claims_min;
+    for clock in scenario.claimed_clocks() {
+        let made = run.claims.get(&clock).map_or(0, |claims| claims.made);
+        let what = format!("{made} claims of a bound of {}, at least {least}", clock.in_words());
+        checks.push(Check::new(made >= least, what));
+    }
+    for (clock, claims) in &run.claims {
+        let what = format!("no claimed bound of {} is a lie: {} of {}", clock.in_words(), claims.lies, claims.made);
+        checks.push(Check::new(claims.lies == 0, what));
+    }
+    let Some(kernel) = run.kernel.filter(|_| scenario.steer == Steer::System) else { return };
+    let what = format!("no maxerror of the kernel is a lie: {} of {}", kernel.lies, kernel.claimed);
+    checks.push(Check::new(kernel.lies == 0, what));
+    let what = format!("no esterror of the kernel is greater than its maxerror: {} of {}", kernel.odd, kernel.claimed);
+    checks.push(Check::new(kernel.odd == 0, what));
+    let what = format!("the kernel never denies that it is synchronised while we are LOCKED: {} times", kernel.denied);
+    checks.push(Check::new(kernel.denied == 0, what));
+    let name = format!("maxerror over our bound while LOCKED, {} times", kernel.compared);
+    checks.push(at_most(&name, kernel.excess_us, MAXERROR_EXCESS_MAX_US, |us| format!("{us:.0} us")));
 }
 
 fn of_lock(scenario: &Scenario, ours: Option<&RunReport>, theirs: &[&RunReport], checks: &mut Vec<Check>) {
@@ -103,7 +161,12 @@ fn of_lock(scenario: &Scenario, ours: Option<&RunReport>, theirs: &[&RunReport],
     let best = theirs.iter().filter_map(|run| run.lock_s).min_by(f64::total_cmp);
     if let (Some(most), Some(best)) = (lock.ratio, best) {
         let name = format!("our time until we stay below {limit} over theirs ({})", shown(best));
-        checks.push(at_most(&name, seconds / best.max(1e-3), most, |ratio| format!("{ratio:.2}")));
+        checks.push(ratio(&name, seconds / best.max(1e-3), most));
+    }
+    let default = theirs.iter().find(|run| run.contender == Contender::Ptp4l).and_then(|run| run.lock_s);
+    if let (Some(most), Some(default)) = (lock.ptp4l_ratio, default) {
+        let name = format!("our time until we stay below {limit} over that of ptp4l's PI servo ({})", shown(default));
+        checks.push(ratio(&name, seconds / default.max(1e-3), most));
     }
 }
 
@@ -132,7 +195,7 @@ fn of_cost(scenario: &Scenario, ours: Option<&RunReport>, theirs: &[&RunReport],
         let Some(theirs) = least(figure) else { continue };
         let mine = figure(ours);
         let name = format!("our {what} ({mine:.1}) over theirs ({theirs:.1})");
-        checks.push(at_most(&name, mine / theirs.max(1e-9), limit, |ratio| format!("{ratio:.2}")));
+        checks.push(ratio(&name, mine / theirs.max(1e-9), limit));
     }
 }
 
@@ -140,11 +203,8 @@ fn at_most(what: &str, value: f64, most: f64, shown: impl Fn(f64) -> String) -> 
     Check::new(value <= most, format!("{what}: {}, at most {}", shown(value), shown(most)))
 }
 
-const fn named(clock: Clock) -> &'static str {
-    match clock {
-        Clock::Phc => "the PHC",
-        Clock::System => "the system clock",
-    }
+fn ratio(what: &str, value: f64, most: f64) -> Check {
+    Check::ratio(value <= most, format!("{what}: {value:.2}, at most {most:.2}"))
 }
 
 #[cfg(test)]

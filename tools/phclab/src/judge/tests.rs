@@ -3,22 +3,23 @@
 use super::*;
 
 fn samples(errors: &[f64]) -> Vec<Sample> {
-    let sample = |(at, error): (usize, &f64)| Sample { at: at as f64, phc_ns: *error, system_ns: None };
+    let sample = |(at, error): (usize, &f64)| Sample { at: at as f64, phcs_ns: vec![*error], system_ns: None };
     errors.iter().enumerate().map(sample).collect()
 }
 
 #[test]
 fn the_statistics_of_a_window_are_those_of_its_samples() {
-    let stats = Stats::in_window(&samples(&[100.0, 3.0, -4.0, 0.0, 100.0]), Clock::Phc, (1.0, 3.0), 0.0);
+    let stats = Stats::in_window(&samples(&[100.0, 3.0, -4.0, 0.0, 100.0]), Clock::PHC, (1.0, 3.0), 0.0);
     assert_eq!((stats.samples, stats.max_ns), (3, 4.0));
     assert!((stats.mean_ns + 1.0 / 3.0).abs() < 1e-12 && (stats.rms_ns - (25.0_f64 / 3.0).sqrt()).abs() < 1e-12);
-    let about = Stats::in_window(&samples(&[-499.0, -501.0]), Clock::Phc, (0.0, 9.0), -500.0);
+    let about = Stats::in_window(&samples(&[-499.0, -501.0]), Clock::PHC, (0.0, 9.0), -500.0);
     assert_eq!((about.mean_ns, about.rms_ns, about.max_ns), (0.0, 1.0, 1.0));
 }
 
 #[test]
 fn an_error_that_is_not_known_is_no_sample() {
     assert_eq!(Stats::in_window(&samples(&[1.0, 2.0]), Clock::System, (0.0, 9.0), 0.0).samples, 0);
+    assert_eq!(Stats::in_window(&samples(&[1.0, 2.0]), Clock::Phc(3), (0.0, 9.0), 0.0).samples, 0);
     assert_eq!(Stats::of(std::iter::empty()), Stats::default());
 }
 
@@ -32,17 +33,17 @@ fn two_that_are_better_than_can_be_told_are_equal() {
 #[test]
 fn lock_counts_from_the_last_excursion() {
     let errors = samples(&[500.0, 5.0, -200.0, 10.0, 0.0, 900.0]);
-    assert_eq!(locked_at(&errors, Clock::Phc, 100.0, 4.0), Some(3.0));
-    assert_eq!(locked_at(&errors, Clock::Phc, 100.0, 9.0), None, "it ends outside");
-    assert_eq!(locked_at(&errors, Clock::Phc, 1_000.0, 9.0), Some(0.0), "it was never outside");
-    assert_eq!(locked_at(&[], Clock::Phc, 1.0, 9.0), None);
+    assert_eq!(locked_at(&errors, Clock::PHC, 100.0, 4.0), Some(3.0));
+    assert_eq!(locked_at(&errors, Clock::PHC, 100.0, 9.0), None, "it ends outside");
+    assert_eq!(locked_at(&errors, Clock::PHC, 1_000.0, 9.0), Some(0.0), "it was never outside");
+    assert_eq!(locked_at(&[], Clock::PHC, 1.0, 9.0), None);
 }
 
 #[test]
 fn an_outage_is_the_time_outside_after_the_fault() {
     let errors = samples(&[900.0, 0.0, 900.0, -900.0, 0.0, 0.0]);
-    assert_eq!(outage_s(&errors, Clock::Phc, 100.0, 1.0), 2.0);
-    assert_eq!(outage_s(&errors, Clock::Phc, 100.0, 0.0), 3.0);
+    assert_eq!(outage_s(&errors, Clock::PHC, 100.0, 1.0), 2.0);
+    assert_eq!(outage_s(&errors, Clock::PHC, 100.0, 0.0), 3.0);
     assert_eq!(outage_s(&errors, Clock::System, 100.0, 0.0), 0.0);
 }
 

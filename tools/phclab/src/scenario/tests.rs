@@ -8,11 +8,14 @@ fn a_short_file_gets_the_usual_world() {
     assert_eq!((scenario.seconds, scenario.pairs, scenario.master.lead), (60.0, 1, 20.0));
     assert_eq!(scenario.contenders, [Contender::Ptp4l, Contender::Synchronome]);
     assert_eq!(scenario.judge[0].window(60.0), (30.0, 60.0));
-    assert_eq!(scenario.bound_clock(), Clock::Phc);
+    assert_eq!(scenario.claimed_clocks(), [Clock::PHC].into());
+    assert_eq!(scenario.judge[0].state, ["LOCKED"]);
     assert_eq!(scenario.epoch(), 1_772_366_400);
     let system = Scenario::parse("x", "about = 'x'\nsteer = 'system'\n[[judge]]\n").unwrap();
     assert_eq!(system.contenders, [Contender::Phc2sys, Contender::Synchronome]);
-    assert_eq!(system.bound_clock(), Clock::System);
+    assert_eq!(system.claimed_clocks(), [Clock::PHC].into(), "what is judged is what is claimed");
+    let unjudged = "about = 'x'\nsteer = 'system'\n[[expect]]\nfrom = 1\nto = 2\n";
+    assert_eq!(Scenario::parse("x", unjudged).unwrap().claimed_clocks(), [Clock::PHC, Clock::System].into());
 }
 
 #[test]
@@ -34,6 +37,13 @@ fn what_is_misspelt_or_impossible_is_refused_with_its_name() {
         ("about = 'x'\nbond = true\n[[judge]]\n", "two members"),
         ("about = 'x'\n[[judge]]\n[outage]\nlimit_ns = 1\nmax_s = 1\n", "first fault"),
         ("about = 'x'\n[[expect]]\nfrom = 1\nto = 2\nleap = 'maybe'\n", "leap"),
+        ("about = 'x'\n[[judge]]\nclock = 'phv3'\n", "no clock phv3"),
+        ("about = 'x'\n[[judge]]\nclock = 'phv0'\n", "no clock phv0"),
+        ("about = 'x'\n[[judge]]\nclock = 'eth0'\n", "eth0 is no clock"),
+        (
+            "about = 'x'\n[[judge]]\n[[expect]]\nfrom = 1\nto = 2\n[[expect.bound]]\nclock = 'phv5'\nmin_ns = 1\n",
+            "phv5",
+        ),
     ] {
         let error = Scenario::parse("name", text).unwrap_err();
         assert!(error.starts_with("name: ") && error.contains(named), "{text}: {error}");

@@ -209,6 +209,13 @@ ptp4l[80.000]: selected best master clock 027068.fffe.630000
     }
 
     #[test]
+    fn the_master_sends_as_many_syncs_as_are_demanded_of_us() {
+        let interval = PTP4L.split_whitespace().find_map(|word| word.strip_prefix("--logSyncInterval="));
+        let interval: i32 = interval.unwrap().parse().unwrap();
+        assert!((2_f64.powi(-interval) - phclab::verdict::SYNCS_PER_S).abs() < 1e-12);
+    }
+
+    #[test]
     fn our_configuration_follows_the_scenario() {
         let text = "about = 'x'\nsteer = 'system'\ntransport = 'udp6'\n[[judge]]\n[synchronome]\nptp = 'domain = 3'\n";
         let config = configuration(&Scenario::parse("x", text).unwrap());

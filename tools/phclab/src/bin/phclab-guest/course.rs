@@ -7,10 +7,12 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
+use phclab::heard::{self, Standing, Word};
 use phclab::judge::{Claim, Claims, Sample, Stats, locked_at, outage_s};
-use phclab::report::{Cost, KernelClaims, RunReport, ThreadCost, Window, costs_between};
-use phclab::scenario::{Clock, Contender, Expect, Fault, Leap, Scenario, TRIGGERS};
-use synchronome_kernel::adjtimex::{self, LeapState};
+use phclab::kernel::{self, KernelClaims, KernelSample};
+use phclab::report::{Cost, RunReport, ThreadCost, Window, costs_between};
+use phclab::scenario::{Clock, Contender, Fault, Leap, Scenario, Steer, TRIGGERS};
+use synchronome_kernel::adjtimex;
 
 use super::contender::{enthrone_master, faulty, selected_at, start, start_master, summaries};
 use super::process::{Process, call};
@@ -36,23 +38,6 @@ enum Event {
     CountCost,
 }
 
-/// What the kernel's clock said at one moment.
-struct KernelSample {
-    at: f64,
-    unsync: bool,
-    max_error_ns: f64,
-    tai: i32,
-    leap: LeapState,
-    error_ns: Option<f64>,
-}
-
-/// What our daemon answered at one moment.
-struct Word {
-    at: f64,
-    state: String,
-    words: String,
-}
-
 /// A run under way.
 struct Course<'s> {
     scenario: &'s Scenario,
@@ -64,11 +49,10 @@ struct Course<'s> {
     saved: BTreeMap<(String, String), i64>,
     samples: Vec<Sample>,
     kernel: Vec<KernelSample>,
-    claims: Vec<Claim>,
+    claims: BTreeMap<Clock, Vec<Claim>>,
     words: Vec<Word>,
     selected_at: Option<f64>,
     claimed_lock_s: Option<f64>,
-    reason: Option<String>,
     costs_before: Vec<ThreadCost>,
     costs: Vec<ThreadCost>,
     failures: Vec<String>,
@@ -102,11 +86,10 @@ pub fn run(scenario: &Scenario, contender: Contender, world: &World, folder: &Pa
         saved: BTreeMap::new(),
         samples: Vec::new(),
         kernel: Vec::new(),
-        claims: Vec::new(),
+        claims: BTreeMap::new(),
         words: Vec::new(),
         selected_at: None,
         claimed_lock_s: None,
-        reason: None,
         costs_before: Vec::new(),
         costs: Vec::new(),
         failures: Vec::new(),
@@ -157,13 +140,13 @@ impl Course<'_> {
             self.sample(now, &truth);
             // After a long interruption the samples go on from there.
             next_sample = (next_sample + self.scenario.sample_every_s).max(now);
-            if now >= next_kernel {
-                next_kernel = now + KERNEL_EVERY_S;
-                self.ask_kernel(now, &truth)?;
-            }
             if contender.is_ours() && now >= next_word {
                 next_word = now + self.scenario.bound.every_s;
                 self.ask_daemon(&truth)?;
+            }
+            if now >= next_kernel {
+                next_kernel = now + KERNEL_EVERY_S;
+                self.ask_kernel()?;
             }
         }
         self.costs = costs_between(&self.costs_before, &self.costs_so_far());
@@ -245,25 +228,20 @@ impl Course<'_> {
 
     fn sample(&mut self, at: f64, truth: &Truth) {
         let system_ns = self.world.system_error_ns(truth);
-        self.samples.push(Sample { at, phc_ns: truth.phc_error_ns(), system_ns });
+        self.samples.push(Sample { at, phcs_ns: truth.phc_errors_ns().collect(), system_ns });
     }
 
-    fn ask_kernel(&mut self, at: f64, truth: &Truth) -> Outcome<()> {
+    /// Just after our daemon was: what both say is then of one moment.
+    fn ask_kernel(&mut self) -> Outcome<()> {
         let timex = adjtimex::read().map_err(because("adjtimex"))?;
-        self.kernel.push(KernelSample {
-            at,
-            unsync: timex.status.unsync(),
-            max_error_ns: timex.max_error_us as f64 * 1e3,
-            tai: timex.tai_offset_s,
-            leap: timex.state,
-            error_ns: self.world.system_error_ns(truth),
-        });
+        let error_ns = self.world.system_error_ns(&Truth::read()?);
+        self.kernel.push(KernelSample::of(self.now(), &timex, error_ns));
         Ok(())
     }
 
-    fn error_ns(&self, truth: &Truth) -> Option<f64> {
-        match self.scenario.bound_clock() {
-            Clock::Phc => Some(truth.phc_error_ns()),
+    fn error_ns(&self, clock: Clock, truth: &Truth) -> Option<f64> {
+        match clock {
+            Clock::Phc(port) => truth.phc_errors_ns().nth(port as usize / 2),
             Clock::System => self.world.system_error_ns(truth),
         }
     }
@@ -272,20 +250,23 @@ impl Course<'_> {
         let Some(answer) = daemon::ask() else { return Ok(()) };
         let after = Truth::read()?;
         let at = self.now();
-        if let (Some(bound_ns), Some(before_ns), Some(after_ns)) =
-            (answer.bound_ns(self.scenario.bound_clock()), self.error_ns(before), self.error_ns(&after))
-        {
-            self.claims.push(Claim { at, bound_ns, before_ns, after_ns });
+        let word = answer.word(at, self.scenario.bound.every_s + 1.0);
+        // A system clock that is only observed is not what the bound is about: the daemon knows what it is off by.
+        let is_held = |clock: Clock| clock != Clock::System || self.scenario.steer == Steer::System;
+        for (clock, said) in word.clocks.iter().filter(|(clock, _)| is_held(**clock)) {
+            if let (Some(bound_ns), Some(before_ns), Some(after_ns)) =
+                (said.bound_ns, self.error_ns(*clock, before), self.error_ns(*clock, &after))
+            {
+                self.claims.entry(*clock).or_default().push(Claim { at, bound_ns, before_ns, after_ns });
+            }
         }
         let selected = answer.selected_ago_s().map(|ago| at - ago);
         if self.selected_at.is_none() || answer.lock_s().is_some() {
             self.selected_at = selected.or(self.selected_at);
         }
         self.claimed_lock_s = self.claimed_lock_s.or(answer.lock_s());
-        self.reason = Some(answer.reason().to_owned());
         let _ = writeln!(self.diary, "{at:9.3} status {}", answer.line());
-        let words = answer.words(self.scenario.bound.every_s + 1.0);
-        self.words.push(Word { at, state: answer.state().to_owned(), words });
+        self.words.push(word);
         Ok(())
     }
 
@@ -307,7 +288,8 @@ impl Course<'_> {
         }
         if contender.is_ours() {
             for expect in &self.scenario.expect {
-                self.failures.extend(self.unmet(expect));
+                self.failures.extend(heard::unmet(expect, &self.words));
+                self.failures.extend(kernel::unmet(expect, &self.kernel));
             }
         }
         for process in self.contender.drain(..).chain(self.master.take()) {
@@ -325,14 +307,18 @@ impl Course<'_> {
         let windows = scenario.judge.iter().map(|judge| {
             let (from, to) = judge.window(scenario.seconds);
             let stats = Stats::in_window(&self.samples, judge.clock, (from, to), judge.mean_ns);
-            Window { clock: judge.clock, from, to, about_ns: judge.mean_ns, stats }
+            let standing = contender.is_ours().then(|| Standing::of(&self.words, judge.clock, (from, to)));
+            Window { clock: judge.clock, from, to, about_ns: judge.mean_ns, stats, standing }
         });
         let mut states: Vec<(f64, String)> = Vec::new();
         for word in &self.words {
-            if states.last().is_none_or(|last| last.1 != word.state) {
-                states.push((word.at, word.state.clone()));
+            let state = word.state(Clock::System);
+            if states.last().is_none_or(|last| last.1 != state) {
+                states.push((word.at, state.to_owned()));
             }
         }
+        let held =
+            |(clock, claims): (&Clock, &Vec<Claim>)| (*clock, Claims::of(claims, &faults, scenario.bound.grace_s));
         Ok(RunReport {
             contender,
             phc_drift_ppb: self.world.free_drift_ppb[0],
@@ -343,10 +329,10 @@ impl Course<'_> {
             outage_s: outage,
             faulty: faulty(&log),
             words,
-            claims: contender.is_ours().then(|| Claims::of(&self.claims, &faults, scenario.bound.grace_s)),
-            kernel: Some(self.kernel_claims()),
+            claims: self.claims.iter().map(held).collect(),
+            kernel: Some(KernelClaims::of(&self.kernel, &self.words)),
             states,
-            reason: self.reason.take(),
+            reason: self.words.last().map(|word| word.reason.clone()),
             cost: Cost::of_all(&self.costs),
             threads: self.costs,
             failures: self.failures,
@@ -354,71 +340,20 @@ impl Course<'_> {
         })
     }
 
-    fn kernel_claims(&self) -> KernelClaims {
-        let claimed: Vec<_> = self.kernel.iter().filter(|sample| !sample.unsync).collect();
-        let is_lie = |sample: &&&KernelSample| sample.error_ns.is_some_and(|error| error.abs() > sample.max_error_ns);
-        let sum = claimed.iter().fold(0.0, |sum, sample| sum + sample.max_error_ns);
-        KernelClaims {
-            asked: self.kernel.len() as u64,
-            claimed: claimed.len() as u64,
-            lies: claimed.iter().filter(is_lie).count() as u64,
-            mean_maxerror_us: sum / 1e3 / claimed.len().max(1) as f64,
-        }
-    }
-
-    /// What was not said as it should have been.
-    fn unmet(&self, expect: &Expect) -> Vec<String> {
-        let mut found = Vec::new();
-        let span = expect.from..=expect.to;
-        let when = format!("between {} and {} s", expect.from, expect.to);
-        let words: Vec<_> = self.words.iter().filter(|word| span.contains(&word.at)).collect();
-        let kernel: Vec<_> = self.kernel.iter().filter(|sample| span.contains(&sample.at)).collect();
-        if words.is_empty() && !(expect.state.is_empty() && expect.says.is_empty()) {
-            found.push(format!("no answer {when}"));
-        }
-        if let Some(word) = words.iter().find(|word| !expect.state.is_empty() && !expect.state.contains(&word.state)) {
-            found.push(format!("state {} at {:.1} s, wanted {:?} {when}", word.state, word.at, expect.state));
-        }
-        let is_said = |wanted: &String| words.iter().any(|word| word.words.contains(&wanted.to_lowercase()));
-        if !expect.says.is_empty() && !expect.says.iter().any(is_said) {
-            let reasons = self.reason.as_deref().unwrap_or("no reason at all");
-            found.push(format!("none of {:?} is said {when}; the last reason is `{reasons}`", expect.says));
-        }
-        if kernel.is_empty() {
-            found.push(format!("the kernel was not asked {when}"));
-        }
-        for sample in kernel {
-            let leap = match sample.leap {
-                LeapState::Insert => "insert",
-                LeapState::Delete => "delete",
-                LeapState::None | LeapState::InProgress | LeapState::Over | LeapState::Unsynchronised => "none",
-            };
-            let is_met = expect.unsync.is_none_or(|unsync| unsync == sample.unsync)
-                && expect.tai.is_none_or(|tai| tai == sample.tai)
-                && expect.leap.as_deref().is_none_or(|wanted| wanted == leap);
-            if !is_met {
-                let KernelSample { at, unsync, tai, .. } = sample;
-                found.push(format!(
-                    "adjtimex at {at:.1} s: unsync {unsync}, TAI {tai}, leap {leap}: not as wanted {when}"
-                ));
-                break;
-            }
-        }
-        found
-    }
-
     /// The samples and the diary, for people.
     fn write_down(&self) -> Outcome<()> {
-        let mut text = "seconds phc_error_ns system_error_ns\n".to_owned();
+        let mut text = "seconds system_error_ns phc_error_ns...\n".to_owned();
         for sample in &self.samples {
             let system = sample.system_ns.map_or_else(|| "-".to_owned(), |error| format!("{error:.3}"));
-            let _ = writeln!(text, "{:.6} {:.3} {system}", sample.at, sample.phc_ns);
+            let _ = write!(text, "{:.6} {system}", sample.at);
+            sample.phcs_ns.iter().try_for_each(|error| write!(text, " {error:.3}")).expect("a string takes it");
+            text.push('\n');
         }
         fs::write(self.folder.join("truth.txt"), text).map_err(because("truth.txt"))?;
-        let mut text = "seconds unsync maxerror_ns tai leap\n".to_owned();
+        let mut text = "seconds unsync maxerror_us esterror_us tai tick leap\n".to_owned();
         for sample in &self.kernel {
-            let KernelSample { at, unsync, max_error_ns, tai, leap, .. } = sample;
-            let _ = writeln!(text, "{at:.3} {unsync} {max_error_ns:.0} {tai} {leap:?}");
+            let KernelSample { at, unsync, max_error_us, est_error_us, tai, tick, leap, .. } = sample;
+            let _ = writeln!(text, "{at:.3} {unsync} {max_error_us} {est_error_us} {tai} {tick} {leap:?}");
         }
         fs::write(self.folder.join("kernel.txt"), text).map_err(because("kernel.txt"))?;
         fs::write(self.folder.join("diary.txt"), &self.diary).map_err(because("diary.txt"))

@@ -93,7 +93,8 @@ fn run(scenario: &Scenario, folder: &Path) -> ScenarioReport {
             checks.extend(verdict::checks(scenario, &runs));
         }
     }
-    ScenarioReport { name: scenario.name.clone(), seconds: begin.elapsed().as_secs_f64(), runs, checks }
+    let unmade = verdict::unmade_ratios(scenario, &runs);
+    ScenarioReport { name: scenario.name.clone(), seconds: begin.elapsed().as_secs_f64(), runs, checks, unmade }
 }
 
 fn race(scenario: &Scenario, contender: Contender, folder: &Path) -> Outcome<RunReport> {

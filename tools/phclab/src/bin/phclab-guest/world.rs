@@ -36,7 +36,8 @@ pub struct World {
     /// TAI at the end of the UTC day in ps since 1970, and what the leap second is.
     midnight: i128,
     leap: Leap,
-    /// How fast the PHCs, and the system clock and the master's PHC, drift apart while nobody steers, in ppb.
+    /// How fast the contender's PHCs drift off the master's while nobody steers, the slowest of them, and how fast the system
+    /// clock does, in ppb.
     pub free_drift_ppb: [f64; 2],
 }
 
@@ -69,6 +70,11 @@ impl Truth {
         let words: Option<Vec<_>> = text.split_whitespace().map(ps).collect();
         let [raw, real, phcs @ ..] = &words?[..] else { return None };
         Some(Self { raw: *raw, real: *real, phcs: phcs.to_vec() })
+    }
+
+    /// The contender's PHCs, those of the odd ports, ahead of the master's, in ns.
+    pub fn phc_errors_ns(&self) -> impl Iterator<Item = f64> {
+        self.phcs.iter().skip(1).step_by(2).map(|phc| (phc - self.phcs[0]) as f64 / 1e3)
     }
 
     /// The second PHC ahead of the first, in ns.
@@ -144,13 +150,15 @@ impl World {
         let midnight = i128::from(days * 86_400 + TAI_UTC) * PS_PER_S;
         let mut world = Self { pairs, midnight, leap: scenario.master.leap, free_drift_ppb: [0.0; 2] };
         set_phcs(0)?;
-        let (first, system) = (Truth::read()?, |truth: &Truth| world.system_error_ns(truth).unwrap_or(0.0));
+        let first = Truth::read()?;
         sleep(FREE_RUN);
         let last = Truth::read()?;
-        let drift = |error: &dyn Fn(&Truth) -> f64| {
-            drift_ppb((first.raw as f64 / 1e12, error(&first)), (last.raw as f64 / 1e12, error(&last)))
-        };
-        world.free_drift_ppb = [drift(&Truth::phc_error_ns), drift(&system)];
+        let seconds = |truth: &Truth| truth.raw as f64 / 1e12;
+        let drift = |before, after| drift_ppb((seconds(&first), before), (seconds(&last), after));
+        let phcs = first.phc_errors_ns().zip(last.phc_errors_ns()).map(|(before, after)| drift(before, after));
+        let slowest = phcs.min_by(|one, other| one.abs().total_cmp(&other.abs())).unwrap_or(0.0);
+        let system = |truth: &Truth| world.system_error_ns(truth).unwrap_or(0.0);
+        world.free_drift_ppb = [slowest, drift(system(&first), system(&last))];
         Ok(world)
     }
 
@@ -287,6 +295,8 @@ mod tests {
         let truth = Truth::parse("12 34 1000.250 1001.750\n").unwrap();
         assert_eq!((truth.raw, truth.real), (12_000, 34_000));
         assert!((truth.phc_error_ns() - 1.5).abs() < 1e-12);
+        let two = Truth::parse("0 0 1000 1001.500 1000 998\n").unwrap();
+        assert_eq!(two.phc_errors_ns().map(|error| (error * 10.0) as i64).collect::<Vec<_>>(), [15, -20]);
         assert!(Truth::parse("12\n").is_none() && Truth::parse("1 x 3 4").is_none());
     }
 
