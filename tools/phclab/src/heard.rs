@@ -16,6 +16,8 @@ use crate::scenario::{Clock, Expect};
 pub struct ClockWord {
     /// The word for its state.
     pub state: String,
+    /// Whether it is steered. If not, what is claimed is not that it is right: the daemon knows what it is off by.
+    pub is_steered: bool,
     /// The bound that it claims, in ns.
     pub bound_ns: Option<f64>,
     /// How long ago the last usable sample came, in seconds.
@@ -74,6 +76,7 @@ impl Word {
 fn clocks(answer: &Value) -> BTreeMap<Clock, ClockWord> {
     let word = |state: &Value, clock: &Value| ClockWord {
         state: state.as_str().unwrap_or_default().to_owned(),
+        is_steered: clock["is_steered"] == true || clock["kind"] == "system",
         bound_ns: clock["bound_s"].as_f64().map(|seconds| seconds * 1e9),
         sample_age_s: clock["last_sample_age_s"].as_f64(),
         method: clock["crossing_method"].as_str().map(str::to_owned),

@@ -8,9 +8,9 @@ fn word(at: f64, state: &str, age_s: f64) -> Word {
     let answer = json!({
         "state": state,
         "reason": "The card delivers no receive stamps",
-        "clock": {"bound_s": 8.4e-7, "last_sample_age_s": age_s},
+        "clock": {"kind": "system", "bound_s": 8.4e-7, "last_sample_age_s": age_s},
         "phcs": [
-            {"name": "phv1", "state": "LOCKED", "bound_s": 1.2e-7, "last_sample_age_s": 0.2, "crossing_method": "basic"},
+            {"name": "phv1", "state": "LOCKED", "is_steered": true, "bound_s": 1.2e-7, "last_sample_age_s": 0.2, "crossing_method": "basic"},
             {"name": "phv3.5", "state": "ACQUIRING", "bound_s": null, "crossing_method": ""},
         ],
         "ptp": [{"timestamps": "hardware", "counters": counters}, {"timestamps": null}],
@@ -34,6 +34,8 @@ fn an_answer_is_understood_by_its_clocks() {
     assert_eq!(states, ["LOCKED", "ACQUIRING", "LOCKED", ""]);
     assert!((word.bound_ns(Clock::System).unwrap() - 840.0).abs() < 1e-6);
     assert_eq!((word.bound_ns(Clock::Phc(3)), word.syncs, word.stamps.len()), (None, 240, 1));
+    let steered: Vec<_> = word.clocks.values().map(|said| said.is_steered).collect();
+    assert_eq!(steered, [true, false, true]);
     assert!(word.text.contains("no receive stamps") && word.text.contains("new"));
     assert!(!word.text.contains("old"), "old events are not news");
 }

@@ -11,7 +11,7 @@ use phclab::heard::{self, Standing, Word};
 use phclab::judge::{Claim, Claims, Sample, Stats, locked_at, outage_s};
 use phclab::kernel::{self, KernelClaims, KernelSample};
 use phclab::report::{Cost, RunReport, ThreadCost, Window, costs_between};
-use phclab::scenario::{Clock, Contender, Fault, Leap, Scenario, Steer, TRIGGERS};
+use phclab::scenario::{Clock, Contender, Fault, Leap, Scenario, TRIGGERS};
 use synchronome_kernel::adjtimex;
 
 use super::contender::{enthrone_master, faulty, selected_at, start, start_master, summaries};
@@ -251,9 +251,7 @@ impl Course<'_> {
         let after = Truth::read()?;
         let at = self.now();
         let word = answer.word(at, self.scenario.bound.every_s + 1.0);
-        // A system clock that is only observed is not what the bound is about: the daemon knows what it is off by.
-        let is_held = |clock: Clock| clock != Clock::System || self.scenario.steer == Steer::System;
-        for (clock, said) in word.clocks.iter().filter(|(clock, _)| is_held(**clock)) {
+        for (clock, said) in word.clocks.iter().filter(|(_, said)| said.is_steered) {
             if let (Some(bound_ns), Some(before_ns), Some(after_ns)) =
                 (said.bound_ns, self.error_ns(*clock, before), self.error_ns(*clock, &after))
             {
