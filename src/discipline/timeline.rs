@@ -79,6 +79,18 @@ impl Timeline {
         self.last().free_at(reading)
     }
 
+    /// `V` and the reading of the clock at a stamp; or at the last command, if that came after the stamp.
+    ///
+    /// A stamp that became known late says nothing of what was corrected since.
+    pub fn since_last_command(
+        &self,
+        free: Timestamp<Local>,
+        reading: Timestamp<Local>,
+    ) -> (Timestamp<Local>, Timestamp<Local>) {
+        let last = self.last();
+        if free < last.free { (last.free, last.from) } else { (free, reading) }
+    }
+
     /// All corrections together, `C - V`, when the clock reads `reading` in the present epoch.
     pub fn correction(&self, reading: Timestamp<Local>) -> Duration {
         reading - self.free_now(reading)
@@ -119,6 +131,15 @@ mod tests {
         assert!(close(timeline.free_at(&stamp(0, 20_005_000_000)).unwrap(), second(20)));
         assert!(close(timeline.free_at(&stamp(1, 20_005_000_000)).unwrap(), second(21)));
         assert_eq!(timeline.correction(second(30)), Duration::from_millis(5) - Duration::SECOND);
+    }
+
+    #[test]
+    fn a_stamp_of_before_the_last_command_is_taken_to_that() {
+        let second = |n| Timestamp::<Local>::from_secs(n);
+        let mut timeline = Timeline::new(ClockEpoch(0), second(1), FrequencyPpb::ZERO);
+        timeline.adjusted(second(5), second(9), ClockEpoch(1), FrequencyPpb::ZERO);
+        assert_eq!(timeline.since_last_command(second(3), second(3)), (second(5), second(9)));
+        assert_eq!(timeline.since_last_command(second(6), second(10)), (second(6), second(10)));
     }
 
     #[test]

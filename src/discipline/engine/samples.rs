@@ -59,8 +59,9 @@ impl Discipline {
             return;
         }
         let Some(sample) = sample else { return };
-        let offset = sample.offset + (received.at - free);
-        self.sampled(now, free, offset, received.at, out);
+        let (later, reading) = self.timeline.since_last_command(free, received.at);
+        let offset = sample.offset + self.runs_off_by().drift(later - free) + (reading - later);
+        self.sampled(now, free, offset, reading, out);
     }
 
     /// A Delay_Req: our stamp, then the master's.
@@ -117,12 +118,26 @@ impl Discipline {
     ) {
         // By a path whose delay is not known yet nothing was learnt of the offset.
         let Some(estimate) = self.estimate_worth_using().filter(|_| self.knows_delay()) else { return };
-        let offset = estimate.offset + (reading - free);
+        let (offset, reading) = self.present_offset(&estimate, free, reading);
         if self.is_bank_tracking || self.config.hold {
             self.sampled(now, free, offset, reading, out);
         } else {
             self.begin_by_estimate(estimate, offset, out);
         }
+    }
+
+    /// What the clock is ahead by as estimated, and its reading then: at a stamp, or at the last command if that came later. A
+    /// stamp that becomes known late says nothing of what was corrected meanwhile, which must not be corrected once more.
+    fn present_offset(
+        &self,
+        estimate: &Estimate,
+        free: Timestamp<Local>,
+        reading: Timestamp<Local>,
+    ) -> (Duration, Timestamp<Local>) {
+        let (later, reading) = self.timeline.since_last_command(free, reading);
+        let since = self.bank.as_ref().map_or(Duration::ZERO, |bank| later - bank.at());
+        let moved = if later == free { Duration::ZERO } else { estimate.frequency.drift(since) };
+        (estimate.offset + moved + (reading - later), reading)
     }
 
     /// After a Delay_Req. The first correction need not wait for the next Sync; and where that is far off, what a request
@@ -140,7 +155,7 @@ impl Discipline {
             return;
         }
         let Some(estimate) = self.estimate_worth_using().filter(|_| self.knows_delay()) else { return };
-        let offset = estimate.offset + (reading - free);
+        let (offset, _) = self.present_offset(&estimate, free, reading);
         if !self.is_bank_tracking {
             self.begin_by_estimate(estimate, offset, out);
         } else if self.interval.duration() > SLEW_BY_SYNC_MAX {
