@@ -296,6 +296,7 @@ fn ntp_world(seed: u64) -> NtpWorld {
         },
         there: way,
         back: way,
+        departs_late: Duration::ZERO,
     };
     NtpWorld::new(config, seed, Duration::from_millis(137))
 }

@@ -20,6 +20,7 @@
 //!
 //! | file | chapter |
 //! |---|---|
+//! | `interleaved` | measuring by when an answer really left |
 //! | `schedule` | when to ask: poll interval, bursts, what RATE and silence do to it |
 //! | `answer` | what a header says of its sender: kisses, fitness, loops |
 //! | `counters` | every figure |
@@ -31,6 +32,7 @@ mod answer;
 #[cfg(test)]
 mod bench;
 mod counters;
+mod interleaved;
 mod recorded;
 mod schedule;
 #[cfg(test)]
@@ -40,6 +42,7 @@ pub use counters::ClientCounter;
 pub use schedule::{BURST_REQUESTS, BURST_SPACING, POLL_MAX, POLL_MIN};
 
 use answer::Kiss;
+use interleaved::{Exchange, Latest};
 use schedule::Schedule;
 
 use crate::coding::Coded;
@@ -55,6 +58,9 @@ pub const ANSWER_AGE_MAX: Duration = Duration::from_secs(4);
 
 /// A server that left so many requests in a row unanswered is unreachable.
 pub const UNANSWERED_MAX: u32 = 8;
+
+/// After so many interleaved requests in a row without an answer it is asked in basic mode again.
+pub const UNANSWERED_INTERLEAVED_MAX: u32 = 4;
 
 /// DENY or RSTR so many times in a row, and the server is not asked any more. One alone may be forged by who sees our
 /// requests, and then it would stop us for good.
@@ -86,6 +92,8 @@ pub struct Config {
     pub iburst: bool,
     /// Send as many at each poll.
     pub burst: bool,
+    /// Ask when the answer before really left (RFC 9769), where the server knows.
+    pub interleaved: bool,
     /// A time that has passed for certain, as the day of the build: where our clock reads less, this tells the server's era.
     pub not_before: Timestamp<Utc>,
     /// From the operating system's randomness, another one for each client: the bits of the requests come from it.
@@ -101,6 +109,7 @@ impl Config {
             poll_max: LogInterval::new(10),
             iburst: true,
             burst: false,
+            interleaved: false,
             not_before: Timestamp::from_secs(1_767_225_600), // 2026-01-01
             seed,
         }
@@ -261,6 +270,8 @@ impl TimerKind for Timer {
 struct Request {
     token: RequestToken,
     transmit: NtpTimestamp,
+    /// Its receive timestamp, if it is an interleaved one.
+    receive: Option<NtpTimestamp>,
     departed: Option<Stamp>,
     answer: Option<Answer>,
 }
@@ -270,6 +281,7 @@ struct Request {
 struct Answer {
     header: Header,
     received: Stamp,
+    is_interleaved: bool,
 }
 
 /// See the module's text. The first input of any kind starts it.
@@ -283,6 +295,7 @@ pub struct Client {
     state: ClientState,
     own: OwnIdentity,
     request: Option<Request>,
+    latest: Option<Latest>,
     next_token: u32,
     /// Both stamps of the last answer, of whatever kind.
     last_stamps: Option<(NtpTimestamp, NtpTimestamp)>,
@@ -304,6 +317,7 @@ impl Client {
             state: ClientState::Waiting,
             own: OwnIdentity::default(),
             request: None,
+            latest: None,
             next_token: 0,
             last_stamps: None,
             has_source: false,
@@ -366,11 +380,15 @@ impl Client {
             self.lose_source(out);
         }
         let transmit = self.unpredictable();
+        let interleaved = self.ask_for_departure();
+        let (origin, receive) = interleaved.unwrap_or_default();
         let header = Header {
             leap: LeapIndicator::NoWarning,
             mode: Mode::Client,
             poll: self.schedule.interval().log2_seconds(),
             precision: PRECISION_UNSTATED,
+            origin_timestamp: origin,
+            receive_timestamp: receive,
             transmit_timestamp: transmit,
             ..Header::default()
         };
@@ -378,7 +396,8 @@ impl Client {
         write(&Packet::plain(header), &mut frame).expect("room for a header");
         let token = RequestToken(self.next_token);
         self.next_token = self.next_token.wrapping_add(1);
-        self.request = Some(Request { token, transmit, departed: None, answer: None });
+        let receive = interleaved.map(|(_, receive)| receive);
+        self.request = Some(Request { token, transmit, receive, departed: None, answer: None });
         self.reach <<= 1;
         self.unanswered = self.unanswered.saturating_add(1);
         let (next, spacing) = self.schedule.sent(now, &mut self.random);
@@ -432,15 +451,18 @@ impl Client {
             Err(error) => return count(out, ClientCounter::Malformed(error)),
         };
         let header = packet.header;
-        if let Some(reason) = self.is_foreign(token, &packet) {
-            return count(out, reason);
-        }
+        let is_interleaved = match self.origin_of(token, &packet) {
+            Ok(is_interleaved) => is_interleaved,
+            Err(reason) => return count(out, reason),
+        };
         self.last_stamps = Some((header.receive_timestamp, header.transmit_timestamp));
         if let Some(kiss) = answer::kiss(&header) {
             self.close(out);
             return self.kissed(kiss, header.poll, out);
         }
-        match answer::standing(&header, &self.own) {
+        // The transmit timestamp is of an earlier answer in interleaved mode, so it cannot be in order with the others.
+        let departed = if is_interleaved { header.receive_timestamp } else { header.transmit_timestamp };
+        match answer::standing(&Header { transmit_timestamp: departed, ..header }, &self.own) {
             Ok(info) => self.answered(now, info, out),
             Err(reason) => {
                 count(out, reason);
@@ -454,25 +476,26 @@ impl Client {
             return;
         };
         if let Some(request) = &mut self.request {
-            request.answer = Some(Answer { header, received });
+            request.answer = Some(Answer { header, received, is_interleaved });
         }
         self.complete(out);
     }
 
-    /// Why a packet is not the answer to our latest request; `None` if it is.
-    fn is_foreign(&self, token: RequestToken, packet: &Packet<'_>) -> Option<ClientCounter> {
+    /// Whether a packet is an interleaved answer to our latest request, or a basic one; or why it is none.
+    fn origin_of(&self, token: RequestToken, packet: &Packet<'_>) -> Result<bool, ClientCounter> {
         let header = &packet.header;
         let waits = |request: &&Request| request.token == token && request.answer.is_none();
         let refused = match self.request.as_ref().filter(waits) {
             _ if header.mode != Mode::Server => ClientCounter::Mode,
             _ if packet.mac == Some(Mac::CryptoNak) => ClientCounter::CryptoNak,
             _ if header.origin_timestamp.is_unset() => ClientCounter::OriginUnset,
-            Some(request) if header.origin_timestamp == request.transmit => return None,
+            Some(request) if header.origin_timestamp == request.transmit => return Ok(false),
+            Some(request) if request.receive == Some(header.origin_timestamp) => return Ok(true),
             Some(_) => ClientCounter::OriginMismatch,
             None => ClientCounter::Unexpected,
         };
         let is_again = self.last_stamps == Some((header.receive_timestamp, header.transmit_timestamp));
-        Some(if is_again { ClientCounter::Duplicate } else { refused })
+        Err(if is_again { ClientCounter::Duplicate } else { refused })
     }
 
     /// RATE slows us down for good; being refused again and again ends it. The time in such an answer is none.
@@ -515,14 +538,35 @@ impl Client {
         out.emit(Effect::Source(Some(info)));
     }
 
-    /// With all four stamps there, the two observations; the request's first, since it was first.
+    /// With both of our stamps there: what can be measured now is.
     fn complete(&mut self, out: &mut impl Sink<Effect>) {
         let Some(Request { departed: Some(departed), answer: Some(answer), token, .. }) = self.request else { return };
         self.close(out);
-        let Answer { header, received } = answer;
-        let error = answer::resolution(header.precision);
+        let Answer { header, received, is_interleaved } = answer;
+        let (receive, transmit) = (header.receive_timestamp, header.transmit_timestamp);
+        let resolution = answer::resolution(header.precision);
+        let exchange = Exchange { token, departed, receive, received, resolution };
+        // Nothing is measured twice, whatever is lost of what follows.
+        let waited = self.latest.as_mut().and_then(|latest| latest.waits.take());
+        self.latest = Some(Latest { receive, waits: is_interleaved.then_some(exchange) });
+        if !is_interleaved {
+            return self.measure(&exchange, transmit, out);
+        }
+        count(out, ClientCounter::Interleaved);
+        match waited {
+            Some(before) => self.measure(&before, transmit, out),
+            None => count(out, ClientCounter::InterleavedUnused),
+        }
+    }
+
+    /// The two observations of an exchange whose answer left at `transmit`; the request's first, since it was first.
+    fn measure(&mut self, exchange: &Exchange, transmit: NtpTimestamp, out: &mut impl Sink<Effect>) {
+        let Exchange { token, departed, receive, received, resolution: error } = *exchange;
         let Ok(elapsed) = received.since(&departed) else { return count(out, ClientCounter::ClockStepped) };
-        let residence = header.transmit_timestamp.since(header.receive_timestamp);
+        let residence = transmit.since(receive);
+        if residence < -error {
+            return count(out, ClientCounter::AnswerBeforeRequest);
+        }
         let round_trip = elapsed - residence;
         let blur = departed.error + received.error + error + residence.scaled(RATE_DIFFERENCE_MAX);
         if round_trip + blur < Duration::ZERO {
@@ -545,8 +589,8 @@ impl Client {
         let edge = |sent, received| {
             Effect::Observe(Observation { source, sent, received, correction: Duration::ZERO, exchange: token.0 })
         };
-        out.emit(edge(departed, remote(header.receive_timestamp)));
-        out.emit(edge(remote(header.transmit_timestamp), received));
+        out.emit(edge(departed, remote(receive)));
+        out.emit(edge(remote(transmit), received));
     }
 
     // ---- Inputs ----

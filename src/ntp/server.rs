@@ -24,12 +24,14 @@
 
 mod count;
 mod hardware;
+mod interleaved;
 mod responder;
 #[cfg(test)]
 mod tests;
 
 pub use count::{DropReason, ServerCounter};
 pub use hardware::{CardStamp, HARDWARE_LEAD_MAX, HardwareRejected, HardwareStamp, hardware_stamp};
+pub use interleaved::{Departures, REMEMBERED_MAX, respond_interleaved};
 pub use responder::{Reply, Responder, respond_on_tape};
 
 use crate::coding::Coded;

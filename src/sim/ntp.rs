@@ -16,12 +16,13 @@ use super::{BoundStatistics, LOCAL_EPOCH, Link, LinkModel, NodeId, Passage, Queu
 use crate::clock::{Clock, Counts, OscillatorModel, SoftwareClock, Steering, SteeringConfig, reference_of_server};
 use crate::engine::{Engine, EngineKind, Random, Taped};
 use crate::ntp::client::{Client, ClientCounter, Config, Effect, Input, RequestToken};
-use crate::ntp::server::{ANSWER_LENGTH_MAX, Request, ResponseConfig, respond};
+use crate::ntp::server::{ANSWER_LENGTH_MAX, Departures, Request, ResponseConfig, respond_interleaved};
 use crate::sharing::{CounterSet, TimeSnapshot};
 use crate::time::{
-    ClockEpoch, ClockId, Duration, LeapIndicator, Local, Mono, Stamp, StampSource, SyncState, Timestamp,
+    ClockEpoch, ClockId, Duration, LeapIndicator, Local, Mono, NtpTimestamp, Stamp, StampSource, SyncState, Timestamp,
 };
 use crate::trace::{Collector, Origin};
+use crate::wire::ntp::parse;
 
 /// The client is node 0, the server node 1.
 const CLIENT: NodeId = NodeId(0);
@@ -48,6 +49,8 @@ pub struct NtpConfig {
     pub there: LinkModel,
     /// From the server to the client.
     pub back: LinkModel,
+    /// The mean of an exponential time for which an answer is still in the server after it was stamped.
+    pub departs_late: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +74,9 @@ pub struct NtpWorld {
     back: Link,
     /// What the server's clock is ahead of the truth by.
     server_ahead: Duration,
+    /// What the server remembers of its answers.
+    departures: Departures,
+    random: Random,
     wake: Option<Timestamp<Mono>>,
     published: TimeSnapshot,
     statistics: Statistics,
@@ -104,6 +110,8 @@ impl NtpWorld {
             back: Link::new(SERVER_NODE, CLIENT, config.back, random.branch(2)),
             config,
             server_ahead: Duration::ZERO,
+            departures: Departures::default(),
+            random: random.branch(3),
             wake: None,
             published,
             statistics: Statistics::default(),
@@ -143,6 +151,11 @@ impl NtpWorld {
     /// The server's clock is set.
     pub fn step_server(&mut self, by: Duration) {
         self.server_ahead += by;
+    }
+
+    /// The server starts anew, and remembers nothing.
+    pub fn restart_server(&mut self) {
+        self.departures = Departures::default();
     }
 
     /// The client's oscillator wanders differently from now on, as in its model.
@@ -274,7 +287,12 @@ impl NtpWorld {
         }
     }
 
-    /// The server answers at once.
+    fn departs_after(&mut self) -> Duration {
+        let mean = self.config.departs_late;
+        if mean > Duration::ZERO { mean.scaled(self.random.exponential()) } else { Duration::ZERO }
+    }
+
+    /// The server answers at once; what its card does with the answer takes its time.
     fn serve(&mut self, token: RequestToken, frame: &[u8]) {
         let local = local_at(self.now);
         let right = TimeSnapshot {
@@ -291,8 +309,12 @@ impl NtpWorld {
         };
         let request = Request { data: frame, from_port: CLIENT_PORT, received: local, hardware: None, now: local };
         let mut answer = [0; ANSWER_LENGTH_MAX];
-        respond(&request, &right, SERVER, &mut answer).expect("what our client sends is a request");
-        for Passage { arrival, .. } in self.back.carry(self.now, &answer).into_iter().flatten() {
+        respond_interleaved(&request, &right, SERVER, &mut self.departures, &mut answer)
+            .expect("what our client sends is a request");
+        let leaves = self.now + self.departs_after();
+        let receive = parse(&answer).expect("what our server sends is an answer").header.receive_timestamp;
+        self.departures.departed(receive, NtpTimestamp::from_utc(right.utc_at(local_at(leaves))));
+        for Passage { arrival, .. } in self.back.carry(leaves, &answer).into_iter().flatten() {
             self.push(arrival, Event::Answer { token, frame: answer });
         }
     }

@@ -89,6 +89,10 @@ counters! {
     OurselvesAnswered = "ourselves_answered",
     /// An answer without a receive stamp.
     RxStampMissing = "rx_stamp_missing",
+    /// An answer in interleaved mode: it says when the one before left.
+    Interleaved = "interleaved",
+    /// The same, and nothing waited for it: the one before was measured, or cannot be.
+    InterleavedUnused = "interleaved_unused",
     /// A request whose transmit stamp never came.
     TxStampMissing = "tx_stamp_missing",
     /// A transmit stamp that nobody waits for any more.

@@ -120,6 +120,7 @@ impl NtpCell {
             },
             there: way,
             back: way,
+            departs_late: Duration::ZERO,
         }
     }
 
@@ -145,6 +146,65 @@ impl NtpCell {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ntp::client::ClientCounter;
+
+    /// A server in whose kernel an answer waits for 50 us on the mean after it was stamped; J = 1 us, a poll a second.
+    fn late_server(interleaved: bool, seed: u64) -> NtpWorld {
+        let cell =
+            NTP_CELLS.iter().find(|cell| cell.interval == LogInterval::new(0)).expect("a cell of one poll a second");
+        let mut config = cell.config(Kind::Estimator, seed);
+        config.client.interleaved = interleaved;
+        config.departs_late = Duration::from_micros(50);
+        let way = LinkModel::new(Duration::from_micros(100), Duration::from_micros(1));
+        (config.there, config.back) = (way, way);
+        NtpWorld::new(config, seed, Duration::ZERO)
+    }
+
+    fn settled_rms(world: &mut NtpWorld) -> f64 {
+        world.run_until(Duration::from_secs(600));
+        world.sample(Duration::SECOND);
+        world.run_until(Duration::from_secs(2_400));
+        assert_eq!(world.violations(), 0);
+        world.statistics().rms()
+    }
+
+    #[test]
+    fn interleaved_mode_measures_by_when_an_answer_left_and_not_by_when_it_was_to() {
+        for seed in 1..=3 {
+            let (mut basic, mut interleaved) = (late_server(false, seed), late_server(true, seed));
+            let (of_basic, of_interleaved) = (settled_rms(&mut basic), settled_rms(&mut interleaved));
+            assert!(of_interleaved < 0.2 * of_basic, "seed {seed}: {of_interleaved} beside {of_basic}");
+            assert_eq!(basic.count(ClientCounter::Interleaved), 0);
+            assert!(interleaved.count(ClientCounter::Interleaved) > 2_300);
+            // All but the first, which was measured at once, and the last, which waits.
+            let missing = interleaved.count(ClientCounter::Answers) - interleaved.count(ClientCounter::Measured);
+            assert!(missing <= 2, "{missing}");
+        }
+    }
+
+    #[test]
+    fn interleaved_mode_survives_lost_messages_and_a_server_that_forgets_and_measures_nothing_twice() {
+        let mut world = late_server(true, 4);
+        for way in world.ways() {
+            way.loss = 0.1;
+        }
+        for round in 1..=10 {
+            world.run_until(Duration::from_secs(240 * round));
+            world.restart_server();
+        }
+        let [answers, interleaved, measured, unused] = [
+            ClientCounter::Answers,
+            ClientCounter::Interleaved,
+            ClientCounter::Measured,
+            ClientCounter::InterleavedUnused,
+        ]
+        .map(|counter| world.count(counter));
+        assert!(interleaved > answers * 9 / 10 && interleaved < answers, "{interleaved} of {answers}");
+        assert!(measured <= answers && measured + unused >= answers - 12, "{measured} {unused} of {answers}");
+        assert_eq!(world.violations(), 0);
+        let error = world.true_error().abs();
+        assert!(error < Duration::from_micros(5), "{error}");
+    }
 
     #[test]
     fn a_run_means_the_same_bytes_every_time_and_another_seed_other_ones() {
