@@ -1,7 +1,7 @@
 //! The bank: from messages to what the members believe.
 
 use super::change::{Believed, Hypothesis, Record};
-use super::member::{Direction, Member};
+use super::member::{Belief, Direction};
 use super::mixture::{Mixture, Noise};
 use super::watch::{Verdict, Watch};
 use crate::coding::Coded;
@@ -82,7 +82,7 @@ pub struct Bank {
 impl Bank {
     /// For an oscillator that is at most `frequency_max` off; stamps are exact to `resolution` at best.
     pub fn new(frequency_max: FrequencyPpb, resolution: Duration) -> Self {
-        let nothing = Mixture::new(Member::new(0.0, 0.0, 1.0, (0.0, 1.0)));
+        let nothing = Mixture::new(Belief { mean: [0.0; 3], deviation: [1.0; 3] });
         let resolution = resolution.as_secs_f64().max(1e-12);
         Self {
             believed: Believed { members: nothing, at: Timestamp::EPOCH },
@@ -150,7 +150,7 @@ impl Bank {
     /// The master's own time may be off by `doubt` (one standard deviation) from what it was.
     pub fn doubt(&mut self, doubt: Duration) {
         let variance = square(doubt.as_secs_f64());
-        self.believed.members.change(|member| member.covariance[0][0] += variance);
+        self.believed.members.widen([variance, 0.0, 0.0]);
     }
 
     /// The clock was set by somebody: where it is is not known any more. The path is the same, and so is the oscillator,
@@ -202,7 +202,7 @@ impl Bank {
             offset: origin + Duration::from_secs_f64(offset),
             frequency: FrequencyPpb::from_ratio(frequency),
             delay: Duration::from_secs_f64(delay),
-            deviation: Duration::from_secs_f64(self.believed.members.deviation()),
+            deviation: Duration::from_secs_f64(self.believed.members.deviation(0.0)),
         })
     }
 
@@ -213,9 +213,8 @@ impl Bank {
 
     /// The standard deviation of [`Bank::estimate_at`]: it grows with the time since the last message.
     pub fn deviation_at(&self, at: Timestamp<Local>) -> Option<Duration> {
-        let mut then = self.knows_offset.then(|| self.believed.clone())?;
-        then.predict(at);
-        Some(Duration::from_secs_f64(then.members.deviation()))
+        let elapsed = (at - self.believed.at).as_secs_f64();
+        self.knows_offset.then(|| Duration::from_secs_f64(self.believed.members.deviation(elapsed)))
     }
 
     /// A message from the master that arrived at `at`: `transit = received - sent - correction`.
@@ -259,8 +258,10 @@ impl Bank {
         };
         let frequency = self.frequency_known.map_or((0.0, self.frequency_max), |known| (known, 1e-6));
         let uncertainty = delay.abs().max(self.resolution) + apart * frequency.1;
-        let member = Member::new(offset, delay.max(self.resolution), uncertainty, frequency);
-        self.believed.members.set(member);
+        self.believed.members.set(Belief {
+            mean: [offset, frequency.0, delay.max(self.resolution)],
+            deviation: [uncertainty, frequency.1, uncertainty],
+        });
         self.believed.at = at;
         self.knows_offset = true;
         self.knows_delay = true;
@@ -278,18 +279,12 @@ impl Bank {
         let middle = (forward - backward) / 2.0;
         let run_off = frequency * (at - sync_at).as_secs_f64().abs().max((at - request_at).as_secs_f64().abs());
         let outside = (offset - middle).abs() - delay - run_off.abs() - self.resolution;
-        if outside > CONTRADICTS * self.believed.members.deviation() {
+        if outside > CONTRADICTS * self.believed.members.deviation(0.0) {
             self.frequency_known = Some(frequency);
             return self.begin(at);
         }
-        let doubt = square(PATHS_DIFFER * delay);
-        self.believed.members.change(|Member { mean, covariance }| {
-            mean[2] = delay;
-            covariance[0][0] += doubt;
-            covariance[2] = [0.0, 0.0, square(delay)];
-            covariance[0][2] = 0.0;
-            covariance[1][2] = 0.0;
-        });
+        self.believed.members.set_delay(delay);
+        self.believed.members.widen([square(PATHS_DIFFER * delay), 0.0, 0.0]);
         self.knows_delay = true;
     }
 
@@ -297,8 +292,8 @@ impl Bank {
     /// known of the delay is from now on not known of the offset either.
     fn find_offset(&mut self, direction: Direction, at: Timestamp<Local>, transit: f64) {
         let late = self.noise.tail_mean(0.0);
-        self.believed.members.change(|member| member.place(direction, transit - late, late));
-        self.believed.members.change(|member| member.covariance[1][1] += square(FREQUENCY_MOVED));
+        self.believed.members.place(direction, transit - late, late);
+        self.believed.members.widen([0.0, square(FREQUENCY_MOVED), 0.0]);
         self.believed.at = at;
         self.knows_offset = true;
     }
@@ -348,30 +343,46 @@ impl Bank {
 
     fn observe(&mut self, direction: Direction, at: Timestamp<Local>, transit: f64) {
         let is_warm = self.since_restart > WARM_UP;
-        if is_warm && !self.record.is_begun() {
-            self.record.begin(&self.believed, self.noise);
+        if is_warm && !self.is_usual(direction, at, transit) {
+            return;
         }
         let ago = self.believed.predict(at);
-        if is_warm {
-            self.record.keep(direction, at, transit);
-            let residual = self.believed.members.residual(direction, ago, transit);
-            let deviation = self.believed.members.deviation_of_transit();
-            match self.watch.judge(direction, residual, deviation, self.noise.tail_mean(0.0)) {
-                Verdict::Usual => {}
-                Verdict::Unusual if !self.record.is_full() => return,
-                Verdict::Unusual | Verdict::Changed => {
-                    self.find_change();
-                    return;
-                }
-            }
-            if !self.watch.is_running() {
-                self.record.clear();
-            }
-            if direction == Direction::Forward {
-                self.believed.members.mix();
-            }
+        let members = &mut self.believed.members;
+        if is_warm && direction == Direction::Forward {
+            members.mix();
         }
-        self.believed.members.observe(direction, ago, transit, self.noise, is_warm);
+        if is_warm {
+            members.weigh(direction, ago, transit, self.noise);
+        } else {
+            members.observe(direction, ago, transit, self.noise);
+        }
+    }
+
+    /// Whether a transit is to be used. One that is not has been dealt with.
+    fn is_usual(&mut self, direction: Direction, at: Timestamp<Local>, transit: f64) -> bool {
+        let elapsed = (at - self.believed.at).as_secs_f64();
+        let members = &self.believed.members;
+        let residual = members.residual(direction, elapsed, transit);
+        let deviation = || members.deviation_of_transit(elapsed);
+        let verdict = self.watch.judge(direction, residual, deviation, self.noise.tail_mean(0.0));
+        if verdict == Verdict::Usual && !self.record.is_begun() {
+            return true;
+        }
+        if !self.record.is_begun() {
+            self.record.begin(&self.believed, self.noise);
+        }
+        self.record.keep(direction, at, transit);
+        match verdict {
+            Verdict::Usual => {
+                if !self.watch.is_running() {
+                    self.record.clear();
+                }
+                return true;
+            }
+            Verdict::Unusual if !self.record.is_full() => _ = self.believed.predict(at),
+            Verdict::Unusual | Verdict::Changed => self.find_change(),
+        }
+        false
     }
 
     /// Something changed: what explains it best is believed from now on.

@@ -21,7 +21,7 @@
 //! early Delay_Req beside two late Sync, the picture of an oscillator that shifted, were once taken for a shorter way.
 //! The constant that this adds is a wrong offset for good.
 
-use super::member::{Direction, Member};
+use super::member::Direction;
 use super::mixture::{Mixture, Noise};
 use super::watch::{GATE_DEVIATIONS, GATE_TAIL_MEANS, Watch};
 use crate::coding::Coded;
@@ -163,30 +163,14 @@ impl Record {
         let elapsed = (last.at - believed.at).as_secs_f64().max(1e-9);
         let (by, gate, tail) = (square(watch.greatest()), square(watch.gate()), square(noise.tail_mean(0.0)));
         let rate = by / square(elapsed);
-        believed.members.change(|Member { covariance, .. }| match hypothesis {
-            Hypothesis::Burst => {}
-            Hypothesis::Step => {
-                covariance[0][0] += by;
-                covariance[2][2] += tail / 4.0;
-            }
+        believed.members.widen(match hypothesis {
+            Hypothesis::Burst => [0.0; 3],
+            Hypothesis::Step => [by, 0.0, tail / 4.0],
             // It began before the gate saw it.
-            Hypothesis::Shift => {
-                covariance[0][0] += gate;
-                covariance[1][1] += rate;
-            }
-            Hypothesis::StepAndShift => {
-                covariance[0][0] += by;
-                covariance[1][1] += rate;
-                covariance[2][2] += tail / 4.0;
-            }
-            Hypothesis::Path => {
-                covariance[0][0] += tail / 4.0;
-                covariance[2][2] += by;
-            }
-            Hypothesis::Way(..) => {
-                covariance[0][0] += tail / 4.0;
-                covariance[2][2] += tail / 4.0;
-            }
+            Hypothesis::Shift => [gate, rate, 0.0],
+            Hypothesis::StepAndShift => [by, rate, tail / 4.0],
+            Hypothesis::Path => [tail / 4.0, 0.0, by],
+            Hypothesis::Way(..) => [tail / 4.0, 0.0, tail / 4.0],
         });
     }
 
@@ -202,15 +186,15 @@ impl Record {
             let seconds = transit.seconds - moved;
             let ago = believed.predict(transit.at);
             let members = &mut believed.members;
-            let gate = GATE_TAIL_MEANS * tail_mean + GATE_DEVIATIONS * members.deviation_of_transit();
-            if members.residual(transit.direction, ago, seconds) > gate {
+            let gate = GATE_TAIL_MEANS * tail_mean + GATE_DEVIATIONS * members.deviation_of_transit(0.0);
+            if members.residual(transit.direction, -ago, seconds) > gate {
                 evidence += LN_BURST - libm::log(tail_mean);
                 continue;
             }
             if transit.direction == Direction::Forward {
                 members.mix();
             }
-            evidence += members.observe(transit.direction, ago, seconds, noise, true);
+            evidence += members.weigh(transit.direction, ago, seconds, noise).ln();
         }
         evidence
     }
@@ -223,6 +207,7 @@ fn square(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::discipline::estimator::member::Belief;
     use crate::discipline::estimator::watch::Verdict;
     use crate::time::Duration;
 
@@ -232,7 +217,7 @@ mod tests {
     /// Transits at 8 a second, by turns, of `forward` and `backward` (s) at each time (s), until a change is seen.
     fn explained(forward: impl Fn(f64) -> f64, backward: impl Fn(f64) -> f64) -> Option<(Hypothesis, Believed)> {
         let start = Timestamp::from_secs(1_000);
-        let known = Member::new(0.0, 1e-6, J / 10.0, (0.0, 1e-9));
+        let known = Belief { mean: [0.0, 0.0, 1e-6], deviation: [J / 10.0, 1e-9, J / 10.0] };
         let mut believed = Believed { members: Mixture::new(known), at: start };
         let mut record = Record::new();
         let mut watch = Watch::default();
@@ -245,8 +230,9 @@ mod tests {
             let jitter = J * [0.1, 0.7, 1.9, 0.3, 1.2][step as usize % 5];
             record.keep(direction, at, 1e-6 + late + jitter);
             let ago = believed.predict(at);
-            let residual = believed.members.residual(direction, ago, 1e-6 + late + jitter);
-            if watch.judge(direction, residual, believed.members.deviation_of_transit(), J) == Verdict::Changed {
+            let residual = believed.members.residual(direction, -ago, 1e-6 + late + jitter);
+            let deviation = || believed.members.deviation_of_transit(0.0);
+            if watch.judge(direction, residual, deviation, J) == Verdict::Changed {
                 return record.explain(&watch);
             }
         }
@@ -297,7 +283,8 @@ mod tests {
         let at = Timestamp::from_secs(1);
         record.keep(Direction::Forward, at, 0.0);
         assert!(record.explain(&Watch::default()).is_none(), "it never began");
-        record.begin(&Believed { members: Mixture::new(Member::new(0.0, 0.0, 1.0, (0.0, 1.0))), at }, NOISE);
+        let nothing = Belief { mean: [0.0; 3], deviation: [1.0; 3] };
+        record.begin(&Believed { members: Mixture::new(nothing), at }, NOISE);
         (0..1_000).for_each(|_| record.keep(Direction::Forward, at, 0.0));
         assert!(record.is_full() && record.transits.len() == TRANSITS_MAX);
     }

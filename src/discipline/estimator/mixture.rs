@@ -1,24 +1,33 @@
 //! The members together: weights by how well each foretold, and what all of them say.
+//!
+//! At each message every member is predicted, updated and weighed: that is what the estimator costs. So the members stand side
+//! by side, and no step has a branch or a call for a single one; and what only matters now and then is not done at
+//! each message: mixing, and how uncertain a transit was.
 
-use super::member::{Direction, Member};
+use super::member::{Belief, Densities, Direction, Members, Spread};
+use super::special::exp_below_zero;
 use crate::coding::Coded;
 
 /// Random-walk FM of the oscillator, s/s per sqrt(s), by decades: an ovenised one to a bad one in the sun.
 const WANDERS: [f64; 6] = [1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6];
 /// How blunt the edge of the delays is: the normal part as a share of the exponential one.
 const SHAPES: [f64; 3] = [0.001, 0.3, 4.0];
-/// The members.
-pub const MEMBERS: usize = WANDERS.len() * SHAPES.len();
-/// At each Sync so much of a member's weight goes to each neighbour in wander.
-const TO_OTHER_WANDER: f64 = 1.5e-4;
+/// Members of one shape stand side by side, a lane for each wander.
+const LANES: usize = WANDERS.len();
+/// And there is such a row for each shape.
+const ROWS: usize = SHAPES.len();
+/// The members are mixed at every so manieth Sync: at each one, with a quarter of the shares, nothing is more exact.
+const MIX_EVERY: u32 = 4;
+/// So much of a member's weight goes to each neighbour in wander then.
+const TO_OTHER_WANDER: f64 = 1.5e-4 * MIX_EVERY as f64;
 /// And so much to each neighbour in shape.
-const TO_OTHER_SHAPE: f64 = 5e-4;
+const TO_OTHER_SHAPE: f64 = 5e-4 * MIX_EVERY as f64;
 /// A member whose own share of its new weight is larger than this is not mixed.
 const UNMIXED: f64 = 0.99;
 /// No weight falls below this.
 const WEIGHT_MIN: f64 = 1e-12;
-/// No evidence counts for more than this against a member (natural logarithm).
-const EVIDENCE_MAX: f64 = 50.0;
+/// No member is found less likely than this part of the likeliest: `exp(-50)`.
+const LIKELIHOOD_MIN: f64 = 1.928_749_847_963_917_8e-22;
 /// Members with less than this do not count for how uncertain a transit is.
 const WEIGHT_THAT_MATTERS: f64 = 0.01;
 /// The interquartile range of the sum of two exponentials of mean 1.
@@ -48,172 +57,275 @@ impl Noise {
     }
 }
 
-#[derive(Clone, Copy, Debug, Coded)]
-struct Weighted {
-    member: Member,
-    weight: f64,
-}
-
 /// A member for each wander and shape.
 #[derive(Clone, Debug, Coded)]
 pub struct Mixture {
-    members: [Weighted; MEMBERS],
+    /// A row for each shape, a lane for each wander.
+    rows: [Members<LANES>; ROWS],
+    weights: [[f64; LANES]; ROWS],
+    /// The mean of all, of `(x, f, b)`: it is asked for often.
+    mean: [f64; 3],
+    /// Syncs since the members were mixed.
+    unmixed: u32,
+}
+
+/// How well each member foretold a transit.
+pub type Foretold = [Densities<LANES>; ROWS];
+
+/// How well all members together foretold one: `factor * exp(exponent)`, a density.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Evidence {
+    factor: f64,
+    exponent: f64,
+}
+
+impl Evidence {
+    /// Its logarithm.
+    pub fn ln(self) -> f64 {
+        libm::log(self.factor) + self.exponent
+    }
 }
 
 impl Mixture {
     /// Every member alike, and each as likely.
-    pub fn new(member: Member) -> Self {
-        Self { members: [Weighted { member, weight: 1.0 / MEMBERS as f64 }; MEMBERS] }
-    }
-
-    /// Every member is `member`; the weights stay.
-    pub fn set(&mut self, member: Member) {
-        self.change(|old| *old = member);
-    }
-
-    /// The same change for each member.
-    pub fn change(&mut self, change: impl Fn(&mut Member)) {
-        for weighted in &mut self.members {
-            change(&mut weighted.member);
+    pub fn new(belief: Belief) -> Self {
+        Self {
+            rows: [Members::alike(belief); ROWS],
+            weights: [[1.0 / (LANES * ROWS) as f64; LANES]; ROWS],
+            mean: belief.mean,
+            unmixed: 0,
         }
+    }
+
+    /// Every member believes the same; the weights stay.
+    pub fn set(&mut self, belief: Belief) {
+        self.rows = [Members::alike(belief); ROWS];
+        self.mean = belief.mean;
+    }
+
+    /// Enlarges each member's variances of `(x, f, b)` by these.
+    pub fn widen(&mut self, by: [f64; 3]) {
+        self.rows.iter_mut().for_each(|row| row.widen(by));
+    }
+
+    /// The offset is what makes a transit of this length true, to within `spread`, by each member's own delay.
+    pub fn place(&mut self, direction: Direction, transit: f64, spread: f64) {
+        self.rows.iter_mut().for_each(|row| row.place(direction, transit, spread));
+        self.mean = self.mean_of_all();
+    }
+
+    /// The delay is `delay` (s), as uncertain as itself.
+    pub fn set_delay(&mut self, delay: f64) {
+        self.rows.iter_mut().for_each(|row| row.set_delay(delay));
+        self.mean = self.mean_of_all();
     }
 
     /// Goes on by `elapsed` seconds, each member with its own wander.
     pub fn predict(&mut self, elapsed: f64) {
-        for (index, weighted) in self.members.iter_mut().enumerate() {
-            weighted.member.predict(elapsed, WANDERS[index / SHAPES.len()]);
-        }
+        self.rows.iter_mut().for_each(|row| row.predict(elapsed, &WANDERS));
+        self.mean[0] += elapsed * self.mean[1];
     }
 
-    /// A transit, `ago` seconds before the members' instant. Returns the logarithm of its probability density; the
-    /// weights follow it (Bayes) only if `is_evidence`.
-    pub fn observe(&mut self, direction: Direction, ago: f64, transit: f64, noise: Noise, is_evidence: bool) -> f64 {
-        let mut evidence = [0.0; MEMBERS];
-        let mut best = f64::NEG_INFINITY;
-        for (index, weighted) in self.members.iter_mut().enumerate() {
-            let shape = SHAPES[index % SHAPES.len()];
+    /// A transit, `ago` seconds before the members' instant.
+    pub fn observe(&mut self, direction: Direction, ago: f64, transit: f64, noise: Noise) -> Foretold {
+        let foretold = self.observe_each(direction, ago, transit, noise);
+        self.mean = self.mean_of_all();
+        foretold
+    }
+
+    /// The same, and a member's weight is multiplied by how probable it found what came (Bayes). Returns how probable
+    /// all found it.
+    pub fn weigh(&mut self, direction: Direction, ago: f64, transit: f64, noise: Noise) -> Evidence {
+        let foretold = self.observe_each(direction, ago, transit, noise);
+        let evidence = self.judge(&foretold);
+        self.mean = self.mean_of_all();
+        evidence
+    }
+
+    fn observe_each(&mut self, direction: Direction, ago: f64, transit: f64, noise: Noise) -> Foretold {
+        let mut shapes = SHAPES.iter();
+        self.rows.each_mut().map(|row| {
+            let shape = *shapes.next().expect("a row for each shape");
             let tail_mean = noise.tail_mean(shape);
             let spread = (shape * tail_mean).max(noise.resolution);
-            evidence[index] = weighted.member.observe(direction, ago, transit, tail_mean, spread);
-            best = best.max(evidence[index]);
-        }
-        if is_evidence { best + self.weigh(&evidence, best) } else { best }
+            row.observe(direction, ago, transit, Spread { tail_mean, spread })
+        })
     }
 
-    /// A member's weight is multiplied by how probable it found what came. Returns the logarithm of how probable all
-    /// found it, relative to `best`.
-    fn weigh(&mut self, evidence: &[f64; MEMBERS], best: f64) -> f64 {
-        let mut sum = 0.0;
-        for (weighted, evidence) in self.members.iter_mut().zip(evidence) {
-            weighted.weight *= libm::exp((evidence - best).max(-EVIDENCE_MAX));
-            sum += weighted.weight;
+    fn judge(&mut self, foretold: &Foretold) -> Evidence {
+        // Relative to the greatest exponent nothing overflows, and what underflows has no say.
+        let exponent = foretold.iter().flat_map(|row| row.exponent).fold(f64::NEG_INFINITY, greater);
+        let mut likelihoods = foretold.map(|row| row.factor);
+        for (likelihoods, row) in likelihoods.iter_mut().zip(foretold) {
+            for (likelihood, own) in likelihoods.iter_mut().zip(row.exponent) {
+                *likelihood *= exp_below_zero(own - exponent);
+            }
         }
-        for weighted in &mut self.members {
-            weighted.weight = (weighted.weight / sum).max(WEIGHT_MIN);
+        let least = LIKELIHOOD_MIN * likelihoods.iter().flatten().copied().fold(0.0, greater);
+        let mut sums = [0.0; LANES];
+        for (weights, likelihoods) in self.weights.iter_mut().zip(&likelihoods) {
+            for k in 0..LANES {
+                weights[k] *= greater(likelihoods[k], least);
+                sums[k] += weights[k];
+            }
         }
-        libm::log(sum)
+        let sum: f64 = sums.iter().sum();
+        let share = 1.0 / sum;
+        for weight in self.weights.iter_mut().flatten() {
+            *weight = greater(*weight * share, WEIGHT_MIN);
+        }
+        Evidence { factor: sum, exponent }
     }
 
     /// Interacting multiple models: weights flow to the neighbours, and a member that got most of its weight from them
     /// takes over their state too, so that hopeless hypotheses are dragged along instead of diverging.
     pub fn mix(&mut self) {
-        let old = self.members;
-        for index in 0..MEMBERS {
-            let (sources, len) = sources(index);
-            let sources = &sources[..len];
-            let weight: f64 = sources.iter().map(|(from, share)| share * old[*from].weight).sum();
-            self.members[index].weight = weight;
-            let own = sources[0].1 * old[index].weight;
-            if own < UNMIXED * weight {
-                self.members[index].member = mixed(&old, sources, weight);
+        self.unmixed += 1;
+        if self.unmixed < MIX_EVERY {
+            return;
+        }
+        self.unmixed = 0;
+        let old = self.clone();
+        for row in 0..ROWS {
+            let own = &old.rows[row];
+            let (sharper, blunter) = (row.saturating_sub(1), (row + 1).min(ROWS - 1));
+            let weights = &old.weights;
+            let given = [weights[row], lower(&weights[row]), upper(&weights[row]), weights[sharper], weights[blunter]];
+            let mut parts = SHARES[row];
+            let mut sums = [0.0; LANES];
+            for (parts, given) in parts.iter_mut().zip(&given) {
+                for k in 0..LANES {
+                    parts[k] *= given[k];
+                    sums[k] += parts[k];
+                }
+            }
+            self.weights[row] = sums;
+            let is_mixed: [bool; LANES] = std::array::from_fn(|k| parts[0][k] < UNMIXED * sums[k]);
+            if !is_mixed.contains(&true) {
+                continue;
+            }
+            let per_sum = sums.map(|sum| 1.0 / sum);
+            for parts in &mut parts {
+                for k in 0..LANES {
+                    parts[k] *= per_sum[k];
+                }
+            }
+            let (less, more) = (own.each(lower), own.each(upper));
+            let sources = [own, &less, &more, &old.rows[sharper], &old.rows[blunter]];
+            let mixed = Members::mixed(&sources, &parts);
+            for k in (0..LANES).filter(|k| is_mixed[*k]) {
+                self.rows[row].copy(&mixed, k);
             }
         }
     }
 
     /// The mean of `(x, f, b)`.
     pub fn mean(&self) -> [f64; 3] {
-        let mut mean = [0.0; 3];
-        let mut sum = 0.0;
-        for Weighted { member, weight } in &self.members {
-            sum += weight;
-            for (mean, value) in mean.iter_mut().zip(member.mean) {
-                *mean += weight * value;
+        self.mean
+    }
+
+    fn mean_of_all(&self) -> [f64; 3] {
+        let mut sums = [[0.0; LANES]; 4];
+        for (row, weights) in self.rows.iter().zip(&self.weights) {
+            for k in 0..LANES {
+                sums[0][k] += weights[k] * row.x[k];
+                sums[1][k] += weights[k] * row.f[k];
+                sums[2][k] += weights[k] * row.b[k];
+                sums[3][k] += weights[k];
             }
         }
-        mean.map(|value| value / sum)
+        let [x, f, b, weight] = sums.map(|lanes| lanes.iter().sum::<f64>());
+        let per_weight = 1.0 / weight;
+        [x * per_weight, f * per_weight, b * per_weight]
     }
 
-    /// The standard deviation of the offset.
-    pub fn deviation(&self) -> f64 {
-        let mean = self.mean();
-        let (mut sum, mut weights) = (0.0, 0.0);
-        for Weighted { member, weight } in &self.members {
-            sum += weight * (member.covariance[0][0] + square(member.mean[0] - mean[0]));
-            weights += weight;
+    /// The standard deviation of the offset, `elapsed` seconds after the members' instant if that is later.
+    pub fn deviation(&self, elapsed: f64) -> f64 {
+        let t = greater(elapsed, 0.0);
+        let mean = self.mean[0] + t * self.mean[1];
+        let mut sums = [[0.0; LANES]; 2];
+        for (row, weights) in self.rows.iter().zip(&self.weights) {
+            for k in 0..LANES {
+                let walked = row.ff[k] + square(WANDERS[k]) * t / 3.0;
+                let variance = row.xx[k] + t * (2.0 * row.xf[k] + t * walked);
+                sums[0][k] += weights[k] * (variance + square(row.x[k] + t * row.f[k] - mean));
+                sums[1][k] += weights[k];
+            }
         }
-        (sum / weights).sqrt()
+        let [variance, weight] = sums.map(|lanes| lanes.iter().sum::<f64>());
+        (variance / weight).sqrt()
     }
 
-    /// How much longer than foretold a transit was, `ago` seconds before the members' instant.
-    pub fn residual(&self, direction: Direction, ago: f64, transit: f64) -> f64 {
-        transit - Member { mean: self.mean(), covariance: [[0.0; 3]; 3] }.expected(direction, ago)
+    /// How much longer than foretold a transit was, `elapsed` seconds after the members' instant (before it: below zero).
+    pub fn residual(&self, direction: Direction, elapsed: f64, transit: f64) -> f64 {
+        let [x, f, b] = self.mean;
+        transit - (b + direction.sign() * (x + f * elapsed))
     }
 
-    /// Of a transit, by the members that matter.
-    pub fn deviation_of_transit(&self) -> f64 {
-        let mean = self.mean();
-        let (mut sum, mut weights) = (0.0, 1e-300);
-        for Weighted { member, weight } in self.members.iter().filter(|w| w.weight > WEIGHT_THAT_MATTERS) {
-            let (offset, delay) = (member.mean[0] - mean[0], member.mean[2] - mean[2]);
-            let variance = member.covariance[0][0] + member.covariance[2][2] + square(offset) + square(delay);
-            sum += weight * variance.sqrt();
-            weights += weight;
+    /// The standard deviation of what is foretold, by the members that matter, `elapsed` seconds after their instant. What
+    /// is heard late does not turn the time back.
+    pub fn deviation_of_transit(&self, elapsed: f64) -> f64 {
+        let [x, f, b] = self.mean;
+        let t = greater(elapsed, 0.0);
+        let x = x + f * t;
+        let mut sums = [[0.0; LANES]; 2];
+        for (row, weights) in self.rows.iter().zip(&self.weights) {
+            for k in 0..LANES {
+                let walked = row.ff[k] + square(WANDERS[k]) * t / 3.0;
+                let variance = row.xx[k] + t * (2.0 * row.xf[k] + t * walked) + row.bb[k];
+                let apart = square(row.x[k] + t * row.f[k] - x) + square(row.b[k] - b);
+                let weight = if weights[k] > WEIGHT_THAT_MATTERS { weights[k] } else { 0.0 };
+                sums[0][k] += weight * (variance + apart).sqrt();
+                sums[1][k] += weight;
+            }
         }
-        sum / weights
+        let [deviation, weight] = sums.map(|lanes| lanes.iter().sum::<f64>());
+        deviation / (weight + 1e-300)
     }
 }
 
-/// From whom a member gets its weight, itself first, and each one's share.
-fn sources(index: usize) -> ([(usize, f64); 5], usize) {
-    let shapes = SHAPES.len();
-    let (wander, shape) = (index / shapes, index % shapes);
-    let mut sources = [(index, 1.0); 5];
-    let mut len = 1;
-    let mut neighbour = |exists: bool, from: usize, share: f64| {
-        if exists {
-            sources[len] = (from, share);
-            sources[0].1 -= share;
-            len += 1;
-        }
-    };
-    neighbour(wander > 0, index.wrapping_sub(shapes), TO_OTHER_WANDER);
-    neighbour(wander + 1 < WANDERS.len(), index + shapes, TO_OTHER_WANDER);
-    neighbour(shape > 0, index.wrapping_sub(1), TO_OTHER_SHAPE);
-    neighbour(shape + 1 < shapes, index + 1, TO_OTHER_SHAPE);
-    (sources, len)
+/// The greater of two, neither of which is a NaN.
+#[inline]
+fn greater(a: f64, b: f64) -> f64 {
+    if a > b { a } else { b }
 }
 
-/// The mixture of some members as one Gaussian with the same moments.
-fn mixed(old: &[Weighted; MEMBERS], sources: &[(usize, f64)], weight: f64) -> Member {
-    let mut mean = [0.0; 3];
-    for (from, share) in sources {
-        let part = share * old[*from].weight / weight;
-        for (mean, value) in mean.iter_mut().zip(old[*from].member.mean) {
-            *mean += part * value;
-        }
-    }
-    let mut covariance = [[0.0; 3]; 3];
-    for (from, share) in sources {
-        let part = share * old[*from].weight / weight;
-        let member = &old[*from].member;
-        for (i, row) in covariance.iter_mut().enumerate() {
-            for (k, cell) in row.iter_mut().enumerate() {
-                let spread = (member.mean[i] - mean[i]) * (member.mean[k] - mean[k]);
-                *cell += part * (member.covariance[i][k] + spread);
+/// Who gives a member its weight: itself, the neighbours in wander, those in shape.
+const SOURCES: usize = 5;
+/// How much of their own each of them gives, by rows and lanes.
+const SHARES: [[[f64; LANES]; SOURCES]; ROWS] = shares();
+
+const fn shares() -> [[[f64; LANES]; SOURCES]; ROWS] {
+    let mut shares = [[[0.0; LANES]; SOURCES]; ROWS];
+    let mut row = 0;
+    while row < ROWS {
+        let mut k = 0;
+        while k < LANES {
+            let less = if k > 0 { TO_OTHER_WANDER } else { 0.0 };
+            let more = if k + 1 < LANES { TO_OTHER_WANDER } else { 0.0 };
+            let sharper = if row > 0 { TO_OTHER_SHAPE } else { 0.0 };
+            let blunter = if row + 1 < ROWS { TO_OTHER_SHAPE } else { 0.0 };
+            let of = [1.0 - less - more - sharper - blunter, less, more, sharper, blunter];
+            let mut source = 0;
+            while source < SOURCES {
+                shares[row][source][k] = of[source];
+                source += 1;
             }
+            k += 1;
         }
+        row += 1;
     }
-    Member { mean, covariance }
+    shares
+}
+
+/// What the neighbour in the lane below has, and the first lane itself.
+fn lower(lanes: &[f64; LANES]) -> [f64; LANES] {
+    std::array::from_fn(|k| lanes[k.saturating_sub(1)])
+}
+
+/// What the neighbour in the lane above has, and the last lane itself.
+fn upper(lanes: &[f64; LANES]) -> [f64; LANES] {
+    std::array::from_fn(|k| lanes[(k + 1).min(LANES - 1)])
 }
 
 fn square(value: f64) -> f64 {
@@ -226,23 +338,34 @@ mod tests {
 
     #[test]
     fn the_shares_of_a_mixed_weight_add_up_to_one() {
-        let mut given = [0.0; MEMBERS];
-        for index in 0..MEMBERS {
-            let (sources, len) = sources(index);
-            sources[..len].iter().for_each(|(from, share)| given[*from] += share);
+        // Each member's weight alone: what all get of it is all of it.
+        for given in 0..LANES * ROWS {
+            let mut mixture = Mixture::new(Belief { mean: [0.0; 3], deviation: [1.0; 3] });
+            mixture.weights = [[0.0; LANES]; ROWS];
+            mixture.weights[given / LANES][given % LANES] = 1.0;
+            (0..MIX_EVERY).for_each(|_| mixture.mix());
+            let sum: f64 = mixture.weights.iter().flatten().sum();
+            assert!((sum - 1.0).abs() < 1e-12, "{given}: {sum}");
         }
-        assert!(given.iter().all(|sum| (sum - 1.0).abs() < 1e-12), "{given:?}");
     }
 
     #[test]
-    fn a_mixed_member_has_the_moments_of_its_parts() {
-        let at = |x: f64, weight: f64| Weighted { member: Member::new(x, 1.0, 2.0, (0.0, 1.0)), weight };
-        let mut old = [at(0.0, 0.0); MEMBERS];
-        (old[0], old[1]) = (at(3.0, 0.25), at(-1.0, 0.75));
-        let member = mixed(&old, &[(0, 1.0), (1, 1.0)], 1.0);
-        // Mean 0.25 * 3 - 0.75 = 0; variance 4 + 0.25 * 9 + 0.75 * 1 = 7.
-        assert!(member.mean[0].abs() < 1e-15 && (member.covariance[0][0] - 7.0).abs() < 1e-12);
-        assert!((member.covariance[2][2] - 4.0).abs() < 1e-12);
+    fn a_member_without_weight_of_its_own_has_the_moments_of_its_neighbours() {
+        let mut mixture = Mixture::new(Belief { mean: [9.0; 3], deviation: [7.0; 3] });
+        mixture.weights = [[0.0; LANES]; ROWS];
+        // The neighbours of the middle row's second: 3 and 1 parts, by 3 and -1.
+        (mixture.weights[1][0], mixture.weights[1][2]) = (0.25, 0.75);
+        (mixture.rows[1].x[0], mixture.rows[1].x[2]) = (3.0, -1.0);
+        (mixture.rows[1].b[0], mixture.rows[1].b[2]) = (5.0, 9.0);
+        let untouched = mixture.rows[1].x[0];
+        (0..MIX_EVERY).for_each(|_| mixture.mix());
+        let row = &mixture.rows[1];
+        // Means 0.25 * 3 - 0.75 = 0, 0.25 * 5 + 0.75 * 9 = 8; variance 49 + 0.25 * 9 + 0.75 * 1 = 52.
+        assert!(row.x[1].abs() < 1e-14 && (row.b[1] - 8.0).abs() < 1e-14, "{row:?}");
+        assert!((row.xx[1] - 52.0).abs() < 1e-12 && (row.ff[1] - 49.0).abs() < 1e-12);
+        // 0.25 * 3 * -3 + 0.75 * -1 * 1.
+        assert!((row.xb[1] + 3.0).abs() < 1e-12 && row.xf[1].abs() < 1e-12);
+        assert_eq!(row.x[0].to_bits(), untouched.to_bits(), "whose weight is its own keeps its state");
     }
 
     #[test]
@@ -255,14 +378,47 @@ mod tests {
 
     #[test]
     fn the_weights_follow_the_evidence() {
-        let mut mixture = Mixture::new(Member::new(0.0, 0.0, 1e-9, (0.0, 1e-12)));
+        let mut mixture = Mixture::new(Belief { mean: [0.0; 3], deviation: [1e-9, 1e-12, 1e-9] });
         let noise = Noise::of_tail_mean(1e-6, 1e-9);
         // Always at the edge, and never before it: a sharp one.
         for _ in 0..60 {
-            mixture.observe(Direction::Forward, 0.0, 1e-9, noise, true);
-            mixture.observe(Direction::Backward, 0.0, 1e-9, noise, true);
+            mixture.weigh(Direction::Forward, 0.0, 1e-9, noise);
+            mixture.weigh(Direction::Backward, 0.0, 1e-9, noise);
         }
-        let sharp: f64 = mixture.members.iter().step_by(SHAPES.len()).map(|weighted| weighted.weight).sum();
+        let sharp: f64 = mixture.weights[0].iter().sum();
         assert!(sharp > 0.99, "{sharp}");
+    }
+
+    #[test]
+    fn what_is_foretold_for_later_is_what_the_members_say_then() {
+        let mut mixture = Mixture::new(Belief { mean: [1e-6, 2e-6, 3e-6], deviation: [1e-7, 3e-8, 2e-7] });
+        mixture.weights[2][5] = 0.4;
+        mixture.rows[2].x[5] = 2e-6;
+        mixture.rows[2].f[5] = 1e-6;
+        mixture.mean = mixture.mean_of_all();
+        let at = |mixture: &Mixture, elapsed| {
+            let residual = mixture.residual(Direction::Backward, elapsed, 1e-5);
+            [residual, mixture.deviation_of_transit(elapsed), mixture.deviation(elapsed)]
+        };
+        let before = at(&mixture, 2.0);
+        mixture.predict(2.0);
+        let then = at(&mixture, 0.0);
+        assert!((0..3).all(|of| (before[of] - then[of]).abs() < 1e-19), "{before:?} {then:?}");
+        let mean = mixture.mean_of_all();
+        assert!((mean[0] - mixture.mean()[0]).abs() < 1e-19, "{mean:?}");
+    }
+
+    #[test]
+    fn the_likelihood_of_all_is_the_weighted_mean_and_no_member_is_ruled_out() {
+        let mut mixture = Mixture::new(Belief { mean: [0.0; 3], deviation: [1e-9; 3] });
+        let mut foretold = mixture.clone().observe(Direction::Forward, 0.0, 0.0, Noise::of_tail_mean(1e-6, 1e-9));
+        for row in &mut foretold {
+            (row.factor, row.exponent) = ([1.0; LANES], [-1e9; LANES]);
+        }
+        (foretold[1].factor[3], foretold[1].exponent[3]) = (2.0, -30.0);
+        let evidence = mixture.judge(&foretold);
+        assert!((evidence.ln() - (2.0_f64 / 18.0).ln() + 30.0).abs() < 1e-12, "{evidence:?}");
+        assert!((mixture.weights[1][3] - 1.0).abs() < 1e-9);
+        assert!(mixture.weights.iter().flatten().all(|weight| *weight >= WEIGHT_MIN));
     }
 }

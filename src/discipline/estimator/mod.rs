@@ -8,7 +8,7 @@
 //!
 //! Three things are not known beforehand: how fast the oscillator wanders (`W`), how long the tail is (`J`), and how
 //! sharp the edge (`rho`: Gaussian noise beside the exponential, as its share). `J` is read off the spread of the
-//! round trips. For the other two there is a bank of filters, a [`Member`] for each pair, weighted by how well each
+//! round trips. For the other two there is a bank of filters, a member for each pair, weighted by how well each
 //! foretold the samples so far (Bayes), and mixed a little at each step so that a change is followed (IMM, Blom and
 //! Bar-Shalom 1988). The answer is the bank's mean.
 //!
@@ -17,7 +17,7 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `special` | the one integral that all of this needs |
+//! | `special` | the one integral that all of this needs, without calls and branches |
 //! | `member` | the filter: its derivation and its equations |
 //! | `mixture` | the weights, and what all members say together |
 //! | `watch` | which messages are believed at once, and when something must have changed |
@@ -32,4 +32,3 @@ mod special;
 mod watch;
 
 pub use bank::{Bank, Estimate};
-pub use member::Member;

@@ -66,10 +66,21 @@ pub struct Watch {
 impl Watch {
     /// Judges a transit that differs by `residual` (s) from what the bank foretold with standard deviation `deviation`,
     /// where the delays' tail has the mean `tail_mean`.
-    pub fn judge(&mut self, direction: Direction, residual: f64, deviation: f64, tail_mean: f64) -> Verdict {
+    pub fn judge(
+        &mut self,
+        direction: Direction,
+        residual: f64,
+        deviation: impl FnOnce() -> f64,
+        tail_mean: f64,
+    ) -> Verdict {
         // While a run lasts the gate stays: the prediction grows uncertain without samples, and would let it in.
         if !self.is_running() {
-            *self = Self { gate: GATE_TAIL_MEANS * tail_mean + GATE_DEVIATIONS * deviation, ..Self::default() };
+            // Most transits pass any gate.
+            if residual.abs() <= GATE_TAIL_MEANS * tail_mean {
+                *self = Self::default();
+                return Verdict::Usual;
+            }
+            *self = Self { gate: GATE_TAIL_MEANS * tail_mean + GATE_DEVIATIONS * deviation(), ..Self::default() };
         }
         let k = direction.index();
         if residual.abs() <= self.gate {
@@ -125,8 +136,8 @@ mod tests {
     fn feed(watch: &mut Watch, forward: f64, backward: f64, times: u32) -> bool {
         let mut is_changed = false;
         for _ in 0..times {
-            is_changed |= watch.judge(Direction::Forward, forward, 1e-7, J) == Verdict::Changed;
-            is_changed |= watch.judge(Direction::Backward, backward, 1e-7, J) == Verdict::Changed;
+            is_changed |= watch.judge(Direction::Forward, forward, || 1e-7, J) == Verdict::Changed;
+            is_changed |= watch.judge(Direction::Backward, backward, || 1e-7, J) == Verdict::Changed;
         }
         is_changed
     }
@@ -134,10 +145,10 @@ mod tests {
     #[test]
     fn a_burst_is_left_out_and_then_forgotten() {
         let mut watch = Watch::default();
-        assert_eq!(watch.judge(Direction::Forward, 30.0 * J, 1e-7, J), Verdict::Unusual);
+        assert_eq!(watch.judge(Direction::Forward, 30.0 * J, || 1e-7, J), Verdict::Unusual);
         assert!(!feed(&mut watch, 30.0 * J, 0.0, 20));
         assert_eq!(watch.moved(Direction::Forward), Some(30.0 * J));
-        assert_eq!(watch.judge(Direction::Forward, 0.0, 1e-7, J), Verdict::Usual);
+        assert_eq!(watch.judge(Direction::Forward, 0.0, || 1e-7, J), Verdict::Usual);
         assert!(!watch.is_running());
     }
 
@@ -153,19 +164,19 @@ mod tests {
     fn nothing_is_concluded_from_one_direction() {
         let mut watch = Watch::default();
         for _ in 0..100 {
-            assert_eq!(watch.judge(Direction::Forward, -40.0 * J, 1e-7, J), Verdict::Unusual);
+            assert_eq!(watch.judge(Direction::Forward, -40.0 * J, || 1e-7, J), Verdict::Unusual);
         }
-        assert_eq!(watch.judge(Direction::Backward, 40.0 * J, 1e-7, J), Verdict::Unusual);
-        assert_eq!(watch.judge(Direction::Backward, 40.0 * J, 1e-7, J), Verdict::Unusual);
-        assert_eq!(watch.judge(Direction::Backward, 40.0 * J, 1e-7, J), Verdict::Changed);
+        assert_eq!(watch.judge(Direction::Backward, 40.0 * J, || 1e-7, J), Verdict::Unusual);
+        assert_eq!(watch.judge(Direction::Backward, 40.0 * J, || 1e-7, J), Verdict::Unusual);
+        assert_eq!(watch.judge(Direction::Backward, 40.0 * J, || 1e-7, J), Verdict::Changed);
     }
 
     #[test]
     fn the_gate_stays_while_a_run_lasts() {
         let mut watch = Watch::default();
-        assert_eq!(watch.judge(Direction::Forward, 20.0 * J, 0.0, J), Verdict::Unusual);
-        assert_eq!(watch.judge(Direction::Forward, 20.0 * J, 100.0 * J, J), Verdict::Unusual);
-        assert_eq!(watch.judge(Direction::Forward, 0.0, 100.0 * J, J), Verdict::Usual);
-        assert_eq!(watch.judge(Direction::Forward, 20.0 * J, 100.0 * J, J), Verdict::Usual);
+        assert_eq!(watch.judge(Direction::Forward, 20.0 * J, || 0.0, J), Verdict::Unusual);
+        assert_eq!(watch.judge(Direction::Forward, 20.0 * J, || 100.0 * J, J), Verdict::Unusual);
+        assert_eq!(watch.judge(Direction::Forward, 0.0, || 100.0 * J, J), Verdict::Usual);
+        assert_eq!(watch.judge(Direction::Forward, 20.0 * J, || 100.0 * J, J), Verdict::Usual);
     }
 }
