@@ -596,6 +596,32 @@ fn threads_that_do_not_run_and_machines_that_stand_still_come_back() {
 }
 
 #[test]
+fn who_was_paused_knows_nothing_of_it_until_a_message_comes() {
+    let mut host = HostConfig { phcs: Vec::new(), ..host_config(1) };
+    host.cascade.steering.step.later = StepRule::Above(Duration::from_millis(100));
+    let mut star = star(1, host, KERNEL);
+    star.world.run_until(secs(60));
+    star.change_links(|link| link.is_down = true);
+    star.world.run_until(us(60_100_000));
+    star.world.stall(star.slave, Stall::Clocks, secs(100));
+    let state = |star: &Pair| star.world.host(star.slave).published().state;
+    for (at, behind, expected) in [(110_000, 49_900, SyncState::Locked), (160_200, 100_000, SyncState::Locked)] {
+        star.world.run_until(Duration::from_millis(at));
+        let error = star.world.true_error(star.slave) + Duration::from_millis(behind);
+        assert!(error.abs() < us(10), "after {at} ms: {error}");
+        assert_eq!(state(&star), expected, "no timer of its own has run while it stood still");
+    }
+    star.world.run_until(secs(170));
+    assert_eq!(state(&star), SyncState::Holdover);
+    star.change_links(|link| link.is_down = false);
+    star.world.run_until(secs(240));
+    assert_eq!(state(&star), SyncState::Locked);
+    assert!(star.world.true_error(star.slave).abs() < us(1));
+    assert_eq!(star.world.host(star.slave).was_set(), [], "nobody has set its clock");
+    assert_sound(&star.world);
+}
+
+#[test]
 fn a_leap_second_is_made_once_whoever_makes_it() {
     for leap in [LeapIndicator::Insert, LeapIndicator::Delete] {
         for kernel_leaps in [true, false] {

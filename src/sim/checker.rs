@@ -6,9 +6,9 @@
 //! | [`Violation::PhcBound`] | and inside that of each PHC whose stamps are said to mean something |
 //! | [`Violation::Backwards`] | served time does not go back, but for a step that is announced by another epoch |
 //! | [`Violation::Line`] | a snapshot that was published just now is the clock |
-//! | [`Violation::Frequency`] | the frequency correction is a number, within its limit, and the one that is told |
+//! | [`Violation::Frequency`] | the correction of each clock is a number, within its limit, and the one that it was told and that is published |
 //! | [`Violation::Serving`] | stratum, leap indicator, bound and state say the same: no stratum below 16 without valid time |
-//! | [`Violation::Table`] | rings and tables are within their limits |
+//! | [`Violation::Table`] | nothing is lost for want of a place: in the ring while it is read, in the table of masters, in the effects of an input |
 //! | [`Violation::Stranger`] | only a declared master is followed, and only what it sent is measured |
 //!
 //! **Whose truth.** A bound is about the master's time: nobody can know that his only source is wrong. So it is judged by
@@ -17,7 +17,9 @@
 //! can know better. The error of a master that lies by its configuration the world does not know: that is found out here.
 //!
 //! **What is excused.** A clock that was set by a foreign hand, or runs at another rate by one, serves wrong time until the
-//! daemon wakes up: for [`NOTICE`], and no longer.
+//! daemon wakes up: for [`NOTICE`], and no longer. A machine that stood still with all its clocks finds no trace of that in
+//! itself, and what it hears then is as if its master had stepped: it is excused until it has measured a first message, and for
+//! [`GRACE`] then.
 
 use super::NodeId;
 use crate::sharing::{PhcLines, TimeSnapshot};
@@ -33,6 +35,8 @@ const BACKWARDS_TOLERANCE: Duration = Duration::from_nanos(10);
 pub const GRACE: Duration = Duration::from_secs(5);
 /// What is measured within this time after such a change may be of before it: a stamp that came late.
 pub(super) const UNDER_WAY: Duration = Duration::from_secs(3);
+/// The kernel counts frequency in 2^-16 ppm, which rounds what is the greatest.
+const FREQUENCY_TOLERANCE: FrequencyPpb = FrequencyPpb::new(1.0 / 65.536);
 /// For so long after a foreign hand has set a clock the daemon may not have seen it.
 pub const NOTICE: Duration = Duration::from_millis(1_250);
 
@@ -62,7 +66,7 @@ pub enum Violation {
     Backwards(Duration),
     /// A snapshot that was published just now is not the clock.
     Line(Duration),
-    /// The frequency correction is no number, or beyond its limit.
+    /// The frequency correction of a clock is no number, beyond its limit, or not the one that it was told.
     Frequency(FrequencyPpb),
     /// Stratum, leap indicator, bound and state do not say the same.
     Serving(SyncState),
@@ -96,10 +100,28 @@ impl Judges {
     }
 }
 
+/// The frequency correction of a clock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rate {
+    /// What it does.
+    pub in_force: FrequencyPpb,
+    /// What it was told, and what is published of it; `None`: somebody else has changed it.
+    pub told: Option<FrequencyPpb>,
+    /// It does multiples of this, the next one below.
+    pub quantum: FrequencyPpb,
+    /// The most that it may be.
+    pub max: FrequencyPpb,
+}
+
+/// What each card's clock reads, and its rate.
+pub(super) type Cards = [Option<(Timestamp<Local>, Rate)>; crate::sharing::PHC_LINES_MAX];
+
 /// A node at one instant, and what is right.
 #[derive(Debug)]
 pub(super) struct Look<'a> {
     pub now: Timestamp<Mono>,
+    /// What its own CLOCK_MONOTONIC reads.
+    pub mono: Timestamp<Mono>,
     pub truth: Timestamp<Utc>,
     pub judges: Judges,
     /// What the stamping clock of the served time reads.
@@ -107,12 +129,9 @@ pub(super) struct Look<'a> {
     pub published: &'a TimeSnapshot,
     /// The served clock itself.
     pub reading: Timestamp<Local>,
-    pub frequency: FrequencyPpb,
-    /// What the discipline believes that it is.
-    pub frequency_told: FrequencyPpb,
-    pub frequency_max: FrequencyPpb,
-    /// The lines of PHCs, and what these read.
-    pub phcs: Option<(&'a PhcLines, [Option<Timestamp<Local>>; crate::sharing::PHC_LINES_MAX])>,
+    pub rate: Rate,
+    /// The lines of PHCs, what these read, and their rates.
+    pub phcs: Option<(&'a PhcLines, Cards)>,
     /// Name, entries and limit of each ring and table.
     pub tables: [(&'static str, usize, usize); 3],
 }
@@ -124,6 +143,8 @@ pub(super) struct Watch {
     /// Somebody else has set the clock; the daemon may not know until then.
     excused_until: Option<Timestamp<Mono>>,
     phc_excused_until: Option<Timestamp<Mono>>,
+    /// It stood still, and nothing has told it so yet.
+    awaits_message: bool,
 }
 
 impl Watch {
@@ -139,6 +160,20 @@ impl Watch {
             if excused.is_some_and(|excused| now <= excused) {
                 *excused = Some(until + NOTICE).max(*excused);
             }
+        }
+    }
+
+    /// The machine stands still with its clocks.
+    pub fn excuse_until_message(&mut self) {
+        self.awaits_message = true;
+        self.served = None;
+    }
+
+    /// A message has been measured: if it was the first after a pause, it is to be understood in so much time.
+    pub fn message(&mut self, now: Timestamp<Mono>, time: Duration) {
+        if std::mem::take(&mut self.awaits_message) {
+            self.excuse(now, time);
+            self.excuse_phc(now, time);
         }
     }
 
@@ -194,7 +229,7 @@ impl Checker {
     /// One look at one node.
     pub(super) fn check(&mut self, node: NodeId, look: &Look<'_>, watch: &mut Watch) {
         self.checks += 1;
-        let is_excused = watch.excused_until.is_some_and(|until| look.now <= until);
+        let is_excused = watch.awaits_message || watch.excused_until.is_some_and(|until| look.now <= until);
         if !is_excused {
             watch.excused_until = None;
             if let Some(violation) = self.bound(look) {
@@ -204,17 +239,21 @@ impl Checker {
         let rules = [
             backwards(look, watch, is_excused),
             line(look).filter(|_| !is_excused),
-            frequency(look),
+            frequency(&look.rate),
             serving(look.published),
             tables(look),
         ];
         for violation in rules.into_iter().flatten() {
             self.tell(look.now, node, violation);
         }
-        let is_phc_excused = watch.phc_excused_until.is_some_and(|until| look.now <= until);
-        if !is_phc_excused && let Some((lines, readings)) = look.phcs {
-            for (index, (line, reading)) in (0..).zip(lines.0.iter().zip(readings)) {
-                if let (Some(line), Some(reading)) = (line, reading)
+        let Some((lines, phcs)) = look.phcs else { return };
+        for violation in phcs.iter().flatten().filter_map(|(_, rate)| frequency(rate)) {
+            self.tell(look.now, node, violation);
+        }
+        let is_phc_excused = watch.awaits_message || watch.phc_excused_until.is_some_and(|until| look.now <= until);
+        if !is_phc_excused {
+            for (index, (line, phc)) in (0..).zip(lines.0.iter().zip(phcs)) {
+                if let (Some(line), Some((reading, _))) = (line, phc)
                     && let Some((utc, bound)) = line.utc_at(reading)
                     && let error = look.judges.error(utc, look.truth)
                     && error.abs() > bound
@@ -255,17 +294,18 @@ fn backwards(look: &Look<'_>, watch: &mut Watch, is_excused: bool) -> Option<Vio
 
 fn line(look: &Look<'_>) -> Option<Violation> {
     let published = look.published;
-    if published.anchor_mono != look.now {
+    if published.anchor_mono != look.mono {
         return None;
     }
     let difference = published.utc_at(look.local) - look.reading.read_as();
     (difference.abs() > LINE_TOLERANCE).then_some(Violation::Line(difference))
 }
 
-fn frequency(look: &Look<'_>) -> Option<Violation> {
-    let frequency = look.frequency;
-    let is_right = frequency.is_finite() && frequency.abs() <= look.frequency_max && look.frequency_told == frequency;
-    (!is_right).then_some(Violation::Frequency(frequency))
+fn frequency(rate: &Rate) -> Option<Violation> {
+    let Rate { in_force, told, quantum, max } = *rate;
+    let is_within = in_force.is_finite() && in_force.abs() <= max + FREQUENCY_TOLERANCE;
+    let obeys = told.is_none_or(|told| (in_force - told).abs() <= quantum + FREQUENCY_TOLERANCE);
+    (!(is_within && obeys)).then_some(Violation::Frequency(in_force))
 }
 
 fn serving(published: &TimeSnapshot) -> Option<Violation> {

@@ -60,6 +60,8 @@ pub struct Device {
     rate: FrequencyPpb,
     /// All that was added to the reading at once, by whom ever.
     set: Duration,
+    /// Its rate is somebody else's work.
+    is_detuned: bool,
     epoch: ClockEpoch,
 }
 
@@ -80,6 +82,7 @@ impl Device {
             is_ours: false,
             rate: oscillator.frequency(),
             set: Duration::ZERO,
+            is_detuned: false,
             epoch: ClockEpoch::default(),
             oscillator,
             model,
@@ -151,22 +154,21 @@ impl Device {
         self.set += by;
     }
 
-    /// It stands still for `time`, and with it what counts its ticks: a virtual machine that was not running.
-    pub fn freeze(&mut self, time: Duration) {
-        self.reading = self.reading - time;
-        self.raw = self.raw - time;
+    /// It stands still until then, and with it what counts its ticks: a virtual machine that does not run.
+    pub fn freeze(&mut self, until: Timestamp<Mono>) {
+        self.now = self.now.max(until);
     }
 
     /// It starts anew: from a reading of `to`, without its frequency correction.
     pub fn reset(&mut self, to: Timestamp<Local>) {
         self.set(to - self.reading);
-        self.in_force = FrequencyPpb::ZERO;
-        self.find_rate();
+        self.detune(FrequencyPpb::ZERO);
     }
 
     /// Its frequency is no longer what it was told.
     pub fn detune(&mut self, to: FrequencyPpb) {
         self.in_force = to;
+        self.is_detuned = true;
         self.find_rate();
     }
 
@@ -178,9 +180,15 @@ impl Device {
         self.watch.take()
     }
 
+    /// The correction that it does; and the one that it was told, unless somebody else has changed it since.
+    pub fn correction(&self) -> (FrequencyPpb, Option<FrequencyPpb>) {
+        (self.in_force, (!self.is_detuned).then_some(self.frequency))
+    }
+
     fn obey(&mut self, frequency: FrequencyPpb) {
         let counted = (frequency.ppb() * SCALED_PPM_PER_PPB).round() / SCALED_PPM_PER_PPB;
         self.frequency = FrequencyPpb::new(counted);
+        self.is_detuned = false;
         let quantum = self.model.quantum.ppb();
         // Drivers cut off what is less than their quantum.
         self.in_force =
@@ -311,6 +319,22 @@ mod tests {
     }
 
     #[test]
+    fn who_stands_still_reads_the_same_until_he_runs_again() {
+        let mut device = Device::new(ClockId::System, fast(40.0), at(0), START);
+        device.advance(at(10));
+        let (read, raw) = (device.reading(), device.raw());
+        device.freeze(at(18));
+        for second in [10, 14, 18] {
+            device.advance(at(second));
+            assert_eq!((device.reading(), device.raw()), (read, raw), "at {second} s");
+        }
+        device.advance(at(19));
+        assert!(
+            (device.reading() - read - Duration::SECOND - Duration::from_micros(40)).abs() < Duration::from_nanos(1)
+        );
+    }
+
+    #[test]
     fn who_sets_or_resets_it_leaves_the_epoch_as_it_is() {
         let mut device = Device::new(ClockId::Phc(0), fast(10.0), at(0), START);
         device.adjust(START, Adjustment::Frequency(FrequencyPpb::from_ppm(-10.0))).unwrap();
@@ -320,5 +344,7 @@ mod tests {
         assert_eq!(device.rate(), FrequencyPpb::from_ppm(10.0), "its correction is gone");
         device.restart(device.reading());
         assert!(device.rate().abs() < FrequencyPpb::new(1.0), "and is in force again once the daemon knows");
+        device.detune(FrequencyPpb::new(7.0));
+        assert_eq!(device.correction(), (FrequencyPpb::new(7.0), None), "nobody told it that");
     }
 }

@@ -13,7 +13,9 @@
 //!
 //! CLOCK_MONOTONIC, which the timers run on, is true time: the kernel's runs off by some parts per million, which no timer
 //! here is meant to notice. Where it matters, in telling a clock that was set from one that was slewed, the clocks' own is
-//! taken.
+//! taken. Only a pause of the whole machine stops it, with the system clock: whoever wakes up from that finds no trace of it in
+//! himself, no timer has run out and no age has grown, and the first to tell him is a message from outside. So `now` from
+//! the world is the world's here, and what the engines are told is the machine's own.
 
 use std::collections::VecDeque;
 
@@ -149,6 +151,8 @@ pub struct Host {
     random: Random,
     ring: VecDeque<Message>,
     overflows: u64,
+    /// Those while the discipline's thread ran.
+    overflows_awake: u64,
     parent: Option<ParentInfo>,
     sync_interval: Option<LogInterval>,
     jumps: JumpDetector,
@@ -166,6 +170,10 @@ pub struct Host {
     /// The commands that the clocks had obeyed then.
     commands: u64,
     stalled_until: Timestamp<Mono>,
+    /// How long the machine has stood still so far, in all: its CLOCK_MONOTONIC is behind by that.
+    paused: Duration,
+    /// When, in the world's time, it runs again.
+    resumes_at: Timestamp<Mono>,
     /// The kernel will set the clock at this reading, by this.
     kernel_leap: Option<(Timestamp<Local>, Duration)>,
     published: TimeSnapshot,
@@ -196,6 +204,7 @@ impl Host {
             random,
             ring: VecDeque::with_capacity(RING_MAX),
             overflows: 0,
+            overflows_awake: 0,
             parent: None,
             sync_interval: None,
             jumps: JumpDetector::default(),
@@ -209,6 +218,8 @@ impl Host {
             publish_at: now,
             commands: 0,
             stalled_until: now,
+            paused: Duration::ZERO,
+            resumes_at: now,
             kernel_leap: None,
             published,
             lines,
@@ -221,10 +232,11 @@ impl Host {
 
     /// Whoever asks for these recorders gets the steps of every engine: `stream` makes one by its name.
     pub(super) fn record_by(&mut self, now: Timestamp<Mono>, mut stream: impl FnMut(&str, EngineKind) -> Recorder) {
+        let mono = self.mono(now);
         self.port.record_by(stream("port", EngineKind::PtpPort));
         self.cascade.system().record_by(stream("system", EngineKind::Discipline));
         for index in 0..self.config.phcs.len() {
-            if let Some((steering, ..)) = self.cascade.phc(index as u8, now) {
+            if let Some((steering, ..)) = self.cascade.phc(index as u8, mono) {
                 steering.record_by(stream(&format!("phc-{index}"), EngineKind::Discipline));
             }
         }
@@ -272,6 +284,28 @@ impl Host {
         (self.ring.len(), self.overflows)
     }
 
+    /// How many messages did not fit although the thread that takes them out was running.
+    pub(super) fn lost_awake(&self) -> u64 {
+        self.overflows_awake
+    }
+
+    /// What its CLOCK_MONOTONIC reads; it stands still while the machine does.
+    pub(super) fn mono(&self, now: Timestamp<Mono>) -> Timestamp<Mono> {
+        now.max(self.resumes_at) - self.paused
+    }
+
+    /// How long the machine has stood still in all.
+    pub(super) fn paused(&self) -> Duration {
+        self.paused
+    }
+
+    /// The whole machine stands still until then, with all of its clocks but those of its cards.
+    pub(super) fn pause(&mut self, now: Timestamp<Mono>, until: Timestamp<Mono>) {
+        self.system(now).freeze(until);
+        self.paused += (until - now.max(self.resumes_at)).max(Duration::ZERO);
+        self.resumes_at = self.resumes_at.max(until);
+    }
+
     /// TAI - UTC as it has it.
     pub fn tai_utc(&self) -> Option<TaiUtc> {
         self.cascade.leap().known()
@@ -284,7 +318,8 @@ impl Host {
 
     pub(super) fn phc(&mut self, index: u8, now: Timestamp<Mono>) -> Option<&mut Device> {
         self.advance(now);
-        self.cascade.phc(index, now).map(|(steering, ..)| steering.clock())
+        let mono = self.mono(now);
+        self.cascade.phc(index, mono).map(|(steering, ..)| steering.clock())
     }
 
     pub(super) fn stamping(&mut self, now: Timestamp<Mono>) -> (ClockId, Timestamp<Local>) {
@@ -306,8 +341,9 @@ impl Host {
             system.set(by);
             self.kernel_leap = None;
         }
+        let mono = self.mono(now);
         for index in 0..self.config.phcs.len() {
-            if let Some((steering, ..)) = self.cascade.phc(index as u8, now) {
+            if let Some((steering, ..)) = self.cascade.phc(index as u8, mono) {
                 steering.clock().advance(now);
             }
         }
@@ -316,31 +352,33 @@ impl Host {
     // ---- The port's thread ----
 
     pub(super) fn step(&mut self, now: Timestamp<Mono>, input: Input<'_>, out: &mut Effects) {
-        self.port.step(now, input, out);
+        let mono = self.mono(now);
+        self.port.step(mono, input, out);
         if let Input::Clock(ClockReport { stepped: true, epoch, .. }) = input {
-            self.tell_discipline(Message::Flushed(epoch));
+            self.tell_discipline(now, Message::Flushed(epoch));
         }
     }
 
     pub(super) fn apply(&mut self, now: Timestamp<Mono>, effect: &Effect) {
         match effect {
-            Effect::Observe(observation) => self.tell_discipline(Message::Observation(*observation)),
+            Effect::Observe(observation) => self.tell_discipline(now, Message::Observation(*observation)),
             Effect::Parent(parent) => {
                 self.record.follows(now, parent.map(|parent| parent.grandmaster));
-                self.tell_discipline(Message::Parent(*parent));
+                self.tell_discipline(now, Message::Parent(*parent));
             }
-            Effect::SyncInterval(interval) => self.tell_discipline(Message::SyncInterval(*interval)),
+            Effect::SyncInterval(interval) => self.tell_discipline(now, Message::SyncInterval(*interval)),
             Effect::Count(counter) => self.record.counted(*counter),
             // Sent by the world; the state of the port is read from the port.
             Effect::Send { .. } | Effect::State { .. } => {}
         }
     }
 
-    fn tell_discipline(&mut self, message: Message) {
+    fn tell_discipline(&mut self, now: Timestamp<Mono>, message: Message) {
         if self.ring.len() < RING_MAX {
             self.ring.push_back(message);
         } else {
             self.overflows += 1;
+            self.overflows_awake += u64::from(now >= self.stalled_until);
         }
     }
 
@@ -367,12 +405,12 @@ impl Host {
             return self.stalled_until;
         }
         let steered = self.cascade.deadline(self.ticked_at).map_or(self.publish_at, |at| at.min(self.publish_at));
-        steered.min(self.tell_at)
+        steered.min(self.tell_at) + self.paused
     }
 
     pub(super) fn deadline(&self, now: Timestamp<Mono>) -> Timestamp<Mono> {
         let discipline = self.discipline_deadline(now);
-        self.port.deadline().map_or(discipline, |at| at.min(discipline))
+        self.port.deadline().map_or(discipline, |at| (at + self.paused).min(discipline))
     }
 
     /// One round of the discipline's thread.
@@ -381,6 +419,7 @@ impl Host {
         if now < self.stalled_until {
             return;
         }
+        let now = self.mono(now);
         self.look_for_foreign_hands(now);
         let mut is_changed = !self.ring.is_empty();
         while let Some(message) = self.ring.pop_front() {
@@ -407,10 +446,12 @@ impl Host {
         let local = self.cascade.system().clock().reading();
         let mut notices = std::mem::take(&mut self.notices);
         let done = act(&mut self.cascade, local, &mut notices);
+        // What is remembered is remembered in the world's time.
+        let at = now + self.paused;
         for notice in notices.drain(..) {
             match notice {
-                CascadeNotice::Discipline(ClockId::System, notice) => self.record.note(now, notice),
-                CascadeNotice::Jumped(_, by, _) => keep(&mut self.jumped, now, by),
+                CascadeNotice::Discipline(ClockId::System, notice) => self.record.note(at, notice),
+                CascadeNotice::Jumped(_, by, _) => keep(&mut self.jumped, at, by),
                 CascadeNotice::Discipline(..)
                 | CascadeNotice::Hub(_)
                 | CascadeNotice::Gate(_)
@@ -500,7 +541,7 @@ impl Host {
             cascade.system_was_set(now, local, by, &mut |notice| notices.push(notice))
         });
         if is_foreign {
-            keep(&mut self.was_set, now, by);
+            keep(&mut self.was_set, now + self.paused, by);
         }
         self.stepped(ClockId::System);
         self.told_locked = false;

@@ -1,6 +1,6 @@
 //! Virtual time, and who is told what.
 
-use super::checker::{Judges, Watch};
+use super::checker::{GRACE, Judges, Watch};
 use super::digest::Digest;
 use super::node::{Effects, Role, Way, happens};
 use super::statistics::BoundStatistics;
@@ -228,9 +228,16 @@ impl World {
     }
 
     /// What was recorded, as the bytes of a trace file; `None` if nothing is recorded.
+    ///
+    /// It says the truth at a reading of CLOCK_MONOTONIC, unless a machine has stood still: then there is no such line.
     pub fn trace(&self) -> Option<Vec<u8>> {
-        let truth = self.truth.local(Timestamp::EPOCH);
-        self.collector.as_ref().map(|collector| collector.file(Origin::Simulation { truth }))
+        let was_paused = |node: &Node| matches!(&node.role, Role::Host(host) if host.paused() > Duration::ZERO);
+        let origin = if self.nodes.iter().any(was_paused) {
+            Origin::Host
+        } else {
+            Origin::Simulation { truth: self.truth.local(Timestamp::EPOCH) }
+        };
+        self.collector.as_ref().map(|collector| collector.file(origin))
     }
 
     /// Runs until `time` since the world's beginning.
@@ -435,6 +442,9 @@ impl World {
                     self.nodes[id.0].role.apply(now, other);
                 }
             }
+        }
+        if effects.iter().any(|effect| matches!(effect, Effect::Observe(_))) {
+            self.nodes[id.0].watch.message(now, GRACE);
         }
         let is_other_parent = effects.iter().any(|effect| matches!(effect, Effect::Parent(_)));
         effects.clear();

@@ -23,18 +23,24 @@ fn good() -> TimeSnapshot {
 fn look(published: &TimeSnapshot) -> Look<'_> {
     Look {
         now: NOW,
+        mono: NOW,
         truth: LOCAL_EPOCH.read_as(),
         judges: Judges::EXACT,
         local: LOCAL_EPOCH,
         published,
         reading: LOCAL_EPOCH,
-        frequency: FrequencyPpb::ZERO,
-        frequency_told: FrequencyPpb::ZERO,
-        frequency_max: FrequencyPpb::from_ppm(500.0),
+        rate: STILL,
         phcs: None,
         tables: [("ring", 3, 4); 3],
     }
 }
+
+const STILL: Rate = Rate {
+    in_force: FrequencyPpb::ZERO,
+    told: Some(FrequencyPpb::ZERO),
+    quantum: FrequencyPpb::ZERO,
+    max: FrequencyPpb::new(500_000.0),
+};
 
 fn found(look: &Look<'_>, watch: &mut Watch) -> Option<Violation> {
     let mut checker = Checker::default();
@@ -100,7 +106,7 @@ fn a_phc_whose_line_lies_is_found() {
     let mut readings = [None; PHC_LINES_MAX];
     let at = |nanos: i64| Some(LOCAL_EPOCH + Duration::from_nanos(nanos));
     for (reading, is_right) in [(at(300), true), (at(301), false), (at(-301), false), (None, true)] {
-        readings[2] = reading;
+        readings[2] = reading.map(|reading| (reading, STILL));
         let look = Look { phcs: Some((&lines, readings)), ..look(&snapshot) };
         let found = found(&look, &mut Watch::default());
         assert_eq!(found.is_none(), is_right, "{found:?}");
@@ -132,12 +138,44 @@ fn a_snapshot_that_is_not_the_clock_is_found() {
 
 #[test]
 fn a_frequency_that_is_no_number_too_great_or_not_the_one_that_is_told_is_found() {
-    for (frequency, told) in [(f64::NAN, f64::NAN), (500_001.0, 500_001.0), (-500_001.0, -500_001.0), (1.0, 2.0)] {
-        let snapshot = good();
-        let (frequency_told, found_frequency) = (FrequencyPpb::new(told), FrequencyPpb::new(frequency));
-        let look = Look { frequency: found_frequency, frequency_told, ..look(&snapshot) };
-        assert!(matches!(found(&look, &mut Watch::default()), Some(Violation::Frequency(_))), "{frequency}");
+    let ppb = FrequencyPpb::new;
+    let rows = [
+        (f64::NAN, Some(f64::NAN), true),
+        (500_001.0, Some(500_001.0), true),
+        (-500_001.0, Some(-500_001.0), true),
+        (1.0, Some(2.0), true),
+        (500_001.0, None, true),
+        (8.0, Some(15.9), false),
+        (8.0, Some(16.1), true),
+        (7.0, None, false),
+    ];
+    for (in_force, told, is_wrong) in rows {
+        let (snapshot, quantum) = (good(), if told == Some(2.0) { ppb(0.0) } else { ppb(8.0) });
+        let rate = Rate { in_force: ppb(in_force), told: told.map(ppb), quantum, ..STILL };
+        let is_found = |look: &Look<'_>| matches!(found(look, &mut Watch::default()), Some(Violation::Frequency(_)));
+        assert_eq!(is_found(&Look { rate, ..look(&snapshot) }), is_wrong, "{in_force} of {told:?}");
+        let mut phcs = [None; PHC_LINES_MAX];
+        phcs[1] = Some((LOCAL_EPOCH, rate));
+        let lines = PhcLines::default();
+        let of_a_card = Look { phcs: Some((&lines, phcs)), ..look(&snapshot) };
+        assert_eq!(is_found(&of_a_card), is_wrong, "of a card, {in_force} of {told:?}");
     }
+}
+
+#[test]
+fn a_machine_that_stood_still_is_excused_until_a_message_tells_and_a_moment_longer() {
+    let mut snapshot = good();
+    snapshot.anchor_utc = snapshot.anchor_utc - Duration::SECOND;
+    let mut watch = Watch::default();
+    watch.excuse_until_message();
+    let hours_later = NOW + Duration::from_secs(7_200);
+    let at = |now| Look { now, ..look(&snapshot) };
+    assert_eq!(found(&at(hours_later), &mut watch), None);
+    watch.message(hours_later, NOTICE);
+    assert_eq!(found(&at(hours_later + NOTICE), &mut watch), None);
+    watch.message(hours_later + NOTICE, NOTICE);
+    let late = hours_later + NOTICE + Duration::from_nanos(1);
+    assert!(matches!(found(&at(late), &mut watch), Some(Violation::Bound { .. })), "a second message excuses nothing");
 }
 
 #[test]
@@ -193,7 +231,7 @@ fn a_look_that_is_wrong_in_one_thing_breaks_that_rule_and_no_other() {
     breaks(&look(&back), &mut watch);
     let line = TimeSnapshot { anchor_mono: NOW, ..line };
     breaks(&look(&line), &mut Watch::default());
-    breaks(&Look { frequency_told: FrequencyPpb::new(1.0), ..look(&right) }, &mut Watch::default());
+    breaks(&Look { rate: Rate { told: Some(FrequencyPpb::new(1.0)), ..STILL }, ..look(&right) }, &mut Watch::default());
     breaks(&look(&serving), &mut Watch::default());
     breaks(&Look { tables: [("ring", 5, 4); 3], ..look(&right) }, &mut Watch::default());
     let mut lines = PhcLines::default();
@@ -206,7 +244,7 @@ fn a_look_that_is_wrong_in_one_thing_breaks_that_rule_and_no_other() {
         since: LOCAL_EPOCH - Duration::from_secs(50),
     });
     let mut readings = [None; PHC_LINES_MAX];
-    readings[0] = Some(LOCAL_EPOCH + Duration::from_nanos(301));
+    readings[0] = Some((LOCAL_EPOCH + Duration::from_nanos(301), STILL));
     breaks(&Look { phcs: Some((&lines, readings)), ..look(&right) }, &mut Watch::default());
     // The last one is not looked for by a look, but at each effect of a port: see `sim::world`.
     assert_eq!(broken.iter().filter(|is_broken| !**is_broken).count(), 1, "{broken:?}");

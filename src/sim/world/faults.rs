@@ -17,7 +17,8 @@ pub enum Stall {
     Discipline,
     /// The whole machine: the kernel's stamps are of when it runs again.
     Machine,
-    /// The whole machine, and its clocks with it, as a virtual machine that is paused.
+    /// The whole machine, and its clocks with it, as a virtual machine that is paused: also CLOCK_MONOTONIC, so that nothing
+    /// in it tells that it was. The clocks of its cards run on.
     Clocks,
 }
 
@@ -80,9 +81,8 @@ impl World {
             place.stalled = Some((until.max(before), stamps_wait || waited));
         }
         if what == Stall::Clocks {
-            // Seen from its end: that much later, everything reads what it read.
-            host.system(now).freeze(time);
-            place.watch.excuse(now, time + NOTICE.times(4));
+            host.pause(now, until);
+            place.watch.excuse_until_message();
         }
         if let Some(deadline) = self.nodes[node.0].role.deadline(now) {
             self.wake(node, deadline);

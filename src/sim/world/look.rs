@@ -2,14 +2,13 @@
 
 use super::{EFFECTS_MAX, Judges, Master, Node, World};
 use crate::clock::AMBIGUOUS;
-use crate::ptp::FOREIGN_MASTER_MAX;
+use crate::ptp::{Counter, FOREIGN_MASTER_MAX};
 use crate::sharing::{PHC_LINES_MAX, TimeSnapshot};
-use crate::sim::NodeId;
-use crate::sim::checker::Look;
-use crate::sim::host::RING_MAX;
-use crate::sim::node::Role;
+use crate::sim::checker::{Look, Rate};
+use crate::sim::node::{Record, Role};
 use crate::sim::statistics::Told;
-use crate::time::{Duration, SyncState};
+use crate::sim::{Device, NodeId};
+use crate::time::{Duration, FrequencyPpb, SyncState};
 
 impl World {
     /// Each clock is looked at, after every event.
@@ -21,52 +20,68 @@ impl World {
     }
 
     fn check_node(&mut self, index: usize, judges: Judges) {
+        let masters = self.nodes.iter().filter(|node| matches!(node.role, Role::Master(_))).count();
         let Self { now, truth, nodes, checker, effects_most, .. } = self;
         let (now, truth) = (*now, *truth);
         let Node { role, watch, .. } = &mut nodes[index];
         let effects = ("effects of one input", *effects_most, EFFECTS_MAX);
-        let masters = |count: usize| ("foreign masters", count, FOREIGN_MASTER_MAX);
+        // Where there are more masters than places, somebody has to go.
+        let left_out_max = if masters <= FOREIGN_MASTER_MAX { 0 } else { usize::MAX };
+        let left_out = |record: &Record| {
+            let count = record.count(Counter::ForeignMasterRefused) + record.count(Counter::ForeignMasterDisplaced);
+            ("foreign masters without a place", count as usize, left_out_max)
+        };
         match role {
             Role::Master(_) => {}
             Role::Slave(slave) => {
                 let local = truth.local(now);
                 let (reading, _) = slave.line(now);
+                let rate = Rate {
+                    in_force: slave.frequency(),
+                    told: Some(slave.published().frequency),
+                    quantum: FrequencyPpb::ZERO,
+                    max: slave.config().steering.max_frequency,
+                };
                 let look = Look {
                     now,
+                    mono: now,
                     truth: local.read_as(),
                     judges,
                     local,
                     reading,
-                    frequency: slave.frequency(),
-                    frequency_told: slave.published().frequency,
-                    frequency_max: slave.config().steering.max_frequency,
+                    rate,
                     phcs: None,
-                    tables: [effects, masters(slave.port.foreign_masters(now).count()), ("ring", 0, RING_MAX)],
+                    tables: [effects, left_out(slave.record()), ("messages lost in the ring", 0, 0)],
                     published: slave.published(),
                 };
                 checker.check(NodeId(index), &look, watch);
             }
             Role::Host(host) => {
                 let local = host.system(now).reading();
-                let mut readings = [None; PHC_LINES_MAX];
-                for (place, reading) in (0..host.config().phcs.len()).zip(&mut readings) {
-                    *reading = host.phc(place as u8, now).map(|phc| phc.reading());
+                let max = host.config().cascade.steering.max_frequency;
+                let mut phcs = [None; PHC_LINES_MAX];
+                for (place, seen) in (0..host.config().phcs.len()).zip(&mut phcs) {
+                    *seen = host.phc(place as u8, now).map(|phc| (phc.reading(), rate_of(phc, max)));
                 }
-                let frequency = crate::clock::Clock::frequency(host.system(now));
+                let mut rate = rate_of(host.system(now), max);
+                let mono = host.mono(now);
+                if host.published().anchor_mono == mono {
+                    // What was published just now is what the clock does.
+                    rate.told = rate.told.and(Some(host.published().frequency));
+                }
                 let look = Look {
                     now,
+                    mono,
                     truth: truth.utc(now),
                     judges,
                     local,
                     reading: local,
-                    frequency,
-                    frequency_told: frequency,
-                    frequency_max: host.config().cascade.steering.max_frequency,
-                    phcs: Some((host.lines(), readings)),
+                    rate,
+                    phcs: Some((host.lines(), phcs)),
                     tables: [
                         effects,
-                        masters(host.port().foreign_masters(now).count()),
-                        ("ring", host.ring().0, RING_MAX),
+                        left_out(host.record()),
+                        ("messages lost in the ring", host.lost_awake() as usize, 0),
                     ],
                     published: host.published(),
                 };
@@ -90,7 +105,8 @@ impl World {
         let last_sample = self.published(id).filter(follows).and_then(|published| published.last_sample);
         let Self { now, nodes, .. } = self;
         let node = &mut nodes[id.0];
-        node.past.sampled(*now, last_sample);
+        let paused = if let Role::Host(host) = &node.role { host.paused() } else { Duration::ZERO };
+        node.past.sampled(*now, last_sample.map(|at| at + paused));
         Judges { errors: node.past.errors(*now, node.judge), ..judges }
     }
 
@@ -129,4 +145,12 @@ impl World {
             }
         }
     }
+}
+
+/// What a clock does of what it was told; the daemon asks for no more than `max`, and a card does no more than it can.
+fn rate_of(device: &Device, max: FrequencyPpb) -> Rate {
+    let (in_force, told) = device.correction();
+    let model = device.model();
+    let max = if model.max_adjustment < max { model.max_adjustment } else { max };
+    Rate { in_force, told, quantum: model.quantum, max }
 }
