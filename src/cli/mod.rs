@@ -8,7 +8,6 @@ pub mod demo;
 pub mod health;
 mod log;
 pub mod phc;
-mod plot;
 pub mod record;
 pub mod replay;
 pub mod run;

@@ -1,5 +1,6 @@
 //! `synchronome replay`: a trace once more, and what another servo would have done.
 
+mod grid;
 mod report;
 mod setting;
 

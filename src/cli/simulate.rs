@@ -6,7 +6,7 @@
 //! | `scenario`, `rules` | from TOML to what the simulator is made of, and what does not fit together |
 //! | `run`, `happenings` | one run, from the beginning to the end, and what happens in it |
 //! | `figures`, `limits` | what came of it, and which limits are broken |
-//! | `report`, `plot` | text, JSON and a picture |
+//! | `report`, `points`, `plot` | text, JSON and a picture |
 //! | `campaign` | random worlds |
 
 pub mod campaign;
@@ -15,6 +15,7 @@ mod happenings;
 pub mod keys;
 pub mod limits;
 pub mod plot;
+pub mod points;
 pub mod report;
 mod rules;
 pub mod run;

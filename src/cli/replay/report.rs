@@ -4,10 +4,13 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::super::plot::{Curve, Panel, svg};
+use super::grid::Grid;
+use crate::cli::simulate::figures::{Figures, INTERVALS_S, written};
+use crate::cli::simulate::plot::{Row, picture};
+use crate::cli::simulate::report::figures_to_json;
 use crate::engine::EngineKind;
 use crate::time::{Duration, Mono, Timestamp};
-use crate::trace::{Course, Figures, Moment, Origin, Replayed};
+use crate::trace::{self, Course, Origin, Replayed};
 
 /// One clock, as it went, and as it would have gone.
 pub(super) struct Clock {
@@ -15,9 +18,6 @@ pub(super) struct Clock {
     pub(super) recorded: Course,
     pub(super) otherwise: Option<Course>,
 }
-
-/// One of the figures.
-type Figure = fn(&Figures) -> f64;
 
 /// All of it.
 pub(super) struct Report {
@@ -86,30 +86,62 @@ impl Report {
     }
 
     fn clock_text(&self, out: &mut String, clock: &Clock) {
-        let courses: Vec<&Course> = [Some(&clock.recorded), clock.otherwise.as_ref()].into_iter().flatten().collect();
-        let heads = ["as recorded".to_owned(), format!("with {}", self.with.join(" "))];
+        let courses = self.courses(clock);
+        let grids: Vec<Grid> = courses.iter().map(|(_, course)| Grid::of(course)).collect();
+        let figures: Vec<Figures> = grids.iter().map(|grid| grid.figures(self.begins())).collect();
         let mut row = |title: &str, cells: Vec<String>| {
             let cells: Vec<String> = cells.iter().map(|cell| format!("{cell:>16}")).collect();
-            let _ = writeln!(out, "{title:<28}{}", cells.join("  "));
+            let _ = writeln!(out, "{title:<34}{}", cells.join("  "));
         };
-        row(&clock.name, heads.into_iter().take(courses.len()).collect());
-        let rows: [(&str, Figure); 3] = [("RMS", |f| f.rms_s), ("99 %", |f| f.p99_s), ("greatest", |f| f.max_s)];
-        for (name, figure) in rows {
-            let offsets = courses.iter().map(|course| seconds(figure(&course.offsets())));
-            row(&format!("offset as measured, {name}"), offsets.collect());
+        let of_each = |cell: &dyn Fn(&Figures) -> String| figures.iter().map(cell).collect::<Vec<_>>();
+        row(&clock.name, courses.iter().map(|(head, _)| head.clone()).collect());
+        let locked = grids.iter().map(|grid| grid.lock_time().map_or("never".to_owned(), |time| time.to_string()));
+        row("LOCKED after", locked.collect());
+        let measured: Vec<_> = courses.iter().map(|(_, course)| course.offsets()).collect();
+        row("offset as measured, RMS", measured.iter().map(|offset| written(offset.rms_s)).collect());
+        row("offset as measured, 99 %", measured.iter().map(|offset| written(offset.p99_s)).collect());
+        row("offset as measured, greatest", measured.iter().map(|offset| written(offset.max_s)).collect());
+        let has_truth = grids.iter().all(|grid| grid.has_truth);
+        if has_truth {
+            row("true error, RMS", of_each(&|figures| written(figures.rms)));
+            row("true error, 99 %", of_each(&|figures| written(figures.p99)));
+            row("true error, greatest", of_each(&|figures| written(figures.max.value)));
+            row("true error, mean", of_each(&|figures| written(figures.mean)));
+            let outside = courses.iter().map(|(_, course)| course.violations().to_string());
+            row("truth outside of the bound", outside.collect());
         }
-        if clock.recorded.true_errors().is_some() {
-            for (name, figure) in rows {
-                let errors =
-                    courses.iter().map(|course| course.true_errors().map_or("-".into(), |e| seconds(figure(&e))));
-                row(&format!("true error, {name}"), errors.collect());
+        let of = if has_truth { "true error" } else { "offset" };
+        row("bound, median", of_each(&|figures| written(figures.bound_median)));
+        row("bound, greatest", of_each(&|figures| written(figures.bound_max.value)));
+        row("bound, there for", of_each(&|figures| format!("{:.2} %", 100.0 * figures.bounded)));
+        let ratio = |figures: &Figures| figures.tightness().map_or("-".to_owned(), |ratio| format!("{ratio:.1}"));
+        row(&format!("bound over 99.9 % of the {of}"), of_each(&ratio));
+        for (place, tau) in INTERVALS_S.iter().enumerate() {
+            // Shorter intervals come first, and all are there that fit.
+            let at = |figures: &Figures| figures.stability.get(place).copied();
+            if figures.iter().all(|figures| at(figures).is_none()) {
+                break;
             }
-            row("truth outside of the bound", courses.iter().map(|course| course.violations().to_string()).collect());
+            let cell = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+            row(
+                &format!("{of}, ADEV over {tau} s"),
+                of_each(&|f| cell(at(f).map(|(_, adev, ..)| format!("{adev:.2e}")))),
+            );
+            row(&format!("{of}, TDEV over {tau} s"), of_each(&|f| cell(at(f).map(|(.., tdev, _)| written(tdev)))));
+            row(&format!("{of}, MTIE over {tau} s"), of_each(&|f| cell(at(f).map(|(.., mtie)| written(mtie)))));
         }
-        row("bound, RMS", courses.iter().map(|course| seconds(course.bounds().rms_s)).collect());
-        row("frequency, mean", courses.iter().map(|course| format!("{:+.1} ppb", course.frequency().0)).collect());
-        row("frequency, moves by", courses.iter().map(|course| format!("{:.1} ppb", course.frequency().1)).collect());
-        row("state at the end", courses.iter().map(|course| last_state(course)).collect());
+        let frequencies = || courses.iter().map(|(_, course)| course.frequency());
+        row("frequency, mean", frequencies().map(|(mean, _)| format!("{mean:+.1} ppb")).collect());
+        row("frequency, moves by", frequencies().map(|(_, moves)| format!("{moves:.1} ppb")).collect());
+        row("state at the end", courses.iter().map(|(_, course)| last_state(course)).collect());
+    }
+
+    /// A clock as it went, and as it would have gone; what to call each.
+    fn courses<'c>(&self, clock: &'c Clock) -> Vec<(String, &'c Course)> {
+        let recorded = [("as recorded".to_owned(), &clock.recorded)].into_iter();
+        recorded
+            .chain(clock.otherwise.as_ref().map(|course| (format!("with {}", self.with.join(" ")), course)))
+            .collect()
     }
 
     pub(super) fn json(&self) -> Value {
@@ -141,8 +173,8 @@ impl Report {
             .map(|clock| {
                 json!({
                     "name": clock.name,
-                    "recorded": course_json(&clock.recorded),
-                    "otherwise": clock.otherwise.as_ref().map(course_json),
+                    "recorded": course_json(&clock.recorded, begins),
+                    "otherwise": clock.otherwise.as_ref().map(|course| course_json(course, begins)),
                 })
             })
             .collect();
@@ -156,58 +188,50 @@ impl Report {
         })
     }
 
+    /// The simulator's picture, of every clock as it went and as it would have gone.
     pub(super) fn picture(&self) -> String {
         let begins = self.begins();
-        let panels: Vec<Panel> = self.clocks.iter().flat_map(|clock| self.panels(clock, begins)).collect();
-        svg(&panels)
+        let since = |at: Timestamp<Mono>| (at - begins).as_secs_f64();
+        let courses: Vec<_> = self
+            .clocks
+            .iter()
+            .flat_map(|clock| {
+                self.courses(clock).into_iter().map(|(head, course)| (format!("{}, {head}", clock.name), course))
+            })
+            .map(|(name, course)| (name, Grid::of(course)))
+            .collect();
+        let drawn: Vec<_> = courses
+            .iter()
+            .map(|(name, grid)| {
+                let states: Vec<_> = grid.states.iter().map(|(at, state)| (since(*at), *state)).collect();
+                (name, grid.points(begins), states, grid.has_truth)
+            })
+            .collect();
+        let rows: Vec<_> = drawn
+            .iter()
+            .map(|(name, points, states, has_truth)| Row { name, points, states, has_truth: *has_truth })
+            .collect();
+        let lasts = self.replayed.iter().filter_map(|stream| stream.span).map(|(_, last)| last);
+        let span_s = since(lasts.max().unwrap_or(begins)).max(1e-3);
+        picture(&format!("A trace of synchronome {}", self.program), span_s, &rows)
     }
-
-    fn panels(&self, clock: &Clock, begins: Timestamp<Mono>) -> [Panel; 2] {
-        let with = self.with.join(" ");
-        let both =
-            [(&clock.recorded, String::new(), 0), (clock.otherwise.as_ref().unwrap_or(&clock.recorded), with, 1)];
-        let courses = &both[..if clock.otherwise.is_some() { 2 } else { 1 }];
-        let mut offsets = Vec::new();
-        let mut frequencies = Vec::new();
-        for (course, with, place) in courses {
-            let label = |what: &str| if with.is_empty() { what.to_owned() } else { format!("{what}, {with}") };
-            let colours = [["#bbb", "#1f5fa8", "#2a9d4a"], ["#f0c9a0", "#c8501e", "#a02cc0"]][*place];
-            let curve = |what: &str, colour, is_dotted, value: &dyn Fn(&Moment) -> Option<f64>| Curve {
-                label: label(what),
-                colour,
-                points: course.0.iter().filter_map(|m| Some(((m.at - begins).as_secs_f64(), value(m)?))).collect(),
-                is_dotted,
-            };
-            let ns = |duration: Duration| duration.as_secs_f64() * 1e9;
-            offsets.push(curve("offset", colours[0], true, &|moment| moment.offset.map(ns)));
-            offsets.push(curve("bound", colours[2], false, &|moment| moment.bound.map(ns)));
-            if course.true_errors().is_some() {
-                offsets.push(curve("truth", colours[1], false, &|moment| moment.true_error.map(ns)));
-            }
-            frequencies.push(curve("frequency", colours[1], false, &|moment| Some(moment.frequency.ppb())));
-        }
-        [
-            Panel { title: format!("{}: offset and bound (ns)", clock.name), curves: offsets },
-            Panel { title: format!("{}: frequency correction (ppb)", clock.name), curves: frequencies },
-        ]
-    }
-}
-
-fn seconds(value: f64) -> String {
-    Duration::from_secs_f64(value).to_string()
 }
 
 fn last_state(course: &Course) -> String {
     course.0.last().map_or("-".to_owned(), |moment| moment.state.to_string())
 }
 
-fn figures_json(figures: Figures) -> Value {
+fn figures_json(figures: trace::Figures) -> Value {
     json!({ "count": figures.count, "rms_s": figures.rms_s, "p99_s": figures.p99_s, "max_s": figures.max_s })
 }
 
-fn course_json(course: &Course) -> Value {
+fn course_json(course: &Course, begins: Timestamp<Mono>) -> Value {
     let (mean_ppb, deviation_ppb) = course.frequency();
+    let grid = Grid::of(course);
     json!({
+        "lock_time_s": grid.lock_time().map(Duration::as_secs_f64),
+        "figures_of": if grid.has_truth { "true_error" } else { "offset" },
+        "figures": figures_to_json(&grid.figures(begins)),
         "offset": figures_json(course.offsets()),
         "true_error": course.true_errors().map(figures_json),
         "violations": course.true_errors().map(|_| course.violations()),

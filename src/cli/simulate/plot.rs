@@ -6,7 +6,8 @@
 use std::fmt::Write as _;
 
 use super::figures::written;
-use super::run::{Extremes, Outcome, Point};
+use super::points::{Extremes, Point};
+use super::run::Outcome;
 use super::scenario::Scenario;
 use crate::time::{SyncState, Timestamp};
 

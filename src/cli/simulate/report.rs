@@ -200,28 +200,15 @@ pub fn to_json(file: &str, scenario: &Scenario, outcome: &Outcome) -> Json {
         .iter()
         .map(|host| {
             let windows = scenario.windows.iter().zip(&host.figures).map(|(window, figures)| {
-                let stability = figures
-                    .stability
-                    .iter()
-                    .map(|(tau, adev, tdev, mtie)| json!({"tau_s": tau, "adev": adev, "tdev_s": tdev, "mtie_s": mtie}));
-                json!({
+                let mut object = json!({
                     "name": window.name,
                     "from_s": seconds(window.span.0),
                     "until_s": seconds(window.span.1),
-                    "samples": figures.samples,
-                    "rms_s": figures.rms,
-                    "mean_s": figures.mean,
-                    "p99_s": figures.p99,
-                    "p999_s": figures.p999,
-                    "max_s": figures.max.value,
-                    "phc_rms_s": figures.phc.map(|phc| phc.rms),
-                    "phc_max_s": figures.phc.map(|phc| phc.max.value),
-                    "bounded": figures.bounded,
-                    "bound_median_s": figures.bound_median,
-                    "bound_max_s": figures.bound_max.value,
-                    "tightness": figures.tightness(),
-                    "stability": stability.collect::<Vec<_>>(),
-                })
+                });
+                if let (Json::Object(all), Json::Object(more)) = (&mut object, figures_to_json(figures)) {
+                    all.extend(more);
+                }
+                object
             });
             json!({
                 "name": host.name,
@@ -255,5 +242,28 @@ pub fn to_json(file: &str, scenario: &Scenario, outcome: &Outcome) -> Json {
         "digest": format!("{:016x}", outcome.digest),
         "broken": outcome.broken.iter().map(|broken| json!({"at_s": seconds(broken.at), "what": broken.what})).collect::<Vec<_>>(),
         "ok": outcome.broken.is_empty(),
+    })
+}
+
+/// The figures of one clock in one window.
+pub fn figures_to_json(figures: &Figures) -> Json {
+    let stability = figures
+        .stability
+        .iter()
+        .map(|(tau, adev, tdev, mtie)| json!({"tau_s": tau, "adev": adev, "tdev_s": tdev, "mtie_s": mtie}));
+    json!({
+        "samples": figures.samples,
+        "rms_s": figures.rms,
+        "mean_s": figures.mean,
+        "p99_s": figures.p99,
+        "p999_s": figures.p999,
+        "max_s": figures.max.value,
+        "phc_rms_s": figures.phc.map(|phc| phc.rms),
+        "phc_max_s": figures.phc.map(|phc| phc.max.value),
+        "bounded": figures.bounded,
+        "bound_median_s": figures.bound_median,
+        "bound_max_s": figures.bound_max.value,
+        "tightness": figures.tightness(),
+        "stability": stability.collect::<Vec<_>>(),
     })
 }

@@ -4,37 +4,18 @@ use std::collections::VecDeque;
 
 use super::figures::{Figures, Series};
 use super::limits::Broken;
+use super::points::{Curves, Point, points};
 use super::scenario::{HostPlan, MasterPlan, Scenario, Window};
 use crate::engine::Random;
-use crate::sim::{Checker, NodeId, Statistics, Violation, World};
+use crate::sim::{Checker, NodeId, Violation, World};
 use crate::time::{Duration, Mono, SyncState, Timestamp};
 
-/// Points of a plot, at most.
-const POINTS_MAX: usize = 1_200;
 /// A master says the new TAI - UTC so long after a leap second.
-const ANNOUNCED_AFTER: Duration = Duration::from_secs(1);
+pub(super) const ANNOUNCED_AFTER: Duration = Duration::from_secs(1);
 /// A trace has the last so many octets of what the engines were told.
 const TRACE_BYTES_MAX: usize = 16 << 20;
 /// It goes on so long after the first limit or rule was broken.
 const TRACE_AFTER: Duration = Duration::SECOND;
-
-/// The least and the greatest of something.
-pub type Extremes = (f64, f64);
-
-/// A host during a part of the run, for the plot: a spike of one sample is not lost between two points.
-#[derive(Clone, Copy, Debug)]
-pub struct Point {
-    /// Its end, since the beginning, in seconds.
-    pub at_s: f64,
-    /// The true error, in seconds; not a number where it is not known.
-    pub error_s: Extremes,
-    /// The offset from the master as the discipline had it, in seconds; not a number where it had none.
-    pub offset_s: Extremes,
-    /// The published bound, in seconds; infinite where there was none.
-    pub bound_s: Extremes,
-    /// The frequency correction in ppb.
-    pub frequency_ppb: Extremes,
-}
 
 /// What came of one host.
 #[derive(Clone, Debug)]
@@ -184,7 +165,7 @@ impl<'s> Run<'s> {
                     contradictions: record.contradictions(),
                     end_state: node.published().state,
                     states: record.states().to_vec(),
-                    points: points(world.statistics(*host), scenario.sample),
+                    points: points(&Curves::of(world.statistics(*host)), scenario.sample, Duration::ZERO),
                 }
             })
             .collect();
@@ -244,29 +225,4 @@ fn figures(world: &World, host: NodeId, window: &Window, sample: Duration) -> Fi
         bounds: &statistics.bounds()[range.clone()],
         phc_errors: world.phc_statistics(host, 0).map(|phc| &phc.errors()[range]),
     })
-}
-
-fn extremes(values: &[f64]) -> Extremes {
-    values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), x| (least.min(*x), most.max(*x)))
-}
-
-fn points(statistics: &Statistics, sample: Duration) -> Vec<Point> {
-    let each = statistics.len().div_ceil(POINTS_MAX).max(1);
-    let parts = |values: &'_ [f64]| -> Vec<Extremes> { values.chunks(each).map(extremes).collect() };
-    let (offsets, frequencies) = (parts(statistics.offsets()), parts(statistics.frequencies()));
-    // Where there is none in a part of it, the rest is worth a curve.
-    let bounds = statistics.bounds().chunks(each).map(|part| {
-        let there: Vec<f64> = part.iter().copied().filter(|bound| bound.is_finite()).collect();
-        if there.is_empty() { (f64::INFINITY, f64::INFINITY) } else { extremes(&there) }
-    });
-    let rest = offsets.into_iter().zip(frequencies).zip(bounds);
-    let ends = (1..).map(|part: usize| (part * each).min(statistics.len()) as f64 * sample.as_secs_f64());
-    let errors = parts(statistics.errors()).into_iter().zip(ends);
-    errors
-        .zip(rest)
-        .map(|((error_s, at_s), ((offset_s, frequency_ppb), bound_s))| {
-            let offset_s = if bound_s.0.is_finite() { offset_s } else { (f64::NAN, f64::NAN) };
-            Point { at_s, error_s, offset_s, bound_s, frequency_ppb }
-        })
-        .collect()
 }
