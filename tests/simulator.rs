@@ -6,13 +6,14 @@
 use synchronome::clock::{ArbPolicy, OscillatorModel};
 use synchronome::discipline::policy::StepRule;
 use synchronome::discipline::servo::Kind;
+use synchronome::engine::Random;
 use synchronome::ptp::{Counter, GrandmasterConfig, PortState};
 use synchronome::sim::{
-    Blocked, CELLS, DeviceModel, HostConfig, LinkModel, NodeId, SlaveConfig, Span, Stall, StampModel, Truth,
-    TxStampModel, World, master_config,
+    Blocked, BurstModel, CELLS, Device, DeviceModel, HopModel, HostConfig, Link, LinkModel, NodeId, Shape, SlaveConfig,
+    Span, Stall, StampModel, Truth, TxStampModel, World, master_config,
 };
 use synchronome::time::{
-    Duration, FrequencyPpb, LeapIndicator, LogInterval, Mono, StampSource, SyncState, TaiUtc, Timestamp,
+    ClockId, Duration, FrequencyPpb, LeapIndicator, LogInterval, Mono, StampSource, SyncState, TaiUtc, Timestamp,
 };
 use synchronome::wire::ptp::MessageType;
 
@@ -448,6 +449,40 @@ fn the_same_seed_gives_the_same_bytes_with_every_fault_at_once() {
     };
     assert_eq!(run(1), run(1));
     assert_ne!(run(1).0, run(2).0);
+}
+
+/// The same numbers on every machine, not only twice on this one: of every shape of jitter, of bursts and queues each arrival, and
+/// of an oscillator with every kind of noise each reading, to the last bit.
+#[test]
+fn a_seed_means_the_same_network_and_the_same_oscillator_on_every_machine() {
+    let fold = |all: u64, more: i128| all.rotate_left(5) ^ more as u64;
+    let mut network = 0;
+    for shape in [Shape::Exponential, Shape::Erlang2, Shape::Gaussian, Shape::Lognormal] {
+        let burst = BurstModel { every: secs(5), lasts: secs(1), jitter: us(300) };
+        let hop = HopModel { load: 0.5, ..HopModel::WIRE };
+        let model = LinkModel { shape, burst: Some(burst), loss: 0.1, duplication: 0.1, hops: 2, hop, ..way() };
+        let mut link = Link::new(NodeId(0), NodeId(1), model, Random::seeded(1));
+        for eighth in 0..1_000 {
+            let arrivals = link.carry(Timestamp::EPOCH + Duration::from_millis(125 * eighth), &[]);
+            network = arrivals.into_iter().flatten().fold(network, |all, passage| fold(all, passage.arrival.ticks()));
+        }
+    }
+    let oscillator = OscillatorModel {
+        white: 1e-10,
+        flicker: 1e-10,
+        cycle: FrequencyPpb::new(20.0),
+        cycle_period: secs(50),
+        ageing: FrequencyPpb::new(5.0),
+        ..slave_config(1).oscillator
+    };
+    let model = DeviceModel { oscillator, ..DeviceModel::PERFECT };
+    let mut device = Device::new(ClockId::System, model, Timestamp::EPOCH, Timestamp::EPOCH);
+    let mut readings = 0;
+    for eighth in 0..1_000 {
+        device.advance(Timestamp::EPOCH + Duration::from_millis(125 * eighth));
+        readings = fold(readings, device.reading().ticks());
+    }
+    assert_eq!(format!("{network:016x} {readings:016x}"), "f610831537357396 588fd7640c0fda59");
 }
 
 // ---- Machines with real clocks ----
