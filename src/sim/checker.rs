@@ -43,6 +43,59 @@ pub const NOTICE: Duration = Duration::from_millis(1_250);
 /// The time that a node should have, and so many less one that it had before.
 pub(super) const JUDGES_MAX: usize = 4;
 
+/// The rules, without what broke them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "each is said in the module's table, and at its violation")]
+pub enum Rule {
+    Bound,
+    PhcBound,
+    Backwards,
+    Line,
+    Frequency,
+    Serving,
+    Table,
+    Stranger,
+}
+
+impl Rule {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Bound,
+        Self::PhcBound,
+        Self::Backwards,
+        Self::Line,
+        Self::Frequency,
+        Self::Serving,
+        Self::Table,
+        Self::Stranger,
+    ];
+}
+
+impl Violation {
+    /// Which rule it breaks.
+    pub const fn rule(&self) -> Rule {
+        match self {
+            Self::Bound { .. } => Rule::Bound,
+            Self::PhcBound { .. } => Rule::PhcBound,
+            Self::Backwards(_) => Rule::Backwards,
+            Self::Line(_) => Rule::Line,
+            Self::Frequency(_) => Rule::Frequency,
+            Self::Serving(_) => Rule::Serving,
+            Self::Table(..) => Rule::Table,
+            Self::Stranger(_) => Rule::Stranger,
+        }
+    }
+}
+
+/// What was found of one rule.
+#[derive(Clone, Copy, Default, Debug)]
+struct Found {
+    violations: u64,
+    first: Option<(Timestamp<Mono>, NodeId, Violation)>,
+    /// A bit for each node; one that is beyond the last shares it.
+    nodes: u128,
+}
+
 /// A rule that was broken.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Violation {
@@ -188,8 +241,7 @@ impl Watch {
 pub struct Checker {
     checks: u64,
     bounded: u64,
-    violations: u64,
-    first: Option<(Timestamp<Mono>, NodeId, Violation)>,
+    found: [Found; Rule::ALL.len()],
     tightest: f64,
 }
 
@@ -206,12 +258,27 @@ impl Checker {
 
     /// How many rules were broken.
     pub fn violations(&self) -> u64 {
-        self.violations
+        self.found.iter().map(|found| found.violations).sum()
     }
 
     /// The first of them.
     pub fn first(&self) -> Option<(Timestamp<Mono>, NodeId, Violation)> {
-        self.first
+        self.found.iter().filter_map(|found| found.first).min_by_key(|(at, ..)| *at)
+    }
+
+    /// How often this rule was broken.
+    pub fn violations_of(&self, rule: Rule) -> u64 {
+        self.found[rule as usize].violations
+    }
+
+    /// When this rule was broken first.
+    pub fn first_of(&self, rule: Rule) -> Option<(Timestamp<Mono>, NodeId, Violation)> {
+        self.found[rule as usize].first
+    }
+
+    /// Whether this rule was broken by this node.
+    pub fn has_found(&self, rule: Rule, node: NodeId) -> bool {
+        self.found[rule as usize].nodes & bit(node) != 0
     }
 
     /// The greatest share of a published bound that a true error took up while the time was served as synchronised:
@@ -222,8 +289,10 @@ impl Checker {
 
     /// A rule was broken.
     pub(super) fn tell(&mut self, now: Timestamp<Mono>, node: NodeId, violation: Violation) {
-        self.violations += 1;
-        self.first.get_or_insert((now, node, violation));
+        let found = &mut self.found[violation.rule() as usize];
+        found.violations += 1;
+        found.first.get_or_insert((now, node, violation));
+        found.nodes |= bit(node);
     }
 
     /// One look at one node.
@@ -278,6 +347,11 @@ impl Checker {
         }
         (error.abs() > bound).then_some(Violation::Bound { error, bound })
     }
+}
+
+const fn bit(node: NodeId) -> u128 {
+    let last = u128::BITS as usize - 1;
+    1 << if node.0 < last { node.0 } else { last }
 }
 
 fn backwards(look: &Look<'_>, watch: &mut Watch, is_excused: bool) -> Option<Violation> {

@@ -59,7 +59,7 @@ pub use accuracy::{
     Combination, CombinationRun, CombinedSource, Convergence, ConvergenceRun, NTP_CELLS, NtpCell, NtpRun, ROBUST_CELLS,
     RobustCell, RobustRun, Span, Variation,
 };
-pub use checker::{Checker, GRACE, NOTICE, Violation};
+pub use checker::{Checker, GRACE, NOTICE, Rule, Violation};
 pub use device::{Device, DeviceModel};
 pub use hop::{HopModel, LOAD_MAX, TransparentModel};
 pub use host::{CrossingModel, Host, HostConfig, RING_MAX};

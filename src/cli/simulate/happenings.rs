@@ -4,10 +4,12 @@
 //! and how each host is stamped, is made anew from the plan and from all that is in force, in the order in which it began; so
 //! of two that want the same thing differently the later one has its will, and when that is over, the earlier one again.
 
-use super::run::{Action, Run};
+use super::run::{ANNOUNCED_AFTER, Action, Run};
 use super::scenario::{AnnounceChange, EventPlan, PathChange, What};
-use crate::sim::{LinkModel, NodeId, StampModel, World};
+use crate::ptp::TimeProperties;
+use crate::sim::{LinkModel, NodeId, StampModel};
 use crate::time::{Duration, LeapIndicator, Timestamp};
+use crate::wire::ptp::ClockQuality;
 
 impl Run<'_> {
     fn node(&self, who: usize) -> NodeId {
@@ -21,17 +23,7 @@ impl Run<'_> {
                 self.in_force.retain(|other| *other != index);
                 self.put_in_force(&self.scenario.events[index]);
             }
-            Action::Leap => {
-                let (now, truth) = (Timestamp::EPOCH + self.world.elapsed(), self.scenario.truth);
-                for (master, plan) in self.masters.iter().zip(&self.scenario.masters) {
-                    if plan.knows_leaps {
-                        self.world.announce_as(*master, |_, properties| {
-                            properties.current_utc_offset = Some(truth.tai_utc(now));
-                            properties.leap = LeapIndicator::NoWarning;
-                        });
-                    }
-                }
-            }
+            Action::Leap => (0..self.masters.len()).for_each(|master| self.announce(master)),
         }
     }
 
@@ -39,12 +31,11 @@ impl Run<'_> {
         let event = &self.scenario.events[index];
         let (node, world) = (self.node(event.who), &mut self.world);
         match &event.what {
-            What::LinkDown | What::Path(_) | What::Block(_) | What::Nic { .. } => {
+            What::LinkDown | What::Path(_) | What::Block(_) | What::Nic { .. } | What::Announce(_) => {
                 self.in_force.push(index);
                 self.put_in_force(event);
             }
             What::MasterStep(by) => world.step_master(node, *by),
-            What::Announce(change) => announce(world, node, *change),
             What::Stall(what) => world.stall(node, *what, event.lasts.unwrap_or(Duration::SECOND)),
             What::SetClock(by) => world.set_system(node, *by),
             What::SetFrequency(to) => world.detune_system(node, *to),
@@ -70,14 +61,31 @@ impl Run<'_> {
                     .for_each(|other| change_stamps(&mut stamps, other));
                 self.world.change_stamps(self.node(event.who), |model| *model = stamps);
             }
+            What::Announce(_) => self.announce(event.who),
             What::MasterStep(_)
-            | What::Announce(_)
             | What::Stall(_)
             | What::SetClock(_)
             | What::SetFrequency(_)
             | What::PhcJump(_)
             | What::PhcReset => {}
         }
+    }
+
+    /// What a master says of itself: as planned, as the leap second that was made has made it, and then its lies.
+    fn announce(&mut self, master: usize) {
+        let plan = &self.scenario.masters[master];
+        let (mut quality, mut properties) = (plan.config.quality, plan.config.time_properties);
+        let (now, truth) = (Timestamp::EPOCH + self.world.elapsed(), self.scenario.truth);
+        if plan.knows_leaps && truth.leap_at().is_some_and(|at| now >= at + ANNOUNCED_AFTER) {
+            properties.current_utc_offset = Some(truth.tai_utc(now));
+            properties.leap = LeapIndicator::NoWarning;
+        }
+        for event in self.lasting().filter(|event| event.who == master) {
+            if let What::Announce(change) = event.what {
+                change_announce(&mut quality, &mut properties, change);
+            }
+        }
+        self.world.announce_as(self.masters[master], |as_it_is, with| (*as_it_is, *with) = (quality, properties));
     }
 
     fn lasting(&self) -> impl Iterator<Item = &EventPlan> {
@@ -133,17 +141,15 @@ fn change_stamps(stamps: &mut StampModel, event: &EventPlan) {
     }
 }
 
-fn announce(world: &mut World, node: NodeId, change: AnnounceChange) {
-    world.announce_as(node, |quality, properties| {
-        quality.clock_class = change.clock_class.unwrap_or(quality.clock_class);
-        properties.leap = change.leap.unwrap_or(properties.leap);
-        properties.current_utc_offset = change.utc_offset.or(properties.current_utc_offset);
-        if change.is_valid == Some(false) {
-            properties.current_utc_offset = None;
-        } else if change.is_valid == Some(true) && properties.current_utc_offset.is_none() {
-            properties.current_utc_offset = Some(crate::sim::TAI_UTC);
-        }
-    });
+fn change_announce(quality: &mut ClockQuality, properties: &mut TimeProperties, change: AnnounceChange) {
+    quality.clock_class = change.clock_class.unwrap_or(quality.clock_class);
+    properties.leap = change.leap.unwrap_or(properties.leap);
+    properties.current_utc_offset = change.utc_offset.or(properties.current_utc_offset);
+    if change.is_valid == Some(false) {
+        properties.current_utc_offset = None;
+    } else if change.is_valid == Some(true) && properties.current_utc_offset.is_none() {
+        properties.current_utc_offset = Some(crate::sim::TAI_UTC);
+    }
 }
 
 #[cfg(test)]
@@ -189,6 +195,36 @@ mod tests {
         let stopped = |in_force: &[usize]| ways(in_force)[0].blocked;
         assert_eq!(stopped(&[2, 3]), stopped(&[2]).with(MessageType::Announce));
         assert!(ways(&[6])[1].is_down && ways(&[7])[0].is_down && !ways(&[0])[0].is_down);
+    }
+
+    #[test]
+    fn a_lie_about_utc_ends_and_a_leap_second_meanwhile_is_not_forgotten() {
+        let text = "about = \"Lies.\"\nduration = \"1min\"\nmidnight = \"30s\"\nleap = \"insert\"\n\
+            [[master]]\nname = \"gm\"\n[[host]]\nname = \"server\"\n\
+            [[event]]\nat = \"20s\"\nwho = \"gm\"\nwhat = \"announce\"\nutc_offset = 30\nfor = \"20s\"\n\
+            [[event]]\nat = \"25s\"\nwho = \"gm\"\nwhat = \"announce\"\nclock_class = 248\nfor = \"10s\"\n";
+        let scenario = load(text, "t.toml").unwrap_or_else(|errors| panic!("{errors}"));
+        let mut run = Run::new(&scenario, 1);
+        let rows = [
+            (10, 37, LeapIndicator::Insert, 6),
+            (22, 30, LeapIndicator::Insert, 6),
+            (27, 30, LeapIndicator::Insert, 248),
+            (33, 30, LeapIndicator::NoWarning, 248),
+            (37, 30, LeapIndicator::NoWarning, 6),
+            (45, 38, LeapIndicator::NoWarning, 6),
+        ];
+        for (at_s, utc_offset, leap, clock_class) in rows {
+            run.go_on_until(Duration::from_secs(at_s));
+            let said = Cell::new(None);
+            run.world.announce_as(NodeId(0), |quality, properties| {
+                said.set(Some((
+                    properties.current_utc_offset.map(|offset| offset.0),
+                    properties.leap,
+                    quality.clock_class,
+                )));
+            });
+            assert_eq!(said.get(), Some((Some(utc_offset), leap, clock_class)), "after {at_s} s");
+        }
     }
 
     #[test]

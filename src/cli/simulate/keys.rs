@@ -52,6 +52,9 @@ const STATE: &[Word] = &[
     now("any"),
 ];
 
+/// The rules that a scenario can break; whoever breaks that of the system clock breaks that of the card with it.
+const RULE: &[Word] = &[now("Bound"), now("PhcBound")];
+
 /// What can happen during a run.
 pub const EVENTS: &[Word] = &[
     now("link_down"),
@@ -190,7 +193,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("event.at", TIME, Default::Required, "When.").unit("min"),
     option("event.what", Kind::Word(EVENTS), Default::Required, "What happens; the table below says which keys go with it."),
     option("event.who", NAME, Default::Required, "The name of the master or host that it happens to."),
-    option("event.for", SPAN, Default::Unset("for good"), "How long it lasts, with link_down, path, block, stall and nic.").unit("s"),
+    option("event.for", SPAN, Default::Unset("for good"), "How long it lasts, with link_down, path, block, announce, stall and nic.").unit("s"),
     option("event.by", SHIFT, Default::Unset("nothing"), "By how much, with master_step, set_clock and phc_jump.").unit("s"),
     option("event.thread", Kind::Word(THREAD), Default::Toml("\"discipline\""), "With stall: the thread that does not run; \"machine\" is all of them, \"clocks\" is a paused virtual machine."),
     option("event.message", Kind::Word(MESSAGE), Default::Toml("\"announce\""), "With block: the kind of message that does not pass, either way."),
@@ -226,7 +229,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("limits.sets_found", Kind::Integer { min: 0, max: 1_000 }, NO_LIMIT, "Times that the daemon finds its system clock set by somebody else, exactly."),
     option("limits.parents", Kind::Integer { min: 0, max: 1_000 }, NO_LIMIT, "Times that a master is selected, exactly."),
     option("limits.end_state", Kind::Word(STATE), Default::Toml("\"LOCKED\""), "The state of the served time at the end."),
-    option("limits.found_out", Kind::Switch, Default::Toml("false"), "The checker must find a rule broken: the scenario shows what nobody can know."),
+    option("limits.found_out", Kind::Word(RULE), Default::Unset("none"), "This rule is broken on every host, and the checker must find it: the scenario shows what nobody can know."),
 ];
 
 #[cfg(test)]

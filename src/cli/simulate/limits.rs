@@ -8,6 +8,7 @@ use std::fmt;
 use super::figures::written;
 use super::run::{HostOutcome, Outcome};
 use super::scenario::{Limits, Scenario};
+use crate::sim::{NodeId, Rule};
 use crate::time::{Duration, Mono, SyncState, Timestamp};
 
 /// A limit or a rule that was broken.
@@ -28,15 +29,7 @@ impl fmt::Display for Broken {
 /// All of them: first the rules, then host by host.
 pub fn broken(scenario: &Scenario, outcome: &Outcome) -> Vec<Broken> {
     let mut broken = Broke { end: scenario.duration, all: Vec::new() };
-    let found = outcome.checker.violations();
-    if scenario.limits.found_out && found == 0 {
-        broken.at_the_end("the checker should have found something, and has not".to_owned());
-    }
-    if !scenario.limits.found_out
-        && let Some((at, host, violation)) = &outcome.first_at
-    {
-        broken.tell(*at, format!("{host}: {violation:?} (the first of {found})"));
-    }
+    rules(scenario, outcome, &mut broken);
     for host in &outcome.hosts {
         windows(scenario, host, &mut broken);
         whole(&scenario.limits, host, &mut broken);
@@ -57,6 +50,26 @@ impl Broke {
 
     fn at_the_end(&mut self, what: String) {
         self.tell(self.end, what);
+    }
+}
+
+/// A rule that must not be broken, and one that must and is not.
+fn rules(scenario: &Scenario, outcome: &Outcome, broken: &mut Broke) {
+    let (checker, meant) = (&outcome.checker, scenario.limits.found_out);
+    if let Some(rule) = meant {
+        let is_found = |host: usize| checker.has_found(rule, NodeId(scenario.masters.len() + host));
+        for (_, host) in scenario.hosts.iter().enumerate().filter(|(host, _)| !is_found(*host)) {
+            broken.at_the_end(format!("{}: the checker should have found {rule:?} broken, and has not", host.name));
+        }
+    }
+    // The line of a card and the system clock behind it are wrong together.
+    let is_meant = |rule: Rule| meant == Some(rule) || (meant == Some(Rule::Bound) && rule == Rule::PhcBound);
+    for rule in Rule::ALL.into_iter().filter(|rule| !is_meant(*rule)) {
+        if let Some((at, node, violation)) = checker.first_of(rule) {
+            let host = &scenario.hosts[node.0.saturating_sub(scenario.masters.len())].name;
+            let found = checker.violations_of(rule);
+            broken.tell(at - Timestamp::EPOCH, format!("{host}: {violation:?} (the first of {found})"));
+        }
     }
 }
 

@@ -10,8 +10,8 @@ use crate::discipline::policy::StepRule;
 use crate::discipline::servo::Kind;
 use crate::ptp::GrandmasterConfig;
 use crate::sim::{
-    BurstModel, CrossingModel, DeviceModel, HopModel, HostConfig, LOCAL_EPOCH, LinkModel, Shape, Stall, StampModel,
-    TAI_UTC, TransparentModel, Truth, TxStampModel, master_config,
+    BurstModel, CrossingModel, DeviceModel, HopModel, HostConfig, LOCAL_EPOCH, LinkModel, Rule, Shape, Stall,
+    StampModel, TAI_UTC, TransparentModel, Truth, TxStampModel, master_config,
 };
 use crate::time::{Duration, FrequencyPpb, LeapIndicator, LogInterval, StampSource, TaiUtc, Timestamp};
 use crate::wire::ptp::MessageType;
@@ -174,8 +174,8 @@ pub struct Limits {
     pub parents: Option<u64>,
     /// The state at the end; `None`: any.
     pub end_state: Option<String>,
-    /// Whether the checker must find something.
-    pub found_out: bool,
+    /// The rule that the checker must find broken on every host.
+    pub found_out: Option<Rule>,
 }
 
 /// Reads a scenario; `file_name` is for the messages.
@@ -488,6 +488,7 @@ fn limits(read: &Reader<'_>) -> Limits {
         sets_found: count("sets_found"),
         parents: count("parents"),
         end_state: Some(read.word("limits", "end_state")).filter(|word| *word != "any").map(str::to_owned),
-        found_out: read.switch("limits", "found_out"),
+        found_out: maybe_word(read, "limits", "found_out")
+            .map(|word| if word == "PhcBound" { Rule::PhcBound } else { Rule::Bound }),
     }
 }

@@ -99,7 +99,7 @@ fn each_limit_can_be_broken() {
         ("[limits]\njumps_found = 3\n", "0 jumps"),
         ("[limits]\nparents = 2\n", "1 selections"),
         ("[limits]\nend_state = \"HOLDOVER\"\n", "LOCKED at the end"),
-        ("[limits]\nfound_out = true\n", "should have found"),
+        ("[limits]\nfound_out = \"Bound\"\n", "server: the checker should have found Bound broken"),
     ] {
         let found = broken(more);
         assert!(found.contains(wanted), "{wanted:?} is not in {found:?}");
@@ -117,6 +117,11 @@ fn a_lie_is_found_out_and_leaves_a_trace() {
         outcome.broken
     );
     assert!(run::trace(&scenario, 1, &outcome).expect("a rule was broken").len() > 1_000);
+    let meant = |rule: &str| {
+        in_words(&run::run(&load(&format!("{text}[limits]\nfound_out = \"{rule}\"\n"), "t.toml").unwrap(), 1))
+    };
+    assert_eq!(meant("Bound"), "");
+    assert!(meant("PhcBound").contains("server: Bound"), "only the rule that is named may be broken");
     let honest = small("");
     assert!(run::trace(&honest, 1, &run::run(&honest, 1)).is_none());
 }
