@@ -1,19 +1,21 @@
 //! PTP directly over Ethernet (IEEE 1588-2019 Annex E): frames of ethertype 88F7 to one group address.
 //!
 //! UDP has two ports, so that a slave can look at the messages that are stamped and at the others apart. Ethernet has
-//! not: here the kernel's packet filter tells them apart by the messageType, whose upper bit is clear in event messages.
+//! not: here the kernel's packet filter tells them apart by the messageType. And it can do better than the two ports: Announce
+//! and Delay_Resp, which nobody has to be woken for while Sync and Follow_Up come, are queued with the event messages.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use synchronome_kernel::nic::{mac_address, master_index};
 use synchronome_kernel::socket::packet::{
-    ETHERNET_HEADER, FirstOctet, FrameReceiver, join_link_group, open_packet_socket, send_frame,
+    ETHERNET_HEADER, FirstOctets, FrameReceiver, join_link_group, open_packet_socket, send_frame,
 };
 
 use super::sockets::Times;
 use super::{OpenError, Transport};
 use crate::ptp::{Channel, FRAME_MAX, Frame};
+use crate::wire::ptp::MessageType;
 
 /// E.2.
 const ETHERTYPE: u16 = 0x88f7;
@@ -21,6 +23,8 @@ const ETHERTYPE: u16 = 0x88f7;
 const PTP_PRIMARY: [u8; 6] = [0x01, 0x1b, 0x19, 0, 0, 0];
 /// The bit of messageType that tells general messages from event messages (13.3.2.3).
 const GENERAL_BIT: u8 = 0x08;
+/// The messageTypes of the general socket: all general messages but Delay_Resp and Announce (table 36).
+const GENERAL: u16 = 0xff00 & !(1 << MessageType::DelayResp as u16) & !(1 << MessageType::Announce as u16);
 /// Octets of a VLAN tag, where the card and the kernel have left one in the frame.
 const TAG: usize = 4;
 /// The longest frame that is looked at.
@@ -58,8 +62,8 @@ impl EthernetSockets {
         header[6..12].copy_from_slice(&source);
         header[12..].copy_from_slice(&ETHERTYPE.to_be_bytes());
         Ok(Self {
-            event: open(FirstOctet::Clear(GENERAL_BIT))?,
-            general: open(FirstOctet::Set(GENERAL_BIT))?,
+            event: open(FirstOctets(!GENERAL))?,
+            general: open(FirstOctets(GENERAL))?,
             header,
             receiver: FrameReceiver::new(),
             room: Box::new([0; FRAME_ROOM]),
@@ -81,18 +85,25 @@ impl EthernetSockets {
         send_frame(self.fd(channel), &bytes[..ETHERNET_HEADER + message.len()], key).map(drop)
     }
 
-    /// Takes one frame; `arrived` is told of it if it can be a message. Whether there was one.
-    pub fn receive(&mut self, channel: Channel, arrived: impl FnOnce(&[u8], Times)) -> io::Result<bool> {
+    /// Takes one frame from a socket; `arrived` is told of it, and of its own channel, if it can be a message. Whether there
+    /// was one.
+    pub fn receive(&mut self, channel: Channel, arrived: impl FnOnce(Channel, &[u8], Times)) -> io::Result<bool> {
         let socket = match channel {
             Channel::Event => &self.event,
             Channel::General => &self.general,
         };
         let Some(received) = self.receiver.receive(socket, self.room.as_mut_slice())? else { return Ok(false) };
         if let Some(message) = message_in(&self.room[..received.length]).filter(|_| !received.truncated) {
-            arrived(message, [received.software, received.hardware]);
+            arrived(channel_of(message), message, [received.software, received.hardware]);
         }
         Ok(true)
     }
+}
+
+/// By which channel a message would have come, had it one of its own.
+fn channel_of(message: &[u8]) -> Channel {
+    let is_general = message.first().is_some_and(|octet| octet & GENERAL_BIT != 0);
+    if is_general { Channel::General } else { Channel::Event }
 }
 
 /// What follows the header, and the tag if there is one.
@@ -105,6 +116,16 @@ fn message_in(frame: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_nobody_must_be_woken_for_is_queued_with_the_event_messages_and_keeps_its_channel() {
+        let wakes = |kind: MessageType| GENERAL & (1 << kind as u16) != 0;
+        assert!(wakes(MessageType::FollowUp) && wakes(MessageType::Management) && wakes(MessageType::Signaling));
+        let quiet = [MessageType::Sync, MessageType::DelayReq, MessageType::DelayResp, MessageType::Announce];
+        assert!(!quiet.into_iter().any(wakes));
+        let channels = quiet.map(|kind| channel_of(&[0x10 | kind as u8]));
+        assert_eq!(channels, [Channel::Event, Channel::Event, Channel::General, Channel::General]);
+    }
 
     #[test]
     fn a_message_is_found_behind_a_header_with_or_without_a_tag() {

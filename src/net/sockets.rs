@@ -214,7 +214,7 @@ impl PtpSockets {
         })
     }
 
-    /// The event socket, to wait on.
+    /// The event socket, to wait on. Over Ethernet it holds Delay_Resp and Announce too.
     pub fn event_fd(&self) -> BorrowedFd<'_> {
         self.wire.fd(Channel::Event)
     }
@@ -437,7 +437,9 @@ impl PtpSockets {
             Wire::Ethernet(sockets) => {
                 let mut count = 0;
                 while count < BATCH
-                    && sockets.receive(channel, |bytes, times| arrived(taken(stamps, channel, bytes, times)))?
+                    && sockets.receive(channel, |channel, bytes, times| {
+                        arrived(taken(stamps, channel, bytes, times));
+                    })?
                 {
                     count += 1;
                 }
@@ -452,9 +454,11 @@ impl PtpSockets {
     /// As [`PtpSockets::receive`].
     pub fn receive_one(&mut self, channel: Channel, mut arrived: impl FnMut(Arrived<'_>)) -> io::Result<bool> {
         let stamps = &mut self.stamps;
-        let mut arrived = |bytes: &[u8], times| arrived(taken(stamps, channel, bytes, times));
+        let mut arrived = |channel, bytes: &[u8], times| arrived(taken(stamps, channel, bytes, times));
         match &mut self.wire {
-            Wire::Udp(sockets) => sockets.receive(channel, 1, arrived).map(|count| count == 1),
+            Wire::Udp(sockets) => {
+                sockets.receive(channel, 1, |bytes, times| arrived(channel, bytes, times)).map(|count| count == 1)
+            }
             Wire::Ethernet(sockets) => sockets.receive(channel, &mut arrived),
         }
     }

@@ -7,7 +7,8 @@
 //! Stamps are taken when messages pass, not when they are read, so there is no hurry to read. While the port is SLAVE of
 //! a two-step master it is not woken by the event socket at all: a Sync says nothing without its Follow_Up, and is
 //! read when that has come; the transmit stamp of a Delay_Req is fetched when its answer is there. That is one waking
-//! for a Sync and two for a delay measurement, instead of five.
+//! for a Sync and two for a delay measurement, instead of five. Over Ethernet, where the answer is queued with the event
+//! messages, it is read with the next Sync, in the order of their arrival: one for each.
 
 mod outlet;
 
@@ -39,8 +40,14 @@ const REPORT_EVERY: Duration = Duration::SECOND;
 const BATCHES_MAX: usize = 8;
 /// The event socket is read at least this often, also where it does not wake us.
 const LOOK_EVERY: Duration = Duration::SECOND;
+/// A timer of the engine's is not believed before what came until so long ago has been read: it may be an Announce.
+const LOOK_BEFORE_TIMERS: Duration = Duration::from_millis(300);
 /// A general socket that is ready again so soon holds more than one message: they are taken in batches.
 const CROWDED: Duration = Duration::from_micros(200);
+/// So many messages of the event socket at one Sync are a crowd, which might fill the socket until the next Sync.
+const CROWD: usize = 64;
+/// After one the event socket wakes us for so long, like any other.
+const CROWDED_FOR: Duration = Duration::SECOND;
 /// A socket that polls for an error and has none to show is left alone for so long.
 const REST: Duration = Duration::from_millis(10);
 
@@ -165,6 +172,8 @@ pub struct PortLoop<E> {
     look_at: Timestamp<Mono>,
     /// Until then the event socket does not wake us: it polled for nothing.
     rest_until: Timestamp<Mono>,
+    /// Until then a crowd is expected in the event socket.
+    crowded_until: Timestamp<Mono>,
     /// When the last sleep began.
     slept_at: Timestamp<Mono>,
     /// The round before that found the general socket ready.
@@ -196,6 +205,7 @@ impl<E: PtpEngine> PortLoop<E> {
             report_at: Timestamp::EPOCH,
             look_at: Timestamp::EPOCH,
             rest_until: Timestamp::EPOCH,
+            crowded_until: Timestamp::EPOCH,
             slept_at: Timestamp::EPOCH,
             had_general: false,
             is_failing: false,
@@ -229,6 +239,9 @@ impl<E: PtpEngine> PortLoop<E> {
             }
         }
         if self.engine.deadline().is_none_or(|deadline| deadline <= now) {
+            if self.outlet.is_two_step() && now + LOOK_EVERY >= self.look_at + LOOK_BEFORE_TIMERS {
+                self.take_packets(Channel::Event, now);
+            }
             self.step(now, Input::Tick { local: self.clock.stamping() });
         }
         if self.sockets.deadline().is_some_and(|deadline| deadline <= now) {
@@ -272,7 +285,7 @@ impl<E: PtpEngine> PortLoop<E> {
         let deadlines = [self.engine.deadline(), self.sockets.deadline(), rest, Some(latest)];
         let deadline = deadlines.into_iter().flatten().min().unwrap_or(now);
         self.slept_at = now;
-        let is_lazy = self.outlet.is_two_step() && !is_late;
+        let is_lazy = self.outlet.is_two_step() && !is_late && now >= self.crowded_until;
         let event = (!is_resting && !is_lazy).then(|| self.sockets.event_fd());
         self.ready = sleeper.sleep(self.sockets.general_fd(), event, now, deadline, has_work);
     }
@@ -313,33 +326,43 @@ impl<E: PtpEngine> PortLoop<E> {
             return;
         }
         let is_crowded = had_general && now - self.slept_at < CROWDED;
-        let follow_ups =
-            if is_crowded { self.take_packets(Channel::General, now) } else { self.take_one(Channel::General, now) };
-        if follow_ups == 0 {
+        let follow_ups = if is_crowded {
+            Some(self.take_packets(Channel::General, now))
+        } else {
+            self.take_one(Channel::General, now)
+        };
+        if follow_ups.is_none_or(|follow_ups| follow_ups == 0) {
             return;
         }
-        // In most cases exactly its Sync is waiting; if not, everything that waits is read.
+        // In most cases its Sync is waiting, and before it what was answered meanwhile; if not, everything is read.
         self.look_at = now + LOOK_EVERY;
-        self.take_one(Channel::Event, now);
-        if !self.outlet.has_forward {
-            self.take_packets(Channel::Event, now);
+        for _ in 0..CROWD {
+            if self.outlet.has_forward && !self.outlet.awaits_answers() {
+                return;
+            }
+            if self.take_one(Channel::Event, now).is_none() {
+                self.outlet.all_is_read();
+                return;
+            }
         }
+        self.take_packets(Channel::Event, now);
+        self.crowded_until = now + CROWDED_FOR;
     }
 
-    /// Reads one packet; returns how many Follow_Up that was.
-    fn take_one(&mut self, channel: Channel, now: Timestamp<Mono>) -> usize {
+    /// Reads one packet; returns how many Follow_Up that was, `None` without a packet.
+    fn take_one(&mut self, channel: Channel, now: Timestamp<Mono>) -> Option<usize> {
         let (engine, outlet) = (&mut self.engine, &mut self.outlet);
         let mut effects = Effects::default();
         let mut follow_ups = 0;
         // An error of the socket as a whole is told once, and the next read goes on.
-        _ = self.sockets.receive_one(channel, |arrived| {
+        let found = self.sockets.receive_one(channel, |arrived| {
             follow_ups = usize::from(is_follow_up(arrived.bytes));
             let input = Input::Received { bytes: arrived.bytes, channel: arrived.channel, stamp: arrived.stamp };
             engine.step(now, input, &mut Emit(|effect| effects.take(effect, outlet, now)));
         });
         self.send_all(&effects, now);
         self.tell_pending(now);
-        follow_ups
+        matches!(found, Ok(true)).then_some(follow_ups)
     }
 
     /// Reads a socket until it is empty; returns how many Follow_Up there were.

@@ -11,7 +11,7 @@ use nix::net::if_::if_nametoindex;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use support::{close_to_now, linux_version, next_stamp};
 use synchronome_kernel::socket::packet::{
-    ETHERNET_HEADER, FirstOctet, FrameReceiver, ReceivedFrame, join_link_group, open_packet_socket, send_frame,
+    ETHERNET_HEADER, FirstOctets, FrameReceiver, ReceivedFrame, join_link_group, open_packet_socket, send_frame,
 };
 use synchronome_kernel::timestamping::{TxKeying, enable_software_timestamps, reset_tx_counter};
 
@@ -22,7 +22,7 @@ fn loopback() -> u32 {
 }
 
 fn open(ethertype: u16) -> OwnedFd {
-    open_packet_socket(loopback(), None, ethertype, FirstOctet::Any)
+    open_packet_socket(loopback(), None, ethertype, FirstOctets::ALL)
         .expect("these tests need CAP_NET_RAW, and the loopback up")
 }
 
@@ -73,7 +73,7 @@ fn a_vlan_tag_does_not_hide_a_frame() {
 
 #[test]
 fn two_sockets_share_a_protocol_by_the_first_octet() {
-    let halves = [FirstOctet::Clear(0x08), FirstOctet::Set(0x08)];
+    let halves = [FirstOctets(0x00ff), FirstOctets(0xff00)];
     let sockets = halves.map(|half| open_packet_socket(loopback(), None, 0x8407, half).expect("CAP_NET_RAW"));
     let sent = [[0x07, 1], [0x1b, 2], [0xf8, 3], [0xf0, 4]].map(|payload| frame(&[], 0x8407, &payload));
     for frame in &sent {
@@ -127,6 +127,6 @@ fn groups_are_joined_where_there_is_an_interface() {
     join_link_group(&socket, loopback(), group).expect("the loopback takes any");
     let error = join_link_group(&socket, 0x7fff_fff0, group).expect_err("no such interface");
     assert_eq!(error.raw_os_error(), Some(nix::libc::ENODEV));
-    let error = open_packet_socket(0x7fff_fff0, None, 0x8404, FirstOctet::Any).expect_err("no such interface");
+    let error = open_packet_socket(0x7fff_fff0, None, 0x8404, FirstOctets::ALL).expect_err("no such interface");
     assert_eq!(error.raw_os_error(), Some(nix::libc::ENODEV));
 }

@@ -26,6 +26,7 @@ impl Effects {
     pub fn take(&mut self, effect: Effect, outlet: &mut Outlet, now: Timestamp<Mono>) {
         match effect {
             Effect::Send { frame, channel, token } => {
+                outlet.asked += u32::from(token.is_some());
                 if let Some(place) = self.sends.get_mut(self.len) {
                     *place = Some((frame, channel, token));
                     self.len += 1;
@@ -43,6 +44,8 @@ pub(super) struct Outlet {
     pub channel: Channel,
     /// A Sync was measured since this was last set to false.
     pub has_forward: bool,
+    /// Requests whose answers have not been read, as far as is known.
+    asked: u32,
     /// The discipline was told something that it should look at now, since this was last set to false.
     pub has_told: bool,
     clock: ClockId,
@@ -60,6 +63,7 @@ impl Outlet {
             links,
             channel: Channel::Event,
             has_forward: false,
+            asked: 0,
             has_told: false,
             clock,
             is_slave: false,
@@ -84,6 +88,16 @@ impl Outlet {
     /// Whether the port follows a two-step master and is calibrated: nothing is urgent then but Follow_Up.
     pub fn is_two_step(&self) -> bool {
         self.is_slave && self.by_follow_up
+    }
+
+    /// Whether there may be an answer that has not been read.
+    pub fn awaits_answers(&self) -> bool {
+        self.asked > 0
+    }
+
+    /// Everything that has come has been read.
+    pub fn all_is_read(&mut self) {
+        self.asked = 0;
     }
 
     /// Says what could not be said before.
@@ -121,6 +135,9 @@ impl Outlet {
 
     fn observe(&mut self, observation: Observation) {
         let is_forward = matches!(observation.sent.clock, ClockId::Remote(_));
+        if !is_forward {
+            self.asked = self.asked.saturating_sub(1);
+        }
         let stamp = if is_forward { observation.received } else { observation.sent };
         // A half that has waited since before a change of the clock.
         if stamp.clock != self.clock {

@@ -32,20 +32,19 @@ const ETHERTYPE_OFFSET: u32 = 12;
 const ETHERTYPE_VLAN: u32 = 0x8100;
 const ETHERTYPE_QINQ: u32 = 0x88a8;
 
-/// Which frames of an ethertype a socket shall hear, by the first octet behind the header.
+/// Which frames of an ethertype a socket shall hear, by the lower four bits of the first octet behind the header: those
+/// with the value `n` if bit `n` is set here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FirstOctet {
-    /// All.
-    Any,
-    /// Those with all bits of this mask clear.
-    Clear(u8),
-    /// Those with a bit of this mask set.
-    Set(u8),
+pub struct FirstOctets(pub u16);
+
+impl FirstOctets {
+    /// All frames.
+    pub const ALL: Self = Self(u16::MAX);
 }
 
 /// Lets frames of one ethertype pass that belong to one of two interfaces, bare or behind one VLAN tag, as a program for the
 /// kernel's filter machine (linux/filter.h, Documentation/networking/filter.rst).
-fn frame_filter(ethertype: u16, first: FirstOctet, owners: [u32; 2]) -> [SockFilter; 15] {
+fn frame_filter(ethertype: u16, first: FirstOctets, owners: [u32; 2]) -> [SockFilter; 19] {
     // The interface that has the frame, which is no part of it.
     const OWNER: u32 = (libc::SKF_AD_OFF + libc::SKF_AD_IFINDEX) as u32;
     let load_word = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
@@ -53,27 +52,30 @@ fn frame_filter(ethertype: u16, first: FirstOctet, owners: [u32; 2]) -> [SockFil
     let load_octet = (libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16;
     let equal = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
     let has_bits = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
+    let and = (libc::BPF_ALU | libc::BPF_AND | libc::BPF_K) as u16;
+    let to_x = (libc::BPF_MISC | libc::BPF_TAX) as u16;
+    let number = (libc::BPF_LD | libc::BPF_IMM) as u16;
+    let shift_by_x = (libc::BPF_ALU | libc::BPF_LSH | libc::BPF_X) as u16;
     let jump = (libc::BPF_JMP | libc::BPF_JA) as u16;
     let answer = (libc::BPF_RET | libc::BPF_K) as u16;
-    let (mask, if_set, if_clear) = match first {
-        FirstOctet::Any => (0, 1, 0),
-        FirstOctet::Clear(mask) => (mask, 1, 0),
-        FirstOctet::Set(mask) => (mask, 0, 1),
-    };
     [
         SockFilter::new(load_word, 0, 0, OWNER),
         SockFilter::new(equal, 1, 0, owners[0]),
-        SockFilter::new(equal, 0, 11, owners[1]),
+        SockFilter::new(equal, 0, 15, owners[1]),
         SockFilter::new(load, 0, 0, ETHERTYPE_OFFSET),
         SockFilter::new(equal, 6, 0, ethertype.into()),
         SockFilter::new(equal, 1, 0, ETHERTYPE_VLAN),
-        SockFilter::new(equal, 0, 7, ETHERTYPE_QINQ),
+        SockFilter::new(equal, 0, 11, ETHERTYPE_QINQ),
         SockFilter::new(load, 0, 0, ETHERTYPE_OFFSET + 4),
-        SockFilter::new(equal, 0, 5, ethertype.into()),
+        SockFilter::new(equal, 0, 9, ethertype.into()),
         SockFilter::new(load_octet, 0, 0, ETHERTYPE_OFFSET + 6),
         SockFilter::new(jump, 0, 0, 1),
         SockFilter::new(load_octet, 0, 0, ETHERTYPE_OFFSET + 2),
-        SockFilter::new(has_bits, if_set, if_clear, mask.into()),
+        SockFilter::new(and, 0, 0, 0x0f),
+        SockFilter::new(to_x, 0, 0, 0),
+        SockFilter::new(number, 0, 0, 1),
+        SockFilter::new(shift_by_x, 0, 0, 0),
+        SockFilter::new(has_bits, 0, 1, first.0.into()),
         // How many bytes of the frame to keep: all.
         SockFilter::new(answer, 0, 0, u32::MAX),
         SockFilter::new(answer, 0, 0, 0),
@@ -89,7 +91,7 @@ pub fn open_packet_socket(
     interface_index: u32,
     master_index: Option<u32>,
     ethertype: u16,
-    first: FirstOctet,
+    first: FirstOctets,
 ) -> io::Result<OwnedFd> {
     // socket2 makes it non-blocking and close-on-exec; protocol 0 receives nothing.
     let socket = Socket::new(Domain::PACKET, Type::RAW.nonblocking().cloexec(), None)?;
