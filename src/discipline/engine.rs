@@ -32,10 +32,21 @@ const UNPROVEN_MAX: u32 = 16;
 const UNPROVEN_DEVIATIONS: f64 = 4.0;
 /// A Sync may be late by this part of its interval before a slew ends without it.
 const SLEW_MARGIN: f64 = 0.125;
-/// Up to this interval the next Sync ends a slew: a command of its own for that would gain little.
+/// Up to this interval the next Sync ends a slew, unless what is to go is worth an awakening.
 const SLEW_BY_SYNC_MAX: Duration = Duration::from_millis(250);
-/// A slew at longer intervals: what is known to be wrong should not stay for a second.
+/// A slew that ends by itself: what is known to be wrong should not stay for a second.
 const SLEW_OWN: Duration = Duration::from_millis(125);
+/// At shorter intervals it takes this part of the interval.
+const SLEW_OWN_PART: f64 = 0.25;
+/// An offset is worth an awakening that is more than this, about half of what stamps resolve,
+const SLEW_WORTH: Duration = Duration::from_ticks(26_000);
+/// and more than so many of its standard deviations. Not many: its mean is right, however unsure it is.
+const SLEW_WORTH_DEVIATIONS: f64 = 0.5;
+/// From this interval on: at shorter ones the next Sync is near.
+const SLEW_WORTH_FROM: Duration = Duration::from_millis(250);
+/// A Delay_Req that comes when less than this part of the interval is left leaves the correction to the Sync that is about to
+/// come. (That is also the other half of a crossing, or of an exchange.)
+const SYNC_IS_NEAR: f64 = 0.25;
 /// What stamps can resolve at best.
 const STAMP_RESOLUTION: Duration = Duration::from_nanos(1);
 /// What is left of the greatest of the last offsets after one more sample.

@@ -2,8 +2,8 @@
 
 use super::{
     Config, Discipline, ESTIMATE_DEVIATION_MAX, ESTIMATE_MESSAGES_MIN, Effect, Notice, OVERDUE_INTERVALS,
-    SLEW_BY_SYNC_MAX, SLEW_MARGIN, SLEW_OWN, SPIKE_FLOOR, STAMP_RESOLUTION, UNPROVEN_DEVIATIONS, UNPROVEN_MAX,
-    WOBBLE_FADES,
+    SLEW_BY_SYNC_MAX, SLEW_MARGIN, SLEW_OWN, SLEW_OWN_PART, SLEW_WORTH, SLEW_WORTH_DEVIATIONS, SLEW_WORTH_FROM,
+    SPIKE_FLOOR, STAMP_RESOLUTION, SYNC_IS_NEAR, UNPROVEN_DEVIATIONS, UNPROVEN_MAX, WOBBLE_FADES,
 };
 use crate::discipline::envelope::{Contradiction, Span};
 use crate::discipline::estimator::{Bank, Estimate};
@@ -140,8 +140,8 @@ impl Discipline {
         (estimate.offset + moved + (reading - later), reading)
     }
 
-    /// After a Delay_Req. The first correction need not wait for the next Sync; and where that is far off, what a request
-    /// has taught is not left unused until then.
+    /// After a Delay_Req. The first correction need not wait for the next Sync; nor is what a request has taught left unused
+    /// until then: we are awake anyway.
     fn correct_by_request(
         &mut self,
         now: Timestamp<Mono>,
@@ -156,9 +156,10 @@ impl Discipline {
         }
         let Some(estimate) = self.estimate_worth_using().filter(|_| self.knows_delay()) else { return };
         let (offset, _) = self.present_offset(&estimate, free, reading);
+        let interval = self.interval.duration();
         if !self.is_bank_tracking {
             self.begin_by_estimate(estimate, offset, out);
-        } else if self.interval.duration() > SLEW_BY_SYNC_MAX {
+        } else if interval > SLEW_BY_SYNC_MAX || self.until_sync(now) > interval.scaled(SYNC_IS_NEAR) {
             self.slew_away(now, offset, out);
         }
     }
@@ -193,21 +194,37 @@ impl Discipline {
         self.first_correction(offset, estimate.frequency, out);
     }
 
+    /// How long it is until the next Sync, if that comes in time.
+    fn until_sync(&self, now: Timestamp<Mono>) -> Duration {
+        let interval = self.interval.duration();
+        self.last_sample.map_or(interval, |last| interval - (now - last))
+    }
+
     /// Commands a frequency that takes the offset away, soon, and when that is to end.
     fn slew_away(&mut self, now: Timestamp<Mono>, offset: Duration, out: &mut impl Sink<Effect>) {
         let interval = self.interval.duration();
+        let left = self.until_sync(now).clamp(interval.scaled(SLEW_MARGIN), interval);
         // The next Sync ends it, or, if that is lost, the clock.
-        let longest = interval + interval.scaled(SLEW_MARGIN);
+        let longest = left + interval.scaled(SLEW_MARGIN);
         let own = -self.runs_off_by();
-        let within = if interval > SLEW_BY_SYNC_MAX { SLEW_OWN } else { interval };
+        let ends_by_itself = interval > SLEW_BY_SYNC_MAX || self.is_worth_an_awakening(offset);
+        let within = if ends_by_itself { SLEW_OWN.min(interval.scaled(SLEW_OWN_PART)).min(left) } else { left };
         let wanted = FrequencyPpb::from_ratio(-offset.as_secs_f64() / within.as_secs_f64()) + own;
         let wanted = wanted.clamp(self.correction_max);
         let rate = (wanted - own).abs().ratio();
         // Longer than `within` where the limit makes it slower.
         let takes = if rate > 0.0 { offset.abs().as_secs_f64() / rate } else { 0.0 };
-        let takes = if interval > SLEW_BY_SYNC_MAX { Duration::from_secs_f64(takes).min(longest) } else { longest };
+        let takes = if ends_by_itself { Duration::from_secs_f64(takes).min(longest) } else { longest };
         self.slew_ends = Some(now + takes);
         self.command(Adjustment::Frequency(wanted), out);
+    }
+
+    /// Whether an offset should be gone before the next Sync, though somebody must wake up to end the slew.
+    fn is_worth_an_awakening(&self, offset: Duration) -> bool {
+        let sure = |estimate: Estimate| offset.abs() > estimate.deviation.scaled(SLEW_WORTH_DEVIATIONS);
+        self.interval.duration() >= SLEW_WORTH_FROM
+            && offset.abs() > SLEW_WORTH
+            && self.bank.as_ref().and_then(Bank::estimate).is_some_and(sure)
     }
 
     /// Before the first correction: what does the clock run off by?
