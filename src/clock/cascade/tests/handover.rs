@@ -14,9 +14,10 @@ const CIRCUMSTANCES: [Circumstances; 6] = [
     (Duration::from_nanos(100), 4, 55),
 ];
 
-/// A clock may be off by this meanwhile: what the crossings hide, and some times the jitter where a request is rare.
+/// A clock may be off by this meanwhile: what the crossings hide, and some times the jitter where a request is rare. (A hub that is
+/// not sure yet moves by itself, and those that follow take that for their own frequency.)
 fn limit((jitter, ..): Circumstances) -> Duration {
-    Duration::from_nanos(60) + jitter.times(3)
+    Duration::from_nanos(90) + jitter.times(7)
 }
 
 /// Settled, the estimator steering, and just before something happens.
