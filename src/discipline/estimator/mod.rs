@@ -26,6 +26,8 @@
 
 mod bank;
 mod change;
+#[cfg(test)]
+mod equations;
 mod member;
 mod mixture;
 mod special;
