@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 
 use super::{Adjusted, Clock, ClockError, Oscillator, OscillatorModel};
 use crate::discipline::Adjustment;
+use crate::engine::Random;
 use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Stamp, Timestamp};
 
 /// How far back a stamp can be located: as late as a transmit stamp may come.
@@ -50,6 +51,25 @@ pub struct SoftwareClock {
     epoch: ClockEpoch,
     /// The stamping clock that it is a function of.
     base: ClockId,
+    late: Option<Late>,
+}
+
+/// How much later than they act commands are reported.
+#[derive(Clone, Debug)]
+struct Late {
+    mean: Duration,
+    random: Random,
+    /// What was reported last.
+    last: Option<Timestamp<Local>>,
+}
+
+impl Late {
+    /// The reading that is reported of a command which acted at the reading `acted`: in the order of the commands.
+    fn told(&mut self, acted: Timestamp<Local>, step: Duration) -> Timestamp<Local> {
+        let told = (acted + self.mean.scaled(self.random.exponential())).max(self.last.unwrap_or(acted));
+        self.last = Some(told + step);
+        told
+    }
 }
 
 impl SoftwareClock {
@@ -72,6 +92,7 @@ impl SoftwareClock {
             frequency_max,
             epoch: ClockEpoch::default(),
             base: ClockId::System,
+            late: None,
         }
     }
 
@@ -79,6 +100,12 @@ impl SoftwareClock {
     #[must_use]
     pub fn on(self, base: ClockId) -> Self {
         Self { base, ..self }
+    }
+
+    /// From now on a command is reported as of somewhat later than it acted, by an exponential number of this mean: who
+    /// reads a clock and commands it cannot do both at once.
+    pub fn report_late(&mut self, mean: Duration, random: Random) {
+        self.late = Some(Late { mean, random, last: None });
     }
 
     /// Its oscillator, which was brought to the last reading that was asked for.
@@ -171,8 +198,9 @@ impl Clock for SoftwareClock {
         if step != Duration::ZERO {
             self.epoch = self.epoch.next();
         }
-        let before = self.last().reading_at(at);
+        let acted = self.last().reading_at(at);
         self.begin_segment(at, step);
+        let before = self.late.as_mut().map_or(acted, |late| late.told(acted, step));
         Ok(Adjusted { before, after: before + step, epoch: self.epoch, frequency: self.frequency })
     }
 
@@ -249,6 +277,25 @@ mod tests {
         assert!(close(clock.reading_at(at(20)).unwrap(), at(20) - Duration::from_millis(1)));
         clock.adjust(at(20), Adjustment::Step(Duration::from_millis(1), FrequencyPpb::ZERO)).unwrap();
         assert!(close(clock.reading_at(at(30)).unwrap(), at(30)));
+    }
+
+    #[test]
+    fn what_is_reported_late_acts_at_once_all_the_same() {
+        let mut clock =
+            SoftwareClock::new(at(0), Duration::ZERO, OscillatorModel::PERFECT, FrequencyPpb::from_ppm(500.0));
+        clock.report_late(Duration::from_micros(5), Random::seeded(1));
+        let (mut last, mut late) = (at(0), Duration::ZERO);
+        for second in 1..200 {
+            let command = Adjustment::Frequency(FrequencyPpb::from_ppm(if second % 2 == 0 { 100.0 } else { -100.0 }));
+            let acted = clock.line(at(second)).0;
+            let told = clock.adjust(at(second), command).unwrap();
+            assert!(told.before >= acted && told.before > last && told.after == told.before);
+            late += told.before - acted;
+            last = told.before;
+        }
+        let mean = late.as_secs_f64() / 199.0;
+        assert!((mean - 5e-6).abs() < 1.5e-6, "{mean}");
+        assert!((clock.line(at(200)).0 - at(200)).abs() < Duration::from_micros(101));
     }
 
     #[test]

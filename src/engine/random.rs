@@ -80,6 +80,11 @@ impl Random {
         libm::exp(self.normal()) / DEVIATION
     }
 
+    /// Lognormal with mean 1, the exponential of a normal number of this deviation.
+    pub fn lognormal_of(&mut self, deviation: f64) -> f64 {
+        libm::exp(deviation * self.normal() - deviation * deviation / 2.0)
+    }
+
     /// Uniform in `0..below`; 0 if `below` is 0.
     pub fn below(&mut self, below: u64) -> u64 {
         ((u128::from(self.next_u64()) * u128::from(below)) >> 64) as u64

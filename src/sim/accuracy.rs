@@ -11,6 +11,7 @@
 mod chain;
 mod combination;
 mod convergence;
+mod imperfect;
 mod ntp;
 mod robustness;
 
@@ -139,9 +140,13 @@ impl Cell {
         let phase = self.interval.duration().scaled(Random::seeded(seed).branch(99).unit());
         let master = world.add_master(master_config(1, self.interval, seed), StampModel::IDEAL, phase);
         let slave = world.add_slave(slave, StampModel::IDEAL);
-        let way = LinkModel::new(Duration::from_nanos(100), Duration::from_secs_f64(self.jitter_s));
-        world.connect(master, slave, way, way);
+        world.connect(master, slave, self.way(), self.way());
         (world, slave)
+    }
+
+    /// Each direction.
+    fn way(&self) -> LinkModel {
+        LinkModel::new(Duration::from_nanos(100), Duration::from_secs_f64(self.jitter_s))
     }
 
     /// The figure that a servo is measured against: ptp4l's PI for ours, the best daemon for the estimator.
@@ -156,7 +161,11 @@ impl Cell {
     pub fn run(&self, servo: Kind, seed: u64, span: Span) -> CellRun {
         let mut slave = self.slave(seed);
         slave.steering.servo = servo;
-        let (mut world, slave) = self.world(&slave, seed);
+        let (world, slave) = self.world(&slave, seed);
+        self.measure(world, slave, span)
+    }
+
+    fn measure(&self, mut world: World, slave: NodeId, span: Span) -> CellRun {
         world.sample(self.interval.duration());
         world.run_until(span.settling);
         world.clear_statistics();

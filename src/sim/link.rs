@@ -18,7 +18,7 @@ use crate::wire::ptp::MessageType;
 /// The most switches on one path.
 pub const HOPS_MAX: usize = 8;
 
-/// How jitter is distributed. Its standard deviation is [`LinkModel::jitter`] in each shape.
+/// How jitter is distributed. Its standard deviation is [`LinkModel::jitter`], or its mean where that is said.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum Shape {
     /// Many messages near the least delay: a lightly loaded network.
@@ -30,6 +30,11 @@ pub enum Shape {
     Gaussian,
     /// A long tail: an overloaded or a wireless path.
     Lognormal,
+    /// A longer one: lognormal with `sigma = 1.2`; `jitter` is its mean.
+    HeavyTail,
+    /// Six of ten messages find nothing in their way, and are late by a normal number of 0.02 `jitter`; the others by an
+    /// exponential one whose mean is three times `jitter`.
+    Mixed,
 }
 
 /// Times of more jitter, now and then.
@@ -63,6 +68,54 @@ impl Blocked {
     }
 }
 
+/// Runs of messages that are all late, in both directions of a path at the same times.
+///
+/// Time is divided into slots. With a chance of 1 in 72 a slot begins a run of eight, and each message within is later
+/// by a uniform number; so a tenth of all are.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct SurgeModel {
+    /// How long a slot is: the interval of the exchanges.
+    pub slot: Duration,
+    /// The most that a message is later by.
+    pub most: Duration,
+    /// Both directions have the same, and so the same runs.
+    pub seed: u64,
+}
+
+/// The slots of a run.
+const SURGE_SLOTS: u32 = 8;
+/// The chance that a slot outside of a run begins one.
+const SURGE_CHANCE: f64 = 0.1 / 0.9 / 8.0;
+
+/// Where a link is in its slots.
+#[derive(Clone, Debug)]
+struct Surge {
+    random: Random,
+    /// The slot that was drawn last, by its number.
+    slot: i128,
+    /// Slots of the run that are left, this one included.
+    left: u32,
+}
+
+impl Surge {
+    fn new(model: &SurgeModel) -> Self {
+        Self { random: Random::seeded(model.seed), slot: -1, left: 0 }
+    }
+
+    fn is_on(&mut self, now: Timestamp<Mono>, model: &SurgeModel) -> bool {
+        let slot = (now - Timestamp::EPOCH).ticks() / model.slot.ticks().max(1);
+        while self.slot < slot {
+            self.slot += 1;
+            if self.left > 0 {
+                self.left -= 1;
+            } else if self.random.unit() < SURGE_CHANCE {
+                self.left = SURGE_SLOTS;
+            }
+        }
+        self.left > 0
+    }
+}
+
 /// One direction of a path.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct LinkModel {
@@ -74,6 +127,8 @@ pub struct LinkModel {
     pub shape: Shape,
     /// More jitter at times.
     pub burst: Option<BurstModel>,
+    /// Later at times, both ways alike.
+    pub surge: Option<SurgeModel>,
     /// The share of messages that are lost, 0 to 1.
     pub loss: f64,
     /// The share of messages that arrive twice, each with its own delay, 0 to 1.
@@ -98,6 +153,7 @@ impl LinkModel {
             jitter,
             shape: Shape::Exponential,
             burst: None,
+            surge: None,
             loss: 0.0,
             duplication: 0.0,
             keeps_order: false,
@@ -132,13 +188,14 @@ pub struct Link {
     hops: [Hop; HOPS_MAX],
     /// The burst that is going on, or the next one: from when until when.
     burst: Option<(Timestamp<Mono>, Timestamp<Mono>)>,
+    surge: Option<Surge>,
 }
 
 impl Link {
     /// A link with its own randomness.
     pub fn new(from: NodeId, to: NodeId, model: LinkModel, random: Random) -> Self {
         let hops = std::array::from_fn(|index| Hop::new(random.branch(1 + index as u64)));
-        Self { from, to, model, random, last_arrival: Timestamp::EPOCH, hops, burst: None }
+        Self { from, to, model, random, last_arrival: Timestamp::EPOCH, hops, burst: None, surge: None }
     }
 
     /// When a message that is sent now arrives: never, once or twice.
@@ -180,8 +237,14 @@ impl Link {
             Shape::Erlang2 => (random.exponential() + random.exponential()) / 2.0_f64.sqrt(),
             Shape::Gaussian => random.normal(),
             Shape::Lognormal => random.lognormal(),
+            Shape::HeavyTail => random.lognormal_of(1.2),
+            Shape::Mixed if random.unit() < 0.6 => 0.02 * random.normal().abs(),
+            Shape::Mixed => 3.0 * random.exponential(),
         };
-        deviation.scaled(drawn)
+        let jitter = deviation.scaled(drawn);
+        let Some(model) = self.model.surge else { return jitter };
+        let is_on = self.surge.get_or_insert_with(|| Surge::new(&model)).is_on(now, &model);
+        if is_on { jitter + model.most.scaled(self.random.unit()) } else { jitter }
     }
 
     fn is_in_burst(&mut self, now: Timestamp<Mono>, model: &BurstModel) -> bool {
@@ -212,8 +275,8 @@ mod tests {
         assert!(!blocked.stops(&[]) && !Blocked::NOTHING.stops(&[0]));
     }
 
-    fn link(model: LinkModel) -> Link {
-        Link::new(NODES.0, NODES.1, model, Random::seeded(3))
+    fn link(model: &LinkModel) -> Link {
+        Link::new(NODES.0, NODES.1, *model, Random::seeded(3))
     }
 
     fn delays(link: &mut Link, count: usize, apart: Duration) -> Vec<f64> {
@@ -243,7 +306,7 @@ mod tests {
             (Shape::Gaussian, 50.0),
             (Shape::Lognormal, 50.0 + 10.0 / 1.310_832),
         ] {
-            let mut link = link(LinkModel { shape, ..LinkModel::new(us(50), us(10)) });
+            let mut link = link(&LinkModel { shape, ..LinkModel::new(us(50), us(10)) });
             let (mean, deviation) = mean_and_deviation(&delays(&mut link, 60_000, Duration::SECOND));
             assert!((mean * 1e6 - mean_us).abs() < 0.3, "{shape:?}: mean {mean}");
             assert!((deviation * 1e6 - 10.0).abs() < 0.6, "{shape:?}: deviation {deviation}");
@@ -257,10 +320,35 @@ mod tests {
             lasts: Duration::from_secs(10),
             jitter: Duration::from_millis(1),
         };
-        let mut link = link(LinkModel { burst: Some(burst), ..LinkModel::new(Duration::ZERO, Duration::ZERO) });
+        let mut link = link(&LinkModel { burst: Some(burst), ..LinkModel::new(Duration::ZERO, Duration::ZERO) });
         let all = delays(&mut link, 100_000, Duration::SECOND);
         let share = all.iter().filter(|delay| **delay > 0.0).count() as f64 / all.len() as f64;
         assert!((share - 0.1).abs() < 0.02, "{share}");
+    }
+
+    #[test]
+    fn a_surge_is_a_tenth_of_all_and_both_directions_have_it_at_once() {
+        let surge = SurgeModel { slot: Duration::SECOND, most: Duration::from_millis(1), seed: 7 };
+        let model = LinkModel { surge: Some(surge), ..LinkModel::new(Duration::ZERO, Duration::ZERO) };
+        let (mut there, mut back) = (Link::new(NODES.0, NODES.1, model, Random::seeded(3)), link(&model));
+        let late = |link: &mut Link| -> Vec<bool> {
+            delays(link, 50_000, Duration::SECOND).iter().map(|delay| *delay > 0.0).collect()
+        };
+        let (there, back) = (late(&mut there), late(&mut back));
+        assert_eq!(there, back);
+        let share = there.iter().filter(|is_late| **is_late).count() as f64 / there.len() as f64;
+        assert!((share - 0.1).abs() < 0.01, "{share}");
+    }
+
+    #[test]
+    fn the_shapes_that_say_so_have_the_mean_that_was_asked_for() {
+        let us = Duration::from_micros;
+        // 0.6 * 0.02 * sqrt(2 / pi) + 0.4 * 3 = 1.2096.
+        for (shape, mean_us) in [(Shape::HeavyTail, 10.0), (Shape::Mixed, 12.096)] {
+            let mut link = link(&LinkModel { shape, ..LinkModel::new(us(50), us(10)) });
+            let (mean, _) = mean_and_deviation(&delays(&mut link, 200_000, Duration::SECOND));
+            assert!((mean * 1e6 - 50.0 - mean_us).abs() < 0.15, "{shape:?}: mean {mean}");
+        }
     }
 
     #[test]
@@ -272,7 +360,7 @@ mod tests {
             residence: Duration::from_micros(3),
             transparent: Some(TransparentModel { error }),
         };
-        let mut link = link(LinkModel { hops: 2, hop, ..LinkModel::new(Duration::from_micros(7), Duration::ZERO) });
+        let mut link = link(&LinkModel { hops: 2, hop, ..LinkModel::new(Duration::from_micros(7), Duration::ZERO) });
         let mut longest = Duration::ZERO;
         for second in 0..2_000 {
             let now = Timestamp::EPOCH + Duration::from_secs(second);

@@ -29,6 +29,7 @@
 //! | `truth` | what time it really is |
 //! | `queue` | the events, by time and then by insertion |
 //! | `link`, `hop` | what a network does to a message: jitter, bursts, loss; queues and transparent clocks |
+//! | `lateness` | threads that wake up late, commands that act late |
 //! | `node` | a grandmaster, how packets are stamped, what a node remembers |
 //! | `slave` | a port and one clock in software |
 //! | `host`, `device` | a machine with real clocks, and such a clock |
@@ -44,6 +45,7 @@ mod device;
 mod digest;
 mod hop;
 mod host;
+mod lateness;
 mod link;
 mod node;
 mod ntp;
@@ -62,8 +64,9 @@ pub use accuracy::{
 pub use checker::{Checker, GRACE, NOTICE, Rule, Violation};
 pub use device::{Device, DeviceModel};
 pub use hop::{HopModel, LOAD_MAX, TransparentModel};
-pub use host::{CrossingModel, Host, HostConfig, RING_MAX};
-pub use link::{Blocked, BurstModel, HOPS_MAX, Link, LinkModel, Passage, Shape};
+pub use host::{CrossingModel, CrossingShape, Host, HostConfig, RING_MAX};
+pub use lateness::Lateness;
+pub use link::{Blocked, BurstModel, HOPS_MAX, Link, LinkModel, Passage, Shape, SurgeModel};
 pub use node::{Master, NodeId, RECORDS_MAX, Record, StampModel, TxStampModel, master_config};
 pub use ntp::{NtpConfig, NtpWorld};
 pub use queue::{EVENTS_MAX, Full, Queue};

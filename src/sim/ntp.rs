@@ -9,17 +9,23 @@
 //!
 //! Two nodes and the way between them, each direction of which has its own model. The datagrams are real octets. As in
 //! the world of many nodes, the clock that stamps is true time, so the true error of the client's clock is known at any
-//! instant; and at each sample it is checked that the truth lies in the bound that the client publishes.
+//! instant; and after each event the [checker](super::Checker) looks whether its rules hold.
 
+use super::checker::{JUDGES_MAX, Judges, Look, Rate, Watch};
 use super::digest::Digest;
-use super::{BoundStatistics, LOCAL_EPOCH, Link, LinkModel, NodeId, Passage, Queue, Statistics};
+use super::lateness::{Lateness, Waking};
+use super::node::{Way, happens};
+use super::{
+    BoundStatistics, Checker, EVENTS_MAX, GRACE, LOCAL_EPOCH, Link, LinkModel, NodeId, Passage, Queue, RING_MAX,
+    StampModel, Statistics,
+};
 use crate::clock::{Clock, Counts, OscillatorModel, SoftwareClock, Steering, SteeringConfig, reference_of_server};
 use crate::engine::{Engine, EngineKind, Random, Taped};
 use crate::ntp::client::{Client, ClientCounter, Config, Effect, Input, RequestToken};
 use crate::ntp::server::{ANSWER_LENGTH_MAX, Departures, Request, ResponseConfig, respond_interleaved};
 use crate::sharing::{CounterSet, TimeSnapshot};
 use crate::time::{
-    ClockEpoch, ClockId, Duration, LeapIndicator, Local, Mono, NtpTimestamp, Stamp, StampSource, SyncState, Timestamp,
+    ClockId, Duration, FrequencyPpb, LeapIndicator, Local, Mono, NtpTimestamp, Stamp, SyncState, Timestamp,
 };
 use crate::trace::{Collector, Origin};
 use crate::wire::ntp::parse;
@@ -31,6 +37,12 @@ const SERVER_NODE: NodeId = NodeId(1);
 const CLIENT_PORT: u16 = 40_000;
 /// As fine as the format holds it.
 const SERVER: ResponseConfig = ResponseConfig { precision: -29, poll_min: -6 };
+/// How often the discipline gets a tick and the snapshot is published at least.
+const TICK: Duration = Duration::from_millis(250);
+/// The most effects of one input: a request's and an answer's, with room to spare.
+const EFFECTS_MAX: usize = 16;
+/// What a server's clock was set by may be noticed after so many polls: one can be lost, and the next just gone.
+const POLLS_TO_NOTICE: i64 = 3;
 /// The reference ID of those who follow the server.
 const SERVER_ADDRESS: [u8; 4] = [192, 0, 2, 1];
 
@@ -57,7 +69,7 @@ pub struct NtpConfig {
 enum Event {
     Request { token: RequestToken, frame: [u8; ANSWER_LENGTH_MAX] },
     Answer { token: RequestToken, frame: [u8; ANSWER_LENGTH_MAX] },
-    Sent { token: RequestToken },
+    Sent { token: RequestToken, stamp: Option<Stamp> },
     Wake,
     Sample(Duration),
 }
@@ -77,17 +89,24 @@ pub struct NtpWorld {
     /// What the server remembers of its answers.
     departures: Departures,
     random: Random,
+    /// The same before it was set, and until when the client cannot know.
+    server_before: (Duration, Timestamp<Mono>),
+    next_tick: Timestamp<Mono>,
     wake: Option<Timestamp<Mono>>,
     published: TimeSnapshot,
     statistics: Statistics,
     bounds: BoundStatistics,
-    violations: u64,
-    tightest: f64,
+    checker: Checker,
+    watch: Watch,
+    effects_most: usize,
     counts: Vec<u64>,
     events: u64,
     digest: Digest,
     effects: Vec<Effect>,
     collector: Option<Collector>,
+    stamps: StampModel,
+    waking: Option<Waking>,
+    stamp_random: Random,
 }
 
 fn local_at(now: Timestamp<Mono>) -> Timestamp<Local> {
@@ -112,17 +131,23 @@ impl NtpWorld {
             server_ahead: Duration::ZERO,
             departures: Departures::default(),
             random: random.branch(3),
+            server_before: (Duration::ZERO, now),
+            next_tick: now,
             wake: None,
             published,
             statistics: Statistics::default(),
             bounds: BoundStatistics::default(),
-            violations: 0,
-            tightest: 0.0,
+            checker: Checker::default(),
+            watch: Watch::default(),
+            effects_most: 0,
             counts: vec![0; ClientCounter::ALL.len()],
             events: 0,
             digest: Digest::default(),
             effects: Vec::new(),
             collector: None,
+            stamps: StampModel::IDEAL,
+            waking: None,
+            stamp_random: random.branch(4),
         };
         world.wake_at(now + delay);
         world
@@ -150,12 +175,25 @@ impl NtpWorld {
 
     /// The server's clock is set.
     pub fn step_server(&mut self, by: Duration) {
+        let unnoticed = self.config.client.poll.duration().times(POLLS_TO_NOTICE).max(GRACE);
+        self.server_before = (self.server_ahead, self.now + unnoticed);
         self.server_ahead += by;
     }
 
     /// The server starts anew, and remembers nothing.
     pub fn restart_server(&mut self) {
         self.departures = Departures::default();
+    }
+
+    /// How the client's packets are stamped from now on; it begins with [`StampModel::IDEAL`], as the tables have it.
+    pub fn set_stamps(&mut self, stamps: StampModel) {
+        self.stamps = stamps;
+    }
+
+    /// The client is late from now on.
+    pub fn set_lateness(&mut self, lateness: Lateness) {
+        self.waking = Some(Waking::new(lateness.wake, self.stamp_random.branch(0)));
+        self.steering.clock().report_late(lateness.command, self.stamp_random.branch(1));
     }
 
     /// The client's oscillator wanders differently from now on, as in its model.
@@ -182,9 +220,11 @@ impl NtpWorld {
             self.events += 1;
             self.digest.word(at.ticks() as u64);
             self.handle(event);
+            self.check();
             self.collector.iter_mut().for_each(Collector::collect);
         }
         self.now = until;
+        self.check();
     }
 
     /// What the clock reads less the server's time: the truth, unless the server was set.
@@ -208,14 +248,9 @@ impl NtpWorld {
         &self.bounds
     }
 
-    /// How often the truth was outside the published bound.
-    pub fn violations(&self) -> u64 {
-        self.violations
-    }
-
-    /// The greatest share of a published bound that a true error took up.
-    pub fn tightest(&self) -> f64 {
-        self.tightest
+    /// What the checker found.
+    pub fn checker(&self) -> &Checker {
+        &self.checker
     }
 
     /// How often the client counted this.
@@ -239,38 +274,37 @@ impl NtpWorld {
 
     fn wake_at(&mut self, at: Timestamp<Mono>) {
         let at = at.max(self.now);
+        let at = match &mut self.waking {
+            Some(waking) => {
+                let Some(at) = waking.wakes(at) else { return };
+                at
+            }
+            None => at,
+        };
         if self.wake != Some(at) {
             self.wake = Some(at);
             self.push(at, Event::Wake);
         }
     }
 
-    /// Exact to a nanosecond, as the tables have it.
-    fn stamp(&self) -> Stamp {
-        let tick = Duration::from_nanos(1).ticks();
-        Stamp {
-            at: Timestamp::from_ticks(local_at(self.now).ticks().div_euclid(tick) * tick),
-            clock: ClockId::System,
-            epoch: ClockEpoch::default(),
-            source: StampSource::Hardware,
-            error: Duration::from_nanos(1),
-        }
+    fn stamp(&mut self, way: Way) -> Stamp {
+        self.stamps.stamp(way, (ClockId::System, local_at(self.now)), &mut self.stamp_random)
     }
 
     fn handle(&mut self, event: Event) {
         match event {
             Event::Request { token, frame } => self.serve(token, &frame),
             Event::Answer { token, frame } => {
-                let stamp = Some(self.stamp());
+                let is_lost = happens(self.stamps.rx_loss, &mut self.stamp_random);
+                let stamp = (!is_lost).then(|| self.stamp(Way::In));
                 self.step(Input::Received { token, bytes: &frame, stamp });
             }
-            Event::Sent { token } => {
-                let stamp = Some(self.stamp());
-                self.step(Input::Sent { token, stamp });
-            }
+            Event::Sent { token, stamp } => self.step(Input::Sent { token, stamp }),
             Event::Wake if self.wake == Some(self.now) => {
                 self.wake = None;
-                if self.steering.deadline().is_some_and(|at| at <= self.now) {
+                self.waking.iter_mut().for_each(Waking::woke);
+                if self.now >= self.next_tick || self.steering.deadline().is_some_and(|at| at <= self.now) {
+                    self.next_tick = self.now + TICK;
                     self.steering.tick(self.now, local_at(self.now), &mut |_| ());
                     self.publish();
                 }
@@ -281,7 +315,6 @@ impl NtpWorld {
                 let error = self.true_error();
                 self.statistics.push(error);
                 self.bounds.push(&self.published, local_at(self.now));
-                self.check();
                 self.push(self.now + interval, Event::Sample(interval));
             }
         }
@@ -322,14 +355,13 @@ impl NtpWorld {
     fn step(&mut self, input: Input<'_>) {
         let mut effects = std::mem::take(&mut self.effects);
         self.client.step(self.now, input, &mut effects);
+        self.effects_most = self.effects_most.max(effects.len());
         for effect in effects.drain(..) {
             self.apply(effect);
         }
         self.effects = effects;
-        let deadline = self.client.deadline().into_iter().chain(self.steering.deadline()).min();
-        if let Some(deadline) = deadline {
-            self.wake_at(deadline);
-        }
+        let deadlines = [self.client.deadline(), self.steering.deadline()];
+        self.wake_at(deadlines.into_iter().flatten().fold(self.next_tick, Timestamp::min));
     }
 
     fn apply(&mut self, effect: Effect) {
@@ -340,7 +372,9 @@ impl NtpWorld {
                 for Passage { arrival, .. } in self.there.carry(now, &frame).into_iter().flatten() {
                     self.push(arrival, Event::Request { token, frame });
                 }
-                self.push(now, Event::Sent { token });
+                let (takes, comes) = self.stamps.tx.draw(&mut self.stamp_random);
+                let stamp = self.stamp(Way::Out);
+                self.push(now + takes, Event::Sent { token, stamp: comes.then_some(stamp) });
                 return;
             }
             Effect::Observe(observation) => self.steering.observe(now, local, &observation, &mut |_| ()),
@@ -365,14 +399,33 @@ impl NtpWorld {
     }
 
     fn check(&mut self) {
-        let local = local_at(self.now);
-        if !self.published.is_bounded {
-            return;
-        }
-        let right: Timestamp<Local> = local + self.server_ahead;
-        let error = self.published.utc_at(local) - right.read_as();
-        let share = error.abs().as_secs_f64() / self.published.bound_at(local).greatest_error().as_secs_f64();
-        self.violations += u64::from(share > 1.0);
-        self.tightest = if share > self.tightest { share } else { self.tightest };
+        let (now, local) = (self.now, local_at(self.now));
+        let (before, until) = self.server_before;
+        let mut judges = Judges::EXACT;
+        judges.errors = [self.server_ahead; JUDGES_MAX];
+        judges.errors[1] = if now <= until { before } else { self.server_ahead };
+        let clock = self.steering.clock();
+        let look = Look {
+            now,
+            mono: now,
+            truth: local.read_as(),
+            judges,
+            local,
+            reading: clock.line(local).0,
+            rate: Rate {
+                in_force: clock.frequency(),
+                told: Some(self.published.frequency),
+                quantum: FrequencyPpb::ZERO,
+                max: self.config.steering.max_frequency,
+            },
+            phcs: None,
+            tables: [
+                ("effects of one input", self.effects_most, EFFECTS_MAX),
+                ("events", self.queue.len(), EVENTS_MAX),
+                ("ring", 0, RING_MAX),
+            ],
+            published: &self.published,
+        };
+        self.checker.check(CLIENT, &look, &mut self.watch);
     }
 }

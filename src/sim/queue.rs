@@ -67,6 +67,16 @@ impl<E> Queue<E> {
         Ok(())
     }
 
+    /// How many events wait.
+    pub fn len(&self) -> usize {
+        self.heap.len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.heap.is_empty()
+    }
+
     /// The next event, if it is not later than `until`.
     pub fn pop(&mut self, until: Timestamp<Mono>) -> Option<(Timestamp<Mono>, E)> {
         if self.heap.peek()?.at > until {

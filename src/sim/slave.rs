@@ -10,7 +10,7 @@ use crate::clock::{ArbPolicy, Clock, Counts, OscillatorModel, SoftwareClock, Ste
 use crate::discipline::Notice;
 use crate::discipline::policy::{StepPolicy, StepRule};
 use crate::discipline::servo::Kind;
-use crate::engine::{Engine, Recorder, Taped};
+use crate::engine::{Engine, Random, Recorder, Taped};
 use crate::ptp::{ClockReport, Config, Counter, Effect, Port};
 use crate::sharing::TimeSnapshot;
 use crate::time::{Duration, FrequencyPpb, Local, Mono, SourceId, SyncState, TaiUtc, Timestamp};
@@ -125,6 +125,11 @@ impl Slave {
     /// The oscillator wanders differently from now on.
     pub(super) fn set_wander(&mut self, wander: f64) {
         self.steering.clock().oscillator().set_wander(wander);
+    }
+
+    /// Its commands act at another instant than it thinks from now on.
+    pub(super) fn report_late(&mut self, mean: Duration, random: Random) {
+        self.steering.clock().report_late(mean, random);
     }
 
     /// What the clock reads, and its rate.

@@ -2,6 +2,7 @@
 
 use super::checker::{GRACE, Judges, Watch};
 use super::digest::Digest;
+use super::lateness::Waking;
 use super::node::{Effects, Role, Way, happens};
 use super::statistics::BoundStatistics;
 use super::truth::Truth;
@@ -62,6 +63,8 @@ struct Node {
     random: Random,
     /// When its next `Wake` that counts will come.
     wake: Option<Timestamp<Mono>>,
+    /// If its thread wakes up late.
+    waking: Option<Waking>,
     /// Its port's thread does not run until then; whether stamps wait as well.
     stalled: Option<(Timestamp<Mono>, bool)>,
     /// Frames that wait meanwhile.
@@ -170,6 +173,7 @@ impl World {
             stamps,
             random,
             wake: None,
+            waking: None,
             stalled: None,
             held: 0,
             judge: Duration::ZERO,
@@ -340,6 +344,13 @@ impl World {
     fn wake(&mut self, id: NodeId, at: Timestamp<Mono>) {
         let at = at.max(self.now);
         let node = &mut self.nodes[id.0];
+        let at = match &mut node.waking {
+            Some(waking) => {
+                let Some(at) = waking.wakes(at) else { return };
+                at
+            }
+            None => at,
+        };
         if node.wake != Some(at) {
             node.wake = Some(at);
             self.push(at, Event::Wake(id));
@@ -363,6 +374,7 @@ impl World {
                 let node = &mut self.nodes[id.0];
                 if node.wake == Some(self.now) {
                     node.wake = None;
+                    node.waking.iter_mut().for_each(Waking::woke);
                     let (_, local) = node.role.stamping(&self.truth, self.now);
                     self.step(id, None, Input::Tick { local });
                 }

@@ -120,16 +120,15 @@ fn integrated(direction: Direction, ago: f64, transit: f64, tail_mean: f64, spre
 }
 
 fn updated(direction: Direction, ago: f64, transit: f64, tail_mean: f64, spread: f64) -> Moments {
-    let p = prior_covariance();
+    let [xs, fs, bs] = prior_covariance();
     let [x, f, b] = MEAN.map(|value| [value]);
-    let (xx, xf, xb) = ([p[0][0]], [p[0][1]], [p[0][2]]);
-    let (ff, fb, bb) = ([p[1][1]], [p[1][2]], [p[2][2]]);
+    let (xx, xf, xb, ff, fb, bb) = ([xs[0]], [xs[1]], [xs[2]], [fs[1]], [fs[2]], [bs[2]]);
     let mut member = Members { x, f, b, xx, xf, xb, ff, fb, bb };
     let density = member.observe(direction, ago, transit, Spread { tail_mean, spread });
-    let m = member;
+    let Members { x: [x], f: [f], b: [b], xx: [xx], xf: [xf], xb: [xb], ff: [ff], fb: [fb], bb: [bb] } = member;
     Moments {
-        mean: [m.x[0], m.f[0], m.b[0]],
-        covariance: [[m.xx[0], m.xf[0], m.xb[0]], [m.xf[0], m.ff[0], m.fb[0]], [m.xb[0], m.fb[0], m.bb[0]]],
+        mean: [x, f, b],
+        covariance: [[xx, xf, xb], [xf, ff, fb], [xb, fb, bb]],
         density: density.factor[0] * density.exponent[0].exp(),
     }
 }

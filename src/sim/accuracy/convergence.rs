@@ -8,8 +8,8 @@ use super::NTP_CELLS;
 use crate::discipline::policy::StepRule;
 use crate::discipline::servo::Kind;
 use crate::sim::accuracy::CELLS;
-use crate::sim::{NodeId, NtpWorld, World};
-use crate::time::{Duration, LogInterval, Mono, Timestamp};
+use crate::sim::{Checker, NodeId, NtpWorld, World};
+use crate::time::{Duration, FrequencyPpb, LogInterval, Mono, Timestamp};
 
 /// The limits, from wide to narrow: 1 ms to 100 ns.
 pub const CONVERGENCE_LIMITS_S: [f64; 5] = [1e-3, 1e-4, 1e-5, 1e-6, 1e-7];
@@ -59,6 +59,12 @@ pub struct ConvergenceRun {
     pub below_s: [Option<f64>; CONVERGENCE_LIMITS_S.len()],
     /// The fastest that the clock's error changed between two looks without a step, in s/s.
     pub slew_max: f64,
+    /// The greatest frequency correction that was commanded; the configuration limits it.
+    pub correction_max: FrequencyPpb,
+    /// What that limit is.
+    pub correction_limit: FrequencyPpb,
+    /// What the checker found, from the beginning.
+    pub checker: Checker,
 }
 
 impl Convergence {
@@ -85,10 +91,10 @@ impl Convergence {
         while at < self.watched {
             at += STEP;
             world.run_until(at);
-            course.see(at, world.true_error(slave));
+            course.see(at, world.true_error(slave), world.slave(slave).published().frequency);
         }
         let selected = world.slave(slave).parents().first().map_or(Timestamp::EPOCH, |(at, _)| *at);
-        course.since(selected)
+        course.since(selected, config.steering.max_frequency, world.checker())
     }
 
     fn ntp(&self, cell: usize, servo: Kind, seed: u64) -> ConvergenceRun {
@@ -103,9 +109,9 @@ impl Convergence {
         while at < self.watched {
             at += STEP;
             world.run_until(at);
-            course.see(at, world.true_error());
+            course.see(at, world.true_error(), world.published().frequency);
         }
-        course.since(Timestamp::EPOCH)
+        course.since(Timestamp::EPOCH, config.steering.max_frequency, world.checker())
     }
 }
 
@@ -116,10 +122,13 @@ struct Course {
     end: Duration,
     before: Option<Duration>,
     slew_max: f64,
+    correction_max: FrequencyPpb,
 }
 
 impl Course {
-    fn see(&mut self, at: Duration, error: Duration) {
+    fn see(&mut self, at: Duration, error: Duration, correction: FrequencyPpb) {
+        self.correction_max =
+            if correction.abs() > self.correction_max { correction.abs() } else { self.correction_max };
         let seconds = error.abs().as_secs_f64();
         for (limit, last) in CONVERGENCE_LIMITS_S.iter().zip(&mut self.last_beyond) {
             if seconds > *limit {
@@ -133,11 +142,17 @@ impl Course {
         self.end = at;
     }
 
-    fn since(&self, selected: Timestamp<Mono>) -> ConvergenceRun {
+    fn since(&self, selected: Timestamp<Mono>, limit: FrequencyPpb, checker: &Checker) -> ConvergenceRun {
         let waited = selected - Timestamp::EPOCH;
         let below =
             |last: Duration| (last < self.end).then(|| (last + STEP - waited).max(Duration::ZERO).as_secs_f64());
-        ConvergenceRun { below_s: self.last_beyond.map(below), slew_max: self.slew_max }
+        ConvergenceRun {
+            below_s: self.last_beyond.map(below),
+            slew_max: self.slew_max,
+            correction_max: self.correction_max,
+            correction_limit: limit,
+            checker: *checker,
+        }
     }
 }
 
@@ -150,6 +165,8 @@ mod tests {
         let run = CONVERGENCES[2].run(Kind::Estimator, 1);
         // 500 ppm, and the oscillator's own 100 ppm.
         assert!(run.slew_max < 6.01e-4, "{}", run.slew_max);
+        assert!(run.correction_max <= run.correction_limit, "{:?}", run.correction_max);
+        assert_eq!(run.checker.violations(), 0, "{:?}", run.checker.first());
         assert!(run.below_s[0].is_some_and(|seconds| seconds > 15.0), "{:?}", run.below_s);
     }
 }

@@ -3,6 +3,7 @@
 use super::World;
 use crate::ptp::{Input, TimeProperties};
 use crate::sim::checker::NOTICE;
+use crate::sim::lateness::{Lateness, Waking};
 use crate::sim::node::{Role, StampModel};
 use crate::sim::{LinkModel, NodeId};
 use crate::time::{ClockId, Duration, FrequencyPpb, Timestamp};
@@ -33,6 +34,16 @@ impl World {
     /// Changes how a node's packets are stamped.
     pub fn change_stamps(&mut self, node: NodeId, change: impl FnOnce(&mut StampModel)) {
         change(&mut self.nodes[node.0].stamps);
+    }
+
+    /// A slave is late from now on.
+    pub fn set_lateness(&mut self, node: NodeId, lateness: Lateness) {
+        let random = self.random.branch(700 + node.0 as u64);
+        let place = &mut self.nodes[node.0];
+        place.waking = Some(Waking::new(lateness.wake, random.branch(0)));
+        if let Role::Slave(slave) = &mut place.role {
+            slave.report_late(lateness.command, random.branch(1));
+        }
     }
 
     /// A node's cable is pulled, or plugged in again.

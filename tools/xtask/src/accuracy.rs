@@ -2,6 +2,7 @@
 
 mod beyond;
 mod case;
+mod checked;
 mod combine;
 mod picture;
 mod text;
@@ -43,6 +44,9 @@ pub struct Options {
     /// Only this part; can be given more than once
     #[arg(long, value_enum, value_name = "PART")]
     only: Vec<Part>,
+    /// Of the robustness rows only those with this in their name
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    rows: String,
 }
 
 /// What there is to run.
@@ -52,6 +56,8 @@ enum Part {
     Ptp,
     /// The 32 cells of NTP
     Ntp,
+    /// The same 48 with what they leave out: white and flicker FM, coarse, late and lost stamps, loss, lateness
+    Imperfect,
     /// A system clock behind a card's clock
     Chain,
     /// Cells in which the model is wrong
@@ -94,13 +100,17 @@ pub struct Result {
     faults: Vec<String>,
 }
 
+/// The aim is 0.32, as without all that: a tenth of the exchanges are lost or late here.
+const IMPERFECT_MEAN_MAX: f64 = 0.36;
+
 /// What the geometric mean of a table's ratios and each of them must not exceed; `None`: they are only shown.
 const fn limits(table: Table, servo: Kind) -> Option<(f64, f64)> {
     match (table, servo) {
+        (Table::PtpImperfect, Kind::Estimator) => Some((IMPERFECT_MEAN_MAX, 0.75)),
         (_, Kind::Estimator) => Some((0.32, 0.75)),
         // Against ptp4l's own PI servo.
         (Table::Ptp, Kind::Pi) => Some((1.0, 1.15)),
-        (Table::Ntp, Kind::Pi) => None,
+        (Table::Ntp | Table::PtpImperfect | Table::NtpImperfect, Kind::Pi) => None,
     }
 }
 
@@ -125,11 +135,8 @@ fn faults(table: Table, servo: Kind, rows: &[Row], options: &Options) -> Vec<Str
             faults.push(format!("{}: ratio {:.3}, above {:.3}", text::name(row), row.ratio, options.limit(ratio_max)));
         }
     }
-    for row in rows.iter().filter(|row| row.figures.violations > 0) {
-        let first = row.figures.first_violation.as_deref().unwrap_or("not kept");
-        faults.push(format!("{}: {} rules broken, first {first}", text::name(row), row.figures.violations));
-    }
-    if table == Table::Ptp {
+    faults.extend(rows.iter().flat_map(|row| row.figures.checked.faults(&text::name(row))));
+    if matches!(table, Table::Ptp | Table::PtpImperfect) {
         for row in rows.iter().filter(|row| row.figures.lock_time_s.is_none()) {
             faults.push(format!("{}: never LOCKED", text::name(row)));
         }
@@ -153,6 +160,11 @@ impl Report {
             if options.wants(part) {
                 results.extend(SERVOS.map(|servo| Result::run(table, servo, options)));
             }
+        }
+        if options.wants(Part::Imperfect) {
+            let estimator = SERVOS[0];
+            results
+                .extend([Table::PtpImperfect, Table::NtpImperfect].map(|table| Result::run(table, estimator, options)));
         }
         let wanted = |part| options.wants(part);
         Self {
@@ -229,7 +241,7 @@ fn to_json(report: &Report) -> Value {
             "p99_s": row.figures.p99_s,
             "max_s": row.figures.greatest_s,
             "lock_time_s": row.figures.lock_time_s,
-            "bound_violations": row.figures.violations,
+            "bound_violations": row.figures.checked.violations,
             "p999_s": row.figures.p999_s,
             "median_bound_s": row.figures.median_bound_s,
             "median_bound_path_s": row.figures.median_path_s,
@@ -237,9 +249,13 @@ fn to_json(report: &Report) -> Value {
             "bound_tightness_without_path": row.figures.tightness_without_path,
         })
     };
+    let rows_of = |servo: Kind, is_imperfect: bool| {
+        let of_table =
+            move |result: &&Result| result.servo == servo_name(servo) && result.table.is_imperfect() == is_imperfect;
+        results.iter().filter(of_table).flat_map(|result| &result.rows)
+    };
     let cells = |servo: Kind| -> Vec<Value> {
-        let rows = results.iter().filter(|result| result.servo == servo_name(servo)).flat_map(|result| &result.rows);
-        rows.map(cell).chain(beyond::chain_json(&report.chain, servo)).collect()
+        rows_of(servo, false).map(cell).chain(beyond::chain_json(&report.chain, servo)).collect()
     };
     let means: Vec<_> = results
         .iter()
@@ -251,6 +267,7 @@ fn to_json(report: &Report) -> Value {
     json!({
         "cells": cells(Kind::Estimator),
         "pi_cells": cells(Kind::Pi),
+        "imperfect_cells": rows_of(Kind::Estimator, true).map(cell).collect::<Vec<_>>(),
         "means": means,
         "robustness": beyond::robustness_json(&report.robustness),
         "convergence": beyond::convergence_json(&report.convergence),

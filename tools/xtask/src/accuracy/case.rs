@@ -9,11 +9,16 @@ use synchronome::discipline::servo::Kind;
 use synchronome::sim::{BoundStatistics, CELLS, Cell, NTP_CELLS, NtpCell, Span, Statistics};
 use synchronome::time::Duration;
 
+use super::checked::Checked;
+
 /// A table of cells.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Table {
     Ptp,
     Ntp,
+    /// The same cells with what they leave out.
+    PtpImperfect,
+    NtpImperfect,
 }
 
 impl Table {
@@ -21,7 +26,13 @@ impl Table {
         match self {
             Self::Ptp => "PTP",
             Self::Ntp => "NTP",
+            Self::PtpImperfect => "PTP, imperfect",
+            Self::NtpImperfect => "NTP, imperfect",
         }
+    }
+
+    pub const fn is_imperfect(self) -> bool {
+        matches!(self, Self::PtpImperfect | Self::NtpImperfect)
     }
 }
 
@@ -47,7 +58,8 @@ pub struct Case {
     pub limit_rms_s: f64,
 }
 
-/// How much of the table's length a run has: all, or half of it.
+/// How much of what counts in the table's runs a run has: all, or half of it. What does not count, the settling, is whole:
+/// the figures are those of a settled clock.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Length {
     Full,
@@ -58,24 +70,20 @@ impl Length {
     pub fn of(self, span: Span) -> Span {
         match self {
             Self::Full => span,
-            Self::Half => Span { settling: span.settling.half(), total: span.total.half() },
+            Self::Half => Span { total: span.settling + (span.total - span.settling).half(), ..span },
         }
     }
 }
 
 /// What one run gave; or all of a cell: medians, but the worst of what must never happen.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Debug)]
 pub struct Figures {
     pub rms_s: f64,
     pub p99_s: f64,
     pub greatest_s: f64,
     /// Of all runs the longest; `None` if any never locked, or has no such time.
     pub lock_time_s: Option<f64>,
-    pub violations: u64,
-    /// The first rule that was broken: seed, when, which.
-    pub first_violation: Option<String>,
-    /// The greatest share of its bound that a true error took up.
-    pub tightest: f64,
+    pub checked: Checked,
     pub p999_s: f64,
     pub median_bound_s: f64,
     /// The path's part of it.
@@ -85,20 +93,13 @@ pub struct Figures {
 }
 
 impl Figures {
-    fn new(
-        statistics: &Statistics,
-        bounds: &BoundStatistics,
-        lock_time: Option<Duration>,
-        (violations, tightest): (u64, f64),
-    ) -> Self {
+    fn new(statistics: &Statistics, bounds: &BoundStatistics, lock_time: Option<Duration>, checked: Checked) -> Self {
         Self {
             rms_s: statistics.rms(),
             p99_s: statistics.percentile(0.99),
             greatest_s: statistics.greatest(),
             lock_time_s: lock_time.map(Duration::as_secs_f64),
-            violations,
-            first_violation: None,
-            tightest,
+            checked,
             p999_s: statistics.percentile(0.999),
             median_bound_s: bounds.total.percentile(0.5),
             median_path_s: bounds.path.percentile(0.5),
@@ -116,9 +117,7 @@ impl Figures {
             p99_s: middle(|run| run.p99_s),
             greatest_s: greatest(|run| run.greatest_s),
             lock_time_s: lock_times.map(|times| times.into_iter().fold(0.0, f64::max)),
-            violations: runs.iter().map(|run| run.violations).sum(),
-            first_violation: runs.iter().find_map(|run| run.first_violation.clone()),
-            tightest: greatest(|run| run.tightest),
+            checked: Checked::all(runs.iter().map(|run| &run.checked)),
             p999_s: middle(|run| run.p999_s),
             median_bound_s: middle(|run| run.median_bound_s),
             median_path_s: middle(|run| run.median_path_s),
@@ -132,14 +131,14 @@ impl Case {
     /// All cells of a table.
     pub fn all(table: Table, servo: Kind) -> Vec<Self> {
         match table {
-            Table::Ptp => CELLS.iter().map(|cell| Self::ptp(cell, servo)).collect(),
-            Table::Ntp => NTP_CELLS.iter().map(|cell| Self::ntp(cell, servo)).collect(),
+            Table::Ptp | Table::PtpImperfect => CELLS.iter().map(|cell| Self::ptp(table, cell, servo)).collect(),
+            Table::Ntp | Table::NtpImperfect => NTP_CELLS.iter().map(|cell| Self::ntp(table, cell, servo)).collect(),
         }
     }
 
-    fn ptp(cell: &'static Cell, servo: Kind) -> Self {
+    fn ptp(table: Table, cell: &'static Cell, servo: Kind) -> Self {
         Self {
-            table: Table::Ptp,
+            table,
             servo,
             physics: Physics::Ptp(cell),
             wander: cell.wander,
@@ -151,9 +150,9 @@ impl Case {
         }
     }
 
-    fn ntp(cell: &'static NtpCell, servo: Kind) -> Self {
+    fn ntp(table: Table, cell: &'static NtpCell, servo: Kind) -> Self {
         Self {
-            table: Table::Ntp,
+            table,
             servo,
             physics: Physics::Ntp(cell),
             wander: cell.wander,
@@ -176,14 +175,16 @@ impl Case {
     pub fn run(&self, seed: u64, length: Length) -> Figures {
         match self.physics {
             Physics::Ptp(cell) => {
-                let run = cell.run(self.servo, seed, length.of(Span::FULL));
-                let checked = (run.checker.violations(), run.checker.tightest());
-                let first_violation = run.checker.first().map(|first| format!("seed {seed}: {first:?}"));
-                Figures { first_violation, ..Figures::new(&run.statistics, &run.bounds, run.lock_time, checked) }
+                let span = length.of(Span::FULL);
+                let is_imperfect = self.table.is_imperfect();
+                let run = if is_imperfect { cell.run_imperfect(seed, span) } else { cell.run(self.servo, seed, span) };
+                Figures::new(&run.statistics, &run.bounds, run.lock_time, Checked::new(seed, &run.checker))
             }
             Physics::Ntp(cell) => {
-                let run = cell.run(self.servo, seed, length.of(cell.span()));
-                Figures::new(&run.statistics, &run.bounds, None, (run.violations, run.tightest))
+                let span = length.of(cell.span());
+                let is_imperfect = self.table.is_imperfect();
+                let run = if is_imperfect { cell.run_imperfect(seed, span) } else { cell.run(self.servo, seed, span) };
+                Figures::new(&run.statistics, &run.bounds, None, Checked::new(seed, &run.checker))
             }
         }
     }

@@ -33,8 +33,8 @@ pub fn print_table(result: &Result) {
             row.figures.rms_s / case.limit_rms_s,
             row.figures.p99_s,
             row.figures.greatest_s,
-            row.figures.violations,
-            row.figures.tightest,
+            row.figures.checked.violations,
+            row.figures.checked.tightest,
         );
     }
     println!("geometric mean of the ratios: {:.3}\n", geometric_mean(&result.rows));
@@ -57,8 +57,8 @@ fn print_bounds(rows: &[Row]) {
             row.figures.p999_s,
             row.figures.tightness,
             row.figures.tightness_without_path,
-            row.figures.violations,
-            row.figures.tightest,
+            row.figures.checked.violations,
+            row.figures.checked.tightest,
         );
     }
     println!();
