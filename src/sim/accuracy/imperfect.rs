@@ -42,8 +42,8 @@ fn oscillator(model: OscillatorModel) -> OscillatorModel {
     OscillatorModel { white: noise, flicker: noise, ..model }
 }
 
-fn way(way: LinkModel) -> LinkModel {
-    LinkModel { loss: 0.02, duplication: 0.02, ..way }
+fn spoil(way: &mut LinkModel) {
+    (way.loss, way.duplication) = (0.02, 0.02);
 }
 
 impl Cell {
@@ -55,7 +55,7 @@ impl Cell {
         let (mut world, slave) = self.world(&config, seed);
         let master = super::NodeId(0);
         for (from, to) in [(master, slave), (slave, master)] {
-            world.change_link(from, to, |link| *link = way(*link));
+            world.change_link(from, to, spoil);
         }
         for node in [master, slave] {
             world.change_stamps(node, |stamps| *stamps = STAMPS);
@@ -70,12 +70,12 @@ impl NtpCell {
     pub fn run_imperfect(&self, seed: u64, span: Span) -> NtpRun {
         let mut config = self.config(Kind::Estimator, seed);
         config.oscillator = oscillator(config.oscillator);
-        (config.there, config.back) = (way(config.there), way(config.back));
+        [&mut config.there, &mut config.back].into_iter().for_each(spoil);
         let phase = self.interval.duration().scaled(Random::seeded(seed).branch(99).unit());
         let mut world = NtpWorld::new(config, seed, phase);
         world.set_stamps(STAMPS);
         world.set_lateness(LATENESS);
-        self.measure(world, span)
+        super::ntp::measure(world, span)
     }
 }
 

@@ -130,21 +130,22 @@ impl NtpCell {
     /// Runs it once.
     pub fn run(&self, servo: Kind, seed: u64, span: Span) -> NtpRun {
         let phase = self.interval.duration().scaled(Random::seeded(seed).branch(99).unit());
-        self.measure(NtpWorld::new(self.config(servo, seed), seed, phase), span)
+        measure(NtpWorld::new(self.config(servo, seed), seed, phase), span)
     }
+}
 
-    pub(super) fn measure(&self, mut world: NtpWorld, span: Span) -> NtpRun {
-        world.sample(Duration::SECOND);
-        world.run_until(span.settling);
-        world.clear_statistics();
-        world.run_until(span.total);
-        NtpRun {
-            statistics: world.statistics().clone(),
-            bounds: world.bounds().clone(),
-            checker: *world.checker(),
-            events: world.events(),
-            digest: world.digest(),
-        }
+/// Runs a world of a cell.
+pub(super) fn measure(mut world: NtpWorld, span: Span) -> NtpRun {
+    world.sample(Duration::SECOND);
+    world.run_until(span.settling);
+    world.clear_statistics();
+    world.run_until(span.total);
+    NtpRun {
+        statistics: world.statistics().clone(),
+        bounds: world.bounds().clone(),
+        checker: *world.checker(),
+        events: world.events(),
+        digest: world.digest(),
     }
 }
 

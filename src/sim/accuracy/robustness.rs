@@ -159,18 +159,18 @@ impl Variation {
     }
 
     /// Both ways, there and back, seen from who is to be right.
-    fn ways(self, ways: [LinkModel; 2], jitter: Duration, interval: Duration, seed: u64) -> [LinkModel; 2] {
-        let [there, back] = ways.map(|way| match self {
-            Self::Erlang2 => LinkModel { shape: Shape::Erlang2, ..way },
-            Self::Gaussian => LinkModel { shape: Shape::Gaussian, base: way.base.max(jitter.times(8)), ..way },
-            Self::Lognormal => LinkModel { shape: Shape::HeavyTail, ..way },
-            Self::Mixed => LinkModel { shape: Shape::Mixed, ..way },
+    fn ways(self, ways: &[LinkModel; 2], jitter: Duration, interval: Duration, seed: u64) -> [LinkModel; 2] {
+        let [there, back] = ways.each_ref().map(|way| match self {
+            Self::Erlang2 => LinkModel { shape: Shape::Erlang2, ..*way },
+            Self::Gaussian => LinkModel { shape: Shape::Gaussian, base: way.base.max(jitter.times(8)), ..*way },
+            Self::Lognormal => LinkModel { shape: Shape::HeavyTail, ..*way },
+            Self::Mixed => LinkModel { shape: Shape::Mixed, ..*way },
             Self::Bursts | Self::CycleBurstsLoss => {
                 let seed = Random::seeded(seed).branch(98).next_u64();
-                LinkModel { surge: Some(SurgeModel { slot: interval, most: jitter.times(40), seed }), ..way }
+                LinkModel { surge: Some(SurgeModel { slot: interval, most: jitter.times(40), seed }), ..*way }
             }
-            Self::ShorterPath => LinkModel { base: way.base + jitter.times(30), ..way },
-            _ => way,
+            Self::ShorterPath => LinkModel { base: way.base + jitter.times(30), ..*way },
+            _ => *way,
         });
         match self {
             Self::Backward => [there, LinkModel { jitter: jitter.times(5), ..back }],
@@ -301,7 +301,7 @@ impl RobustCell {
                 config.oscillator = variation.oscillator(config.oscillator);
                 let (mut world, slave) = cell.world(&config, seed);
                 let (master, jitter) = (NodeId(0), Duration::from_secs_f64(cell.jitter_s));
-                let [there, back] = variation.ways([cell.way(); 2], jitter, cell.interval.duration(), seed);
+                let [there, back] = variation.ways(&[cell.way(); 2], jitter, cell.interval.duration(), seed);
                 for (from, to, way) in [(slave, master, there), (master, slave, back)] {
                     let loss = variation.message_loss();
                     world.change_link(from, to, |link| *link = LinkModel { loss, ..way });
@@ -313,7 +313,7 @@ impl RobustCell {
                 config.steering = variation.steering(config.steering, cell.wander);
                 config.oscillator = variation.oscillator(config.oscillator);
                 let (jitter, interval) = (Duration::from_secs_f64(cell.jitter_s), cell.interval.duration());
-                [config.there, config.back] = variation.ways([config.there, config.back], jitter, interval, seed);
+                [config.there, config.back] = variation.ways(&[config.there, config.back], jitter, interval, seed);
                 [config.there.loss, config.back.loss] = variation.losses();
                 let phase = interval.scaled(Random::seeded(seed).branch(99).unit());
                 Body::Ntp(Box::new(NtpWorld::new(config, seed, phase)))

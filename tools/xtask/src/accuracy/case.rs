@@ -76,7 +76,7 @@ impl Length {
 }
 
 /// What one run gave; or all of a cell: medians, but the worst of what must never happen.
-#[derive(Clone, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Figures {
     pub rms_s: f64,
     pub p99_s: f64,

@@ -6,7 +6,7 @@ use synchronome::sim::Checker;
 const BOUNDED_SHARE_MIN: f64 = 0.5;
 
 /// Of one run, or of all runs of a row.
-#[derive(Clone, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Checked {
     pub violations: u64,
     /// The first rule that was broken: seed, when, which.
