@@ -62,6 +62,7 @@ fn observe(criterion: &mut Criterion) {
         tai_utc: None,
         is_held_over: false,
         accuracy: None,
+        deviation: None,
         leap: LeapIndicator::NoWarning,
         stratum: 1,
         reference_id: *b"PTP\0",

@@ -270,6 +270,7 @@ mod tests {
         LeapWatch::new(HostUtc::from(TaiUtc(tai_utc)), UtcPolicy::Check)
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it stands beside what is heard")]
     fn disputed(stated: i16, known: i16, ruling: Ruling) -> Option<UtcNews> {
         Some(UtcNews::Disputed(UtcDispute { stated: TaiUtc(stated), known: TaiUtc(known), ruling }))
     }

@@ -82,6 +82,7 @@ mod tests {
         Duration::from_millis(millis)
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "a source may have none")]
     const fn span(low: i64, high: i64) -> Option<Span<Duration>> {
         Some(Span { low: ms(low), high: ms(high) })
     }
