@@ -37,6 +37,8 @@ use crate::wire::ptp::ClockIdentity;
 
 /// How often absent interfaces and addresses are looked for.
 const RETRY_EVERY: Duration = Duration::SECOND;
+/// How often it is seen whether virtual clocks were made on the hardware clocks, or taken from them: the kernel does not tell.
+const VIRTUAL_CLOCKS_EVERY: Duration = Duration::from_secs(4);
 /// How often the interfaces of running ports are looked at where nobody tells of changes.
 const LOOK_AT_LINKS_EVERY: Duration = Duration::from_secs(5);
 /// The same where somebody does: messages can be lost.
@@ -83,6 +85,7 @@ pub struct Daemon {
     look_at_links: Timestamp<Mono>,
     look_at_links_every: Duration,
     looked_at_links: Timestamp<Mono>,
+    look_at_virtual_clocks: Timestamp<Mono>,
     save_at: Timestamp<Mono>,
     /// When it is looked again for other programs that steer; `None`: when one has shown itself.
     look_for_rivals: Option<Timestamp<Mono>>,
@@ -208,6 +211,7 @@ impl Daemon {
             look_at_links: now,
             look_at_links_every: LOOK_AT_LINKS_EVERY,
             looked_at_links: now,
+            look_at_virtual_clocks: now,
             save_at: now + SAVE_EVERY,
             look_for_rivals: None,
             config: Config { ptp: Vec::new(), ..config.clone() },
@@ -289,6 +293,10 @@ impl Daemon {
         if now >= self.retry_at {
             self.retry_at = now + RETRY_EVERY;
             self.look_after_phcs(now);
+            if now >= self.look_at_virtual_clocks {
+                self.look_at_virtual_clocks = now + VIRTUAL_CLOCKS_EVERY;
+                self.look_after_virtual_clocks();
+            }
             self.look_after_named_phcs();
             if let Some(server) = &mut self.server {
                 server.retry_missing();

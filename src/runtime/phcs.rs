@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use synchronome_kernel::nic::driver;
-use synchronome_kernel::phc::{Phc, phc_info};
+use synchronome_kernel::phc::{Phc, virtual_clocks};
 
 use super::discipline::PhcInlet;
 use super::saved::SavedFrequency;
@@ -230,7 +230,7 @@ fn steered(
 
 /// Whether virtual clocks run on the clock of this number.
 fn has_virtual_clocks(kernel_index: u32) -> bool {
-    phc_info(kernel_index).is_ok_and(|info| info.n_vclocks > 0)
+    virtual_clocks(kernel_index).is_ok_and(|count| count > 0)
 }
 
 /// The step of the frequency of an interface's clock, if its driver is known for one.

@@ -103,6 +103,10 @@ impl Daemon {
             );
             self.stop_ports_of(index);
         }
+    }
+
+    /// Whether a clock can be steered may have changed with the virtual clocks on it.
+    pub(super) fn look_after_virtual_clocks(&mut self) {
         for index in self.phcs.with_other_virtual_clocks().collect::<Vec<_>>() {
             let text =
                 "virtual clocks were made on a hardware clock, or taken from it: its ports start again".to_owned();
