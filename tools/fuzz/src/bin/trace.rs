@@ -60,7 +60,9 @@ fn forged<E: Recordable>(octets: &[u8]) -> Option<Trace> {
     content.bytes(b"engine");
     E::KIND.encode(&mut content);
     content.unsigned(records.len() as u128);
-    records.iter().for_each(|record| content.bytes(record));
+    for record in &records {
+        content.bytes(record);
+    }
     Trace::read(Trace::sealed(content.written()?)).ok()
 }
 
