@@ -170,6 +170,10 @@ impl Card {
         }
         // A card that cannot be asked is taken at its word; one that has gone takes its interface along.
         let Ok(setting) = hardware_timestamping(&self.device) else { return Found::Nothing };
+        // A driver that gives the interface another clock forgets what the one before was told.
+        if setting != self.ours && self.has_moved() {
+            return Found::Moved;
+        }
         let Some(is_fight) = self.remedy.due(now, setting != self.ours) else { return Found::Nothing };
         match set_hardware_timestamping(&self.device, self.ours) {
             Ok(to) => Found::Restored { from: setting, to, is_fight },
