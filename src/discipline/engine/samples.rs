@@ -135,9 +135,9 @@ impl Discipline {
         reading: Timestamp<Local>,
     ) -> (Duration, Timestamp<Local>) {
         let (later, reading) = self.timeline.since_last_command(free, reading);
+        // A request may have been heard since: what is estimated is of then.
         let since = self.bank.as_ref().map_or(Duration::ZERO, |bank| later - bank.at());
-        let moved = if later == free { Duration::ZERO } else { estimate.frequency.drift(since) };
-        (estimate.offset + moved + (reading - later), reading)
+        (estimate.offset + estimate.frequency.drift(since) + (reading - later), reading)
     }
 
     /// After a Delay_Req. The first correction need not wait for the next Sync; nor is what a request has taught left unused
