@@ -194,7 +194,7 @@ impl Record {
             if transit.direction == Direction::Forward {
                 members.mix();
             }
-            evidence += members.weigh(transit.direction, ago, seconds, noise).ln();
+            evidence += members.weigh(transit.direction, ago, seconds, noise).natural_log();
         }
         evidence
     }

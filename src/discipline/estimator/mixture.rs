@@ -81,7 +81,7 @@ pub struct Evidence {
 
 impl Evidence {
     /// Its logarithm.
-    pub fn ln(self) -> f64 {
+    pub fn natural_log(self) -> f64 {
         libm::log(self.factor) + self.exponent
     }
 }
@@ -417,7 +417,7 @@ mod tests {
         }
         (foretold[1].factor[3], foretold[1].exponent[3]) = (2.0, -30.0);
         let evidence = mixture.judge(&foretold);
-        assert!((evidence.ln() - (2.0_f64 / 18.0).ln() + 30.0).abs() < 1e-12, "{evidence:?}");
+        assert!((evidence.natural_log() - (2.0_f64 / 18.0).ln() + 30.0).abs() < 1e-12, "{evidence:?}");
         assert!((mixture.weights[1][3] - 1.0).abs() < 1e-9);
         assert!(mixture.weights.iter().flatten().all(|weight| *weight >= WEIGHT_MIN));
     }
