@@ -90,19 +90,23 @@ fn a_second_more_or_less_is_right_at_a_leap_second_only() {
     assert!(matches!(found(&look(&snapshot), &mut Watch::default()), Some(Violation::Bound { .. })));
 }
 
-#[test]
-fn a_phc_whose_line_lies_is_found() {
-    let snapshot = good();
-    let line = PhcLine {
+/// A card's line that reads the truth, to within 300 ns.
+fn phc_line() -> PhcLine {
+    PhcLine {
         anchor: LOCAL_EPOCH,
         utc: LOCAL_EPOCH.read_as(),
         rate: FrequencyPpb::ZERO,
         bound: Duration::from_nanos(300),
         drift_rate: FrequencyPpb::ZERO,
         since: LOCAL_EPOCH - Duration::from_secs(50),
-    };
+    }
+}
+
+#[test]
+fn a_phc_whose_line_lies_is_found() {
+    let snapshot = good();
     let mut lines = PhcLines::default();
-    lines.0[2] = Some(line);
+    lines.0[2] = Some(phc_line());
     let mut readings = [None; PHC_LINES_MAX];
     let at = |nanos: i64| Some(LOCAL_EPOCH + Duration::from_nanos(nanos));
     for (reading, is_right) in [(at(300), true), (at(301), false), (at(-301), false), (None, true)] {
@@ -235,14 +239,7 @@ fn a_look_that_is_wrong_in_one_thing_breaks_that_rule_and_no_other() {
     breaks(&look(&serving), &mut Watch::default());
     breaks(&Look { tables: [("ring", 5, 4); 3], ..look(&right) }, &mut Watch::default());
     let mut lines = PhcLines::default();
-    lines.0[0] = Some(PhcLine {
-        anchor: LOCAL_EPOCH,
-        utc: LOCAL_EPOCH.read_as(),
-        rate: FrequencyPpb::ZERO,
-        bound: Duration::from_nanos(300),
-        drift_rate: FrequencyPpb::ZERO,
-        since: LOCAL_EPOCH - Duration::from_secs(50),
-    });
+    lines.0[0] = Some(phc_line());
     let mut readings = [None; PHC_LINES_MAX];
     readings[0] = Some((LOCAL_EPOCH + Duration::from_nanos(301), STILL));
     breaks(&Look { phcs: Some((&lines, readings)), ..look(&right) }, &mut Watch::default());

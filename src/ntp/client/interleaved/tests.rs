@@ -17,19 +17,22 @@ fn interleaved() -> (Bench, Header) {
     (bench, answer)
 }
 
-/// The interleaved answer to the last request: it left `late` after it was to, as the one before.
-fn departed(bench: &mut Bench, before: &Header, late: Duration) -> Header {
+/// How much later than it was to an answer leaves.
+const LATE: Duration = Duration::from_micros(300);
+
+/// One more request, and the interleaved answer to it: it left [`LATE`], as the one before.
+fn asked(bench: &mut Bench, before: &Header) -> Header {
+    bench.poll();
+    bench.sent();
     let (_, asked) = bench.request.expect("a request");
     let planned = before.transmit_timestamp.to_utc(bench.stamp().at.read_as());
     let answer = bench.answer();
     Header {
         origin_timestamp: asked.receive_timestamp,
-        transmit_timestamp: NtpTimestamp::from_utc(planned + late),
+        transmit_timestamp: NtpTimestamp::from_utc(planned + LATE),
         ..answer
     }
 }
-
-const LATE: Duration = Duration::from_micros(300);
 
 #[test]
 fn an_interleaved_request_names_the_answer_before_and_is_random_otherwise() {
@@ -44,9 +47,7 @@ fn an_interleaved_request_names_the_answer_before_and_is_random_otherwise() {
 #[test]
 fn an_exchange_is_measured_by_the_next_answer_with_the_stamp_of_its_departure() {
     let (mut bench, first) = interleaved();
-    bench.poll();
-    bench.sent();
-    let second = departed(&mut bench, &first, LATE);
+    let second = asked(&mut bench, &first);
     let effects = bench.deliver(second);
     assert!(observations(&effects).is_empty(), "the first one was measured, and the second one waits");
     assert_eq!(
@@ -55,9 +56,7 @@ fn an_exchange_is_measured_by_the_next_answer_with_the_stamp_of_its_departure() 
     );
     let receive = second.receive_timestamp;
     let planned = NtpTimestamp::from_utc(receive.to_utc(bench.stamp().at.read_as()) + Duration::from_millis(1));
-    bench.poll();
-    bench.sent();
-    let third = departed(&mut bench, &Header { transmit_timestamp: planned, ..second }, LATE);
+    let third = asked(&mut bench, &Header { transmit_timestamp: planned, ..second });
     let effects = bench.deliver(third);
     let [request, answer] = observations(&effects)[..] else { panic!("{effects:?}") };
     let pivot = bench.stamp().at.read_as();
@@ -70,9 +69,7 @@ fn an_exchange_is_measured_by_the_next_answer_with_the_stamp_of_its_departure() 
 #[test]
 fn a_basic_answer_is_measured_at_once_and_what_waited_is_given_up() {
     let (mut bench, first) = interleaved();
-    bench.poll();
-    bench.sent();
-    let second = departed(&mut bench, &first, LATE);
+    let second = asked(&mut bench, &first);
     bench.deliver(second);
     bench.poll();
     bench.sent();
@@ -80,9 +77,7 @@ fn a_basic_answer_is_measured_at_once_and_what_waited_is_given_up() {
     let measured = observations(&bench.deliver(third));
     assert_eq!(measured.len(), 2);
     assert_eq!(measured[1].sent.at, third.transmit_timestamp.to_utc(bench.stamp().at.read_as()).read_as());
-    bench.poll();
-    bench.sent();
-    let fourth = departed(&mut bench, &third, LATE);
+    let fourth = asked(&mut bench, &third);
     assert!(observations(&bench.deliver(fourth)).is_empty(), "the third one is not measured twice");
 }
 
@@ -101,13 +96,9 @@ fn after_a_lost_answer_the_same_departure_is_asked_for_again() {
 #[test]
 fn an_answer_that_left_before_its_request_came_is_not_measured() {
     let (mut bench, first) = interleaved();
-    bench.poll();
-    bench.sent();
-    let second = departed(&mut bench, &first, LATE);
+    let second = asked(&mut bench, &first);
     bench.deliver(second);
-    bench.poll();
-    bench.sent();
-    let third = departed(&mut bench, &first, LATE);
+    let third = asked(&mut bench, &first);
     let effects = bench.deliver(third);
     assert!(observations(&effects).is_empty());
     assert!(counts(&effects).contains(&ClientCounter::AnswerBeforeRequest), "{:?}", counts(&effects));
