@@ -102,6 +102,11 @@ impl<T: Copy> Ledger<T> {
         self.in_flight
     }
 
+    /// When the oldest of the messages in flight was sent.
+    pub fn first_sent(&self) -> Option<Timestamp<Mono>> {
+        self.sent.map(|(oldest, _)| oldest)
+    }
+
     /// When the latest of the messages in flight was sent.
     pub fn last_sent(&self) -> Option<Timestamp<Mono>> {
         self.sent.map(|(_, latest)| latest)
@@ -191,7 +196,7 @@ impl<T: Copy> Ledger<T> {
 
     /// When the next message is given up.
     pub fn deadline(&self) -> Option<Timestamp<Mono>> {
-        self.sent.map(|(oldest, _)| oldest + STAMP_WAIT_MAX)
+        self.first_sent().map(|oldest| oldest + STAMP_WAIT_MAX)
     }
 
     /// The entries; none if nothing is in flight, which is so most of the time.
@@ -280,6 +285,7 @@ mod tests {
         ledger.sent(Some('a'), at(0));
         ledger.sent(Some('b'), at(10));
         assert_eq!((ledger.in_flight(), ledger.last_sent()), (2, Some(at(10))));
+        assert_eq!(ledger.first_sent(), Some(at(0)));
         assert_eq!(ledger.stamped(0), Some('a'));
         assert_eq!(ledger.take_expired(at(4_010)), Some('b'));
         ledger.sent(Some('c'), at(5_000));

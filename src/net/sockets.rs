@@ -368,7 +368,7 @@ impl PtpSockets {
 
     /// Whether one of them was looked for in vain: the event socket polls when it comes.
     pub fn awaits_late_stamps(&self) -> bool {
-        self.awaits_stamps() && self.ledger.last_sent() <= self.emptied_at
+        self.ledger.first_sent().is_some_and(|sent| self.emptied_at.is_some_and(|emptied_at| sent <= emptied_at))
     }
 
     /// Takes the stamps that have come, and gives up those that are too old. Never blocks.
