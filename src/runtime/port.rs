@@ -48,6 +48,8 @@ const CROWDED: Duration = Duration::from_micros(200);
 const CROWD: usize = 64;
 /// After one the event socket wakes us for so long, like any other.
 const CROWDED_FOR: Duration = Duration::SECOND;
+/// What arrives so soon after the link went may have been on its way through the kernel, and proves no link.
+const LINK_AFTERMATH: Duration = Duration::from_millis(100);
 /// A socket that polls for an error and has none to show is left alone for so long.
 const REST: Duration = Duration::from_millis(10);
 
@@ -180,6 +182,8 @@ pub struct PortLoop<E> {
     had_general: bool,
     is_failing: bool,
     is_up: bool,
+    /// When the link went last.
+    down_at: Timestamp<Mono>,
     /// What the flag of the link said last.
     had_link: bool,
     /// What the last sleep found on the general and the event socket.
@@ -210,6 +214,7 @@ impl<E: PtpEngine> PortLoop<E> {
             had_general: false,
             is_failing: false,
             is_up: true,
+            down_at: Timestamp::EPOCH,
             had_link: true,
             ready: [Ready { readable: true, failed: true }; 2],
         }
@@ -263,6 +268,12 @@ impl<E: PtpEngine> PortLoop<E> {
         let has_link = self.outlet.links.link.is_set();
         if has_link != self.had_link {
             self.had_link = has_link;
+            if !has_link {
+                // It came while there was a link.
+                self.take_packets(Channel::Event, now);
+                self.take_packets(Channel::General, now);
+                self.down_at = now;
+            }
             self.set_link(now, has_link);
         }
     }
@@ -385,7 +396,7 @@ impl<E: PtpEngine> PortLoop<E> {
             // What must be sent waits until the batch's buffer is free again.
             self.send_all(&effects, now);
             self.tell_pending(now);
-            if is_down && has_arrived {
+            if is_down && has_arrived && now - self.down_at >= LINK_AFTERMATH {
                 // What arrives proves the link, before the control thread has looked at it again.
                 self.set_link(now, true);
             }
