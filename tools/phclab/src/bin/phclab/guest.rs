@@ -43,6 +43,8 @@ pub struct Boot {
     pub results: PathBuf,
     /// Only these contenders; empty: all.
     pub only: Vec<Contender>,
+    /// Seed of QEMU's random numbers, which are the guest's only ones.
+    pub seed: u32,
     /// Whether the consoles are shown.
     pub verbose: bool,
 }
@@ -125,7 +127,8 @@ impl Boot {
         command
             .args(["-M", "q35,usb=off", "-accel", "tcg,thread=single", "-icount", "shift=2,sleep=off"])
             .args(["-cpu", "max,la57=off", "-smp", "1", "-m", "512", "-nodefaults", "-no-user-config"])
-            .args(["-display", "none", "-no-reboot", "-nic", "none", "-serial", "stdio", "-rtc", RTC, "-seed", "1"])
+            .args(["-display", "none", "-no-reboot", "-nic", "none", "-serial", "stdio", "-rtc", RTC])
+            .args(["-seed", &self.seed.to_string()])
             .arg("-kernel")
             .arg(self.cache.join("vmlinux"))
             .arg("-initrd")

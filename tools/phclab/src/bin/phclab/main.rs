@@ -40,6 +40,9 @@ struct Arguments {
     /// Guests at a time
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
     jobs: u8,
+    /// Seed of all that programs in the guest draw: another one lets each message come at another time
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u32,
     /// Print every demand, met or not, and the guests' consoles
     #[arg(long, short)]
     verbose: bool,
@@ -98,6 +101,7 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
         scenarios: folder,
         results: results.clone(),
         only: arguments.only.clone(),
+        seed: arguments.seed,
         verbose: arguments.verbose,
     };
     let count = wanted.len();
