@@ -32,6 +32,8 @@ pub const STEP: u8 = 2;
 pub enum EngineKind {
     /// The slave port of PTP.
     PtpPort,
+    /// The grandmaster of PTP.
+    Grandmaster,
     /// The discipline of one clock.
     Discipline,
     /// The NTP server's answers.

@@ -80,7 +80,7 @@ impl Config {
 }
 
 /// A grandmaster with one port that is always master.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Coded)]
 pub struct GrandmasterConfig {
     /// clockIdentity.
     pub identity: ClockIdentity,

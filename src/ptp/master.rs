@@ -6,6 +6,7 @@
 use super::counters::{Counter, count};
 use super::gate::{Gate, frame};
 use super::{Channel, Effect, Event, GrandmasterConfig, Input, PortState, StateReason, TimeProperties, TxToken, next};
+use crate::coding::Coded;
 use crate::engine::{Engine, Random, Sink, TimerKind, TimerTable};
 use crate::time::{LeapIndicator, Local, LogInterval, Mono, Stamp, Timestamp};
 use crate::wire::ptp::{Announce, Body, ClockQuality, Flags, Header, Message, Sender, WireTimestamp};
@@ -13,7 +14,7 @@ use crate::wire::ptp::{Announce, Body, ClockQuality, Flags, Header, Message, Sen
 /// Sync whose transmit stamp may be awaited at once; the oldest gives way.
 pub const FOLLOW_UP_PENDING_MAX: usize = 8;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Coded)]
 enum Timer {
     Announce,
     Sync,
@@ -26,7 +27,7 @@ impl TimerKind for Timer {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Coded)]
 struct SentSync {
     token: TxToken,
     sequence_id: u16,
@@ -35,7 +36,7 @@ struct SentSync {
 
 /// A grandmaster. The first input of any kind starts it, `Link { up: false }` into FAULTY and every other one through
 /// PRE_MASTER into MASTER: with M1 there is nothing to wait for (9.2.6.10).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Coded)]
 pub struct Grandmaster {
     config: GrandmasterConfig,
     sender: Sender,

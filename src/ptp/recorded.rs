@@ -1,75 +1,92 @@
-//! The port as it is recorded: the bytes of its inputs, which borrow the packets.
+//! The port and the grandmaster as they are recorded: the bytes of their inputs, which borrow the packets.
 
-use super::{Channel, ClockReport, Effect, Input, Port, TxToken};
+use super::{Channel, ClockReport, Effect, Grandmaster, Input, Port, TxToken};
 use crate::coding::{Coded, Decoder, Encoder, Malformed, layout};
 use crate::engine::{Engine, EngineKind, Recordable};
 use crate::time::{Mono, Stamp, Timestamp};
 
-impl Recordable for Port {
-    const KIND: EngineKind = EngineKind::PtpPort;
-    const INPUT_LAYOUT: u64 = layout(
-        "ptp::Input",
-        &[
-            ("stamp", <Option<Stamp>>::LAYOUT),
-            ("channel", Channel::LAYOUT),
-            ("token", TxToken::LAYOUT),
-            ("report", ClockReport::LAYOUT),
-        ],
-    );
+const INPUT_LAYOUT: u64 = layout(
+    "ptp::Input",
+    &[
+        ("stamp", <Option<Stamp>>::LAYOUT),
+        ("channel", Channel::LAYOUT),
+        ("token", TxToken::LAYOUT),
+        ("report", ClockReport::LAYOUT),
+    ],
+);
 
-    fn encode_input(input: &Input<'_>, out: &mut Encoder) {
-        match *input {
-            Input::Received { bytes, channel, stamp } => {
-                out.byte(0);
-                out.bytes(bytes);
-                channel.encode(out);
-                stamp.encode(out);
-            }
-            Input::Sent { token, stamp } => {
-                out.byte(1);
-                token.encode(out);
-                stamp.encode(out);
-            }
-            Input::SendFailed { token } => {
-                out.byte(2);
-                token.encode(out);
-            }
-            Input::Clock(report) => {
-                out.byte(3);
-                report.encode(out);
-            }
-            Input::Link { up } => {
-                out.byte(4);
-                up.encode(out);
-            }
-            Input::Tick { local } => {
-                out.byte(5);
-                local.encode(out);
-            }
+fn encode(input: &Input<'_>, out: &mut Encoder) {
+    match *input {
+        Input::Received { bytes, channel, stamp } => {
+            out.byte(0);
+            out.bytes(bytes);
+            channel.encode(out);
+            stamp.encode(out);
+        }
+        Input::Sent { token, stamp } => {
+            out.byte(1);
+            token.encode(out);
+            stamp.encode(out);
+        }
+        Input::SendFailed { token } => {
+            out.byte(2);
+            token.encode(out);
+        }
+        Input::Clock(report) => {
+            out.byte(3);
+            report.encode(out);
+        }
+        Input::Link { up } => {
+            out.byte(4);
+            up.encode(out);
+        }
+        Input::Tick { local } => {
+            out.byte(5);
+            local.encode(out);
         }
     }
-
-    fn repeat(&mut self, now: Timestamp<Mono>, input: &Input<'_>, out: &mut Vec<Effect>) {
-        self.step(now, *input, out);
-    }
-
-    fn show(input: &Input<'_>) -> String {
-        format!("{input:?}")
-    }
-
-    fn with_input<R>(from: &mut Decoder<'_>, act: impl FnOnce(&Input<'_>) -> R) -> Result<R, Malformed> {
-        let input = match from.byte()? {
-            0 => {
-                let bytes = from.bytes()?;
-                Input::Received { bytes, channel: Channel::decode(from)?, stamp: Option::decode(from)? }
-            }
-            1 => Input::Sent { token: TxToken::decode(from)?, stamp: Option::decode(from)? },
-            2 => Input::SendFailed { token: Option::decode(from)? },
-            3 => Input::Clock(ClockReport::decode(from)?),
-            4 => Input::Link { up: bool::decode(from)? },
-            5 => Input::Tick { local: Timestamp::decode(from)? },
-            _ => return Err(Malformed),
-        };
-        Ok(act(&input))
-    }
 }
+
+fn decode<'a>(from: &mut Decoder<'a>) -> Result<Input<'a>, Malformed> {
+    Ok(match from.byte()? {
+        0 => {
+            let bytes = from.bytes()?;
+            Input::Received { bytes, channel: Channel::decode(from)?, stamp: Option::decode(from)? }
+        }
+        1 => Input::Sent { token: TxToken::decode(from)?, stamp: Option::decode(from)? },
+        2 => Input::SendFailed { token: Option::decode(from)? },
+        3 => Input::Clock(ClockReport::decode(from)?),
+        4 => Input::Link { up: bool::decode(from)? },
+        5 => Input::Tick { local: Timestamp::decode(from)? },
+        _ => return Err(Malformed),
+    })
+}
+
+/// Both hear the same inputs and do the same things.
+macro_rules! recordable {
+    ($engine:ty, $kind:expr) => {
+        impl Recordable for $engine {
+            const KIND: EngineKind = $kind;
+            const INPUT_LAYOUT: u64 = INPUT_LAYOUT;
+
+            fn encode_input(input: &Input<'_>, out: &mut Encoder) {
+                encode(input, out);
+            }
+
+            fn repeat(&mut self, now: Timestamp<Mono>, input: &Input<'_>, out: &mut Vec<Effect>) {
+                self.step(now, *input, out);
+            }
+
+            fn show(input: &Input<'_>) -> String {
+                format!("{input:?}")
+            }
+
+            fn with_input<R>(from: &mut Decoder<'_>, act: impl FnOnce(&Input<'_>) -> R) -> Result<R, Malformed> {
+                Ok(act(&decode(from)?))
+            }
+        }
+    };
+}
+
+recordable!(Port, EngineKind::PtpPort);
+recordable!(Grandmaster, EngineKind::Grandmaster);

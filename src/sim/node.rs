@@ -3,7 +3,7 @@
 use super::truth::Truth;
 use super::{Host, Slave};
 use crate::discipline::Notice;
-use crate::engine::{Engine, Random};
+use crate::engine::{Engine, Random, Recorder, Taped};
 use crate::ptp::{Counter, Effect, Grandmaster, GrandmasterConfig, Input, TimeProperties};
 use crate::sharing::CounterSet;
 use crate::time::{
@@ -104,14 +104,18 @@ impl TxStampModel {
 /// A grandmaster whose clock is true time, plus what its configuration says, plus its error.
 #[derive(Debug)]
 pub struct Master {
-    engine: Grandmaster,
+    engine: Taped<Grandmaster>,
     /// What its clock is ahead of the truth by.
     error: Duration,
 }
 
 impl Master {
     pub(super) fn new(config: GrandmasterConfig) -> Self {
-        Self { engine: Grandmaster::new(config), error: Duration::ZERO }
+        Self { engine: Taped::new(Grandmaster::new(config)), error: Duration::ZERO }
+    }
+
+    pub(super) fn record_by(&mut self, recorder: Recorder) {
+        self.engine.record_by(recorder);
     }
 
     /// Who it is.
@@ -131,7 +135,7 @@ impl Master {
     pub(super) fn announce_as(&mut self, change: impl FnOnce(&mut ClockQuality, &mut TimeProperties)) {
         let (mut quality, mut properties) = (self.engine.config().quality, self.engine.config().time_properties);
         change(&mut quality, &mut properties);
-        self.engine.announce_as(quality, properties);
+        self.engine.change(|engine| engine.announce_as(quality, properties));
     }
 }
 

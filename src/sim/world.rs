@@ -219,7 +219,7 @@ impl World {
         for (index, node) in self.nodes.iter_mut().enumerate() {
             let mut stream = |name: &str, kind: EngineKind| collector.stream(&format!("node-{index} {name}"), kind);
             match &mut node.role {
-                Role::Master(_) => {}
+                Role::Master(master) => master.record_by(stream("grandmaster", EngineKind::Grandmaster)),
                 Role::Slave(slave) => {
                     let port = stream("port", EngineKind::PtpPort);
                     slave.record_by(port, stream("clock", EngineKind::Discipline));

@@ -15,7 +15,7 @@ use crate::discipline::Discipline;
 use crate::engine::{BEGINNING, Cause, EngineKind, RECORD_BYTES_MAX, Recordable, STEP, engine_layout};
 use crate::ntp::client::Client;
 use crate::ntp::server::Responder;
-use crate::ptp::Port;
+use crate::ptp::{Grandmaster, Port};
 use crate::time::{Duration, Mono, Timestamp};
 
 /// What became of one stream.
@@ -124,6 +124,7 @@ impl<E: Recordable> Watch<E> for Blind {
 pub fn replay(trace: &Trace) -> Result<Vec<Replayed>, ReplayError> {
     let repeat = |stream: &Stream| match stream.kind {
         EngineKind::PtpPort => repeat::<Port>(trace, stream, &mut Blind),
+        EngineKind::Grandmaster => repeat::<Grandmaster>(trace, stream, &mut Blind),
         EngineKind::Discipline => repeat::<Discipline>(trace, stream, &mut Blind),
         EngineKind::NtpClient => repeat::<Client>(trace, stream, &mut Blind),
         EngineKind::NtpServer => repeat::<Responder>(trace, stream, &mut Blind),

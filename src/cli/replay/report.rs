@@ -31,6 +31,7 @@ pub(super) struct Report {
 const fn word(kind: EngineKind) -> &'static str {
     match kind {
         EngineKind::PtpPort => "PTP port",
+        EngineKind::Grandmaster => "grandmaster",
         EngineKind::Discipline => "discipline",
         EngineKind::NtpServer => "NTP server",
         EngineKind::NtpClient => "NTP client",
