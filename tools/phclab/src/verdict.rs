@@ -19,9 +19,9 @@ const WORDS_MIN: u64 = 5;
 pub const SYNCS_PER_S: f64 = 4.0;
 /// Of those our daemon receives and uses this part at least, in each window in which it is judged.
 const SYNCS_PART_MIN: f64 = 0.9;
-/// A clock that is called LOCKED has had its last sample at most so long ago: four intervals of the master, and half a second
-/// since the status of a PHC is made once a second.
-const SAMPLE_AGE_MAX_S: f64 = 1.5;
+/// A clock that is called LOCKED has had its last sample at most so long ago, at four Syncs a second: the status of a PHC is made at the
+/// first Sync after a second, so that it is up to 1.25 s old, and the sample in it up to an interval more; one Sync may be late.
+const SAMPLE_AGE_MAX_S: f64 = 1.75;
 /// The kernel's maxerror is at most so much greater than the bound: it grows by 500 us at the turn of a second, is rewritten once
 /// a second, and says by then what the bound will be in another second.
 const MAXERROR_EXCESS_MAX_US: f64 = 1_010.0;
