@@ -298,16 +298,18 @@ impl Checker {
     /// One look at one node.
     pub(super) fn check(&mut self, node: NodeId, look: &Look<'_>, watch: &mut Watch) {
         self.checks += 1;
+        let served = look.published.utc_at(look.local);
+        let is_served = look.published.is_served_at(look.local);
         let is_excused = watch.awaits_message || watch.excused_until.is_some_and(|until| look.now <= until);
         if !is_excused {
             watch.excused_until = None;
-            if let Some(violation) = self.bound(look) {
+            if let Some(violation) = self.bound(look, served, is_served) {
                 self.tell(look.now, node, violation);
             }
         }
         let rules = [
-            backwards(look, watch, is_excused),
-            line(look).filter(|_| !is_excused),
+            backwards(look, watch, is_served && !is_excused, served),
+            line(look, served).filter(|_| !is_excused),
             frequency(&look.rate),
             serving(look.published),
             tables(look),
@@ -333,15 +335,15 @@ impl Checker {
         }
     }
 
-    fn bound(&mut self, look: &Look<'_>) -> Option<Violation> {
+    fn bound(&mut self, look: &Look<'_>, served: Timestamp<Utc>, is_served: bool) -> Option<Violation> {
         let published = look.published;
         if !published.is_bounded {
             return None;
         }
         self.bounded += 1;
-        let error = look.judges.error(published.utc_at(look.local), look.truth);
+        let error = look.judges.error(served, look.truth);
         let bound = published.bound_at(look.local).greatest_error();
-        if published.is_served_at(look.local) {
+        if is_served {
             let share = error.abs().as_secs_f64() / bound.as_secs_f64();
             self.tightest = if share > self.tightest { share } else { self.tightest };
         }
@@ -354,24 +356,23 @@ const fn bit(node: NodeId) -> u128 {
     1 << if node.0 < last { node.0 } else { last }
 }
 
-fn backwards(look: &Look<'_>, watch: &mut Watch, is_excused: bool) -> Option<Violation> {
-    if is_excused || look.judges.is_leaping || !look.published.is_served_at(look.local) {
+fn backwards(look: &Look<'_>, watch: &mut Watch, is_judged: bool, served: Timestamp<Utc>) -> Option<Violation> {
+    if !is_judged || look.judges.is_leaping {
         watch.served = None;
         return None;
     }
-    let (served, epoch) = (look.published.utc_at(look.local), look.published.epoch);
+    let epoch = look.published.epoch;
     let before = watch.served.replace((served, epoch));
     let (before, epoch_before) = before?;
     let by = before - served;
     (epoch == epoch_before && by > BACKWARDS_TOLERANCE).then_some(Violation::Backwards(by))
 }
 
-fn line(look: &Look<'_>) -> Option<Violation> {
-    let published = look.published;
-    if published.anchor_mono != look.mono {
+fn line(look: &Look<'_>, served: Timestamp<Utc>) -> Option<Violation> {
+    if look.published.anchor_mono != look.mono {
         return None;
     }
-    let difference = published.utc_at(look.local) - look.reading.read_as();
+    let difference = served - look.reading.read_as();
     (difference.abs() > LINE_TOLERANCE).then_some(Violation::Line(difference))
 }
 

@@ -58,12 +58,12 @@ impl Truth {
 
     /// When the leap second happens, if there is one.
     pub fn leap_at(&self) -> Option<Timestamp<Mono>> {
-        let midnight = (self.start.seconds().div_euclid(DAY_S) + 1) * DAY_S;
         let before = match self.leap {
             LeapIndicator::Insert => Duration::ZERO,
             LeapIndicator::Delete => Duration::SECOND,
             LeapIndicator::NoWarning | LeapIndicator::Unknown => return None,
         };
+        let midnight = (self.start.seconds().div_euclid(DAY_S) + 1) * DAY_S;
         Some(Timestamp::EPOCH + (Timestamp::from_secs(midnight) - before - self.start))
     }
 
