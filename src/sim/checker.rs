@@ -184,7 +184,7 @@ pub(super) struct Look<'a> {
     pub reading: Timestamp<Local>,
     pub rate: Rate,
     /// The lines of PHCs, what these read, and their rates.
-    pub phcs: Option<(&'a PhcLines, Cards)>,
+    pub phcs: Option<(&'a PhcLines, &'a Cards)>,
     /// Name, entries and limit of each ring and table.
     pub tables: [(&'static str, usize, usize); 3],
 }
@@ -325,7 +325,7 @@ impl Checker {
         if !is_phc_excused {
             for (index, (line, phc)) in (0..).zip(lines.0.iter().zip(phcs)) {
                 if let (Some(line), Some((reading, _))) = (line, phc)
-                    && let Some((utc, bound)) = line.utc_at(reading)
+                    && let Some((utc, bound)) = line.utc_at(*reading)
                     && let error = look.judges.error(utc, look.truth)
                     && error.abs() > bound
                 {

@@ -651,10 +651,10 @@ impl Host {
     /// What the kernel is told: it inserts after 23:59:59 and deletes that second, by its own clock.
     fn leap_for_the_kernel(&self, local: Timestamp<Local>) -> Option<(Timestamp<Local>, Duration)> {
         let is_good = self.published.state.is_synchronised() && self.published.is_bounded;
-        let midnight = Timestamp::from_secs((local.seconds().div_euclid(DAY_S) + 1) * DAY_S);
+        let midnight = || Timestamp::from_secs((local.seconds().div_euclid(DAY_S) + 1) * DAY_S);
         match self.cascade.leap().indicator() {
-            LeapIndicator::Insert if is_good => Some((midnight, -Duration::SECOND)),
-            LeapIndicator::Delete if is_good => Some((midnight - Duration::SECOND, Duration::SECOND)),
+            LeapIndicator::Insert if is_good => Some((midnight(), -Duration::SECOND)),
+            LeapIndicator::Delete if is_good => Some((midnight() - Duration::SECOND, Duration::SECOND)),
             _ => None,
         }
     }

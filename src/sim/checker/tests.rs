@@ -111,7 +111,7 @@ fn a_phc_whose_line_lies_is_found() {
     let at = |nanos: i64| Some(LOCAL_EPOCH + Duration::from_nanos(nanos));
     for (reading, is_right) in [(at(300), true), (at(301), false), (at(-301), false), (None, true)] {
         readings[2] = reading.map(|reading| (reading, STILL));
-        let look = Look { phcs: Some((&lines, readings)), ..look(&snapshot) };
+        let look = Look { phcs: Some((&lines, &readings)), ..look(&snapshot) };
         let found = found(&look, &mut Watch::default());
         assert_eq!(found.is_none(), is_right, "{found:?}");
         assert!(is_right || matches!(found, Some(Violation::PhcBound { index: 2, .. })));
@@ -161,7 +161,7 @@ fn a_frequency_that_is_no_number_too_great_or_not_the_one_that_is_told_is_found(
         let mut phcs = [None; PHC_LINES_MAX];
         phcs[1] = Some((LOCAL_EPOCH, rate));
         let lines = PhcLines::default();
-        let of_a_card = Look { phcs: Some((&lines, phcs)), ..look(&snapshot) };
+        let of_a_card = Look { phcs: Some((&lines, &phcs)), ..look(&snapshot) };
         assert_eq!(is_found(&of_a_card), is_wrong, "of a card, {in_force} of {told:?}");
     }
 }
@@ -242,7 +242,7 @@ fn a_look_that_is_wrong_in_one_thing_breaks_that_rule_and_no_other() {
     lines.0[0] = Some(phc_line());
     let mut readings = [None; PHC_LINES_MAX];
     readings[0] = Some((LOCAL_EPOCH + Duration::from_nanos(301), STILL));
-    breaks(&Look { phcs: Some((&lines, readings)), ..look(&right) }, &mut Watch::default());
+    breaks(&Look { phcs: Some((&lines, &readings)), ..look(&right) }, &mut Watch::default());
     // The last one is not looked for by a look, but at each effect of a port: see `sim::world`.
     assert_eq!(broken.iter().filter(|is_broken| !**is_broken).count(), 1, "{broken:?}");
     assert!(!broken[place(&Violation::Stranger(None))]);

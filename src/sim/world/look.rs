@@ -77,7 +77,7 @@ impl World {
                     local,
                     reading: local,
                     rate,
-                    phcs: Some((host.lines(), phcs)),
+                    phcs: Some((host.lines(), &phcs)),
                     tables: [
                         effects,
                         left_out(host.record()),
