@@ -67,6 +67,7 @@ fn observe(criterion: &mut Criterion) {
         stratum: 1,
         reference_id: *b"PTP\0",
         selected_at: now,
+        continues: false,
         clock: 1,
     };
     steering.follow(now, LOCAL_EPOCH, Some(reference), &mut |_| {});

@@ -2,11 +2,15 @@
 
 use synchronome::clock::OscillatorModel;
 use synchronome::coding::{Coded, Decoder, Encoder};
+use synchronome::discipline::helm::{HelmConfig, SourceKind, SourceOptions};
 use synchronome::discipline::servo::Kind;
 use synchronome::discipline::{Config, MovingMedian};
 use synchronome::engine::{EngineKind, Random, STEP};
 use synchronome::ntp::client::Config as ClientConfig;
-use synchronome::sim::{LinkModel, NodeId, NtpConfig, NtpWorld, SlaveConfig, StampModel, World, master_config};
+use synchronome::sim::{
+    self, HostConfig, LinkModel, NTP_SOURCE, NodeId, NtpConfig, NtpWorld, ServerConfig, SlaveConfig, StampModel, World,
+    master_config,
+};
 use synchronome::time::{Duration, FrequencyPpb, LogInterval, Mono, SourceId, Timestamp};
 use synchronome::trace::{Course, ReplayError, Stream, Trace, TraceError, WhatIf, replay, what_if};
 
@@ -320,4 +324,35 @@ fn an_ntp_client_and_its_clock_are_repeated_bit_for_bit() {
     assert!(replayed.iter().all(|stream| stream.difference.is_none() && stream.gaps == 0), "{replayed:?}");
     let (recorded, otherwise) = ask(&trace, |config| config.servo = Kind::Pi);
     assert!(recorded.offsets().rms_s < 1e-3 && otherwise.offsets().rms_s < 5e-3, "{:?}", otherwise.offsets());
+}
+
+#[test]
+fn a_host_of_several_sources_is_repeated_bit_for_bit_with_its_helm() {
+    let mut world = World::new(9);
+    let master = world.add_master(master_config(1, LogInterval::new(-3), 9), StampModel::IDEAL, Duration::ZERO);
+    let options = SourceOptions::of(SourceKind::Ptp);
+    let config = HostConfig { helm: Some((HelmConfig::default(), Some(options))), ..HostConfig::new(2, 9) };
+    let host = world.add_host(config, StampModel::IDEAL);
+    let way = LinkModel::new(Duration::from_micros(20), Duration::from_micros(5));
+    world.connect(master, host, way, way);
+    for seed in 0..3 {
+        let server = world.add_server(ServerConfig::RIGHT, Duration::ZERO);
+        world.connect(host, server, way, way);
+        let client = ClientConfig { poll: LogInterval::new(0), ..ClientConfig::new(NTP_SOURCE, seed) };
+        world.ask(host, server, sim::ClientConfig { client, options: SourceOptions::of(SourceKind::Ntp) });
+    }
+    world.record(64 * MIB);
+    world.run_until(secs(30));
+    world.set_link(host, false);
+    for (from, to) in [(master, host), (host, master)] {
+        world.change_link(from, to, |link| link.is_down = true);
+    }
+    world.run_until(secs(60));
+    assert!(world.host(host).steered().len() >= 2, "{:?}", world.host(host).steered());
+    let replayed = replay(&trace_of(&world)).unwrap();
+    let steps = |kind| replayed.iter().filter(|stream| stream.kind == kind).map(|stream| stream.steps).sum::<u64>();
+    for stream in &replayed {
+        assert_eq!((&stream.difference, stream.gaps), (&None, 0), "{stream:?}");
+    }
+    assert!(steps(EngineKind::Helm) > 300 && steps(EngineKind::NtpClient) > 100, "{replayed:?}");
 }

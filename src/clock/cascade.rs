@@ -17,13 +17,19 @@
 //! inside the lock limit, a moment before it is called LOCKED; while the hub holds over
 //! they go on with it, and say so; when its time is disturbed (a jump, a reset) it closes at once.
 //!
+//! With several sources ([`Cascade::judge_by`]) the helm says which one makes its clock the hub (see the file `sources`).
+//!
 //! When another hub takes over, or one comes back, the time is known already: each clock keeps what it has learnt of the same
 //! master, as sure as both were, and learns the new path's delay. The others do not chase what a new hub believes at first:
 //! they hold their course until it is as sure of the time as they are.
 
+pub use self::sources::Standing;
+pub(super) use self::sources::guard_scale;
+use self::sources::{Sources, listening};
 use super::continuity::Continuity;
 use super::leap::{HostUtc, LeapWatch, UtcNews, UtcPolicy, UtcWord};
 use super::{Clock, Counts, Steering, SteeringConfig};
+use crate::discipline::helm::{HELM_SOURCES_MAX, Verdict, Why};
 use crate::discipline::{Notice, Reference, Timescale};
 use crate::sharing::TimeSnapshot;
 use crate::time::{
@@ -52,6 +58,9 @@ const READING_ERROR: Duration = Duration::from_nanos(1);
 pub const LOCK_LIMIT_HARDWARE: Duration = Duration::from_micros(10);
 /// LOCKED asks for a bound of at most this where the kernel stamps, if the configuration does not say.
 pub const LOCK_LIMIT_SOFTWARE: Duration = Duration::from_micros(100);
+/// LOCKED asks for a bound of at most this where an NTP server steers, if the configuration does not say: half of the round trip
+/// to a distant one, and what that says of itself.
+pub const LOCK_LIMIT_NTP: Duration = Duration::from_millis(100);
 /// No clock runs further off than this from CLOCK_MONOTONIC.
 const RATE_MAX: FrequencyPpb = FrequencyPpb::new(1_500_000.0);
 /// A clock that shows less than that counts from its own beginning.
@@ -116,6 +125,19 @@ pub enum CascadeNotice {
     Gate(bool),
     /// A leap second was made: TAI - UTC is this now.
     Leap(TaiUtc),
+    /// Of several sources another one steers, or none.
+    Helm {
+        /// Who steered.
+        from: Option<SourceId>,
+        /// Who steers.
+        to: Option<SourceId>,
+        /// Why.
+        why: Why,
+        /// When the one before was measured last.
+        heard: Option<Timestamp<Mono>>,
+    },
+    /// Something else is thought of a source.
+    Verdict(SourceId, Verdict),
     /// What a source says of TAI - UTC is not what is known, or is again.
     Utc(UtcNews),
 }
@@ -182,6 +204,8 @@ pub struct Cascade<C> {
     right_since: Option<Timestamp<Mono>>,
     leap: LeapWatch,
     paces: [LogInterval; PHCS_MAX],
+    /// If there are several.
+    sources: Option<Box<Sources>>,
 }
 
 impl<C: Clock> Cascade<C> {
@@ -198,6 +222,7 @@ impl<C: Clock> Cascade<C> {
             right_since: None,
             leap: LeapWatch::new(config.utc, config.utc_policy),
             paces: [CROSSING_FAST; PHCS_MAX],
+            sources: None,
             config,
         }
     }
@@ -208,7 +233,10 @@ impl<C: Clock> Cascade<C> {
         let Some(place) = self.phcs.get_mut(usize::from(index)) else { return };
         let config = SteeringConfig { saved_frequency, ..self.config.of(Some(ClockId::Phc(index))) };
         let since = (clock.epoch(), crossing.device);
-        let steering = Steering::new(clock, Counts::Tai, config, crossing.mono, crossing.device);
+        let mut steering = Steering::new(clock, Counts::Tai, config, crossing.mono, crossing.device);
+        if self.sources.is_some() {
+            steering.reserve_guards(HELM_SOURCES_MAX - 1);
+        }
         *place = Some(Box::new(Leaf {
             steering,
             continuity: Continuity::default(),
@@ -235,12 +263,7 @@ impl<C: Clock> Cascade<C> {
     pub fn configure(&mut self, config: CascadeConfig) {
         self.config = config;
         self.leap.configure(config.utc, config.utc_policy);
-        self.system.configure(config.of(self.hub));
-        for (index, leaf) in self.phcs.iter_mut().enumerate() {
-            if let Some(leaf) = leaf {
-                leaf.steering.configure(config.of(Some(ClockId::Phc(index as u8))));
-            }
-        }
+        self.apply_limits();
     }
 
     /// A message between the source's clock and the clock that stamped it.
@@ -253,7 +276,7 @@ impl<C: Clock> Cascade<C> {
     ) {
         let stamps = [observation.sent.clock, observation.received.clock];
         let Some(stamped_by) = stamps.into_iter().find(|clock| !matches!(clock, ClockId::Remote(_))) else { return };
-        if Some(stamped_by) != self.hub {
+        if Some(stamped_by) != self.hub && self.sources.is_none() {
             return;
         }
         if stamped_by == ClockId::System && self.is_ambiguous(local) {
@@ -261,11 +284,14 @@ impl<C: Clock> Cascade<C> {
         }
         // The later the last crossing, the less is known of what the clock reads now: a stamp says more.
         let slack = self.since_crossing(stamped_by, now).map_or(Duration::ZERO, |age| RATE_MAX.drift(age));
+        let system_local = local;
         let Some((steering, local)) = self.steering_of(stamped_by, now, local) else { return };
         let stamps = [observation.sent, observation.received].into_iter().filter(|stamp| stamp.clock == stamped_by);
         let latest = stamps.map(|stamp| stamp.at).max().unwrap_or(local);
         let local = if latest <= local + slack { local.max(latest) } else { local };
-        steering.observe(now, local, observation, &mut of(stamped_by, notify));
+        let mut is_contradicted = false;
+        steering.observe(now, local, observation, &mut listening(stamped_by, &mut is_contradicted, notify));
+        self.was_heard(now, system_local, observation.source, is_contradicted, notify);
     }
 
     fn since_crossing(&self, clock: ClockId, now: Timestamp<Mono>) -> Option<Duration> {
@@ -336,7 +362,11 @@ impl<C: Clock> Cascade<C> {
             steering.follow(now, reading, None, &mut of(before, notify));
         }
         self.hub = hub;
-        self.system.configure(self.config.of(hub));
+        if self.sources.is_some() {
+            self.apply_limits();
+        } else {
+            self.system.configure(self.config.of(hub));
+        }
         notify(CascadeNotice::Hub(hub));
     }
 
@@ -365,6 +395,7 @@ impl<C: Clock> Cascade<C> {
             }
             return;
         }
+        self.see_through(index, crossing);
         self.look_at_gate(now, crossing.after, notify);
         // A card that comes while nobody hears the source is put right by the system clock, which holds over.
         let is_orphaned = self.hub.is_none() && self.system.state().is_synchronised();
@@ -443,12 +474,14 @@ impl<C: Clock> Cascade<C> {
             deviation: Some(deviation),
             is_held_over,
             leap: self.leap.indicator(),
+            continues: self.sources.is_some(),
             ..reference
         }
     }
 
     /// Time has passed.
     pub fn tick(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, notify: &mut impl FnMut(CascadeNotice)) {
+        self.judge_if_due(now, local, notify);
         self.system.tick(now, local, &mut of(ClockId::System, notify));
         for (index, leaf) in self.phcs.iter_mut().enumerate() {
             if let Some(leaf) = leaf {
@@ -489,42 +522,6 @@ impl<C: Clock> Cascade<C> {
         self.system.slewed(now, local, ahead, behind);
     }
 
-    /// Makes the leap second of a system clock that the kernel does not set: UTC is then what we say.
-    pub fn make_leap(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, notify: &mut impl FnMut(CascadeNotice)) {
-        let Some(leap) = self.leap.pending() else { return };
-        // A clock that refuses is off by the second, and is found to be.
-        if self.system.make_leap(now, local, leap.after).is_err() {
-            self.system.leap(leap.after);
-        }
-        self.leap_is_made(now, local, leap, notify);
-    }
-
-    fn leap_is_made(
-        &mut self,
-        now: Timestamp<Mono>,
-        local: Timestamp<Local>,
-        leap: super::Leap,
-        notify: &mut impl FnMut(CascadeNotice),
-    ) {
-        self.leap.done();
-        self.system.leap(leap.after);
-        notify(CascadeNotice::Leap(leap.after));
-        let (hub, reference) = (self.hub, self.reference);
-        self.follow(now, local, hub, reference, None, notify);
-    }
-
-    /// Whether a leap second is due, and not made yet.
-    pub fn is_leap_due(&mut self, local: Timestamp<Local>) -> bool {
-        let utc = self.utc(local);
-        self.leap.is_due(utc)
-    }
-
-    /// How long after its instant a leap second that is due has not been made; zero if none is.
-    pub fn leap_is_late_by(&mut self, local: Timestamp<Local>) -> Duration {
-        let utc = self.utc(local);
-        self.leap.pending().map_or(Duration::ZERO, |leap| (utc - leap.at).max(Duration::ZERO))
-    }
-
     /// UTC by the system clock, as its discipline has it.
     fn utc(&mut self, local: Timestamp<Local>) -> Timestamp<crate::time::Utc> {
         (self.system.reading(local) - self.system.ahead().duration()).read_as()
@@ -549,7 +546,8 @@ impl<C: Clock> Cascade<C> {
         let latest =
             |(leaf, pace): (&Option<Box<Leaf<C>>>, &LogInterval)| Some(leaf.as_ref()?.crossing_at + patience(*pace));
         let crossings = self.phcs.iter().zip(&self.paces).filter_map(latest);
-        self.system.deadline().into_iter().chain(ticks).chain(crossings).filter(|at| *at > now).min()
+        let helm = self.helm_deadline();
+        self.system.deadline().into_iter().chain(ticks).chain(crossings).chain(helm).filter(|at| *at > now).min()
     }
 
     /// The PHCs whose crossing is due at `now`; a little early is fine if one is awake anyway.
@@ -674,6 +672,8 @@ fn observe_pair<C: Clock>(
 }
 
 mod gate;
+mod leap;
 mod line;
+mod sources;
 #[cfg(test)]
 mod tests;

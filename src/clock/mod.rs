@@ -31,7 +31,7 @@ mod tampering;
 pub use any::AnyClock;
 pub use cascade::{
     CROSSING_FAST, CROSSING_SOURCE, CROSSING_STEADY, Cascade, CascadeConfig, CascadeNotice, Crossing, JumpedTo,
-    LOCK_LIMIT_HARDWARE, LOCK_LIMIT_SOFTWARE, PHCS_MAX,
+    LOCK_LIMIT_HARDWARE, LOCK_LIMIT_NTP, LOCK_LIMIT_SOFTWARE, PHCS_MAX, Standing,
 };
 pub use continuity::{Continuity, JUMP_FLOOR};
 pub use host::{HostClock, JUMP_MIN, JumpDetector};

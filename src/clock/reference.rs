@@ -71,6 +71,7 @@ pub fn reference_of(source: SourceId, parent: &ParentInfo, policy: ArbPolicy, fa
         stratum,
         reference_id: if stratum == 1 { *b"PTP\0" } else { [a, b, c, d] },
         selected_at: parent.selected_at,
+        continues: false,
         clock,
     }
 }
@@ -98,6 +99,7 @@ pub fn reference_of_server(
         stratum: (info.stratum + 1).min(STRATUM_MAX),
         reference_id: address,
         selected_at,
+        continues: false,
         clock: u64::from(u32::from_be_bytes(address)),
     }
 }

@@ -5,12 +5,14 @@
 //! TAI - UTC is known it is added to each reading, and the discipline sees a clock that counts TAI. A leap second then
 //! changes the reading and what is added to it by one second each, and nothing else.
 
+use super::cascade::guard_scale;
 use super::{Adjusted, Clock, ClockError};
-use crate::discipline::{Adjustment, Config, Discipline, Effect, Input, Notice, Reference, Timescale};
+use crate::discipline::{Adjustment, Config, Discipline, Effect, Input, Notice, Reference, Span, Timescale};
 use crate::engine::{Emit, Engine, Recorder, Taped};
 use crate::sharing::{BoundParts, TimeSnapshot};
 use crate::time::{
-    ClockId, Duration, FrequencyPpb, Local, LogInterval, Mono, Observation, Stamp, SyncState, TaiUtc, Timestamp,
+    ClockId, Duration, FrequencyPpb, Local, LogInterval, Mono, Observation, SourceId, Stamp, SyncState, TaiUtc,
+    Timestamp,
 };
 
 /// The discipline's configuration.
@@ -98,6 +100,31 @@ impl<C: Clock> Steering<C> {
     ) {
         let reference = reference.map(|reference| self.on_our_scale(now, local, reference, notify));
         self.step(now, local, Input::Reference(reference), notify);
+    }
+
+    /// Room for so many sources beside the one that steers.
+    pub fn reserve_guards(&mut self, count: usize) {
+        self.discipline.change(|discipline| discipline.reserve_guards(count));
+    }
+
+    /// A source beside the one that steers says this of itself; `None`: it is gone, or not heard by this clock.
+    pub fn guard(
+        &mut self,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        source: SourceId,
+        reference: Option<Reference>,
+    ) {
+        let (counts, ahead) = (self.counts, self.ahead.0);
+        let scaled =
+            |reference: Reference| Reference { timescale: guard_scale(counts, ahead, &reference), ..reference };
+        self.step(now, local, Input::Guard(source, reference.map(scaled)), &mut |_| ());
+    }
+
+    /// Where the clock's offset from a source lies, when the stamping clock reads `local`.
+    pub fn span_of(&mut self, source: SourceId, local: Timestamp<Local>) -> Option<Span<Duration>> {
+        let reading = self.reading(local);
+        self.discipline.span_of(source, reading)
     }
 
     /// A reference whose timescale says how its readings become the discipline's scale.

@@ -1,5 +1,6 @@
-//! The discipline of one clock by one source.
+//! The discipline of one clock by one source, with others beside it.
 
+use self::guards::Guard;
 use super::estimator::Bank;
 use super::policy::StepPolicy;
 use super::servo::{Kind, Pi};
@@ -8,10 +9,12 @@ use crate::coding::Coded;
 use crate::engine::{Engine, Sink};
 use crate::sharing::{BoundParts, TimeSnapshot};
 use crate::time::{
-    ClockEpoch, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, Observation, Stamp, SyncState,
-    Timestamp, Utc,
+    ClockEpoch, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, Observation, SourceId, Stamp,
+    SyncState, Timestamp, Utc,
 };
 
+/// How fast what a new source and the one before disagree by is slewed away, if nobody says otherwise.
+pub const DRAIN: FrequencyPpb = FrequencyPpb::new(10_000.0);
 /// LOCKED needs this many last samples inside the lock limit.
 pub const LOCK_SAMPLES: u32 = 8;
 /// A clock is right when so many last samples are inside the lock limit.
@@ -61,6 +64,8 @@ pub enum Input<'a> {
     Observation(&'a Observation),
     /// The source is this one from now on; `None`: there is none.
     Reference(Option<Reference>),
+    /// A source beside the one that steers says this of itself; `None`: it is gone.
+    Guard(SourceId, Option<Reference>),
     /// The source sends at this interval.
     Interval(LogInterval),
     /// The clock obeyed: it read `before`, then `after`.
@@ -171,6 +176,8 @@ pub struct Config {
     pub hold: bool,
     /// The oscillator's frequency error as it was saved by an earlier run.
     pub saved_frequency: Option<FrequencyPpb>,
+    /// How fast what a new source and the one before disagree by is slewed away.
+    pub drain: FrequencyPpb,
 }
 
 /// See the module's text.
@@ -183,6 +190,13 @@ pub struct Discipline {
     previous: Envelope,
     /// How right that master was.
     previous_accuracy: Option<Duration>,
+    /// The other sources, and room for them.
+    guards: Vec<Guard>,
+    /// What the estimate by the present source is not steered to, as of then.
+    bias: Duration,
+    bias_since: Timestamp<Mono>,
+    /// A guard has come to steer, and nobody has looked yet whether the clock is as good as before.
+    is_to_confirm: bool,
     link: Link,
     gate: SpikeGate,
     servo: Pi,
@@ -239,10 +253,14 @@ impl Discipline {
             envelope: Envelope::new(config.max_frequency, config.max_drift),
             previous: Envelope::new(config.max_frequency, config.max_drift),
             previous_accuracy: None,
+            guards: Vec::new(),
+            bias: Duration::ZERO,
+            bias_since: now,
+            is_to_confirm: false,
             link: Link::default(),
             gate: SpikeGate::default(),
             servo: Pi::new(config.max_frequency, config.proportional, config.integral),
-            bank: samples::new_bank(&config),
+            bank: (config.servo == Kind::Estimator).then(|| samples::new_bank(&config)),
             unproven: 0,
             is_bank_tracking: false,
             slew_ends: None,
@@ -278,6 +296,7 @@ impl Discipline {
         let max_frequency = self.config.max_frequency;
         self.envelope.set_max_drift(config.max_drift);
         self.previous.set_max_drift(config.max_drift);
+        self.guards.iter_mut().for_each(|guard| guard.set_max_drift(config.max_drift));
         self.config = Config { max_frequency, ..config };
     }
 
@@ -365,12 +384,12 @@ impl Discipline {
         estimate.map_or(self.wobble, |estimate| estimate.deviation)
     }
 
-    /// What the clock is thought to be ahead of its source when it reads `reading`. The PI servo keeps no estimate beside
+    /// What the clock is thought to be ahead of its source when it reads `reading`, or of what it is steered to if that differs. The PI servo keeps no estimate beside
     /// what it steers by: zero.
     pub fn estimated_offset(&self, reading: Timestamp<Local>) -> Duration {
         let Some(bank) = self.bank.as_ref().filter(|_| self.is_bank_tracking) else { return Duration::ZERO };
         let free = self.timeline.free_now(reading);
-        bank.estimate_at(free).map_or(Duration::ZERO, |offset| offset + (reading - free))
+        bank.estimate_at(free).map_or(Duration::ZERO, |offset| offset + (reading - free) - self.bias)
     }
 
     /// How sure the estimate of the offset still is when the clock reads `reading`, one standard deviation; `None` without an
@@ -443,6 +462,7 @@ impl Engine for Discipline {
         match input {
             Input::Observation(observation) => self.observe(now, observation, out),
             Input::Reference(reference) => self.follow(now, reference, out),
+            Input::Guard(source, reference) => self.guard(source, reference),
             Input::Interval(interval) => self.set_interval(interval),
             Input::Adjusted { before, after, epoch, frequency } => {
                 self.obeyed(before, after, epoch, frequency, out);
@@ -460,6 +480,7 @@ impl Engine for Discipline {
     }
 }
 
+mod guards;
 mod samples;
 mod standing;
 #[cfg(test)]

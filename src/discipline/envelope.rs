@@ -155,6 +155,23 @@ impl Envelope {
         self.max_drift = other.max_drift;
     }
 
+    /// What `other` has proven, taken over; allocates nothing where there was room before.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.highs.clone_from(&other.highs);
+        self.lows.clone_from(&other.lows);
+        self.anchors.clone_from(&other.anchors);
+        self.prior = other.prior;
+        self.max_drift = other.max_drift;
+        self.spacing = other.spacing;
+        self.frequency = other.frequency;
+        self.last = other.last;
+        self.origin = other.origin;
+        self.sharpest = other.sharpest;
+        self.unsearched = other.unsearched;
+        self.eager = other.eager;
+        self.fresh = other.fresh;
+    }
+
     /// The clock was moved by somebody else by an unknown amount between `behind` (not positive) and `ahead` (not negative):
     /// all that was proven before holds for it to within that.
     pub fn widen(&mut self, ahead: Duration, behind: Duration) {

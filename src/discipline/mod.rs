@@ -10,7 +10,8 @@
 //!   -> Adjustment, and the state machine (NEVER_SYNCED .. LOCKED .. FREERUN)
 //! ```
 //!
-//! Of several sources at once `select` says who can be right, by what each proves, and `combine` makes one estimate of theirs.
+//! Of several sources each discipline measures those that do not steer as guards; `helm` judges them all, by `select`, and says who
+//! steers. (`combine` makes one estimate of several sources alike.)
 //!
 //! Signs, stated once: `offset_from_master > 0` means that we are ahead; an [`Adjustment`] is what is added.
 
@@ -19,6 +20,7 @@ mod engine;
 mod envelope;
 pub mod estimator;
 mod gate;
+pub mod helm;
 mod link;
 mod median;
 pub mod policy;
@@ -29,7 +31,7 @@ pub mod servo;
 mod state;
 mod timeline;
 
-pub use engine::{Config, Discipline, Effect, Input, LOCK_SAMPLES, Notice};
+pub use engine::{Config, DRAIN, Discipline, Effect, Input, LOCK_SAMPLES, Notice};
 pub use envelope::{Contradiction, Envelope, Span};
 pub use gate::SpikeGate;
 pub use link::{Link, OffsetSample};

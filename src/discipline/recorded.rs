@@ -3,7 +3,7 @@
 use super::{Discipline, Effect, Input, Reference};
 use crate::coding::{Coded, Decoder, Encoder, Malformed, layout};
 use crate::engine::{Engine, EngineKind, Recordable};
-use crate::time::{ClockEpoch, Duration, FrequencyPpb, LogInterval, Mono, Observation, Timestamp};
+use crate::time::{ClockEpoch, Duration, FrequencyPpb, LogInterval, Mono, Observation, SourceId, Timestamp};
 
 impl Recordable for Discipline {
     const KIND: EngineKind = EngineKind::Discipline;
@@ -13,6 +13,7 @@ impl Recordable for Discipline {
             ("observation", Observation::LAYOUT),
             ("reference", <Option<Reference>>::LAYOUT),
             ("slewed", Duration::LAYOUT),
+            ("guard", <(SourceId, Option<Reference>)>::LAYOUT),
         ],
     );
 
@@ -53,6 +54,11 @@ impl Recordable for Discipline {
                 ahead.encode(out);
                 behind.encode(out);
             }
+            Input::Guard(source, reference) => {
+                out.byte(8);
+                source.encode(out);
+                reference.encode(out);
+            }
         }
     }
 
@@ -87,6 +93,7 @@ impl Recordable for Discipline {
                 ahead: Duration::decode(from)?,
                 behind: Duration::decode(from)?,
             },
+            8 => Input::Guard(SourceId::decode(from)?, Option::decode(from)?),
             _ => return Err(Malformed),
         };
         Ok(act(&input))

@@ -55,6 +55,8 @@ pub struct Reference {
     pub reference_id: [u8; 4],
     /// When it was selected.
     pub selected_at: Timestamp<Mono>,
+    /// Its time goes on from that of whoever steered before: it is another clock of this host, which has been handed over already.
+    pub continues: bool,
     /// Whose clock it is in the end (PTP: grandmasterIdentity): another one behind the same parent is another clock.
     pub clock: u64,
 }

@@ -23,11 +23,11 @@
 //! Read: K. Marzullo, S. Owicki, "Maintaining the time in a distributed system", 1985; RFC 5905 11.2.1.
 
 use super::Span;
-use super::combine::SOURCES_MAX;
+use crate::coding::Coded;
 use crate::time::Duration;
 
 /// What is thought of a source.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
 pub enum Verdict {
     /// It says nothing at the moment.
     Silent,
@@ -44,9 +44,9 @@ pub enum Verdict {
 
 /// Who agrees, and on what.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Selection {
+pub struct Selection<const N: usize> {
     /// Of each source, by its place.
-    pub verdicts: [Verdict; SOURCES_MAX],
+    pub verdicts: [Verdict; N],
     /// Our offset lies in here if the majority is right; `None`: nobody knows.
     pub common: Option<Span<Duration>>,
 }
@@ -54,7 +54,7 @@ pub struct Selection {
 /// Judges the sources by the intervals in which our offset lies as they have it, all at one instant.
 ///
 /// An interval whose `low` is above its `high` contradicts itself and is a falseticker by all of its distance.
-pub fn select(spans: &[Option<Span<Duration>>; SOURCES_MAX]) -> Selection {
+pub fn select<const N: usize>(spans: &[Option<Span<Duration>>; N]) -> Selection<N> {
     let heard = spans.iter().flatten().count();
     let majority = heard / 2 + 1;
     let covers = |span: &Span<Duration>, point: Duration| span.low <= point && point <= span.high;
@@ -62,21 +62,27 @@ pub fn select(spans: &[Option<Span<Duration>>; SOURCES_MAX]) -> Selection {
     let low = spans.iter().flatten().map(|span| span.low).filter(is_common).min();
     let high = spans.iter().flatten().map(|span| span.high).filter(is_common).max();
     let common = low.zip(high).map(|(low, high)| Span { low, high });
-    let verdict = |span: &Option<Span<Duration>>| match (span, common) {
+    Selection { verdicts: std::array::from_fn(|place| verdict(spans[place], common)), common }
+}
+
+/// What is to be thought of one source, by what those that count have in common.
+pub fn verdict(span: Option<Span<Duration>>, common: Option<Span<Duration>>) -> Verdict {
+    match (span, common) {
         (None, _) => Verdict::Silent,
         (Some(_), None) => Verdict::Undecided,
         (Some(span), Some(common)) if span.low > span.high => Verdict::Falseticker { beyond: span.low - common.low },
         (Some(span), Some(common)) if span.low > common.high => Verdict::Falseticker { beyond: span.low - common.high },
         (Some(span), Some(common)) if span.high < common.low => Verdict::Falseticker { beyond: span.high - common.low },
         (Some(_), Some(_)) => Verdict::Agrees,
-    };
-    Selection { verdicts: std::array::from_fn(|place| verdict(&spans[place])), common }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::engine::Random;
+
+    const SOURCES_MAX: usize = 4;
 
     const fn ms(millis: i64) -> Duration {
         Duration::from_millis(millis)

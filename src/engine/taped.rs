@@ -40,6 +40,8 @@ pub enum EngineKind {
     NtpServer,
     /// The NTP client of one server.
     NtpClient,
+    /// The judge of several sources.
+    Helm,
 }
 
 /// Why a state was written down.

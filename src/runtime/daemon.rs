@@ -544,6 +544,7 @@ fn cascade_of(config: &Config, saved: &SavedFrequency) -> CascadeConfig {
         integral: config.servo.integral,
         hold: config.servo.hold,
         saved_frequency: saved.load(),
+        drain: crate::discipline::DRAIN,
     };
     let utc_policy = match config.clock.utc_offset {
         UtcOffset::Check => UtcPolicy::Check,

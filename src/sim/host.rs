@@ -19,13 +19,23 @@
 
 use std::collections::VecDeque;
 
+mod clients;
+mod crossing;
+
+use clients::Asked;
+pub use clients::{ClientConfig, NTP_SOURCE, Steered};
+use crossing::cross;
+pub use crossing::{CrossingModel, CrossingShape};
+
 use super::device::{Device, DeviceModel};
 use super::node::{Effects, Record, keep};
 use super::truth::Truth;
 use crate::clock::{
-    ArbPolicy, Cascade, CascadeConfig, CascadeNotice, Clock, Crossing, HostUtc, JumpDetector, PHCS_MAX, SteeringConfig,
+    ArbPolicy, Cascade, CascadeConfig, CascadeNotice, Clock, HostUtc, JumpDetector, PHCS_MAX, SteeringConfig,
     UtcPolicy, reference_of,
 };
+use crate::discipline::Reference;
+use crate::discipline::helm::{HelmConfig, SourceOptions, Verdict};
 use crate::discipline::policy::{StepPolicy, StepRule};
 use crate::discipline::servo::Kind;
 use crate::engine::{Engine, EngineKind, Random, Recorder, Taped};
@@ -47,66 +57,6 @@ const TELL_PORT_EVERY: Duration = Duration::SECOND;
 const LEAP_LATE_MAX: Duration = Duration::SECOND;
 const DAY_S: i64 = 86_400;
 
-/// How long one side of a crossing takes beyond the least, in terms of [`CrossingModel::jitter`].
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub enum CrossingShape {
-    /// Exponential, and the jitter is its mean: many near the least.
-    #[default]
-    Exponential,
-    /// As other daemons were measured with: `(k + u) / 5.5`, where `k` uniform numbers have a product below `exp(-5)` for
-    /// the first time, and `u` is uniform. Mean 1.18, deviation 0.41, and hardly ever near nothing.
-    Poisson,
-}
-
-impl CrossingShape {
-    fn draw(self, random: &mut Random) -> f64 {
-        match self {
-            Self::Exponential => random.exponential(),
-            Self::Poisson => {
-                // The product of uniform numbers is below exp(-5) when the sum of their logarithms is beyond 5.
-                let (mut count, mut sum) = (0.0, 0.0);
-                while sum < 5.0 {
-                    sum += random.exponential();
-                    count += 1.0;
-                }
-                (count + random.unit()) / 5.5
-            }
-        }
-    }
-}
-
-/// How the PHC is read between two readings of the system clock.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct CrossingModel {
-    /// The least time from the first reading of the system clock to the second.
-    pub window: Duration,
-    /// The scale of a random time on top, on each side of the PHC's own reading.
-    pub jitter: Duration,
-    /// How that is distributed.
-    pub shape: CrossingShape,
-    /// Where in the least window the PHC is read: 0.5 in its middle, as is hoped for; 0 to 1.
-    pub position: f64,
-    /// The standard deviation of a normal error of the PHC's reading.
-    pub noise: Duration,
-    /// Of so many readings the narrowest is taken.
-    pub readings: u32,
-    /// The share of crossings that fail, 0 to 1.
-    pub loss: f64,
-}
-
-impl CrossingModel {
-    /// A card on a quiet bus.
-    pub const PCIE: Self = Self {
-        window: Duration::from_nanos(1_000),
-        jitter: Duration::from_nanos(100),
-        shape: CrossingShape::Exponential,
-        position: 0.5,
-        noise: Duration::ZERO,
-        readings: 5,
-        loss: 0.0,
-    };
-}
-
 /// What a host is made of.
 #[derive(Clone, Debug)]
 pub struct HostConfig {
@@ -124,6 +74,10 @@ pub struct HostConfig {
     pub arb: Option<ArbPolicy>,
     /// Whether the kernel makes a leap second that it was told of.
     pub kernel_leaps: bool,
+    /// If there are several sources: how they are judged, and its port among them, if it is one.
+    pub helm: Option<(HelmConfig, Option<SourceOptions>)>,
+    /// The mean of an exponential part of the kernel's stamps of NTP packets: interrupts.
+    pub ntp_noise: Duration,
 }
 
 impl HostConfig {
@@ -140,6 +94,7 @@ impl HostConfig {
             integral: None,
             hold: false,
             saved_frequency: None,
+            drain: crate::discipline::DRAIN,
         };
         Self {
             ptp: Config::new(SourceId(0), identity, seed),
@@ -154,6 +109,8 @@ impl HostConfig {
             crossing: CrossingModel::PCIE,
             arb: None,
             kernel_leaps: true,
+            helm: None,
+            ntp_noise: Duration::ZERO,
         }
     }
 
@@ -169,6 +126,12 @@ enum Message {
     Observation(Observation),
     Parent(Option<ParentInfo>),
     SyncInterval(LogInterval),
+    /// What a client has measured.
+    OfServer(Observation),
+    /// What a server says of itself.
+    Server(SourceId, Option<Reference>),
+    /// How often a server is asked.
+    ServerInterval(SourceId, LogInterval),
     /// The halves of measurements in flight were thrown away, on the report with this number.
     Flushed(u32),
 }
@@ -180,6 +143,10 @@ pub struct Host {
     cascade: Cascade<Device>,
     config: HostConfig,
     random: Random,
+    clients: Vec<Asked>,
+    random_of_clients: Random,
+    /// What each server has said last, and how often it is asked.
+    servers: Vec<(Option<Reference>, LogInterval)>,
     ring: VecDeque<Message>,
     overflows: u64,
     /// Those while the discipline's thread ran.
@@ -211,6 +178,8 @@ pub struct Host {
     lines: PhcLines,
     record: Record,
     jumped: Vec<(Timestamp<Mono>, Duration)>,
+    steered: Vec<(Timestamp<Mono>, Steered)>,
+    verdicts: Vec<(Timestamp<Mono>, (SourceId, Verdict))>,
     was_set: Vec<(Timestamp<Mono>, Duration)>,
     notices: Vec<CascadeNotice>,
 }
@@ -221,6 +190,13 @@ impl Host {
         let system = Device::new(ClockId::System, config.system, now, truth.utc(now).read_as());
         let local = system.reading();
         let mut cascade = Cascade::new(system, config.cascade, now, local);
+        let random_of_clients = random.branch(1);
+        if let Some((helm, port)) = config.helm {
+            cascade.judge_by(helm, now);
+            if let Some(options) = port {
+                cascade.add_source(config.ptp.source, options);
+            }
+        }
         for (index, model) in (0..).zip(&config.phcs) {
             let device = Device::new(ClockId::Phc(index), *model, now, truth.tai(now));
             let crossing = cross(&config.crossing, cascade.system().clock(), &device, now, &mut random);
@@ -233,6 +209,9 @@ impl Host {
             cascade,
             config,
             random,
+            clients: Vec::new(),
+            random_of_clients,
+            servers: Vec::new(),
             ring: VecDeque::with_capacity(RING_MAX),
             overflows: 0,
             overflows_awake: 0,
@@ -256,6 +235,8 @@ impl Host {
             lines,
             record: Record::default(),
             jumped: Vec::new(),
+            steered: Vec::new(),
+            verdicts: Vec::new(),
             was_set: Vec::new(),
             notices: Vec::new(),
         }
@@ -266,6 +247,10 @@ impl Host {
         let mono = self.mono(now);
         self.port.record_by(stream("port", EngineKind::PtpPort));
         self.cascade.system().record_by(stream("system", EngineKind::Discipline));
+        self.cascade.record_helm_by(stream("helm", EngineKind::Helm));
+        for (place, asked) in self.clients.iter_mut().enumerate() {
+            asked.client.record_by(stream(&format!("client-{place}"), EngineKind::NtpClient));
+        }
         for index in 0..self.config.phcs.len() {
             if let Some((steering, ..)) = self.cascade.phc(index as u8, mono) {
                 steering.record_by(stream(&format!("phc-{index}"), EngineKind::Discipline));
@@ -303,6 +288,21 @@ impl Host {
     /// The jumps of PHCs that it has found.
     pub fn jumped(&self) -> &[(Timestamp<Mono>, Duration)] {
         &self.jumped
+    }
+
+    /// Who of several sources has steered, and since when.
+    pub fn steered(&self) -> &[(Timestamp<Mono>, Steered)] {
+        &self.steered
+    }
+
+    /// What was thought of each source, and since when.
+    pub fn verdicts(&self) -> &[(Timestamp<Mono>, (SourceId, Verdict))] {
+        &self.verdicts
+    }
+
+    /// Who of several sources steers.
+    pub(super) fn steered_by(&self) -> Option<SourceId> {
+        self.cascade.steered_by()
     }
 
     /// The times at which it has found that somebody else had set its system clock.
@@ -441,6 +441,7 @@ impl Host {
 
     pub(super) fn deadline(&self, now: Timestamp<Mono>) -> Timestamp<Mono> {
         let discipline = self.discipline_deadline(now);
+        let discipline = self.clients_deadline().map_or(discipline, |at| at.min(discipline));
         self.port.deadline().map_or(discipline, |at| (at + self.paused).min(discipline))
     }
 
@@ -483,6 +484,11 @@ impl Host {
             match notice {
                 CascadeNotice::Discipline(ClockId::System, notice) => self.record.note(at, notice),
                 CascadeNotice::Jumped(_, by, _) => keep(&mut self.jumped, at, by),
+                CascadeNotice::Helm { from, to, why, heard } => {
+                    let heard = heard.map(|heard| heard + self.paused);
+                    keep(&mut self.steered, at, Steered { from, to, why, heard });
+                }
+                CascadeNotice::Verdict(source, verdict) => keep(&mut self.verdicts, at, (source, verdict)),
                 CascadeNotice::Discipline(..)
                 | CascadeNotice::Hub(_)
                 | CascadeNotice::Gate(_)
@@ -498,6 +504,15 @@ impl Host {
     fn take(&mut self, now: Timestamp<Mono>, message: Message) {
         match message {
             Message::Observation(_) if self.unflushed.is_some() => {}
+            Message::OfServer(observation) if self.is_of_before(&observation) => {}
+            Message::OfServer(observation) => {
+                self.look_at_rate(now);
+                self.steer(now, |cascade, local, notices| {
+                    cascade.observe(now, local, &observation, &mut |notice| notices.push(notice));
+                });
+            }
+            Message::Server(source, reference) => self.server_says(now, source, reference),
+            Message::ServerInterval(source, interval) => self.server_is_asked(now, source, interval),
             Message::Observation(observation) => {
                 if self.config.hub() == ClockId::System {
                     self.look_at_rate(now);
@@ -532,6 +547,9 @@ impl Host {
         }));
         let (source, fallback, interval) = (ptp.source, self.cascade.leap().known(), self.sync_interval);
         let reference = self.parent.map(|parent| reference_of(source, &parent, policy, fallback));
+        if self.config.helm.is_some() {
+            return self.introduce(now, (source, hub), reference, interval);
+        }
         self.steer(now, |cascade, local, notices| {
             let mut tell = |notice| notices.push(notice);
             match reference {
@@ -657,27 +675,5 @@ impl Host {
             LeapIndicator::Delete if is_good => Some((midnight() - Duration::SECOND, Duration::SECOND)),
             _ => None,
         }
-    }
-}
-
-/// Reads a PHC between two readings of the system clock, the narrowest of a few; done at `now`.
-fn cross(model: &CrossingModel, system: &Device, phc: &Device, now: Timestamp<Mono>, random: &mut Random) -> Crossing {
-    let mut draw = || {
-        let mut side = |share: f64| model.window.scaled(share) + model.jitter.scaled(model.shape.draw(random));
-        (side(model.position), side(1.0 - model.position))
-    };
-    let all = (0..model.readings.max(1)).map(|_| draw());
-    let (left, right) = all.min_by_key(|(left, right)| *left + *right).unwrap_or_default();
-    let window = left + right;
-    let noise = if model.noise > Duration::ZERO { model.noise.scaled(random.normal()) } else { Duration::ZERO };
-    let whole = |at: Timestamp<Local>| Timestamp::<Local>::from_nanos(at.nanos());
-    Crossing {
-        before: whole(system.reading_before(window)),
-        device: whole(phc.reading_before(right) + noise),
-        after: whole(system.reading()),
-        raw: system.raw() - window.half(),
-        mono: now - window.half(),
-        window: whole(system.reading()) - whole(system.reading_before(window)),
-        slack: Duration::ZERO,
     }
 }

@@ -33,6 +33,7 @@
 //! | `node` | a grandmaster, how packets are stamped, what a node remembers |
 //! | `slave` | a port and one clock in software |
 //! | `host`, `device` | a machine with real clocks, and such a clock |
+//! | `server` | an NTP server, for hosts that have several sources |
 //! | `ntp` | a world of two: an NTP client and its server |
 //! | `world` | time, who is told what, and what happens from outside |
 //! | `checker` | the rules that hold after every event |
@@ -50,6 +51,7 @@ mod link;
 mod node;
 mod ntp;
 mod queue;
+mod server;
 mod slave;
 pub mod stability;
 mod statistics;
@@ -64,12 +66,13 @@ pub use accuracy::{
 pub use checker::{Checker, GRACE, NOTICE, Rule, Violation};
 pub use device::{Device, DeviceModel};
 pub use hop::{HopModel, LOAD_MAX, TransparentModel};
-pub use host::{CrossingModel, CrossingShape, Host, HostConfig, RING_MAX};
+pub use host::{ClientConfig, CrossingModel, CrossingShape, Host, HostConfig, NTP_SOURCE, RING_MAX, Steered};
 pub use lateness::Lateness;
 pub use link::{Blocked, BurstModel, HOPS_MAX, Link, LinkModel, Passage, Shape, SurgeModel};
 pub use node::{Master, NodeId, RECORDS_MAX, Record, StampModel, TxStampModel, master_config};
 pub use ntp::{NtpConfig, NtpWorld};
 pub use queue::{EVENTS_MAX, Full, Queue};
+pub use server::{Server, ServerConfig};
 pub use slave::{Slave, SlaveConfig};
 pub use statistics::{BoundStatistics, SAMPLES_MAX, Statistics};
 pub use truth::{LOCAL_EPOCH, TAI_UTC, Truth};

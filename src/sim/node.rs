@@ -1,7 +1,7 @@
 //! The nodes of the world: how their packets are stamped, grandmasters, and what a node remembers.
 
 use super::truth::Truth;
-use super::{Host, Slave};
+use super::{Host, Server, Slave};
 use crate::discipline::Notice;
 use crate::engine::{Engine, Random, Recorder, Taped};
 use crate::ptp::{Counter, Effect, Grandmaster, GrandmasterConfig, Input, TimeProperties};
@@ -242,6 +242,7 @@ pub(super) enum Role {
     Master(Box<Master>),
     Slave(Box<Slave>),
     Host(Box<Host>),
+    Server(Box<Server>),
 }
 
 impl Role {
@@ -256,13 +257,15 @@ impl Role {
                 slave.port.step(now, input, out);
             }
             Self::Host(host) => host.step(now, input, out),
+            // It knows nothing of PTP.
+            Self::Server(_) => {}
         }
     }
 
     /// What the port wants of the rest of the node.
     pub fn apply(&mut self, now: Timestamp<Mono>, effect: &Effect) {
         match self {
-            Self::Master(_) => {}
+            Self::Master(_) | Self::Server(_) => {}
             Self::Slave(slave) => slave.apply(now, effect),
             Self::Host(host) => host.apply(now, effect),
         }
@@ -271,7 +274,7 @@ impl Role {
     /// How long what it was told of is not looked at yet.
     pub fn stalled_for(&self, now: Timestamp<Mono>) -> Duration {
         match self {
-            Self::Master(_) | Self::Slave(_) => Duration::ZERO,
+            Self::Master(_) | Self::Slave(_) | Self::Server(_) => Duration::ZERO,
             Self::Host(host) => host.stalled_for(now),
         }
     }
@@ -280,7 +283,7 @@ impl Role {
     pub fn stamping(&mut self, truth: &Truth, now: Timestamp<Mono>) -> (ClockId, Timestamp<Local>) {
         match self {
             Self::Master(master) => (ClockId::System, truth.local(now) + master.error),
-            Self::Slave(_) => (ClockId::System, truth.local(now)),
+            Self::Slave(_) | Self::Server(_) => (ClockId::System, truth.local(now)),
             Self::Host(host) => host.stamping(now),
         }
     }
@@ -290,6 +293,7 @@ impl Role {
             Self::Master(master) => master.engine.deadline(),
             Self::Slave(slave) => Some(slave.deadline()),
             Self::Host(host) => Some(host.deadline(now)),
+            Self::Server(_) => None,
         }
     }
 }

@@ -59,6 +59,7 @@ impl SlaveConfig {
                 integral: None,
                 hold: false,
                 saved_frequency: None,
+                drain: crate::discipline::DRAIN,
             },
             offset: Duration::ZERO,
             oscillator: OscillatorModel::PERFECT,

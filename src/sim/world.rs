@@ -7,22 +7,24 @@ use super::node::{Effects, Role, Way, happens};
 use super::statistics::BoundStatistics;
 use super::truth::Truth;
 use super::{
-    Checker, Host, HostConfig, Link, LinkModel, Master, NodeId, Queue, Slave, SlaveConfig, StampModel, Statistics,
-    Violation,
+    Checker, ClientConfig, Host, HostConfig, Link, LinkModel, Master, NodeId, Queue, Server, ServerConfig, Slave,
+    SlaveConfig, StampModel, Statistics, Violation,
 };
 use crate::engine::{EngineKind, Random};
 use crate::ptp::{
     Channel, ClockReport, DELAY_OUTSTANDING_MAX, Effect, Frame, GrandmasterConfig, Input, SYNC_PENDING_MAX, TxToken,
 };
 use crate::sharing::TimeSnapshot;
-use crate::time::{ClockId, Duration, Mono, Stamp, Timestamp};
+use crate::time::{ClockId, Duration, Mono, SourceId, Stamp, Timestamp};
 use crate::trace::{Collector, Origin};
 use crate::wire::ptp::ClockIdentity;
 
+mod exchange;
 mod faults;
 mod look;
 mod past;
 
+use exchange::NtpEvent;
 use past::Past;
 
 pub use faults::Stall;
@@ -50,6 +52,8 @@ enum Event {
     TxStamp { of: NodeId, token: TxToken, stamp: Option<Stamp> },
     /// The discipline tells its port what it did.
     Report { to: NodeId, report: ClockReport },
+    /// What an NTP client of a host and its server say to each other.
+    Ntp(NtpEvent),
     /// A node wanted to be called.
     Wake(NodeId),
     /// The true errors are sampled.
@@ -79,6 +83,8 @@ struct Node {
     phc_statistics: Vec<Statistics>,
     /// A master that nobody should follow.
     is_stranger: bool,
+    /// Who of several sources steers it.
+    steered: Option<SourceId>,
 }
 
 impl Node {
@@ -183,9 +189,26 @@ impl World {
             bounds: BoundStatistics::default(),
             phc_statistics: Vec::new(),
             is_stranger: false,
+            steered: None,
         });
         self.wake(id, self.now + delay);
         id
+    }
+
+    /// An NTP server that begins `delay` from now.
+    pub fn add_server(&mut self, config: ServerConfig, delay: Duration) -> NodeId {
+        let random = self.random.branch(600 + self.nodes.len() as u64);
+        let server = Server::new(config, self.now + delay, random);
+        self.has_wrong_masters |= config.error != Duration::ZERO;
+        self.add(Role::Server(Box::new(server)), StampModel::IDEAL, delay)
+    }
+
+    /// A host asks a server, by links that are there already or come.
+    pub fn ask(&mut self, host: NodeId, server: NodeId, config: ClientConfig) {
+        if let Role::Host(host) = &mut self.nodes[host.0].role {
+            host.ask(server, config);
+        }
+        self.wake(host, self.now);
     }
 
     /// Connects two nodes, each direction with its own model.
@@ -220,6 +243,7 @@ impl World {
             let mut stream = |name: &str, kind: EngineKind| collector.stream(&format!("node-{index} {name}"), kind);
             match &mut node.role {
                 Role::Master(master) => master.record_by(stream("grandmaster", EngineKind::Grandmaster)),
+                Role::Server(_) => {}
                 Role::Slave(slave) => {
                     let port = stream("port", EngineKind::PtpPort);
                     slave.record_by(port, stream("clock", EngineKind::Discipline));
@@ -282,7 +306,7 @@ impl World {
     pub fn slave(&self, node: NodeId) -> &Slave {
         match &self.nodes[node.0].role {
             Role::Slave(slave) => slave,
-            Role::Master(_) | Role::Host(_) => panic!("node {} is no slave", node.0),
+            Role::Master(_) | Role::Host(_) | Role::Server(_) => panic!("node {} is no slave", node.0),
         }
     }
 
@@ -290,14 +314,14 @@ impl World {
     pub fn host(&self, node: NodeId) -> &Host {
         match &self.nodes[node.0].role {
             Role::Host(host) => host,
-            Role::Master(_) | Role::Slave(_) => panic!("node {} is no host", node.0),
+            Role::Master(_) | Role::Slave(_) | Role::Server(_) => panic!("node {} is no host", node.0),
         }
     }
 
     /// What a node publishes; `None` of a grandmaster.
     pub fn published(&self, node: NodeId) -> Option<&TimeSnapshot> {
         match &self.nodes[node.0].role {
-            Role::Master(_) => None,
+            Role::Master(_) | Role::Server(_) => None,
             Role::Slave(slave) => Some(slave.published()),
             Role::Host(host) => Some(host.published()),
         }
@@ -310,6 +334,7 @@ impl World {
             Role::Slave(slave) => slave.true_error(now),
             Role::Host(host) => host.system(now).reading().read_as() - truth.utc(now),
             Role::Master(master) => master.error(),
+            Role::Server(server) => server.error(),
         }
     }
 
@@ -318,7 +343,7 @@ impl World {
         let (now, truth) = (self.now, self.truth);
         match &mut self.nodes[node.0].role {
             Role::Host(host) => host.phc(index, now).map(|phc| phc.reading() - truth.tai(now)),
-            Role::Master(_) | Role::Slave(_) => None,
+            Role::Master(_) | Role::Slave(_) | Role::Server(_) => None,
         }
     }
 
@@ -377,8 +402,10 @@ impl World {
                     node.waking.iter_mut().for_each(Waking::woke);
                     let (_, local) = node.role.stamping(&self.truth, self.now);
                     self.step(id, None, Input::Tick { local });
+                    self.tick_clients(id);
                 }
             }
+            Event::Ntp(event) => self.handle_ntp(event),
             Event::Sample(interval) => {
                 self.take_samples();
                 self.push(self.now + interval, Event::Sample(interval));
@@ -402,6 +429,10 @@ impl World {
             Event::Arrival { to, .. } | Event::Report { to, .. } => to,
             Event::TxStamp { of, .. } => of,
             Event::Wake(id) => id,
+            Event::Ntp(ntp) => match ntp.waits_for() {
+                Some(host) => host,
+                None => return Some(event),
+            },
             Event::Sample(_) => return Some(event),
         };
         let Some((until, stamps_wait)) = self.nodes[id.0].stalled else { return Some(event) };
@@ -411,7 +442,11 @@ impl World {
             return Some(event);
         }
         let waits = match event {
-            Event::Arrival { .. } if self.nodes[id.0].held >= HELD_MAX => return None,
+            Event::Arrival { .. } | Event::Ntp(_) if self.nodes[id.0].held >= HELD_MAX => return None,
+            Event::Ntp(ntp) => {
+                self.nodes[id.0].held += 1;
+                Event::Ntp(self.stamped_in_time(ntp, stamps_wait))
+            }
             Event::Arrival { from, to, frame, channel, stamp } => {
                 self.nodes[id.0].held += 1;
                 let stamp = match stamp {
@@ -458,7 +493,7 @@ impl World {
         if effects.iter().any(|effect| matches!(effect, Effect::Observe(_))) {
             self.nodes[id.0].watch.message(now, GRACE);
         }
-        let is_other_parent = effects.iter().any(|effect| matches!(effect, Effect::Parent(_)));
+        let is_other_parent = self.look_at_helm(id) || effects.iter().any(|effect| matches!(effect, Effect::Parent(_)));
         effects.clear();
         self.effects = effects;
         if is_other_parent && self.has_wrong_masters {
@@ -485,7 +520,7 @@ impl World {
         let now = self.now;
         let Self { nodes, queue, digest, .. } = self;
         match &mut nodes[id.0].role {
-            Role::Master(_) => {}
+            Role::Master(_) | Role::Server(_) => {}
             Role::Slave(slave) => {
                 digest.snapshot(slave.published());
                 if let Some(report) = slave.take_report() {
@@ -509,8 +544,9 @@ impl World {
     fn transmit(&mut self, id: NodeId, frame: &Frame, channel: Channel, token: Option<TxToken>) {
         let now = self.now;
         self.digest.bytes(frame.as_bytes());
-        let Self { links, queue, .. } = self;
-        for link in links.iter_mut().filter(|link| link.from == id) {
+        let Self { links, queue, nodes, .. } = self;
+        let hears = |to: NodeId| !matches!(nodes[to.0].role, Role::Server(_));
+        for link in links.iter_mut().filter(|link| link.from == id && hears(link.to)) {
             for passage in link.carry(now, frame.as_bytes()).into_iter().flatten() {
                 // A transparent clock touches only what is stamped (10.2.2).
                 let frame = if channel == Channel::Event { corrected(frame, passage.correction) } else { *frame };
@@ -538,7 +574,7 @@ impl World {
                 let parent = self.parent(id);
                 let sender = from.map(|from| match &self.nodes[from.0].role {
                     Role::Master(master) => Some(master.identity()),
-                    Role::Slave(_) | Role::Host(_) => None,
+                    Role::Slave(_) | Role::Host(_) | Role::Server(_) => None,
                 });
                 let is_declared = parent.is_some_and(|parent| self.declared_master(parent).is_some());
                 let is_right = is_declared && sender.is_none_or(|sender| sender == parent);
@@ -562,7 +598,7 @@ impl World {
     /// Whom a node follows.
     fn parent(&self, id: NodeId) -> Option<ClockIdentity> {
         let port = match &self.nodes[id.0].role {
-            Role::Master(_) => return None,
+            Role::Master(_) | Role::Server(_) => return None,
             Role::Slave(slave) => &*slave.port,
             Role::Host(host) => host.port(),
         };

@@ -173,7 +173,11 @@ impl Collector {
     fn trim(&mut self) {
         let of_servers = |stream: &Collected| match stream.kind {
             EngineKind::NtpServer => stream.segments.iter().map(|segment| segment.bytes.len()).sum(),
-            EngineKind::PtpPort | EngineKind::Grandmaster | EngineKind::Discipline | EngineKind::NtpClient => 0,
+            EngineKind::PtpPort
+            | EngineKind::Grandmaster
+            | EngineKind::Discipline
+            | EngineKind::NtpClient
+            | EngineKind::Helm => 0,
         };
         let mut servers: usize = self.streams.iter().map(of_servers).sum();
         loop {

@@ -12,6 +12,7 @@ use super::collector::Beginning;
 use super::file::{Stream, Trace};
 use crate::coding::{Coded, Decoder, Encoder, Malformed};
 use crate::discipline::Discipline;
+use crate::discipline::helm::Helm;
 use crate::engine::{BEGINNING, Cause, EngineKind, RECORD_BYTES_MAX, Recordable, STEP, engine_layout};
 use crate::ntp::client::Client;
 use crate::ntp::server::Responder;
@@ -127,6 +128,7 @@ pub fn replay(trace: &Trace) -> Result<Vec<Replayed>, ReplayError> {
         EngineKind::Grandmaster => repeat::<Grandmaster>(trace, stream, &mut Blind),
         EngineKind::Discipline => repeat::<Discipline>(trace, stream, &mut Blind),
         EngineKind::NtpClient => repeat::<Client>(trace, stream, &mut Blind),
+        EngineKind::Helm => repeat::<Helm>(trace, stream, &mut Blind),
         EngineKind::NtpServer => repeat::<Responder>(trace, stream, &mut Blind),
     };
     trace.streams().iter().map(repeat).collect()

@@ -214,7 +214,7 @@ impl Watch<Discipline> for Recorded<'_> {
                 }
                 self.note(now, heard, engine);
             }
-            Input::Reference(_) | Input::Interval(_) => {
+            Input::Reference(_) | Input::Guard(..) | Input::Interval(_) => {
                 if let (Some(other), Some(free)) = (&mut self.other, self.free.at(now)) {
                     other.catch_up(now, free);
                     other.step(now, free, *input);
@@ -275,7 +275,8 @@ impl Other {
         let mut clock = SoftwareClock::new(free, reading - free, OscillatorModel::PERFECT, config.max_frequency);
         // Within the limit, as it is in force: refused only if another limit was asked for, and then nothing is.
         _ = clock.adjust(free, crate::discipline::Adjustment::Frequency(recorded.frequency()));
-        let engine = Discipline::new(config, now, reading, clock.epoch(), clock.frequency());
+        let mut engine = Discipline::new(config, now, reading, clock.epoch(), clock.frequency());
+        engine.reserve_guards(recorded.guards());
         let mut other = Self { engine, clock, effects: Vec::new() };
         other.step(now, free, Input::Interval(recorded.interval()));
         other.step(now, free, Input::Reference(recorded.reference()));

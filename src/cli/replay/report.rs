@@ -35,6 +35,7 @@ const fn word(kind: EngineKind) -> &'static str {
         EngineKind::Discipline => "discipline",
         EngineKind::NtpServer => "NTP server",
         EngineKind::NtpClient => "NTP client",
+        EngineKind::Helm => "helm",
     }
 }
 

@@ -13,7 +13,7 @@ use crate::wire::ptp::ClockQuality;
 
 impl Run<'_> {
     fn node(&self, who: usize) -> NodeId {
-        self.masters.iter().chain(&self.hosts).copied().nth(who).expect("the file was checked")
+        self.masters.iter().chain(&self.hosts).chain(&self.servers).copied().nth(who).expect("the file was checked")
     }
 
     pub(super) fn act(&mut self, action: Action) {
@@ -36,6 +36,7 @@ impl Run<'_> {
                 self.put_in_force(event);
             }
             What::MasterStep(by) => world.step_master(node, *by),
+            What::ServerStep(by) => world.step_server(node, *by),
             What::Stall(what) => world.stall(node, *what, event.lasts.unwrap_or(Duration::SECOND)),
             What::SetClock(by) => world.set_system(node, *by),
             What::SetFrequency(to) => world.detune_system(node, *to),
@@ -63,6 +64,7 @@ impl Run<'_> {
             }
             What::Announce(_) => self.announce(event.who),
             What::MasterStep(_)
+            | What::ServerStep(_)
             | What::Stall(_)
             | What::SetClock(_)
             | What::SetFrequency(_)
@@ -92,7 +94,7 @@ impl Run<'_> {
         self.in_force.iter().map(|index| &self.scenario.events[*index])
     }
 
-    /// The ways between every master and every host, there and back.
+    /// The ways between every master or server and every host, there and back.
     fn lay_ways(&mut self) {
         for (master, plan) in self.scenario.masters.iter().enumerate() {
             for host in 0..self.hosts.len() {
@@ -104,10 +106,21 @@ impl Run<'_> {
                 self.world.change_link(to, from, |way| *way = ways[1]);
             }
         }
+        let first = self.masters.len() + self.hosts.len();
+        for (server, plan) in self.scenario.servers.iter().enumerate() {
+            for host in 0..self.hosts.len() {
+                let mut ways = plan.links;
+                let ends = [first + server, self.masters.len() + host];
+                self.lasting().for_each(|event| change_ways(&mut ways, event, ends));
+                let (from, to) = (self.servers[server], self.hosts[host]);
+                self.world.change_link(from, to, |way| *way = ways[0]);
+                self.world.change_link(to, from, |way| *way = ways[1]);
+            }
+        }
     }
 }
 
-/// What an event makes of the ways between a master and a host, there and back; `ends` are both, by their place.
+/// What an event makes of the ways between a master or a server and a host, there and back; `ends` are both, by their place.
 fn change_ways(ways: &mut [LinkModel; 2], event: &EventPlan, ends: [usize; 2]) {
     let is_of_master = event.who == ends[0];
     match &event.what {

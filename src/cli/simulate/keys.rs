@@ -38,6 +38,7 @@ const UTC_OFFSET: Kind = Kind::Integer { min: -1_000, max: 1_000 };
 const SERVO: &[Word] = &[now("estimator"), now("pi")];
 const STAMPS: &[Word] = &[now("hardware"), now("kernel")];
 const SHAPE: &[Word] = &[now("exponential"), now("erlang2"), now("gaussian"), now("lognormal")];
+const CONFLICT: &[Word] = &[now("hold"), now("prefer")];
 const ARB: &[Word] = &[now("auto"), now("utc"), now("tai"), now("refuse")];
 const LEAP: &[Word] = &[now("none"), now("insert"), now("delete")];
 const THREAD: &[Word] = &[now("port"), now("discipline"), now("machine"), now("clocks")];
@@ -61,6 +62,7 @@ pub const EVENTS: &[Word] = &[
     now("path"),
     now("block"),
     now("master_step"),
+    now("server_step"),
     now("announce"),
     now("stall"),
     now("set_clock"),
@@ -72,8 +74,10 @@ pub const EVENTS: &[Word] = &[
 
 const AS_IT_WAS: Default = Default::Unset("as it was");
 const AS_THERE: Default = Default::Unset("as in [master.path]");
+const AS_THERE_NTP: Default = Default::Unset("as in [ntp.path]");
 const NO_LIMIT: Default = Default::Unset("no limit");
 const ON: Default = Default::Toml("true");
+const OFF: Default = Default::Toml("false");
 const NONE: Default = Default::Toml("0.0");
 const AT_ONCE: Default = Default::Toml("\"0s\"");
 
@@ -83,6 +87,9 @@ pub const SECTIONS: &[Section] = &[
     Section { path: "master", repeated: true, help: "A grandmaster: its clock is true time, plus its error; the best one by its Announce is followed." },
     Section { path: "master.path", repeated: false, help: "The network between this master and every host, alike in both directions unless said otherwise." },
     Section { path: "master.back", repeated: false, help: "What is different on the way from the hosts to this master." },
+    Section { path: "ntp", repeated: true, help: "An NTP server, which every host asks: with one of these, all sources are judged together, the port among them." },
+    Section { path: "ntp.path", repeated: false, help: "The network between this server and every host, alike in both directions unless said otherwise." },
+    Section { path: "ntp.back", repeated: false, help: "What is different on the way from the hosts to this server." },
     Section { path: "host", repeated: true, help: "A server that follows: the daemon's own engines with simulated clocks." },
     Section { path: "host.system", repeated: false, help: "Its system clock." },
     Section { path: "host.phc", repeated: false, help: "The clock of its network card, with stamps = \"hardware\"." },
@@ -139,6 +146,44 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("master.back.loss", SHARE, AS_THERE, "The share of messages that are lost."),
     option("master.back.load", LOAD, AS_THERE, "The share of the time for which each queue is busy."),
 
+    option("ntp.name", NAME, Default::Required, "Its name, for the events and the limits."),
+    option("ntp.starts", TIME, AT_ONCE, "When it begins to answer.").unit("s"),
+    option("ntp.error", SHIFT, AT_ONCE, "What its clock is ahead of the truth by at the beginning: whoever follows it is judged by its time.").unit("ms"),
+    option("ntp.lie", SHIFT, AT_ONCE, "The same, and nobody is to know: the checker finds those wrong who follow it.").unit("ms"),
+    option("ntp.stratum", Kind::Integer { min: 1, max: 15 }, Default::Toml("1"), "Its stratum."),
+    option("ntp.root_dispersion", DELAY, Default::Toml("\"20us\""), "How wrong it says that it may be.").unit("us"),
+    option("ntp.departs_late", DELAY, AT_ONCE, "Mean of an exponential time for which an answer is in the server after it was stamped.").unit("us"),
+    option("ntp.poll", Kind::Integer { min: -4, max: 10 }, Default::Toml("4"), "How often it is asked, as the logarithm to base 2 of seconds."),
+    option("ntp.iburst", Kind::Switch, ON, "Whether it is asked more often at first."),
+    option("ntp.interleaved", Kind::Switch, Default::Toml("false"), "Whether it is asked when its answer before really left."),
+    option("ntp.prefer", Kind::Switch, OFF, "It steers before all that are not preferred, if it agrees."),
+    option("ntp.trust", Kind::Switch, OFF, "Only those that are trusted have a vote, while one of them is heard."),
+    option("ntp.require", Kind::Switch, OFF, "Nobody steers unless one of those that are required agrees."),
+    option("ntp.noselect", Kind::Switch, OFF, "It neither steers nor votes."),
+    option("ntp.max_distance", LIMIT, Default::Toml("\"3s\""), "An interval with more than this on each side of its middle does not count.").unit("s"),
+
+    option("ntp.path.delay", DELAY, Default::Toml("\"200us\""), "The least delay of one way.").unit("us"),
+    option("ntp.path.asymmetry", SIGNED, AT_ONCE, "What the way from the server is longer by than the way back: half of it is added to the one and taken from the other.").unit("us"),
+    option("ntp.path.jitter", DELAY, Default::Toml("\"20us\""), "Standard deviation of the random delay on top; of an exponential one that is its mean.").unit("us"),
+    option("ntp.path.shape", Kind::Word(SHAPE), Default::Toml("\"exponential\""), "How it is distributed."),
+    option("ntp.path.loss", SHARE, NONE, "The share of messages that are lost."),
+    option("ntp.path.duplication", SHARE, NONE, "The share of messages that arrive twice."),
+    option("ntp.path.keeps_order", Kind::Switch, Default::Toml("false"), "Whether no message overtakes another."),
+    option("ntp.path.burst_every", SPAN, Default::Unset("no bursts"), "Mean time between bursts of more jitter.").unit("s"),
+    option("ntp.path.burst_lasts", SPAN, Default::Toml("\"1s\""), "Mean length of a burst.").unit("s"),
+    option("ntp.path.burst_jitter", DELAY, Default::Toml("\"100us\""), "The jitter meanwhile.").unit("us"),
+    option("ntp.path.switches", Kind::Integer { min: 0, max: 8 }, Default::Toml("0"), "How many switches there are on the way, each with a queue."),
+    option("ntp.path.load", LOAD, NONE, "The share of the time for which the way out of each switch is busy with other traffic."),
+    option("ntp.path.packet", DELAY, Default::Toml("\"12us\""), "Mean time of one packet of that traffic: 12 us is 1500 octets at 1 Gbit/s.").unit("us"),
+    option("ntp.path.residence", DELAY, Default::Toml("\"2us\""), "What forwarding takes in each switch without any queue.").unit("us"),
+    option("ntp.path.transparent", Kind::Switch, Default::Toml("false"), "Whether the switches are transparent clocks, which say what they took."),
+    option("ntp.path.transparent_error", DELAY, Default::Toml("\"10ns\""), "What each of them says is off by up to this.").unit("ns"),
+
+    option("ntp.back.jitter", DELAY, AS_THERE_NTP, "Standard deviation of the random delay.").unit("us"),
+    option("ntp.back.shape", Kind::Word(SHAPE), AS_THERE_NTP, "How it is distributed."),
+    option("ntp.back.loss", SHARE, AS_THERE_NTP, "The share of messages that are lost."),
+    option("ntp.back.load", LOAD, AS_THERE_NTP, "The share of the time for which each queue is busy."),
+
     option("host.name", NAME, Default::Required, "Its name, for the events."),
     option("host.stamps", Kind::Word(STAMPS), Default::Toml("\"hardware\""), "Who stamps: the card by its clock, or the kernel by the system clock."),
     option("host.servo", Kind::Word(SERVO), Default::Toml("\"estimator\""), "As servo.kind of the daemon."),
@@ -150,6 +195,12 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("host.arb", Kind::Word(ARB), Default::Toml("\"auto\""), "As ptp.arb_timescale of the daemon."),
     option("host.delay_asymmetry", SIGNED, AT_ONCE, "As ptp.delay_asymmetry of the daemon.").unit("us"),
     option("host.kernel_leaps", Kind::Switch, ON, "Whether its kernel makes a leap second that it was told of."),
+
+    option("host.ntp_noise", DELAY, Default::Toml("\"2us\""), "Mean of an exponential part of the kernel's stamps of NTP packets: interrupts.").unit("us"),
+    option("host.hold_off", TIME, Default::Toml("\"30s\""), "As selection.hold_off of the daemon.").unit("s"),
+    option("host.conflict", Kind::Word(CONFLICT), Default::Toml("\"hold\""), "As selection.conflict of the daemon."),
+    option("host.drain", Kind::Frequency { min_ppb: 1.0, max_ppb: 500.0 * PPM }, Default::Toml("\"10ppm\""), "As selection.drain of the daemon.").unit("ppm"),
+    option("host.prefer_ptp", Kind::Switch, OFF, "As prefer of a source, for the port."),
 
     option("host.system.offset", SHIFT, Default::Toml("\"1s\""), "What it is ahead of the truth by at the beginning.").unit("s"),
     option("host.system.frequency", FREQUENCY, Default::Toml("\"20ppm\""), "What its oscillator runs fast by.").unit("ppm"),
@@ -192,14 +243,14 @@ pub const OPTIONS: &[OptionSpec] = &[
 
     option("event.at", TIME, Default::Required, "When.").unit("min"),
     option("event.what", Kind::Word(EVENTS), Default::Required, "What happens; the table below says which keys go with it."),
-    option("event.who", NAME, Default::Required, "The name of the master or host that it happens to."),
+    option("event.who", NAME, Default::Required, "The name of the master, server or host that it happens to."),
     option("event.for", SPAN, Default::Unset("for good"), "How long it lasts, with link_down, path, block, announce, stall and nic.").unit("s"),
-    option("event.by", SHIFT, Default::Unset("nothing"), "By how much, with master_step, set_clock and phc_jump.").unit("s"),
+    option("event.by", SHIFT, Default::Unset("nothing"), "By how much, with master_step, server_step, set_clock and phc_jump.").unit("s"),
     option("event.thread", Kind::Word(THREAD), Default::Toml("\"discipline\""), "With stall: the thread that does not run; \"machine\" is all of them, \"clocks\" is a paused virtual machine."),
     option("event.message", Kind::Word(MESSAGE), Default::Toml("\"announce\""), "With block: the kind of message that does not pass, either way."),
     option("event.frequency", FREQUENCY, Default::Toml("\"0ppb\""), "With set_frequency: the correction that somebody else sets.").unit("ppm"),
     option("event.delay", DELAY, AS_IT_WAS, "With path: the least delay of one way.").unit("us"),
-    option("event.asymmetry", SIGNED, AS_IT_WAS, "With path: what the way from the master is longer by.").unit("us"),
+    option("event.asymmetry", SIGNED, AS_IT_WAS, "With path: what the way from the master or server is longer by.").unit("us"),
     option("event.jitter", DELAY, AS_IT_WAS, "With path: the random delay.").unit("us"),
     option("event.loss", SHARE, AS_IT_WAS, "With path: the share of messages that are lost."),
     option("event.load", LOAD, AS_IT_WAS, "With path: the load of the switches."),
@@ -228,6 +279,11 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("limits.jumps_found", Kind::Integer { min: 0, max: 1_000 }, NO_LIMIT, "Jumps of the card's clock that the daemon finds, exactly."),
     option("limits.sets_found", Kind::Integer { min: 0, max: 1_000 }, NO_LIMIT, "Times that the daemon finds its system clock set by somebody else, exactly."),
     option("limits.parents", Kind::Integer { min: 0, max: 1_000 }, NO_LIMIT, "Times that a master is selected, exactly."),
+    option("limits.handovers", Kind::Integer { min: 0, max: 1_000 }, NO_LIMIT, "Times that another source steers than before, the first choice not counted, exactly."),
+    option("limits.handover_time", LIMIT, NO_LIMIT, "From the last message of a source that is lost or found to be wrong until another steers, at most.").unit("s"),
+    option("limits.steered_by", NAME, Default::Unset("anybody"), "Who steers at the end: \"ptp\", the name of a server, or \"nobody\"."),
+    option("limits.never_by", NAME, Default::Unset("nobody"), "Who never steers."),
+    option("limits.falsetickers", Kind::Text { bytes_max: 200 }, NO_LIMIT, "Those that are found to be falsetickers, and nobody else: names with spaces between them, or \"none\"."),
     option("limits.end_state", Kind::Word(STATE), Default::Toml("\"LOCKED\""), "The state of the served time at the end."),
     option("limits.found_out", Kind::Word(RULE), Default::Unset("none"), "This rule is broken on every host, and the checker must find it: the scenario shows what nobody can know."),
 ];

@@ -124,8 +124,49 @@ fn whole(limits: &Limits, host: &HostOutcome, broken: &mut Broke) {
         let at = one_too_many.map_or(broken.end, |at| *at - Timestamp::EPOCH);
         broken.tell(at, format!("{name}: {} {what}, not {wanted}", found.len()));
     }
+    of_helm(limits, host, broken);
     let end_state = host.end_state.to_string();
     if let Some(wanted) = limits.end_state.as_ref().filter(|wanted| **wanted != end_state) {
         broken.at_the_end(format!("{name}: {end_state} at the end, not {wanted}"));
+    }
+}
+
+/// Who of several sources steers, and how soon.
+fn of_helm(limits: &Limits, host: &HostOutcome, broken: &mut Broke) {
+    let name = &host.name;
+    let since = |at: Timestamp<Mono>| at - Timestamp::EPOCH;
+    let shown = |who: &Option<String>| who.clone().unwrap_or_else(|| "nobody".to_owned());
+    let changes: Vec<_> = host.steered.iter().filter(|handover| !handover.is_first).collect();
+    if let Some(wanted) = limits.handovers.filter(|wanted| *wanted != changes.len() as u64) {
+        let at = changes.get(wanted as usize).map_or(broken.end, |handover| since(handover.at));
+        let all: Vec<_> = host.steered.iter().map(|h| format!("{} after {}", shown(&h.to), since(h.at))).collect();
+        broken.tell(at, format!("{name}: {} hand-overs, not {wanted} ({})", changes.len(), all.join(", ")));
+    }
+    if let Some(most) = limits.handover_time {
+        for handover in &host.steered {
+            if let Some(took) = handover.took.filter(|took| *took > most) {
+                let (to, why) = (shown(&handover.to), handover.why.reason());
+                broken.tell(since(handover.at), format!("{name}: {to} steers after {took} (limit {most}): {why}"));
+            }
+        }
+    }
+    if let Some(wanted) = &limits.steered_by {
+        let last = host.steered.last().map_or_else(|| "nobody".to_owned(), |handover| shown(&handover.to));
+        if last != *wanted {
+            broken.at_the_end(format!("{name}: {last} steers at the end, not {wanted}"));
+        }
+    }
+    if let Some(never) = &limits.never_by
+        && let Some(handover) = host.steered.iter().find(|handover| handover.to.as_ref() == Some(never))
+    {
+        broken.tell(since(handover.at), format!("{name}: {never} steers"));
+    }
+    if let Some(wanted) = &limits.falsetickers {
+        for (at, found) in host.falsetickers.iter().filter(|(_, found)| !wanted.contains(found)) {
+            broken.tell(since(*at), format!("{name}: {found} was found to be a falseticker"));
+        }
+        for missing in wanted.iter().filter(|wanted| !host.falsetickers.iter().any(|(_, found)| found == *wanted)) {
+            broken.at_the_end(format!("{name}: {missing} was never found to be a falseticker"));
+        }
     }
 }

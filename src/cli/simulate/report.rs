@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use serde_json::{Value as Json, json};
 
 use super::figures::{Figures, INTERVALS_S, written};
-use super::run::{HostOutcome, Outcome};
+use super::run::{Handover, HostOutcome, Outcome};
 use super::scenario::{Scenario, Window};
-use crate::time::Duration;
+use crate::time::{Duration, Timestamp};
 
 /// A run in full.
 pub fn text(file: &str, scenario: &Scenario, outcome: &Outcome) -> String {
@@ -145,6 +145,19 @@ fn whole(text: &mut String, host: &HostOutcome) {
         host.sets_found.len(),
         host.contradictions,
     );
+    of_helm(text, host);
+}
+
+/// Who of several sources steered, and who was found to be wrong.
+fn of_helm(text: &mut String, host: &HostOutcome) {
+    for Handover { at, to, why, took, .. } in &host.steered {
+        let to = to.as_deref().unwrap_or("nobody");
+        let took = took.map_or(String::new(), |took| format!(", {took} after its last message"));
+        let _ = writeln!(text, "  {to} steers after {}: {}{took}", *at - Timestamp::EPOCH, why.reason());
+    }
+    for (at, name) in &host.falsetickers {
+        let _ = writeln!(text, "  {name} is a falseticker after {}", *at - Timestamp::EPOCH);
+    }
 }
 
 fn of_window(text: &mut String, window: &Window, figures: &Figures) {
@@ -219,6 +232,8 @@ pub fn to_json(file: &str, scenario: &Scenario, outcome: &Outcome) -> Json {
                 "jumps_found": host.jumps_found.len(),
                 "sets_found": host.sets_found.len(),
                 "contradictions": host.contradictions,
+                "steered": host.steered.iter().map(handover_to_json).collect::<Vec<_>>(),
+                "falsetickers": host.falsetickers.iter().map(|(_, name)| name).collect::<Vec<_>>(),
                 "windows": windows.collect::<Vec<_>>(),
             })
         })
@@ -242,6 +257,15 @@ pub fn to_json(file: &str, scenario: &Scenario, outcome: &Outcome) -> Json {
         "digest": format!("{:016x}", outcome.digest),
         "broken": outcome.broken.iter().map(|broken| json!({"at_s": seconds(broken.at), "what": broken.what})).collect::<Vec<_>>(),
         "ok": outcome.broken.is_empty(),
+    })
+}
+
+fn handover_to_json(handover: &Handover) -> Json {
+    json!({
+        "at_s": (handover.at - Timestamp::EPOCH).as_secs_f64(),
+        "to": handover.to,
+        "why": handover.why.reason(),
+        "took_s": handover.took.map(Duration::as_secs_f64),
     })
 }
 

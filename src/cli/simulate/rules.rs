@@ -6,15 +6,17 @@ use std::ops::Range;
 use super::keys::SCENARIO;
 use super::scenario::{maybe_duration, maybe_float, maybe_text, maybe_word};
 use crate::config::{Checked, ConfigError, Fault, Reader, Source, Value};
+use crate::discipline::helm::HELM_SOURCES_MAX;
 use crate::sim::{EVENTS_MAX, HELD_MAX, SAMPLES_MAX};
 use crate::time::{Duration, LogInterval};
 
 /// The keys that an event of each kind must have, and to whom it can happen.
 const EVENT_RULES: &[(&str, &[&str], Whom)] = &[
     ("link_down", &[], Whom::Anybody),
-    ("path", &[], Whom::Master),
+    ("path", &[], Whom::Source),
     ("block", &[], Whom::Master),
     ("master_step", &["by"], Whom::Master),
+    ("server_step", &["by"], Whom::Server),
     ("announce", &[], Whom::Master),
     ("stall", &["for"], Whom::Host),
     ("set_clock", &["by"], Whom::Host),
@@ -28,6 +30,9 @@ const EVENT_RULES: &[(&str, &[&str], Whom)] = &[
 enum Whom {
     Anybody,
     Master,
+    Server,
+    /// A master or a server.
+    Source,
     Host,
 }
 
@@ -47,14 +52,20 @@ pub(super) fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigErr
         }
     }
     for section in ["master", "host"] {
-        if checked.repeated(section).is_empty() {
+        let is_replaced = section == "master" && !checked.repeated("ntp").is_empty();
+        if checked.repeated(section).is_empty() && !is_replaced {
             let message = format!("there is no {section}");
             tell(section.to_owned(), None, Fault::Missing, message, format!("add a [[{section}]]"));
         }
     }
-    let mut names: Vec<(String, bool)> = Vec::new();
+    if let Some(header) = checked.repeated("ntp").get(HELM_SOURCES_MAX - 1) {
+        let message = format!("a host has {HELM_SOURCES_MAX} sources at most, its port among them");
+        let suggestion = format!("take {} servers", HELM_SOURCES_MAX - 1);
+        tell("ntp".to_owned(), Some(header), Fault::Conflict, message, suggestion);
+    }
+    let mut names: Vec<(String, &str)> = Vec::new();
     let mut seen = BTreeSet::new();
-    for section in ["master", "host"] {
+    for section in ["master", "host", "ntp"] {
         for index in 0..checked.repeated(section).len() {
             let path = format!("{section}[{index}]");
             let Some(Value::Text(name)) = read.value(&path, "name") else { continue };
@@ -64,7 +75,7 @@ pub(super) fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigErr
                 let at = format!("{path}.name");
                 tell(at, span.as_ref(), Fault::Conflict, message, "give it another name".to_owned());
             }
-            names.push((name, section == "master"));
+            names.push((name, section));
         }
     }
     let duration = maybe_duration(&read, "", "duration");
@@ -92,12 +103,14 @@ pub(super) fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigErr
         }
         let Some(who) = maybe_text(&read, &section, "who") else { continue };
         let span = read.span(&section, "who");
-        let fits = |is_master: bool| match rule.2 {
+        let fits = |section: &str| match rule.2 {
             Whom::Anybody => true,
-            Whom::Master => is_master,
-            Whom::Host => !is_master,
+            Whom::Master => section == "master",
+            Whom::Server => section == "ntp",
+            Whom::Source => section != "host",
+            Whom::Host => section == "host",
         };
-        let possible: Vec<_> = names.iter().filter(|(_, is_master)| fits(*is_master)).map(|(name, _)| name).collect();
+        let possible: Vec<_> = names.iter().filter(|(_, section)| fits(section)).map(|(name, _)| name).collect();
         if !possible.contains(&&who) {
             let all: Vec<_> = possible.iter().map(|name| format!("{name:?}")).collect();
             let message = format!("{:?} cannot happen to {who:?}", rule.0);

@@ -6,9 +6,10 @@ use super::figures::{Figures, Series};
 use super::limits::Broken;
 use super::points::{Curves, Point, points};
 use super::scenario::{HostPlan, MasterPlan, Scenario, Window};
+use crate::discipline::helm::{Verdict, Why};
 use crate::engine::Random;
-use crate::sim::{Checker, NodeId, Violation, World};
-use crate::time::{Duration, Mono, SyncState, Timestamp};
+use crate::sim::{Checker, Host, NTP_SOURCE, NodeId, Steered, Violation, World};
+use crate::time::{Duration, Mono, SourceId, SyncState, Timestamp};
 
 /// A master says the new TAI - UTC so long after a leap second.
 pub(super) const ANNOUNCED_AFTER: Duration = Duration::from_secs(1);
@@ -34,6 +35,10 @@ pub struct HostOutcome {
     pub sets_found: Vec<Timestamp<Mono>>,
     /// When another master than before was selected.
     pub parents: Vec<Timestamp<Mono>>,
+    /// Who of several sources steered, by name, since when, and how long after the last message of a source that was lost or wrong.
+    pub steered: Vec<Handover>,
+    /// Who was found to be a falseticker, by name, and when first.
+    pub falsetickers: Vec<(Timestamp<Mono>, String)>,
     /// How often the proofs of the bound contradicted each other.
     pub contradictions: u32,
     /// The state at the end.
@@ -42,6 +47,21 @@ pub struct HostOutcome {
     pub states: Vec<(Timestamp<Mono>, SyncState)>,
     /// For the plot.
     pub points: Vec<Point>,
+}
+
+/// Another source steers.
+#[derive(Clone, Debug)]
+pub struct Handover {
+    /// Since when.
+    pub at: Timestamp<Mono>,
+    /// Who; `None`: nobody.
+    pub to: Option<String>,
+    /// Whether it is the first choice, or the first after nobody.
+    pub is_first: bool,
+    /// Why.
+    pub why: Why,
+    /// How long after the last message of the one before, if that was lost or wrong.
+    pub took: Option<Duration>,
 }
 
 /// What came of one run.
@@ -80,6 +100,7 @@ pub(super) struct Run<'s> {
     pub world: World,
     pub masters: Vec<NodeId>,
     pub hosts: Vec<NodeId>,
+    pub servers: Vec<NodeId>,
     /// The numbers of the events that last at present, in the order in which they began.
     pub in_force: Vec<usize>,
     /// All that is still to be done, by its time.
@@ -134,8 +155,22 @@ impl<'s> Run<'s> {
                 world.connect(*master, *host, *there, *back);
             }
         }
+        let servers: Vec<_> = (0..)
+            .zip(&scenario.servers)
+            .map(|(index, plan)| {
+                let server = world.add_server(plan.config, plan.starts);
+                for (of_host, host) in (0..).zip(&hosts) {
+                    let [there, back] = plan.links;
+                    world.connect(server, *host, there, back);
+                    let mut client = plan.client;
+                    client.client.seed = seed_of(400 + 100 * of_host + index);
+                    world.ask(*host, server, client);
+                }
+                server
+            })
+            .collect();
         world.sample(scenario.sample);
-        Self { scenario, world, masters, hosts, in_force: Vec::new(), actions: actions(scenario) }
+        Self { scenario, world, masters, hosts, servers, in_force: Vec::new(), actions: actions(scenario) }
     }
 
     pub(super) fn go_on_until(&mut self, end: Duration) {
@@ -162,6 +197,8 @@ impl<'s> Run<'s> {
                     jumps_found: node.jumped().iter().map(|(at, _)| *at).collect(),
                     sets_found: node.was_set().iter().map(|(at, _)| *at).collect(),
                     parents: selections(record.parents()),
+                    steered: handovers(scenario, node),
+                    falsetickers: falsetickers(scenario, node),
                     contradictions: record.contradictions(),
                     end_state: node.published().state,
                     states: record.states().to_vec(),
@@ -199,6 +236,37 @@ fn actions(scenario: &Scenario) -> VecDeque<(Duration, Action)> {
     actions.extend(leap_at.map(|at| (at - Timestamp::EPOCH + ANNOUNCED_AFTER, Action::Leap)));
     actions.sort_by_key(|(at, _)| *at);
     actions.into()
+}
+
+/// The name of a source: "ptp", or that of a server.
+fn name_of(scenario: &Scenario, source: SourceId) -> String {
+    let place = source.0.checked_sub(NTP_SOURCE.0).map(usize::from);
+    place.and_then(|place| scenario.servers.get(place)).map_or_else(|| "ptp".to_owned(), |server| server.name.clone())
+}
+
+fn handovers(scenario: &Scenario, host: &Host) -> Vec<Handover> {
+    let handover = |(at, steered): &(Timestamp<Mono>, Steered)| {
+        let is_loss = matches!(steered.why, Why::Lost | Why::Contradiction | Why::Falseticker);
+        Handover {
+            at: *at,
+            to: steered.to.map(|source| name_of(scenario, source)),
+            is_first: steered.from.is_none(),
+            why: steered.why,
+            took: steered.heard.filter(|_| is_loss && steered.to.is_some()).map(|heard| *at - heard),
+        }
+    };
+    host.steered().iter().map(handover).collect()
+}
+
+fn falsetickers(scenario: &Scenario, host: &Host) -> Vec<(Timestamp<Mono>, String)> {
+    let mut found: Vec<(Timestamp<Mono>, String)> = Vec::new();
+    for (at, (source, verdict)) in host.verdicts() {
+        let name = name_of(scenario, *source);
+        if matches!(verdict, Verdict::Falseticker { .. }) && !found.iter().any(|(_, other)| *other == name) {
+            found.push((*at, name));
+        }
+    }
+    found
 }
 
 /// When another master than before was selected.

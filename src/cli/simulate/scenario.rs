@@ -6,12 +6,14 @@ use super::keys::SCENARIO;
 use super::rules::conflicts;
 use crate::clock::{ArbPolicy, OscillatorModel};
 use crate::config::{ConfigErrors, Reader, Value, check, read_text};
+use crate::discipline::helm::{Conflict, HelmConfig, SourceKind, SourceOptions};
 use crate::discipline::policy::StepRule;
 use crate::discipline::servo::Kind;
+use crate::ntp::client;
 use crate::ptp::GrandmasterConfig;
 use crate::sim::{
-    BurstModel, CrossingModel, DeviceModel, HopModel, HostConfig, LOCAL_EPOCH, LinkModel, Rule, Shape, Stall,
-    StampModel, TAI_UTC, TransparentModel, Truth, TxStampModel, master_config,
+    BurstModel, ClientConfig, CrossingModel, DeviceModel, HopModel, HostConfig, LOCAL_EPOCH, LinkModel, NTP_SOURCE,
+    Rule, ServerConfig, Shape, Stall, StampModel, TAI_UTC, TransparentModel, Truth, TxStampModel, master_config,
 };
 use crate::time::{Duration, FrequencyPpb, LeapIndicator, LogInterval, StampSource, TaiUtc, Timestamp};
 use crate::wire::ptp::MessageType;
@@ -33,6 +35,8 @@ pub struct Scenario {
     pub masters: Vec<MasterPlan>,
     /// Those that follow.
     pub hosts: Vec<HostPlan>,
+    /// The NTP servers.
+    pub servers: Vec<ServerPlan>,
     /// What happens, by its time.
     pub events: Vec<EventPlan>,
     /// The parts whose figures are made.
@@ -60,6 +64,21 @@ pub struct MasterPlan {
     pub links: [LinkModel; 2],
 }
 
+/// An NTP server and the way to it.
+#[derive(Clone, Debug)]
+pub struct ServerPlan {
+    /// Its name.
+    pub name: String,
+    /// What it says.
+    pub config: ServerConfig,
+    /// When it begins.
+    pub starts: Duration,
+    /// How the hosts ask it and judge it, all seeds 0.
+    pub client: ClientConfig,
+    /// From it, and back to it.
+    pub links: [LinkModel; 2],
+}
+
 /// A host.
 #[derive(Clone, Debug)]
 pub struct HostPlan {
@@ -78,7 +97,7 @@ pub struct EventPlan {
     pub at: Duration,
     /// For how long, if not for good.
     pub lasts: Option<Duration>,
-    /// To which master or host, by its place among all masters and then all hosts.
+    /// To which master, host or server, by its place among all masters, then all hosts and then all servers.
     pub who: usize,
     /// What.
     pub what: What,
@@ -95,6 +114,8 @@ pub enum What {
     Block(MessageType),
     /// A master's clock steps.
     MasterStep(Duration),
+    /// A server's clock steps.
+    ServerStep(Duration),
     /// A master says something else.
     Announce(AnnounceChange),
     /// Threads do not run.
@@ -172,6 +193,16 @@ pub struct Limits {
     pub sets_found: Option<u64>,
     /// Masters selected, exactly.
     pub parents: Option<u64>,
+    /// Changes of the source that steers, the first choice not counted, exactly.
+    pub handovers: Option<u64>,
+    /// From the last message of a source that is lost or wrong until another steers.
+    pub handover_time: Option<Duration>,
+    /// Who steers at the end.
+    pub steered_by: Option<String>,
+    /// Who never does.
+    pub never_by: Option<String>,
+    /// Who is found to be a falseticker, and nobody else.
+    pub falsetickers: Option<Vec<String>>,
     /// The state at the end; `None`: any.
     pub end_state: Option<String>,
     /// The rule that the checker must find broken on every host.
@@ -197,7 +228,7 @@ pub fn load_file(path: &Path) -> Result<Scenario, ConfigErrors> {
 
 /// Whether a text means to be a scenario, and not a configuration of the daemon.
 pub fn is_meant(text: &str) -> bool {
-    text.lines().any(|line| matches!(line.trim(), "[[host]]" | "[[master]]" | "[[window]]"))
+    text.lines().any(|line| matches!(line.trim(), "[[host]]" | "[[master]]" | "[[ntp]]" | "[[window]]"))
 }
 
 fn resolve(read: &Reader<'_>) -> Scenario {
@@ -206,8 +237,13 @@ fn resolve(read: &Reader<'_>) -> Scenario {
     let leap = leap_of(read.word("", "leap"));
     let truth = Truth::before_midnight(maybe_duration(read, "", "midnight").unwrap_or_else(next_midnight), leap);
     let masters: Vec<_> = (0..count("master")).map(|index| master(read, index, &truth)).collect();
-    let hosts: Vec<_> = (0..count("host")).map(|index| host(read, index)).collect();
-    let names: Vec<_> = masters.iter().map(|master| &master.name).chain(hosts.iter().map(|host| &host.name)).collect();
+    let servers: Vec<_> = (0..count("ntp")).map(|index| server(read, index)).collect();
+    let mut hosts: Vec<_> = (0..count("host")).map(|index| host(read, index)).collect();
+    for (index, host) in hosts.iter_mut().enumerate().filter(|_| !servers.is_empty()) {
+        host.config.helm = Some(helm(read, &format!("host[{index}]"), !masters.is_empty()));
+    }
+    let names = masters.iter().map(|master| &master.name).chain(hosts.iter().map(|host| &host.name));
+    let names: Vec<_> = names.chain(servers.iter().map(|server| &server.name)).collect();
     let mut events: Vec<_> = (0..count("event"))
         .map(|index| {
             let section = format!("event[{index}]");
@@ -230,6 +266,7 @@ fn resolve(read: &Reader<'_>) -> Scenario {
         truth,
         masters,
         hosts,
+        servers,
         events,
         windows,
         limits: limits(read),
@@ -300,6 +337,52 @@ fn master(read: &Reader<'_>, index: usize, truth: &Truth) -> MasterPlan {
         knows_leaps,
         links: links(read, &section),
     }
+}
+
+fn server(read: &Reader<'_>, index: usize) -> ServerPlan {
+    let section = format!("ntp[{index}]");
+    let (duration, switch) = (|name| read.duration(&section, name), |name| read.switch(&section, name));
+    let poll = LogInterval::new(read.integer(&section, "poll") as i8);
+    let client = client::Config {
+        poll,
+        poll_max: poll.max(LogInterval::new(10)),
+        iburst: switch("iburst"),
+        interleaved: switch("interleaved"),
+        ..client::Config::new(NTP_SOURCE, 0)
+    };
+    let options = SourceOptions {
+        prefer: switch("prefer"),
+        trust: switch("trust"),
+        require: switch("require"),
+        noselect: switch("noselect"),
+        max_distance: duration("max_distance"),
+        ..SourceOptions::of(SourceKind::Ntp)
+    };
+    ServerPlan {
+        name: read.text(&section, "name"),
+        config: ServerConfig {
+            stratum: read.integer(&section, "stratum") as u8,
+            root_dispersion: duration("root_dispersion"),
+            error: duration("error"),
+            lie: duration("lie"),
+            departs_late: duration("departs_late"),
+        },
+        starts: duration("starts"),
+        client: ClientConfig { client, options },
+        links: links(read, &section),
+    }
+}
+
+/// How a host judges its sources, and its port if there are masters.
+fn helm(read: &Reader<'_>, host: &str, has_masters: bool) -> (HelmConfig, Option<SourceOptions>) {
+    let is_preferring = read.word(host, "conflict") == "prefer";
+    let config = HelmConfig {
+        hold_off: read.duration(host, "hold_off"),
+        conflict: if is_preferring { Conflict::Prefer } else { Conflict::Hold },
+        ..HelmConfig::default()
+    };
+    let port = SourceOptions { prefer: read.switch(host, "prefer_ptp"), ..SourceOptions::of(SourceKind::Ptp) };
+    (config, has_masters.then_some(port))
 }
 
 fn shape(word: &str) -> Shape {
@@ -386,6 +469,7 @@ fn host(read: &Reader<'_>, index: usize) -> HostPlan {
         loss: read.float(&bus, "loss"),
         ..CrossingModel::PCIE
     };
+    config.ntp_noise = read.duration(&section, "ntp_noise");
     config.kernel_leaps = read.switch(&section, "kernel_leaps");
     config.ptp.delay_asymmetry = read.duration(&section, "delay_asymmetry");
     config.arb = match read.word(&section, "arb") {
@@ -400,6 +484,7 @@ fn host(read: &Reader<'_>, index: usize) -> HostPlan {
     steering.servo = if read.word(&section, "servo") == "pi" { Kind::Pi } else { Kind::Estimator };
     steering.max_drift = read.frequency(&section, "max_drift");
     steering.max_frequency = read.frequency(&section, "max_frequency");
+    steering.drain = read.frequency(&section, "drain");
     steering.step.later = match read.value(&section, "step_later") {
         Some(Value::Word("any")) => StepRule::Any,
         Some(Value::Duration(above)) => StepRule::Above(above),
@@ -441,6 +526,7 @@ fn event(read: &Reader<'_>, section: &str, who: usize) -> EventPlan {
             _ => MessageType::Announce,
         }),
         "master_step" => What::MasterStep(by),
+        "server_step" => What::ServerStep(by),
         "announce" => What::Announce(AnnounceChange {
             utc_offset: maybe_integer(read, section, "utc_offset").map(tai_utc),
             is_valid: maybe_switch(read, section, "utc_offset_valid"),
@@ -487,6 +573,12 @@ fn limits(read: &Reader<'_>) -> Limits {
         jumps_found: count("jumps_found"),
         sets_found: count("sets_found"),
         parents: count("parents"),
+        handovers: count("handovers"),
+        handover_time: maybe_duration(read, "limits", "handover_time"),
+        steered_by: maybe_text(read, "limits", "steered_by"),
+        never_by: maybe_text(read, "limits", "never_by"),
+        falsetickers: maybe_text(read, "limits", "falsetickers")
+            .map(|names| names.split_whitespace().filter(|name| *name != "none").map(str::to_owned).collect()),
         end_state: Some(read.word("limits", "end_state")).filter(|word| *word != "any").map(str::to_owned),
         found_out: maybe_word(read, "limits", "found_out")
             .map(|word| if word == "PhcBound" { Rule::PhcBound } else { Rule::Bound }),

@@ -46,6 +46,7 @@ fn steering(kind: Kind) -> SteeringConfig {
         integral: None,
         hold: false,
         saved_frequency: None,
+        drain: crate::discipline::DRAIN,
     }
 }
 
@@ -80,6 +81,7 @@ impl World {
             stratum: 1,
             reference_id: *b"PTP\0",
             selected_at: now,
+            continues: false,
             clock: 1,
         };
         let mut world = Self {

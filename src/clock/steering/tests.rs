@@ -37,6 +37,7 @@ impl Bench {
             integral: None,
             hold: false,
             saved_frequency: None,
+            drain: crate::discipline::DRAIN,
         };
         let steering = Steering::new(clock, Counts::Utc, config, now, now.read_as());
         let mut bench = Self { steering, now, set_by: Duration::ZERO, notices: Vec::new() };
@@ -51,6 +52,7 @@ impl Bench {
             stratum: 1,
             reference_id: *b"PTP\0",
             selected_at: now,
+            continues: false,
             clock: 1,
         };
         bench.drive(|steering, now, local, mut notify| steering.follow(now, local, Some(reference), &mut notify));

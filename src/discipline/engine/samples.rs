@@ -8,20 +8,22 @@ use super::{
 use crate::discipline::envelope::{Contradiction, Span};
 use crate::discipline::estimator::{Bank, Estimate};
 use crate::discipline::policy::StepRule;
-use crate::discipline::servo::{Kind, Verdict};
-use crate::discipline::{Adjustment, Reference, StateEvent};
+use crate::discipline::servo::Verdict;
+use crate::discipline::{Adjustment, Envelope, Reference, StateEvent};
 use crate::engine::Sink;
 use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Mono, Observation, Stamp, Timestamp};
 
 impl Discipline {
     pub(super) fn observe(&mut self, now: Timestamp<Mono>, observation: &Observation, out: &mut impl Sink<Effect>) {
-        let Some(reference) = self.reference.filter(|reference| reference.source == observation.source) else { return };
         let is_ours = |stamp: &Stamp| stamp.clock == ClockId::Disciplined;
         let is_slewed = |stamp: &Stamp| stamp.epoch == self.epoch && self.slewed_until.is_some_and(|at| stamp.at < at);
         if [&observation.sent, &observation.received].into_iter().any(|stamp| is_ours(stamp) && is_slewed(stamp)) {
             // How far the clock had been moved by then is not known.
             return;
         }
+        let Some(reference) = self.reference.filter(|reference| reference.source == observation.source) else {
+            return self.observe_beside(observation);
+        };
         if is_ours(&observation.received) {
             self.observe_forward(now, observation, reference, out);
         } else if is_ours(&observation.sent) {
@@ -47,6 +49,10 @@ impl Discipline {
         self.note_stamps(observation);
         let proof = self.envelope.not_above(free, transit + self.stamp_error);
         self.check_proof(proof, out);
+        if proof.is_err() && !self.guards.is_empty() {
+            // Where there are others, it is for them to say whether this one is still right.
+            return;
+        }
         let sample = self.link.forward(free, transit);
         if let Some(bank) = &mut self.bank {
             bank.forward(free, transit);
@@ -60,7 +66,7 @@ impl Discipline {
         }
         let Some(sample) = sample else { return };
         let (later, reading) = self.timeline.since_last_command(free, received.at);
-        let offset = sample.offset + self.runs_off_by().drift(later - free) + (reading - later);
+        let offset = sample.offset + self.runs_off_by().drift(later - free) + (reading - later) - self.bias_at(now);
         self.sampled(now, free, offset, reading, out);
     }
 
@@ -81,6 +87,9 @@ impl Discipline {
         self.note_stamps(observation);
         let proof = self.envelope.not_below(free, -transit - self.stamp_error);
         self.check_proof(proof, out);
+        if proof.is_err() && !self.guards.is_empty() {
+            return;
+        }
         self.link.backward(free, transit, self.runs_off_by());
         if let Some(bank) = &mut self.bank {
             bank.backward(free, transit);
@@ -118,7 +127,7 @@ impl Discipline {
     ) {
         // By a path whose delay is not known yet nothing was learnt of the offset.
         let Some(estimate) = self.estimate_worth_using().filter(|_| self.knows_delay()) else { return };
-        let (offset, reading) = self.present_offset(&estimate, free, reading);
+        let (offset, reading) = self.present_offset(now, &estimate, free, reading);
         if self.is_bank_tracking || self.config.hold {
             self.sampled(now, free, offset, reading, out);
         } else {
@@ -128,8 +137,9 @@ impl Discipline {
 
     /// What the clock is ahead by as estimated, and its reading then: at a stamp, or at the last command if that came later. A
     /// stamp that becomes known late says nothing of what was corrected meanwhile, which must not be corrected once more.
-    fn present_offset(
+    pub(super) fn present_offset(
         &self,
+        now: Timestamp<Mono>,
         estimate: &Estimate,
         free: Timestamp<Local>,
         reading: Timestamp<Local>,
@@ -137,7 +147,7 @@ impl Discipline {
         let (later, reading) = self.timeline.since_last_command(free, reading);
         // A request may have been heard since: what is estimated is of then.
         let since = self.bank.as_ref().map_or(Duration::ZERO, |bank| later - bank.at());
-        (estimate.offset + estimate.frequency.drift(since) + (reading - later), reading)
+        (estimate.offset + estimate.frequency.drift(since) + (reading - later) - self.bias_at(now), reading)
     }
 
     /// After a Delay_Req. The first correction need not wait for the next Sync; nor is what a request has taught left unused
@@ -155,7 +165,7 @@ impl Discipline {
             return;
         }
         let Some(estimate) = self.estimate_worth_using().filter(|_| self.knows_delay()) else { return };
-        let (offset, _) = self.present_offset(&estimate, free, reading);
+        let (offset, _) = self.present_offset(now, &estimate, free, reading);
         let interval = self.interval.duration();
         if !self.is_bank_tracking {
             self.begin_by_estimate(estimate, offset, out);
@@ -166,14 +176,8 @@ impl Discipline {
 
     /// Statistics do not outvote a proof: an estimate that stays outside of the proven interval is begun anew.
     fn hold_to_the_proof(&mut self, free: Timestamp<Local>) {
-        let Some((bank, span)) = self.bank.as_mut().zip(self.envelope.at(free)) else { return };
-        let Some((estimate, offset)) = bank.estimate().zip(bank.estimate_at(free)) else { return };
-        let margin = estimate.deviation.scaled(UNPROVEN_DEVIATIONS);
-        let is_outside = offset < span.low - margin || offset > span.high + margin;
-        self.unproven = if is_outside { self.unproven + 1 } else { 0 };
-        if self.unproven >= UNPROVEN_MAX {
-            self.unproven = 0;
-            bank.forget();
+        if let Some(bank) = &mut self.bank {
+            hold_to_proof(bank, &self.envelope, &mut self.unproven, free);
         }
     }
 
@@ -182,13 +186,13 @@ impl Discipline {
     }
 
     /// What is believed, if it is good enough for a first correction.
-    fn estimate_worth_using(&self) -> Option<Estimate> {
+    pub(super) fn estimate_worth_using(&self) -> Option<Estimate> {
         let bank = self.bank.as_ref()?;
         let is_sure = |estimate: &Estimate| estimate.deviation <= ESTIMATE_DEVIATION_MAX;
         bank.estimate().filter(|estimate| bank.heard() >= ESTIMATE_MESSAGES_MIN || is_sure(estimate))
     }
 
-    fn begin_by_estimate(&mut self, estimate: Estimate, offset: Duration, out: &mut impl Sink<Effect>) {
+    pub(super) fn begin_by_estimate(&mut self, estimate: Estimate, offset: Duration, out: &mut impl Sink<Effect>) {
         self.is_bank_tracking = true;
         out.emit(Effect::Notice(Notice::Measured(estimate.frequency)));
         self.first_correction(offset, estimate.frequency, out);
@@ -275,6 +279,7 @@ impl Discipline {
         reading: Timestamp<Local>,
         out: &mut impl Sink<Effect>,
     ) {
+        self.drain_bias(now);
         let was_silent = self.is_silent || self.last_sample.is_some_and(|last| now - last >= self.silence());
         self.last_sample = Some(now);
         self.is_silent = false;
@@ -365,15 +370,26 @@ impl Discipline {
     }
 }
 
-/// The estimator, if that is the servo.
-pub(super) fn new_bank(config: &Config) -> Option<Bank> {
-    (config.servo == Kind::Estimator).then(|| {
-        let mut bank = Bank::new(config.max_frequency, STAMP_RESOLUTION);
-        if let Some(frequency) = config.saved_frequency {
-            bank.expect_frequency(frequency);
-        }
-        bank
-    })
+/// An estimator for this oscillator.
+pub(super) fn new_bank(config: &Config) -> Bank {
+    let mut bank = Bank::new(config.max_frequency, STAMP_RESOLUTION);
+    if let Some(frequency) = config.saved_frequency {
+        bank.expect_frequency(frequency);
+    }
+    bank
+}
+
+/// See [`Discipline::hold_to_the_proof`]; `unproven` counts.
+pub(super) fn hold_to_proof(bank: &mut Bank, envelope: &Envelope, unproven: &mut u32, free: Timestamp<Local>) {
+    let Some(span) = envelope.at(free) else { return };
+    let Some((estimate, offset)) = bank.estimate().zip(bank.estimate_at(free)) else { return };
+    let margin = estimate.deviation.scaled(UNPROVEN_DEVIATIONS);
+    let is_outside = offset < span.low - margin || offset > span.high + margin;
+    *unproven = if is_outside { *unproven + 1 } else { 0 };
+    if *unproven >= UNPROVEN_MAX {
+        *unproven = 0;
+        bank.forget();
+    }
 }
 
 fn may_step(rule: StepRule, offset: Duration) -> bool {

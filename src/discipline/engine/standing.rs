@@ -38,9 +38,15 @@ impl Discipline {
         // A source whose time cannot be used is none: what is held of the one before it stays.
         let reference = reference.filter(|reference| reference.timescale.is_usable());
         let is_another = selected(reference) != selected(self.reference);
-        self.reference = reference;
+        let before = std::mem::replace(&mut self.reference, reference);
         let Some(reference) = reference else { return };
-        if is_another && self.held.is_some() {
+        let has_changed_places = is_another && self.change_places(now, &reference, before);
+        if has_changed_places {
+            self.link.reset();
+            self.gate.reset();
+            self.samples_inside = 0;
+            self.is_confirmed = false;
+        } else if is_another && self.held.is_some() {
             // Another master's proofs say nothing about this one; our oscillator is the same. Until there are proofs by
             // the new one, those by the old one hold.
             if self.envelope.last().is_some() {
@@ -58,6 +64,7 @@ impl Discipline {
         if is_another {
             self.transition(now, StateEvent::SourceSelected, out);
         }
+        self.is_to_confirm = has_changed_places;
     }
 
     /// What the estimator knows of the time by what was heard until now is true by the present reference too, if that leads to the
@@ -67,7 +74,13 @@ impl Discipline {
         let variance =
             |reference: Reference| reference.deviation.map_or(0.0, |deviation| square(deviation.as_secs_f64()));
         let doubt = Duration::from_secs_f64((variance(held) + variance(reference)).sqrt());
-        if (held.clock, held.timescale) != (reference.clock, reference.timescale) {
+        if reference.continues {
+            // What was still to drain is the other clock's now.
+            bank.shift(-self.bias);
+            self.bias = Duration::ZERO;
+            bank.change_path(doubt);
+        } else if (held.clock, held.timescale) != (reference.clock, reference.timescale) {
+            self.bias = Duration::ZERO;
             bank.restart();
         } else if held.source != reference.source {
             bank.change_path(doubt);
@@ -82,6 +95,7 @@ impl Discipline {
         self.slewed_until = Some(reading);
         self.envelope.widen(ahead, behind);
         self.previous.widen(ahead, behind);
+        self.widen_guards(ahead, behind);
         self.link.interrupt();
         self.gate.reset();
     }
@@ -133,6 +147,9 @@ impl Discipline {
     }
 
     pub(super) fn tick(&mut self, now: Timestamp<Mono>, reading: Timestamp<Local>, out: &mut impl Sink<Effect>) {
+        if std::mem::take(&mut self.is_to_confirm) {
+            self.confirm_at_once(now, reading, out);
+        }
         if self.slew_ends.is_some_and(|end| now >= end) {
             self.slew_ends = None;
             let frequency = -self.runs_off_by();
@@ -184,6 +201,7 @@ impl Discipline {
         self.slewed_until = None;
         self.envelope.forget_offset();
         self.previous.forget_offset();
+        self.disturb_guards();
         self.last_sample = None;
         self.link.reset();
         self.gate.reset();

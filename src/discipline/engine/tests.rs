@@ -35,6 +35,7 @@ fn config() -> Config {
         integral: None,
         hold: false,
         saved_frequency: None,
+        drain: crate::discipline::DRAIN,
     }
 }
 
@@ -50,6 +51,7 @@ fn reference() -> Reference {
         stratum: 1,
         reference_id: *b"PTP\0",
         selected_at: Timestamp::from_secs(100),
+        continues: false,
         clock: 1,
     }
 }

@@ -153,6 +153,23 @@ impl Bank {
         self.believed.members.widen([variance, 0.0, 0.0]);
     }
 
+    /// Begins with what `other` knows of the time and of the oscillator, and with nothing of its path. Allocates nothing.
+    pub fn begin_like(&mut self, other: &Self) {
+        self.forget_path();
+        self.believed = other.believed.clone();
+        self.origin = other.origin;
+        self.knows_offset = other.knows_offset;
+        self.frequency_known = other.frequency_known;
+        self.frequency_before = other.frequency_before;
+        self.noise = other.noise;
+        self.heard = other.heard;
+    }
+
+    /// The time that is estimated against is this much later from now on. Only right before a new path.
+    pub fn shift(&mut self, by: Duration) {
+        self.origin = self.origin.map(|origin| origin + by);
+    }
+
     /// The clock was set by somebody: where it is is not known any more. The path is the same, and so is the oscillator,
     /// nearly.
     pub fn lose_offset(&mut self) {

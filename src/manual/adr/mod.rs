@@ -30,3 +30,6 @@ pub mod one_thread_for_one_port {}
 
 #[doc = include_str!("0010-traces.md")]
 pub mod traces {}
+
+#[doc = include_str!("0012-helm.md")]
+pub mod helm {}

@@ -229,8 +229,8 @@ impl PhcsModel {
                 };
                 (if is_open { Level::Info } else { Level::Warn }, text.to_owned())
             }
-            // Of no PHC: they count TAI.
-            CascadeNotice::Utc(_) => return None,
+            // Of no PHC: they count TAI, and are steered by whoever steers.
+            CascadeNotice::Utc(_) | CascadeNotice::Helm { .. } | CascadeNotice::Verdict(..) => return None,
             CascadeNotice::Leap(tai_utc) => (Level::Info, format!("leap second: TAI - UTC is {} s now", tai_utc.0)),
         };
         events.record(at, level, Topic::Clock, text, &[]);

@@ -67,6 +67,15 @@ impl World {
         }
     }
 
+    /// The clock of an NTP server steps.
+    pub fn step_server(&mut self, node: NodeId, by: Duration) {
+        if let Role::Server(server) = &mut self.nodes[node.0].role {
+            server.step_by(by);
+            self.has_wrong_masters = true;
+            self.look_at_masters();
+        }
+    }
+
     /// A master says something else of itself from its next Announce on, whatever the truth is.
     pub fn announce_as(&mut self, node: NodeId, change: impl FnOnce(&mut ClockQuality, &mut TimeProperties)) {
         if let Role::Master(master) = &mut self.nodes[node.0].role {

@@ -7,7 +7,7 @@ use crate::sharing::{PHC_LINES_MAX, TimeSnapshot};
 use crate::sim::checker::{Look, Rate};
 use crate::sim::node::{Record, Role};
 use crate::sim::statistics::Told;
-use crate::sim::{Device, NodeId};
+use crate::sim::{Device, NTP_SOURCE, NodeId};
 use crate::time::{Duration, FrequencyPpb, SyncState};
 
 impl World {
@@ -32,7 +32,7 @@ impl World {
             ("foreign masters without a place", count as usize, left_out_max)
         };
         match role {
-            Role::Master(_) => {}
+            Role::Master(_) | Role::Server(_) => {}
             Role::Slave(slave) => {
                 let local = truth.local(now);
                 let (reading, _) = slave.line(now);
@@ -113,7 +113,7 @@ impl World {
     /// Follows who is followed, and what his time is worth.
     pub(super) fn look_at_masters(&mut self) {
         for index in 0..self.nodes.len() {
-            let followed = self.parent(NodeId(index)).and_then(|parent| self.master(parent)).map(Master::error);
+            let followed = self.followed_error(NodeId(index));
             let now = self.now;
             let node = &mut self.nodes[index];
             if let Some(error) = followed
@@ -125,6 +125,29 @@ impl World {
         }
     }
 
+    /// What the source that steers a node is ahead of the truth by; `None`: nobody does.
+    fn followed_error(&self, id: NodeId) -> Option<Duration> {
+        let of_parent = || self.parent(id).and_then(|parent| self.master(parent)).map(Master::error);
+        let Role::Host(host) = &self.nodes[id.0].role else { return of_parent() };
+        if host.config().helm.is_none() {
+            return of_parent();
+        }
+        let source = host.steered_by()?;
+        let Some(place) = source.0.checked_sub(NTP_SOURCE.0) else { return of_parent() };
+        match &self.nodes[host.asked(usize::from(place))?.0].role {
+            Role::Server(server) => Some(server.error()),
+            Role::Master(_) | Role::Slave(_) | Role::Host(_) => None,
+        }
+    }
+
+    /// Whether another source steers a host than before.
+    pub(super) fn look_at_helm(&mut self, id: NodeId) -> bool {
+        let node = &mut self.nodes[id.0];
+        let Role::Host(host) = &node.role else { return false };
+        let steered = host.steered_by();
+        std::mem::replace(&mut node.steered, steered) != steered
+    }
+
     pub(super) fn take_samples(&mut self) {
         for index in 0..self.nodes.len() {
             let (id, now) = (NodeId(index), self.now);
@@ -132,7 +155,7 @@ impl World {
             let error = self.true_error(id);
             let local = match &mut self.nodes[index].role {
                 Role::Host(host) => host.system(now).reading(),
-                Role::Master(_) | Role::Slave(_) => self.truth.local(now),
+                Role::Master(_) | Role::Slave(_) | Role::Server(_) => self.truth.local(now),
             };
             let bound = published.is_bounded.then(|| published.bound_at(local).greatest_error());
             let (offset_from_master, frequency) = (published.offset_from_master, published.frequency);

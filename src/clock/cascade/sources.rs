@@ -1,0 +1,391 @@
+//! Several sources: what each of them claims of the system clock, and what the helm's word means for the star.
+//!
+//! A source's messages go to the discipline of the clock that stamps them, whether that steers by it or keeps it as a guard. For the helm all
+//! claims are brought to the system clock: those that it stamps are of it already; those of a card by the last crossing,
+//!
+//! ```text
+//! system - source = (system - card) + (card - source)
+//! ```
+//!
+//! whose first part lies between the two readings around that of the card. Who is chosen makes the clock that hears him the hub.
+
+use super::{Cascade, CascadeNotice, Clock, Counts, Crossing, LOCK_LIMIT_NTP, READING_ERROR, SteeringConfig, of};
+use crate::discipline::helm::{
+    Claim, Claims, Effect, HELM_SOURCES_MAX, Helm, HelmConfig, Input, SourceKind, SourceOptions, Verdict, Why,
+};
+use crate::discipline::{Notice, Reference, Span, Timescale};
+use crate::engine::{Emit, Engine, Recorder, Taped};
+use crate::time::{ClockId, Duration, FrequencyPpb, Local, LogInterval, Mono, SourceId, Timestamp};
+
+/// What was seen of a card's source by a crossing is good for so long.
+const SEEN_FOR: Duration = Duration::from_secs(2);
+/// Meanwhile the system clock may run off from the card's source by so much.
+const SEEN_DRIFT: FrequencyPpb = FrequencyPpb::new(10_000.0);
+
+/// A source, in the order of the configuration.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    source: SourceId,
+    kind: SourceKind,
+    stamped_by: ClockId,
+    reference: Option<Reference>,
+    interval: LogInterval,
+    heard: Option<Timestamp<Mono>>,
+    messages: u32,
+    seen: Option<Seen>,
+}
+
+/// Where the system clock's offset from a card's source was at a crossing.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    span: Span<Duration>,
+    at: Timestamp<Mono>,
+    /// All steps of the system clock together, then.
+    stepped: Duration,
+}
+
+/// All of them, and their judge.
+#[derive(Debug)]
+pub(super) struct Sources {
+    helm: Taped<Helm>,
+    rows: Vec<Row>,
+    claims: Claims,
+    /// The lock limit is that of the less exact kind still.
+    pub(super) is_lax: bool,
+}
+
+impl Sources {
+    fn row(&mut self, source: SourceId) -> Option<&mut Row> {
+        self.rows.iter_mut().find(|row| row.source == source)
+    }
+}
+
+/// What is thought of a source.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Standing {
+    /// Which.
+    pub source: SourceId,
+    /// What it is.
+    pub kind: SourceKind,
+    /// Whether it steers.
+    pub is_steering: bool,
+    /// The judge's word.
+    pub verdict: Verdict,
+    /// Where the system clock's offset lies as it has it.
+    pub span: Option<Span<Duration>>,
+    /// When it was measured last.
+    pub heard: Option<Timestamp<Mono>>,
+    /// How often it is measured.
+    pub interval: LogInterval,
+}
+
+impl<C: Clock> Cascade<C> {
+    /// From now on the clocks are steered by one of several sources, which are added then.
+    pub fn judge_by(&mut self, config: HelmConfig, now: Timestamp<Mono>) {
+        self.sources = Some(Box::new(Sources {
+            helm: Taped::new(Helm::new(config, now)),
+            rows: Vec::with_capacity(HELM_SOURCES_MAX),
+            claims: [None; HELM_SOURCES_MAX],
+            is_lax: false,
+        }));
+        self.system.reserve_guards(HELM_SOURCES_MAX - 1);
+        for leaf in self.phcs.iter_mut().flatten() {
+            leaf.steering.reserve_guards(HELM_SOURCES_MAX - 1);
+        }
+    }
+
+    /// One more of them; `false` if there is no place.
+    pub fn add_source(&mut self, source: SourceId, options: SourceOptions) -> bool {
+        let Some(sources) = &mut self.sources else { return false };
+        let mut place = None;
+        sources.helm.change(|helm| place = helm.add(source, options));
+        if place.is_some() {
+            sources.rows.push(Row {
+                source,
+                kind: options.kind,
+                stamped_by: ClockId::System,
+                reference: None,
+                interval: LogInterval::new(0),
+                heard: None,
+                messages: 0,
+                seen: None,
+            });
+        }
+        place.is_some()
+    }
+
+    /// Whoever asks the recorder for them gets the steps of the helm.
+    pub fn record_helm_by(&mut self, recorder: Recorder) {
+        if let Some(sources) = &mut self.sources {
+            sources.helm.record_by(recorder);
+        }
+    }
+
+    /// Whether several sources are judged.
+    pub fn has_helm(&self) -> bool {
+        self.sources.is_some()
+    }
+
+    /// Who steers, of several.
+    pub fn steered_by(&self) -> Option<SourceId> {
+        self.sources.as_ref()?.helm.steering()
+    }
+
+    /// What is thought of each source, in the order in which they were added.
+    pub fn standings(&self) -> impl Iterator<Item = Standing> + '_ {
+        let all =
+            self.sources.iter().flat_map(|sources| sources.rows.iter().enumerate().map(move |row| (sources, row)));
+        all.map(|(sources, (place, row))| Standing {
+            source: row.source,
+            kind: row.kind,
+            is_steering: sources.helm.steering() == Some(row.source),
+            verdict: sources.helm.verdict(place),
+            span: sources.claims[place].and_then(|claim| claim.span),
+            heard: row.heard,
+            interval: row.interval,
+        })
+    }
+
+    /// A source says this of itself, and is stamped by this clock; `None`: it is gone.
+    pub fn introduce(
+        &mut self,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        (source, stamped_by): (SourceId, ClockId),
+        reference: Option<Reference>,
+        interval: Option<LogInterval>,
+        notify: &mut impl FnMut(CascadeNotice),
+    ) {
+        let Some(sources) = &mut self.sources else { return };
+        let steering = sources.helm.steering();
+        let Some(row) = sources.row(source) else { return };
+        let selected = |r: Reference| (r.selected_at, r.clock);
+        let is_another = row.reference.map(selected) != reference.map(selected) || row.stamped_by != stamped_by;
+        row.reference = reference;
+        row.interval = interval.unwrap_or(row.interval);
+        row.stamped_by = stamped_by;
+        if is_another {
+            // Whoever it is now, he is judged before he is followed.
+            row.heard = None;
+            row.seen = None;
+            self.judge(now, local, notify);
+        } else if steering == Some(source) {
+            self.follow(now, local, Some(stamped_by), reference, interval, notify);
+        }
+        self.refresh_guards(now, local, None);
+    }
+
+    /// A message of a source was measured; `is_contradicted`: it contradicts those before.
+    pub(super) fn was_heard(
+        &mut self,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        source: SourceId,
+        is_contradicted: bool,
+        notify: &mut impl FnMut(CascadeNotice),
+    ) {
+        let Some(row) = self.sources.as_mut().and_then(|sources| sources.row(source)) else { return };
+        row.heard = Some(now);
+        row.messages = row.messages.wrapping_add(1);
+        if is_contradicted {
+            row.seen = None;
+        }
+        self.judge(now, local, notify);
+    }
+
+    /// A crossing says where the system clock is by each source of that card.
+    pub(super) fn see_through(&mut self, index: u8, crossing: &Crossing) {
+        let stepped = self.system.stepped();
+        let (Some(sources), Some(Some(leaf))) = (&mut self.sources, self.phcs.get_mut(usize::from(index))) else {
+            return;
+        };
+        let known = self.leap.tai_utc();
+        for row in sources.rows.iter_mut().filter(|row| row.stamped_by == ClockId::Phc(index)) {
+            let tai_utc = match row.reference.map(|reference| reference.timescale) {
+                // Each by its own word: who says a wrong TAI - UTC is wrong.
+                Some(Timescale::Tai(tai_utc)) => Some(tai_utc),
+                _ => known,
+            };
+            let of_card = leaf.steering.span_of(row.source, crossing.device);
+            row.seen = of_card.zip(tai_utc).map(|(of_card, tai_utc)| {
+                let system_less_card = |system: Timestamp<Local>| system + tai_utc.duration() - crossing.device;
+                let span = Span {
+                    low: system_less_card(crossing.before) + of_card.low - READING_ERROR,
+                    high: system_less_card(crossing.after) + of_card.high + READING_ERROR,
+                };
+                Seen { span, at: crossing.mono, stepped }
+            });
+        }
+    }
+
+    /// Asks the helm, if it is time.
+    pub(super) fn judge_if_due(
+        &mut self,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        notify: &mut impl FnMut(CascadeNotice),
+    ) {
+        if self.helm_deadline().is_some_and(|at| at <= now) {
+            self.judge(now, local, notify);
+        }
+        self.tighten(local);
+    }
+
+    pub(super) fn helm_deadline(&self) -> Option<Timestamp<Mono>> {
+        self.sources.as_ref()?.helm.deadline()
+    }
+
+    /// Asks the helm.
+    pub(super) fn judge(
+        &mut self,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        notify: &mut impl FnMut(CascadeNotice),
+    ) {
+        let Self { sources: Some(sources), system, .. } = self else { return };
+        let Sources { helm, rows, claims, .. } = &mut **sources;
+        for (claim, row) in claims.iter_mut().zip(rows) {
+            let usable = row.reference.filter(|reference| reference.timescale != Timescale::Refused);
+            *claim = usable.and(row.heard).map(|heard| {
+                let span = match row.stamped_by {
+                    ClockId::System => system.span_of(row.source, local),
+                    _ => row.seen.and_then(|seen| seen.at_present(now, system.stepped())),
+                };
+                Claim { span, heard, interval: row.interval, messages: row.messages }
+            });
+        }
+        let mut chosen = None;
+        let mut take = |effect| match effect {
+            Effect::Steer { from, to, why, heard } => chosen = Some((from, to, why, heard)),
+            Effect::Verdict { source, verdict } => notify(CascadeNotice::Verdict(source, verdict)),
+        };
+        helm.step(now, Input::Judge(claims), &mut Emit(&mut take));
+        if let Some((from, to, why, heard)) = chosen {
+            notify(CascadeNotice::Helm { from, to, why, heard });
+            self.steer_by(now, local, to, why, notify);
+        }
+    }
+
+    fn steer_by(
+        &mut self,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        to: Option<SourceId>,
+        why: Why,
+        notify: &mut impl FnMut(CascadeNotice),
+    ) {
+        _ = why;
+        let row = to.and_then(|to| self.sources.as_mut()?.row(to).copied());
+        let Some((row, reference)) = row.and_then(|row| Some((row, row.reference?))) else {
+            self.follow(now, local, None, None, None, notify);
+            return self.refresh_guards(now, local, None);
+        };
+        if let Some(sources) = &mut self.sources {
+            sources.is_lax |= row.kind == SourceKind::Ntp;
+        }
+        if self.hub == Some(row.stamped_by) {
+            self.apply_limits();
+        } else {
+            self.change_hub(now, local, Some(row.stamped_by), notify);
+        }
+        self.refresh_guards(now, local, to);
+        self.follow(now, local, Some(row.stamped_by), Some(reference), Some(row.interval), notify);
+    }
+
+    /// Each discipline knows which sources there are beside the one that steers it; `coming` is about to.
+    pub(super) fn refresh_guards(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, coming: Option<SourceId>) {
+        let Some(sources) = &self.sources else { return };
+        let steering = sources.helm.steering();
+        let tai_utc = self.leap.tai_utc();
+        for place in 0..sources.rows.len() {
+            let Some(row) = self.sources.as_ref().map(|sources| sources.rows[place]) else { return };
+            let is_steering = Some(row.source) == steering || Some(row.source) == coming;
+            let guarded =
+                row.reference.map(|reference| Reference { tai_utc: reference.tai_utc.or(tai_utc), ..reference });
+            let of_phcs = (0..self.phcs.len()).map(|index| ClockId::Phc(index as u8));
+            for clock in std::iter::once(ClockId::System).chain(of_phcs) {
+                let is_here = row.stamped_by == clock;
+                if is_here && is_steering {
+                    continue;
+                }
+                if let Some((steering, reading)) = self.steering_of(clock, now, local) {
+                    steering.guard(now, reading, row.source, guarded.filter(|_| is_here));
+                }
+            }
+        }
+    }
+
+    /// The limits of each clock, as the kind of the source that steers has them.
+    pub(super) fn limits_of(&self, hub: Option<ClockId>) -> SteeringConfig {
+        let mut config = self.config.of(hub);
+        if self.sources.as_ref().is_some_and(|sources| sources.is_lax) && self.config.lock_limit.is_none() {
+            config.lock_limit = config.lock_limit.max(LOCK_LIMIT_NTP);
+        }
+        config
+    }
+
+    pub(super) fn apply_limits(&mut self) {
+        let of_system = self.limits_of(self.hub);
+        self.system.configure(of_system);
+        for index in 0..self.phcs.len() {
+            let config = self.limits_of(Some(ClockId::Phc(index as u8)));
+            if let Some(leaf) = &mut self.phcs[index] {
+                leaf.steering.configure(config);
+            }
+        }
+    }
+
+    /// When a more exact source has brought the clock inside its own limit, that holds again.
+    fn tighten(&mut self, local: Timestamp<Local>) {
+        let Some(sources) = self.sources.as_mut().filter(|sources| sources.is_lax) else { return };
+        let steering = sources.helm.steering();
+        if steering.and_then(|source| sources.row(source)).is_none_or(|row| row.kind == SourceKind::Ntp) {
+            return;
+        }
+        let strict = self.config.of(self.hub).lock_limit;
+        let bound = self.system.bound(local).map(|parts| parts.total().greatest_error());
+        if bound.is_some_and(|bound| bound <= strict)
+            && let Some(sources) = &mut self.sources
+        {
+            sources.is_lax = false;
+            self.apply_limits();
+        }
+    }
+}
+
+impl Seen {
+    fn at_present(&self, now: Timestamp<Mono>, stepped: Duration) -> Option<Span<Duration>> {
+        let age = now - self.at;
+        let drift = SEEN_DRIFT.drift(age).abs();
+        let span = self.span.shifted(stepped - self.stepped);
+        (age <= SEEN_FOR).then(|| Span { low: span.low - drift, high: span.high + drift })
+    }
+}
+
+/// Hands notices on, and tells whether one of them was a contradiction.
+pub(super) fn listening<'n>(
+    clock: ClockId,
+    is_contradicted: &'n mut bool,
+    notify: &'n mut impl FnMut(CascadeNotice),
+) -> impl FnMut(Notice) + 'n {
+    move |notice| {
+        *is_contradicted |= notice == Notice::Contradiction;
+        of(clock, notify)(notice);
+    }
+}
+
+/// A guard's timescale, on the scale of a discipline whose clock counts this.
+pub(in crate::clock) fn guard_scale(counts: Counts, ahead: i16, reference: &Reference) -> Timescale {
+    use crate::time::TaiUtc;
+    let less = |seconds: i16| if seconds == 0 { Timescale::Utc } else { Timescale::Tai(TaiUtc(seconds)) };
+    match (counts, reference.timescale) {
+        (_, Timescale::Refused) => Timescale::Refused,
+        (Counts::Tai, Timescale::Tai(_) | Timescale::TaiWithoutUtc) => less(0),
+        (Counts::Tai, Timescale::Utc) => reference.tai_utc.map_or(Timescale::Refused, |tai_utc| less(-tai_utc.0)),
+        (Counts::Utc, Timescale::TaiWithoutUtc) => {
+            reference.tai_utc.map_or(Timescale::TaiWithoutUtc, |tai_utc| less(tai_utc.0 - ahead))
+        }
+        (Counts::Utc, Timescale::Utc) => less(-ahead),
+        (Counts::Utc, Timescale::Tai(tai_utc)) => less(tai_utc.0 - ahead),
+    }
+}

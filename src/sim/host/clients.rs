@@ -1,0 +1,165 @@
+//! The NTP clients of a host: as the daemon's, one for each server, stamped by the system clock.
+
+use super::{Host, Message};
+use crate::clock::{Clock as _, reference_of_server};
+use crate::discipline::Reference;
+use crate::discipline::helm::{SourceOptions, Why};
+use crate::engine::{Engine, Taped};
+use crate::ntp::client::{Client, Config, Effect, Input};
+use crate::sim::NodeId;
+use crate::sim::node::{StampModel, Way};
+use crate::time::{ClockId, LogInterval, Mono, Observation, SourceId, Stamp, Timestamp};
+
+/// The row of the first server; further ones follow.
+pub const NTP_SOURCE: SourceId = SourceId(0x100);
+
+/// One server that is asked.
+#[derive(Debug)]
+pub(in crate::sim) struct Asked {
+    pub server: NodeId,
+    pub client: Taped<Client>,
+    /// When it has become reachable.
+    selected_at: Option<Timestamp<Mono>>,
+    interval: LogInterval,
+}
+
+/// Another source steers.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Steered {
+    /// Who did.
+    pub from: Option<SourceId>,
+    /// Who does.
+    pub to: Option<SourceId>,
+    /// Why.
+    pub why: Why,
+    /// When the one before was measured last.
+    pub heard: Option<Timestamp<Mono>>,
+}
+
+/// Who is asked, and as what.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientConfig {
+    /// How it asks; its source is set by its place.
+    pub client: Config,
+    /// How it is judged.
+    pub options: SourceOptions,
+}
+
+/// The row of a client, by its place.
+pub(in crate::sim) fn source_of(place: usize) -> SourceId {
+    SourceId(NTP_SOURCE.0 + place as u16)
+}
+
+impl Host {
+    pub(in crate::sim) fn ask(&mut self, server: NodeId, config: ClientConfig) {
+        let source = source_of(self.clients.len());
+        assert!(self.cascade.add_source(source, config.options), "the helm of a host has too few places");
+        let client = Client::new(Config { source, ..config.client });
+        let interval = config.client.poll;
+        self.clients.push(Asked { server, client: Taped::new(client), selected_at: None, interval });
+    }
+
+    /// Which server is asked at a place.
+    pub(in crate::sim) fn asked(&self, place: usize) -> Option<NodeId> {
+        self.clients.get(place).map(|asked| asked.server)
+    }
+
+    /// How many servers are asked.
+    pub(in crate::sim) fn clients(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// One input of a client.
+    pub(in crate::sim) fn step_client(
+        &mut self,
+        now: Timestamp<Mono>,
+        place: usize,
+        input: Input<'_>,
+        out: &mut Vec<Effect>,
+    ) {
+        let mono = self.mono(now);
+        self.clients[place].client.step(mono, input, out);
+    }
+
+    /// What a client wants of the discipline.
+    pub(in crate::sim) fn apply_client(&mut self, now: Timestamp<Mono>, place: usize, effect: &Effect) {
+        let mono = self.mono(now);
+        let asked = &mut self.clients[place];
+        match effect {
+            Effect::Observe(observation) => self.tell_discipline(now, Message::OfServer(*observation)),
+            Effect::Interval(interval) => {
+                asked.interval = *interval;
+                let source = source_of(place);
+                self.tell_discipline(now, Message::ServerInterval(source, *interval));
+            }
+            Effect::Source(info) => {
+                asked.selected_at = info.map(|_| asked.selected_at.unwrap_or(mono));
+                let (selected_at, address) = (asked.selected_at.unwrap_or(mono), [192, 0, 2, place as u8 + 1]);
+                let source = source_of(place);
+                let reference = info.map(|info| reference_of_server(source, &info, address, selected_at));
+                self.tell_discipline(now, Message::Server(source, reference));
+            }
+            Effect::Send { .. } | Effect::Close(_) | Effect::State { .. } | Effect::Count(_) => {}
+        }
+    }
+
+    /// A stamp of the system clock, in software.
+    pub(in crate::sim) fn stamp_of_kernel(&mut self, now: Timestamp<Mono>, way: Way) -> Stamp {
+        let model =
+            StampModel { source: crate::time::StampSource::Kernel, noise: self.config.ntp_noise, ..StampModel::IDEAL };
+        let reading = (ClockId::System, self.system(now).reading());
+        let epoch = self.cascade.system().clock().epoch();
+        Stamp { epoch, ..model.stamp(way, reading, &mut self.random_of_clients) }
+    }
+
+    pub(super) fn clients_deadline(&self) -> Option<Timestamp<Mono>> {
+        self.clients.iter().filter_map(|asked| asked.client.deadline()).min().map(|at| at + self.paused)
+    }
+
+    /// The clients whose timers are due.
+    pub(in crate::sim) fn is_client_due(&self, now: Timestamp<Mono>, place: usize) -> bool {
+        let mono = self.mono(now);
+        self.clients[place].client.deadline().is_some_and(|at| at <= mono)
+    }
+
+    /// Whether a measurement is of before the last step of the system clock, by which nobody can be judged now.
+    pub(super) fn is_of_before(&mut self, observation: &Observation) -> bool {
+        let epoch = self.cascade.system().clock().epoch();
+        let is_old = |stamp: &Stamp| stamp.clock == ClockId::System && stamp.epoch != epoch;
+        is_old(&observation.sent) || is_old(&observation.received)
+    }
+
+    // ---- On the discipline's thread ----
+
+    pub(super) fn server_says(&mut self, now: Timestamp<Mono>, source: SourceId, reference: Option<Reference>) {
+        let (said, interval) = self.server(source);
+        *said = reference;
+        let interval = *interval;
+        self.introduce(now, (source, ClockId::System), reference, Some(interval));
+    }
+
+    pub(super) fn server_is_asked(&mut self, now: Timestamp<Mono>, source: SourceId, interval: LogInterval) {
+        let (said, asked) = self.server(source);
+        *asked = interval;
+        let reference = *said;
+        self.introduce(now, (source, ClockId::System), reference, Some(interval));
+    }
+
+    fn server(&mut self, source: SourceId) -> &mut (Option<Reference>, LogInterval) {
+        let place = usize::from(source.0 - NTP_SOURCE.0);
+        self.servers.resize(self.clients.len(), (None, LogInterval::new(0)));
+        &mut self.servers[place]
+    }
+
+    pub(super) fn introduce(
+        &mut self,
+        now: Timestamp<Mono>,
+        whom: (SourceId, ClockId),
+        reference: Option<Reference>,
+        interval: Option<LogInterval>,
+    ) {
+        self.steer(now, |cascade, local, notices| {
+            cascade.introduce(now, local, whom, reference, interval, &mut |notice| notices.push(notice));
+        });
+    }
+}

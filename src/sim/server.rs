@@ -1,0 +1,102 @@
+//! An NTP server of the world: it answers at once from a clock that is true time, plus what it is wrong by.
+
+use super::truth::Truth;
+use crate::engine::Random;
+use crate::ntp::server::{ANSWER_LENGTH_MAX, Departures, Request, ResponseConfig, respond_interleaved};
+use crate::sharing::{BoundParts, TimeSnapshot};
+use crate::time::{Duration, LeapIndicator, Mono, NtpTimestamp, SyncState, Timestamp};
+use crate::wire::ntp::parse;
+
+/// As fine as the format holds it.
+const RESPONSE: ResponseConfig = ResponseConfig { precision: -29, poll_min: -6 };
+/// The port that requests seem to come from.
+const CLIENT_PORT: u16 = 40_000;
+
+/// What a server is, and what it says of itself.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerConfig {
+    /// Its stratum.
+    pub stratum: u8,
+    /// How wrong it says that it may be: its root dispersion.
+    pub root_dispersion: Duration,
+    /// What its clock is ahead of the truth by, and everybody may know.
+    pub error: Duration,
+    /// The same, and nobody is to know: the checker finds those wrong who follow it.
+    pub lie: Duration,
+    /// The mean of an exponential time for which an answer is still in the server after it was stamped.
+    pub departs_late: Duration,
+}
+
+impl ServerConfig {
+    /// Stratum 1, right to ten microseconds.
+    pub const RIGHT: Self = Self {
+        stratum: 1,
+        root_dispersion: Duration::from_micros(10),
+        error: Duration::ZERO,
+        lie: Duration::ZERO,
+        departs_late: Duration::ZERO,
+    };
+}
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct Server {
+    config: ServerConfig,
+    departures: Departures,
+    random: Random,
+    /// It does not answer before.
+    starts: Timestamp<Mono>,
+}
+
+impl Server {
+    pub(super) fn new(config: ServerConfig, starts: Timestamp<Mono>, random: Random) -> Self {
+        Self { config, departures: Departures::default(), random, starts }
+    }
+
+    /// What its clock is ahead of the truth by, as everybody may know.
+    pub fn error(&self) -> Duration {
+        self.config.error
+    }
+
+    pub(super) fn step_by(&mut self, by: Duration) {
+        self.config.error += by;
+    }
+
+    /// The answer to a request, and when it leaves; `None`: it is not there yet.
+    pub(super) fn answer(
+        &mut self,
+        now: Timestamp<Mono>,
+        truth: &Truth,
+        request: &[u8],
+    ) -> Option<([u8; ANSWER_LENGTH_MAX], Timestamp<Mono>)> {
+        if now < self.starts {
+            return None;
+        }
+        let at = |now| (truth.utc(now) + self.config.error + self.config.lie).read_as();
+        let local = at(now);
+        let time = TimeSnapshot {
+            state: SyncState::Locked,
+            leap: LeapIndicator::NoWarning,
+            stratum: self.config.stratum,
+            reference_id: *b"GPS\0",
+            anchor_local: local,
+            anchor_utc: local.read_as(),
+            is_bounded: true,
+            parts: BoundParts { source: self.config.root_dispersion, ..BoundParts::default() },
+            last_sample: Some(now),
+            reference_time: local.read_as(),
+            ..TimeSnapshot::unsynchronised(now)
+        };
+        let heard = Request { data: request, from_port: CLIENT_PORT, received: local, hardware: None, now: local };
+        let mut answer = [0; ANSWER_LENGTH_MAX];
+        respond_interleaved(&heard, &time, RESPONSE, &mut self.departures, &mut answer).ok()?;
+        let mean = self.config.departs_late;
+        let late = if mean > Duration::ZERO { mean.scaled(self.random.exponential()) } else { Duration::ZERO };
+        let leaves = now + late;
+        if let Ok(packet) = parse(&answer) {
+            let left = at(leaves).read_as();
+            self.departures.departed(packet.header.receive_timestamp, NtpTimestamp::from_utc(left));
+        }
+        Some((answer, leaves))
+    }
+}
