@@ -241,6 +241,11 @@ impl Envelope {
         }
     }
 
+    /// Whether both directions were heard: there is an interval that holds the offset.
+    pub fn is_proven(&self) -> bool {
+        self.sharpest.is_some()
+    }
+
     /// The interval that holds the offset at `at`; `None` until both directions were heard.
     pub fn at(&self, at: Timestamp<Local>) -> Option<Span<Duration>> {
         let (low, high) = self.sharpest?;

@@ -304,7 +304,7 @@ impl Discipline {
         self.last_offset = offset;
         self.wobble = offset.abs().max(self.wobble.scaled(WOBBLE_FADES));
         // The present master's proofs stand by themselves once both directions were heard.
-        if self.envelope.at(free).is_some() {
+        if self.envelope.is_proven() {
             self.previous.forget_offset();
         }
         self.judge(now, reading, out);
@@ -382,7 +382,8 @@ pub(super) fn new_bank(config: &Config) -> Bank {
 /// See [`Discipline::hold_to_the_proof`]; `unproven` counts.
 pub(super) fn hold_to_proof(bank: &mut Bank, envelope: &Envelope, unproven: &mut u32, free: Timestamp<Local>) {
     let Some(span) = envelope.at(free) else { return };
-    let Some((estimate, offset)) = bank.estimate().zip(bank.estimate_at(free)) else { return };
+    let Some(estimate) = bank.estimate() else { return };
+    let offset = estimate.offset + estimate.frequency.drift(free - bank.at());
     let margin = estimate.deviation.scaled(UNPROVEN_DEVIATIONS);
     let is_outside = offset < span.low - margin || offset > span.high + margin;
     *unproven = if is_outside { *unproven + 1 } else { 0 };

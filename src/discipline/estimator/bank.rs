@@ -192,8 +192,8 @@ impl Bank {
 
     /// What `V` runs off by, as far as anything is known of it: also between a new beginning and its first exchange.
     pub fn frequency(&self) -> Option<FrequencyPpb> {
-        let before = || self.frequency_known.or(self.frequency_before).map(FrequencyPpb::from_ratio);
-        self.estimate().map(|estimate| estimate.frequency).or_else(before)
+        let believed = (self.knows_offset && self.origin.is_some()).then(|| self.believed.members.mean()[1]);
+        believed.or(self.frequency_known).or(self.frequency_before).map(FrequencyPpb::from_ratio)
     }
 
     /// How many messages have been heard since the beginning.

@@ -65,6 +65,8 @@ pub struct Mixture {
     weights: [[f64; LANES]; ROWS],
     /// The mean of all, of `(x, f, b)`: it is asked for often.
     mean: [f64; 3],
+    /// The standard deviation of the offset at the members' instant, once it has been summed up: as often.
+    deviation_now: Option<f64>,
     /// Syncs since the members were mixed.
     unmixed: u32,
 }
@@ -93,6 +95,7 @@ impl Mixture {
             rows: [Members::alike(belief); ROWS],
             weights: [[1.0 / (LANES * ROWS) as f64; LANES]; ROWS],
             mean: belief.mean,
+            deviation_now: None,
             unmixed: 0,
         }
     }
@@ -101,35 +104,38 @@ impl Mixture {
     pub fn set(&mut self, belief: Belief) {
         self.rows = [Members::alike(belief); ROWS];
         self.mean = belief.mean;
+        self.deviation_now = None;
     }
 
     /// Enlarges each member's variances of `(x, f, b)` by these.
     pub fn widen(&mut self, by: [f64; 3]) {
         self.rows.iter_mut().for_each(|row| row.widen(by));
+        self.deviation_now = None;
     }
 
     /// The offset is what makes a transit of this length true, to within `spread`, by each member's own delay.
     pub fn place(&mut self, direction: Direction, transit: f64, spread: f64) {
         self.rows.iter_mut().for_each(|row| row.place(direction, transit, spread));
-        self.mean = self.mean_of_all();
+        self.sum_up();
     }
 
     /// The delay is `delay` (s), as uncertain as itself.
     pub fn set_delay(&mut self, delay: f64) {
         self.rows.iter_mut().for_each(|row| row.set_delay(delay));
-        self.mean = self.mean_of_all();
+        self.sum_up();
     }
 
     /// Goes on by `elapsed` seconds, each member with its own wander.
     pub fn predict(&mut self, elapsed: f64) {
         self.rows.iter_mut().for_each(|row| row.predict(elapsed, &WANDERS));
         self.mean[0] += elapsed * self.mean[1];
+        self.deviation_now = None;
     }
 
     /// A transit, `ago` seconds before the members' instant.
     pub fn observe(&mut self, direction: Direction, ago: f64, transit: f64, noise: Noise) -> Foretold {
         let foretold = self.observe_each(direction, ago, transit, noise);
-        self.mean = self.mean_of_all();
+        self.sum_up();
         foretold
     }
 
@@ -138,7 +144,7 @@ impl Mixture {
     pub fn weigh(&mut self, direction: Direction, ago: f64, transit: f64, noise: Noise) -> Evidence {
         let foretold = self.observe_each(direction, ago, transit, noise);
         let evidence = self.judge(&foretold);
-        self.mean = self.mean_of_all();
+        self.sum_up();
         evidence
     }
 
@@ -185,6 +191,7 @@ impl Mixture {
             return;
         }
         self.unmixed = 0;
+        self.deviation_now = None;
         let old = self.clone();
         for row in 0..ROWS {
             let own = &old.rows[row];
@@ -224,6 +231,12 @@ impl Mixture {
         self.mean
     }
 
+    /// What all say together, after what each says has changed.
+    fn sum_up(&mut self) {
+        self.mean = self.mean_of_all();
+        self.deviation_now = Some(self.deviation_of_all());
+    }
+
     fn mean_of_all(&self) -> [f64; 3] {
         let mut sums = [[0.0; LANES]; 4];
         for (row, weights) in self.rows.iter().zip(&self.weights) {
@@ -242,6 +255,9 @@ impl Mixture {
     /// The standard deviation of the offset, `elapsed` seconds after the members' instant if that is later.
     pub fn deviation(&self, elapsed: f64) -> f64 {
         let t = greater(elapsed, 0.0);
+        if t <= 0.0 {
+            return self.deviation_now.unwrap_or_else(|| self.deviation_of_all());
+        }
         let mean = self.mean[0] + t * self.mean[1];
         let mut sums = [[0.0; LANES]; 2];
         for (row, weights) in self.rows.iter().zip(&self.weights) {
@@ -249,6 +265,20 @@ impl Mixture {
                 let walked = row.ff[k] + square(WANDERS[k]) * t / 3.0;
                 let variance = row.xx[k] + t * (2.0 * row.xf[k] + t * walked);
                 sums[0][k] += weights[k] * (variance + square(row.x[k] + t * row.f[k] - mean));
+                sums[1][k] += weights[k];
+            }
+        }
+        let [variance, weight] = sums.map(|lanes| lanes.iter().sum::<f64>());
+        (variance / weight).sqrt()
+    }
+
+    /// [`Mixture::deviation`] at the members' instant.
+    fn deviation_of_all(&self) -> f64 {
+        let mean = self.mean[0];
+        let mut sums = [[0.0; LANES]; 2];
+        for (row, weights) in self.rows.iter().zip(&self.weights) {
+            for k in 0..LANES {
+                sums[0][k] += weights[k] * (row.xx[k] + square(row.x[k] - mean));
                 sums[1][k] += weights[k];
             }
         }
