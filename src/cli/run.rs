@@ -181,13 +181,13 @@ fn add_new_ports(control: &mut Control) {
 
 /// Says what each port hears and does not follow, or that it hears nothing; `said` is what was said last.
 fn say_what_is_heard(control: &mut Control, said: &mut Vec<Vec<String>>) {
-    let ports = control.daemon().status().ptp;
-    said.resize(ports.len(), Vec::new());
-    for (port, said) in ports.into_iter().zip(said) {
-        for sentence in port.heard.iter().filter(|sentence| !said.contains(sentence)) {
-            tracing::info!(target: "synchronome::ptp", "port {}: hears {sentence}", port.interface);
+    let daemon = control.daemon();
+    said.resize(daemon.config().ptp.len(), Vec::new());
+    for ((interface, heard), said) in daemon.heard().zip(said) {
+        for sentence in heard.iter().filter(|sentence| !said.contains(sentence)) {
+            tracing::info!(target: "synchronome::ptp", "port {interface}: hears {sentence}");
         }
-        *said = port.heard;
+        *said = heard;
     }
 }
 

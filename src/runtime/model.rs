@@ -28,7 +28,8 @@ mod utc;
 /// One PTP port, as the control thread knows it.
 #[derive(Debug)]
 pub struct PortModel {
-    config: PtpConfig,
+    /// Its row of the configuration.
+    pub config: PtpConfig,
     counters: Counters<Counter>,
     state: PortState,
     state_reason: Option<StateReason>,
@@ -158,7 +159,7 @@ impl PortModel {
     }
 
     /// What it hears and does not use, and why.
-    fn heard(&self) -> Vec<String> {
+    pub fn heard(&self) -> Vec<String> {
         let Some(report) = &self.report else { return Vec::new() };
         let followed = self.parent.map(|parent| parent.port);
         let mut heard: Vec<_> = report

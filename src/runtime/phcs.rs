@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use synchronome_kernel::nic::driver;
-use synchronome_kernel::phc::{Phc, virtual_clocks};
+use synchronome_kernel::phc::{Phc, VirtualClocks};
 
 use super::discipline::PhcInlet;
 use super::saved::SavedFrequency;
@@ -46,7 +46,8 @@ struct Entry {
     /// The interface that brought it in, or its `clock_name`.
     name: String,
     users: Vec<User>,
-    has_virtual_clocks: bool,
+    virtual_clocks: Option<VirtualClocks>,
+    had_virtual_clocks: bool,
     saved: SavedFrequency,
 }
 
@@ -98,7 +99,9 @@ impl Phcs {
         notes.extend(reader.hold_against_the_bus().and_then(|found| asymmetry_note(name, found)));
         let crossing = reader.cross().map_err(unreadable)?;
         let saved = SavedFrequency::new(&self.state_directory, &format!("phc-{}", file_name(name)));
-        let has_virtual_clocks = has_virtual_clocks(kernel_index);
+        // None before Linux 5.14.
+        let virtual_clocks = VirtualClocks::of(kernel_index).ok();
+        let had_virtual_clocks = are_there_any(virtual_clocks.as_ref());
         let clock = if is_chosen(&config.clock.phc, kernel_index) {
             steered(opened()?, index as u8, &wanted, config, &mut notes)?
         } else {
@@ -113,7 +116,8 @@ impl Phcs {
             recorder: None,
         };
         let name = name.to_owned();
-        self.entries[index] = Some(Entry { kernel_index, name, users: vec![user], has_virtual_clocks, saved });
+        self.entries[index] =
+            Some(Entry { kernel_index, name, users: vec![user], virtual_clocks, had_virtual_clocks, saved });
         Ok(Opened { index: index as u8, inlet: Some(Box::new(inlet)), notes })
     }
 
@@ -151,7 +155,7 @@ impl Phcs {
     /// The PHCs on which virtual clocks were made since they were opened, or from which the last one was taken: whether they
     /// can be steered may have changed.
     pub fn with_other_virtual_clocks(&self) -> impl Iterator<Item = u8> {
-        let has_changed = |entry: &Entry| has_virtual_clocks(entry.kernel_index) != entry.has_virtual_clocks;
+        let has_changed = |entry: &Entry| are_there_any(entry.virtual_clocks.as_ref()) != entry.had_virtual_clocks;
         let of = move |(index, entry): (usize, &Option<Entry>)| {
             entry.as_ref().is_some_and(has_changed).then_some(index as u8)
         };
@@ -207,7 +211,7 @@ fn steered(
 ) -> Result<Option<PhcClock>, String> {
     let (name, most) = (wanted.name, config.clock.max_frequency);
     let device = format!("/dev/ptp{}", phc.index());
-    if let Some(lack) = lack_of(&phc, has_virtual_clocks(phc.index())) {
+    if let Some(lack) = lack_of(&phc, are_there_any(VirtualClocks::of(phc.index()).ok().as_ref())) {
         notes.push((Level::Warn, format!("without {lack}: the clock of {name} is only read")));
         return Ok(None);
     }
@@ -228,9 +232,9 @@ fn steered(
     Ok(Some(clock))
 }
 
-/// Whether virtual clocks run on the clock of this number.
-fn has_virtual_clocks(kernel_index: u32) -> bool {
-    virtual_clocks(kernel_index).is_ok_and(|count| count > 0)
+/// Whether virtual clocks run on a clock; not on one that is gone.
+fn are_there_any(virtual_clocks: Option<&VirtualClocks>) -> bool {
+    virtual_clocks.is_some_and(|found| found.count().is_ok_and(|count| count > 0))
 }
 
 /// The step of the frequency of an interface's clock, if its driver is known for one.

@@ -14,7 +14,7 @@
 //! A VLAN, a macvlan and a bond have no clock: [`lower_interface`] says which interface below has it. The kernel passes
 //! the questions through by itself for most of them, but for a bond only to the slave that is active at the moment.
 //!
-//! Everything here is asked through a socket, so it is about the network namespace of the caller; sysfs, which shows the
+//! Everything here is asked through a socket, so it is about the network namespace in which the calling thread first asked; sysfs, which shows the
 //! namespace of whoever mounted it, is not used. Errors without an interface of that name are `ENODEV`.
 //!
 //! Read: Documentation/networking/timestamping.rst, netdevice(7), linux/ethtool.h, rtnetlink(7).
@@ -23,8 +23,9 @@ mod ethtool;
 mod link;
 mod stamping;
 
+use std::cell::OnceCell;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
@@ -35,7 +36,17 @@ pub use stamping::{
     timestamping_info,
 };
 
-/// A socket to ask through.
-fn any_socket() -> io::Result<OwnedFd> {
-    Ok(socket(AddressFamily::Unix, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?)
+/// Asks through a socket, which is kept for the next question of this thread: questions come every few seconds for ever, and
+/// opening and closing cost far more than asking.
+fn ask<R>(question: impl FnOnce(BorrowedFd<'_>) -> io::Result<R>) -> io::Result<R> {
+    thread_local! {
+        static SOCKET: OnceCell<OwnedFd> = const { OnceCell::new() };
+    }
+    SOCKET.with(|kept| {
+        if let Some(socket) = kept.get() {
+            return question(socket.as_fd());
+        }
+        let opened = socket(AddressFamily::Unix, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+        question(kept.get_or_init(|| opened).as_fd())
+    })
 }

@@ -34,7 +34,7 @@ use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime, clock_settime};
 
 pub use crossing::{Crossing, CrossingMethod, SAMPLES_MAX};
-pub use list::{PhcInfo, phc_info, phc_list, virtual_clocks};
+pub use list::{PhcInfo, VirtualClocks, phc_info, phc_list};
 
 use crate::sys::{self, Argument};
 use crate::timestamping::KernelTime;

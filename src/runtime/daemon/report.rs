@@ -21,6 +21,11 @@ impl Daemon {
         status
     }
 
+    /// Of each port its interface, and what it hears and does not follow: one sentence each.
+    pub fn heard(&self) -> impl Iterator<Item = (&str, Vec<String>)> {
+        self.model.ports.iter().map(|port| (port.config.interface.as_str(), port.heard()))
+    }
+
     fn thread_status(&self, now: Timestamp<Mono>) -> Vec<ThreadStatus> {
         let threads = self.watchdog.threads().iter();
         let threads = threads.map(|watched| ThreadStatus {

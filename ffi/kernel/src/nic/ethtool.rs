@@ -1,9 +1,8 @@
 //! What the driver says of itself and of its link (linux/ethtool.h).
 
 use std::io;
-use std::os::fd::AsFd;
 
-use super::any_socket;
+use super::ask;
 use crate::sys::{self, Argument};
 use crate::uapi::field;
 use crate::uapi::interface::{self as at, drvinfo, link_settings};
@@ -32,7 +31,7 @@ fn text(bytes: &[u8]) -> String {
 pub fn driver(interface: &str) -> io::Result<DriverInfo> {
     let mut info = Argument::<{ drvinfo::SIZE }>::ZERO;
     info.0[..4].copy_from_slice(&at::ETHTOOL_GDRVINFO.to_ne_bytes());
-    sys::interface_ioctl(any_socket()?.as_fd(), at::SIOCETHTOOL, interface, &mut info)?;
+    ask(|socket| sys::interface_ioctl(socket, at::SIOCETHTOOL, interface, &mut info))?;
     let text = |offset: usize| text(&info.0[offset..][..drvinfo::TEXT]);
     Ok(DriverInfo { driver: text(drvinfo::DRIVER), version: text(drvinfo::VERSION), bus_info: text(drvinfo::BUS_INFO) })
 }
@@ -45,14 +44,13 @@ pub fn driver(interface: &str) -> io::Result<DriverInfo> {
 /// # Errors
 /// `ENODEV`; `EOPNOTSUPP` where the driver does not say.
 pub fn link_speed(interface: &str) -> io::Result<Option<u64>> {
-    let socket = any_socket()?;
     let mut settings = Argument::<{ link_settings::SIZE }>::ZERO;
     let mut words = 0_i8;
     for _ in 0..2 {
         settings = Argument::ZERO;
         settings.0[..4].copy_from_slice(&at::ETHTOOL_GLINKSETTINGS.to_ne_bytes());
         settings.0[link_settings::LINK_MODE_MASKS_NWORDS] = words.cast_unsigned();
-        sys::interface_ioctl(socket.as_fd(), at::SIOCETHTOOL, interface, &mut settings)?;
+        ask(|socket| sys::interface_ioctl(socket, at::SIOCETHTOOL, interface, &mut settings))?;
         let answered = settings.0[link_settings::LINK_MODE_MASKS_NWORDS].cast_signed();
         if answered >= 0 {
             break;

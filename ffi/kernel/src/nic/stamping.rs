@@ -1,9 +1,8 @@
 //! Which packets an interface stamps: `ETHTOOL_GET_TS_INFO`, `SIOCGHWTSTAMP`, `SIOCSHWTSTAMP`.
 
 use std::io;
-use std::os::fd::AsFd;
 
-use super::any_socket;
+use super::ask;
 use crate::sys::{self, Argument};
 use crate::uapi::interface::{self as at, hwtstamp_config as config, ts_info};
 use crate::uapi::{field, sof};
@@ -107,7 +106,7 @@ impl TimestampingInfo {
 pub fn timestamping_info(interface: &str) -> io::Result<TimestampingInfo> {
     let mut info = Argument::<{ ts_info::SIZE }>::ZERO;
     info.0[..4].copy_from_slice(&at::ETHTOOL_GET_TS_INFO.to_ne_bytes());
-    sys::interface_ioctl(any_socket()?.as_fd(), at::SIOCETHTOOL, interface, &mut info)?;
+    ask(|socket| sys::interface_ioctl(socket, at::SIOCETHTOOL, interface, &mut info))?;
     Ok(TimestampingInfo::from_bytes(&info.0))
 }
 
@@ -142,7 +141,7 @@ impl HardwareTimestamping {
 /// `ENODEV`; `EOPNOTSUPP` without such hardware, and from drivers that can be told and not asked.
 pub fn hardware_timestamping(interface: &str) -> io::Result<HardwareTimestamping> {
     let mut argument = Argument::ZERO;
-    sys::interface_ioctl(any_socket()?.as_fd(), at::SIOCGHWTSTAMP, interface, &mut argument)?;
+    ask(|socket| sys::interface_ioctl(socket, at::SIOCGHWTSTAMP, interface, &mut argument))?;
     Ok(HardwareTimestamping::from_bytes(&argument.0))
 }
 
@@ -156,7 +155,7 @@ pub fn hardware_timestamping(interface: &str) -> io::Result<HardwareTimestamping
 /// others of the driver. Nothing has changed then.
 pub fn set_hardware_timestamping(interface: &str, wanted: HardwareTimestamping) -> io::Result<HardwareTimestamping> {
     let mut argument = wanted.to_argument();
-    sys::interface_ioctl(any_socket()?.as_fd(), at::SIOCSHWTSTAMP, interface, &mut argument)?;
+    ask(|socket| sys::interface_ioctl(socket, at::SIOCSHWTSTAMP, interface, &mut argument))?;
     Ok(HardwareTimestamping::from_bytes(&argument.0))
 }
 

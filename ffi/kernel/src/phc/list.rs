@@ -1,7 +1,8 @@
 //! The PHCs of this machine, by what sysfs says of them (Documentation/ABI/testing/sysfs-ptp).
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// One PHC.
@@ -66,17 +67,35 @@ pub fn phc_info(index: u32) -> io::Result<PhcInfo> {
     PhcInfo::read(Path::new("/sys/class/ptp"), index)
 }
 
-/// [`PhcInfo::n_vclocks`] alone: one file instead of a dozen system calls, for whoever asks often.
-///
-/// # Errors
-/// Those of reading `/sys/class/ptp/ptpN/n_vclocks`: `NotFound` without such a PHC, and before Linux 5.14. Allocates.
-pub fn virtual_clocks(index: u32) -> io::Result<u32> {
-    virtual_clocks_in(Path::new("/sys/class/ptp"), index)
+/// [`PhcInfo::n_vclocks`] of one PHC, for whoever asks often: the file stays open.
+#[derive(Debug)]
+pub struct VirtualClocks {
+    file: File,
 }
 
-fn virtual_clocks_in(class: &Path, index: u32) -> io::Result<u32> {
-    let text = fs::read_to_string(class.join(format!("ptp{index}/n_vclocks")))?;
-    text.trim_end().parse().map_err(|_| io::ErrorKind::InvalidData.into())
+impl VirtualClocks {
+    /// Of `/dev/ptpN`.
+    ///
+    /// # Errors
+    /// Those of opening `/sys/class/ptp/ptpN/n_vclocks`: `NotFound` without such a PHC, and before Linux 5.14.
+    pub fn of(index: u32) -> io::Result<Self> {
+        Self::in_class(Path::new("/sys/class/ptp"), index)
+    }
+
+    fn in_class(class: &Path, index: u32) -> io::Result<Self> {
+        Ok(Self { file: File::open(class.join(format!("ptp{index}/n_vclocks")))? })
+    }
+
+    /// How many there are now.
+    ///
+    /// # Errors
+    /// `ENODEV` when the PHC is gone. `InvalidData` for what is no number.
+    pub fn count(&self) -> io::Result<u32> {
+        let mut room = [0; 16];
+        let length = self.file.read_at(&mut room, 0)?;
+        let text = std::str::from_utf8(&room[..length]).ok();
+        text.and_then(|text| text.trim_end().parse().ok()).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
 }
 
 fn list(class: &Path) -> io::Result<Vec<PhcInfo>> {
@@ -134,8 +153,12 @@ mod tests {
         assert_eq!((found[1].name.as_str(), found[1].device.as_ref()), ("igb", Some(&card)));
         assert_eq!((found[1].n_vclocks, found[1].max_vclocks, found[1].is_virtual()), (1, 20, false));
         assert_eq!((found[2].virtual_of, found[2].max_vclocks), (Some(10), 0));
-        let alone = |index| virtual_clocks_in(&root.join("class/ptp"), index).map_err(|error| error.kind());
-        assert_eq!((alone(10), alone(99)), (Ok(1), Err(io::ErrorKind::NotFound)));
+        let class = root.join("class/ptp");
+        let alone = VirtualClocks::in_class(&class, 10).expect("it has the file");
+        assert_eq!(alone.count().expect("a number"), 1);
+        fs::write(class.join("ptp10/n_vclocks"), "12\n").expect("a file");
+        assert_eq!(alone.count().expect("a number"), 12, "the file is read anew");
+        assert_eq!(VirtualClocks::in_class(&class, 99).expect_err("no such PHC").kind(), io::ErrorKind::NotFound);
         fs::remove_dir_all(root).expect("the directory is ours");
     }
 
