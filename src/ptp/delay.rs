@@ -87,17 +87,32 @@ impl DelayRequests {
 
     /// A request is about to be sent; returns its sequenceId.
     pub fn open(&mut self, now: Timestamp<Mono>, token: TxToken, out: &mut impl Sink<Effect>) -> u16 {
-        self.give_up(out, |o| now - o.since > OUTSTANDING_AGE_MAX);
-        if self.table.iter().all(Option::is_some) {
-            let oldest = self.table.iter().flatten().min_by_key(|o| o.since).map(|o| o.token);
-            self.give_up(out, |o| Some(o.token) == oldest);
-        }
+        let place = self.free_place(now, out);
         let sequence_id = self.next_sequence_id;
         self.next_sequence_id = sequence_id.wrapping_add(1);
-        if let Some(place) = self.table.iter_mut().find(|place| place.is_none()) {
-            *place = Some(Outstanding { sequence_id, token, since: now, departed: None, answer: None });
-        }
+        self.table[place] = Some(Outstanding { sequence_id, token, since: now, departed: None, answer: None });
         sequence_id
+    }
+
+    /// Gives up what is too old, and the oldest if there is no room then.
+    fn free_place(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) -> usize {
+        let (mut free, mut oldest) = (None, (0, now));
+        for (index, place) in self.table.iter_mut().enumerate() {
+            if let Some(outstanding) = place.take_if(|outstanding| now - outstanding.since > OUTSTANDING_AGE_MAX) {
+                count(out, outstanding.missing());
+            }
+            match place {
+                None => free = free.or(Some(index)),
+                Some(outstanding) if outstanding.since < oldest.1 => oldest = (index, outstanding.since),
+                Some(_) => {}
+            }
+        }
+        free.unwrap_or_else(|| {
+            if let Some(outstanding) = self.table[oldest.0].take() {
+                count(out, outstanding.missing());
+            }
+            oldest.0
+        })
     }
 
     /// The transmit stamp of a request has come, or never will.
@@ -152,14 +167,6 @@ impl DelayRequests {
         for place in &mut self.table {
             if place.take().is_some() {
                 count(out, Counter::HalfFlushed);
-            }
-        }
-    }
-
-    fn give_up(&mut self, out: &mut impl Sink<Effect>, which: impl Fn(&Outstanding) -> bool) {
-        for place in &mut self.table {
-            if let Some(outstanding) = place.take_if(|outstanding| which(outstanding)) {
-                count(out, outstanding.missing());
             }
         }
     }
