@@ -26,7 +26,7 @@
 pub use self::sources::Standing;
 pub(super) use self::sources::guard_scale;
 use self::sources::{Sources, listening};
-use super::continuity::Continuity;
+use super::continuity::{Continuity, Proof};
 use super::leap::{HostUtc, LeapWatch, UtcNews, UtcPolicy, UtcWord};
 use super::{Clock, Counts, Steering, SteeringConfig};
 use crate::discipline::helm::{HELM_SOURCES_MAX, Verdict, Why};
@@ -83,7 +83,8 @@ pub struct Crossing {
     pub mono: Timestamp<Mono>,
     /// How long reading took: the PHC was read at an unknown moment of it.
     pub window: Duration,
-    /// How far `raw` and `mono` may be off beside that: an interrupt may have come between two readings.
+    /// How far `raw` may be off beside that, as `mono` may: an interrupt may have come between two readings. Zero where the kernel
+    /// reads `raw` at the same instant.
     pub slack: Duration,
 }
 
@@ -203,6 +204,8 @@ pub struct Cascade<C> {
     /// When a hub was first found to be right again, though not sure enough.
     right_since: Option<Timestamp<Mono>>,
     leap: LeapWatch,
+    /// Of the system clock, and the epoch that it is of.
+    continuity: (Continuity, ClockEpoch),
     paces: [LogInterval; PHCS_MAX],
     /// If there are several.
     sources: Option<Box<Sources>>,
@@ -221,6 +224,7 @@ impl<C: Clock> Cascade<C> {
             known_to: Duration::ZERO,
             right_since: None,
             leap: LeapWatch::new(config.utc, config.utc_policy),
+            continuity: (Continuity::of_the_same_oscillator(), ClockEpoch::default()),
             paces: [CROSSING_FAST; PHCS_MAX],
             sources: None,
             config,
@@ -408,6 +412,19 @@ impl<C: Clock> Cascade<C> {
             None | Some(ClockId::System) => self.steer_phc(index, crossing, notify),
             _ => {}
         }
+    }
+
+    /// Whether the system clock has run as it was told since the last crossing: CLOCK_MONOTONIC_RAW, which nobody steers, says so
+    /// without the kernel being asked. What stays unseen then is less than what its oscillator may do by itself.
+    pub fn system_proof(&mut self, crossing: &Crossing) -> Proof {
+        let epoch = self.system.clock().epoch();
+        let (continuity, seen) = &mut self.continuity;
+        if std::mem::replace(seen, epoch) != epoch {
+            continuity.restart();
+        }
+        let middle = crossing.before + (crossing.after - crossing.before).half();
+        let drift = self.config.steering.max_drift;
+        continuity.proof(crossing.raw, self.system.free(middle), crossing.window + crossing.slack, drift)
     }
 
     /// The system clock by its hub, a PHC.

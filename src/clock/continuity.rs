@@ -31,36 +31,110 @@ struct Rate {
     uncertainty: FrequencyPpb,
 }
 
+/// What may be beside the windows of the readings.
+#[derive(Clone, Copy, Debug)]
+struct Tolerance {
+    /// At each reading.
+    floor: Duration,
+    /// How much the rate may change from one to the next.
+    rate_change: FrequencyPpb,
+}
+
+/// Whether a clock has run on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Proof {
+    /// It has.
+    Given,
+    /// The readings do not say: they are too few, too near to each other or too wide.
+    Lacking,
+    /// It has not: somebody or something moved it by this.
+    Contrary(Duration),
+}
+
+/// What a reading says beside the one before.
+#[derive(Clone, Copy, Debug)]
+struct Finding {
+    /// By how much it is not what was foretold.
+    surprise: Duration,
+    /// Less than that is nothing.
+    allowed: Duration,
+    elapsed: Duration,
+}
+
 /// See the module's text.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Continuity {
+    tolerance: Tolerance,
     last: Option<Reading>,
     /// Where the present measurement of the rate began.
     origin: Option<Reading>,
     rate: Option<Rate>,
 }
 
+impl Default for Continuity {
+    /// Of another oscillator than that of CLOCK_MONOTONIC_RAW.
+    fn default() -> Self {
+        Self::within(Tolerance { floor: JUMP_FLOOR, rate_change: RATE_CHANGE })
+    }
+}
+
 impl Continuity {
+    /// Of CLOCK_REALTIME, which counts by the same oscillator: only what the kernel was told comes between them, and its rounding,
+    /// on an idle CPU up to 60 ns in half a second.
+    pub fn of_the_same_oscillator() -> Self {
+        let (floor, rate_change) = (Duration::from_nanos(100), FrequencyPpb::new(500.0));
+        Self::within(Tolerance { floor, rate_change })
+    }
+
+    fn within(tolerance: Tolerance) -> Self {
+        Self { tolerance, last: None, origin: None, rate: None }
+    }
+
     /// A reading: `free` is `V` when CLOCK_MONOTONIC_RAW read `raw`, to within `window`. Returns by how much the clock
     /// jumped since the last one, if it did.
     pub fn check(&mut self, raw: Timestamp<Local>, free: Timestamp<Local>, window: Duration) -> Option<Duration> {
-        let reading = Reading { raw, free, window };
+        let found = self.take(Reading { raw, free, window })?;
+        (found.surprise.abs() > found.allowed).then_some(found.surprise)
+    }
+
+    /// As [`Continuity::check`]: does a reading prove that the clock has run on since the last one, but for what a change of its
+    /// frequency by `drift` does?
+    pub fn proof(
+        &mut self,
+        raw: Timestamp<Local>,
+        free: Timestamp<Local>,
+        window: Duration,
+        drift: FrequencyPpb,
+    ) -> Proof {
+        let Some(found) = self.take(Reading { raw, free, window }) else { return Proof::Lacking };
+        if found.surprise.abs() > found.allowed {
+            Proof::Contrary(found.surprise)
+        } else if found.allowed <= drift.drift(found.elapsed) {
+            Proof::Given
+        } else {
+            Proof::Lacking
+        }
+    }
+
+    /// What a reading says; nothing if it is the first.
+    fn take(&mut self, reading: Reading) -> Option<Finding> {
         let Some(last) = self.last.replace(reading) else {
             self.origin = Some(reading);
             return None;
         };
-        let elapsed = raw - last.raw;
+        let elapsed = reading.raw - last.raw;
         let Rate { rate, uncertainty } =
             self.rate.unwrap_or(Rate { rate: FrequencyPpb::ZERO, uncertainty: RATE_UNKNOWN });
-        let surprise = (free - last.free) - elapsed - rate.drift(elapsed);
-        let allowed = JUMP_FLOOR + window + last.window + (uncertainty + RATE_CHANGE).drift(elapsed).abs();
+        let surprise = (reading.free - last.free) - elapsed - rate.drift(elapsed);
+        let Tolerance { floor, rate_change } = self.tolerance;
+        let allowed = floor + reading.window + last.window + (uncertainty + rate_change).drift(elapsed).abs();
         if surprise.abs() > allowed {
             // What the rate was, it is still: only the reading changed.
             self.origin = Some(reading);
-            return Some(surprise);
+        } else {
+            self.learn(reading);
         }
-        self.learn(reading);
-        None
+        Some(Finding { surprise, allowed, elapsed })
     }
 
     /// Forgets the readings: the next one begins anew.
@@ -128,6 +202,35 @@ mod tests {
             assert_eq!(at, 200, "{jump}");
             assert!((by - jump).abs() < Duration::from_micros(10), "{jump} told as {by}");
         }
+    }
+
+    /// What is proven of the last quarter of a second of CLOCK_REALTIME, after eight seconds in which it ran as it was told.
+    fn proof(tampered_ppm: f64, window: Duration) -> Proof {
+        let mut continuity = Continuity::of_the_same_oscillator();
+        let quarter = Duration::from_millis(250);
+        let mut proof = Proof::Lacking;
+        for n in 0..=33 {
+            let (elapsed, rounding) = (quarter.times(n), Duration::from_nanos((n * 37) % 30));
+            let by = if n == 33 { FrequencyPpb::from_ppm(tampered_ppm).drift(quarter) } else { Duration::ZERO };
+            let free = Timestamp::from_secs(1_800_000_000) + elapsed + rounding + by;
+            proof = continuity.proof(Timestamp::from_secs(50) + elapsed, free, window, FrequencyPpb::from_ppm(1.0));
+        }
+        proof
+    }
+
+    #[test]
+    fn that_a_rate_is_ours_is_proven_by_the_clock_that_nobody_steers() {
+        assert_eq!((proof(0.0, Duration::ZERO), proof(0.5, Duration::ZERO)), (Proof::Given, Proof::Given));
+        for ppm in [-100.0, -1.5, 1.5, 100.0] {
+            let Proof::Contrary(by) = proof(ppm, Duration::ZERO) else { panic!("{ppm} ppm went unseen") };
+            assert!(
+                (by - FrequencyPpb::from_ppm(ppm).drift(Duration::from_millis(250))).abs() < Duration::from_nanos(60)
+            );
+        }
+        assert_eq!(proof(0.0, WINDOW), Proof::Lacking, "wide windows hide more than an oscillator may do by itself");
+        let at = Timestamp::from_secs(50);
+        let first = Continuity::of_the_same_oscillator().proof(at, at, Duration::ZERO, FrequencyPpb::from_ppm(1.0));
+        assert_eq!(first, Proof::Lacking, "one reading proves nothing");
     }
 
     #[test]

@@ -52,6 +52,38 @@ impl HostClock {
     }
 }
 
+/// CLOCK_REALTIME by a reading of CLOCK_MONOTONIC.
+///
+/// Slewing moves both alike, and only setting the clock changes their distance (clock_gettime(2)): so it is measured now and
+/// then, and whenever the clock was set, and each moment takes one reading instead of two.
+#[derive(Clone, Copy, Debug)]
+pub struct Moments {
+    host: HostClock,
+    distance: Duration,
+}
+
+impl Moments {
+    /// Measures the distance.
+    pub fn new(host: HostClock) -> Self {
+        let mut moments = Self { host, distance: Duration::ZERO };
+        moments.measure();
+        moments
+    }
+
+    /// Measures the distance anew. As [`HostClock::both`].
+    pub fn measure(&mut self) -> (Timestamp<Mono>, Timestamp<Local>, Duration) {
+        let (now, local, window) = self.host.both();
+        self.distance = local.read_as::<Mono>() - now;
+        (now, local, window)
+    }
+
+    /// Both clocks now.
+    pub fn now(self) -> (Timestamp<Mono>, Timestamp<Local>) {
+        let now = self.host.mono();
+        (now, (now + self.distance).read_as())
+    }
+}
+
 /// Notices that somebody set the stamping clock, by its distance to CLOCK_MONOTONIC.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct JumpDetector {
@@ -106,6 +138,15 @@ mod tests {
         detector.jump(Timestamp::from_secs(1), Timestamp::from_secs(100), Duration::ZERO);
         let late = Timestamp::from_secs(100) + Duration::from_millis(900);
         assert_eq!(detector.jump(Timestamp::from_secs(1), late, Duration::from_millis(900)), None);
+    }
+
+    #[test]
+    fn a_moment_is_of_both_clocks() {
+        let mut moments = Moments::new(HostClock);
+        let (_, _, window) = moments.measure();
+        let (before, (now, local), after) = (HostClock.stamping(), moments.now(), HostClock.stamping());
+        assert!(before - window <= local && local <= after + window, "{before:?} {local:?} {after:?}");
+        assert!(now <= HostClock.mono());
     }
 
     #[test]

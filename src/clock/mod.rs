@@ -33,8 +33,8 @@ pub use cascade::{
     CROSSING_FAST, CROSSING_SOURCE, CROSSING_STEADY, Cascade, CascadeConfig, CascadeNotice, Crossing, JumpedTo,
     LOCK_LIMIT_HARDWARE, LOCK_LIMIT_NTP, LOCK_LIMIT_SOFTWARE, PHCS_MAX, Standing,
 };
-pub use continuity::{Continuity, JUMP_FLOOR};
-pub use host::{HostClock, JUMP_MIN, JumpDetector};
+pub use continuity::{Continuity, JUMP_FLOOR, Proof};
+pub use host::{HostClock, JUMP_MIN, JumpDetector, Moments};
 pub use leap::{AMBIGUOUS, GUARD, HostUtc, Leap, LeapWatch, Ruling, UtcDispute, UtcNews, UtcPolicy, UtcWord};
 pub use oscillator::{GRID, Oscillator, OscillatorModel};
 pub use phc::{PhcClock, PhcReader, known_quantum};

@@ -119,10 +119,10 @@ impl PhcClock {
         })
     }
 
-    /// Sees whether the frequency is ours, and makes it so, when the clock reads `at`: to be called before a message that this
+    /// Sees whether the frequency is ours, and makes it so, when the clock reads `at`: to be called before a Sync that this
     /// clock stamped is judged, and before a crossing is. No card is asked: the kernel knows.
     pub fn look(&mut self, at: Timestamp<Local>) {
-        if !self.is_ours {
+        if !self.is_ours || self.watch.is_fresh(at) {
             return;
         }
         let Ok(dialled) = self.device.frequency() else { return };
@@ -171,6 +171,8 @@ impl Clock for PhcClock {
         }
         // The servo keeps inside the card's limit; as much as it can do is more than nothing, and what it then does is told.
         let frequency = frequency.clamp(self.frequency_max);
+        // A command would wipe away what another program has done.
+        self.look(at);
         self.is_ours = true;
         self.watch.begin(at);
         let step = Duration::from_ticks(Timestamp::<Local>::from_ticks(step.ticks()).nanos() << 16);

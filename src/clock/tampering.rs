@@ -6,6 +6,9 @@
 
 use crate::time::{Duration, FrequencyPpb, Local, Timestamp};
 
+/// What was seen so short a time ago need not be looked at again.
+const FRESH: Duration = Duration::from_millis(5);
+
 /// What another program has done to a clock's rate.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Tampering {
@@ -35,6 +38,16 @@ impl<R: Copy + PartialEq> Watch<R> {
     /// From this reading of the clock on the rate counts as ours, if none was looked at before.
     pub fn begin(&mut self, at: Timestamp<Local>) {
         self.seen_at.get_or_insert(at);
+    }
+
+    /// The clock reads `at`, and has run as we left it until then: other evidence says so.
+    pub fn trust(&mut self, at: Timestamp<Local>) {
+        self.seen_at = Some(at);
+    }
+
+    /// Whether it was seen to be as we left it a moment before the clock reads `at`: another program has had no time to do harm.
+    pub fn is_fresh(&self, at: Timestamp<Local>) -> bool {
+        self.seen_at.is_some_and(|seen| (at - seen).abs() <= FRESH)
     }
 
     /// The clock was stepped: the time between two looks is what it was.

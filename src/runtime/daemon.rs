@@ -176,7 +176,7 @@ impl Daemon {
             commands: orders,
             events,
             snapshot: writer,
-            lines: lines_writer,
+            lines: server.is_some().then_some(lines_writer),
             truth: truth_ring,
             pulse,
             stop: stop.clone(),

@@ -18,8 +18,8 @@ use super::port::{PortLoop, PortMessage};
 use super::thread::spawn_timing;
 use super::wake::Sleeper;
 use crate::clock::{
-    AnyClock, Cascade, CascadeConfig, CascadeNotice, Clock, ClockError, Crossing, HostClock, JumpDetector,
-    OscillatorModel, PHCS_MAX, PhcClock, PhcReader, Recorded, Recording, SoftwareClock,
+    AnyClock, Cascade, CascadeConfig, CascadeNotice, Clock, ClockError, Crossing, HostClock, JumpDetector, Moments,
+    OscillatorModel, PHCS_MAX, PhcClock, PhcReader, Proof, Recorded, Recording, SoftwareClock,
 };
 use crate::config::ThreadConfig;
 use crate::engine::{Recorder, Taped};
@@ -98,8 +98,8 @@ pub struct DisciplineLinks {
     pub events: RingWriter<Event>,
     /// What is served.
     pub snapshot: SeqlockWriter<TimeSnapshot>,
-    /// What the stamps of the PHCs mean.
-    pub lines: SeqlockWriter<PhcLines>,
+    /// What the stamps of the PHCs mean; `None`: nobody serves by them.
+    pub lines: Option<SeqlockWriter<PhcLines>>,
     /// Where every adjustment of the system's clock is told, if somebody watches the truth.
     pub truth: Option<RingWriter<Recorded>>,
     /// A sign of life.
@@ -131,6 +131,7 @@ pub fn spawn_discipline(
             cascade,
             links,
             host,
+            moments: Moments::new(host),
             guest: None,
             inlets: Inlets::default(),
             readers: std::array::from_fn(|_| None),
@@ -173,6 +174,7 @@ struct DisciplineThread {
     cascade: Cascade<Recording<AnyClock>>,
     links: DisciplineLinks,
     host: HostClock,
+    moments: Moments,
     guest: Option<Guest>,
     inlets: Inlets,
     readers: [Option<Reader>; PHCS_MAX],
@@ -227,7 +229,7 @@ impl DisciplineThread {
 
     /// Takes what has come in, adjusts the clocks, and tells what has become of it.
     fn discipline(&mut self) {
-        let (now, local, window) = self.host.both();
+        let (now, local, window) = self.moments.measure();
         if let Some(by) = self.jumps.jump(now, local, window) {
             self.clock_was_set(now, local, by);
         }
@@ -242,9 +244,9 @@ impl DisciplineThread {
                 is_changed = true;
             }
         }
-        is_changed |= self.take_crossings();
+        is_changed |= self.take_crossings(now);
         // Read anew: what the messages led to was done at instants after the round's beginning.
-        let (now, local, _) = self.host.both();
+        let (now, local) = self.moments.now();
         self.look_at_leap(now, local);
         self.cascade.tick(now, local, &mut telling(&mut self.links.events));
         self.look_at_steps();
@@ -292,14 +294,16 @@ impl DisciplineThread {
 
     /// One message of a port. Each is taken at its own instant: an adjustment acts from when it is made.
     fn take(&mut self, port: usize, message: PortMessage) {
-        let (now, local) = (self.host.mono(), self.host.stamping());
+        let (now, local) = self.moments.now();
         match self.inlets.take(port, message) {
             Taken::Nothing => {}
             Taken::Observation(observation) => {
                 if self.followed == Some(port) {
+                    let is_sync = matches!(observation.sent.clock, ClockId::Remote(_));
                     match self.cascade.hub() {
-                        Some(ClockId::System) => self.look_at_rate(),
-                        Some(ClockId::Phc(index)) => self.look_at_rate_of(index),
+                        Some(ClockId::System) => _ = self.look_at_rate(local),
+                        // A request corrects nothing, or the clock looks itself; what it has said wrongly is made up for by the next look.
+                        Some(ClockId::Phc(index)) if is_sync => self.look_at_rate_of(index, now),
                         _ => {}
                     }
                     let events = &mut self.links.events;
@@ -373,50 +377,52 @@ impl DisciplineThread {
         }
         let told_method = (reader.method(), reader.aside());
         *place = Some(Reader { phc: reader, failed: None, told_method });
-        let (now, local, _) = self.host.both();
+        let (now, local) = self.moments.now();
         self.choose(now, local);
     }
 
     /// Reads the PHCs whose time it is.
-    fn take_crossings(&mut self) -> bool {
+    fn take_crossings(&mut self, now: Timestamp<Mono>) -> bool {
         let mut is_changed = false;
         for index in 0..PHCS_MAX as u8 {
             if self.readers[usize::from(index)].is_none() {
                 continue;
             }
-            let now = self.host.mono();
             if !self.cascade.is_crossing_due(index, now) {
                 continue;
             }
-            self.look_at_rate();
-            self.look_at_rate_of(index);
+            self.look_at_rate_of(index, now);
             let Some(place) = self.readers[usize::from(index)].as_mut() else { continue };
-            let events = &mut self.links.events;
-            let failed = match place.phc.cross() {
-                Ok(crossing) => {
-                    self.cascade.crossing(index, &crossing, &mut telling(events));
-                    is_changed = true;
-                    None
-                }
-                Err(error) => Some(error),
-            };
-            if failed != place.failed {
-                place.failed = failed;
-                events.push(match failed {
-                    Some(error) => Event::CrossingFailed { phc: index, error },
-                    None => Event::CrossingWorks { phc: index },
-                });
-            }
-            // A failure that was bridged is nothing to tell; a method that was left aside, or is back, is.
-            let told = (place.phc.method(), place.phc.aside());
-            if told.1 != place.told_method.1 {
-                place.told_method = told;
-                events.push(Event::CrossingMethod { phc: index, method: told.0, aside: told.1 });
+            let read = place.phc.cross();
+            self.tell_reading(index, read.err());
+            if let Ok(crossing) = read {
+                self.look_at_rate_by(&crossing);
+                self.cascade.crossing(index, &crossing, &mut telling(&mut self.links.events));
+                is_changed = true;
             }
             self.cascade.schedule_crossing(index, now);
             self.look_at_steps();
         }
         is_changed
+    }
+
+    /// Tells of a reading that failed, or works again, or is made by another method.
+    fn tell_reading(&mut self, index: u8, failed: Option<ClockError>) {
+        let Some(place) = self.readers[usize::from(index)].as_mut() else { return };
+        let events = &mut self.links.events;
+        if failed != place.failed {
+            place.failed = failed;
+            events.push(match failed {
+                Some(error) => Event::CrossingFailed { phc: index, error },
+                None => Event::CrossingWorks { phc: index },
+            });
+        }
+        // A failure that was bridged is nothing to tell; a method that was left aside, or is back, is.
+        let told = (place.phc.method(), place.phc.aside());
+        if told.1 != place.told_method.1 {
+            place.told_method = told;
+            events.push(Event::CrossingMethod { phc: index, method: told.0, aside: told.1 });
+        }
     }
 
     fn clock_was_set(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, by: Duration) {
@@ -457,7 +463,7 @@ impl DisciplineThread {
                 self.jumps.restart();
                 self.inlets.stepped(ClockId::System);
                 // The kernel has just forgotten what it was told.
-                self.vouch_at = self.host.mono();
+                self.vouch_at = self.moments.measure().0;
                 self.publish_at = self.vouch_at;
             }
         }
@@ -471,7 +477,7 @@ impl DisciplineThread {
                 }
             }
             // Now, and not with the next snapshot: stamps on the stepped clock are under way.
-            let (now, local, _) = self.host.both();
+            let (now, local) = self.moments.now();
             self.publish_lines(now, local);
         }
     }
@@ -512,7 +518,7 @@ impl DisciplineThread {
 
     fn publish(&mut self) {
         self.tell_truth();
-        let (now, local, _) = self.host.both();
+        let (now, local) = self.moments.now();
         let snapshot = self.cascade.snapshot(now, local);
         self.links.snapshot.write(&snapshot);
         self.publish_lines(now, local);
@@ -522,14 +528,14 @@ impl DisciplineThread {
         if is_time_to_vouch {
             self.vouch_at = now + PUBLISH_EVERY;
             self.vouch(&snapshot);
-            self.tell_tampering();
+            _ = self.tell_tampering();
         }
-        self.tell_phcs(now, is_time_to_vouch);
+        self.tell_phcs(now, local, is_time_to_vouch);
     }
 
     fn publish_lines(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
-        let lines = self.cascade.lines(now, local);
-        self.links.lines.write(&lines);
+        let Some(told) = &mut self.links.lines else { return };
+        told.write(&self.cascade.lines(now, local));
     }
 
     /// Tells the kernel how good its time is, and sees whether another program steers it too.
@@ -548,29 +554,46 @@ impl DisciplineThread {
     }
 
     /// Whether another program has changed the system clock's rate since the last look: then less is known of its time, and
-    /// that must be known before anything that it has stamped is judged.
-    fn look_at_rate(&mut self) {
-        let local = self.host.stamping();
-        let AnyClock::System(clock) = self.cascade.system().clock().inner() else { return };
+    /// that must be known before anything that it has stamped is judged. True if so.
+    fn look_at_rate(&mut self, local: Timestamp<Local>) -> bool {
+        let AnyClock::System(clock) = self.cascade.system().clock().inner() else { return false };
         clock.look(local);
-        self.tell_tampering();
+        self.tell_tampering()
     }
 
-    fn tell_tampering(&mut self) {
+    /// The same before a crossing is judged, which may itself prove that the rate is ours: to ask the kernel is dear.
+    fn look_at_rate_by(&mut self, crossing: &Crossing) {
+        let proof = self.cascade.system_proof(crossing);
         let AnyClock::System(clock) = self.cascade.system().clock().inner() else { return };
-        let Some(tampering) = clock.take_tampering() else { return };
-        let (now, local, _) = self.host.both();
+        if proof == Proof::Given {
+            return clock.trust(crossing.after);
+        }
+        let has_found = self.look_at_rate(crossing.after);
+        if let Proof::Contrary(by) = proof
+            && !has_found
+        {
+            // Whatever it was, it is over: a rate that a command of ours has taken back meanwhile, or a slew of the kernel's.
+            let (ahead, behind) = (by.max(Duration::ZERO), by.min(Duration::ZERO));
+            self.cascade.system_was_slewed(crossing.mono, crossing.after, ahead, behind);
+        }
+    }
+
+    /// What another program was found to have done to the system clock, if it was.
+    fn tell_tampering(&mut self) -> bool {
+        let AnyClock::System(clock) = self.cascade.system().clock().inner() else { return false };
+        let Some(tampering) = clock.take_tampering() else { return false };
+        let (now, local) = self.moments.now();
         self.cascade.system_was_slewed(now, local, tampering.ahead, tampering.behind);
         self.publish_at = now;
         if now >= self.tell_foreign_at {
             self.tell_foreign_at = now + TELL_FOREIGN_EVERY;
             self.links.events.push(Event::Foreign(ClockId::System, tampering));
         }
+        true
     }
 
     /// The same for a PHC.
-    fn look_at_rate_of(&mut self, index: u8) {
-        let now = self.host.mono();
+    fn look_at_rate_of(&mut self, index: u8, now: Timestamp<Mono>) {
         let Some((steering, reading, _)) = self.cascade.phc(index, now) else { return };
         let AnyClock::Phc(clock) = steering.clock().inner() else { return };
         clock.look(reading);
@@ -586,8 +609,7 @@ impl DisciplineThread {
 
     /// What is known of the PHCs: of all, or of those that run at another rate than was told, for a slew makes old words
     /// wrong within a moment.
-    fn tell_phcs(&mut self, now: Timestamp<Mono>, all: bool) {
-        let local = self.host.stamping();
+    fn tell_phcs(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, all: bool) {
         for index in 0..PHCS_MAX as u8 {
             let is_hub = self.cascade.hub() == Some(ClockId::Phc(index));
             let Some(place) = &self.readers[usize::from(index)] else { continue };

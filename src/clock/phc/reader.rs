@@ -154,7 +154,8 @@ impl PhcReader {
                     let Some(reading) = narrowest else { return Err(ClockError::Failed(libc::EIO)) };
                     self.methods.worked(mono, method, bridged);
                     self.method = method;
-                    return Ok(Crossing { slack: gap.abs(), ..crossing_of(reading, mono, raw, system) });
+                    let slack = if reading.monotonic_raw.is_some() { Duration::ZERO } else { gap.abs() };
+                    return Ok(Crossing { slack, ..crossing_of(reading, mono, raw, system) });
                 }
                 Err(error) => {
                     let errno = error.raw_os_error().unwrap_or(libc::EIO);
