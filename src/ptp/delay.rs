@@ -96,22 +96,27 @@ impl DelayRequests {
 
     /// Gives up what is too old, and the oldest if there is no room then.
     fn free_place(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) -> usize {
-        let (mut free, mut oldest) = (None, (0, now));
+        let mut free = None;
         for (index, place) in self.table.iter_mut().enumerate() {
-            if let Some(outstanding) = place.take_if(|outstanding| now - outstanding.since > OUTSTANDING_AGE_MAX) {
-                count(out, outstanding.missing());
-            }
             match place {
-                None => free = free.or(Some(index)),
-                Some(outstanding) if outstanding.since < oldest.1 => oldest = (index, outstanding.since),
-                Some(_) => {}
+                Some(outstanding) if now - outstanding.since > OUTSTANDING_AGE_MAX => {
+                    count(out, outstanding.missing());
+                    *place = None;
+                }
+                Some(_) => continue,
+                None => {}
+            }
+            if free.is_none() {
+                free = Some(index);
             }
         }
         free.unwrap_or_else(|| {
-            if let Some(outstanding) = self.table[oldest.0].take() {
+            let age = |index: &usize| self.table[*index].map(|outstanding| outstanding.since);
+            let oldest = (0..DELAY_OUTSTANDING_MAX).min_by_key(age).unwrap_or(0);
+            if let Some(outstanding) = self.table[oldest].take() {
                 count(out, outstanding.missing());
             }
-            oldest.0
+            oldest
         })
     }
 

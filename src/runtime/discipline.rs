@@ -467,8 +467,8 @@ impl DisciplineThread {
                 self.publish_at = self.vouch_at;
             }
         }
-        let phc_epochs = self.cascade.phc_epochs();
-        if phc_epochs != self.phc_epochs {
+        if !self.cascade.are_phc_epochs(&self.phc_epochs) {
+            let phc_epochs = self.cascade.phc_epochs();
             let before = std::mem::replace(&mut self.phc_epochs, phc_epochs);
             for (index, (before, after)) in before.into_iter().zip(phc_epochs).enumerate() {
                 let is_stepped = before.is_some() && after.is_some() && before != after;

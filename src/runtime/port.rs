@@ -369,7 +369,7 @@ impl<E: PtpEngine> PortLoop<E> {
         let found = self.sockets.receive_one(channel, |arrived| {
             follow_ups = usize::from(is_follow_up(arrived.bytes));
             let input = Input::Received { bytes: arrived.bytes, channel: arrived.channel, stamp: arrived.stamp };
-            engine.step(now, input, &mut Emit(|effect| effects.take(effect, outlet, now)));
+            engine.step(now, input, &mut Emit(|effect| effects.take(&effect, outlet, now)));
         });
         self.send_all(&effects, now);
         self.tell_pending(now);
@@ -391,7 +391,7 @@ impl<E: PtpEngine> PortLoop<E> {
                 has_arrived = true;
                 follow_ups += usize::from(is_follow_up(arrived.bytes));
                 let input = Input::Received { bytes: arrived.bytes, channel: arrived.channel, stamp: arrived.stamp };
-                engine.step(now, input, &mut Emit(|effect| effects.take(effect, outlet, now)));
+                engine.step(now, input, &mut Emit(|effect| effects.take(&effect, outlet, now)));
             });
             // What must be sent waits until the batch's buffer is free again.
             self.send_all(&effects, now);
@@ -410,7 +410,7 @@ impl<E: PtpEngine> PortLoop<E> {
     fn step(&mut self, now: Timestamp<Mono>, input: Input<'_>) {
         let mut effects = Effects::default();
         let outlet = &mut self.outlet;
-        self.engine.step(now, input, &mut Emit(|effect| effects.take(effect, outlet, now)));
+        self.engine.step(now, input, &mut Emit(|effect| effects.take(&effect, outlet, now)));
         self.send_all(&effects, now);
         self.tell_pending(now);
     }
@@ -426,7 +426,7 @@ impl<E: PtpEngine> PortLoop<E> {
             };
             let mut effects = Effects::default();
             let outlet = &mut self.outlet;
-            self.engine.step(now, input, &mut Emit(|effect| effects.take(effect, outlet, now)));
+            self.engine.step(now, input, &mut Emit(|effect| effects.take(&effect, outlet, now)));
             self.send_all(&effects, now);
         }
     }

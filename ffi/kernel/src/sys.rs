@@ -211,9 +211,32 @@ impl Envelope {
 }
 
 pub(crate) fn recvmsg(fd: BorrowedFd<'_>, data: &mut [u8], envelope: &mut Envelope, flags: c_int) -> io::Result<()> {
+    receive(fd, data, envelope, flags, true)
+}
+
+/// As [`recvmsg`] for whoever does not care from whom it is: the kernel need not say it.
+pub(crate) fn recvmsg_from_anybody(
+    fd: BorrowedFd<'_>,
+    data: &mut [u8],
+    envelope: &mut Envelope,
+    flags: c_int,
+) -> io::Result<()> {
+    receive(fd, data, envelope, flags, false)
+}
+
+fn receive(
+    fd: BorrowedFd<'_>,
+    data: &mut [u8],
+    envelope: &mut Envelope,
+    flags: c_int,
+    is_named: bool,
+) -> io::Result<()> {
     let mut iovec = EMPTY_IOVEC;
     let room = data.len();
     let mut header = envelope.header(data, &mut iovec);
+    if !is_named {
+        (header.msg_name, header.msg_namelen) = (ptr::null_mut(), 0);
+    }
     // SAFETY: recvmsg(2) writes into the header and into what it points to, within the lengths given there; `data`,
     // `envelope` and `iovec` are borrowed mutably through the call.
     let received = unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut header, flags) };

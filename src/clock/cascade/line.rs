@@ -24,6 +24,12 @@ impl<C: Clock> Cascade<C> {
         lines
     }
 
+    /// Whether [`Cascade::phc_epochs`] are still these: it is asked far more often than they change.
+    pub fn are_phc_epochs(&mut self, seen: &[Option<ClockEpoch>; PHCS_MAX]) -> bool {
+        let epoch = |leaf: &mut Box<Leaf<C>>| leaf.steering.clock().epoch();
+        self.phcs.iter_mut().zip(seen).all(|(leaf, seen)| leaf.as_mut().map(epoch) == *seen)
+    }
+
     /// Changes when any PHC is stepped, found to have jumped, or comes or goes: the lines of before do not hold.
     pub fn phc_epochs(&mut self) -> [Option<ClockEpoch>; PHCS_MAX] {
         std::array::from_fn(|index| self.phcs[index].as_mut().map(|leaf| leaf.steering.clock().epoch()))

@@ -23,16 +23,12 @@ impl Effects {
         self.sends[..self.len].iter().flatten().copied()
     }
 
-    pub fn take(&mut self, effect: Effect, outlet: &mut Outlet, now: Timestamp<Mono>) {
-        match effect {
-            Effect::Send { frame, channel, token } => {
-                outlet.asked += u32::from(token.is_some());
-                if let Some(place) = self.sends.get_mut(self.len) {
-                    *place = Some((frame, channel, token));
-                    self.len += 1;
-                }
-            }
-            other => outlet.take(&other, now),
+    pub fn take(&mut self, effect: &Effect, outlet: &mut Outlet, now: Timestamp<Mono>) {
+        let Effect::Send { frame, channel, token } = effect else { return outlet.take(effect, now) };
+        outlet.asked += u32::from(token.is_some());
+        if let Some(place) = self.sends.get_mut(self.len) {
+            *place = Some((*frame, *channel, *token));
+            self.len += 1;
         }
     }
 }

@@ -165,7 +165,7 @@ impl FrameReceiver {
     /// # Errors
     /// Those of recvmsg(2) except `EAGAIN`: `ENETDOWN`, once, when the interface has gone down.
     pub fn receive(&mut self, fd: impl AsFd, buffer: &mut [u8]) -> io::Result<Option<ReceivedFrame>> {
-        match sys::recvmsg(fd.as_fd(), buffer, &mut self.envelope, libc::MSG_DONTWAIT) {
+        match sys::recvmsg_from_anybody(fd.as_fd(), buffer, &mut self.envelope, libc::MSG_DONTWAIT) {
             Ok(()) => {}
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
                 return Ok(None);
