@@ -23,6 +23,7 @@
 //! master, as sure as both were, and learns the new path's delay. The others do not chase what a new hub believes at first:
 //! they hold their course until it is as sure of the time as they are.
 
+use self::foretold::Foretold;
 pub use self::sources::Standing;
 pub(super) use self::sources::guard_scale;
 use self::sources::{Sources, listening};
@@ -30,11 +31,10 @@ use super::continuity::{Continuity, Proof};
 use super::leap::{HostUtc, LeapWatch, UtcNews, UtcPolicy, UtcWord};
 use super::{Clock, Counts, Steering, SteeringConfig};
 use crate::discipline::helm::{HELM_SOURCES_MAX, Verdict, Why};
-use crate::discipline::{Notice, Reference, Timescale};
-use crate::sharing::TimeSnapshot;
+use crate::discipline::{Notice, Reference, Timescale, Whereabouts};
 use crate::time::{
-    ClockEpoch, ClockId, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, Observation, SourceId, Stamp,
-    StampSource, SyncState, TaiUtc, Timestamp,
+    ClockEpoch, ClockId, Duration, FrequencyPpb, Local, LogInterval, Mono, Observation, SourceId, Stamp, StampSource,
+    SyncState, TaiUtc, Timestamp,
 };
 
 /// The most PHCs of one host that are steered.
@@ -65,8 +65,6 @@ pub const LOCK_LIMIT_NTP: Duration = Duration::from_millis(100);
 const RATE_MAX: FrequencyPpb = FrequencyPpb::new(1_500_000.0);
 /// A clock that shows less than that counts from its own beginning.
 const YEAR_S: i64 = 365 * 86_400;
-/// Half of what crossings can hide is multiplied by this for the wobble of the hub: it may be greater in between.
-const WOBBLE_MARGIN: i64 = 3;
 
 /// One reading of a PHC between two of the system clock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -209,6 +207,8 @@ pub struct Cascade<C> {
     paces: [LogInterval; PHCS_MAX],
     /// If there are several.
     sources: Option<Box<Sources>>,
+    /// If the hub's source were lost.
+    foretold: Foretold,
 }
 
 impl<C: Clock> Cascade<C> {
@@ -227,6 +227,7 @@ impl<C: Clock> Cascade<C> {
             continuity: (Continuity::of_the_same_oscillator(), ClockEpoch::default()),
             paces: [CROSSING_FAST; PHCS_MAX],
             sources: None,
+            foretold: Foretold::default(),
             config,
         }
     }
@@ -431,16 +432,17 @@ impl<C: Clock> Cascade<C> {
     fn steer_system(&mut self, index: u8, crossing: &Crossing, notify: &mut impl FnMut(CascadeNotice)) {
         let Some(leaf) = self.phcs[usize::from(index)].as_mut() else { return };
         let (now, local) = (crossing.mono, crossing.after);
-        let estimated = leaf.steering.estimated_offset(crossing.device);
+        let believed = leaf.steering.whereabouts(crossing.device);
         let reading = leaf.steering.reading(crossing.device);
         let wobble = leaf.steering.wobble();
-        let bound = leaf.steering.bound(crossing.device).map(|parts| parts.total().greatest_error());
         let is_held_over = leaf.steering.state() == SyncState::Holdover;
-        let (Some(reference), Some(bound)) = (self.last_reference, bound) else { return };
-        let reference = self.crossing_reference(reference, bound + estimated.abs(), wobble, is_held_over);
+        let (Some(reference), Some(Whereabouts { offset, error, proofs })) = (self.last_reference, believed) else {
+            return;
+        };
+        let reference = self.crossing_reference(Reference { proofs, ..reference }, wobble, is_held_over);
         let reference = Reference { source: SourceId(CROSSING_SOURCE.0 + 1 + u16::from(index)), ..reference };
         self.known_to = wobble;
-        let theirs = remote(reading - estimated, reference.source, READING_ERROR + wobble.times(WOBBLE_MARGIN));
+        let theirs = remote(reading - offset, reference.source, READING_ERROR + error);
         let ours = |at| local_stamp(at, ClockId::System);
         let pair = ((ours(crossing.before), theirs), (theirs, ours(crossing.after)));
         self.system.follow(now, local, Some(reference), &mut of(ClockId::System, notify));
@@ -451,18 +453,19 @@ impl<C: Clock> Cascade<C> {
     /// A PHC that is not the hub by the system clock.
     fn steer_phc(&mut self, index: u8, crossing: &Crossing, notify: &mut impl FnMut(CascadeNotice)) {
         let (now, local) = (crossing.mono, crossing.after);
-        let estimated = self.system.estimated_offset(local);
+        let believed = self.system.whereabouts(local);
         let is_held_over = self.system.state() == SyncState::Holdover;
         let wobble = if is_held_over { self.holdover_deviation(local) } else { self.system.wobble() };
-        let bound = self.system.bound(local).map(|parts| parts.total().greatest_error());
-        let (Some(reference), Some(bound), Some(tai_utc)) = (self.last_reference, bound, self.leap.tai_utc()) else {
+        let (Some(reference), Some(Whereabouts { offset, error, proofs }), Some(tai_utc)) =
+            (self.last_reference, believed, self.leap.tai_utc())
+        else {
             return;
         };
-        let reference = self.crossing_reference(reference, bound + estimated.abs(), wobble, is_held_over);
+        let reference = self.crossing_reference(Reference { proofs, ..reference }, wobble, is_held_over);
         let (before, after) = (self.system.reading(crossing.before), self.system.reading(crossing.after));
         // The system clock counts UTC, whatever its discipline adds to it.
-        let tai = tai_utc.duration() - self.system.ahead().duration() - estimated;
-        let theirs = |at| remote(at + tai, CROSSING_SOURCE, READING_ERROR + wobble.times(WOBBLE_MARGIN));
+        let tai = tai_utc.duration() - self.system.ahead().duration() - offset;
+        let theirs = |at| remote(at + tai, CROSSING_SOURCE, READING_ERROR + error);
         if self.hub == Some(ClockId::System) {
             self.known_to = wobble;
         }
@@ -475,19 +478,14 @@ impl<C: Clock> Cascade<C> {
         self.set_pace(index, id, now, local, notify);
     }
 
-    /// The master, as the others see it through the hub.
-    fn crossing_reference(
-        &self,
-        reference: Reference,
-        accuracy: Duration,
-        deviation: Duration,
-        is_held_over: bool,
-    ) -> Reference {
+    /// The master, as the others see it through the hub. How right the hub is at each crossing is said with that crossing: what
+    /// it knew less well before stays as good as it was then.
+    fn crossing_reference(&self, reference: Reference, deviation: Duration, is_held_over: bool) -> Reference {
         let timescale = self.leap.tai_utc().map_or(Timescale::TaiWithoutUtc, Timescale::Tai);
         Reference {
             source: CROSSING_SOURCE,
             timescale,
-            accuracy: Some(accuracy),
+            accuracy: Some(Duration::ZERO),
             deviation: Some(deviation),
             is_held_over,
             leap: self.leap.indicator(),
@@ -547,13 +545,6 @@ impl<C: Clock> Cascade<C> {
     fn is_ambiguous(&mut self, local: Timestamp<Local>) -> bool {
         let utc = self.utc(local);
         self.leap.is_ambiguous(utc)
-    }
-
-    /// What to publish: the served time is that of the system clock.
-    pub fn snapshot(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) -> TimeSnapshot {
-        let snapshot = self.system.snapshot(now, local);
-        let leap = if snapshot.leap == LeapIndicator::Unknown { snapshot.leap } else { self.leap.indicator() };
-        TimeSnapshot { leap, ..snapshot }
     }
 
     /// When it wants to be called after its last tick at `now`, for a tick or a crossing: what was due by then was seen to.
@@ -682,12 +673,18 @@ fn observe_pair<C: Clock>(
     (to_hub, from_hub): ((Stamp, Stamp), (Stamp, Stamp)),
     notify: &mut impl FnMut(Notice),
 ) {
+    let epoch = steering.clock().epoch();
     for (sent, received) in [to_hub, from_hub] {
+        // The first one has had the clock stepped: the second one's stamp, and `local`, are of before that.
+        if steering.clock().epoch() != epoch {
+            break;
+        }
         let edge = Observation { source, sent, received, correction: Duration::ZERO, exchange: 0 };
         steering.observe(now, local, &edge, notify);
     }
 }
 
+mod foretold;
 mod gate;
 mod leap;
 mod line;

@@ -7,7 +7,9 @@
 
 use super::cascade::guard_scale;
 use super::{Adjusted, Clock, ClockError};
-use crate::discipline::{Adjustment, Config, Discipline, Effect, Input, Notice, Reference, Span, Timescale};
+use crate::discipline::{
+    Adjustment, Config, Discipline, Effect, Input, Notice, Reference, Span, Timescale, Whereabouts,
+};
 use crate::engine::{Emit, Engine, Recorder, Taped};
 use crate::sharing::{BoundParts, TimeSnapshot};
 use crate::time::{
@@ -258,13 +260,6 @@ impl<C: Clock> Steering<C> {
         TimeSnapshot { anchor_utc: counted.read_as(), reference_time, ..snapshot }
     }
 
-    /// What the clock is thought to be ahead of its source when the stamping clock reads `local`, as well as the servo
-    /// knows: zero for a servo that keeps no estimate beside what it steers by.
-    pub fn estimated_offset(&mut self, local: Timestamp<Local>) -> Duration {
-        let reading = self.reading(local);
-        self.discipline.estimated_offset(reading)
-    }
-
     /// Whether it is right already, though not for long enough to be called LOCKED.
     pub fn is_right(&mut self, local: Timestamp<Local>) -> bool {
         let reading = self.reading(local);
@@ -281,6 +276,13 @@ impl<C: Clock> Steering<C> {
         self.discipline.wobble()
     }
 
+    /// What the clock is thought to be ahead of its source when the stamping clock reads `local`, and how far from that the truth
+    /// may be; `None` if nothing bounds it.
+    pub fn whereabouts(&mut self, local: Timestamp<Local>) -> Option<Whereabouts> {
+        let reading = self.reading(local);
+        self.discipline.whereabouts(reading)
+    }
+
     /// How sure that still is, one standard deviation; `None` if the servo keeps no estimate, or has none yet.
     pub fn deviation(&mut self, local: Timestamp<Local>) -> Option<Duration> {
         let reading = self.reading(local);
@@ -291,6 +293,19 @@ impl<C: Clock> Steering<C> {
     pub fn bound(&mut self, local: Timestamp<Local>) -> Option<BoundParts> {
         let reading = self.reading(local);
         self.discipline.bound(reading)
+    }
+
+    /// How fast the bound grows when the stamping clock reads `local`.
+    pub fn drift_rate(&mut self, local: Timestamp<Local>) -> FrequencyPpb {
+        let reading = self.reading(local);
+        self.discipline.drift_rate(reading)
+    }
+
+    /// How long until the bound exceeds `limit` if no sample comes any more, when the stamping clock reads `local`; `None`
+    /// while there is no bound.
+    pub fn time_until(&mut self, local: Timestamp<Local>, limit: Duration) -> Option<Duration> {
+        let reading = self.reading(local);
+        self.discipline.time_until(reading, limit)
     }
 
     /// Takes over other limits, policies and gains; what is measured stays.

@@ -4,10 +4,10 @@ use self::guards::Guard;
 use super::estimator::Bank;
 use super::policy::StepPolicy;
 use super::servo::{Kind, Pi};
-use super::{Adjustment, Envelope, Link, Reference, SpikeGate, StateEvent, Timeline};
+use super::{Adjustment, Envelope, Link, Reference, SpikeGate, Stability, StateEvent, Timeline};
 use crate::coding::Coded;
 use crate::engine::{Engine, Sink};
-use crate::sharing::{BoundParts, TimeSnapshot};
+use crate::sharing::{LIMITS_COUNT, TimeSnapshot};
 use crate::time::{
     ClockEpoch, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, Observation, SourceId, Stamp,
     SyncState, Timestamp, Utc,
@@ -33,6 +33,8 @@ const ESTIMATE_DEVIATION_MAX: Duration = Duration::from_millis(1);
 const UNPROVEN_MAX: u32 = 16;
 /// Outside is: by more than so many of its own standard deviations.
 const UNPROVEN_DEVIATIONS: f64 = 4.0;
+/// What an oscillator does is learnt after so many messages: the first estimates are not its fault.
+const STRAYING_AFTER: u32 = 128;
 /// A Sync may be late by this part of its interval before a slew ends without it.
 const SLEW_MARGIN: f64 = 0.125;
 /// Up to this interval the next Sync ends a slew, unless what is to go is worth an awakening.
@@ -52,6 +54,12 @@ const SLEW_WORTH_FROM: Duration = Duration::from_millis(250);
 const SYNC_IS_NEAR: f64 = 0.25;
 /// What stamps can resolve at best.
 const STAMP_RESOLUTION: Duration = Duration::from_nanos(1);
+/// A correction below this is what a stamp of whole nanoseconds leaves over; from here on somebody has measured it,
+const CORRECTED_FROM: Duration = Duration::from_nanos(1);
+/// and may be off by this: all transparent clocks of a path together, or one of class A (ITU-T G.8273.3),
+const CORRECTION_ERROR: Duration = Duration::from_nanos(50);
+/// and by what their oscillators run off by.
+const CORRECTION_RATE: FrequencyPpb = FrequencyPpb::new(100_000.0);
 /// What is left of the greatest of the last offsets after one more sample.
 const WOBBLE_FADES: f64 = 0.9;
 /// Offsets below this are never a spike, whatever the scatter: what one cache miss can do.
@@ -186,6 +194,8 @@ pub struct Discipline {
     config: Config,
     timeline: Timeline,
     envelope: Envelope,
+    /// The same with what was learnt of the oscillator, where that is what is believed of it.
+    learnt: Envelope,
     /// What was proven of the master before this one.
     previous: Envelope,
     /// How right that master was.
@@ -204,6 +214,16 @@ pub struct Discipline {
     bank: Option<Bank>,
     /// Messages in a row after which its estimate was outside of what is proven.
     unproven: u32,
+    /// What the oscillator does over hours.
+    stability: Stability,
+    /// When the estimator found that the master stepped, the last time.
+    master_stepped: Option<Timestamp<Local>>,
+    /// How often what was proven has begun anew.
+    proofs: u32,
+    /// When the bound will exceed each of [`LIMITS`](crate::sharing::LIMITS) if no sample comes.
+    exceeded_at: [Option<Timestamp<Mono>>; LIMITS_COUNT],
+    /// When that is foretold anew.
+    foretell_at: Option<Timestamp<Mono>>,
     /// The estimator has made its first correction.
     is_bank_tracking: bool,
     /// When the offset that was found last will have been slewed away.
@@ -251,6 +271,7 @@ impl Discipline {
         Self {
             timeline: Timeline::new(epoch, reading, frequency),
             envelope: Envelope::new(config.max_frequency, config.max_drift),
+            learnt: Envelope::new(config.max_frequency, config.max_drift),
             previous: Envelope::new(config.max_frequency, config.max_drift),
             previous_accuracy: None,
             guards: Vec::new(),
@@ -262,6 +283,11 @@ impl Discipline {
             servo: Pi::new(config.max_frequency, config.proportional, config.integral),
             bank: (config.servo == Kind::Estimator).then(|| samples::new_bank(&config)),
             unproven: 0,
+            stability: Stability::default(),
+            master_stepped: None,
+            proofs: 0,
+            exceeded_at: [None; LIMITS_COUNT],
+            foretell_at: None,
             is_bank_tracking: false,
             slew_ends: None,
             state: SyncState::NeverSynced,
@@ -295,6 +321,7 @@ impl Discipline {
         self.servo.override_gains(config.proportional, config.integral, self.interval);
         let max_frequency = self.config.max_frequency;
         self.envelope.set_max_drift(config.max_drift);
+        self.learnt.set_max_drift(config.max_drift);
         self.previous.set_max_drift(config.max_drift);
         self.guards.iter_mut().for_each(|guard| guard.set_max_drift(config.max_drift));
         self.config = Config { max_frequency, ..config };
@@ -368,7 +395,7 @@ impl Discipline {
     /// Whether it is right already, though not for long enough to be called LOCKED: its bound is inside the limit, and so
     /// were the last few samples.
     pub fn is_right(&self, reading: Timestamp<Local>) -> bool {
-        let bound = self.bound(reading).map(|parts| parts.total().greatest_error());
+        let bound = self.greatest_error(reading);
         self.samples_inside >= RIGHT_SAMPLES && bound.is_some_and(|bound| bound <= self.config.lock_limit)
     }
 
@@ -399,26 +426,6 @@ impl Discipline {
         bank.deviation_at(self.timeline.free_now(reading))
     }
 
-    /// What bounds the clock's error when it reads `reading`; `None` if nothing does.
-    pub fn bound(&self, reading: Timestamp<Local>) -> Option<BoundParts> {
-        let reference = self.held?;
-        let now = self.timeline.free_now(reading);
-        // A proof is as good as the master that it is about.
-        let present = self.envelope.at(now).map(|span| (span, self.envelope.fresh(), reference.accuracy));
-        let before = || Some((self.previous.at(now)?, self.previous.fresh(), self.previous_accuracy));
-        let (span, fresh, accuracy) = present.or_else(before)?;
-        let span = span.shifted(reading - now);
-        let half_width = span.half_width();
-        let path = fresh.map_or(half_width, |fresh| fresh.min(half_width));
-        Some(BoundParts {
-            source: accuracy.unwrap_or_default(),
-            path,
-            offset: span.centre().abs(),
-            stamps: self.stamp_error,
-            drift: half_width - path,
-        })
-    }
-
     /// What to publish when the stamping clock reads `local`, ours `reading`, at `rate` relative to it.
     pub fn snapshot(
         &self,
@@ -427,7 +434,7 @@ impl Discipline {
         reading: Timestamp<Local>,
         rate: FrequencyPpb,
     ) -> TimeSnapshot {
-        let bound = self.bound(reading);
+        let bound = self.bound_to_publish(reading);
         let served = self.state.is_synchronised() && bound.is_some();
         let reference = self.held.filter(|_| served);
         TimeSnapshot {
@@ -441,7 +448,9 @@ impl Discipline {
             rate,
             parts: bound.unwrap_or_default(),
             is_bounded: bound.is_some(),
-            drift_rate: self.drift_rate(),
+            drift_rate: self.drift_rate(reading),
+            stale_rate: self.stale_rate(),
+            exceeded_at: if bound.is_some() { self.exceeded_at } else { [None; LIMITS_COUNT] },
             reference_time: self.reference_time,
             last_sample: self.last_sample,
             state_since: self.state_since,
@@ -480,6 +489,8 @@ impl Engine for Discipline {
     }
 }
 
+mod bounding;
+pub use bounding::Whereabouts;
 mod guards;
 mod samples;
 mod standing;

@@ -11,10 +11,14 @@
 //! range narrows as the instants lie further apart. Only how much the frequency itself may have changed within the
 //! window is assumed (`max_drift`, chrony's maxclockerror).
 //!
+//! The same with what was learnt of the oscillator ([`Walk`]) in the place of `max_drift` is a second envelope, kept apart
+//! (`engine::bounding`): of the path it still believes nothing but that no message arrives before it was sent.
+//!
 //! All on `V` (see [`Timeline`](super::Timeline)), where our own steering does not show.
 
 use std::collections::VecDeque;
 
+use super::Walk;
 use crate::coding::Coded;
 use crate::time::{Duration, FrequencyPpb, Local, Timestamp};
 
@@ -90,6 +94,8 @@ pub struct Contradiction;
 pub struct Envelope {
     prior: FrequencyPpb,
     max_drift: FrequencyPpb,
+    /// What is believed of the oscillator instead of `max_drift`.
+    walk: Option<Walk>,
     highs: VecDeque<Edge>,
     lows: VecDeque<Edge>,
     anchors: VecDeque<Anchor>,
@@ -100,6 +106,10 @@ pub struct Envelope {
     origin: Option<(Timestamp<Local>, Duration)>,
     /// The sharpest edges at the last message, below and above: they stay so, or nearly, until the next one.
     sharpest: Option<(Edge, Edge)>,
+    /// Those of before something that is not understood yet, as long as it is not.
+    held: Option<(Edge, Edge)>,
+    /// Those of before the last message.
+    before: Option<(Edge, Edge)>,
     /// Messages since these were looked for among all.
     unsearched: u32,
     /// How many are still searched for, each of them.
@@ -115,6 +125,7 @@ impl Envelope {
         Self {
             prior,
             max_drift: max_drift.abs(),
+            walk: None,
             highs: VecDeque::with_capacity(EDGES_MAX + 1),
             lows: VecDeque::with_capacity(EDGES_MAX + 1),
             anchors: VecDeque::with_capacity(ANCHORS_MAX + 1),
@@ -123,6 +134,8 @@ impl Envelope {
             last: None,
             origin: None,
             sharpest: None,
+            held: None,
+            before: None,
             unsearched: 0,
             eager: EAGER_MESSAGES,
             fresh: None,
@@ -144,8 +157,30 @@ impl Envelope {
         self.last = None;
         self.origin = None;
         self.sharpest = None;
+        self.held = None;
+        self.before = None;
         self.fresh = None;
         self.eager = EAGER_MESSAGES;
+    }
+
+    /// Forgets what was proven by messages of `at` and before: the master's time has stepped since.
+    pub fn forget_before(&mut self, at: Timestamp<Local>) {
+        self.highs.retain(|edge| edge.at > at);
+        self.lows.retain(|edge| edge.at > at);
+        self.anchors.clear();
+        self.spacing = ANCHOR_SPACING_MIN;
+        self.held = None;
+        self.before = None;
+        self.eager = EAGER_MESSAGES;
+        let latest =
+            self.highs.back().into_iter().chain(self.lows.back()).map(|edge| edge.near.0).max_by(f64::total_cmp);
+        self.search(latest.unwrap_or_default());
+    }
+
+    /// While it is on, what is proven is what was before the last message: messages that nobody understands yet may be about another time, and
+    /// two intervals about two times may share a little that holds neither. They count once it is off.
+    pub fn hold(&mut self, is_on: bool) {
+        self.held = if is_on { self.held.or(self.before) } else { None };
     }
 
     /// Begins anew for another master, with what `other` knows of the same oscillator.
@@ -162,11 +197,14 @@ impl Envelope {
         self.anchors.clone_from(&other.anchors);
         self.prior = other.prior;
         self.max_drift = other.max_drift;
+        self.walk = other.walk;
         self.spacing = other.spacing;
         self.frequency = other.frequency;
         self.last = other.last;
         self.origin = other.origin;
         self.sharpest = other.sharpest;
+        self.held = other.held;
+        self.before = other.before;
         self.unsearched = other.unsearched;
         self.eager = other.eager;
         self.fresh = other.fresh;
@@ -181,7 +219,7 @@ impl Envelope {
         };
         self.highs.iter_mut().for_each(|edge| wider(edge, ahead));
         self.lows.iter_mut().for_each(|edge| wider(edge, behind));
-        if let Some((low, high)) = &mut self.sharpest {
+        for (low, high) in self.sharpest.iter_mut().chain(&mut self.held).chain(&mut self.before) {
             wider(low, behind);
             wider(high, ahead);
         }
@@ -189,6 +227,16 @@ impl Envelope {
             anchor.low += behind.as_secs_f64();
             anchor.high += ahead.as_secs_f64();
         }
+    }
+
+    /// From now on the oscillator is believed to do what was learnt of it. What is said then is no proof.
+    pub fn believe(&mut self, walk: Walk) {
+        self.walk = Some(walk);
+    }
+
+    /// Whether it rests on what was learnt.
+    pub fn is_by_belief(&self) -> bool {
+        self.walk.is_some()
     }
 
     /// Another limit for the unseen change of frequency.
@@ -213,6 +261,7 @@ impl Envelope {
     }
 
     fn take(&mut self, at: Timestamp<Local>, limit: Duration, is_high: bool) -> Result<(), Contradiction> {
+        self.before = self.sharpest;
         self.keep(at, limit, is_high);
         if self.consider(at).is_ok() {
             return Ok(());
@@ -248,11 +297,11 @@ impl Envelope {
 
     /// The interval that holds the offset at `at`; `None` until both directions were heard.
     pub fn at(&self, at: Timestamp<Local>) -> Option<Span<Duration>> {
-        let (low, high) = self.sharpest?;
-        Some(Span {
-            low: low.limit + self.travel(at - low.at, false),
-            high: high.limit + self.travel(at - high.at, true),
-        })
+        Some(self.between(&self.held.or(self.sharpest)?, at))
+    }
+
+    fn between(&self, (low, high): &(Edge, Edge), at: Timestamp<Local>) -> Span<Duration> {
+        Span { low: low.limit + self.travel(at - low.at, false), high: high.limit + self.travel(at - high.at, true) }
     }
 
     /// Looks for the sharpest edges at `now`, in seconds from the first edge. Any edge is a proof, so that those of a moment
@@ -298,6 +347,10 @@ impl Envelope {
         let is_fast = upwards == (age >= 0.0);
         let known = if is_fast { self.frequency.high } else { self.frequency.low };
         let moved = known.ratio() * age;
+        if let Some(walk) = &self.walk {
+            let strayed = walk.strayed(age.abs());
+            return if upwards { moved + strayed } else { moved - strayed };
+        }
         let windows = age.abs() / WINDOW_S;
         if windows <= 1.0 {
             return moved;
@@ -313,9 +366,13 @@ impl Envelope {
 
     fn consider(&mut self, at: Timestamp<Local>) -> Result<(), Contradiction> {
         self.last = Some(self.last.map_or(at, |last| last.max(at)));
-        let (Some(span), Some((origin, zero))) = (self.at(at), self.origin) else { return Ok(()) };
+        let (Some(sharpest), Some((origin, zero))) = (&self.sharpest, self.origin) else { return Ok(()) };
+        let span = self.between(sharpest, at);
         if span.low > span.high {
             return Err(Contradiction);
+        }
+        if self.held.is_some() {
+            return Ok(());
         }
         let from_zero = |limit: Duration| (limit - zero).as_secs_f64();
         let found = Anchor { at: (at - origin).as_secs_f64(), low: from_zero(span.low), high: from_zero(span.high) };
@@ -330,7 +387,7 @@ impl Envelope {
         if self.anchors.is_empty() {
             return Ok(());
         }
-        let (prior, drift) = (self.prior.ratio(), self.max_drift.ratio());
+        let (prior, max_drift) = (self.prior.ratio(), self.max_drift.ratio());
         let (mut low, mut high) = (-prior, prior);
         for anchor in &self.anchors {
             let elapsed = found.at - anchor.at;
@@ -338,6 +395,7 @@ impl Envelope {
                 continue;
             }
             let per_second = 1.0 / elapsed;
+            let drift = self.walk.as_ref().map_or(max_drift, |walk| walk.strayed(elapsed) * per_second);
             let least = (found.low - anchor.high) * per_second - drift;
             let most = (found.high - anchor.low) * per_second + drift;
             low = if least > low { least } else { low };
@@ -435,6 +493,35 @@ mod tests {
         assert_eq!(envelope.not_above(at(1_000_000), Duration::from_millis(-5)), Err(Contradiction));
         envelope.not_below(at(1_000_000), Duration::from_millis(-6)).unwrap();
         assert!(envelope.at(at(1_000_000)).is_some());
+    }
+
+    #[test]
+    fn two_times_that_share_a_little_are_not_taken_for_one() {
+        let us = Duration::from_micros;
+        let mut envelope = Envelope::new(PRIOR, DRIFT);
+        let exchange = |envelope: &mut Envelope, nanos: i64, truth: Duration| {
+            envelope.not_above(at(nanos), truth + us(50)).unwrap();
+            envelope.not_below(at(nanos + 1_000), truth - us(50)).unwrap();
+        };
+        (0..40).for_each(|step| exchange(&mut envelope, step * 125_000_000, Duration::ZERO));
+        let stepped = 40 * 125_000_000;
+        let mut naive = envelope.clone();
+        exchange(&mut naive, stepped, us(-70));
+        envelope.not_above(at(stepped), us(-20)).unwrap();
+        envelope.hold(true);
+        envelope.not_below(at(stepped + 1_000), us(-120)).unwrap();
+        envelope.hold(true);
+        // What both allow is neither: -50 us to -20 us.
+        let within = |envelope: &Envelope, truth: Duration| {
+            let span = envelope.at(at(stepped)).unwrap();
+            span.low <= truth && truth <= span.high
+        };
+        assert!(!within(&naive, us(-70)) && !within(&naive, Duration::ZERO));
+        assert!(within(&envelope, Duration::ZERO));
+        envelope.forget_before(at(stepped - 1));
+        assert!(within(&envelope, us(-70)) && !within(&envelope, Duration::ZERO));
+        envelope.hold(false);
+        assert!(within(&envelope, us(-70)));
     }
 
     #[test]

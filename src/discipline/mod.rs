@@ -5,6 +5,8 @@
 //!   -> timeline   takes our own corrections out again: V, the clock as it would run by itself
 //!   -> envelope   what a message's delay being positive proves: an interval that holds the truth
 //!   -> link       path delay from both directions, its median; the offset of each Sync
+//!   -> estimator what is likely: offset, frequency, delay, and how sure that is
+//!   -> stability what the oscillator does over hours, learnt by rehearsing holdovers
 //!   -> gate       holds back a sample that arrived late through somebody's fault
 //!   -> servo      the estimator, fed with each message; or link, gate and a PI loop
 //!   -> Adjustment, and the state machine (NEVER_SYNCED .. LOCKED .. FREERUN)
@@ -28,15 +30,17 @@ mod recorded;
 mod reference;
 pub mod select;
 pub mod servo;
+mod stability;
 mod state;
 mod timeline;
 
-pub use engine::{Config, DRAIN, Discipline, Effect, Input, LOCK_SAMPLES, Notice};
+pub use engine::{Config, DRAIN, Discipline, Effect, Input, LOCK_SAMPLES, Notice, Whereabouts};
 pub use envelope::{Contradiction, Envelope, Span};
 pub use gate::SpikeGate;
 pub use link::{Link, OffsetSample};
 pub use median::MovingMedian;
 pub use reference::{Reference, Timescale};
+pub use stability::{LAG_MIN, LAGS, Stability, Walk};
 pub use state::{StateEvent, next};
 pub use timeline::Timeline;
 

@@ -47,6 +47,8 @@ pub struct Reference {
     pub accuracy: Option<Duration>,
     /// How far it is thought to be off, one standard deviation; `None` if that is not known.
     pub deviation: Option<Duration>,
+    /// Which of its own proofs what it says rests on; where that changes, what was said before is about another time.
+    pub proofs: u32,
     /// Its leap warning.
     pub leap: LeapIndicator,
     /// The stratum that we serve while we follow it, 1..=15.

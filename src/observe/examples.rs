@@ -1,8 +1,8 @@
 //! Statuses for the tests of what is shown.
 
 use super::status::{
-    BoundPartsStatus, ClockKind, ClockStatus, EventRecord, GrandmasterStatus, NtpServerStatus, PhcStatus, PortStatus,
-    SCHEMA, Status, ThreadStatus, TruthStatus,
+    BoundPartsStatus, ClockKind, ClockStatus, EventRecord, GrandmasterStatus, HoldoverStatus, NtpServerStatus,
+    PhcStatus, PortStatus, SCHEMA, Status, ThreadStatus, TruthStatus,
 };
 use crate::time::SyncState;
 
@@ -62,12 +62,17 @@ fn clock() -> ClockStatus {
         bound_s: Some(840e-9),
         bound_parts: Some(BoundPartsStatus {
             source_s: 0.0,
-            path_s: 610e-9,
+            path_s: 540e-9,
+            noise_s: 70e-9,
             offset_s: 120e-9,
             stamps_s: 60e-9,
             drift_s: 50e-9,
         }),
         bound_growth_ppb: Some(1_000.0),
+        holdover: vec![
+            HoldoverStatus { limit_s: 1e-6, exceeded_in_s: 21.0 },
+            HoldoverStatus { limit_s: 100e-6, exceeded_in_s: 3_130.0 },
+        ],
         frequency_ppb: Some(-40_012.0),
         oscillator_frequency_ppb: Some(40_011.0),
         epoch: 1,
@@ -128,6 +133,7 @@ pub(super) fn holdover() -> Status {
     status.clock.last_sample_age_s = Some(45.6);
     status.clock.bound_s = Some(46.4e-6);
     status.clock.bound_parts = status.clock.bound_parts.map(|parts| BoundPartsStatus { drift_s: 45.61e-6, ..parts });
+    (status.clock.holdover[0].exceeded_in_s, status.clock.holdover[1].exceeded_in_s) = (0.0, 640.0);
     let port = &mut status.ptp[0];
     (port.port_state, port.parent, port.grandmaster) = ("LISTENING".to_owned(), None, None);
     (port.last_sync_age_s, port.sync_interval_s, port.mean_path_delay_s) = (Some(45.6), None, None);

@@ -159,6 +159,14 @@ fn served_clock(out: &mut Exposition, status: &Status) {
     };
     let help = "How fast the error bound grows while no sample comes, in seconds per second.";
     per_clock("clock_error_bound_growth_ratio", help, clock.bound_growth_ppb.map(|ppb| ppb * 1e-9));
+    let help = "Time until the error bound exceeds a limit if no sample comes any more; 0 if it does.";
+    let mut family = out.family("clock_holdover_seconds", Kind::Gauge, help);
+    for holdover in &clock.holdover {
+        family.sample(&[("clock", &kind), ("limit", &holdover.limit_s)], Some(holdover.exceeded_in_s));
+    }
+    let mut per_clock = |name: &str, help: &str, value: Option<f64>| {
+        out.family(name, Kind::Gauge, help).sample(&[("clock", &kind)], value);
+    };
     per_clock("clock_lock_limit_seconds", "LOCKED means an error bound of at most this.", Some(clock.lock_limit_s));
     let help = "TAI - UTC, from a source that vouches for it.";
     per_clock("tai_utc_offset_seconds", help, clock.tai_utc_s.map(|offset| offset as f64));

@@ -186,13 +186,13 @@ impl Page {
         self.blank();
         let limit = clock.lock_limit_s;
         let share = if limit > 0.0 { format!(", {} of the limit", percent(bound / limit)) } else { String::new() };
-        let growth = clock.bound_growth_ppb.filter(|growth| *growth > 0.0);
-        let growth = growth.map_or(String::new(), |growth| {
-            let reach = (limit - bound) / (growth * 1e-9);
-            let reach = if reach > 0.0 { format!(", to the limit in {}", span(reach)) } else { String::new() };
-            format!("; without samples {}/s more{reach}", seconds(growth * 1e-9))
-        });
-        self.row("bound", &format!("{}{share}{growth}", seconds(bound)));
+        let to_come = clock.holdover.iter().filter(|holdover| holdover.exceeded_in_s > 0.0);
+        let to_come: Vec<_> = to_come
+            .map(|holdover| format!("{} after {}", seconds(holdover.limit_s), span(holdover.exceeded_in_s)))
+            .collect();
+        let to_come =
+            if to_come.is_empty() { String::new() } else { format!("; without samples beyond {}", to_come.join(", ")) };
+        self.row("bound", &format!("{}{share}{to_come}", seconds(bound)));
         let Some(parts) = clock.bound_parts else { return };
         let mut parts = parts.named();
         parts.sort_by(|a, b| b.1.total_cmp(&a.1)); // stable

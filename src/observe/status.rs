@@ -98,6 +98,9 @@ pub struct ClockStatus {
     pub bound_parts: Option<BoundPartsStatus>,
     /// How fast the bound grows while no sample comes.
     pub bound_growth_ppb: Option<f64>,
+    /// When the bound will exceed certain limits if no sample comes any more; empty while there is none.
+    #[serde(default)]
+    pub holdover: Vec<HoldoverStatus>,
     /// The correction that is in force, added to what the oscillator does.
     pub frequency_ppb: Option<f64>,
     /// What the oscillator does by itself, as estimated; positive runs fast.
@@ -126,6 +129,15 @@ pub struct ClockStatus {
     pub mean_path_delay_s: Option<f64>,
 }
 
+/// How long the clock stays right without its source.
+#[derive(Clone, Copy, PartialEq, Default, Serialize, Deserialize, Debug)]
+pub struct HoldoverStatus {
+    /// The limit.
+    pub limit_s: f64,
+    /// From now until the bound exceeds it; 0 if it does; a month stands for a month or more.
+    pub exceeded_in_s: f64,
+}
+
 /// What the bound is made of; the sum is the bound.
 #[derive(Clone, Copy, PartialEq, Default, Serialize, Deserialize, Debug)]
 pub struct BoundPartsStatus {
@@ -133,6 +145,9 @@ pub struct BoundPartsStatus {
     pub source_s: f64,
     /// What an asymmetry of the path can hide.
     pub path_s: f64,
+    /// What the noise of the samples leaves open.
+    #[serde(default)]
+    pub noise_s: f64,
     /// How far we believe to be off.
     pub offset_s: f64,
     /// Errors of the stamps.
@@ -147,6 +162,7 @@ impl BoundPartsStatus {
         Self {
             source_s: parts.source.as_secs_f64(),
             path_s: parts.path.as_secs_f64(),
+            noise_s: parts.noise.as_secs_f64(),
             offset_s: parts.offset.as_secs_f64(),
             stamps_s: parts.stamps.as_secs_f64(),
             drift_s: (parts.drift + growth.max(Duration::ZERO)).as_secs_f64(),
@@ -154,9 +170,10 @@ impl BoundPartsStatus {
     }
 
     /// The parts with their names, in the order in which they are shown.
-    pub const fn named(&self) -> [(&'static str, f64); 5] {
+    pub const fn named(&self) -> [(&'static str, f64); 6] {
         [
             ("path", self.path_s),
+            ("noise", self.noise_s),
             ("offset", self.offset_s),
             ("source", self.source_s),
             ("stamps", self.stamps_s),

@@ -9,11 +9,11 @@ use crate::config::{Config, PtpConfig, PtpTransport};
 use crate::discipline::{Notice, StateEvent};
 use crate::net::{Stamping, StampingChange};
 use crate::observe::status::{
-    BoundPartsStatus, ClockKind, ClockStatus, GrandmasterStatus, PortStatus, SCHEMA, bound_s,
+    BoundPartsStatus, ClockKind, ClockStatus, GrandmasterStatus, HoldoverStatus, PortStatus, SCHEMA, bound_s,
 };
 use crate::observe::{Events, Level, Status, Topic, rfc3339};
 use crate::ptp::{Counter, ParentInfo, PortState, StateReason};
-use crate::sharing::{Counters, SNAPSHOT_AGE_MAX, TimeSnapshot};
+use crate::sharing::{Counters, LIMITS, SNAPSHOT_AGE_MAX, TimeSnapshot};
 use crate::time::{
     ClockId, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, StampSource, SyncState, TaiUtc, Timestamp,
 };
@@ -476,10 +476,11 @@ impl Model {
             kind: self.kind,
             offset_from_master_s: was_measured.then(|| snapshot.offset_from_master.as_secs_f64()),
             bound_s: bound_s(bound),
-            bound_parts: snapshot.is_bounded.then(|| {
-                BoundPartsStatus::aged(&snapshot.parts, snapshot.drift_rate.abs().drift(age.max(Duration::ZERO)))
-            }),
+            bound_parts: snapshot
+                .is_bounded
+                .then(|| BoundPartsStatus::aged(&snapshot.parts, snapshot.growth_after(age))),
             bound_growth_ppb: snapshot.is_bounded.then(|| snapshot.drift_rate.ppb()),
+            holdover: holdover_status(snapshot, now),
             frequency_ppb: Some(snapshot.frequency.ppb()),
             oscillator_frequency_ppb: self.oscillator.map(FrequencyPpb::ppb),
             epoch: snapshot.epoch.0,
@@ -498,6 +499,16 @@ impl Model {
             mean_path_delay_s: was_measured.then(|| snapshot.mean_path_delay.as_secs_f64()),
         }
     }
+}
+
+/// How long the clock stays right without its source.
+fn holdover_status(snapshot: &TimeSnapshot, now: Timestamp<Mono>) -> Vec<HoldoverStatus> {
+    let foretold = LIMITS.iter().zip(snapshot.exceeded_at).filter_map(|(limit, at)| Some((limit, at?)));
+    let status = |(limit, at): (&Duration, Timestamp<Mono>)| HoldoverStatus {
+        limit_s: limit.as_secs_f64(),
+        exceeded_in_s: (at - now).as_secs_f64().max(0.0),
+    };
+    foretold.map(status).collect()
 }
 
 /// The thread that publishes has not done so for too long.

@@ -35,4 +35,4 @@ pub use pulse::Pulse;
 pub use request::Request;
 pub use ring::{Doorbell, Drops, Ring, RingReader, RingWriter, Wake};
 pub use seqlock::{Seqlock, SeqlockWriter, Torn, Words};
-pub use snapshot::{BoundParts, SNAPSHOT_AGE_MAX, TimeSnapshot};
+pub use snapshot::{BoundParts, LIMITS, LIMITS_COUNT, SNAPSHOT_AGE_MAX, TimeSnapshot};

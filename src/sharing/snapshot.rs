@@ -12,8 +12,10 @@ use crate::time::{
 pub struct BoundParts {
     /// What the source says of itself (PTP clockAccuracy); zero where it says nothing.
     pub source: Duration,
-    /// Half of the round trip: all that a path's asymmetry can hide.
+    /// What the path's asymmetry can hide: half of the round trip, or what is left of it where it was calibrated.
     pub path: Duration,
+    /// What the noise of the samples leaves open.
+    pub noise: Duration,
     /// How far we believe to be off at the moment.
     pub offset: Duration,
     /// Quantisation and read windows of the stamps.
@@ -25,9 +27,15 @@ pub struct BoundParts {
 impl BoundParts {
     /// The sum of all parts.
     pub fn total(&self) -> ErrorBound {
-        ErrorBound::new(self.source + self.path + self.offset + self.stamps + self.drift)
+        ErrorBound::new(self.source + self.path + self.noise + self.offset + self.stamps + self.drift)
     }
 }
+
+/// How many [`LIMITS`] there are.
+pub const LIMITS_COUNT: usize = 2;
+
+/// It is foretold when the bound will exceed these: what LOCKED asks for with stamps of a card, and of the kernel.
+pub const LIMITS: [Duration; LIMITS_COUNT] = [Duration::from_micros(1), Duration::from_micros(100)];
 
 /// What the discipline thread publishes after every sample and at least a few times a second.
 ///
@@ -55,8 +63,13 @@ pub struct TimeSnapshot {
     pub parts: BoundParts,
     /// False while nothing is known: the bound is then unbounded whatever its parts.
     pub is_bounded: bool,
-    /// How fast the bound grows after the anchor.
+    /// How fast the bound grows after the anchor, for [`SNAPSHOT_AGE_MAX`].
     pub drift_rate: FrequencyPpb,
+    /// And after that: whoever should look after the clock does not.
+    pub stale_rate: FrequencyPpb,
+    /// When the bound will exceed each of [`LIMITS`] if no sample comes any more (CLOCK_MONOTONIC); `None` while there is none.
+    // As many as LIMITS_COUNT says. By that name in its place rustc fails at a struct update in a closure.
+    pub exceeded_at: [Option<Timestamp<Mono>>; 2],
     /// Our time at the last usable sample (NTP's reference timestamp).
     pub reference_time: Timestamp<Utc>,
     /// CLOCK_MONOTONIC at the last usable sample; `None` if there was none.
@@ -94,6 +107,8 @@ impl TimeSnapshot {
             parts: BoundParts::default(),
             is_bounded: false,
             drift_rate: FrequencyPpb::ZERO,
+            stale_rate: FrequencyPpb::ZERO,
+            exceeded_at: [None; LIMITS_COUNT],
             reference_time: Timestamp::EPOCH,
             last_sample: None,
             state_since: now,
@@ -113,7 +128,18 @@ impl TimeSnapshot {
 
     /// The error bound `age` after the anchor.
     pub fn bound_after(&self, age: Duration) -> ErrorBound {
-        if self.is_bounded { self.parts.total().aged(age, self.drift_rate) } else { ErrorBound::UNBOUNDED }
+        if self.is_bounded {
+            self.parts.total() + ErrorBound::new(self.growth_after(age))
+        } else {
+            ErrorBound::UNBOUNDED
+        }
+    }
+
+    /// What has been added to the bound `age` after the anchor; a negative age does not shrink it.
+    pub fn growth_after(&self, age: Duration) -> Duration {
+        let age = age.max(Duration::ZERO);
+        let fresh = age.min(SNAPSHOT_AGE_MAX);
+        self.drift_rate.abs().drift(fresh) + self.stale_rate.abs().drift(age - fresh)
     }
 
     /// The error bound when the stamping clock reads `local`.
@@ -133,7 +159,7 @@ impl TimeSnapshot {
 }
 
 impl Words for TimeSnapshot {
-    const LEN: usize = 38;
+    const LEN: usize = 45;
 
     fn store(&self, words: &mut [u64]) {
         let mut put = Put::new(words);
@@ -155,12 +181,15 @@ impl Words for TimeSnapshot {
         put.wide(self.reference_time.ticks());
         put.optional(self.last_sample.map(Timestamp::ticks));
         put.wide(self.state_since.ticks());
-        for frequency in [self.rate, self.drift_rate, self.frequency] {
+        for frequency in [self.rate, self.drift_rate, self.stale_rate, self.frequency] {
             put.frequency(frequency);
         }
         let parts = &self.parts;
-        for duration in [parts.source, parts.path, parts.offset, parts.stamps, parts.drift] {
+        for duration in [parts.source, parts.path, parts.noise, parts.offset, parts.stamps, parts.drift] {
             put.wide(duration.ticks());
+        }
+        for exceeded in self.exceeded_at {
+            put.optional(exceeded.map(Timestamp::ticks));
         }
         put.wide(self.offset_from_master.ticks());
         put.wide(self.mean_path_delay.ticks());
@@ -176,14 +205,17 @@ impl Words for TimeSnapshot {
         let reference_time = fields.instant();
         let last_sample = fields.optional().map(Timestamp::from_ticks);
         let state_since = fields.instant();
-        let (rate, drift_rate, frequency) = (fields.frequency(), fields.frequency(), fields.frequency());
+        let (rate, drift_rate) = (fields.frequency(), fields.frequency());
+        let (stale_rate, frequency) = (fields.frequency(), fields.frequency());
         let parts = BoundParts {
             source: fields.duration(),
             path: fields.duration(),
+            noise: fields.duration(),
             offset: fields.duration(),
             stamps: fields.duration(),
             drift: fields.duration(),
         };
+        let exceeded_at = LIMITS.map(|_| fields.optional().map(Timestamp::from_ticks));
         let (offset_from_master, mean_path_delay) = (fields.duration(), fields.duration());
         let lock_time = fields.optional().map(Duration::from_ticks);
         Self {
@@ -198,6 +230,8 @@ impl Words for TimeSnapshot {
             parts,
             is_bounded: is_bounded != 0,
             drift_rate,
+            stale_rate,
+            exceeded_at,
             reference_time,
             last_sample,
             state_since,
@@ -227,12 +261,15 @@ mod tests {
             parts: BoundParts {
                 source: Duration::from_nanos(25),
                 path: Duration::from_micros(4),
+                noise: Duration::from_nanos(70),
                 offset: Duration::from_nanos(300),
                 stamps: Duration::from_nanos(2),
                 drift: Duration::from_nanos(100),
             },
             is_bounded: true,
             drift_rate: FrequencyPpb::from_ppm(1.0),
+            stale_rate: FrequencyPpb::from_ppm(10.0),
+            exceeded_at: [None, Some(Timestamp::from_secs(900))],
             reference_time: Timestamp::from_secs(1_700_000_011),
             last_sample: Some(Timestamp::from_secs(76)),
             state_since: Timestamp::from_secs(70),
@@ -265,6 +302,11 @@ mod tests {
         assert!((snapshot.utc_at(later) - expected).abs() < Duration::from_nanos(1));
         let growth = snapshot.bound_at(later).greatest_error() - snapshot.parts.total().greatest_error();
         assert!((growth - Duration::from_micros(1)).abs() < Duration::from_nanos(1));
+        // 4 s of 1 ppm, then 10 ppm.
+        let stale =
+            snapshot.bound_after(Duration::from_secs(6)).greatest_error() - snapshot.parts.total().greatest_error();
+        assert!((stale - Duration::from_micros(24)).abs() < Duration::from_nanos(1));
+        assert_eq!(snapshot.bound_after(-Duration::SECOND), snapshot.parts.total());
     }
 
     #[test]

@@ -37,6 +37,7 @@
 //! | `ntp` | a world of two: an NTP client and its server |
 //! | `world` | time, who is told what, and what happens from outside |
 //! | `checker` | the rules that hold after every event |
+//! | `holdover` | what a clock does, and says, when its source is lost |
 //! | `statistics`, `stability` | true errors, sampled on a fixed grid; ADEV, TDEV, MTIE |
 //! | `accuracy` | the cells that other daemons were measured in, and what goes beyond them |
 
@@ -44,6 +45,7 @@ mod accuracy;
 mod checker;
 mod device;
 mod digest;
+mod holdover;
 mod hop;
 mod host;
 mod lateness;
@@ -65,6 +67,7 @@ pub use accuracy::{
 };
 pub use checker::{Checker, GRACE, NOTICE, Rule, Violation};
 pub use device::{Device, DeviceModel};
+pub use holdover::{HoldoverCase, HoldoverRun};
 pub use hop::{HopModel, LOAD_MAX, TransparentModel};
 pub use host::{ClientConfig, CrossingModel, CrossingShape, Host, HostConfig, NTP_SOURCE, RING_MAX, Steered};
 pub use lateness::Lateness;

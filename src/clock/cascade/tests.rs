@@ -77,6 +77,7 @@ impl World {
             is_held_over: false,
             accuracy: Some(Duration::from_nanos(100)),
             deviation: None,
+            proofs: 0,
             leap: LeapIndicator::NoWarning,
             stratum: 1,
             reference_id: *b"PTP\0",

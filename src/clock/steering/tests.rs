@@ -48,6 +48,7 @@ impl Bench {
             is_held_over: false,
             accuracy: None,
             deviation: None,
+            proofs: 0,
             leap: LeapIndicator::NoWarning,
             stratum: 1,
             reference_id: *b"PTP\0",

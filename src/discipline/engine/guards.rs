@@ -5,7 +5,7 @@
 //! they disagree by at that moment is the bias, which is taken off what the new one says, so that nothing moves, and drains
 //! at [`Config::drain`]. No bound knows of it: that is the new source's proof, wherever the clock lies in it.
 
-use super::samples::{hold_to_proof, new_bank};
+use super::samples::{error_of, hold_to_proof, new_bank};
 use super::{Config, Discipline, Effect, LOCK_SAMPLES};
 use crate::coding::Coded;
 use crate::discipline::estimator::Bank;
@@ -141,7 +141,7 @@ impl Discipline {
             return;
         }
         let Some(free) = self.timeline.free_at(ours) else { return };
-        let error = ours.error + theirs.error;
+        let error = error_of(observation);
         let Some(guard) = self.guards.iter_mut().find(|guard| guard.is_of(source)) else { return };
         let Some(at) = guard.reference.and_then(|reference| reference.timescale.to_utc(theirs.at)) else { return };
         let Guard { envelope, bank, unproven, .. } = guard;
@@ -155,7 +155,7 @@ impl Discipline {
             _ = envelope.not_below(free, -transit - error);
             bank.backward(free, transit);
         }
-        hold_to_proof(bank, envelope, unproven, free);
+        _ = hold_to_proof(bank, envelope, unproven, free);
     }
 
     /// Another source steers. If it was a guard and is warm, it and the one before change places: `true`. Otherwise, what is known of the one

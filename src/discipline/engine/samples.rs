@@ -1,9 +1,10 @@
 //! From messages to samples, and from samples to commands.
 
 use super::{
-    Config, Discipline, ESTIMATE_DEVIATION_MAX, ESTIMATE_MESSAGES_MIN, Effect, Notice, OVERDUE_INTERVALS,
-    SLEW_BY_SYNC_MAX, SLEW_MARGIN, SLEW_OWN, SLEW_OWN_PART, SLEW_WORTH, SLEW_WORTH_DEVIATIONS, SLEW_WORTH_FROM,
-    SPIKE_FLOOR, STAMP_RESOLUTION, SYNC_IS_NEAR, UNPROVEN_DEVIATIONS, UNPROVEN_MAX, WOBBLE_FADES,
+    CORRECTED_FROM, CORRECTION_ERROR, CORRECTION_RATE, Config, Discipline, ESTIMATE_DEVIATION_MAX,
+    ESTIMATE_MESSAGES_MIN, Effect, Notice, OVERDUE_INTERVALS, SLEW_BY_SYNC_MAX, SLEW_MARGIN, SLEW_OWN, SLEW_OWN_PART,
+    SLEW_WORTH, SLEW_WORTH_DEVIATIONS, SLEW_WORTH_FROM, SPIKE_FLOOR, STAMP_RESOLUTION, SYNC_IS_NEAR,
+    UNPROVEN_DEVIATIONS, UNPROVEN_MAX, WOBBLE_FADES,
 };
 use crate::discipline::envelope::{Contradiction, Span};
 use crate::discipline::estimator::{Bank, Estimate};
@@ -47,8 +48,11 @@ impl Discipline {
         };
         let transit = free - sent - observation.correction;
         self.note_stamps(observation);
-        let proof = self.envelope.not_above(free, transit + self.stamp_error);
+        let limit = transit + self.stamp_error;
+        let proof = self.envelope.not_above(free, limit);
         self.check_proof(proof, out);
+        let learnt = self.learnt.not_above(free, limit);
+        self.check_learnt(learnt, proof);
         if proof.is_err() && !self.guards.is_empty() {
             // Where there are others, it is for them to say whether this one is still right.
             return;
@@ -56,7 +60,9 @@ impl Discipline {
         let sample = self.link.forward(free, transit);
         if let Some(bank) = &mut self.bank {
             bank.forward(free, transit);
+            self.watch_the_master();
             self.hold_to_the_proof(free);
+            self.rehearse(free);
             self.steer_by_estimate(now, free, received.at, out);
             return;
         }
@@ -85,21 +91,25 @@ impl Discipline {
         };
         let transit = received - free - observation.correction;
         self.note_stamps(observation);
-        let proof = self.envelope.not_below(free, -transit - self.stamp_error);
+        let limit = -transit - self.stamp_error;
+        let proof = self.envelope.not_below(free, limit);
         self.check_proof(proof, out);
+        let learnt = self.learnt.not_below(free, limit);
+        self.check_learnt(learnt, proof);
         if proof.is_err() && !self.guards.is_empty() {
             return;
         }
         self.link.backward(free, transit, self.runs_off_by());
         if let Some(bank) = &mut self.bank {
             bank.backward(free, transit);
+            self.watch_the_master();
             self.hold_to_the_proof(free);
             self.correct_by_request(now, free, observation.sent.at, out);
         }
     }
 
     pub(super) fn note_stamps(&mut self, observation: &Observation) {
-        self.stamp_error = observation.sent.error + observation.received.error;
+        self.stamp_error = error_of(observation);
     }
 
     pub(super) fn check_proof(&mut self, proof: Result<(), Contradiction>, out: &mut impl Sink<Effect>) {
@@ -108,8 +118,35 @@ impl Discipline {
             self.link.reset();
             self.gate.reset();
             self.samples_inside = 0;
+            self.proofs = self.proofs.wrapping_add(1);
+            self.learnt.reset();
+            self.stability.interrupt();
             out.emit(Effect::Notice(Notice::Contradiction));
         }
+    }
+
+    /// What is not possible by what was learnt, though it is by what is proven, is the oscillator's doing.
+    fn check_learnt(&mut self, learnt: Result<(), Contradiction>, proof: Result<(), Contradiction>) {
+        if learnt.is_err() && proof.is_ok() {
+            self.stability.refuted();
+        }
+    }
+
+    /// A master that steps by less than a round trip contradicts no proof: old and new ones share a little, which holds neither time.
+    /// The estimator sees it; until it knows, what was proven before stands, and then nothing of before does.
+    fn watch_the_master(&mut self) {
+        let Some(bank) = &self.bank else { return };
+        let (stepped, is_surprised) = (bank.stepped(), bank.is_surprised());
+        if let Some(at) = stepped.filter(|_| stepped != self.master_stepped) {
+            self.envelope.forget_before(at);
+            self.learnt.forget_before(at);
+            self.previous.forget_offset();
+            self.stability.interrupt();
+            self.proofs = self.proofs.wrapping_add(1);
+        }
+        self.master_stepped = stepped;
+        self.envelope.hold(is_surprised);
+        self.learnt.hold(is_surprised);
     }
 
     /// What the oscillator is thought to run off by at the moment, for the step or the pair at hand.
@@ -176,8 +213,9 @@ impl Discipline {
 
     /// Statistics do not outvote a proof: an estimate that stays outside of the proven interval is begun anew.
     fn hold_to_the_proof(&mut self, free: Timestamp<Local>) {
-        if let Some(bank) = &mut self.bank {
-            hold_to_proof(bank, &self.envelope, &mut self.unproven, free);
+        let Some(bank) = &mut self.bank else { return };
+        if hold_to_proof(bank, &self.envelope, &mut self.unproven, free) {
+            self.stability.interrupt();
         }
     }
 
@@ -370,6 +408,14 @@ impl Discipline {
     }
 }
 
+/// How far off what a message says may be: its stamps, and what transparent clocks say that they took.
+pub(super) fn error_of(observation: &Observation) -> Duration {
+    let correction = observation.correction.abs();
+    let of_correction =
+        if correction < CORRECTED_FROM { Duration::ZERO } else { CORRECTION_ERROR + CORRECTION_RATE.drift(correction) };
+    observation.sent.error + observation.received.error + of_correction
+}
+
 /// An estimator for this oscillator.
 pub(super) fn new_bank(config: &Config) -> Bank {
     let mut bank = Bank::new(config.max_frequency, STAMP_RESOLUTION);
@@ -379,10 +425,10 @@ pub(super) fn new_bank(config: &Config) -> Bank {
     bank
 }
 
-/// See [`Discipline::hold_to_the_proof`]; `unproven` counts.
-pub(super) fn hold_to_proof(bank: &mut Bank, envelope: &Envelope, unproven: &mut u32, free: Timestamp<Local>) {
-    let Some(span) = envelope.at(free) else { return };
-    let Some(estimate) = bank.estimate() else { return };
+/// See [`Discipline::hold_to_the_proof`]; `unproven` counts. Whether the estimate is begun anew.
+pub(super) fn hold_to_proof(bank: &mut Bank, envelope: &Envelope, unproven: &mut u32, free: Timestamp<Local>) -> bool {
+    let Some(span) = envelope.at(free) else { return false };
+    let Some(estimate) = bank.estimate() else { return false };
     let offset = estimate.offset + estimate.frequency.drift(free - bank.at());
     let margin = estimate.deviation.scaled(UNPROVEN_DEVIATIONS);
     let is_outside = offset < span.low - margin || offset > span.high + margin;
@@ -390,7 +436,9 @@ pub(super) fn hold_to_proof(bank: &mut Bank, envelope: &Envelope, unproven: &mut
     if *unproven >= UNPROVEN_MAX {
         *unproven = 0;
         bank.forget();
+        return true;
     }
+    false
 }
 
 fn may_step(rule: StepRule, offset: Duration) -> bool {

@@ -4,19 +4,11 @@ use super::{Discipline, Effect, LOCK_SAMPLES, Notice, OVERDUE_INTERVALS, SILENT_
 use crate::discipline::estimator::Bank;
 use crate::discipline::{Adjustment, Reference, StateEvent, Timeline, next};
 use crate::engine::Sink;
-use crate::time::{ClockEpoch, Duration, FrequencyPpb, Local, LogInterval, Mono, SyncState, Timestamp};
+use crate::time::{ClockEpoch, Duration, Local, LogInterval, Mono, SyncState, Timestamp};
 
 impl Discipline {
     pub(super) fn silence(&self) -> Duration {
         self.interval.duration().times(SILENT_INTERVALS)
-    }
-
-    /// How fast the bound grows: the most that the clock may run off by while it is corrected as now.
-    pub(super) fn drift_rate(&self) -> FrequencyPpb {
-        let range = self.envelope.frequency();
-        let correction = self.timeline.frequency();
-        let (low, high) = ((range.low + correction).abs(), (range.high + correction).abs());
-        if low > high { low } else { high }
     }
 
     pub(super) fn transition(&mut self, now: Timestamp<Mono>, why: StateEvent, out: &mut impl Sink<Effect>) {
@@ -40,8 +32,14 @@ impl Discipline {
         let is_another = selected(reference) != selected(self.reference);
         let before = std::mem::replace(&mut self.reference, reference);
         let Some(reference) = reference else { return };
+        if !is_another && before.map(|before| before.proofs) != Some(reference.proofs) {
+            self.envelope.forget_offset();
+            self.previous.forget_offset();
+            self.begin_learnt_anew();
+        }
         let has_changed_places = is_another && self.change_places(now, &reference, before);
         if has_changed_places {
+            self.begin_learnt_anew();
             self.link.reset();
             self.gate.reset();
             self.samples_inside = 0;
@@ -54,6 +52,7 @@ impl Discipline {
                 self.previous_accuracy = self.held.and_then(|held| held.accuracy);
             }
             self.envelope.begin_like(&self.previous);
+            self.begin_learnt_anew();
             self.link.reset();
             self.hand_over(reference);
             self.gate.reset();
@@ -65,6 +64,14 @@ impl Discipline {
             self.transition(now, StateEvent::SourceSelected, out);
         }
         self.is_to_confirm = has_changed_places;
+    }
+
+    /// What is proven from now on is about another time perhaps; so is what is likely, of the same oscillator.
+    fn begin_learnt_anew(&mut self) {
+        self.learnt.forget_offset();
+        self.stability.interrupt();
+        self.master_stepped = self.bank.as_ref().and_then(Bank::stepped);
+        self.proofs = self.proofs.wrapping_add(1);
     }
 
     /// What the estimator knows of the time by what was heard until now is true by the present reference too, if that leads to the
@@ -96,6 +103,8 @@ impl Discipline {
         self.envelope.widen(ahead, behind);
         self.previous.widen(ahead, behind);
         self.widen_guards(ahead, behind);
+        self.learnt.widen(ahead, behind);
+        self.stability.interrupt();
         self.link.interrupt();
         self.gate.reset();
     }
@@ -107,7 +116,7 @@ impl Discipline {
 
     /// LOCKED or not, after a sample.
     pub(super) fn judge(&mut self, now: Timestamp<Mono>, reading: Timestamp<Local>, out: &mut impl Sink<Effect>) {
-        let bound = self.bound(reading).map(|parts| parts.total().greatest_error());
+        let bound = self.greatest_error(reading);
         let limit = self.config.lock_limit;
         // A sample is noisier than the bound, which rests on the fastest of many messages: it need not lie inside that.
         let is_inside = self.last_offset.abs() <= limit;
@@ -141,12 +150,13 @@ impl Discipline {
     /// Leaves LOCKED where the bound does not support it any more.
     pub(super) fn check_bound(&mut self, now: Timestamp<Mono>, reading: Timestamp<Local>, out: &mut impl Sink<Effect>) {
         let limit = self.config.lock_limit.times(2);
-        if self.bound(reading).is_none_or(|parts| parts.total().greatest_error() > limit) {
+        if self.greatest_error(reading).is_none_or(|bound| bound > limit) {
             self.transition(now, StateEvent::BoundExceeded, out);
         }
     }
 
     pub(super) fn tick(&mut self, now: Timestamp<Mono>, reading: Timestamp<Local>, out: &mut impl Sink<Effect>) {
+        self.foretell(now, reading);
         if std::mem::take(&mut self.is_to_confirm) {
             self.confirm_at_once(now, reading, out);
         }
@@ -163,7 +173,7 @@ impl Discipline {
             // A bound that has grown while the next sample was overdue is the lost source's, not that of bad samples.
             if self.state == SyncState::Locked && now - last >= self.interval.duration().scaled(OVERDUE_INTERVALS) {
                 let limit = self.config.lock_limit.times(2);
-                if self.bound(reading).is_none_or(|parts| parts.total().greatest_error() > limit) {
+                if self.greatest_error(reading).is_none_or(|bound| bound > limit) {
                     self.transition(now, StateEvent::SamplesStopped, out);
                 }
             } else {
@@ -182,7 +192,7 @@ impl Discipline {
             self.transition(now, StateEvent::SamplesStopped, out);
         }
         let useless = self.config.lock_limit.times(USELESS_LIMITS);
-        let is_useless = self.bound(reading).is_none_or(|parts| parts.total().greatest_error() > useless);
+        let is_useless = self.greatest_error(reading).is_none_or(|bound| bound > useless);
         if is_useless && self.state == SyncState::Holdover {
             self.transition(now, StateEvent::BoundUseless, out);
         }
@@ -200,7 +210,9 @@ impl Discipline {
         self.epoch = epoch;
         self.slewed_until = None;
         self.envelope.forget_offset();
+        self.learnt.forget_offset();
         self.previous.forget_offset();
+        self.proofs = self.proofs.wrapping_add(1);
         self.disturb_guards();
         self.last_sample = None;
         self.link.reset();
@@ -208,6 +220,7 @@ impl Discipline {
         self.known_frequency = self.oscillator_frequency().or(self.known_frequency);
         self.servo.restart();
         self.bank.iter_mut().for_each(Bank::lose_offset);
+        self.stability.interrupt();
         self.is_bank_tracking = false;
         self.slew_ends = None;
         self.samples_inside = 0;

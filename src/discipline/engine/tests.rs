@@ -47,6 +47,7 @@ fn reference() -> Reference {
         is_held_over: false,
         accuracy: None,
         deviation: None,
+        proofs: 0,
         leap: LeapIndicator::NoWarning,
         stratum: 1,
         reference_id: *b"PTP\0",
@@ -406,6 +407,56 @@ fn until_a_new_source_has_proved_anything_the_bound_rests_on_how_right_the_old_o
     };
     bench.step(Input::Reference(Some(exact)));
     assert!(bench.bound().unwrap() >= Duration::from_micros(30), "{:?}", bench.bound());
+}
+
+#[test]
+fn a_step_that_no_proof_contradicts_never_leaves_a_bound_about_neither_time() {
+    for step in [-7, -6, 6, 7] {
+        let mut bench = Bench::new(Config { servo: Kind::Estimator, ..config() }, Duration::from_millis(3), 20.0);
+        bench.jitter = 1e-7;
+        (0..400).for_each(|_| bench.exchange(Duration::ZERO));
+        // Each way takes 5 us: what was proven and what is proven from now on share some microseconds.
+        let step = Duration::from_micros(step);
+        bench.offset += step;
+        let proven = bench.notices.len();
+        for exchange in 0..200 {
+            bench.exchange(Duration::ZERO);
+            let Some(bound) = bench.bound() else { continue };
+            let is_right = bench.offset.abs() <= bound;
+            let was_right = (bench.offset - step).abs() <= bound && exchange < 40;
+            assert!(is_right || was_right, "{step}, {exchange}: {} and {bound}", bench.offset);
+        }
+        assert!(!bench.notices[proven..].contains(&Notice::Contradiction), "{step}");
+        assert!(bench.offset.abs() < Duration::from_micros(1), "{}", bench.offset);
+    }
+}
+
+#[test]
+fn what_was_proven_by_a_source_that_has_begun_anew_is_forgotten() {
+    let mut bench = Bench::new(config(), Duration::ZERO, 0.0);
+    (0..40).for_each(|_| bench.exchange(Duration::ZERO));
+    assert!(bench.bound().is_some());
+    bench.step(Input::Reference(Some(reference())));
+    assert!(bench.bound().is_some(), "it says the same");
+    bench.step(Input::Reference(Some(Reference { proofs: 1, ..reference() })));
+    assert_eq!(bench.bound(), None);
+    (0..4).for_each(|_| bench.exchange(Duration::ZERO));
+    assert!(bench.bound().is_some());
+}
+
+#[test]
+fn what_a_transparent_clock_says_is_not_believed_to_the_nanosecond() {
+    let mut bench = Bench::new(config(), Duration::ZERO, 0.0);
+    (0..40).for_each(|_| bench.exchange(Duration::ZERO));
+    let mut stamps = |correction: Duration| {
+        let at = bench.now.read_as::<Local>() - correction - Duration::from_micros(5);
+        let sent = Bench::stamp(at, ClockId::Remote(SOURCE), ClockEpoch(0));
+        let received = Bench::stamp(bench.reading(), ClockId::Disciplined, bench.epoch);
+        bench.step(Input::Observation(&Observation { source: SOURCE, sent, received, correction, exchange: 0 }));
+        bench.discipline.bound(bench.reading()).unwrap().stamps
+    };
+    assert_eq!(stamps(Duration::from_ticks(9_000)), Duration::ZERO, "what a stamp of whole nanoseconds leaves over");
+    assert_eq!(stamps(Duration::from_micros(10)), Duration::from_nanos(51));
 }
 
 #[test]

@@ -77,6 +77,8 @@ pub struct Bank {
     record: Record,
     /// What one way's delay moved by alone (s).
     moved: [f64; 2],
+    /// When the offset was found to have stepped, the last time: before the first message after it.
+    stepped: Option<Timestamp<Local>>,
 }
 
 impl Bank {
@@ -103,6 +105,7 @@ impl Bank {
             watch: Watch::default(),
             record: Record::new(),
             moved: [0.0; 2],
+            stepped: None,
         }
     }
 
@@ -163,6 +166,7 @@ impl Bank {
         self.frequency_before = other.frequency_before;
         self.noise = other.noise;
         self.heard = other.heard;
+        self.stepped = other.stepped;
     }
 
     /// The time that is estimated against is this much later from now on. Only right before a new path.
@@ -199,6 +203,21 @@ impl Bank {
     /// How many messages have been heard since the beginning.
     pub fn heard(&self) -> u32 {
         self.heard
+    }
+
+    /// How restless the oscillator is, as a decimal logarithm.
+    pub fn restlessness(&self) -> f64 {
+        self.believed.members.restlessness()
+    }
+
+    /// The offset was found to have stepped after this; the last time that it did.
+    pub fn stepped(&self) -> Option<Timestamp<Local>> {
+        self.stepped
+    }
+
+    /// Whether the last messages came before they could by all that is known, and why is not known yet.
+    pub fn is_surprised(&self) -> bool {
+        self.watch.is_early()
     }
 
     /// The latest message's instant.
@@ -405,10 +424,14 @@ impl Bank {
     /// Something changed: what explains it best is believed from now on.
     fn find_change(&mut self) {
         let found = self.record.explain(&self.watch);
+        let begun = self.record.begun();
         self.watch.reset();
         self.record.clear();
         let Some((hypothesis, believed)) = found else { return };
         self.believed = believed;
+        if matches!(hypothesis, Hypothesis::Step | Hypothesis::StepAndShift) {
+            self.stepped = begun;
+        }
         if let Hypothesis::Way(direction, by) = hypothesis {
             self.moved[direction.index()] += by;
         }

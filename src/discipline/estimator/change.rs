@@ -114,6 +114,11 @@ impl Record {
         self.before.is_some()
     }
 
+    /// The last message before it began.
+    pub fn begun(&self) -> Option<Timestamp<Local>> {
+        self.before.as_ref().map(|(believed, _)| believed.at)
+    }
+
     /// Whether no more transits fit.
     pub fn is_full(&self) -> bool {
         self.transits.len() >= TRANSITS_MAX

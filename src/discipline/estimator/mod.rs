@@ -34,3 +34,4 @@ mod special;
 mod watch;
 
 pub use bank::{Bank, Estimate};
+pub(crate) use special::decimal_power;

@@ -40,6 +40,11 @@ const DELTA: [f64; 15] = [
     0.000_127_911_913_153_866_4,
 ];
 
+/// `10^decades`.
+pub fn decimal_power(decades: f64) -> f64 {
+    libm::exp10(decades)
+}
+
 /// What a filter with one-sided noise needs to know of the normal distribution at `a`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Tail {

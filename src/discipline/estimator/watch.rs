@@ -105,6 +105,11 @@ impl Watch {
         self.late.iter().chain(&self.early).any(|run| run.length > 0)
     }
 
+    /// Whether some direction's last transit was an early one.
+    pub fn is_early(&self) -> bool {
+        self.early.iter().any(|run| run.length > 0)
+    }
+
     /// What the gate let through at most, either way (s).
     pub fn gate(&self) -> f64 {
         self.gate

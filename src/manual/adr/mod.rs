@@ -31,5 +31,8 @@ pub mod one_thread_for_one_port {}
 #[doc = include_str!("0010-traces.md")]
 pub mod traces {}
 
+#[doc = include_str!("0011-proof-and-statistics.md")]
+pub mod proof_and_statistics {}
+
 #[doc = include_str!("0012-helm.md")]
 pub mod helm {}

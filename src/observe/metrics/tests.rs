@@ -141,7 +141,9 @@ fn the_figures_that_matter_are_there_with_their_time() {
     let clock = [("clock", "simulated")];
     assert_eq!(parsed.value("clock_offset_seconds", &[clock[0], ("source", "vb0")]), Some(-120e-9));
     assert_eq!(parsed.value("clock_error_bound_seconds", &clock), Some(840e-9));
-    assert_eq!(parsed.value("clock_error_bound_part_seconds", &[clock[0], ("part", "path")]), Some(610e-9));
+    assert_eq!(parsed.value("clock_error_bound_part_seconds", &[clock[0], ("part", "path")]), Some(540e-9));
+    assert_eq!(parsed.value("clock_error_bound_part_seconds", &[clock[0], ("part", "noise")]), Some(70e-9));
+    assert_eq!(parsed.value("clock_holdover_seconds", &[clock[0], ("limit", "0.0001")]), Some(3_130.0));
     assert_eq!(parsed.value("sync_state", &[clock[0], ("state", "LOCKED")]), Some(1.0));
     assert_eq!(parsed.value("sync_state", &[clock[0], ("state", "HOLDOVER")]), Some(0.0));
     assert_eq!(parsed.value("last_sample_age_seconds", &clock), Some(0.3));

@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod ci;
+mod holdover;
 
 use std::process::ExitCode;
 
@@ -19,6 +20,8 @@ struct Arguments {
 enum Task {
     /// Run the PTP cells that ptp4l was measured in, and compare the true errors.
     Accuracy(accuracy::Options),
+    /// Run days of lock that end with the source lost for an hour, and judge what is then said of the time.
+    Holdover(holdover::Options),
     /// Everything that must hold before a change goes in.
     Ci(ci::Options),
 }
@@ -26,6 +29,7 @@ enum Task {
 fn main() -> ExitCode {
     match Arguments::parse().task {
         Task::Accuracy(options) => accuracy::run(&options),
+        Task::Holdover(options) => holdover::run(&options),
         Task::Ci(options) => ci::run(&options),
     }
 }

@@ -14,10 +14,11 @@ const CIRCUMSTANCES: [Circumstances; 6] = [
     (Duration::from_nanos(100), 4, 55),
 ];
 
-/// A clock may be off by this meanwhile: what the crossings hide, and some times the jitter where a request is rare. (A hub that is
-/// not sure yet moves by itself, and those that follow take that for their own frequency.)
-fn limit((jitter, ..): Circumstances) -> Duration {
-    Duration::from_nanos(90) + jitter.times(7)
+/// A clock may be off by this meanwhile: what the crossings hide, and some times the jitter. (A hub that is not sure yet moves by
+/// itself, and those that follow take that for their own frequency.) Where a request is rare the hub is unsure for longer, and in one
+/// case of five or so somebody takes what it does then for a step of the time.
+fn limit((jitter, request_every, _): Circumstances) -> Duration {
+    Duration::from_nanos(90) + jitter.times(if request_every == 1 { 7 } else { 30 })
 }
 
 /// Settled, the estimator steering, and just before something happens.

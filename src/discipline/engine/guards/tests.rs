@@ -28,6 +28,7 @@ fn reference(source: SourceId) -> Reference {
         is_held_over: false,
         accuracy: Some(Duration::from_micros(1)),
         deviation: None,
+        proofs: 0,
         leap: LeapIndicator::NoWarning,
         stratum: 1,
         reference_id: *b"TEST",

@@ -1,0 +1,231 @@
+//! How wrong the clock may be at most: what is proven, and what is likely beyond doubt.
+//!
+//! Two intervals hold the offset. That of the [`Envelope`](crate::discipline::Envelope) is proven, as long as the frequency
+//! keeps `max_drift`; it is wide where the wander that it must allow for is far above the real one. The second is of the same
+//! messages, moved to now by what this oscillator was seen to do ([`Stability`](crate::discipline::Stability)): it is narrow,
+//! and as good as that is. Neither believes anything of the path. The truth lies in both, so in what they share; and if they
+//! share nothing the oscillator is not what it was, and the proof stands alone.
+//!
+//! The published bound is the farthest point of that interval from what the clock reads, told in parts whose sum it is.
+
+use super::{Discipline, STRAYING_AFTER};
+use crate::discipline::estimator::Bank;
+use crate::discipline::{Envelope, Span};
+use crate::sharing::{BoundParts, LIMITS, SNAPSHOT_AGE_MAX};
+use crate::time::{Duration, FrequencyPpb, Local, Mono, Timestamp};
+
+/// Nothing is foretold beyond this.
+pub const FORETOLD_MAX: Duration = Duration::from_secs(30 * 86_400);
+/// And nothing nearer than this.
+const FORETOLD_MIN: Duration = Duration::from_millis(10);
+/// How often it is foretold anew when the limits will be exceeded.
+const FORETELL_EVERY: Duration = Duration::SECOND;
+/// Halvings of the logarithm of the time: to better than half a per cent.
+const FORETELL_STEPS: usize = 13;
+
+/// A snapshot is followed by another one within about this.
+const PUBLISHED_EVERY: Duration = Duration::from_millis(250);
+
+/// Where a clock is thought to be, for those that follow it.
+#[derive(Clone, Copy, Debug)]
+pub struct Whereabouts {
+    /// How far it is ahead of its source.
+    pub offset: Duration,
+    /// How far from that the truth may be.
+    pub error: Duration,
+    /// By which proofs: another number is about another time perhaps, of a master that stepped, or of another one.
+    pub proofs: u32,
+}
+
+/// The proofs that count.
+#[derive(Clone, Copy)]
+struct Proof<'a> {
+    envelope: &'a Envelope,
+    /// How right the master is that they are about.
+    source: Duration,
+    /// They are about the master before this one.
+    is_of_before: bool,
+}
+
+/// What holds the offset of `V` at an instant.
+#[derive(Clone, Copy)]
+struct Known {
+    span: Span<Duration>,
+    /// Which of its ends are by what was learnt.
+    is_likely: Span<bool>,
+}
+
+impl Discipline {
+    /// What bounds the clock's error when it reads `reading`; `None` if nothing does.
+    pub fn bound(&self, reading: Timestamp<Local>) -> Option<BoundParts> {
+        self.parts(reading, Duration::ZERO)
+    }
+
+    /// The same to be published: it is to be good until the next snapshot, not just now.
+    pub(super) fn bound_to_publish(&self, reading: Timestamp<Local>) -> Option<BoundParts> {
+        self.parts(reading, PUBLISHED_EVERY)
+    }
+
+    fn parts(&self, reading: Timestamp<Local>, good_for: Duration) -> Option<BoundParts> {
+        let now = self.timeline.free_now(reading);
+        let proof = self.proof(now)?;
+        let known = self.known(proof, now, good_for)?;
+        let half = known.span.half_width();
+        // The same without what the oscillator may have done since the last message.
+        let at_last =
+            proof.envelope.last().filter(|last| *last < now).and_then(|last| self.known(proof, last, good_for));
+        let fresh = at_last.map_or(half, |known| known.span.half_width()).min(half);
+        let stamps = self.stamp_error.min(fresh);
+        let delay = self.bank.as_ref().and_then(Bank::estimate).map(|estimate| estimate.delay.max(Duration::ZERO));
+        let path = delay.map_or(fresh, |delay| delay.min(fresh)).min(fresh - stamps);
+        Some(BoundParts {
+            source: proof.source,
+            path,
+            noise: fresh - path - stamps,
+            offset: known.span.shifted(self.timeline.correction(reading)).centre().abs(),
+            stamps,
+            drift: half - fresh,
+        })
+    }
+
+    /// The sum of the parts.
+    pub(super) fn greatest_error(&self, reading: Timestamp<Local>) -> Option<Duration> {
+        let now = self.timeline.free_now(reading);
+        let proof = self.proof(now)?;
+        let span = self.known(proof, now, Duration::ZERO)?.span.shifted(self.timeline.correction(reading));
+        Some(proof.source + farthest(span))
+    }
+
+    /// What the clock is thought to be ahead of its source when it reads `reading`, inside of what is possible; and how far from
+    /// that the truth may be. `None` if nothing bounds it.
+    pub fn whereabouts(&self, reading: Timestamp<Local>) -> Option<Whereabouts> {
+        let now = self.timeline.free_now(reading);
+        let proof = self.proof(now)?;
+        let span = self.known(proof, now, Duration::ZERO)?.span.shifted(self.timeline.correction(reading));
+        let bias = self.bias();
+        // What is not steered to yet is no error of the estimate.
+        let offset = (self.estimated_offset(reading) + bias).clamp(span.low, span.high.max(span.low)) - bias;
+        let error = proof.source + (span.high - offset).max(offset - span.low);
+        Some(Whereabouts { offset, error, proofs: self.proofs.wrapping_mul(2) + u32::from(proof.is_of_before) })
+    }
+
+    /// The proofs that count at `now`.
+    fn proof(&self, now: Timestamp<Local>) -> Option<Proof<'_>> {
+        let held = self.held?;
+        let is_of_before = self.envelope.at(now).is_none();
+        let (envelope, accuracy) =
+            if is_of_before { (&self.previous, self.previous_accuracy) } else { (&self.envelope, held.accuracy) };
+        Some(Proof { envelope, source: accuracy.unwrap_or_default(), is_of_before })
+    }
+
+    /// What both say; and each end by the one of the two that stands better in a while, when `good_for` has passed: the
+    /// proof's ends are sharp just after a fast message, and run away from there.
+    fn known(&self, proof: Proof<'_>, now: Timestamp<Local>, good_for: Duration) -> Option<Known> {
+        let Proof { envelope, is_of_before, .. } = proof;
+        let proven = envelope.at(now)?;
+        // Of the master before, the proof is all that is kept.
+        let likely = if is_of_before { None } else { self.likely(now) };
+        let do_meet = |likely: &Span<Duration>| likely.low <= proven.high && proven.low <= likely.high;
+        let Some(likely) = likely.filter(do_meet) else {
+            return Some(Known { span: proven, is_likely: Span { low: false, high: false } });
+        };
+        let range = envelope.frequency();
+        let runs_away = (range.high - range.low).drift(good_for).half();
+        let is_likely =
+            Span { low: likely.low >= proven.low - runs_away, high: likely.high <= proven.high + runs_away };
+        Some(Known { span: ends(is_likely, likely, proven), is_likely })
+    }
+
+    fn likely(&self, now: Timestamp<Local>) -> Option<Span<Duration>> {
+        if self.learnt.is_by_belief() { self.learnt.at(now) } else { None }
+    }
+
+    /// How fast the bound grows, at most, until the next snapshot at the latest.
+    pub fn drift_rate(&self, reading: Timestamp<Local>) -> FrequencyPpb {
+        self.rate_of_known(reading).unwrap_or_else(|| self.stale_rate())
+    }
+
+    /// Where what was learnt has a say: by where each end will be when the snapshot is too old. Both sides' growth is convex.
+    fn rate_of_known(&self, reading: Timestamp<Local>) -> Option<FrequencyPpb> {
+        let now = self.timeline.free_now(reading);
+        let proof = self.proof(now)?;
+        let Known { span, is_likely } = self.known(proof, now, PUBLISHED_EVERY)?;
+        if !is_likely.low && !is_likely.high {
+            return None;
+        }
+        let at_last = now + SNAPSHOT_AGE_MAX;
+        let later = ends(is_likely, self.likely(at_last)?, proof.envelope.at(at_last)?);
+        let per_second = |moved: Duration| moved.as_secs_f64() / SNAPSHOT_AGE_MAX.as_secs_f64();
+        let correction = self.timeline.frequency().ratio();
+        let up = per_second(later.high - span.high) + correction;
+        let down = per_second(span.low - later.low) - correction;
+        Some(FrequencyPpb::from_ratio(up.max(down).max(0.0)))
+    }
+
+    /// The most that the clock may run off by while it is corrected as now: how fast the bound grows once nobody looks.
+    pub(super) fn stale_rate(&self) -> FrequencyPpb {
+        let range = self.envelope.frequency();
+        let correction = self.timeline.frequency();
+        let (low, high) = ((range.low + correction).abs(), (range.high + correction).abs());
+        if low > high { low } else { high }
+    }
+
+    /// How long until the bound exceeds `limit` if no sample comes any more, when the clock reads `reading`; at most
+    /// [`FORETOLD_MAX`]. `None`: there is no bound.
+    pub fn time_until(&self, reading: Timestamp<Local>, limit: Duration) -> Option<Duration> {
+        let now = self.timeline.free_now(reading);
+        let proof = self.proof(now)?;
+        let (correction, runs_off_by) = (self.timeline.correction(reading), self.runs_off_by());
+        // Held over, the frequency is corrected by what is known of it, and the offset stays what it is.
+        let exceeds = |after: Duration| {
+            let known = self.known(proof, now + after, Duration::ZERO)?;
+            Some(proof.source + farthest(known.span.shifted(correction - runs_off_by.drift(after))) > limit)
+        };
+        if exceeds(FORETOLD_MIN)? {
+            return Some(Duration::ZERO);
+        }
+        if !exceeds(FORETOLD_MAX)? {
+            return Some(FORETOLD_MAX);
+        }
+        let (mut not_before, mut by) = (FORETOLD_MIN.as_secs_f64(), FORETOLD_MAX.as_secs_f64());
+        for _ in 0..FORETELL_STEPS {
+            let middle = (not_before * by).sqrt();
+            if exceeds(Duration::from_secs_f64(middle))? {
+                by = middle;
+            } else {
+                not_before = middle;
+            }
+        }
+        Some(Duration::from_secs_f64(not_before))
+    }
+
+    /// Foretells when the limits will be exceeded, now and then.
+    pub(super) fn foretell(&mut self, now: Timestamp<Mono>, reading: Timestamp<Local>) {
+        if self.foretell_at.is_some_and(|at| now < at) {
+            return;
+        }
+        self.foretell_at = Some(now + FORETELL_EVERY);
+        self.exceeded_at = LIMITS.map(|limit| self.time_until(reading, limit).map(|after| now + after));
+    }
+
+    /// The estimate at `at` begins and ends rehearsals of a holdover.
+    pub(super) fn rehearse(&mut self, at: Timestamp<Local>) {
+        let Some(bank) = self.bank.as_ref().filter(|bank| bank.heard() >= STRAYING_AFTER) else { return };
+        let Some(estimate) = bank.estimate() else { return };
+        self.stability.observe(at, estimate.offset, estimate.frequency, bank.restlessness());
+        if let Some(walk) = self.stability.walk(self.config.max_drift) {
+            self.learnt.believe(walk);
+        }
+    }
+}
+
+fn ends(is_likely: Span<bool>, likely: Span<Duration>, proven: Span<Duration>) -> Span<Duration> {
+    Span {
+        low: if is_likely.low { likely.low } else { proven.low },
+        high: if is_likely.high { likely.high } else { proven.high },
+    }
+}
+
+fn farthest(span: Span<Duration>) -> Duration {
+    span.low.abs().max(span.high.abs())
+}

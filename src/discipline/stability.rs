@@ -1,0 +1,270 @@
+//! How far the oscillator strays once nobody corrects it: learnt by rehearsing.
+//!
+//! Without a source the clock runs on by the frequency that was estimated last, and the error grows by what the oscillator
+//! does that nobody foresaw. The obvious way is to assume a figure, so many ppm (`max_drift`): a figure that holds for the worst
+//! crystal is a hundred times too wide for this one. The next is a model: random-walk FM of a level that the estimator has
+//! learnt at the scale of seconds, continued to an hour by `t^1.5`. But crystals do other things at other scales: flicker,
+//! the temperature of the room, ageing.
+//!
+//! So it is measured at each scale by itself. While samples come, holdovers are rehearsed: an estimate of offset and frequency
+//! is put aside, and when `lag` has passed it is compared with what is known then. What a real holdover would have been wrong
+//! by after `lag` is
+//!
+//! ```text
+//! e = x(t + lag) - x(t) - f(t) lag
+//! ```
+//!
+//! with the oscillator's and the estimator's errors in it. Lags double from 4 s to a day and a half; four rehearsals of each
+//! overlap. Of each lag the mean of `e^2 / lag^3` is kept (constant for random-walk FM), over about a day or the last sixteen
+//! independent ones, whichever is longer.
+//!
+//! An oscillator that has begun to wander much more than it did while this was learnt shows first in the estimator's own
+//! figure: from four times as much on, what was learnt is multiplied by the ratio.
+//!
+//! What was never seen is not foretold: a lag counts as learnt after [`RUNS_MIN`] independent rehearsals, with head-room for
+//! how few they were, and beyond the longest learnt lag the frequency may change by `max_drift` as it pleases.
+
+use super::estimator::decimal_power;
+use crate::coding::Coded;
+use crate::time::{Duration, FrequencyPpb, Local, Timestamp};
+
+/// The shortest lag.
+pub const LAG_MIN: Duration = Duration::from_secs(4);
+/// How many lags, each twice the one before: the longest is 36 h.
+pub const LAGS: usize = 16;
+/// So many rehearsals of one lag overlap.
+const OVERLAP: usize = 4;
+/// Independent rehearsals after which a lag is learnt.
+const RUNS_MIN: f64 = 4.0;
+/// What is learnt of is this long ago at most, where that is [`RUNS_KEPT_MIN`] or more.
+const MEMORY_S: f64 = 86_400.0;
+/// Independent rehearsals that are remembered, however long they take.
+const RUNS_KEPT_MIN: f64 = 16.0;
+/// A rehearsal whose sample comes later than this many lags is given up.
+const LATE_MAX: f64 = 1.5;
+/// How many standard deviations the truth may be off.
+const DEVIATIONS: f64 = 4.5;
+/// And for the shortest lags, up to a minute or two.
+const DEVIATIONS_SHORT: f64 = 6.0;
+const SHORT_LAGS: usize = 6;
+/// A frequency is never known better than this: what a driver rounds without a word (s/s).
+const RATE_MIN: f64 = 2e-9;
+/// The most that is allowed for after refutations.
+const CAUTION_MAX: f64 = 64.0;
+/// They are forgotten within about this.
+const CAUTION_S: f64 = 21_600.0;
+/// And more while they were few: `1 + FEW / n` times as many for `n` independent ones.
+const FEW: f64 = 2.0;
+/// A restlessness that is greater by so many decades than usual is believed: a factor of 4.
+const DECADES_IGNORED: f64 = 0.6;
+/// A policy's frequency is good for so long; beyond that it walks, with the root of the time.
+const WINDOW_S: f64 = 128.0;
+
+/// An estimate put aside.
+#[derive(Clone, Copy, Debug, Coded)]
+struct Rehearsal {
+    at: Timestamp<Local>,
+    offset: Duration,
+    frequency: FrequencyPpb,
+}
+
+/// One lag.
+#[derive(Clone, Copy, Debug, Coded)]
+struct Level {
+    running: [Option<Rehearsal>; OVERLAP],
+    begins: Option<Timestamp<Local>>,
+    /// Mean of `e^2 / lag^3`.
+    mean: f64,
+    /// How many rehearsals it is the mean of, at most as many as are remembered.
+    count: f64,
+}
+
+/// See the module's text. All on `V` (see [`Timeline`](super::Timeline)).
+#[derive(Clone, Debug, Coded)]
+pub struct Stability {
+    levels: [Level; LAGS],
+    /// Nothing is to do before this.
+    next: Option<Timestamp<Local>>,
+    /// How restless the oscillator is now, and was on average of late, by how many seconds; as decimal logarithms.
+    restless: f64,
+    restless_average: f64,
+    averaged: f64,
+    /// By how much more is allowed since something was refuted; 1 or more.
+    caution: f64,
+    last: Option<Timestamp<Local>>,
+}
+
+/// How far an oscillator may stray from where its frequency takes it, by age: as learnt, and beyond that by policy.
+///
+/// A line through a point for each lag that is learnt, with `(0, 0)` before the first: above the `t^1.5` of a random walk and
+/// the `t` of a wrong frequency.
+#[derive(Clone, Copy, PartialEq, Debug, Coded)]
+pub struct Walk {
+    /// At each lag from the first to the last that is learnt (s).
+    strayed: [f64; LAGS],
+    first: u32,
+    last: u32,
+    max_drift: f64,
+}
+
+impl Walk {
+    /// How far the oscillator may have strayed after `age` seconds; never less for a longer age (s).
+    pub fn strayed(&self, age: f64) -> f64 {
+        let (first, last) = (self.first as usize, self.last as usize);
+        let (mut from, mut before, mut until) = (0.0, 0.0, seconds(first));
+        for strayed in &self.strayed[first..=last] {
+            if age <= until {
+                return before + (strayed - before) * (age - from) / (until - from);
+            }
+            (from, before, until) = (until, *strayed, 2.0 * until);
+        }
+        // The frequency that the oscillator had at the end of what is learnt goes on, and changes.
+        let (longer, beyond) = (age / from, age - from);
+        before * longer * longer.sqrt() + self.max_drift * beyond * (beyond / WINDOW_S).sqrt().max(1.0)
+    }
+
+    /// The longest age that is learnt.
+    pub fn learnt(&self) -> Duration {
+        lag(self.last as usize)
+    }
+}
+
+impl Default for Stability {
+    fn default() -> Self {
+        let level = Level { running: [None; OVERLAP], begins: None, mean: 0.0, count: 0.0 };
+        Self {
+            levels: [level; LAGS],
+            next: None,
+            restless: 0.0,
+            restless_average: 0.0,
+            averaged: 0.0,
+            caution: 1.0,
+            last: None,
+        }
+    }
+}
+
+impl Stability {
+    /// What is known at `at`: the offset from the master, what the oscillator runs off by, and the decimal logarithm of how
+    /// restless it is, in any unit.
+    pub fn observe(&mut self, at: Timestamp<Local>, offset: Duration, frequency: FrequencyPpb, restless: f64) {
+        self.note_restlessness(at, restless);
+        if self.next.is_some_and(|next| at < next) {
+            return;
+        }
+        let now = Rehearsal { at, offset, frequency };
+        let mut next = None;
+        for (index, level) in self.levels.iter_mut().enumerate() {
+            level.observe(lag(index), now);
+            next = next.into_iter().chain(level.next(lag(index))).min();
+        }
+        self.next = next;
+    }
+
+    fn note_restlessness(&mut self, at: Timestamp<Local>, restless: f64) {
+        let elapsed = self.last.map_or(0.0, |last| (at - last).as_secs_f64().max(0.0));
+        self.last = Some(at);
+        self.restless = restless;
+        self.caution -= (self.caution - 1.0) * (elapsed / CAUTION_S).min(1.0);
+        self.averaged = (self.averaged + elapsed).min(MEMORY_S);
+        if self.averaged > 0.0 {
+            self.restless_average += (restless - self.restless_average) * (elapsed / self.averaged).min(1.0);
+        }
+    }
+
+    /// By how much more the oscillator wanders than while it was learnt: 1, or 4 and more.
+    fn worse(&self) -> f64 {
+        let decades = self.restless - self.restless_average;
+        if decades > DECADES_IGNORED { decimal_power(decades) } else { 1.0 }
+    }
+
+    /// The offset was broken by something that is not the oscillator: what is being rehearsed means nothing.
+    pub fn interrupt(&mut self) {
+        for level in &mut self.levels {
+            level.running = [None; OVERLAP];
+            level.begins = None;
+        }
+        self.next = None;
+    }
+
+    /// What is learnt, with `max_drift` beyond it; `None` while nothing is.
+    pub fn walk(&self, max_drift: FrequencyPpb) -> Option<Walk> {
+        // Lags that are shorter than the interval of the samples are never learnt.
+        let first = self.levels.iter().position(Level::is_learnt)?;
+        let count = self.levels[first..].iter().take_while(|level| level.is_learnt()).count();
+        let more = self.worse() * self.caution;
+        let mut strayed = [0.0; LAGS];
+        let mut most = 0.0_f64;
+        for (index, level) in self.levels.iter().enumerate().skip(first).take(count) {
+            let lag = seconds(index);
+            most = most.max(more * level.deviations(index) * (level.mean * lag * lag * lag).sqrt());
+            most = most.max(RATE_MIN * seconds(first));
+            strayed[index] = most;
+        }
+        let (first, last) = (first as u32, (first + count - 1) as u32);
+        Some(Walk { strayed, first, last, max_drift: max_drift.abs().ratio() })
+    }
+
+    /// The oscillator did what it cannot do by what was learnt: for some hours it is allowed twice as much.
+    pub fn refuted(&mut self) {
+        self.caution = (2.0 * self.caution).min(CAUTION_MAX);
+        self.interrupt();
+    }
+}
+
+fn seconds(index: usize) -> f64 {
+    lag(index).as_secs_f64()
+}
+
+fn lag(index: usize) -> Duration {
+    LAG_MIN.times(1 << index)
+}
+
+impl Level {
+    fn independent(&self) -> f64 {
+        self.count / OVERLAP as f64
+    }
+
+    fn is_learnt(&self) -> bool {
+        self.independent() >= RUNS_MIN
+    }
+
+    /// How many standard deviations the truth may be off: the shorter the lag, the more often it is put to the test.
+    fn deviations(&self, index: usize) -> f64 {
+        let deviations = if index < SHORT_LAGS { DEVIATIONS_SHORT } else { DEVIATIONS };
+        deviations * (1.0 + FEW / self.independent())
+    }
+
+    fn next(&self, lag: Duration) -> Option<Timestamp<Local>> {
+        self.running.iter().flatten().map(|running| running.at + lag).chain(self.begins).min()
+    }
+
+    fn observe(&mut self, lag: Duration, now: Rehearsal) {
+        let Self { running, mean, count, .. } = self;
+        for place in running.iter_mut() {
+            let Some(rehearsal) = *place else { continue };
+            let elapsed = now.at - rehearsal.at;
+            if elapsed < lag {
+                continue;
+            }
+            *place = None;
+            if elapsed > lag.scaled(LATE_MAX) {
+                continue;
+            }
+            let error = (now.offset - rehearsal.offset - rehearsal.frequency.drift(elapsed)).as_secs_f64();
+            let seconds = elapsed.as_secs_f64();
+            let kept = (OVERLAP as f64 * MEMORY_S / lag.as_secs_f64()).max(OVERLAP as f64 * RUNS_KEPT_MIN);
+            *count = (*count + 1.0).min(kept);
+            *mean += (error * error / (seconds * seconds * seconds) - *mean) / *count;
+        }
+        if self.begins.is_none_or(|begins| now.at >= begins)
+            && let Some(place) = self.running.iter_mut().find(|place| place.is_none())
+        {
+            *place = Some(now);
+            self.begins = Some(now.at + lag.scaled(1.0 / OVERLAP as f64));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
