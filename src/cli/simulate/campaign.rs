@@ -146,6 +146,9 @@ fn master(file: &mut String, draw: &mut Draw, index: u64) -> bool {
     let _ = writeln!(file, "\n[[master]]\nname = \"gm{index}\"\npriority1 = {}", 100 + 10 * index);
     let _ =
         writeln!(file, "two_step = {two_step}\nsync_interval = {interval}\nstarts = {}", ns(draw.between(0.0, 20.0)));
+    if draw.happens(0.2) {
+        let _ = writeln!(file, "error = {}", ns(draw.sign() * draw.decades(-7.0, -3.0)));
+    }
     let (delay, jitter) = (draw.decades(-6.0, -4.0), draw.decades(-8.0, -5.3));
     let _ = writeln!(file, "[master.path]\ndelay = {}\njitter = {}", ns(delay), ns(jitter));
     let shape = draw.one(&["exponential", "exponential", "erlang2", "gaussian", "lognormal"]);
@@ -178,19 +181,18 @@ fn host(file: &mut String, draw: &mut Draw, index: u64) -> bool {
         draw.happens(0.7)
     );
     for clock in if is_kernel { &["system"][..] } else { &["system", "phc"] } {
-        let offset = draw.sign() * draw.decades(-6.0, 2.0);
-        let _ = writeln!(
-            file,
-            "[host.{clock}]\noffset = {}\nfrequency = \"{:.1}ppb\"",
-            ns(offset),
-            draw.between(-6e4, 6e4)
-        );
+        let (offset, frequency) = (draw.sign() * draw.decades(-6.0, 2.0), draw.between(-6e4, 6e4));
+        let _ = writeln!(file, "[host.{clock}]\noffset = {}\nfrequency = \"{frequency:.1}ppb\"", ns(offset));
         let _ = writeln!(file, "wander = {:e}\nwhite = {:e}", draw.decades(-11.0, -8.0), draw.decades(-12.0, -9.0));
         let _ =
             writeln!(file, "flicker = {:e}\nageing = \"{:.1}ppb\"", draw.decades(-12.0, -9.0), draw.between(-5.0, 5.0));
         if draw.happens(0.4) {
             let (cycle, period) = (draw.between(1.0, 60.0), draw.between(900.0, 7_200.0));
             let _ = writeln!(file, "cycle = \"{cycle:.1}ppb\"\ncycle_period = {}", ns(period.round()));
+        }
+        if *clock == "phc" && draw.happens(0.2) {
+            let max = frequency.abs() + draw.between(3e3, 3e4);
+            let _ = writeln!(file, "max_adjustment = \"{max:.1}ppb\"");
         }
         if *clock == "phc" && draw.happens(0.2) {
             let _ = writeln!(file, "quantum = \"{:.1}ppb\"", draw.between(0.1, 8.0));
@@ -233,9 +235,10 @@ fn event(file: &mut String, draw: &mut Draw, masters: u64, kernel: &[bool], dura
     let mut kinds = vec!["link_down", "path", "block", "stall", "nic", "set_frequency"];
     if !leap {
         // Near a leap second a second more or less is nobody's fault, so who set what could not be told.
-        kinds.extend(["set_clock", "master_step"]);
+        kinds.extend(["set_clock", "master_step", "announce"]);
     }
-    if !kernel[host as usize] {
+    let is_kernel = kernel[host as usize];
+    if !is_kernel {
         kinds.extend(["phc_jump", "phc_reset"]);
     }
     let what = draw.one(&kinds);
@@ -259,7 +262,13 @@ fn event(file: &mut String, draw: &mut Draw, masters: u64, kernel: &[bool], dura
             writeln!(file, "who = \"{master}\"\nfor = {}\nmessage = \"{message}\"", ns(lasts))
         }
         "stall" => {
-            let thread = draw.one(&["port", "discipline", "machine"]);
+            // A card goes on while the machine stands still: to the daemon it seems to jump, and what it serves meanwhile is wrong.
+            let threads: &[_] = if is_kernel {
+                &["port", "discipline", "machine", "clocks"]
+            } else {
+                &["port", "discipline", "machine"]
+            };
+            let thread = draw.one(threads);
             writeln!(file, "who = \"{host}\"\nfor = {}\nthread = \"{thread}\"", ns(lasts.min(20.0)))
         }
         "nic" => writeln!(
@@ -271,6 +280,15 @@ fn event(file: &mut String, draw: &mut Draw, masters: u64, kernel: &[bool], dura
         ),
         "set_frequency" => writeln!(file, "who = \"{host}\"\nfrequency = \"{:.1}ppm\"", draw.between(-50.0, 50.0)),
         "master_step" => writeln!(file, "who = \"{master}\"\nby = {}", ns(by * 0.1)),
+        "announce" => {
+            let says = match draw.0.below(4) {
+                0 => format!("clock_class = {}", draw.one(&["6", "7", "13", "52", "187", "248"])),
+                1 => "utc_offset_valid = false".to_owned(),
+                2 => format!("utc_offset = {}", draw.one(&["0", "18", "36", "38"])),
+                _ => format!("leap = \"{}\"", draw.one(&["insert", "delete"])),
+            };
+            writeln!(file, "who = \"{master}\"\nfor = {}\n{says}", ns(lasts))
+        }
         "set_clock" | "phc_jump" => writeln!(file, "who = \"{host}\"\nby = {}", ns(by)),
         _ => writeln!(file, "who = \"{host}\""),
     };
