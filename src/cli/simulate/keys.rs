@@ -238,7 +238,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("host.bus.window", DELAY, Default::Toml("\"1us\""), "The least time between the two readings of the system clock.").unit("us"),
     option("host.bus.jitter", DELAY, Default::Toml("\"100ns\""), "Mean of an exponential time on top, on each side.").unit("ns"),
     option("host.bus.position", SHARE, Default::Toml("0.5"), "Where in the least window the card is read: 0.5 in its middle."),
-    option("host.bus.readings", Kind::Integer { min: 1, max: 25 }, Default::Toml("5"), "Of so many readings the narrowest is taken."),
+    option("host.bus.readings", Kind::Integer { min: 1, max: 25 }, Default::Toml("5"), "So many readings make one crossing: the sharpest edge of each side counts."),
     option("host.bus.loss", SHARE, NONE, "The share of readings that fail."),
 
     option("event.at", TIME, Default::Required, "When.").unit("min"),

@@ -1,7 +1,7 @@
 //! Reading a PTP hardware clock beside the system clock.
 //!
-//! A reading takes microseconds over the bus, so it is taken between two readings of the system clock, the narrowest of a
-//! few; where the hardware latches both clocks at one instant (PTP_SYS_OFFSET_PRECISE) there is nothing between them.
+//! A reading takes microseconds over the bus, so it is taken between two readings of the system clock, and a few times (see
+//! [`sharpest`]); where the hardware latches both clocks at one instant (PTP_SYS_OFFSET_PRECISE) there is nothing between them.
 //!
 //! The best method of a device is no promise either: drivers say that they latch and then do not, always or for a while (the
 //! root port has lost PTM, the firmware is busy). So each failure is bridged by the next method at once, and who fails again
@@ -9,15 +9,15 @@
 //! told as it is.
 
 use nix::libc;
-use synchronome_kernel::phc::{Crossing as Reading, CrossingMethod, Phc};
+use synchronome_kernel::phc::{Crossing as Latched, CrossingMethod, Phc};
 use synchronome_kernel::timestamping::KernelTime;
 
 use super::failed;
 use crate::clock::comparison::{Asymmetry, asymmetry};
-use crate::clock::{ClockError, Crossing, HostClock};
+use crate::clock::{ClockError, Crossing, HostClock, Reading, sharpest};
 use crate::time::{Duration, Local, Mono, Timestamp};
 
-/// Readings of which the narrowest counts, where the hardware does not latch both clocks at once.
+/// Readings for one crossing, where the hardware does not latch both clocks at once.
 pub const READINGS: usize = 5;
 /// After so many failures in a row a method is left for a while.
 const FAILURES_MAX: u32 = 4;
@@ -98,7 +98,7 @@ pub struct PhcReader {
     methods: Methods,
     /// The method of the last reading that worked.
     method: CrossingMethod,
-    readings: [Reading; READINGS],
+    readings: [Latched; READINGS],
 }
 
 impl PhcReader {
@@ -109,7 +109,7 @@ impl PhcReader {
     pub fn new(device: Phc) -> std::io::Result<Self> {
         let capabilities = device.capabilities()?;
         let method = if capabilities.precise_crossing { CrossingMethod::Precise } else { CrossingMethod::Extended };
-        Ok(Self { device, methods: Methods::new(method), method, readings: [Reading::EMPTY; READINGS] })
+        Ok(Self { device, methods: Methods::new(method), method, readings: [Latched::EMPTY; READINGS] })
     }
 
     /// Where the device can be latched and read over the bus: whether the two agree. If they cannot both be right, it is read
@@ -133,7 +133,7 @@ impl PhcReader {
         self.methods.aside.map(|(_, errno)| errno)
     }
 
-    /// Reads the device between two readings of the system clock: the narrowest of a few.
+    /// Reads the device between two readings of the system clock, a few times: what they say together.
     ///
     /// A method that the driver turns out not to have is not tried again; one that fails is bridged by the next.
     ///
@@ -150,12 +150,13 @@ impl PhcReader {
                 Ok(count) => {
                     // A window below zero: somebody set the system clock in it.
                     let sound = self.readings[..count].iter().filter(|reading| reading.window_nanoseconds() >= 0);
-                    let narrowest = sound.min_by_key(|reading| reading.window_nanoseconds());
-                    let Some(reading) = narrowest else { return Err(ClockError::Failed(libc::EIO)) };
+                    let Some((reading, raw_at, narrowed)) = together(sound) else {
+                        return Err(ClockError::Failed(libc::EIO));
+                    };
                     self.methods.worked(mono, method, bridged);
                     self.method = method;
-                    let slack = if reading.monotonic_raw.is_some() { Duration::ZERO } else { gap.abs() };
-                    return Ok(Crossing { slack, ..crossing_of(reading, mono, raw, system) });
+                    let slack = if raw_at.is_some() { narrowed } else { gap.abs() };
+                    return Ok(Crossing { slack, ..crossing_of((reading, raw_at), mono, raw, system) });
                 }
                 Err(error) => {
                     let errno = error.raw_os_error().unwrap_or(libc::EIO);
@@ -168,15 +169,35 @@ impl PhcReader {
     }
 }
 
-/// A reading of the kernel's with CLOCK_MONOTONIC and CLOCK_MONOTONIC_RAW at its instant; the three were read just before.
-fn crossing_of(reading: &Reading, mono: Timestamp<Mono>, raw: Timestamp<Local>, system: Timestamp<Local>) -> Crossing {
-    let (before, after) = (local(reading.before), local(reading.after));
+/// What these readings of the kernel's say together; CLOCK_MONOTONIC_RAW where that was latched too, in the middle of a window that
+/// was wider by so much. `None` without any.
+fn together<'a>(
+    readings: impl Iterator<Item = &'a Latched> + Clone,
+) -> Option<(Reading, Option<Timestamp<Local>>, Duration)> {
+    let reading = |latched: &Latched| {
+        let [before, device, after] = [latched.before, latched.device, latched.after].map(local);
+        Reading { before, device, after }
+    };
+    let sharpest = sharpest(readings.clone().map(reading))?;
+    let mut narrowest = readings.filter(|latched| local(latched.device) == sharpest.device);
+    let narrowest = narrowest.next()?;
+    Some((sharpest, narrowest.monotonic_raw.map(local), reading(narrowest).window() - sharpest.window()))
+}
+
+/// Readings with CLOCK_MONOTONIC and CLOCK_MONOTONIC_RAW at their instant; the three were read just before.
+fn crossing_of(
+    (reading, latched_raw): (Reading, Option<Timestamp<Local>>),
+    mono: Timestamp<Mono>,
+    raw: Timestamp<Local>,
+    system: Timestamp<Local>,
+) -> Crossing {
+    let Reading { before, device, after } = reading;
     let since = before + (after - before).half() - system;
     Crossing {
         before,
-        device: local(reading.device),
+        device,
         after,
-        raw: reading.monotonic_raw.map_or(raw + since, local),
+        raw: latched_raw.unwrap_or(raw + since),
         mono: mono + since,
         window: after - before,
         slack: Duration::ZERO,
@@ -248,14 +269,18 @@ mod tests {
     #[test]
     fn a_crossing_knows_when_it_was_taken_on_every_clock() {
         let at = |nanoseconds| KernelTime { seconds: 1_800_000_000, nanoseconds };
-        let reading = Reading { before: at(3_000), device: at(77), after: at(5_000), monotonic_raw: None };
+        let reading = Latched { before: at(3_000), device: at(77), after: at(5_000), monotonic_raw: None };
         let system = local(at(1_000));
-        let crossing = crossing_of(&reading, Timestamp::from_secs(50), Timestamp::from_secs(60), system);
+        let of = |latched: Latched| {
+            let (reading, raw, _) = together([latched].iter()).expect("a reading");
+            (reading, raw)
+        };
+        let crossing = crossing_of(of(reading), Timestamp::from_secs(50), Timestamp::from_secs(60), system);
         assert_eq!(crossing.window, Duration::from_micros(2));
         assert_eq!(crossing.mono, Timestamp::from_secs(50) + Duration::from_micros(3));
         assert_eq!(crossing.raw, Timestamp::from_secs(60) + Duration::from_micros(3));
-        let latched = Reading { after: at(3_000), monotonic_raw: Some(at(9)), ..reading };
-        let crossing = crossing_of(&latched, Timestamp::from_secs(50), Timestamp::from_secs(60), system);
+        let latched = Latched { after: at(3_000), monotonic_raw: Some(at(9)), ..reading };
+        let crossing = crossing_of(of(latched), Timestamp::from_secs(50), Timestamp::from_secs(60), system);
         assert_eq!((crossing.window, crossing.raw), (Duration::ZERO, local(at(9))));
     }
 }

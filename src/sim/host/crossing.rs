@@ -1,6 +1,6 @@
 //! How a card's clock is read between two readings of the system clock.
 
-use crate::clock::Crossing;
+use crate::clock::{Crossing, Reading, sharpest};
 use crate::engine::Random;
 use crate::sim::Device;
 use crate::time::{Duration, Local, Mono, Timestamp};
@@ -46,7 +46,7 @@ pub struct CrossingModel {
     pub position: f64,
     /// The standard deviation of a normal error of the PHC's reading.
     pub noise: Duration,
-    /// Of so many readings the narrowest is taken.
+    /// So many readings are taken one after the other, and count together.
     pub readings: u32,
     /// The share of crossings that fail, 0 to 1.
     pub loss: f64,
@@ -65,7 +65,7 @@ impl CrossingModel {
     };
 }
 
-/// Reads a PHC between two readings of the system clock, the narrowest of a few; done at `now`.
+/// Reads a PHC a few times between readings of the system clock; done at `now`.
 pub(super) fn cross(
     model: &CrossingModel,
     system: &Device,
@@ -77,18 +77,26 @@ pub(super) fn cross(
         let mut side = |share: f64| model.window.scaled(share) + model.jitter.scaled(model.shape.draw(random));
         (side(model.position), side(1.0 - model.position))
     };
-    let all = (0..model.readings.max(1)).map(|_| draw());
-    let (left, right) = all.min_by_key(|(left, right)| *left + *right).unwrap_or_default();
-    let window = left + right;
-    let noise = if model.noise > Duration::ZERO { model.noise.scaled(random.normal()) } else { Duration::ZERO };
+    let sides: Vec<_> = (0..model.readings.max(1)).map(|_| draw()).collect();
     let whole = |at: Timestamp<Local>| Timestamp::<Local>::from_nanos(at.nanos());
+    let mut ago = sides.iter().fold(Duration::ZERO, |sum, (left, right)| sum + *left + *right);
+    let mut read = |(left, right): &(Duration, Duration)| {
+        let noise = if model.noise > Duration::ZERO { model.noise.scaled(random.normal()) } else { Duration::ZERO };
+        let before = whole(system.reading_before(ago));
+        let device = whole(phc.reading_before(ago - *left) + noise);
+        ago -= *left + *right;
+        Reading { before, device, after: whole(system.reading_before(ago)) }
+    };
+    let readings: Vec<_> = sides.iter().map(&mut read).collect();
+    let Reading { before, device, after } = sharpest(readings.into_iter()).expect("one at least");
+    let since = system.reading() - (before + (after - before).half());
     Crossing {
-        before: whole(system.reading_before(window)),
-        device: whole(phc.reading_before(right) + noise),
-        after: whole(system.reading()),
-        raw: system.raw() - window.half(),
-        mono: now - window.half(),
-        window: whole(system.reading()) - whole(system.reading_before(window)),
+        before,
+        device,
+        after,
+        raw: system.raw() - since,
+        mono: now - since,
+        window: after - before,
         slack: Duration::ZERO,
     }
 }
