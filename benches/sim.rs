@@ -36,7 +36,7 @@ fn world(criterion: &mut Criterion) {
 /// One sample of the PI servo.
 fn servo(criterion: &mut Criterion) {
     let mut servo = Pi::new(FrequencyPpb::from_ppm(500.0), None, None);
-    servo.set_interval(LogInterval::new(-3));
+    servo.set_interval(LogInterval::new(-3), None);
     servo.begin_tracking(FrequencyPpb::from_ppm(40.0));
     let mut at = LOCAL_EPOCH;
     let mut offset = Duration::from_nanos(300);
@@ -62,7 +62,7 @@ fn observe(criterion: &mut Criterion) {
         tai_utc: None,
         is_held_over: false,
         accuracy: None,
-        deviation: None,
+        ruler: None,
         proofs: 0,
         leap: LeapIndicator::NoWarning,
         stratum: 1,
@@ -70,6 +70,7 @@ fn observe(criterion: &mut Criterion) {
         selected_at: now,
         continues: false,
         clock: 1,
+        path: 0,
     };
     steering.follow(now, LOCAL_EPOCH, Some(reference), &mut |_| {});
     steering.set_interval(now, LOCAL_EPOCH, LogInterval::new(-3), &mut |_| {});

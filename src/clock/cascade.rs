@@ -11,11 +11,12 @@
 //! The obvious way is a chain: the PHC follows the master, the system clock follows the PHC (ptp4l, then phc2sys). Then the
 //! second servo filters the noise that the first one has put into its clock. Here each clock has one servo, and all are
 //! steered against the master as the hub's discipline estimates it: a crossing is compared with the hub's reading less
-//! what the hub is thought to be ahead of the master.
+//! what the hub is thought to be ahead of the master. Their estimators measure on the hub's oscillator, which goes on whatever is
+//! thought of the master ([`Ruler`](crate::discipline::Ruler)).
 //!
 //! The gate: the others follow the hub only while it is right. It opens when the hub's bound and its last few samples are
 //! inside the lock limit, a moment before it is called LOCKED; while the hub holds over
-//! they go on with it, and say so; when its time is disturbed (a jump, a reset) it closes at once.
+//! they go on with it, and say so; when its time is disturbed (a jump, a reset), or it is given another master, it closes at once.
 //!
 //! With several sources ([`Cascade::judge_by`]) the helm says which one makes its clock the hub (see the file `sources`).
 //!
@@ -24,17 +25,18 @@
 //! they hold their course until it is as sure of the time as they are.
 
 use self::foretold::Foretold;
+use self::reason::{KeptBack, but_contradictions};
+use self::sources::Sources;
 pub use self::sources::Standing;
 pub(super) use self::sources::guard_scale;
-use self::sources::{Sources, listening};
 use super::continuity::{Continuity, Proof};
 use super::leap::{HostUtc, LeapWatch, UtcNews, UtcPolicy, UtcWord};
 use super::{Clock, Counts, Steering, SteeringConfig};
 use crate::discipline::helm::{HELM_SOURCES_MAX, Verdict, Why};
-use crate::discipline::{Notice, Reference, Timescale, Whereabouts};
+use crate::discipline::{Notice, Reference, Timescale};
 use crate::time::{
-    ClockEpoch, ClockId, Duration, FrequencyPpb, Local, LogInterval, Mono, Observation, SourceId, Stamp, StampSource,
-    SyncState, TaiUtc, Timestamp,
+    ClockEpoch, ClockId, Duration, FrequencyPpb, Local, LogInterval, Mono, Observation, SourceId, SyncState, TaiUtc,
+    Timestamp,
 };
 
 /// The most PHCs of one host that are steered.
@@ -197,10 +199,13 @@ pub struct Cascade<C> {
     /// The last one, which the others follow through a hub that holds over.
     last_reference: Option<Reference>,
     is_gate_open: bool,
-    /// How sure the hub was of the time when the others followed it last, one standard deviation.
+    /// How far from its source the hub was seen when the others followed it last.
     known_to: Duration,
     /// When a hub was first found to be right again, though not sure enough.
     right_since: Option<Timestamp<Mono>>,
+    /// Since the others followed the hub last it has been given another master: what they know of the time is not about that one's.
+    is_other_time: bool,
+    contradictions: KeptBack,
     leap: LeapWatch,
     /// Of the system clock, and the epoch that it is of.
     continuity: (Continuity, ClockEpoch),
@@ -223,6 +228,8 @@ impl<C: Clock> Cascade<C> {
             is_gate_open: false,
             known_to: Duration::ZERO,
             right_since: None,
+            is_other_time: false,
+            contradictions: KeptBack::default(),
             leap: LeapWatch::new(config.utc, config.utc_policy),
             continuity: (Continuity::of_the_same_oscillator(), ClockEpoch::default()),
             paces: [CROSSING_FAST; PHCS_MAX],
@@ -260,6 +267,7 @@ impl<C: Clock> Cascade<C> {
             self.is_gate_open = false;
             self.paces = [CROSSING_FAST; PHCS_MAX];
         }
+        self.contradictions.drop(ClockId::Phc(index));
         let leaf = self.phcs.get_mut(usize::from(index))?.take()?;
         Some(leaf.steering.into_clock())
     }
@@ -294,9 +302,12 @@ impl<C: Clock> Cascade<C> {
         let stamps = [observation.sent, observation.received].into_iter().filter(|stamp| stamp.clock == stamped_by);
         let latest = stamps.map(|stamp| stamp.at).max().unwrap_or(local);
         let local = if latest <= local + slack { local.max(latest) } else { local };
-        let mut is_contradicted = false;
-        steering.observe(now, local, observation, &mut listening(stamped_by, &mut is_contradicted, notify));
-        self.was_heard(now, system_local, observation.source, is_contradicted, notify);
+        let mut contradicts = false;
+        steering.observe(now, local, observation, &mut but_contradictions(stamped_by, &mut contradicts, notify));
+        if contradicts {
+            self.keep_back(stamped_by, now);
+        }
+        self.was_heard(now, system_local, observation.source, contradicts, notify);
     }
 
     fn since_crossing(&self, clock: ClockId, now: Timestamp<Mono>) -> Option<Duration> {
@@ -316,6 +327,12 @@ impl<C: Clock> Cascade<C> {
     ) {
         if hub.is_some() && hub != self.hub {
             self.change_hub(now, local, hub, notify);
+        } else if self.sources.is_none()
+            && reference.zip(self.last_reference).is_some_and(|(new, last)| new.clock != last.clock)
+        {
+            // What the hub says of another master's time is not worth much at first.
+            self.close_gate(now, local, notify);
+            self.is_other_time = true;
         }
         self.reference = reference.map(|reference| self.hear(local, reference, notify));
         self.last_reference = self.reference.or(self.last_reference);
@@ -391,6 +408,7 @@ impl<C: Clock> Cascade<C> {
         let free = leaf.steering.free(crossing.device);
         if let Some(by) = leaf.continuity.check(crossing.raw, free, crossing.window + crossing.slack) {
             let to = JumpedTo::of(crossing.device, crossing.after, self.leap.known());
+            self.contradictions.drop(ClockId::Phc(index));
             notify(CascadeNotice::Jumped(index, by, to));
             leaf.steering.disturbed(now, crossing.device, &mut of(ClockId::Phc(index), notify));
             leaf.continuity.restart();
@@ -400,6 +418,7 @@ impl<C: Clock> Cascade<C> {
             }
             return;
         }
+        self.contradictions.tell(ClockId::Phc(index), notify);
         self.see_through(index, crossing);
         self.look_at_gate(now, crossing.after, notify);
         // A card that comes while nobody hears the source is put right by the system clock, which holds over.
@@ -428,74 +447,9 @@ impl<C: Clock> Cascade<C> {
         continuity.proof(crossing.raw, self.system.free(middle), crossing.window + crossing.slack, drift)
     }
 
-    /// The system clock by its hub, a PHC.
-    fn steer_system(&mut self, index: u8, crossing: &Crossing, notify: &mut impl FnMut(CascadeNotice)) {
-        let Some(leaf) = self.phcs[usize::from(index)].as_mut() else { return };
-        let (now, local) = (crossing.mono, crossing.after);
-        let believed = leaf.steering.whereabouts(crossing.device);
-        let reading = leaf.steering.reading(crossing.device);
-        let wobble = leaf.steering.wobble();
-        let is_held_over = leaf.steering.state() == SyncState::Holdover;
-        let (Some(reference), Some(Whereabouts { offset, error, proofs })) = (self.last_reference, believed) else {
-            return;
-        };
-        let reference = self.crossing_reference(Reference { proofs, ..reference }, wobble, is_held_over);
-        let reference = Reference { source: SourceId(CROSSING_SOURCE.0 + 1 + u16::from(index)), ..reference };
-        self.known_to = wobble;
-        let theirs = remote(reading - offset, reference.source, READING_ERROR + error);
-        let ours = |at| local_stamp(at, ClockId::System);
-        let pair = ((ours(crossing.before), theirs), (theirs, ours(crossing.after)));
-        self.system.follow(now, local, Some(reference), &mut of(ClockId::System, notify));
-        observe_pair(&mut self.system, now, local, reference.source, pair, &mut of(ClockId::System, notify));
-        self.set_pace(index, ClockId::System, now, local, notify);
-    }
-
-    /// A PHC that is not the hub by the system clock.
-    fn steer_phc(&mut self, index: u8, crossing: &Crossing, notify: &mut impl FnMut(CascadeNotice)) {
-        let (now, local) = (crossing.mono, crossing.after);
-        let believed = self.system.whereabouts(local);
-        let is_held_over = self.system.state() == SyncState::Holdover;
-        let wobble = if is_held_over { self.holdover_deviation(local) } else { self.system.wobble() };
-        let (Some(reference), Some(Whereabouts { offset, error, proofs }), Some(tai_utc)) =
-            (self.last_reference, believed, self.leap.tai_utc())
-        else {
-            return;
-        };
-        let reference = self.crossing_reference(Reference { proofs, ..reference }, wobble, is_held_over);
-        let (before, after) = (self.system.reading(crossing.before), self.system.reading(crossing.after));
-        // The system clock counts UTC, whatever its discipline adds to it.
-        let tai = tai_utc.duration() - self.system.ahead().duration() - offset;
-        let theirs = |at| remote(at + tai, CROSSING_SOURCE, READING_ERROR + error);
-        if self.hub == Some(ClockId::System) {
-            self.known_to = wobble;
-        }
-        let Some(leaf) = self.phcs[usize::from(index)].as_mut() else { return };
-        let device = local_stamp(crossing.device, ClockId::Phc(index));
-        let pair = ((device, theirs(after)), (theirs(before), device));
-        let id = ClockId::Phc(index);
-        leaf.steering.follow(now, crossing.device, Some(reference), &mut of(id, notify));
-        observe_pair(&mut leaf.steering, now, crossing.device, CROSSING_SOURCE, pair, &mut of(id, notify));
-        self.set_pace(index, id, now, local, notify);
-    }
-
-    /// The master, as the others see it through the hub. How right the hub is at each crossing is said with that crossing: what
-    /// it knew less well before stays as good as it was then.
-    fn crossing_reference(&self, reference: Reference, deviation: Duration, is_held_over: bool) -> Reference {
-        let timescale = self.leap.tai_utc().map_or(Timescale::TaiWithoutUtc, Timescale::Tai);
-        Reference {
-            source: CROSSING_SOURCE,
-            timescale,
-            accuracy: Some(Duration::ZERO),
-            deviation: Some(deviation),
-            is_held_over,
-            leap: self.leap.indicator(),
-            continues: self.sources.is_some(),
-            ..reference
-        }
-    }
-
     /// Time has passed.
     pub fn tick(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, notify: &mut impl FnMut(CascadeNotice)) {
+        self.contradictions.tell_old(now, notify);
         self.judge_if_due(now, local, notify);
         self.system.tick(now, local, &mut of(ClockId::System, notify));
         for (index, leaf) in self.phcs.iter_mut().enumerate() {
@@ -522,6 +476,7 @@ impl<C: Clock> Cascade<C> {
             self.leap_is_made(now, local, leap, notify);
             return false;
         }
+        self.contradictions.drop(ClockId::System);
         self.system.disturbed(now, local, &mut of(ClockId::System, notify));
         true
     }
@@ -656,38 +611,12 @@ fn of(clock: ClockId, notify: &mut impl FnMut(CascadeNotice)) -> impl FnMut(Noti
     move |notice| notify(CascadeNotice::Discipline(clock, notice))
 }
 
-fn local_stamp(at: Timestamp<Local>, clock: ClockId) -> Stamp {
-    Stamp { at, clock, epoch: ClockEpoch::default(), source: StampSource::Program, error: Duration::ZERO }
-}
-
-fn remote(at: Timestamp<Local>, source: SourceId, error: Duration) -> Stamp {
-    Stamp { error, ..local_stamp(at, ClockId::Remote(source)) }
-}
-
-/// An edge from us to the hub, and one from it to us: the first one first, so that the second finds the delay.
-fn observe_pair<C: Clock>(
-    steering: &mut Steering<C>,
-    now: Timestamp<Mono>,
-    local: Timestamp<Local>,
-    source: SourceId,
-    (to_hub, from_hub): ((Stamp, Stamp), (Stamp, Stamp)),
-    notify: &mut impl FnMut(Notice),
-) {
-    let epoch = steering.clock().epoch();
-    for (sent, received) in [to_hub, from_hub] {
-        // The first one has had the clock stepped: the second one's stamp, and `local`, are of before that.
-        if steering.clock().epoch() != epoch {
-            break;
-        }
-        let edge = Observation { source, sent, received, correction: Duration::ZERO, exchange: 0 };
-        steering.observe(now, local, &edge, notify);
-    }
-}
-
+mod follow;
 mod foretold;
 mod gate;
 mod leap;
 mod line;
+mod reason;
 mod sources;
 #[cfg(test)]
 mod tests;

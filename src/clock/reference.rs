@@ -44,6 +44,7 @@ impl ArbPolicy {
 /// | `leap` | leap61, leap59; nothing is to be read from them on the ARB timescale |
 /// | `stratum` | one more than stepsRemoved in the parent's Announce, at most 15: a slave of a grandmaster is stratum 1 |
 /// | `reference_id` | `PTP` at stratum 1, else the last four octets of the parent's clockIdentity |
+/// | `path` | the parent's clockIdentity |
 pub fn reference_of(source: SourceId, parent: &ParentInfo, policy: ArbPolicy, fallback: Option<TaiUtc>) -> Reference {
     let properties = &parent.time_properties;
     let tai = |offset: Option<TaiUtc>| offset.map_or(Timescale::TaiWithoutUtc, Timescale::Tai);
@@ -66,7 +67,7 @@ pub fn reference_of(source: SourceId, parent: &ParentInfo, policy: ArbPolicy, fa
         tai_utc: properties.current_utc_offset.filter(|_| properties.ptp_timescale).or(fallback),
         is_held_over: false,
         accuracy: parent.quality.clock_accuracy.bound(),
-        deviation: None,
+        ruler: None,
         proofs: 0,
         leap: if properties.ptp_timescale { properties.leap } else { LeapIndicator::NoWarning },
         stratum,
@@ -74,6 +75,7 @@ pub fn reference_of(source: SourceId, parent: &ParentInfo, policy: ArbPolicy, fa
         selected_at: parent.selected_at,
         continues: false,
         clock,
+        path: u64::from_be_bytes(parent.port.clock_identity.0),
     }
 }
 
@@ -95,7 +97,7 @@ pub fn reference_of_server(
         tai_utc: None,
         is_held_over: false,
         accuracy: Some(info.root_distance()),
-        deviation: None,
+        ruler: None,
         proofs: 0,
         leap: info.leap,
         stratum: (info.stratum + 1).min(STRATUM_MAX),
@@ -103,6 +105,7 @@ pub fn reference_of_server(
         selected_at,
         continues: false,
         clock: u64::from(u32::from_be_bytes(address)),
+        path: 0,
     }
 }
 

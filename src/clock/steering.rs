@@ -8,7 +8,7 @@
 use super::cascade::guard_scale;
 use super::{Adjusted, Clock, ClockError};
 use crate::discipline::{
-    Adjustment, Config, Discipline, Effect, Input, Notice, Reference, Span, Timescale, Whereabouts,
+    Adjustment, Config, Discipline, Effect, Input, Notice, Reference, Ruler, Span, Timescale, Whereabouts,
 };
 use crate::engine::{Emit, Engine, Recorder, Taped};
 use crate::sharing::{BoundParts, TimeSnapshot};
@@ -154,7 +154,8 @@ impl<C: Clock> Steering<C> {
                 less(tai_utc.0 - self.ahead.0)
             }
         };
-        Reference { timescale, ..reference }
+        let at = self.free(local);
+        Reference { timescale, ruler: reference.ruler.map(|ruler| Ruler { at, ..ruler }), ..reference }
     }
 
     /// TAI - UTC is this from now on, and the clock that counts UTC was set accordingly: by the kernel, or by nobody if
@@ -259,6 +260,13 @@ impl<C: Clock> Steering<C> {
             None => snapshot.reference_time,
         };
         TimeSnapshot { anchor_utc: counted.read_as(), reference_time, ..snapshot }
+    }
+
+    /// The clock, when the stamping clock reads `local`, as the ruler of those who see the source through it; `None` without an
+    /// estimator, or while that knows nothing.
+    pub fn ruler(&mut self, clock: ClockId, local: Timestamp<Local>) -> Option<Ruler> {
+        let reading = self.reading(local);
+        self.discipline.ruler(clock, reading)
     }
 
     /// Whether it is right already, though not for long enough to be called LOCKED.

@@ -4,7 +4,7 @@ use self::guards::Guard;
 use super::estimator::Bank;
 use super::policy::StepPolicy;
 use super::servo::{Kind, Pi};
-use super::{Adjustment, Envelope, Link, Reference, SpikeGate, Stability, StateEvent, Timeline};
+use super::{Adjustment, Envelope, Link, Reference, Ruler, SpikeGate, Stability, StateEvent, Timeline};
 use crate::coding::Coded;
 use crate::engine::{Engine, Sink};
 use crate::sharing::{LIMITS_COUNT, TimeSnapshot};
@@ -212,6 +212,10 @@ pub struct Discipline {
     servo: Pi,
     /// The estimator, if that is the servo.
     bank: Option<Bank>,
+    /// The clock of this host that the source is seen through.
+    ruler: Option<Ruler>,
+    /// When `V` was begun.
+    since: Timestamp<Mono>,
     /// Messages in a row after which its estimate was outside of what is proven.
     unproven: u32,
     /// What the oscillator does over hours.
@@ -284,6 +288,8 @@ impl Discipline {
             gate: SpikeGate::default(),
             servo: Pi::new(config.max_frequency, config.proportional, config.integral),
             bank: (config.servo == Kind::Estimator).then(|| samples::new_bank(&config)),
+            ruler: None,
+            since: now,
             unproven: 0,
             stability: Stability::default(),
             master_stepped: None,
@@ -321,7 +327,8 @@ impl Discipline {
 
     /// Takes over other limits, policies and gains; what is measured stays, and so does the frequency limit.
     pub fn configure(&mut self, config: Config) {
-        self.servo.override_gains(config.proportional, config.integral, self.interval);
+        self.servo.override_gains(config.proportional, config.integral);
+        self.servo.set_interval(self.interval, self.ruler.map(|ruler| ruler.interval));
         let max_frequency = self.config.max_frequency;
         self.envelope.set_max_drift(config.max_drift);
         self.learnt.set_max_drift(config.max_drift);
@@ -355,7 +362,7 @@ impl Discipline {
     /// What the oscillator is thought to run off by; `None` before it was measured. Worth saving.
     pub fn oscillator_frequency(&self) -> Option<FrequencyPpb> {
         match &self.bank {
-            Some(bank) => bank.estimate().filter(|_| self.is_bank_tracking).map(|estimate| estimate.frequency),
+            Some(_) => self.estimate().filter(|_| self.is_bank_tracking).map(|estimate| estimate.frequency),
             None => self.servo.is_tracking().then(|| self.servo.runs_off_by_on_average()),
         }
     }
@@ -415,23 +422,24 @@ impl Discipline {
     /// How far what it says of its source's time may be off while nothing is wrong: the standard deviation of what the
     /// estimator believes; else the greatest of the last offsets, fading.
     pub fn wobble(&self) -> Duration {
-        let estimate = self.bank.as_ref().filter(|_| self.is_bank_tracking).and_then(Bank::estimate);
+        let estimate = self.estimate().filter(|_| self.is_bank_tracking);
         estimate.map_or(self.wobble, |estimate| estimate.deviation)
     }
 
-    /// What the clock is thought to be ahead of its source when it reads `reading`, or of what it is steered to if that differs. The PI servo keeps no estimate beside
-    /// what it steers by: zero.
-    pub fn estimated_offset(&self, reading: Timestamp<Local>) -> Duration {
-        let Some(bank) = self.bank.as_ref().filter(|_| self.is_bank_tracking) else { return Duration::ZERO };
+    /// What the clock is thought to be ahead of its source when it reads `reading`, or of what it is steered to if that
+    /// differs; `None` while an estimator knows nothing of that source's time. The PI servo keeps no estimate beside what it steers by: zero.
+    pub fn estimated_offset(&self, reading: Timestamp<Local>) -> Option<Duration> {
+        if self.bank.is_none() {
+            return Some(Duration::ZERO);
+        }
         let free = self.timeline.free_now(reading);
-        bank.estimate_at(free).map_or(Duration::ZERO, |offset| offset + (reading - free) - self.bias)
+        self.estimate_at(free).filter(|_| self.is_bank_tracking).map(|offset| offset + (reading - free) - self.bias)
     }
 
     /// How sure the estimate of the offset still is when the clock reads `reading`, one standard deviation; `None` without an
     /// estimator, or before it knows anything.
     pub fn deviation(&self, reading: Timestamp<Local>) -> Option<Duration> {
-        let bank = self.bank.as_ref().filter(|_| self.is_bank_tracking)?;
-        bank.deviation_at(self.timeline.free_now(reading))
+        self.deviation_at(self.timeline.free_now(reading)).filter(|_| self.is_bank_tracking)
     }
 
     /// What to publish when the stamping clock reads `local`, ours `reading`, at `rate` relative to it.
@@ -504,3 +512,4 @@ mod samples;
 mod standing;
 #[cfg(test)]
 mod tests;
+mod through;

@@ -1,5 +1,6 @@
 //! Who is followed.
 
+use super::Ruler;
 use crate::coding::Coded;
 use crate::time::{Duration, LeapIndicator, Local, Mono, SourceId, TaiUtc, Timestamp};
 
@@ -33,7 +34,7 @@ impl Timescale {
 }
 
 /// Who is followed, and what it says of itself.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
+#[derive(Clone, Copy, PartialEq, Debug, Coded)]
 pub struct Reference {
     /// The source's row.
     pub source: SourceId,
@@ -45,8 +46,8 @@ pub struct Reference {
     pub is_held_over: bool,
     /// How right it says it is; `None` if it does not.
     pub accuracy: Option<Duration>,
-    /// How far it is thought to be off, one standard deviation; `None` if that is not known.
-    pub deviation: Option<Duration>,
+    /// The clock of this host that it is seen through; `None` if it is heard.
+    pub ruler: Option<Ruler>,
     /// Which of its own proofs what it says rests on; where that changes, what was said before is about another time.
     pub proofs: u32,
     /// Its leap warning.
@@ -61,4 +62,7 @@ pub struct Reference {
     pub continues: bool,
     /// Whose clock it is in the end (PTP: grandmasterIdentity): another one behind the same parent is another clock.
     pub clock: u64,
+    /// By whom it is heard (PTP: the parent's clockIdentity): what comes by the same source from the same neighbour comes by the same
+    /// path, whoever's time it is.
+    pub path: u64,
 }

@@ -9,6 +9,8 @@ use crate::time::{Duration, Local, Mono, SyncState, Timestamp};
 
 /// The others follow a hub that is right after so long, though it is less sure of the time than they are.
 const HOLD_MAX: Duration = Duration::from_secs(8);
+/// The same if it is another master's time, which is theirs only if the two agree.
+const HOLD_OTHER_MAX: Duration = Duration::from_secs(2);
 
 impl<C: Clock> Cascade<C> {
     pub(super) fn look_at_gate(
@@ -28,9 +30,11 @@ impl<C: Clock> Cascade<C> {
         let sureness = steering.deviation(reading);
         if is_right && !is_open {
             let right_since = *self.right_since.get_or_insert(now);
-            if self.is_sure_enough(local, sureness) || now - right_since >= HOLD_MAX {
+            let longest = if self.is_other_time { HOLD_OTHER_MAX } else { HOLD_MAX };
+            if self.is_sure_enough(local, sureness) || now - right_since >= longest {
                 self.is_gate_open = true;
                 self.right_since = None;
+                self.is_other_time = false;
                 notify(CascadeNotice::Gate(true));
             }
         } else if is_lost && !is_right {
@@ -47,7 +51,7 @@ impl<C: Clock> Cascade<C> {
 
     /// How sure the system clock is of the time while it follows nobody, one standard deviation.
     pub(super) fn holdover_deviation(&mut self, local: Timestamp<Local>) -> Duration {
-        self.known_to + self.system.deviation(local).unwrap_or_else(|| self.system.wobble())
+        self.system.deviation(local).unwrap_or_else(|| self.known_to + self.system.wobble())
     }
 
     pub(super) fn close_gate(

@@ -9,11 +9,11 @@
 //!
 //! whose first part lies between the two readings around that of the card. Who is chosen makes the clock that hears him the hub.
 
-use super::{Cascade, CascadeNotice, Clock, Counts, Crossing, LOCK_LIMIT_NTP, READING_ERROR, SteeringConfig, of};
+use super::{Cascade, CascadeNotice, Clock, Counts, Crossing, LOCK_LIMIT_NTP, READING_ERROR, SteeringConfig};
 use crate::discipline::helm::{
     Claim, Claims, Effect, HELM_SOURCES_MAX, Helm, HelmConfig, Input, SourceKind, SourceOptions, Verdict, Why,
 };
-use crate::discipline::{Notice, Reference, Span, Timescale};
+use crate::discipline::{Reference, Span, Timescale};
 use crate::engine::{Emit, Engine, Recorder, Taped};
 use crate::time::{ClockId, Duration, FrequencyPpb, Local, LogInterval, Mono, SourceId, Timestamp};
 
@@ -359,18 +359,6 @@ impl Seen {
         let drift = SEEN_DRIFT.drift(age).abs();
         let span = self.span.shifted(stepped - self.stepped);
         (age <= SEEN_FOR).then(|| Span { low: span.low - drift, high: span.high + drift })
-    }
-}
-
-/// Hands notices on, and tells whether one of them was a contradiction.
-pub(super) fn listening<'n>(
-    clock: ClockId,
-    is_contradicted: &'n mut bool,
-    notify: &'n mut impl FnMut(CascadeNotice),
-) -> impl FnMut(Notice) + 'n {
-    move |notice| {
-        *is_contradicted |= notice == Notice::Contradiction;
-        of(clock, notify)(notice);
     }
 }
 

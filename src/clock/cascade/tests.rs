@@ -1,11 +1,12 @@
 //! A master, two PHCs and a system clock in virtual time: software clocks, whose truth is known.
 
+use super::follow::local_stamp;
 use super::*;
 use crate::clock::{HostUtc, OscillatorModel, Ruling, SoftwareClock, UtcDispute, UtcPolicy};
 use crate::discipline::policy::{StepPolicy, StepRule};
 use crate::discipline::servo::Kind;
 use crate::sharing::{PhcLine, PhcLines};
-use crate::time::FrequencyPpb;
+use crate::time::{FrequencyPpb, LeapIndicator};
 
 const PORT: SourceId = SourceId(0);
 const TAI_UTC: TaiUtc = TaiUtc(37);
@@ -22,6 +23,8 @@ struct World {
     /// What PHC 0 has been set by behind our back.
     phc_set_by: Duration,
     reference: Option<Reference>,
+    /// What the master's clock is ahead of the truth.
+    master_ahead: Duration,
     hub: ClockId,
     phcs: u8,
     window: Duration,
@@ -76,7 +79,7 @@ impl World {
             tai_utc: Some(TAI_UTC),
             is_held_over: false,
             accuracy: Some(Duration::from_nanos(100)),
-            deviation: None,
+            ruler: None,
             proofs: 0,
             leap: LeapIndicator::NoWarning,
             stratum: 1,
@@ -84,6 +87,7 @@ impl World {
             selected_at: now,
             continues: false,
             clock: 1,
+            path: 0,
         };
         let mut world = Self {
             cascade,
@@ -92,6 +96,7 @@ impl World {
             notices: Vec::new(),
             phc_set_by: Duration::ZERO,
             reference: Some(reference),
+            master_ahead: Duration::ZERO,
             hub,
             phcs: 0,
             window: Duration::from_nanos(400),
@@ -153,10 +158,11 @@ impl World {
 
     /// A Sync, or a Delay_Req.
     fn message(&mut self, is_sync: bool) {
-        let (ours, theirs) = match self.hub {
-            ClockId::Phc(index) => (local_stamp(self.raw_phc(index), self.hub), self.tai()),
-            _ => (local_stamp(self.utc(), self.hub), self.tai()),
+        let ours = match self.hub {
+            ClockId::Phc(index) => local_stamp(self.raw_phc(index), self.hub),
+            _ => local_stamp(self.utc(), self.hub),
         };
+        let theirs = self.tai() + self.master_ahead;
         let source = self.reference.map_or(PORT, |reference| reference.source);
         let remote = |at| local_stamp(at, ClockId::Remote(source));
         let delay = DELAY - self.jitter.scaled(libm::log(1.0 - self.random()));
@@ -208,7 +214,7 @@ impl World {
         }
     }
 
-    /// Of a clock a moment after the last command.
+    /// Of a clock a moment after the last command, from the truth.
     fn error(&mut self, clock: ClockId) -> Duration {
         let (now, utc, tai) = (self.now, self.utc() + A_MOMENT, self.tai() + A_MOMENT);
         match clock {
@@ -221,8 +227,11 @@ impl World {
         }
     }
 
-    /// The truth lies inside what is claimed, for each clock that claims anything.
+    /// The truth lies inside what is claimed, for each clock that claims anything, while the master is right.
     fn assert_bounds(&mut self) {
+        if self.master_ahead != Duration::ZERO {
+            return;
+        }
         let (now, utc) = (self.now, self.utc() + A_MOMENT);
         let system = self.cascade.system().bound(utc).map(|parts| parts.total().greatest_error());
         let error = self.error(ClockId::System).abs();
@@ -302,6 +311,46 @@ fn a_phc_that_jumps_stops_steering_at_once_and_comes_back() {
             let error = world.error(clock);
             assert!(error.abs() < Duration::from_nanos(500), "{clock:?} is off by {error} after a jump of {by}");
         }
+    }
+}
+
+/// Who was said to contradict himself.
+fn accused(world: &World) -> Vec<ClockId> {
+    let contradicts = |notice: &CascadeNotice| match notice {
+        CascadeNotice::Discipline(clock, Notice::Contradiction) => Some(*clock),
+        _ => None,
+    };
+    world.notices.iter().filter_map(contradicts).collect()
+}
+
+#[test]
+fn a_clock_that_jumps_is_told_and_nobody_says_that_the_master_contradicts_himself() {
+    for kind in [Kind::Pi, Kind::Estimator] {
+        let mut world = World::new(ClockId::Phc(0), kind);
+        world.run(20);
+        world.notices.clear();
+        // The crossings are four a second, as the Syncs are: here a Sync comes first.
+        while world.cascade.is_crossing_due(0, world.now + Duration::from_millis(60)) {
+            world.run_ticks(1);
+        }
+        world.phc_set_by = Duration::from_micros(50);
+        world.message(true);
+        world.run(10);
+        assert!(world.notices.iter().any(|notice| matches!(notice, CascadeNotice::Jumped(0, ..))), "{kind:?}");
+        assert_eq!(accused(&world), [], "{kind:?}");
+    }
+}
+
+#[test]
+fn a_master_that_steps_is_told_once_and_no_clock_is() {
+    for kind in [Kind::Pi, Kind::Estimator] {
+        let mut world = World::new(ClockId::Phc(0), kind);
+        world.run(20);
+        world.notices.clear();
+        world.master_ahead = Duration::from_micros(50);
+        world.run(20);
+        assert!(!world.notices.iter().any(|notice| matches!(notice, CascadeNotice::Jumped(..))), "{kind:?}");
+        assert_eq!(accused(&world), [ClockId::Phc(0)], "{kind:?}");
     }
 }
 

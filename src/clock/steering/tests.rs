@@ -47,7 +47,7 @@ impl Bench {
             tai_utc: None,
             is_held_over: false,
             accuracy: None,
-            deviation: None,
+            ruler: None,
             proofs: 0,
             leap: LeapIndicator::NoWarning,
             stratum: 1,
@@ -55,6 +55,7 @@ impl Bench {
             selected_at: now,
             continues: false,
             clock: 1,
+            path: 0,
         };
         bench.drive(|steering, now, local, mut notify| steering.follow(now, local, Some(reference), &mut notify));
         bench.drive(|steering, now, local, mut notify| {

@@ -97,14 +97,14 @@ impl Discipline {
     }
 
     /// What the clock is thought to be ahead of its source when it reads `reading`, inside of what is possible; and how far from
-    /// that the truth may be. `None` if nothing bounds it.
+    /// that the truth may be. `None` if nothing bounds it, or an estimator knows nothing of it.
     pub fn whereabouts(&self, reading: Timestamp<Local>) -> Option<Whereabouts> {
         let now = self.timeline.free_now(reading);
         let proof = self.proof(now)?;
         let span = self.known(proof, now, Duration::ZERO)?.span.shifted(self.timeline.correction(reading));
         let bias = self.bias();
         // What is not steered to yet is no error of the estimate.
-        let offset = (self.estimated_offset(reading) + bias).clamp(span.low, span.high.max(span.low)) - bias;
+        let offset = (self.estimated_offset(reading)? + bias).clamp(span.low, span.high.max(span.low)) - bias;
         let error = proof.source + (span.high - offset).max(offset - span.low);
         Some(Whereabouts { offset, error, proofs: self.proofs.wrapping_mul(2) + u32::from(proof.is_of_before) })
     }
@@ -211,7 +211,7 @@ impl Discipline {
     /// The estimate at `at` begins and ends rehearsals of a holdover.
     pub(super) fn rehearse(&mut self, at: Timestamp<Local>) {
         let Some(bank) = self.bank.as_ref().filter(|bank| bank.heard() >= STRAYING_AFTER) else { return };
-        let Some(estimate) = bank.estimate() else { return };
+        let Some(estimate) = self.estimate() else { return };
         self.stability.observe(at, estimate.offset, estimate.frequency, bank.restlessness());
         if let Some(walk) = self.stability.walk(self.config.max_drift) {
             self.learnt.believe(walk);

@@ -155,7 +155,7 @@ impl Discipline {
             _ = envelope.not_below(free, -transit - error);
             bank.backward(free, transit);
         }
-        _ = hold_to_proof(bank, envelope, unproven, free);
+        _ = hold_to_proof((bank, None), envelope, unproven, free);
     }
 
     /// Another source steers. If it was a guard and is warm, it and the one before change places: `true`. Otherwise, what is known of the one
@@ -169,7 +169,8 @@ impl Discipline {
         if self.guards.is_empty() {
             return false;
         }
-        let kept = before.filter(|kept| kept.source != reference.source);
+        // A clock of this host is no source of its own.
+        let kept = before.filter(|kept| kept.source != reference.source && kept.ruler.is_none());
         let of_new = self.guards.iter().position(|guard| guard.is_of(reference.source));
         if let Some(place) = of_new.filter(|place| self.guards[*place].is_warm()) {
             let bias = self.disagreement(place);
@@ -219,7 +220,7 @@ impl Discipline {
         let at = guard.bank.at().max(self.bank.as_ref().map_or(guard.bank.at(), Bank::at));
         let centre = |envelope: &Envelope| envelope.at(at).map(|span| span.centre());
         let steered = match &self.bank {
-            Some(bank) => bank.estimate_at(at),
+            Some(_) => self.estimate_at(at),
             None => centre(&self.envelope),
         };
         guard.bank.estimate_at(at).zip(steered).map_or(Duration::ZERO, |(new, old)| new - old)

@@ -10,7 +10,7 @@ use crate::discipline::envelope::{Contradiction, Span};
 use crate::discipline::estimator::{Bank, Estimate};
 use crate::discipline::policy::StepRule;
 use crate::discipline::servo::Verdict;
-use crate::discipline::{Adjustment, Envelope, Reference, StateEvent};
+use crate::discipline::{Adjustment, Envelope, Reference, Ruler, StateEvent};
 use crate::engine::Sink;
 use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Mono, Observation, Stamp, Timestamp};
 
@@ -59,7 +59,7 @@ impl Discipline {
         }
         let sample = self.link.forward(free, transit);
         if let Some(bank) = &mut self.bank {
-            bank.forward(free, transit);
+            bank.forward(free, transit - self.ruler.map_or(Duration::ZERO, |ruler| ruler.offset));
             self.watch_the_master();
             self.hold_to_the_proof(free);
             self.rehearse(free);
@@ -101,7 +101,7 @@ impl Discipline {
         }
         self.link.backward(free, transit, self.runs_off_by());
         if let Some(bank) = &mut self.bank {
-            bank.backward(free, transit);
+            bank.backward(free, transit + self.ruler.map_or(Duration::ZERO, |ruler| ruler.offset));
             self.watch_the_master();
             self.hold_to_the_proof(free);
             self.correct_by_request(now, free, observation.sent.at, out);
@@ -151,7 +151,7 @@ impl Discipline {
 
     /// What the oscillator is thought to run off by at the moment, for the step or the pair at hand.
     pub(super) fn runs_off_by(&self) -> FrequencyPpb {
-        self.bank.as_ref().and_then(Bank::frequency).unwrap_or_else(|| self.servo.runs_off_by())
+        self.estimated_frequency().unwrap_or_else(|| self.servo.runs_off_by())
     }
 
     /// After a Sync: the estimate is the sample. Its offset is to be gone by the next one.
@@ -214,7 +214,7 @@ impl Discipline {
     /// Statistics do not outvote a proof: an estimate that stays outside of the proven interval is begun anew.
     fn hold_to_the_proof(&mut self, free: Timestamp<Local>) {
         let Some(bank) = &mut self.bank else { return };
-        if hold_to_proof(bank, &self.envelope, &mut self.unproven, free) {
+        if hold_to_proof((bank, self.ruler), &self.envelope, &mut self.unproven, free) {
             self.stability.interrupt();
         }
     }
@@ -227,7 +227,7 @@ impl Discipline {
     pub(super) fn estimate_worth_using(&self) -> Option<Estimate> {
         let bank = self.bank.as_ref()?;
         let is_sure = |estimate: &Estimate| estimate.deviation <= ESTIMATE_DEVIATION_MAX;
-        bank.estimate().filter(|estimate| bank.heard() >= ESTIMATE_MESSAGES_MIN || is_sure(estimate))
+        self.estimate().filter(|estimate| bank.heard() >= ESTIMATE_MESSAGES_MIN || is_sure(estimate))
     }
 
     pub(super) fn begin_by_estimate(&mut self, estimate: Estimate, offset: Duration, out: &mut impl Sink<Effect>) {
@@ -425,10 +425,17 @@ pub(super) fn new_bank(config: &Config) -> Bank {
     bank
 }
 
-/// See [`Discipline::hold_to_the_proof`]; `unproven` counts. Whether the estimate is begun anew.
-pub(super) fn hold_to_proof(bank: &mut Bank, envelope: &Envelope, unproven: &mut u32, free: Timestamp<Local>) -> bool {
+/// See [`Discipline::hold_to_the_proof`]; what the bank knows may be by a ruler, and `unproven` counts. Whether the estimate is
+/// begun anew.
+pub(super) fn hold_to_proof(
+    (bank, ruler): (&mut Bank, Option<Ruler>),
+    envelope: &Envelope,
+    unproven: &mut u32,
+    free: Timestamp<Local>,
+) -> bool {
     let Some(span) = envelope.at(free) else { return false };
-    let Some(estimate) = bank.estimate() else { return false };
+    let Some(own) = bank.estimate() else { return false };
+    let estimate = ruler.map_or(own, |ruler| ruler.from_source(own, bank.at()));
     let offset = estimate.offset + estimate.frequency.drift(free - bank.at());
     let margin = estimate.deviation.scaled(UNPROVEN_DEVIATIONS);
     let is_outside = offset < span.low - margin || offset > span.high + margin;

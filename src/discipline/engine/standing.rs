@@ -2,7 +2,7 @@
 
 use super::{Discipline, Effect, LOCK_SAMPLES, Notice, OVERDUE_INTERVALS, SILENT_INTERVALS, USELESS_LIMITS};
 use crate::discipline::estimator::Bank;
-use crate::discipline::{Adjustment, Reference, StateEvent, Timeline, next};
+use crate::discipline::{Adjustment, Reference, Ruler, StateEvent, Timeline, next};
 use crate::engine::Sink;
 use crate::time::{ClockEpoch, Duration, Local, LogInterval, Mono, SyncState, Timestamp};
 
@@ -25,8 +25,10 @@ impl Discipline {
     }
 
     pub(super) fn follow(&mut self, now: Timestamp<Mono>, reference: Option<Reference>, out: &mut impl Sink<Effect>) {
-        let selected =
-            |reference: Option<Reference>| reference.map(|r| (r.source, r.selected_at, r.timescale, r.clock));
+        let selected = |reference: Option<Reference>| {
+            let ruler = |ruler: Ruler| (ruler.clock, ruler.since);
+            reference.map(|r| (r.source, r.selected_at, r.timescale, r.clock, r.path, r.ruler.map(ruler)))
+        };
         // A source whose time cannot be used is none: what is held of the one before it stays.
         let reference = reference.filter(|reference| reference.timescale.is_usable());
         let is_another = selected(reference) != selected(self.reference);
@@ -39,6 +41,8 @@ impl Discipline {
         }
         let has_changed_places = is_another && self.change_places(now, &reference, before);
         if has_changed_places {
+            // What is known now was learnt without any.
+            self.ruler = None;
             self.begin_learnt_anew();
             self.link.reset();
             self.gate.reset();
@@ -59,6 +63,7 @@ impl Discipline {
             self.samples_inside = 0;
             self.is_confirmed = false;
         }
+        self.lay(reference.ruler);
         self.held = Some(reference);
         if is_another {
             self.transition(now, StateEvent::SourceSelected, out);
@@ -72,29 +77,6 @@ impl Discipline {
         self.stability.interrupt();
         self.master_stepped = self.bank.as_ref().and_then(Bank::stepped);
         self.proofs = self.proofs.wrapping_add(1);
-    }
-
-    /// What the estimator knows of the time by what was heard until now is true by the present reference too, if that leads to the
-    /// same clock: by another path perhaps, or after a while. As sure as both are.
-    fn hand_over(&mut self, reference: Reference) {
-        let (Some(bank), Some(held)) = (&mut self.bank, self.held) else { return };
-        let variance =
-            |reference: Reference| reference.deviation.map_or(0.0, |deviation| square(deviation.as_secs_f64()));
-        let doubt = Duration::from_secs_f64((variance(held) + variance(reference)).sqrt());
-        if reference.continues {
-            // What was still to drain is the other clock's now.
-            bank.shift(-self.bias);
-            self.bias = Duration::ZERO;
-            bank.change_path(doubt);
-        } else if (held.clock, held.timescale) != (reference.clock, reference.timescale) {
-            self.bias = Duration::ZERO;
-            bank.restart();
-        } else if held.source != reference.source {
-            bank.change_path(doubt);
-        } else {
-            // If it stepped meanwhile, that is found.
-            bank.doubt(doubt);
-        }
     }
 
     /// Somebody changed the clock's rate for a while: what was proven is less sharp, and what is in flight is of no use.
@@ -111,7 +93,7 @@ impl Discipline {
 
     pub(super) fn set_interval(&mut self, interval: LogInterval) {
         self.interval = interval.clamped().unwrap_or(self.interval);
-        self.servo.set_interval(self.interval);
+        self.servo.set_interval(self.interval, self.ruler.map(|ruler| ruler.interval));
     }
 
     /// LOCKED or not, after a sample.
@@ -207,6 +189,7 @@ impl Discipline {
     ) {
         let frequency = self.timeline.frequency();
         self.timeline = Timeline::new(epoch, reading, frequency);
+        self.since = now;
         self.epoch = epoch;
         self.slewed_until = None;
         self.envelope.forget_offset();
@@ -229,8 +212,4 @@ impl Discipline {
         self.has_corrected = false;
         self.transition(now, StateEvent::Disturbed, out);
     }
-}
-
-fn square(value: f64) -> f64 {
-    value * value
 }

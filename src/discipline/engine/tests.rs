@@ -48,7 +48,7 @@ fn reference() -> Reference {
         tai_utc: None,
         is_held_over: false,
         accuracy: None,
-        deviation: None,
+        ruler: None,
         proofs: 0,
         leap: LeapIndicator::NoWarning,
         stratum: 1,
@@ -56,6 +56,7 @@ fn reference() -> Reference {
         selected_at: Timestamp::from_secs(100),
         continues: false,
         clock: 1,
+        path: 0,
     }
 }
 

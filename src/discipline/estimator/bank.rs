@@ -42,6 +42,29 @@ pub struct Estimate {
     pub deviation: Duration,
 }
 
+/// By how much two measures of the same master's time differ.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Shift {
+    /// What the offset is more by.
+    pub offset: Duration,
+    /// And the frequency.
+    pub frequency: FrequencyPpb,
+    /// How sure the first is, one standard deviation.
+    pub deviation: Duration,
+    /// And the second.
+    pub frequency_deviation: FrequencyPpb,
+}
+
+impl Shift {
+    /// By nothing.
+    pub const NONE: Self = Self {
+        offset: Duration::ZERO,
+        frequency: FrequencyPpb::ZERO,
+        deviation: Duration::ZERO,
+        frequency_deviation: FrequencyPpb::ZERO,
+    };
+}
+
 /// The first messages, until both directions were heard.
 #[derive(Clone, Copy, Default, Debug, Coded)]
 struct Pair {
@@ -140,20 +163,35 @@ impl Bank {
         self.moved = [0.0; 2];
     }
 
-    /// The same master is heard by another path from now on, or through another clock. What is known of the time holds, to
-    /// within `doubt` (one standard deviation) beside; the path's delay is not known.
-    pub fn change_path(&mut self, doubt: Duration) {
+    /// The same master is heard by another path from now on, or through another clock. What is known of the time holds; the
+    /// path's delay is not known.
+    pub fn change_path(&mut self) {
         if !self.knows_offset {
             return self.restart();
         }
         self.forget_path();
-        self.doubt(doubt);
     }
 
-    /// The master's own time may be off by `doubt` (one standard deviation) from what it was.
-    pub fn doubt(&mut self, doubt: Duration) {
-        let variance = square(doubt.as_secs_f64());
-        self.believed.members.widen([variance, 0.0, 0.0]);
+    /// What is heard for the master differs from what was until now as this says: the same by another measure.
+    pub fn shift(&mut self, shift: Shift) {
+        let frequency = shift.frequency.ratio();
+        let variances = [shift.deviation.as_secs_f64(), shift.frequency_deviation.ratio(), 0.0].map(square);
+        self.origin = self.origin.filter(|_| self.knows_offset).map(|origin| origin + shift.offset);
+        self.believed.members.shift_frequency(frequency);
+        self.believed.members.widen(variances);
+        for known in [&mut self.frequency_known, &mut self.frequency_before].into_iter().flatten() {
+            *known += frequency;
+        }
+        // Half of an exchange by the old measure, or a window of them, says nothing by the new one.
+        self.last = Pair::default();
+        self.since_restart = if self.knows_offset { self.since_restart.max(FIRST_ROUND_TRIPS as u32) } else { 0 };
+        self.watch.reset();
+        self.record.clear();
+    }
+
+    /// The master, or what is heard for it, shows another time from now on, by the same path.
+    pub fn change_time(&mut self) {
+        self.lose_offset();
     }
 
     /// Begins with what `other` knows of the time and of the oscillator, and with nothing of its path. Allocates nothing.
@@ -167,11 +205,6 @@ impl Bank {
         self.noise = other.noise;
         self.heard = other.heard;
         self.stepped = other.stepped;
-    }
-
-    /// The time that is estimated against is this much later from now on. Only right before a new path.
-    pub fn shift(&mut self, by: Duration) {
-        self.origin = self.origin.map(|origin| origin + by);
     }
 
     /// The clock was set by somebody: where it is is not known any more. The path is the same, and so is the oscillator,
@@ -198,6 +231,12 @@ impl Bank {
     pub fn frequency(&self) -> Option<FrequencyPpb> {
         let believed = (self.knows_offset && self.origin.is_some()).then(|| self.believed.members.mean()[1]);
         believed.or(self.frequency_known).or(self.frequency_before).map(FrequencyPpb::from_ratio)
+    }
+
+    /// How sure that is, one standard deviation.
+    pub fn frequency_deviation(&self) -> FrequencyPpb {
+        let known = if self.knows_offset { self.believed.members.frequency_deviation() } else { self.frequency_max };
+        FrequencyPpb::from_ratio(known)
     }
 
     /// How many messages have been heard since the beginning.
@@ -423,7 +462,7 @@ impl Bank {
 
     /// Something changed: what explains it best is believed from now on.
     fn find_change(&mut self) {
-        let found = self.record.explain(&self.watch);
+        let found = self.record.explain(&self.watch, self.moved[0] + self.moved[1]);
         let begun = self.record.begun();
         self.watch.reset();
         self.record.clear();

@@ -137,10 +137,18 @@ impl Record {
         self.transits.clear();
     }
 
-    /// The hypothesis that explains best what came, and what is believed then. `None` if it has not begun.
-    pub fn explain(&self, watch: &Watch) -> Option<(Hypothesis, Believed)> {
+    /// The hypothesis that explains best what came, and what is believed then. `None` if it has not begun. `longer` is what
+    /// one way and the other are longer by than the base delay already, together (s).
+    ///
+    /// No way there and back is shorter than nothing, whatever the clocks say: one way alone cannot have become shorter by more than
+    /// both took.
+    pub fn explain(&self, watch: &Watch, longer: f64) -> Option<(Hypothesis, Believed)> {
         let (before, noise) = self.before.as_ref()?;
-        let way = |direction| watch.moved(direction).map(|by| Hypothesis::Way(direction, by));
+        let both_ways = 2.0 * before.members.mean()[2] + longer;
+        let way = |direction| {
+            let possible = watch.moved(direction).filter(|by| both_ways + by > 0.0);
+            possible.map(|by| Hypothesis::Way(direction, by))
+        };
         let hypotheses = [
             Some(Hypothesis::Burst),
             Some(Hypothesis::Step),
@@ -238,7 +246,7 @@ mod tests {
             let residual = believed.members.residual(direction, -ago, 1e-6 + late + jitter);
             let deviation = || believed.members.deviation_of_transit(0.0);
             if watch.judge(direction, residual, deviation, J) == Verdict::Changed {
-                return record.explain(&watch);
+                return record.explain(&watch, 0.0);
             }
         }
         None
@@ -267,11 +275,17 @@ mod tests {
             "{longer:?}"
         );
         assert!(believed.members.mean()[0].abs() < J);
-        let (shorter, _) = explained(|_| -3e-6, |_| 0.0).unwrap();
+        let (shorter, _) = explained(|_| -1.7e-6, |_| 0.0).unwrap();
         assert!(
-            matches!(shorter, Hypothesis::Way(Direction::Forward, by) if (by + 3e-6).abs() < 2.0 * J),
+            matches!(shorter, Hypothesis::Way(Direction::Forward, by) if (by + 1.7e-6).abs() < 2.0 * J),
             "{shorter:?}"
         );
+    }
+
+    #[test]
+    fn no_way_becomes_shorter_by_more_than_both_took() {
+        let (other, _) = explained(|_| -2.6e-6, |_| 0.0).unwrap();
+        assert!(!matches!(other, Hypothesis::Way(..)), "{other:?}");
     }
 
     #[test]
@@ -287,7 +301,7 @@ mod tests {
         let mut record = Record::new();
         let at = Timestamp::from_secs(1);
         record.keep(Direction::Forward, at, 0.0);
-        assert!(record.explain(&Watch::default()).is_none(), "it never began");
+        assert!(record.explain(&Watch::default(), 0.0).is_none(), "it never began");
         let nothing = Belief { mean: [0.0; 3], deviation: [1.0; 3] };
         record.begin(&Believed { members: Mixture::new(nothing), at }, NOISE);
         (0..1_000).for_each(|_| record.keep(Direction::Forward, at, 0.0));

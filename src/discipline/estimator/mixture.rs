@@ -113,6 +113,12 @@ impl Mixture {
         self.deviation_now = None;
     }
 
+    /// Every member's frequency is more by so much.
+    pub fn shift_frequency(&mut self, by: f64) {
+        self.rows.iter_mut().flat_map(|row| &mut row.f).for_each(|frequency| *frequency += by);
+        self.mean[1] += by;
+    }
+
     /// The offset is what makes a transit of this length true, to within `spread`, by each member's own delay.
     pub fn place(&mut self, direction: Direction, transit: f64, spread: f64) {
         self.rows.iter_mut().for_each(|row| row.place(direction, transit, spread));
@@ -292,6 +298,18 @@ impl Mixture {
         }
         let [variance, weight] = sums.map(|lanes| lanes.iter().sum::<f64>());
         (variance / weight).sqrt()
+    }
+
+    /// The standard deviation of the frequency.
+    pub fn frequency_deviation(&self) -> f64 {
+        let (mut sum, mut total) = (0.0, 0.0);
+        for (row, weights) in self.rows.iter().zip(&self.weights) {
+            for (k, weight) in weights.iter().enumerate() {
+                sum += weight * (row.ff[k] + square(row.f[k] - self.mean[1]));
+                total += weight;
+            }
+        }
+        (sum / total).sqrt()
     }
 
     /// How much longer than foretold a transit was, `elapsed` seconds after the members' instant (before it: below zero).

@@ -33,5 +33,5 @@ mod mixture;
 mod special;
 mod watch;
 
-pub use bank::{Bank, Estimate};
+pub use bank::{Bank, Estimate, Shift};
 pub(crate) use special::decimal_power;

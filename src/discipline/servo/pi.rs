@@ -20,6 +20,9 @@ pub const AVERAGE_TIME: Duration = Duration::from_secs(60);
 /// Until then it remembers this part of the time since the first correction, so that the first guess is soon forgotten.
 const AVERAGE_PART: f64 = 0.25;
 
+/// How fast the loop of a clock is that follows another one, in terms of that one's.
+const BEHIND: f64 = 0.6;
+
 /// How strongly the servo acts.
 #[derive(Clone, Copy, PartialEq, Debug, Coded)]
 pub struct Gains {
@@ -46,6 +49,20 @@ impl Gains {
                 let interval = LogInterval::new(slower).duration().as_secs_f64();
                 row(0.65 / interval, 0.24 / (interval * interval))
             }
+        }
+    }
+}
+
+impl Gains {
+    /// For a clock that follows one which is steered with the gains `hub`.
+    ///
+    /// That one's servo answers the noise of its samples with errors that last as long as its loop is slow. A loop that is
+    /// faster goes along with all of them, and adds the noise of the crossings; one that is slower lets a part of both pass. How
+    /// much slower, is again a trade, with what its own oscillator does meanwhile.
+    fn behind(self, hub: Self) -> Self {
+        Self {
+            proportional: self.proportional.min(BEHIND * hub.proportional),
+            integral: self.integral.min(BEHIND * BEHIND * hub.integral),
         }
     }
 }
@@ -127,14 +144,13 @@ impl Pi {
             is_tracking: false,
             last: None,
         };
-        servo.set_interval(LogInterval::new(0));
+        servo.set_interval(LogInterval::new(0), None);
         servo
     }
 
-    /// Other gains replace the table's (or none).
-    pub fn override_gains(&mut self, proportional: Option<f64>, integral: Option<f64>, interval: LogInterval) {
+    /// Other gains replace the table's (or none), from the next interval that it is told on.
+    pub fn override_gains(&mut self, proportional: Option<f64>, integral: Option<f64>) {
         self.overridden = (proportional, integral);
-        self.set_interval(interval);
     }
 
     /// Never commands more than this either.
@@ -142,9 +158,11 @@ impl Pi {
         self.limit = if limit.abs() < self.prior { limit.abs() } else { self.prior };
     }
 
-    /// The master sends at another interval.
-    pub fn set_interval(&mut self, interval: LogInterval) {
+    /// The master sends at another interval. If it is a clock that is itself steered, by samples at interval `hub`, the loop is
+    /// slower than that one's.
+    pub fn set_interval(&mut self, interval: LogInterval, hub: Option<LogInterval>) {
         let table = Gains::for_interval(interval);
+        let table = hub.map_or(table, |hub| table.behind(Gains::for_interval(hub)));
         self.gains = Gains {
             proportional: self.overridden.0.unwrap_or(table.proportional),
             integral: self.overridden.1.unwrap_or(table.integral),
@@ -262,6 +280,24 @@ mod tests {
     }
 
     #[test]
+    fn who_follows_another_clock_is_slower_than_that_one() {
+        let first = |hub: Option<LogInterval>| {
+            let mut servo = Pi::new(LIMIT, None, None);
+            servo.set_interval(LogInterval::new(-2), hub);
+            servo.begin_tracking(FrequencyPpb::ZERO);
+            let Verdict::Track(command) = servo.track(at(1), Duration::from_micros(1), Duration::from_millis(250))
+            else {
+                panic!()
+            };
+            command.ppm()
+        };
+        // -(1 + 0.6 * 0.25) alone; by a hub that hears its source once a second, of 0.65 and 0.24, 0.6 and 0.36 parts.
+        assert!((first(None) + 1.15).abs() < 1e-9);
+        assert!((first(Some(LogInterval::new(0))) + 0.39 + 0.0216).abs() < 1e-9);
+        assert!((first(Some(LogInterval::new(-7))) + 1.15).abs() < 1e-9, "no faster than its own samples allow");
+    }
+
+    #[test]
     fn the_frequency_is_measured_before_anything_is_corrected() {
         let mut servo = Pi::new(LIMIT, None, None);
         let mut verdict = Verdict::Measuring;
@@ -315,7 +351,7 @@ mod tests {
     fn holdover_keeps_the_average_frequency_and_not_the_answer_to_the_last_sample() {
         let mut random = Random::seeded(2);
         let mut servo = Pi::new(LIMIT, None, None);
-        servo.set_interval(LogInterval::new(-3));
+        servo.set_interval(LogInterval::new(-3), None);
         // The first guess is 8 ppm off, as one over 0.7 s with a jitter of 5 us may be.
         servo.begin_tracking(FrequencyPpb::from_ppm(8.0));
         let mut offset = 0.0;
@@ -333,7 +369,7 @@ mod tests {
         for log in -7..=4 {
             let interval = LogInterval::new(log);
             let mut servo = Pi::new(LIMIT, None, None);
-            servo.set_interval(interval);
+            servo.set_interval(interval, None);
             servo.begin_tracking(FrequencyPpb::ZERO);
             // An oscillator 5 ppm off that the servo does not know of, 10 us ahead at the start.
             let (mut offset, mut now) = (1e-5, Timestamp::from_secs(1));

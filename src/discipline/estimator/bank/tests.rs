@@ -59,6 +59,12 @@ impl Path {
     }
 }
 
+/// Another measure of the same time, which is not the same to within so much.
+fn doubt(deviation: Duration) -> Shift {
+    let (frequency, frequency_deviation) = (FrequencyPpb::ZERO, FrequencyPpb::ZERO);
+    Shift { offset: Duration::ZERO, frequency, deviation, frequency_deviation }
+}
+
 #[test]
 fn it_is_far_below_the_jitter_without_being_told_anything() {
     for (jitter, limit) in [(1e-7, 0.12), (1e-5, 0.03)] {
@@ -224,7 +230,8 @@ fn stamps_without_any_jitter_and_with_a_coarse_quantum_keep_it_stable() {
 fn by_another_path_the_offset_is_what_it_was_and_the_delay_is_learnt() {
     let mut path = Path::new(1e-7, 1e-9, 0.125);
     path.settle(400);
-    path.bank.change_path(Duration::from_nanos(20));
+    path.bank.shift(doubt(Duration::from_nanos(20)));
+    path.bank.change_path();
     path.base = [9e-6; 2];
     assert!(!path.bank.knows_delay());
     let greatest = (0..400).map(|_| path.exchange().unwrap().abs()).fold(0.0, f64::max);
@@ -238,7 +245,8 @@ fn by_another_path_the_offset_is_what_it_was_and_the_delay_is_learnt() {
 fn another_path_that_contradicts_what_was_known_is_believed() {
     let mut path = Path::new(1e-7, 1e-9, 0.125);
     path.settle(400);
-    path.bank.change_path(Duration::from_nanos(20));
+    path.bank.shift(doubt(Duration::from_nanos(20)));
+    path.bank.change_path();
     path.offset += 0.01;
     path.settle(60);
     let error = path.exchange().unwrap().abs();
@@ -271,7 +279,24 @@ fn a_clock_that_was_set_is_known_from_the_first_message_on() {
 #[test]
 fn without_a_delay_or_an_offset_there_is_nothing_to_keep() {
     let mut path = Path::new(1e-7, 1e-9, 0.125);
-    path.bank.change_path(Duration::ZERO);
+    path.bank.change_path();
     path.bank.lose_offset();
     assert!(path.bank.estimate().is_none() && path.exchange().is_some());
+}
+
+#[test]
+fn by_another_measure_of_the_same_time_nothing_is_lost() {
+    let mut path = Path::new(1e-7, 1e-9, 0.125);
+    path.settle(400);
+    // The bank's instant is that of its last message; the path has gone on since.
+    let since = (path.at - path.bank.at()).as_secs_f64();
+    let (offset, frequency) = (Duration::from_secs(-40), FrequencyPpb::from_ppm(-70.0));
+    let (deviation, frequency_deviation) = (Duration::from_nanos(5), FrequencyPpb::new(0.5));
+    path.bank.shift(Shift { offset, frequency, deviation, frequency_deviation });
+    path.offset += offset.as_secs_f64() + frequency.ratio() * since;
+    path.frequency += frequency.ratio();
+    let found = path.bank.estimate_at(path.at).expect("it is known").as_secs_f64();
+    assert!((found - path.offset).abs() < 3e-8, "{}", found - path.offset);
+    let greatest = (0..200).map(|_| path.exchange().unwrap().abs()).fold(0.0, f64::max);
+    assert!(greatest < 5e-8, "{greatest}");
 }
