@@ -11,9 +11,8 @@ use super::case::{median, run_all};
 use super::checked::Checked;
 use super::{Options, SEEDS, SERVOS, servo_name};
 
-/// The chain with the plain PI servo, against both their PI servos. The aim is 0.6: the system clock still inherits the
-/// noise of the PHC's servo, which keeps no estimate beside what it steers by.
-const CHAIN_PI_RATIO_MAX: f64 = 0.9;
+/// The chain with the plain PI servo, against both their PI servos.
+const CHAIN_PI_RATIO_MAX: f64 = 0.6;
 /// An estimator in a world that its model does not fit may be so much worse than the prototype that it was made after.
 const ROBUST_RATIO_MAX: f64 = 1.15;
 /// A row that is worse than that.
