@@ -11,6 +11,9 @@
 //! * *Do not rest on one.* Where two contradict each other and there is no third, nobody knows who lies. The default is to follow neither,
 //!   hold the clock and say so; the configuration may prefer one.
 //!
+//! Who was found to be wrong has no vote until he agrees again, as long as others are heard: a known liar does not make a conflict of
+//! what is left when the others go.
+//!
 //! A source alone is followed whatever it says, as there is nobody to ask.
 //!
 //! Read: ADR 12; RFC 5905 11.2.
@@ -210,6 +213,8 @@ struct Row {
     source: SourceId,
     options: SourceOptions,
     verdict: Verdict,
+    /// It was found to be wrong, and has not agreed since.
+    is_quarantined: bool,
     /// Since when it could steer without a break, and how many messages there had been then.
     good: Option<(Timestamp<Mono>, u32)>,
     /// How often it lost the helm soon after it had taken it.
@@ -251,7 +256,15 @@ impl Helm {
         if self.rows.len() >= HELM_SOURCES_MAX {
             return None;
         }
-        self.rows.push(Row { source, options, verdict: Verdict::Silent, good: None, lapses: 0, heard: None });
+        self.rows.push(Row {
+            source,
+            options,
+            verdict: Verdict::Silent,
+            is_quarantined: false,
+            good: None,
+            lapses: 0,
+            heard: None,
+        });
         Some(self.rows.len() - 1)
     }
 
@@ -281,10 +294,14 @@ impl Helm {
         });
         let is_trusted = |place: usize| spans[place].is_some() && self.rows[place].options.trust;
         let has_trusted = (0..self.rows.len()).any(is_trusted);
-        let votes: [Option<Span<Duration>>; HELM_SOURCES_MAX] = std::array::from_fn(|place| {
-            let options = self.rows.get(place)?.options;
-            spans[place].filter(|_| !options.noselect && (options.trust || !has_trusted))
-        });
+        let votes = |with_quarantined: bool| -> [Option<Span<Duration>>; HELM_SOURCES_MAX] {
+            std::array::from_fn(|place| {
+                let row = self.rows.get(place)?;
+                let has_vote = !row.options.noselect && (row.options.trust || !has_trusted);
+                spans[place].filter(|_| has_vote && (with_quarantined || !row.is_quarantined))
+            })
+        };
+        let votes = Some(votes(false)).filter(|votes| votes.iter().any(Option::is_some)).unwrap_or_else(|| votes(true));
         let is_conflict = votes.iter().flatten().count() > 1;
         self.common = select(&votes).common;
         let is_conflict = is_conflict && self.common.is_none();
@@ -294,6 +311,11 @@ impl Helm {
                 out.emit(Effect::Verdict { source: row.source, verdict: found });
             }
             row.verdict = found;
+            match found {
+                Verdict::Falseticker { .. } => row.is_quarantined = true,
+                Verdict::Agrees => row.is_quarantined = false,
+                Verdict::Silent | Verdict::Undecided => {}
+            }
             row.heard = claims[place].map(|claim| claim.heard).or(row.heard);
         }
         let lacks_required = self.lacks_required();

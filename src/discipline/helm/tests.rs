@@ -308,3 +308,28 @@ fn at_the_beginning_a_better_source_waits_for_a_quarter_of_the_hold_off() {
     bench.run(1_000);
     assert_eq!(bench.last(), Some((Some(A), Why::Better)));
 }
+
+#[test]
+fn a_known_liar_has_no_vote_until_it_agrees_again_unless_nobody_else_is_left() {
+    let mut bench = Bench::new(&[SourceKind::Ntp; 3]);
+    bench.claims(A, -200, 300);
+    bench.claims(B, -300, 250);
+    bench.claims(C, 50_000, 50_200);
+    bench.run(5_000);
+    bench.silences(B);
+    bench.run(2_000);
+    assert_eq!(bench.last(), Some((Some(A), Why::First)), "two that contradict each other, and one of them is known");
+    bench.silences(A);
+    bench.run(2_000);
+    assert_eq!(bench.last(), Some((Some(C), Why::Lost)), "there is nobody to ask");
+    bench.claims(A, -200, 300);
+    bench.claims(B, -300, 250);
+    bench.run(2_000);
+    assert_eq!(bench.last(), Some((Some(A), Why::Falseticker)));
+    bench.claims(C, -100, 100);
+    bench.run(1_000);
+    bench.silences(B);
+    bench.claims(C, 50_000, 50_200);
+    bench.run(1_000);
+    assert_eq!(bench.last(), Some((None, Why::Conflict)), "it has agreed in between");
+}
