@@ -31,7 +31,11 @@ fn setting(option: &OptionSpec, value: &str) -> String {
             };
             format!("[[ptp]]\ninterface = \"lo\"\n{other}{name} = {value}\n")
         }
-        None => format!("{} = {value}\n", option.path),
+        None => match option.path.strip_prefix("ntp.source.") {
+            Some("address") => format!("[[ntp.source]]\naddress = {value}\n"),
+            Some(name) => format!("[[ntp.source]]\naddress = \"ntp.example.net\"\n{name} = {value}\n"),
+            None => format!("{} = {value}\n", option.path),
+        },
     }
 }
 
@@ -106,7 +110,9 @@ fn every_option_of_a_wrong_type_ends_with_one_message() {
         for value in ["1", "1.5", "\"1\"", "true", "[]", "[1]", "{ a = 1 }", "\"\u{b5}\"", "nan", "inf", "0xff"] {
             if let Err(errors) = load(&setting(option, value), "t.toml") {
                 assert_eq!(errors.errors.len(), 1, "{} = {value}: {errors}", option.path);
-                assert!(errors.errors[0].path.starts_with("ptp[0].") || errors.errors[0].path.starts_with(option.path));
+                let path = &errors.errors[0].path;
+                let is_of_several = path.starts_with("ptp[0].") || path.starts_with("ntp.source[0].");
+                assert!(is_of_several || path.starts_with(option.path), "{path}");
             }
         }
     }
@@ -197,7 +203,7 @@ fn an_unknown_option_gets_the_nearest_name() {
 t.toml:4:1: ptp[0].xyz: unknown option
     4 | xyz = 1
       | ^^^
-    known here: interface, role, domain, sdo_id, transport, udp6_scope, delay, timestamps, frequency_quantum, delay_asymmetry, ingress_latency, egress_latency, arb_timescale, announce_receipt_timeout, event_port, general_port, minor_version, clock_identity
+    known here: interface, role, domain, sdo_id, transport, udp6_scope, delay, timestamps, frequency_quantum, delay_asymmetry, ingress_latency, egress_latency, arb_timescale, announce_receipt_timeout, event_port, general_port, minor_version, clock_identity, prefer, trust
 t.toml:5:2: klock: unknown section
     5 | [klock]
       |  ^^^^^
@@ -209,13 +215,13 @@ t.toml:5:2: klock: unknown section
 #[test]
 fn what_is_planned_is_not_called_unknown() {
     assert_eq!(
-        complaints("[clock]\nleap = \"kernel\"\n[[ntp.source]]\naddress = \"192.0.2.1\"\n"),
+        complaints("[clock]\nleap = \"kernel\"\n[ntp.server]\nsmear = true\n"),
         r#"t.toml:2:1: clock.leap: choosing how leap seconds are applied is not available in this version
     2 | leap = "kernel"
       | ^^^^
-t.toml:3:7: ntp.source: taking time from NTP servers is not available in this version
-    3 | [[ntp.source]]
-      |       ^^^^^^
+t.toml:4:1: ntp.server.smear: smearing leap seconds is not available in this version
+    4 | smear = true
+      | ^^^^^
 "#
     );
 }

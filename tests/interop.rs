@@ -13,6 +13,8 @@ mod daemon;
 mod embedded;
 #[path = "interop/lab.rs"]
 mod lab;
+#[path = "interop/ntp.rs"]
+mod ntp;
 #[path = "interop/running.rs"]
 mod running;
 

@@ -222,6 +222,8 @@ fn configuration(args: &Args, directory: &Path) -> Result<Config, String> {
                 ..port
             })
             .collect(),
+        ntp_sources: Vec::new(),
+        selection: defaults.selection,
         ntp_server: Some(NtpServerConfig {
             listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, args.ntp_port))],
             cores: Vec::new(),

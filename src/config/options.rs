@@ -159,6 +159,9 @@ const STEP: Kind = Kind::Duration { min: Duration::from_nanos(1), max: YEARS, or
 const PANIC: Kind = Kind::Duration { min: Duration::from_millis(1), max: YEARS, or: &["never"] };
 const LIMIT: Kind = Kind::Duration { min: Duration::from_nanos(1), max: Duration::SECOND, or: &[] };
 const LATENCY: Kind = Kind::Duration { min: Duration::from_secs(-1), max: Duration::SECOND, or: &[] };
+const POLL: Kind = Kind::Integer { min: -4, max: 17 };
+const OFF: Default = Default::Toml("false");
+const CONFLICT: &[Word] = &[now("hold"), now("prefer")];
 const UDP_PORT: Kind = Kind::Integer { min: 1, max: 65_535 };
 const CORE: Kind = Kind::Integer { min: 0, max: CORES_MAX as i64 - 1 };
 const PRIORITY: Kind = Kind::Integer { min: 1, max: 99 };
@@ -193,6 +196,12 @@ pub const SECTIONS: &[Section] = &[
     Section { path: "clock.step", repeated: false, help: "When the clock may be stepped instead of slewed." },
     Section { path: "servo", repeated: false, help: "The loop that corrects the clock." },
     Section { path: "ptp", repeated: true, help: "A PTP port: one network interface in one domain." },
+    Section {
+        path: "ntp.source",
+        repeated: true,
+        help: "An NTP server that is asked, or several behind one name. With one of these all sources are judged together, PTP ports among them.",
+    },
+    Section { path: "selection", repeated: false, help: "How several sources are judged." },
     Section { path: "ntp.server", repeated: false, help: "Serves the clock's time to NTP clients." },
     Section { path: "threads", repeated: false, help: "How the daemon's threads run." },
     Section {
@@ -211,9 +220,6 @@ pub const LATER: &[(&str, &str)] = &[
     ("clock.leap", "choosing how leap seconds are applied"),
     ("ptp.profile", "choosing a PTP profile"),
     ("ptp.unicast", "unicast PTP"),
-    ("ptp.prefer", "preferring one source over others"),
-    ("ptp.trust", "weighing sources by trust"),
-    ("ntp.source", "taking time from NTP servers"),
     ("ntp.server.allow", "limiting who may ask the NTP server"),
     ("ntp.server.smear", "smearing leap seconds"),
 ];
@@ -262,6 +268,27 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ptp.general_port", UDP_PORT, Default::Toml("320"), "The UDP port of general messages: Announce, Follow_Up, Delay_Resp."),
     option("ptp.minor_version", Kind::Integer { min: 0, max: 1 }, Default::Toml("1"), "What we send: 0 is PTP 2.0 (IEEE 1588-2008), 1 is PTP 2.1 (2019).").term("minorVersionPTP"),
     option("ptp.clock_identity", Kind::ClockIdentity, Default::Unset("made from the interface's address"), "The identity of our clock.").term("defaultDS.clockIdentity"),
+
+    option("ptp.prefer", Kind::Switch, OFF, "It steers before all that are not preferred, if it agrees with the majority."),
+    option("ptp.trust", Kind::Switch, OFF, "Only sources that are trusted have a vote, while one of them is heard."),
+
+    option("ntp.source.address", Kind::Text { bytes_max: 255 }, Default::Required, "The server: a name or an address, with \":port\" if that is not 123; a name is looked up again when nobody answers there."),
+    option("ntp.source.pool", Kind::Integer { min: 1, max: 7 }, Default::Toml("1"), "So many of the addresses behind that name are asked; one that does not answer is replaced by another."),
+    option("ntp.source.iburst", Kind::Switch, Default::Toml("true"), "Ask more often at first."),
+    option("ntp.source.poll", POLL, Default::Toml("6"), "How often it is asked, as the logarithm to base 2 of seconds: -4 is 16 a second, 6 each 64 s.").term("minpoll"),
+    option("ntp.source.poll_max", POLL, Default::Toml("10"), "The longest interval that the server can make us wait by RATE.").term("maxpoll"),
+    option("ntp.source.interleaved", Kind::Switch, OFF, "Ask when the answer before really left, where the server knows.").term("RFC 9769"),
+    option("ntp.source.prefer", Kind::Switch, OFF, "It steers before all that are not preferred, if it agrees with the majority."),
+    option("ntp.source.trust", Kind::Switch, OFF, "Only sources that are trusted have a vote, while one of them is heard."),
+    option("ntp.source.require", Kind::Switch, OFF, "Nobody steers unless one of those that are required agrees."),
+    option("ntp.source.noselect", Kind::Switch, OFF, "It neither steers nor votes, and is only watched."),
+    option("ntp.source.max_distance", Kind::Duration { min: Duration::from_micros(1), max: Duration::from_secs(16), or: &[] }, Default::Toml("\"3s\""), "Where it leaves more than this open on either side, it does not count.").unit("s").term("MAXDIST"),
+    option("ntp.source.time_offset", LATENCY, Default::Toml("\"0ns\""), "What is taken off the server's time: what it is known to be ahead by.").unit("us"),
+    option("ntp.source.delay_asymmetry", LATENCY, Default::Toml("\"0ns\""), "Half of what the way from the server is longer than the way back.").unit("us"),
+
+    option("selection.hold_off", Kind::Duration { min: Duration::SECOND, max: Duration::from_secs(3_600), or: &[] }, Default::Toml("\"30s\""), "A source must agree for so long before it takes over from another one; longer each time that it is lost again soon.").unit("s"),
+    option("selection.conflict", Kind::Word(CONFLICT), Default::Toml("\"hold\""), "Where sources contradict each other and there is no majority: \"hold\" follows none of them, \"prefer\" the one that is preferred."),
+    option("selection.drain", Kind::Frequency { min_ppb: 1.0, max_ppb: 500.0 * PPM }, Default::Toml("\"10ppm\""), "How fast what two sources disagree by is slewed away after a hand-over.").unit("ppm"),
 
     option("ntp.server.listen", Kind::Addresses { count_max: LISTEN_MAX }, Default::Toml("[]"), "Where NTP requests are answered; without any address the server is off."),
     option("ntp.server.cores", Kind::Cores { count_max: SERVER_CORES_MAX }, Default::Toml("[]"), "The CPUs to run one worker on each; empty: one worker, wherever the kernel likes."),
@@ -379,11 +406,11 @@ mod tests {
 
     #[test]
     fn sections_list_their_names() {
-        assert_eq!(DAEMON.names_in(""), ["clock", "servo", "ptp", "ntp", "threads", "observe", "trace"]);
+        assert_eq!(DAEMON.names_in(""), ["clock", "servo", "ptp", "ntp", "selection", "threads", "observe", "trace"]);
         assert_eq!(DAEMON.names_in("clock.system"), ["simulated"]);
         let clock = ["system", "phc", "utc_offset", "leap_file", "lock_limit", "max_drift", "max_frequency", "step"];
         assert_eq!(DAEMON.names_in("clock"), clock);
-        assert_eq!(DAEMON.names_in("ntp"), ["server"]);
+        assert_eq!(DAEMON.names_in("ntp"), ["source", "server"]);
         assert!(DAEMON.section_exists("ntp") && !DAEMON.section_exists("nt"));
     }
 }

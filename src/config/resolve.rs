@@ -9,12 +9,14 @@ use super::read::{Reader, default_value};
 use super::value::Value;
 use super::walk::Checked;
 use super::{
-    ArbTimescale, ClockConfig, Config, DelayMechanism, LogLevel, NtpServerConfig, ObserveConfig, Origin, PhcChoice,
-    PtpConfig, PtpRole, PtpTransport, ServoConfig, Setting, Simulated, SystemClock, ThreadConfig, ThreadsConfig,
-    TimestampMode, TraceConfig, UtcOffset,
+    ArbTimescale, ClockConfig, Config, DelayMechanism, LogLevel, NtpServerConfig, NtpSourceConfig, ObserveConfig,
+    Origin, PhcChoice, PtpConfig, PtpRole, PtpTransport, SelectionConfig, ServoConfig, Setting, Simulated, SystemClock,
+    ThreadConfig, ThreadsConfig, TimestampMode, TraceConfig, UtcOffset,
 };
+use crate::discipline::helm::{Conflict, HELM_SOURCES_MAX, HelmConfig, SourceKind, SourceOptions};
 use crate::discipline::policy::{StepPolicy, StepRule};
 use crate::discipline::servo::Kind;
+use crate::time::LogInterval;
 
 /// Makes the resolved configuration of a file without faults.
 pub fn resolve(checked: &Checked) -> Config {
@@ -30,6 +32,21 @@ pub fn resolve(checked: &Checked) -> Config {
             hold: read.switch("servo", "hold"),
         },
         ptp: (0..checked.repeated("ptp").len()).map(|index| ptp(&read, &format!("ptp[{index}]"))).collect(),
+        ntp_sources: (0..checked.repeated("ntp.source").len())
+            .map(|index| ntp_source(&read, &format!("ntp.source[{index}]")))
+            .collect(),
+        selection: SelectionConfig {
+            helm: HelmConfig {
+                hold_off: read.duration("selection", "hold_off"),
+                conflict: if read.word("selection", "conflict") == "prefer" {
+                    Conflict::Prefer
+                } else {
+                    Conflict::Hold
+                },
+                ..HelmConfig::default()
+            },
+            drain: read.frequency("selection", "drain"),
+        },
         ntp_server: (!listen.is_empty()).then_some(NtpServerConfig { listen, cores }),
         threads: ThreadsConfig {
             ptp: thread(&read, "threads.ptp"),
@@ -121,6 +138,8 @@ fn ptp(read: &Reader<'_>, section: &str) -> PtpConfig {
         delay_asymmetry: read.duration(section, "delay_asymmetry"),
         ingress_latency: read.duration(section, "ingress_latency"),
         egress_latency: read.duration(section, "egress_latency"),
+        prefer: read.switch(section, "prefer"),
+        trust: read.switch(section, "trust"),
         // "auto" is by who takes the stamps, which is seen when the port runs.
         arb_timescale: match read.word(section, "arb_timescale") {
             "utc" => Some(ArbTimescale::Utc),
@@ -137,6 +156,42 @@ fn ptp(read: &Reader<'_>, section: &str) -> PtpConfig {
             _ => None,
         },
     }
+}
+
+fn ntp_source(read: &Reader<'_>, section: &str) -> NtpSourceConfig {
+    let switch = |name| read.switch(section, name);
+    let poll = LogInterval::new(read.integer(section, "poll") as i8);
+    let (host, port) = host_and_port(&read.text(section, "address"));
+    NtpSourceConfig {
+        host,
+        port,
+        pool: read.integer(section, "pool") as u8,
+        poll,
+        poll_max: LogInterval::new(read.integer(section, "poll_max") as i8).max(poll),
+        iburst: switch("iburst"),
+        interleaved: switch("interleaved"),
+        options: SourceOptions {
+            prefer: switch("prefer"),
+            trust: switch("trust"),
+            require: switch("require"),
+            noselect: switch("noselect"),
+            max_distance: read.duration(section, "max_distance"),
+            ..SourceOptions::of(SourceKind::Ntp)
+        },
+        time_offset: read.duration(section, "time_offset"),
+        delay_asymmetry: read.duration(section, "delay_asymmetry"),
+    }
+}
+
+/// `host`, `host:port`, `192.0.2.1`, `2001:db8::1` or `[2001:db8::1]:port`.
+fn host_and_port(address: &str) -> (String, u16) {
+    const NTP_PORT: u16 = 123;
+    if address.parse::<std::net::Ipv6Addr>().is_ok() {
+        return (address.to_owned(), NTP_PORT);
+    }
+    let split = address.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    let (host, port) = split.unwrap_or((address, NTP_PORT));
+    (host.trim_matches(['[', ']']).to_owned(), port)
 }
 
 fn thread(read: &Reader<'_>, section: &str) -> ThreadConfig {
@@ -211,6 +266,16 @@ pub fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigError> {
             }
         }
     }
+    let mut places = checked.repeated("ptp").len();
+    for (index, header) in checked.repeated("ntp.source").iter().enumerate() {
+        places += read.integer(&format!("ntp.source[{index}]"), "pool").unsigned_abs() as usize;
+        if places > HELM_SOURCES_MAX {
+            let message =
+                format!("there are {places} sources with this one, and at most {HELM_SOURCES_MAX} are judged");
+            conflict(format!("ntp.source[{index}]"), header, message, "take fewer servers, or a smaller pool");
+            break;
+        }
+    }
     errors
 }
 
@@ -254,7 +319,7 @@ pub fn settings(source: &Source<'_>, checked: &Checked) -> Vec<Setting> {
     let ordinary = |option: &&OptionSpec| match option.path {
         "clock.system" => !checked.simulated,
         path if in_section(path, "clock.system") => checked.simulated,
-        path => !in_section(path, "ptp"),
+        path => !in_section(path, "ptp") && !in_section(path, "ntp.source"),
     };
     for option in OPTIONS.iter().filter(ordinary) {
         push(option, option.path.to_owned());
@@ -262,6 +327,11 @@ pub fn settings(source: &Source<'_>, checked: &Checked) -> Vec<Setting> {
     for index in 0..checked.repeated("ptp").len() {
         for option in OPTIONS.iter().filter(|option| in_section(option.path, "ptp")) {
             push(option, format!("ptp[{index}].{}", option.name()));
+        }
+    }
+    for index in 0..checked.repeated("ntp.source").len() {
+        for option in OPTIONS.iter().filter(|option| in_section(option.path, "ntp.source")) {
+            push(option, format!("ntp.source[{index}].{}", option.name()));
         }
     }
     settings

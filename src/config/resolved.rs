@@ -6,9 +6,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::discipline::helm::{HELM_SOURCES_MAX, HelmConfig, SourceKind, SourceOptions};
 use crate::discipline::policy::StepPolicy;
 use crate::discipline::servo::Kind;
-use crate::time::{Duration, FrequencyPpb};
+use crate::time::{Duration, FrequencyPpb, LogInterval, SourceId};
 
 /// The most `[[ptp]]` sections in one file.
 pub const PTP_PORTS_MAX: usize = 8;
@@ -32,6 +33,10 @@ pub struct Config {
     pub servo: ServoConfig,
     /// The PTP ports, in the order of the file; at most [`PTP_PORTS_MAX`].
     pub ptp: Vec<PtpConfig>,
+    /// The NTP servers that are asked, in the order of the file.
+    pub ntp_sources: Vec<NtpSourceConfig>,
+    /// How several sources are judged.
+    pub selection: SelectionConfig,
     /// The NTP server; `None` if it listens nowhere.
     pub ntp_server: Option<NtpServerConfig>,
     /// Cores and priorities of the threads.
@@ -41,6 +46,28 @@ pub struct Config {
     /// What is kept of what the engines do.
     pub trace: TraceConfig,
 }
+
+impl Config {
+    /// How each source is judged, by its row: the ports first, then the NTP servers. Empty where there is one kind of source only, and
+    /// nothing to judge.
+    pub fn judged(&self) -> Vec<(SourceId, SourceOptions)> {
+        if self.ntp_sources.is_empty() {
+            return Vec::new();
+        }
+        let port = |ptp: &PtpConfig| SourceOptions {
+            prefer: ptp.prefer,
+            trust: ptp.trust,
+            ..SourceOptions::of(SourceKind::Ptp)
+        };
+        let ports = self.ptp.iter().enumerate().map(|(row, ptp)| (SourceId(row as u16), port(ptp)));
+        let servers = self.ntp_sources.iter().flat_map(|source| (0..source.pool).map(|_| source.options));
+        let servers = servers.enumerate().map(|(place, options)| (SourceId(NTP_SOURCE.0 + place as u16), options));
+        ports.chain(servers).take(HELM_SOURCES_MAX).collect()
+    }
+}
+
+/// The row of the first NTP server; further ones follow.
+pub const NTP_SOURCE: SourceId = SourceId(0x100);
 
 /// `[clock]`.
 #[derive(Clone, PartialEq, Debug)]
@@ -151,6 +178,10 @@ pub struct PtpConfig {
     pub ingress_latency: Duration,
     /// What an egress stamp is too early by; -1 s ..= 1 s.
     pub egress_latency: Duration,
+    /// It steers before others, where several sources are judged.
+    pub prefer: bool,
+    /// It has a vote where others have none.
+    pub trust: bool,
     /// How the time of a grandmaster with ptpTimescale FALSE is read; `None`: by who takes the stamps.
     pub arb_timescale: Option<ArbTimescale>,
     /// announceReceiptTimeout, in announce intervals; 2 ..= 255.
@@ -163,6 +194,40 @@ pub struct PtpConfig {
     pub minor_version: u8,
     /// clockIdentity; `None`: made from the interface's address.
     pub clock_identity: Option<[u8; 8]>,
+}
+
+/// One `[[ntp.source]]`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct NtpSourceConfig {
+    /// A name or an IP address.
+    pub host: String,
+    /// Its UDP port.
+    pub port: u16,
+    /// So many of its addresses are asked.
+    pub pool: u8,
+    /// How they are asked.
+    pub poll: LogInterval,
+    /// The longest that they can make us wait.
+    pub poll_max: LogInterval,
+    /// More often at first.
+    pub iburst: bool,
+    /// RFC 9769.
+    pub interleaved: bool,
+    /// How they are judged.
+    pub options: SourceOptions,
+    /// What is taken off the server's time.
+    pub time_offset: Duration,
+    /// Half of what the way from the server is longer.
+    pub delay_asymmetry: Duration,
+}
+
+/// `[selection]`.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct SelectionConfig {
+    /// How the helm judges.
+    pub helm: HelmConfig,
+    /// How fast a disagreement is slewed away.
+    pub drain: FrequencyPpb,
 }
 
 /// What a PTP port may become.

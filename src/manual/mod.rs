@@ -7,6 +7,7 @@
 //! | [`accuracy`] | whoever wants to know how right the clocks are: our figures beside other daemons' |
 //! | [`simulator`] | the operator: worlds in which the daemon can be tried, and how to describe one |
 //! | [`hardware`] | the operator of a card with a clock: what the states and lines of `status` mean, and what to do |
+//! | [`sources`] | the operator with more than one source: how they are judged, what the verdicts mean, and when another one steers |
 //! | [`traces`] | the operator who wants to know what happened: recording, replaying, and what another servo would have done |
 //! | [`adr`] | whoever wonders why: the decisions that close doors, a page each |
 //!
@@ -79,6 +80,9 @@ pub mod hardware {}
 
 #[doc = include_str!("options.md")]
 pub mod options {}
+
+#[doc = include_str!("sources.md")]
+pub mod sources {}
 
 #[doc = include_str!("traces.md")]
 pub mod traces {}

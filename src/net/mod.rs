@@ -5,6 +5,7 @@
 //! | `sockets` | the two sockets of a port, over whichever transport |
 //! | `udp` | how UDP sockets are opened (IEEE 1588-2019 Annexes C and D) |
 //! | `ethernet` | packet sockets and their frames (Annex E) |
+//! | `exchange` | the socket of one NTP request |
 //! | `card` | what the network card is told to stamp |
 //! | `stamps` | which stamps are used, and whether the card keeps its word |
 //! | `ledger` | which transmit stamp belongs to which message |
@@ -12,6 +13,7 @@
 mod card;
 mod error;
 mod ethernet;
+mod exchange;
 mod ledger;
 mod sockets;
 mod stamps;
@@ -19,6 +21,7 @@ mod udp;
 
 pub use card::{Card, Found, InWords, LOOK_EVERY, cannot_stamp, device_below, phc_behind};
 pub use error::OpenError;
+pub use exchange::{ExchangeBuffer, ExchangeSocket};
 pub use ledger::{LEDGER_MAX, Ledger, STAMP_WAIT_MAX};
 pub use sockets::{Arrived, Gone, PtpSockets, SocketOptions, StampMode, Stamping, StampingChange, Transport};
 pub use stamps::{Missing, TxTrouble, software_stamp};

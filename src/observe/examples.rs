@@ -2,7 +2,7 @@
 
 use super::status::{
     BoundPartsStatus, ClockKind, ClockStatus, EventRecord, GrandmasterStatus, HoldoverStatus, NtpServerStatus,
-    PhcStatus, PortStatus, SCHEMA, Status, ThreadStatus, TruthStatus,
+    PhcStatus, PortStatus, SCHEMA, SourceStatus, Status, ThreadStatus, TruthStatus,
 };
 use crate::time::SyncState;
 
@@ -20,6 +20,7 @@ pub(super) fn locked() -> Status {
         reason: "the bound is inside the limit".to_owned(),
         clock: clock(),
         phcs: Vec::new(),
+        sources: Vec::new(),
         ptp: vec![port()],
         ntp_server: Some(NtpServerStatus {
             listen: vec!["0.0.0.0:123".to_owned(), "[::]:123".to_owned()],
@@ -254,4 +255,39 @@ pub(super) fn hardware() -> Status {
     (port.interface, port.phc) = ("eth0".to_owned(), Some("/dev/ptp0".to_owned()));
     port.heard.clear();
     status
+}
+
+/// A port that steers, a server that guards it, one that lies and one that is not there.
+pub(super) fn several() -> Status {
+    let source = |kind: &str, name: &str, verdict: &str, reason: &str| SourceStatus {
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+        verdict: verdict.to_owned(),
+        reason: reason.to_owned(),
+        ..SourceStatus::default()
+    };
+    let heard = |offset_s: f64, distance_s: f64, source: SourceStatus| SourceStatus {
+        offset_s: Some(offset_s),
+        distance_s: Some(distance_s),
+        last_sample_age_s: Some(0.1),
+        interval_s: Some(0.125),
+        ..source
+    };
+    let asked = |address: &str, source: SourceStatus| SourceStatus {
+        address: Some(address.to_owned()),
+        stratum: Some(1),
+        reach: Some(0o377),
+        interval_s: Some(64.0),
+        last_sample_age_s: Some(12.0),
+        round_trip_s: Some(420e-6),
+        root_distance_s: Some(30e-6),
+        ..source
+    };
+    let good = "it agrees with the majority";
+    let steers = SourceStatus { is_steering: true, ..heard(-90e-9, 840e-9, source("ptp", "vb0", "agrees", good)) };
+    let guard = asked("192.0.2.1:123", heard(2e-6, 240e-6, source("ntp", "ntp1.example.net", "agrees", good)));
+    let lies = "it is 49.7 ms ahead of all that the majority allows";
+    let liar = heard(-0.05, 260e-6, source("ntp", "198.51.100.7", "falseticker", lies));
+    let absent = source("ntp", "ntp9.example.net", "silent", "its name cannot be looked up");
+    Status { sources: vec![steers, guard, asked("198.51.100.7:123", liar), absent], ..locked() }
 }

@@ -12,7 +12,9 @@ use exposition::{Exposition, Kind};
 
 use super::event::parse_rfc3339;
 use super::health::{Thresholds, verdict};
-use super::status::{BoundPartsStatus, ClockStatus, NtpServerStatus, PhcStatus, PortStatus, Status, TruthStatus};
+use super::status::{
+    BoundPartsStatus, ClockStatus, NtpServerStatus, PhcStatus, PortStatus, SourceStatus, Status, TruthStatus,
+};
 use crate::time::{Duration, SyncState, Timestamp};
 
 /// The content type of [`metrics`].
@@ -32,6 +34,7 @@ pub fn metrics(status: &Status) -> String {
     served_clock(&mut out, status);
     lock(&mut out, status);
     phcs(&mut out, &status.phcs);
+    sources(&mut out, &status.sources);
     ports(&mut out, &status.ptp);
     grandmasters(&mut out, &status.ptp);
     if let Some(server) = &status.ntp_server {
@@ -232,6 +235,38 @@ fn phcs(out: &mut Exposition, phcs: &[PhcStatus]) {
 }
 
 /// What tells the port of a series from others.
+/// Name, help and value of a figure of a source.
+type SourceFigure = (&'static str, &'static str, fn(&SourceStatus) -> Option<f64>);
+
+/// Several sources, where they are judged.
+fn sources(out: &mut Exposition, sources: &[SourceStatus]) {
+    const VERDICTS: [&str; 4] = ["agrees", "falseticker", "undecided", "silent"];
+    let name = |source: &SourceStatus| source.address.clone().unwrap_or_else(|| source.name.clone());
+    let mut family = out.family("source_verdict", Kind::Gauge, "1 for what is thought of a source, 0 for the rest.");
+    for source in sources {
+        for verdict in VERDICTS {
+            let is = f64::from(u8::from(source.verdict == verdict));
+            let labels: [(&str, &dyn Display); 3] =
+                [("kind", &source.kind), ("source", &name(source)), ("verdict", &verdict)];
+            family.sample(&labels, Some(is));
+        }
+    }
+    let figures: [SourceFigure; 6] = [
+        ("source_steering", "1 for the source that steers.", |source| Some(f64::from(u8::from(source.is_steering)))),
+        ("source_offset_seconds", "The clock's offset as a source has it.", |source| source.offset_s),
+        ("source_distance_seconds", "How wrong that may be.", |source| source.distance_s),
+        ("source_reach", "Of the last eight requests, which were answered.", |source| source.reach.map(f64::from)),
+        ("source_last_sample_age_seconds", "Time since it was measured.", |source| source.last_sample_age_s),
+        ("source_round_trip_seconds", "The last round trip to a server.", |source| source.round_trip_s),
+    ];
+    for (metric, help, value) in figures {
+        let mut family = out.family(metric, Kind::Gauge, help);
+        for source in sources {
+            family.sample(&[("kind", &source.kind), ("source", &name(source))], value(source));
+        }
+    }
+}
+
 fn port_labels(port: &PortStatus) -> [(&'static str, &dyn Display); 2] {
     [("port", &port.interface), ("domain", &port.domain)]
 }

@@ -12,6 +12,7 @@ use super::units::{count, ppb, rate, seconds, span};
 use crate::time::SyncState;
 
 mod phcs;
+mod sources;
 
 /// How many of the last events are shown.
 const EVENTS_SHOWN_MAX: usize = 5;
@@ -63,6 +64,7 @@ pub fn render(status: &Status, style: Style) -> String {
     page.bound(status);
     page.clock(status);
     page.tree(status);
+    page.sources(status);
     page.truth(status);
     page.threads(status);
     page.events(status);
@@ -162,7 +164,7 @@ impl Page {
                 troubles.push((Tone::Bad, format!("clock of {} ({}): {problem}", phc.name, phc.device)));
             }
         }
-        if status.ptp.is_empty() {
+        if status.ptp.is_empty() && status.sources.is_empty() {
             troubles.push((Tone::Doubtful, "there is no PTP port, so there is no source of time".to_owned()));
         }
         troubles.extend(status.lacks.iter().map(|lack| (Tone::Doubtful, lack.clone())));

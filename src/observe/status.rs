@@ -40,6 +40,9 @@ pub struct Status {
     /// The hardware clocks of the ports.
     #[serde(default)]
     pub phcs: Vec<PhcStatus>,
+    /// All sources, where several are judged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<SourceStatus>,
     /// The PTP ports, in the order of the configuration.
     #[serde(default)]
     pub ptp: Vec<PortStatus>,
@@ -59,6 +62,39 @@ pub struct Status {
     /// What was lost because a ring between two threads was full, by the name of the ring.
     #[serde(default)]
     pub rings_dropped: BTreeMap<String, u64>,
+}
+
+/// One of several sources, and what is thought of it.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
+pub struct SourceStatus {
+    /// `ptp` or `ntp`.
+    pub kind: String,
+    /// Its interface, or the server's name as configured.
+    pub name: String,
+    /// The server's address; `None` while it is not known, and of a port.
+    pub address: Option<String>,
+    /// Whether it steers.
+    pub is_steering: bool,
+    /// `agrees`, `falseticker`, `undecided` or `silent`.
+    pub verdict: String,
+    /// Why, one sentence without its full stop.
+    pub reason: String,
+    /// The middle of the interval in which our clock's offset lies as it has it; positive is ahead.
+    pub offset_s: Option<f64>,
+    /// Half of its width: how wrong the source may be, the way to it included.
+    pub distance_s: Option<f64>,
+    /// Of the last eight requests which were answered, the latest in the lowest bit.
+    pub reach: Option<u8>,
+    /// How often it is measured.
+    pub interval_s: Option<f64>,
+    /// When it was last.
+    pub last_sample_age_s: Option<f64>,
+    /// The last round trip.
+    pub round_trip_s: Option<f64>,
+    /// The server's stratum.
+    pub stratum: Option<u8>,
+    /// How wrong the server says that it may be.
+    pub root_distance_s: Option<f64>,
 }
 
 /// What is done to the clock.

@@ -7,11 +7,12 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::Sender;
 
+use self::ntp::{NtpThread, judged_of};
 use self::ports::RunningPort;
 use super::discipline::{COMMANDS_MAX, Command, DisciplineLinks, spawn_discipline};
 use super::events::{EVENTS_RING, Event};
 use super::host::{Host, host_utc, kernel_tai_utc, lacking_capabilities};
-use super::model::{Model, PortModel};
+use super::model::{Model, PortModel, SourcesModel};
 use super::phcs::Phcs;
 use super::recorder::Traces;
 use super::saved::SavedFrequency;
@@ -70,6 +71,7 @@ pub struct Daemon {
     last_snapshot: TimeSnapshot,
     discipline: DisciplineThread,
     ports: Vec<Option<RunningPort>>,
+    ntp: Option<NtpThread>,
     server: Option<Server>,
     truth: Option<(Truth, JoinHandle<()>)>,
     watchdog: Watchdog,
@@ -172,7 +174,16 @@ impl Daemon {
         let (commands, orders) = crossbeam_channel::bounded(COMMANDS_MAX);
         let discipline_sleeper = Sleeper::new()?;
         let doorbell = discipline_sleeper.doorbell();
+        let judged = judged_of(&config, &mut traces);
+        let (ntp, inlet) = match NtpThread::start(&config, &discipline_sleeper, &sleeper, &stop, &mut traces)? {
+            Some((thread, inlet)) => (Some(thread), Some(inlet)),
+            None => (None, None),
+        };
+        if let Some(ntp) = &ntp {
+            watchdog.add("ntp-client", ThreadConfig { core: None, priority: None }, ntp.pulse.clone());
+        }
         let links = DisciplineLinks {
+            ntp: inlet,
             commands: orders,
             events,
             snapshot: writer,
@@ -184,10 +195,11 @@ impl Daemon {
         };
         let cascade = CascadeConfig { utc: known.utc, ..cascade_of(&config, &saved) };
         let recorder = traces.stream("system", EngineKind::Discipline);
-        let thread = spawn_discipline(config.threads.discipline, clock, cascade, recorder, links)?;
+        let thread = spawn_discipline(config.threads.discipline, clock, cascade, judged, recorder, links)?;
         let mut model = Model::new(Host::this(), now, known.utc.tai_utc, kind);
         model.lacks = lacks;
         model.knows_utc(known.utc.tai_utc, known.by);
+        model.sources = SourcesModel::new(&config);
         let mut daemon = Self {
             model,
             host,
@@ -198,6 +210,7 @@ impl Daemon {
             interfaces,
             discipline: DisciplineThread { thread: Some(thread), doorbell, commands, events: inbox },
             ports: Vec::new(),
+            ntp,
             server,
             truth,
             watchdog,
@@ -234,7 +247,8 @@ impl Daemon {
 
     /// Whether a timing thread has said something that was not heard yet.
     pub fn has_news(&self) -> bool {
-        !self.discipline.events.is_empty() || self.ports.iter().flatten().any(|port| !port.events.is_empty())
+        let of_ntp = self.ntp.as_ref().is_some_and(|ntp| !ntp.events.is_empty());
+        of_ntp || !self.discipline.events.is_empty() || self.ports.iter().flatten().any(|port| !port.events.is_empty())
     }
 
     /// Logs an event of the control thread's own, and keeps it for the status.
@@ -342,6 +356,9 @@ impl Daemon {
         check(old.clock.phc == config.clock.phc, "clock.phc");
         check(old.clock.max_frequency == config.clock.max_frequency, "clock.max_frequency");
         check(old.ntp_server == config.ntp_server, "ntp.server");
+        check(old.ntp_sources == config.ntp_sources, "ntp.source");
+        check(old.selection == config.selection, "selection");
+        check(old.judged().len() == config.judged().len(), "the number of sources that are judged");
         check(old.threads == config.threads, "threads");
         check(old.observe.http == config.observe.http, "observe.http");
         check(old.observe.runtime_directory == config.observe.runtime_directory, "observe.runtime_directory");
@@ -387,6 +404,10 @@ impl Daemon {
         for port in 0..self.ports.len() {
             self.stop_port(port);
         }
+        if let Some(ntp) = self.ntp.take() {
+            ntp.doorbell.ring();
+            join("ntp-client", ntp.thread);
+        }
         self.discipline.doorbell.ring();
         if let Some(thread) = self.discipline.thread.take() {
             join("discipline", thread);
@@ -409,6 +430,9 @@ impl Daemon {
                 self.find_rivals(now);
             }
             self.traces.hear(now, &event);
+            self.model.take(now, local, event);
+        }
+        while let Some(event) = self.ntp.as_mut().and_then(|ntp| ntp.events.pop()) {
             self.model.take(now, local, event);
         }
         for port in self.ports.iter_mut().flatten() {
@@ -479,6 +503,7 @@ impl Daemon {
 
 mod cards;
 mod hardware;
+mod ntp;
 mod ports;
 mod report;
 mod rivals;
@@ -544,7 +569,7 @@ fn cascade_of(config: &Config, saved: &SavedFrequency) -> CascadeConfig {
         integral: config.servo.integral,
         hold: config.servo.hold,
         saved_frequency: saved.load(),
-        drain: crate::discipline::DRAIN,
+        drain: config.selection.drain,
     };
     let utc_policy = match config.clock.utc_offset {
         UtcOffset::Check => UtcPolicy::Check,

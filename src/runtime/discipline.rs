@@ -13,7 +13,9 @@ use synchronome_kernel::phc::CrossingMethod;
 
 pub use self::inlet::PortInlet;
 use self::inlet::{Inlets, Taken};
+pub use self::several::Judged;
 use super::events::{Event, PhcReport};
+use super::ntp_client::NtpInlet;
 use super::port::{PortLoop, PortMessage};
 use super::thread::spawn_timing;
 use super::wake::Sleeper;
@@ -28,6 +30,7 @@ use crate::sharing::{Latch, PhcLines, Pulse, RingWriter, SeqlockWriter, TimeSnap
 use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Mono, Timestamp};
 
 mod inlet;
+mod several;
 
 /// Commands from the control thread that may wait.
 pub const COMMANDS_MAX: usize = 32;
@@ -96,6 +99,8 @@ pub struct DisciplineLinks {
     pub commands: Receiver<Command>,
     /// To the control thread.
     pub events: RingWriter<Event>,
+    /// From the NTP clients, if there are any.
+    pub ntp: Option<NtpInlet>,
     /// What is served.
     pub snapshot: SeqlockWriter<TimeSnapshot>,
     /// What the stamps of the PHCs mean; `None`: nobody serves by them.
@@ -111,7 +116,7 @@ pub struct DisciplineLinks {
 }
 
 /// Starts the thread with the system's clock: the real one, or one in software over it. `recorder` takes the steps of its
-/// discipline, if somebody asks.
+/// discipline, if somebody asks; `judged` are the sources, if there are several.
 ///
 /// # Errors
 /// The system's, if there can be no more threads.
@@ -119,6 +124,7 @@ pub fn spawn_discipline(
     thread: ThreadConfig,
     clock: AnyClock,
     config: CascadeConfig,
+    judged: Option<Judged>,
     recorder: Recorder,
     links: DisciplineLinks,
 ) -> io::Result<JoinHandle<()>> {
@@ -127,6 +133,13 @@ pub fn spawn_discipline(
         let (now, local, _) = host.both();
         let mut cascade = Cascade::new(Recording::new(clock), config, now, local);
         cascade.system().record_by(recorder);
+        if let Some(Judged { helm, sources, recorder }) = judged {
+            cascade.judge_by(helm, now);
+            for (source, options) in &sources {
+                cascade.add_source(*source, *options);
+            }
+            cascade.record_helm_by(recorder);
+        }
         let mut thread = DisciplineThread {
             cascade,
             links,
@@ -211,7 +224,8 @@ fn telling(events: &mut RingWriter<Event>) -> impl FnMut(CascadeNotice) {
 /// Whether a command waits, or a message of a port on another thread. A guest's ring fills while we are awake; the guest
 /// itself says what of that is urgent.
 fn is_called(links: &DisciplineLinks, inlets: &Inlets, guest_row: Option<usize>) -> bool {
-    !links.commands.is_empty() || inlets.have_messages(guest_row)
+    let of_ntp = links.ntp.as_ref().is_some_and(|inlet| !inlet.messages.is_empty());
+    of_ntp || !links.commands.is_empty() || inlets.have_messages(guest_row)
 }
 
 impl DisciplineThread {
@@ -244,11 +258,13 @@ impl DisciplineThread {
                 is_changed = true;
             }
         }
+        is_changed |= self.take_ntp();
         is_changed |= self.take_crossings(now);
         // Read anew: what the messages led to was done at instants after the round's beginning.
         let (now, local) = self.moments.now();
         self.look_at_leap(now, local);
         self.cascade.tick(now, local, &mut telling(&mut self.links.events));
+        self.look_at_helm();
         self.look_at_steps();
         self.tell_truth();
         self.tell_ports(now);
@@ -298,7 +314,7 @@ impl DisciplineThread {
         match self.inlets.take(port, message) {
             Taken::Nothing => {}
             Taken::Observation(observation) => {
-                if self.followed == Some(port) {
+                if self.followed == Some(port) || self.cascade.has_helm() {
                     let is_sync = matches!(observation.sent.clock, ClockId::Remote(_));
                     match self.cascade.hub() {
                         Some(ClockId::System) => _ = self.look_at_rate(local),
@@ -312,7 +328,9 @@ impl DisciplineThread {
                 }
             }
             Taken::Changed => {
-                if self.followed.is_none_or(|followed| followed == port) {
+                if self.cascade.has_helm() {
+                    self.introduce(now, local, port);
+                } else if self.followed.is_none_or(|followed| followed == port) {
                     self.choose(now, local);
                 }
             }
@@ -323,6 +341,10 @@ impl DisciplineThread {
     /// The port that steers keeps on while it has a parent; else the first one that has, of usable time if there is one.
     /// (Selection among sources comes later.)
     fn choose(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
+        if self.cascade.has_helm() {
+            (0..self.inlets.len()).for_each(|port| self.introduce(now, local, port));
+            return;
+        }
         let fallback = self.cascade.leap().known();
         let followed = self.inlets.choose(self.followed, fallback);
         let heard = followed.and_then(|port| self.inlets.heard(port, fallback));
@@ -433,6 +455,7 @@ impl DisciplineThread {
         }
         // What is in flight has one stamp from before and one from after.
         self.inlets.stepped(ClockId::System);
+        self.links.ntp.iter().for_each(NtpInlet::stepped);
         self.told_locked = false;
         self.system_epoch = self.cascade.system().clock().epoch();
         self.vouch_at = now;
@@ -462,6 +485,7 @@ impl DisciplineThread {
             if matches!(self.cascade.system().clock().inner(), AnyClock::System(_)) {
                 self.jumps.restart();
                 self.inlets.stepped(ClockId::System);
+                self.links.ntp.iter().for_each(NtpInlet::stepped);
                 // The kernel has just forgotten what it was told.
                 self.vouch_at = self.moments.measure().0;
                 self.publish_at = self.vouch_at;
@@ -531,6 +555,9 @@ impl DisciplineThread {
             _ = self.tell_tampering();
         }
         self.tell_phcs(now, local, is_time_to_vouch);
+        if is_time_to_vouch {
+            self.tell_standings();
+        }
     }
 
     fn publish_lines(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {

@@ -5,8 +5,9 @@
 
 use synchronome_kernel::phc::CrossingMethod;
 
+use super::ntp_client::NtpReport;
 use super::thread::Refusal;
-use crate::clock::{CascadeNotice, ClockError, Tampering};
+use crate::clock::{CascadeNotice, ClockError, Standing, Tampering};
 use crate::net::{StampingChange, TxTrouble};
 use crate::ptp::{ForeignMasterStatus, ParentInfo, PortState, StateReason};
 use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, LogInterval, Mono, SyncState, Timestamp};
@@ -76,6 +77,10 @@ pub enum Event {
         /// Its row in the configuration; `None`: no port has a parent.
         port: Option<u8>,
     },
+    /// What an NTP client sees, once a second.
+    Ntp(NtpReport),
+    /// What is thought of one of several sources, once a second.
+    Standing(Standing),
     /// The first Announce of any master was heard.
     FirstAnnounce(Timestamp<Mono>),
     /// The parent's Sync interval.

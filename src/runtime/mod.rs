@@ -3,6 +3,8 @@
 //! ```text
 //! ptp-N       sockets -> ptp::Port --PortMessage ring--> discipline --ClockReport ring--> ptp-N
 //! discipline  Cascade: the PHCs and the system clock, their crossings, the seqlock<TimeSnapshot>
+//! ntp-client  a socket for each request -> ntp::client::Client, one a server --NtpMessage ring--> discipline
+//! resolver    the names of NTP servers, for ntp-client: a lookup may take its time
 //! ntp-N       sockets, answers from the snapshot
 //! control     (the main thread) signals, status socket, HTTP, log, watchdog <--Event rings-- all of them;
 //!             cards and PHCs are found, set up, opened and looked after here
@@ -26,6 +28,7 @@ pub mod host;
 mod links;
 pub mod memory;
 pub mod model;
+pub mod ntp_client;
 mod phcs;
 pub mod port;
 pub mod recorder;

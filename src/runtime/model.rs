@@ -4,7 +4,9 @@ use super::events::{Event, PortReport};
 use super::host::Host;
 use super::phcs::words;
 use super::rivals::{Rival, as_lacks};
-use crate::clock::{ArbPolicy, CascadeNotice, LOCK_LIMIT_HARDWARE, LOCK_LIMIT_SOFTWARE, Tampering, UtcDispute};
+use crate::clock::{
+    ArbPolicy, CascadeNotice, LOCK_LIMIT_HARDWARE, LOCK_LIMIT_NTP, LOCK_LIMIT_SOFTWARE, Tampering, UtcDispute,
+};
 use crate::config::{Config, PtpConfig, PtpTransport};
 use crate::discipline::{Notice, StateEvent};
 use crate::net::{Stamping, StampingChange};
@@ -17,12 +19,15 @@ use crate::sharing::{Counters, LIMITS, SNAPSHOT_AGE_MAX, TimeSnapshot};
 use crate::time::{
     ClockId, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, StampSource, SyncState, TaiUtc, Timestamp,
 };
+pub use sources::SourcesModel;
+
 use phcs::PhcsModel;
 use reason::{StampWatch, SystemTrouble, reason_of};
 use utc::{named_of, ruling_text};
 
 mod phcs;
 mod reason;
+mod sources;
 mod utc;
 
 /// One PTP port, as the control thread knows it.
@@ -248,6 +253,8 @@ pub struct Model {
     kind: ClockKind,
     /// The hardware clocks.
     pub phcs: PhcsModel,
+    /// Several sources, where they are judged.
+    pub sources: SourcesModel,
 }
 
 impl Model {
@@ -273,6 +280,7 @@ impl Model {
             utc_dispute: None,
             kind,
             phcs: PhcsModel::default(),
+            sources: SourcesModel::default(),
         }
     }
 
@@ -291,6 +299,9 @@ impl Model {
         let at = (now, local.read_as());
         match event {
             Event::Clock(CascadeNotice::Utc(news)) => self.utc_news(at, news),
+            Event::Clock(notice) if self.sources.hear(&mut self.events, at, &notice) => {}
+            Event::Ntp(report) => self.sources.report(&mut self.events, at, report),
+            Event::Standing(standing) => self.sources.standing(standing),
             Event::Clock(notice) => {
                 if let CascadeNotice::Leap(tai_utc) = notice {
                     self.tai_utc = Some(tai_utc);
@@ -448,6 +459,7 @@ impl Model {
             reason: self.reason(now, snapshot),
             clock: self.clock_status(config, now, snapshot),
             phcs: self.phcs.statuses(now),
+            sources: self.sources.statuses(now),
             ptp: self.ports.iter().map(|port| port.status(now, snapshot, &self.phcs)).collect(),
             lacks: self.lacks.iter().cloned().chain(as_lacks(&self.rivals)).collect(),
             events: self.events.records(now),
@@ -463,7 +475,11 @@ impl Model {
     /// LOCKED asks for a bound of at most this, by who takes the stamps of the port that steers.
     fn lock_limit(&self, config: &Config) -> Duration {
         let is_hardware = self.phcs.has_hub();
-        let automatic = if is_hardware { LOCK_LIMIT_HARDWARE } else { LOCK_LIMIT_SOFTWARE };
+        let automatic = match (self.sources.is_steered_by_ntp(), is_hardware) {
+            (true, _) => LOCK_LIMIT_NTP,
+            (false, true) => LOCK_LIMIT_HARDWARE,
+            (false, false) => LOCK_LIMIT_SOFTWARE,
+        };
         config.clock.lock_limit.unwrap_or(automatic)
     }
 

@@ -8,6 +8,7 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::time::TimeSpec;
 
+use crate::discipline::helm::HELM_SOURCES_MAX;
 use crate::sharing::{Doorbell, Wake};
 use crate::time::{Duration, Mono, Timestamp};
 
@@ -89,6 +90,23 @@ impl Sleeper {
     /// As [`Sleeper::sleep`], with nothing but the doorbell to wait for.
     pub fn sleep_on_the_bell(&self, now: Timestamp<Mono>, deadline: Timestamp<Mono>, has_work: impl FnOnce() -> bool) {
         self.sleep_on(&mut [self.bell()], now, deadline, has_work);
+    }
+
+    /// As [`Sleeper::sleep`], with as many descriptors as there may be NTP servers; who has something is seen by looking.
+    pub fn sleep_on_many<'f, F: AsFd + 'f>(
+        &self,
+        sockets: impl Iterator<Item = &'f F>,
+        now: Timestamp<Mono>,
+        deadline: Timestamp<Mono>,
+        has_work: impl FnOnce() -> bool,
+    ) {
+        let mut fds: [PollFd<'_>; HELM_SOURCES_MAX + 1] = std::array::from_fn(|_| self.bell());
+        let mut count = 1;
+        for (place, socket) in fds[1..].iter_mut().zip(sockets) {
+            *place = PollFd::new(socket.as_fd(), PollFlags::POLLIN | PollFlags::POLLPRI);
+            count += 1;
+        }
+        self.sleep_on(&mut fds[..count], now, deadline, has_work);
     }
 
     fn bell(&self) -> PollFd<'_> {

@@ -175,6 +175,20 @@ impl<C: Clock> Cascade<C> {
         self.refresh_guards(now, local, None);
     }
 
+    /// A source is measured at this interval from now on.
+    pub fn is_heard_each(
+        &mut self,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        source: SourceId,
+        interval: LogInterval,
+        notify: &mut impl FnMut(CascadeNotice),
+    ) {
+        let Some(row) = self.sources.as_mut().and_then(|sources| sources.row(source)) else { return };
+        let (reference, stamped_by) = (row.reference, row.stamped_by);
+        self.introduce(now, local, (source, stamped_by), reference, Some(interval), notify);
+    }
+
     /// A message of a source was measured; `is_contradicted`: it contradicts those before.
     pub(super) fn was_heard(
         &mut self,

@@ -1,7 +1,7 @@
 //! The texts in `golden/` are what is shown, to the byte. After a change on purpose look at the difference that the
 //! test prints, and copy it there.
 
-use super::super::examples::{hardware, holdover, lacking, locked, never_synced, waiting};
+use super::super::examples::{hardware, holdover, lacking, locked, never_synced, several, waiting};
 use super::super::status::PhcStatus;
 use super::*;
 
@@ -43,6 +43,11 @@ fn hardware_clocks_are_shown_as_in_their_golden_text() {
 }
 
 #[test]
+fn several_sources_are_shown_as_in_their_golden_text() {
+    assert_golden(&several(), include_str!("golden/several.txt"));
+}
+
+#[test]
 fn a_clock_of_which_nothing_is_known_yet_is_shown_without_figures() {
     let mut status = never_synced();
     status.phcs = vec![PhcStatus { name: "eth0".to_owned(), device: "/dev/ptp0".to_owned(), ..PhcStatus::default() }];
@@ -53,7 +58,7 @@ fn a_clock_of_which_nothing_is_known_yet_is_shown_without_figures() {
 
 #[test]
 fn colours_and_their_absence_change_no_word() {
-    for status in [locked(), holdover(), never_synced(), waiting(), lacking(), hardware()] {
+    for status in [locked(), holdover(), never_synced(), waiting(), lacking(), hardware(), several()] {
         let mut coloured = render(&status, Style { colour: true, unicode: true });
         assert!(coloured.contains('\x1b'));
         for sgr in ["0", "1", "2", "31", "32", "33"] {

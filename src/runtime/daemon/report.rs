@@ -48,6 +48,10 @@ impl Daemon {
                 rings.push((format!("ptp-{index}.from_discipline"), from_discipline.count()));
             }
         }
+        if let Some(ntp) = &self.ntp {
+            rings.push(("ntp-client.events".to_owned(), ntp.events.dropped()));
+            rings.push(("ntp-client.to_discipline".to_owned(), ntp.dropped.count()));
+        }
         rings.into_iter().filter(|(_, dropped)| *dropped > 0).collect()
     }
 }

@@ -101,7 +101,7 @@ impl Model {
         if super::is_silent(now, snapshot) {
             return "the discipline thread is silent: what is shown is old, and nobody watches the clock".to_owned();
         }
-        if snapshot.state == SyncState::NeverSynced && self.ports.is_empty() {
+        if snapshot.state == SyncState::NeverSynced && self.ports.is_empty() && self.sources.is_empty() {
             return "there is no source: no [[ptp]] section, and no interface that could carry PTP".to_owned();
         }
         if let Some(text) = self.timescale_problem() {

@@ -1,0 +1,85 @@
+//! Several sources: what the ports and the NTP clients say goes to the helm.
+
+use super::super::events::Event;
+use super::super::ntp_client::NtpMessage;
+use super::{DisciplineThread, telling};
+use crate::discipline::helm::{HelmConfig, SourceOptions};
+use crate::engine::Recorder;
+use crate::time::{ClockId, Local, Mono, SourceId, Timestamp};
+
+/// Several sources, and how they are judged.
+#[derive(Debug)]
+pub struct Judged {
+    /// How.
+    pub helm: HelmConfig,
+    /// Each of them, by its row.
+    pub sources: Vec<(SourceId, SourceOptions)>,
+    /// Takes the steps of the judge, if somebody asks.
+    pub recorder: Recorder,
+}
+
+impl DisciplineThread {
+    /// Among several sources the helm chooses: it hears of what a port follows.
+    pub(super) fn introduce(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, port: usize) {
+        let heard = self.inlets.heard(port, self.cascade.leap().known());
+        let source = SourceId(port as u16);
+        let (clock, reference, interval) = match heard {
+            Some((clock, reference, interval)) => (clock, Some(reference), interval),
+            None => (ClockId::System, None, None),
+        };
+        let events = &mut self.links.events;
+        self.cascade.introduce(now, local, (source, clock), reference, interval, &mut telling(events));
+        self.look_at_helm();
+    }
+
+    /// Which port steers, if one does.
+    pub(super) fn look_at_helm(&mut self) {
+        if !self.cascade.has_helm() {
+            return;
+        }
+        let port = self.cascade.steered_by().map(|source| usize::from(source.0));
+        let followed = port.filter(|port| *port < self.inlets.len());
+        if followed != self.followed {
+            self.followed = followed;
+            self.links.events.push(Event::Followed { port: followed.map(|port| port as u8) });
+        }
+    }
+
+    /// What the NTP clients have measured and heard.
+    pub(super) fn take_ntp(&mut self) -> bool {
+        let mut is_changed = false;
+        while let Some(message) = self.links.ntp.as_mut().and_then(|inlet| inlet.messages.pop()) {
+            is_changed = true;
+            let (now, local) = self.moments.now();
+            self.look_at_rate(local);
+            let events = &mut self.links.events;
+            match message {
+                NtpMessage::Observation(observation) => {
+                    if self.links.ntp.as_ref().is_some_and(|inlet| inlet.is_of_now(&observation)) {
+                        self.cascade.observe(now, local, &observation, &mut telling(events));
+                    }
+                }
+                NtpMessage::Server(source, reference) => {
+                    let whom = (source, ClockId::System);
+                    self.cascade.introduce(now, local, whom, reference, None, &mut telling(events));
+                }
+                NtpMessage::Interval(source, interval) => {
+                    self.cascade.is_heard_each(now, local, source, interval, &mut telling(events));
+                }
+            }
+            self.look_at_steps();
+            self.tell_truth();
+        }
+        if is_changed {
+            self.look_at_helm();
+        }
+        is_changed
+    }
+
+    /// What is thought of each source; nobody waits for this.
+    pub(super) fn tell_standings(&mut self) {
+        for standing in self.cascade.standings() {
+            self.links.events.push_quietly(Event::Standing(standing));
+        }
+    }
+}

@@ -1,0 +1,456 @@
+//! The NTP clients: one thread that asks every server of the configuration, and one that looks up names.
+//!
+//! ```text
+//! ntp-client  fresh socket per request -> ntp::client::Client, one a server --NtpMessage ring--> discipline
+//! resolver    names -> addresses; a name server may take its time, and nobody waits for it
+//! ```
+//!
+//! A server without an address is waited for, however long; one that does not answer any more, or has refused us, is looked up
+//! again, and another address behind its name takes its place. Requests are stamped by the kernel both ways. The
+//! stamps say after how many steps of the system clock they were taken: of a measurement across one nothing is used.
+
+mod resolver;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::JoinHandle;
+
+use self::resolver::{Lookups, spawn_resolver};
+use super::events::Event;
+use super::thread::spawn_timing;
+use super::wake::Sleeper;
+use crate::clock::{HostClock, reference_of_server};
+use crate::config::{NTP_SOURCE, NtpSourceConfig, ThreadConfig};
+use crate::discipline::Reference;
+use crate::engine::{Emit, Engine, Recorder, Taped};
+use crate::net::{ExchangeBuffer, ExchangeSocket};
+use crate::ntp::client::{Client, ClientState, Config, Effect, Input, OwnIdentity, RequestToken, SourceInfo};
+use crate::sharing::{Latch, Pulse, RingReader, RingWriter};
+use crate::time::{ClockEpoch, ClockId, Duration, LogInterval, Mono, Observation, SourceId, Stamp, Timestamp};
+
+/// Messages to the discipline that fit into the ring.
+pub const NTP_RING: usize = 256;
+/// The thread goes round at least this often.
+const ROUND_MAX: Duration = Duration::SECOND;
+/// How often it reports what it sees.
+const REPORT_EVERY: Duration = Duration::SECOND;
+/// A server that has not answered for so long is looked up again.
+const LOOK_UP_AGAIN: Duration = Duration::from_secs(64);
+/// The first wait after a name could not be looked up; it doubles,
+const RETRY_FIRST: Duration = Duration::from_secs(2);
+/// up to this.
+const RETRY_MAX: Duration = Duration::from_secs(64);
+
+/// What a client tells the discipline.
+#[derive(Clone, Copy, Debug)]
+pub enum NtpMessage {
+    /// A measurement; its stamps have the number of steps as their epoch.
+    Observation(Observation),
+    /// What a server says of itself; `None`: it is gone.
+    Server(SourceId, Option<Reference>),
+    /// How often it is asked.
+    Interval(SourceId, LogInterval),
+}
+
+/// The discipline's ends.
+#[derive(Debug)]
+pub struct NtpInlet {
+    /// What the clients tell.
+    pub messages: RingReader<NtpMessage>,
+    /// How often the system clock was stepped or set, for the clients.
+    pub steps: Arc<AtomicU32>,
+}
+
+impl NtpInlet {
+    /// The system clock was stepped or set: what is under way is of no use.
+    pub fn stepped(&self) {
+        self.steps.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Whether a measurement is of after the last step.
+    pub fn is_of_now(&self, observation: &Observation) -> bool {
+        let steps = ClockEpoch(self.steps.load(Ordering::Acquire));
+        let is_ours = |stamp: &&Stamp| stamp.clock == ClockId::System;
+        [&observation.sent, &observation.received].into_iter().filter(is_ours).all(|stamp| stamp.epoch == steps)
+    }
+}
+
+/// What one client sees.
+#[derive(Clone, Copy, Debug)]
+pub struct NtpReport {
+    /// Its row among the servers.
+    pub place: u8,
+    /// Whom it asks; `None`: the name is not looked up yet.
+    pub address: Option<SocketAddr>,
+    /// The name could not be looked up the last time.
+    pub is_unknown: bool,
+    /// Where it stands.
+    pub state: ClientState,
+    /// Of the last eight requests, which were answered.
+    pub reach: u8,
+    /// How often it asks.
+    pub interval: LogInterval,
+    /// What the server says of its time.
+    pub info: Option<SourceInfo>,
+    /// The last round trip.
+    pub round_trip: Option<Duration>,
+}
+
+/// The thread's ends of everything that it shares.
+#[derive(Debug)]
+pub struct NtpLinks {
+    /// To the discipline.
+    pub to_discipline: RingWriter<NtpMessage>,
+    /// To the control thread.
+    pub events: RingWriter<Event>,
+    /// How often the system clock was stepped or set.
+    pub steps: Arc<AtomicU32>,
+    /// A sign of life.
+    pub pulse: Pulse,
+    /// Asks it to end.
+    pub stop: Latch,
+    /// What wakes it.
+    pub sleeper: Sleeper,
+}
+
+/// A server that is to be asked, and who takes the steps of its client if somebody asks for them.
+#[derive(Debug)]
+pub struct Wanted {
+    /// The server.
+    pub config: NtpSourceConfig,
+    /// The seed of its requests.
+    pub seed: u64,
+    /// Takes its steps.
+    pub recorder: Option<Recorder>,
+}
+
+/// Starts both threads.
+///
+/// # Errors
+/// The system's, if there can be no more threads or descriptors.
+pub fn spawn_ntp_client(wanted: Vec<Wanted>, links: NtpLinks) -> io::Result<JoinHandle<()>> {
+    let lookups = spawn_resolver(links.sleeper.doorbell())?;
+    // While somebody wants stamps the kernel takes them: a first socket that asks for some may get none for its first message.
+    let keeper = ExchangeSocket::open(SocketAddr::from(([127, 0, 0, 1], 9)))?;
+    let thread = ThreadConfig { core: None, priority: None };
+    spawn_timing("ntp-client", thread, move |_| {
+        let _keeper = keeper;
+        let now = HostClock.mono();
+        let asked = wanted.into_iter().enumerate().map(|(place, wanted)| Asked::new(place, wanted, now)).collect();
+        let buffer = ExchangeBuffer::default();
+        let mut thread = NtpClientThread { asked, outlet: Outlet { links }, lookups, buffer, report_at: now };
+        while !thread.outlet.links.stop.is_set() {
+            thread.round();
+            thread.sleep();
+        }
+    })
+}
+
+struct NtpClientThread {
+    asked: Vec<Asked>,
+    outlet: Outlet,
+    lookups: Lookups,
+    buffer: ExchangeBuffer,
+    report_at: Timestamp<Mono>,
+}
+
+impl NtpClientThread {
+    fn round(&mut self) {
+        let now = HostClock.mono();
+        self.outlet.links.pulse.beat(now);
+        while let Some((place, addresses)) = self.lookups.take() {
+            let taken: Vec<_> = self.asked.iter().filter_map(|asked| asked.address).collect();
+            self.asked[place].found(now, &addresses, &taken, &mut self.outlet);
+        }
+        for asked in &mut self.asked {
+            asked.round(HostClock.mono(), &mut self.buffer, &mut self.outlet);
+            if asked.wants_lookup(now) {
+                self.lookups.ask(asked.place, &asked.config.host, asked.config.port);
+            }
+        }
+        if now >= self.report_at {
+            self.report_at = now + REPORT_EVERY;
+            for asked in &self.asked {
+                self.outlet.links.events.push_quietly(Event::Ntp(asked.report()));
+            }
+        }
+    }
+
+    fn sleep(&self) {
+        let now = HostClock.mono();
+        let deadlines = self.asked.iter().filter_map(Asked::deadline);
+        let deadline = deadlines.fold(now + ROUND_MAX, Timestamp::min);
+        let sockets = self.asked.iter().filter_map(|asked| asked.exchange.as_ref()).map(|exchange| &exchange.socket);
+        self.outlet.links.sleeper.sleep_on_many(sockets, now, deadline, || self.lookups.has_found());
+    }
+}
+
+/// Where effects go.
+struct Outlet {
+    links: NtpLinks,
+}
+
+impl Outlet {
+    fn steps(&self) -> ClockEpoch {
+        ClockEpoch(self.links.steps.load(Ordering::Acquire))
+    }
+
+    fn tell(&mut self, message: NtpMessage) {
+        self.links.to_discipline.push(message);
+    }
+}
+
+/// The socket of the latest request.
+#[derive(Debug)]
+struct Exchange {
+    token: RequestToken,
+    socket: ExchangeSocket,
+    /// The steps before it was sent.
+    steps: ClockEpoch,
+    is_stamped: bool,
+}
+
+struct Asked {
+    place: usize,
+    config: NtpSourceConfig,
+    seed: u64,
+    client: Taped<Client>,
+    address: Option<SocketAddr>,
+    is_literal: bool,
+    is_unknown: bool,
+    exchange: Option<Exchange>,
+    own: OwnIdentity,
+    info: Option<SourceInfo>,
+    selected_at: Option<Timestamp<Mono>>,
+    /// When it was looked up, or has answered, last.
+    settled_at: Timestamp<Mono>,
+    look_up_at: Timestamp<Mono>,
+    retry_after: Duration,
+    is_looking_up: bool,
+    departed: Option<(Timestamp<crate::time::Local>, Timestamp<crate::time::Local>)>,
+    round_trip: Option<Duration>,
+    effects: Vec<Effect>,
+}
+
+impl Asked {
+    fn new(place: usize, wanted: Wanted, now: Timestamp<Mono>) -> Self {
+        let Wanted { config, seed, recorder } = wanted;
+        let literal = config.host.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, config.port));
+        let mut asked = Self {
+            place,
+            client: Taped::new(Client::new(client_config(&config, place, seed))),
+            config,
+            seed,
+            address: literal,
+            is_literal: literal.is_some(),
+            is_unknown: false,
+            exchange: None,
+            own: OwnIdentity::default(),
+            info: None,
+            selected_at: None,
+            settled_at: now,
+            look_up_at: now,
+            retry_after: RETRY_FIRST,
+            is_looking_up: false,
+            departed: None,
+            round_trip: None,
+            effects: Vec::with_capacity(16),
+        };
+        if let Some(recorder) = recorder {
+            asked.client.record_by(recorder);
+        }
+        asked
+    }
+
+    fn source(&self) -> SourceId {
+        SourceId(NTP_SOURCE.0 + self.place as u16)
+    }
+
+    // ---- Names ----
+
+    fn wants_lookup(&mut self, now: Timestamp<Mono>) -> bool {
+        if self.is_literal || self.is_looking_up || now < self.look_up_at {
+            return false;
+        }
+        let is_lost = self.client.state() != ClientState::Reachable && now - self.settled_at >= LOOK_UP_AGAIN;
+        if self.address.is_some() && !is_lost && self.client.state() != ClientState::Denied {
+            return false;
+        }
+        self.is_looking_up = true;
+        true
+    }
+
+    /// The addresses behind the name; `taken` are asked already.
+    fn found(&mut self, now: Timestamp<Mono>, addresses: &[SocketAddr], taken: &[SocketAddr], outlet: &mut Outlet) {
+        self.is_looking_up = false;
+        self.is_unknown = addresses.is_empty();
+        self.settled_at = now;
+        self.retry_after = if self.is_unknown { self.retry_after.times(2).min(RETRY_MAX) } else { RETRY_FIRST };
+        self.look_up_at = now + self.retry_after;
+        // A new address, if there is one: the present one does not answer.
+        let free = addresses.iter().find(|address| !taken.contains(address));
+        let Some(address) = free.copied().filter(|address| Some(*address) != self.address) else { return };
+        self.address = Some(address);
+        self.exchange = None;
+        self.seed = self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
+        let config = client_config(&self.config, self.place, self.seed);
+        self.client.change(|client| *client = Client::new(config));
+        if self.info.take().is_some() {
+            self.selected_at = None;
+            outlet.tell(NtpMessage::Server(self.source(), None));
+        }
+    }
+
+    // ---- Exchanges ----
+
+    fn deadline(&self) -> Option<Timestamp<Mono>> {
+        self.address.and_then(|_| self.client.deadline())
+    }
+
+    fn round(&mut self, now: Timestamp<Mono>, buffer: &mut ExchangeBuffer, outlet: &mut Outlet) {
+        if self.address.is_none() {
+            return;
+        }
+        self.take_stamp(now, buffer, outlet);
+        self.take_answers(now, buffer, outlet);
+        if self.client.deadline().is_some_and(|deadline| deadline <= now) {
+            self.step(now, Input::Tick, outlet);
+        }
+    }
+
+    fn take_stamp(&mut self, now: Timestamp<Mono>, buffer: &mut ExchangeBuffer, outlet: &mut Outlet) {
+        let Some(exchange) = self.exchange.as_mut() else { return };
+        let (token, epoch) = (exchange.token, exchange.steps);
+        if let Some(stamp) = exchange.socket.take_stamp(buffer).filter(|_| !exchange.is_stamped) {
+            exchange.is_stamped = true;
+            self.step(now, Input::Sent { token, stamp: Some(Stamp { epoch, ..stamp }) }, outlet);
+        }
+    }
+
+    fn take_answers(&mut self, now: Timestamp<Mono>, buffer: &mut ExchangeBuffer, outlet: &mut Outlet) {
+        // An exchange that is over is closed by the first good answer.
+        let Some(exchange) = self.exchange.take() else { return };
+        let token = exchange.token;
+        let mut is_over = false;
+        exchange.socket.receive(buffer, |bytes, stamp| {
+            let stamp = stamp.map(|stamp| Stamp { epoch: outlet.steps(), ..stamp });
+            self.step(now, Input::Received { token, bytes, stamp }, outlet);
+            is_over |= self.effects_closed(token);
+        });
+        if !is_over && self.exchange.is_none() {
+            self.exchange = Some(exchange);
+        }
+    }
+
+    fn effects_closed(&self, token: RequestToken) -> bool {
+        self.effects.contains(&Effect::Close(token))
+    }
+
+    fn step(&mut self, now: Timestamp<Mono>, input: Input<'_>, outlet: &mut Outlet) {
+        let mut effects = std::mem::take(&mut self.effects);
+        effects.clear();
+        self.client.step(now, input, &mut effects);
+        let mut failed = None;
+        for effect in &effects {
+            match effect {
+                Effect::Send { frame, token } => {
+                    if !self.send(now, *token, frame, outlet) {
+                        failed = Some(*token);
+                    }
+                }
+                Effect::Close(token) => {
+                    self.exchange = self.exchange.take().filter(|exchange| exchange.token != *token);
+                }
+                Effect::Observe(observation) => self.observe(*observation, outlet),
+                Effect::Source(info) => self.says(now, *info, outlet),
+                Effect::Interval(interval) => outlet.tell(NtpMessage::Interval(self.source(), *interval)),
+                Effect::State { .. } | Effect::Count(_) => {}
+            }
+        }
+        self.effects = effects;
+        if let Some(token) = failed {
+            self.step(now, Input::SendFailed { token }, outlet);
+        }
+    }
+
+    fn send(&mut self, now: Timestamp<Mono>, token: RequestToken, frame: &[u8], outlet: &Outlet) -> bool {
+        self.exchange = None;
+        let Some(Ok(socket)) = self.address.map(ExchangeSocket::open) else { return false };
+        let steps = outlet.steps();
+        self.know_ourselves(now, &socket);
+        if socket.send(frame).is_err() {
+            return false;
+        }
+        self.exchange = Some(Exchange { token, socket, steps, is_stamped: false });
+        true
+    }
+
+    /// Who follows the address that the server sees of us has its time from us.
+    fn know_ourselves(&mut self, now: Timestamp<Mono>, socket: &ExchangeSocket) {
+        let Some(IpAddr::V4(address)) = socket.local_address().map(|address| address.ip()) else { return };
+        let seen = Some(address.octets());
+        if self.own.reference_ids[0] != seen {
+            self.own.reference_ids[0] = seen;
+            self.client.step(now, Input::Identity(self.own), &mut Emit(|_| ()));
+        }
+    }
+
+    /// What is known of the server's error and of the path is taken out.
+    fn observe(&mut self, observation: Observation, outlet: &mut Outlet) {
+        let Observation { mut sent, mut received, correction, .. } = observation;
+        let asymmetry = self.config.delay_asymmetry;
+        let is_answer = matches!(sent.clock, ClockId::Remote(_));
+        let remote = if is_answer { &mut sent } else { &mut received };
+        remote.at = remote.at - self.config.time_offset;
+        let correction = if is_answer { correction + asymmetry } else { correction - asymmetry };
+        if is_answer {
+            self.round_trip = self.departed.map(|(departed, arrived)| (received.at - departed) - (sent.at - arrived));
+        } else {
+            self.departed = Some((sent.at, received.at));
+        }
+        outlet.tell(NtpMessage::Observation(Observation { sent, received, correction, ..observation }));
+    }
+
+    fn says(&mut self, now: Timestamp<Mono>, info: Option<SourceInfo>, outlet: &mut Outlet) {
+        self.settled_at = now;
+        self.info = info;
+        self.selected_at = info.map(|_| self.selected_at.unwrap_or(now));
+        let address = match self.address.map(|address| address.ip()) {
+            Some(IpAddr::V4(address)) => address.octets(),
+            // As good as a hash for telling two apart.
+            Some(IpAddr::V6(address)) => {
+                let [.., a, b, c, d] = address.octets();
+                [a, b, c, d]
+            }
+            None => [0; 4],
+        };
+        let since = self.selected_at.unwrap_or(now);
+        let reference = info.map(|info| reference_of_server(self.source(), &info, address, since));
+        outlet.tell(NtpMessage::Server(self.source(), reference));
+    }
+
+    fn report(&self) -> NtpReport {
+        NtpReport {
+            place: self.place as u8,
+            address: self.address,
+            is_unknown: self.is_unknown,
+            state: self.client.state(),
+            reach: self.client.reach(),
+            interval: self.client.interval(),
+            info: self.info,
+            round_trip: self.round_trip,
+        }
+    }
+}
+
+fn client_config(source: &NtpSourceConfig, place: usize, seed: u64) -> Config {
+    Config {
+        poll: source.poll,
+        poll_max: source.poll_max,
+        iburst: source.iburst,
+        interleaved: source.interleaved,
+        ..Config::new(SourceId(NTP_SOURCE.0 + place as u16), seed)
+    }
+}

@@ -1,0 +1,136 @@
+//! The NTP client against chronyd servers, with a liar among them.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::thread::JoinHandle;
+use std::time::Duration as Timeout;
+
+use nix::sys::signal::Signal;
+use synchronome::clock::HostClock;
+use synchronome::observe::Status;
+use synchronome::observe::status::SourceStatus;
+use synchronome::runtime::server::{ServedTime, Server, ServerOptions};
+use synchronome::sharing::{Latch, PhcLines, Seqlock, StampingInterfaces, TimeSnapshot};
+use synchronome::time::{Duration, LeapIndicator, SyncState};
+
+use super::daemon::{Daemon, Options, assert_bound_held, print_figures, truth};
+use super::lab::{Lab, Space};
+use super::running::{Running, unique_path};
+
+/// What the liar is ahead by.
+const LIE: Duration = Duration::from_millis(50);
+
+/// A chronyd that serves the machine's clock, which it never touches.
+fn chronyd_server(lab: &Lab, space: &Space, address: &str) -> Running {
+    let (config, pid) = (unique_path(lab, "chronyd", "conf"), unique_path(lab, "chronyd", "pid"));
+    let text = format!(
+        "local stratum 1\nallow\nbindaddress {address}\ncmdport 0\nbindcmdaddress /\npidfile {}\n",
+        pid.display()
+    );
+    std::fs::write(&config, text).expect("a file");
+    let mut command = space.command("chronyd", "chrony");
+    command.args(["-x", "-d", "-u", "root", "-f"]).arg(&config);
+    Running::start(lab, "chronyd", &mut command)
+}
+
+/// A server of our own that lies.
+struct Liar {
+    latch: Latch,
+    renewal: Option<JoinHandle<()>>,
+    _server: Server,
+}
+
+fn lie() -> TimeSnapshot {
+    let (mono, local, _) = HostClock.both();
+    TimeSnapshot {
+        state: SyncState::Locked,
+        leap: LeapIndicator::NoWarning,
+        stratum: 1,
+        reference_id: *b"LIES",
+        anchor_local: local,
+        anchor_utc: (local + LIE).read_as(),
+        is_bounded: true,
+        reference_time: (local + LIE).read_as(),
+        last_sample: Some(mono),
+        ..TimeSnapshot::unsynchronised(mono)
+    }
+}
+
+impl Liar {
+    fn start(space: &Space, address: Ipv4Addr) -> Self {
+        let latch = Latch::default();
+        let (mut writer, snapshot) = Seqlock::new(&lie());
+        let (_, lines) = Seqlock::new(&PhcLines::default());
+        let (_, interfaces) = Seqlock::new(&StampingInterfaces::default());
+        let options = ServerOptions { listen: vec![SocketAddr::from((address, 123))], ..ServerOptions::default() };
+        let time = ServedTime { snapshot, lines, interfaces };
+        let server = space.inside(|| Server::spawn(&options, &time, latch.clone())).expect("a server");
+        let ended = latch.clone();
+        let renewal = std::thread::spawn(move || {
+            while !ended.is_set() {
+                writer.write(&lie());
+                std::thread::sleep(Timeout::from_millis(50));
+            }
+        });
+        Self { latch, renewal: Some(renewal), _server: server }
+    }
+}
+
+impl Drop for Liar {
+    fn drop(&mut self) {
+        self.latch.set();
+        self.renewal.take().map(JoinHandle::join);
+    }
+}
+
+fn source<'s>(status: &'s Status, name: &str) -> &'s SourceStatus {
+    status.sources.iter().find(|source| source.name == name).unwrap_or_else(|| panic!("no {name} in {status:#?}"))
+}
+
+#[test]
+fn of_three_servers_the_liar_is_named_one_steers_and_when_that_ends_another_goes_on() {
+    let mut lab = Lab::new();
+    let (master, slave) = lab.pair();
+    for host in [3, 4] {
+        master.ip(&format!("address add 10.71.0.{host}/24 dev va"));
+    }
+    let mut first = chronyd_server(&lab, &master, "10.71.0.1");
+    let _second = chronyd_server(&lab, &master, "10.71.0.3");
+    let _liar = Liar::start(&master, Ipv4Addr::new(10, 71, 0, 4));
+    let more = "[[ntp.source]]\naddress = \"10.71.0.1\"\npoll = 0\nprefer = true\n\
+                [[ntp.source]]\naddress = \"10.71.0.3\"\npoll = 0\n\
+                [[ntp.source]]\naddress = \"10.71.0.4\"\npoll = 0\n\
+                [[ntp.source]]\naddress = \"no-such-host.invalid\"\npoll = 0\n";
+    // The port of PTP hears nothing here.
+    let mut daemon = Daemon::start(&lab, &slave, Options { more, ..Options::default() });
+    let status = daemon.wait("it is LOCKED by the first server", |status| {
+        status.state == SyncState::Locked && source(status, "10.71.0.1").is_steering
+    });
+    println!("ntp: LOCKED {:.1} s after the start", status.uptime_s);
+    let status = daemon.wait("the liar is found out", |status| source(status, "10.71.0.4").verdict == "falseticker");
+    let liar = source(&status, "10.71.0.4");
+    println!("ntp: {}", liar.reason);
+    assert!(liar.reason.contains("ahead of all that the majority allows"), "{liar:#?}");
+    assert_eq!(source(&status, "no-such-host.invalid").verdict, "silent");
+
+    daemon.wait("the statistics begin", |status| truth(status).samples > 0);
+    std::thread::sleep(Timeout::from_secs(15));
+    let status = daemon.status_by_command();
+    print_figures("chronyd servers, polls of 1 s", &status);
+    assert_bound_held(&status);
+    assert!(truth(&status).rms_s.is_some_and(|rms| rms < 100e-6), "{status:#?}");
+    assert_eq!(source(&status, "10.71.0.3").verdict, "agrees", "{status:#?}");
+
+    first.end_by(Signal::SIGTERM);
+    let ended = std::time::Instant::now();
+    let status = daemon.wait("the second server steers", |status| source(status, "10.71.0.3").is_steering);
+    println!("ntp: the second server steers {:.1} s after the first has ended", ended.elapsed().as_secs_f64());
+    assert!(status.state.is_synchronised(), "{status:#?}");
+    std::thread::sleep(Timeout::from_secs(5));
+    let status = daemon.status_by_command();
+    print_figures("the second server", &status);
+    assert_bound_held(&status);
+    assert_eq!((status.state, status.clock.steps), (SyncState::Locked, 1), "{status:#?}");
+    assert!(truth(&status).max_s.is_some_and(|max| max < 2e-3), "{status:#?}");
+    assert!(!source(&status, "10.71.0.4").is_steering);
+    daemon.end();
+}
