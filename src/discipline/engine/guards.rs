@@ -23,6 +23,8 @@ pub(super) struct Guard {
     envelope: Envelope,
     bank: Bank,
     unproven: u32,
+    /// When its estimator found that it stepped, the last time.
+    stepped: Option<Timestamp<Local>>,
 }
 
 impl Guard {
@@ -32,6 +34,7 @@ impl Guard {
             envelope: Envelope::new(config.max_frequency, config.max_drift),
             bank: new_bank(config),
             unproven: 0,
+            stepped: None,
         }
     }
 
@@ -48,6 +51,17 @@ impl Guard {
         self.envelope.reset();
         self.bank.restart();
         self.unproven = 0;
+        self.stepped = self.bank.stepped();
+    }
+
+    /// As [`Discipline::watch_the_master`]: a source that steps by less than a round trip contradicts no proof of its own.
+    fn watch(&mut self) {
+        let (stepped, is_surprised) = (self.bank.stepped(), self.bank.is_surprised());
+        if let Some(at) = stepped.filter(|_| stepped != self.stepped) {
+            self.envelope.forget_before(at);
+        }
+        self.stepped = stepped;
+        self.envelope.hold(is_surprised);
     }
 
     /// Whether it can steer from one moment to the next.
@@ -156,6 +170,7 @@ impl Discipline {
             bank.backward(free, transit);
         }
         _ = hold_to_proof((bank, None), envelope, unproven, free);
+        guard.watch();
     }
 
     /// Another source steers. If it was a guard and is warm, it and the one before change places: `true`. Otherwise, what is known of the one
@@ -180,6 +195,7 @@ impl Discipline {
                 std::mem::swap(bank, &mut guard.bank);
             }
             guard.unproven = std::mem::take(&mut self.unproven);
+            guard.stepped = guard.bank.stepped();
             guard.reference = kept;
             if kept.is_none() {
                 guard.clear(None);
@@ -212,6 +228,7 @@ impl Discipline {
             }
             None => guard.bank.restart(),
         }
+        guard.stepped = guard.bank.stepped();
     }
 
     /// What a guard says of our offset more than the source that steered.
