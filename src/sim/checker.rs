@@ -12,7 +12,7 @@
 //! | [`Violation::Stranger`] | only a declared master is followed, and only what it sent is measured |
 //!
 //! **Whose truth.** A bound is about the master's time: nobody can know that his only source is wrong. So it is judged by
-//! the truth plus the error of the master that is followed, as the world knows it; and by what that was before, for
+//! the truth plus the error of the master that is followed, as the world knows it; and by what that was before, and all between, for
 //! [`GRACE`] after it has changed, until something was measured both ways, and while a clock has had no sample since: nobody
 //! can know better. The error of a master that lies by its configuration the world does not know: that is found out here.
 //!
@@ -141,15 +141,19 @@ pub(super) struct Judges {
 impl Judges {
     pub const EXACT: Self = Self { errors: [Duration::ZERO; JUDGES_MAX], is_leaping: false };
 
-    /// The least error that a time has before any of them.
+    /// The least error that a time has before any of them, or before one that lies between: what is measured while the master's
+    /// time changes is partly of before, and nobody can know.
     fn error(&self, served: Timestamp<Utc>, truth: Timestamp<Utc>) -> Duration {
         let error = served - truth;
         if *self == Self::EXACT {
             return error;
         }
+        let least = self.errors.into_iter().fold(Duration::MAX, Duration::min);
+        let most = self.errors.into_iter().fold(Duration::MIN, Duration::max);
         let seconds: &[i64] = if self.is_leaping { &[0, 1, -1] } else { &[0] };
-        let all = self.errors.iter().flat_map(|ahead| seconds.iter().map(move |s| *ahead + Duration::from_secs(*s)));
-        all.map(|ahead| error - ahead).min_by_key(|error| error.abs()).unwrap_or(error)
+        let errors =
+            seconds.iter().map(|s| error - Duration::from_secs(*s)).map(|error| error - error.clamp(least, most));
+        errors.min_by_key(|error| error.abs()).unwrap_or(error)
     }
 }
 

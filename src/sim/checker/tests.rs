@@ -66,7 +66,15 @@ fn a_truth_outside_the_bound_is_found() {
         errors: [Duration::from_micros(3), Duration::from_micros(3), Duration::ZERO, Duration::from_micros(3)],
         is_leaping: false,
     };
-    assert_eq!(found(&Look { judges: wrong_master, ..look }, &mut Watch::default()), None);
+    assert_eq!(
+        found(&Look { judges: wrong_master, ..look }, &mut Watch::default()),
+        None,
+        "on its way from one to the other"
+    );
+    let wrong_master =
+        Judges { errors: [Duration::from_micros(-3), Duration::ZERO, Duration::ZERO, Duration::ZERO], ..wrong_master };
+    let violation = Some(Violation::Bound { error, bound });
+    assert_eq!(found(&Look { judges: wrong_master, ..look }, &mut Watch::default()), violation, "beyond both");
 }
 
 #[test]
