@@ -217,6 +217,8 @@ struct Row {
     is_quarantined: bool,
     /// Since when it could steer without a break, and how many messages there had been then.
     good: Option<(Timestamp<Mono>, u32)>,
+    /// Since when it was better than the one that steers, without a break.
+    better: Option<Timestamp<Mono>>,
     /// How often it lost the helm soon after it had taken it.
     lapses: u32,
     heard: Option<Timestamp<Mono>>,
@@ -262,6 +264,7 @@ impl Helm {
             verdict: Verdict::Silent,
             is_quarantined: false,
             good: None,
+            better: None,
             lapses: 0,
             heard: None,
         });
@@ -362,6 +365,12 @@ impl Helm {
         standings: &[Standing; HELM_SOURCES_MAX],
     ) -> Option<usize> {
         let current = self.row_of(self.steering);
+        for place in 0..self.rows.len() {
+            let is_better = |current| standings[place].is_fit && self.is_better(standings, place, current);
+            let is_better = current.is_some_and(is_better);
+            let better = &mut self.rows[place].better;
+            *better = is_better.then(|| better.unwrap_or(now));
+        }
         if is_conflict {
             let is_preferred = |place: &usize| self.rows[*place].options.prefer && standings[*place].is_alive;
             let all = 0..self.rows.len();
@@ -376,8 +385,8 @@ impl Helm {
         let best = (0..self.rows.len()).rev().filter(fit).max_by_key(rank);
         match current {
             Some(current) if standings[current].is_fit => {
-                let challenges =
-                    |place: &usize| standings[*place].is_settled && self.is_better(standings, *place, current);
+                let lasts = |row: &Row| row.is_lastingly_better(&self.config, now, self.first_at);
+                let challenges = |place: &usize| standings[*place].is_settled && lasts(&self.rows[*place]);
                 (0..self.rows.len()).rev().filter(fit).filter(challenges).max_by_key(rank).or(Some(current))
             }
             // Nobody else can, and it was not found to be wrong.
@@ -464,9 +473,22 @@ impl Row {
     ) -> bool {
         let Some((since, messages)) = self.good else { return false };
         let enough = claim.is_some_and(|claim| claim.messages.wrapping_sub(messages) >= config.messages);
+        enough && now - since >= self.hold_off_at(config, now, first_at)
+    }
+
+    fn hold_off_at(&self, config: &HelmConfig, now: Timestamp<Mono>, first_at: Option<Timestamp<Mono>>) -> Duration {
         let is_early = self.lapses == 0 && first_at.is_none_or(|first_at| now - first_at < config.hold_off);
-        let hold_off = if is_early { config.hold_off.scaled(EARLY) } else { self.hold_off(config) };
-        enough && now - since >= hold_off
+        if is_early { config.hold_off.scaled(EARLY) } else { self.hold_off(config) }
+    }
+
+    /// Claims grow with their age: who is better only now and then is not better.
+    fn is_lastingly_better(
+        &self,
+        config: &HelmConfig,
+        now: Timestamp<Mono>,
+        first_at: Option<Timestamp<Mono>>,
+    ) -> bool {
+        self.better.is_some_and(|since| now - since >= self.hold_off_at(config, now, first_at))
     }
 }
 

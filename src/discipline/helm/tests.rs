@@ -284,8 +284,22 @@ fn a_narrower_claim_takes_over_only_if_it_is_half_as_wide_for_the_hold_off() {
     bench.run(100_000);
     assert_eq!(bench.steered.len(), 1);
     bench.claims(B, -200, 200);
-    bench.run(1_000);
+    bench.run(29_000);
+    assert_eq!(bench.steered.len(), 1);
+    bench.run(2_000);
     assert_eq!(bench.last(), Some((Some(B), Why::Better)));
+}
+
+#[test]
+fn two_claims_that_are_narrow_in_turns_are_not_followed_to_and_fro() {
+    let mut bench = Bench::new(&[SourceKind::Ntp; 2]);
+    for turn in 0..100 {
+        let (a, b) = if turn % 2 == 0 { (500, 100) } else { (100, 500) };
+        bench.claims(A, -a, a);
+        bench.claims(B, -b, b);
+        bench.run(16_000);
+    }
+    assert!(bench.steered.len() <= 2, "{:?}", bench.steered);
 }
 
 #[test]
