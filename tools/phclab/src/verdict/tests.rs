@@ -71,7 +71,7 @@ fn an_empty_run_fails_whatever_its_figures() {
         |run| _ = run.claims.insert(Clock::System, Claims { lies: 1, ..Claims::default() }),
         |run| of_ours(run).answers = 0,
         |run| _ = of_ours(run).states.insert("HOLDOVER".to_owned()),
-        |run| of_ours(run).sample_age_s = 1.6,
+        |run| of_ours(run).sample_age_s = 1.8,
         |run| of_ours(run).syncs_per_s = Some(3.0),
         |run| run.kernel.as_mut().unwrap().lies = 1,
         |run| run.kernel.as_mut().unwrap().denied = 1,
