@@ -337,7 +337,8 @@ fn a_host_of_several_sources_is_repeated_bit_for_bit_with_its_helm() {
     world.connect(master, host, way, way);
     for seed in 0..3 {
         let server = world.add_server(ServerConfig::RIGHT, Duration::ZERO);
-        world.connect(host, server, way, way);
+        let far = LinkModel::new(Duration::from_micros(300), Duration::from_micros(20));
+        world.connect(host, server, far, far);
         let client = ClientConfig { poll: LogInterval::new(0), ..ClientConfig::new(NTP_SOURCE, seed) };
         world.ask(host, server, sim::ClientConfig { client, options: SourceOptions::of(SourceKind::Ntp) });
     }
