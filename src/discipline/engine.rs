@@ -450,7 +450,7 @@ impl Discipline {
         reading: Timestamp<Local>,
         rate: FrequencyPpb,
     ) -> TimeSnapshot {
-        let bound = self.bound_to_publish(reading);
+        let (bound, drift_rate) = self.bound_to_publish(reading);
         let served = self.state.is_synchronised() && bound.is_some();
         let reference = self.held.filter(|_| served);
         TimeSnapshot {
@@ -464,7 +464,7 @@ impl Discipline {
             rate,
             parts: bound.unwrap_or_default(),
             is_bounded: bound.is_some(),
-            drift_rate: self.drift_rate(reading),
+            drift_rate,
             stale_rate: self.stale_rate(),
             exceeded_at: if bound.is_some() { self.exceeded_at } else { [None; LIMITS_COUNT] },
             reference_time: self.reference_time,

@@ -297,7 +297,12 @@ impl Envelope {
 
     /// The interval that holds the offset at `at`; `None` until both directions were heard.
     pub fn at(&self, at: Timestamp<Local>) -> Option<Span<Duration>> {
-        Some(self.between(&self.held.or(self.sharpest)?, at))
+        Some(self.between(self.held.as_ref().or(self.sharpest.as_ref())?, at))
+    }
+
+    /// Whether [`Envelope::at`] has an answer.
+    pub fn is_any_held(&self) -> bool {
+        self.held.is_some() || self.sharpest.is_some()
     }
 
     fn between(&self, (low, high): &(Edge, Edge), at: Timestamp<Local>) -> Span<Duration> {
@@ -310,11 +315,21 @@ impl Envelope {
         self.unsearched = 0;
         let sharpest = |edges: &VecDeque<Edge>, is_high: bool| {
             let side = if is_high { 1.0 } else { -1.0 };
-            let sharper = |best: Option<(f64, Edge)>, edge: &Edge| {
-                let reached = side * self.reach(edge, now, is_high);
-                if best.is_some_and(|(least, _)| least <= reached) { best } else { Some((reached, *edge)) }
-            };
-            edges.iter().fold(None, sharper).map(|(_, edge)| edge)
+            let mut best: Option<(f64, &Edge)> = None;
+            // The latest has strayed least: most of the others lose to it by where the frequency takes them alone.
+            for edge in edges.iter().rev() {
+                let age = now - edge.near.0;
+                let moved = self.moved(age, is_high);
+                if best.is_some_and(|(least, _)| least < side * (edge.near.1 + moved)) {
+                    continue;
+                }
+                let reached = side * (edge.near.1 + (moved + side * self.strayed(age.abs())));
+                // Of equals the oldest.
+                if best.is_none_or(|(least, _)| reached <= least) {
+                    best = Some((reached, edge));
+                }
+            }
+            best.map(|(_, edge)| *edge)
         };
         self.sharpest = sharpest(&self.lows, false).zip(sharpest(&self.highs, true));
     }
@@ -344,19 +359,24 @@ impl Envelope {
 
     /// As [`Envelope::travel`], in seconds.
     fn travel_seconds(&self, age: f64, upwards: bool) -> f64 {
+        let (moved, strayed) = (self.moved(age, upwards), self.strayed(age.abs()));
+        if upwards { moved + strayed } else { moved - strayed }
+    }
+
+    /// The part of it that the range of the frequency allows.
+    fn moved(&self, age: f64, upwards: bool) -> f64 {
         let is_fast = upwards == (age >= 0.0);
         let known = if is_fast { self.frequency.high } else { self.frequency.low };
-        let moved = known.ratio() * age;
+        known.ratio() * age
+    }
+
+    /// And how much more, to either side, the change of the frequency does within `age` seconds, which is not negative.
+    fn strayed(&self, age: f64) -> f64 {
         if let Some(walk) = &self.walk {
-            let strayed = walk.strayed(age.abs());
-            return if upwards { moved + strayed } else { moved - strayed };
+            return walk.strayed(age);
         }
-        let windows = age.abs() / WINDOW_S;
-        if windows <= 1.0 {
-            return moved;
-        }
-        let walked = self.max_drift.ratio() * age.abs() * (windows.sqrt() - 1.0);
-        if upwards { moved + walked } else { moved - walked }
+        let windows = age / WINDOW_S;
+        if windows <= 1.0 { 0.0 } else { self.max_drift.ratio() * age * (windows.sqrt() - 1.0) }
     }
 
     /// When the last proof came.
@@ -395,9 +415,13 @@ impl Envelope {
                 continue;
             }
             let per_second = 1.0 / elapsed;
+            let (least, most) = ((found.low - anchor.high) * per_second, (found.high - anchor.low) * per_second);
+            if least <= low && most >= high {
+                // It would say nothing even if the frequency never changed.
+                continue;
+            }
             let drift = self.walk.as_ref().map_or(max_drift, |walk| walk.strayed(elapsed) * per_second);
-            let least = (found.low - anchor.high) * per_second - drift;
-            let most = (found.high - anchor.low) * per_second + drift;
+            let (least, most) = (least - drift, most + drift);
             low = if least > low { least } else { low };
             high = if most < high { most } else { high };
         }

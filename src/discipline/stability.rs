@@ -30,6 +30,8 @@ use crate::time::{Duration, FrequencyPpb, Local, Timestamp};
 
 /// The shortest lag.
 pub const LAG_MIN: Duration = Duration::from_secs(4);
+/// The same in seconds.
+const LAG_MIN_S: f64 = (LAG_MIN.as_nanos() / 1_000_000_000) as f64;
 /// How many lags, each twice the one before: the longest is 36 h.
 pub const LAGS: usize = 16;
 /// So many rehearsals of one lag overlap.
@@ -213,7 +215,7 @@ impl Stability {
 }
 
 fn seconds(index: usize) -> f64 {
-    lag(index).as_secs_f64()
+    LAG_MIN_S * f64::from(1_u32 << index)
 }
 
 fn lag(index: usize) -> Duration {

@@ -58,18 +58,28 @@ struct Known {
 impl Discipline {
     /// What bounds the clock's error when it reads `reading`; `None` if nothing does.
     pub fn bound(&self, reading: Timestamp<Local>) -> Option<BoundParts> {
-        self.parts(reading, Duration::ZERO)
-    }
-
-    /// The same to be published: it is to be good until the next snapshot, not just now.
-    pub(super) fn bound_to_publish(&self, reading: Timestamp<Local>) -> Option<BoundParts> {
-        self.parts(reading, PUBLISHED_EVERY)
-    }
-
-    fn parts(&self, reading: Timestamp<Local>, good_for: Duration) -> Option<BoundParts> {
         let now = self.timeline.free_now(reading);
-        let proof = self.proof(now)?;
-        let known = self.known(proof, now, good_for)?;
+        let proof = self.proof()?;
+        let known = self.known(proof, now, Duration::ZERO)?;
+        Some(self.parts(proof, known, (reading, now), Duration::ZERO))
+    }
+
+    /// The same to be published, with [`Discipline::drift_rate`]: it is to be good until the next snapshot, not just now.
+    pub(super) fn bound_to_publish(&self, reading: Timestamp<Local>) -> (Option<BoundParts>, FrequencyPpb) {
+        let now = self.timeline.free_now(reading);
+        let known = self.proof().and_then(|proof| Some((proof, self.known(proof, now, PUBLISHED_EVERY)?)));
+        let Some((proof, known)) = known else { return (None, self.stale_rate()) };
+        let rate = self.rate_of_known(proof, known, now).unwrap_or_else(|| self.stale_rate());
+        (Some(self.parts(proof, known, (reading, now), PUBLISHED_EVERY)), rate)
+    }
+
+    fn parts(
+        &self,
+        proof: Proof<'_>,
+        known: Known,
+        (reading, now): (Timestamp<Local>, Timestamp<Local>),
+        good_for: Duration,
+    ) -> BoundParts {
         let half = known.span.half_width();
         // The same without what the oscillator may have done since the last message.
         let at_last =
@@ -78,20 +88,20 @@ impl Discipline {
         let stamps = self.stamp_error.min(fresh);
         let delay = self.bank.as_ref().and_then(Bank::estimate).map(|estimate| estimate.delay.max(Duration::ZERO));
         let path = delay.map_or(fresh, |delay| delay.min(fresh)).min(fresh - stamps);
-        Some(BoundParts {
+        BoundParts {
             source: proof.source,
             path,
             noise: fresh - path - stamps,
             offset: known.span.shifted(self.timeline.correction(reading)).centre().abs(),
             stamps,
             drift: half - fresh,
-        })
+        }
     }
 
     /// The sum of the parts.
     pub(super) fn greatest_error(&self, reading: Timestamp<Local>) -> Option<Duration> {
         let now = self.timeline.free_now(reading);
-        let proof = self.proof(now)?;
+        let proof = self.proof()?;
         let span = self.known(proof, now, Duration::ZERO)?.span.shifted(self.timeline.correction(reading));
         Some(proof.source + farthest(span))
     }
@@ -100,7 +110,7 @@ impl Discipline {
     /// that the truth may be. `None` if nothing bounds it, or an estimator knows nothing of it.
     pub fn whereabouts(&self, reading: Timestamp<Local>) -> Option<Whereabouts> {
         let now = self.timeline.free_now(reading);
-        let proof = self.proof(now)?;
+        let proof = self.proof()?;
         let span = self.known(proof, now, Duration::ZERO)?.span.shifted(self.timeline.correction(reading));
         let bias = self.bias();
         // What is not steered to yet is no error of the estimate.
@@ -109,10 +119,10 @@ impl Discipline {
         Some(Whereabouts { offset, error, proofs: self.proofs.wrapping_mul(2) + u32::from(proof.is_of_before) })
     }
 
-    /// The proofs that count at `now`.
-    fn proof(&self, now: Timestamp<Local>) -> Option<Proof<'_>> {
+    /// The proofs that count.
+    fn proof(&self) -> Option<Proof<'_>> {
         let held = self.held?;
-        let is_of_before = self.envelope.at(now).is_none();
+        let is_of_before = !self.envelope.is_any_held();
         let (envelope, accuracy) =
             if is_of_before { (&self.previous, self.previous_accuracy) } else { (&self.envelope, held.accuracy) };
         Some(Proof { envelope, source: accuracy.unwrap_or_default(), is_of_before })
@@ -130,7 +140,8 @@ impl Discipline {
             return Some(Known { span: proven, is_likely: Span { low: false, high: false } });
         };
         let range = envelope.frequency();
-        let runs_away = (range.high - range.low).drift(good_for).half();
+        let is_for_now = good_for == Duration::ZERO;
+        let runs_away = if is_for_now { good_for } else { (range.high - range.low).drift(good_for).half() };
         let is_likely =
             Span { low: likely.low >= proven.low - runs_away, high: likely.high <= proven.high + runs_away };
         Some(Known { span: ends(is_likely, likely, proven), is_likely })
@@ -142,14 +153,17 @@ impl Discipline {
 
     /// How fast the bound grows, at most, until the next snapshot at the latest.
     pub fn drift_rate(&self, reading: Timestamp<Local>) -> FrequencyPpb {
-        self.rate_of_known(reading).unwrap_or_else(|| self.stale_rate())
+        let now = self.timeline.free_now(reading);
+        let rate = self.proof().and_then(|proof| {
+            let known = self.known(proof, now, PUBLISHED_EVERY)?;
+            self.rate_of_known(proof, known, now)
+        });
+        rate.unwrap_or_else(|| self.stale_rate())
     }
 
     /// Where what was learnt has a say: by where each end will be when the snapshot is too old. Both sides' growth is convex.
-    fn rate_of_known(&self, reading: Timestamp<Local>) -> Option<FrequencyPpb> {
-        let now = self.timeline.free_now(reading);
-        let proof = self.proof(now)?;
-        let Known { span, is_likely } = self.known(proof, now, PUBLISHED_EVERY)?;
+    fn rate_of_known(&self, proof: Proof<'_>, known: Known, now: Timestamp<Local>) -> Option<FrequencyPpb> {
+        let Known { span, is_likely } = known;
         if !is_likely.low && !is_likely.high {
             return None;
         }
@@ -174,7 +188,7 @@ impl Discipline {
     /// [`FORETOLD_MAX`]. `None`: there is no bound.
     pub fn time_until(&self, reading: Timestamp<Local>, limit: Duration) -> Option<Duration> {
         let now = self.timeline.free_now(reading);
-        let proof = self.proof(now)?;
+        let proof = self.proof()?;
         let (correction, runs_off_by) = (self.timeline.correction(reading), self.runs_off_by());
         // Held over, the frequency is corrected by what is known of it, and the offset stays what it is.
         let exceeds = |after: Duration| {
