@@ -113,13 +113,15 @@ impl Walk {
     /// How far the oscillator may have strayed after `age` seconds; never less for a longer age (s).
     pub fn strayed(&self, age: f64) -> f64 {
         let (first, last) = (self.first as usize, self.last as usize);
-        let (mut from, mut before, mut until) = (0.0, 0.0, seconds(first));
-        for strayed in &self.strayed[first..=last] {
-            if age <= until {
-                return before + (strayed - before) * (age - from) / (until - from);
-            }
-            (from, before, until) = (until, *strayed, 2.0 * until);
+        if age <= seconds(first) {
+            return self.strayed[first] * age / seconds(first);
         }
+        let until = doublings(age / LAG_MIN_S);
+        if until <= last {
+            let (from, before) = (seconds(until - 1), self.strayed[until - 1]);
+            return before + (self.strayed[until] - before) * (age - from) / from;
+        }
+        let (from, before) = (seconds(last), self.strayed[last]);
         // The frequency that the oscillator had at the end of what is learnt goes on, and changes.
         let (longer, beyond) = (age / from, age - from);
         before * longer * longer.sqrt() + self.max_drift * beyond * (beyond / WINDOW_S).sqrt().max(1.0)
@@ -216,6 +218,13 @@ impl Stability {
 
 fn seconds(index: usize) -> f64 {
     LAG_MIN_S * f64::from(1_u32 << index)
+}
+
+/// How often 1 must be doubled not to be less than `ratio`, which is 1 or more: the exponent, rounded up.
+fn doublings(ratio: f64) -> usize {
+    const MANTISSA: u64 = (1 << 52) - 1;
+    const BIAS: usize = 1_023;
+    ((ratio.to_bits() + MANTISSA) >> 52) as usize - BIAS
 }
 
 fn lag(index: usize) -> Duration {

@@ -168,7 +168,9 @@ impl Discipline {
             return None;
         }
         let at_last = now + SNAPSHOT_AGE_MAX;
-        let later = ends(is_likely, self.likely(at_last)?, proof.envelope.at(at_last)?);
+        let likely = self.likely(at_last)?;
+        let are_both = is_likely.low && is_likely.high;
+        let later = if are_both { likely } else { ends(is_likely, likely, proof.envelope.at(at_last)?) };
         let per_second = |moved: Duration| moved.as_secs_f64() / SNAPSHOT_AGE_MAX.as_secs_f64();
         let correction = self.timeline.frequency().ratio();
         let up = per_second(later.high - span.high) + correction;
