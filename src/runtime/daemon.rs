@@ -429,6 +429,10 @@ impl Daemon {
             if matches!(event, Event::Foreign(..)) {
                 self.find_rivals(now);
             }
+            // A clock that is gone is read in vain before its card is looked at by turns.
+            if matches!(event, Event::CrossingFailed { .. }) {
+                self.ports.iter_mut().flatten().for_each(|port| port.suspect_its_card(now));
+            }
             self.traces.hear(now, &event);
             self.model.take(now, local, event);
         }
@@ -438,7 +442,7 @@ impl Daemon {
         for port in self.ports.iter_mut().flatten() {
             while let Some(event) = port.events.pop() {
                 if matches!(event, Event::StampsMissing { .. }) {
-                    port.look_at = now;
+                    port.suspect_its_card(now);
                 }
                 self.traces.hear(now, &event);
                 self.model.take(now, local, event);

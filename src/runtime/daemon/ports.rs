@@ -68,6 +68,14 @@ pub(super) struct RunningPort {
     pub(super) look_at: Timestamp<Mono>,
 }
 
+impl RunningPort {
+    /// Something is the matter with its card: it is looked at now, and thoroughly.
+    pub(super) fn suspect_its_card(&mut self, now: Timestamp<Mono>) {
+        self.look_at = now;
+        self.card.iter_mut().for_each(Card::suspect_a_move);
+    }
+}
+
 impl Daemon {
     /// Starts the ports that can start, and ends those whose interface is gone.
     pub(super) fn look_after_ports(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
