@@ -2,7 +2,7 @@
 
 use super::{Adjusted, Clock, ClockError, PhcClock, SoftwareClock, SystemClock};
 use crate::discipline::Adjustment;
-use crate::time::{ClockEpoch, Duration, FrequencyPpb, Local, Stamp, Timestamp};
+use crate::time::{ClockEpoch, FrequencyPpb, Local, Stamp, Timestamp};
 
 /// A clock of the host, or one in software.
 #[derive(Debug)]
@@ -48,10 +48,6 @@ impl Clock for AnyClock {
 
     fn frequency_max(&self) -> Option<FrequencyPpb> {
         each!(self, clock => clock.frequency_max())
-    }
-
-    fn unrest(&self) -> Duration {
-        each!(self, clock => clock.unrest())
     }
 
     fn is_stamping(&self) -> bool {

@@ -118,11 +118,6 @@ pub trait Clock {
         None
     }
 
-    /// How far it wanders by itself between two commands and comes back, however steady its oscillator: not worth a hurry.
-    fn unrest(&self) -> Duration {
-        Duration::ZERO
-    }
-
     /// Whether the stamping clock is this clock itself, and so steps with it.
     fn is_stamping(&self) -> bool {
         false

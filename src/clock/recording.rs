@@ -64,10 +64,6 @@ impl<C: Clock> Clock for Recording<C> {
         self.clock.frequency_max()
     }
 
-    fn unrest(&self) -> Duration {
-        self.clock.unrest()
-    }
-
     fn is_stamping(&self) -> bool {
         self.clock.is_stamping()
     }

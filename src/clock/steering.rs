@@ -60,7 +60,6 @@ impl<C: Clock> Steering<C> {
         if let Some(limit) = clock.frequency_max() {
             discipline.limit_corrections(limit);
         }
-        discipline.bear_with(clock.unrest());
         let discipline = Taped::new(discipline);
         let stepped = Duration::ZERO;
         Self { clock, discipline, counts, ahead: TaiUtc(0), refused: None, dither_at: now, stepped, obeyed: 0 }

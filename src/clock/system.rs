@@ -24,10 +24,6 @@ const TICK_US: i64 = 10_000;
 /// One microsecond of tick more is so much faster.
 const TICK_STEP: FrequencyPpb = FrequencyPpb::new(100_000.0);
 
-/// Between its ticks the kernel's clock runs at a whole number of its counter's steps, and makes up for that at a later tick: such
-/// offsets go as they came.
-const ROUNDING: Duration = Duration::from_nanos(4);
-
 /// What the kernel takes for "not known": from 16 s on it says STA_UNSYNC by itself.
 const MAX_ERROR_US: i64 = 16_000_000;
 
@@ -236,10 +232,6 @@ impl Clock for SystemClock {
             _ => {}
         }
         Ok(Adjusted { before: at, after: at + step, epoch: self.epoch, frequency: self.frequency })
-    }
-
-    fn unrest(&self) -> Duration {
-        ROUNDING
     }
 
     fn is_stamping(&self) -> bool {

@@ -232,8 +232,6 @@ pub struct Discipline {
     is_bank_tracking: bool,
     /// When the offset that was found last will have been slewed away.
     slew_ends: Option<Timestamp<Mono>>,
-    /// A smaller offset is not worth an awakening.
-    slew_worth: Duration,
     state: SyncState,
     state_since: Timestamp<Mono>,
     reference: Option<Reference>,
@@ -298,7 +296,6 @@ impl Discipline {
             foretell_at: None,
             is_bank_tracking: false,
             slew_ends: None,
-            slew_worth: SLEW_WORTH,
             state: SyncState::NeverSynced,
             state_since: now,
             reference: None,
@@ -342,11 +339,6 @@ impl Discipline {
         let most = self.config.max_frequency.abs();
         self.correction_max = if limit.abs() < most { limit.abs() } else { most };
         self.servo.limit_commands(self.correction_max);
-    }
-
-    /// The clock wanders by so much by itself, and comes back: that is not worth an awakening.
-    pub fn bear_with(&mut self, unrest: Duration) {
-        self.slew_worth = SLEW_WORTH.max(unrest);
     }
 
     /// The state of the clock.

@@ -18,8 +18,6 @@ struct Bench {
     random: Random,
     jitter: f64,
     notices: Vec<Notice>,
-    /// How often a slew was to end by itself.
-    awakenings: usize,
     obeys: bool,
 }
 
@@ -78,7 +76,6 @@ impl Bench {
             random: Random::seeded(1),
             jitter: 1e-6,
             notices: Vec::new(),
-            awakenings: 0,
             obeys: true,
         }
     }
@@ -127,10 +124,7 @@ impl Bench {
 
     fn step(&mut self, input: Input<'_>) {
         let mut out = Vec::new();
-        let before = self.discipline.slew_ends;
         self.discipline.step(self.now, input, &mut out);
-        let is_soon = |ends: &Timestamp<Mono>| *ends - self.now < self.discipline.interval.duration();
-        self.awakenings += usize::from(self.discipline.slew_ends.filter(is_soon) > before);
         for effect in out {
             match effect {
                 Effect::Notice(notice) => self.notices.push(notice),
@@ -335,24 +329,6 @@ fn a_stamp_taken_under_somebody_elses_rate_is_not_used() {
     assert_eq!(bench.discipline.last_sample, sample, "its Sync came before");
     bench.exchange(Duration::ZERO);
     assert_ne!(bench.discipline.last_sample, sample);
-}
-
-#[test]
-fn what_a_clock_does_by_itself_is_not_worth_an_awakening() {
-    let awakenings = |unrest: Duration| {
-        let mut bench = Bench::new(Config { servo: Kind::Estimator, ..config() }, Duration::from_millis(2), 20.0);
-        bench.jitter = 1e-10;
-        bench.discipline.bear_with(unrest);
-        bench.step(Input::Interval(LogInterval::new(-2)));
-        (0..400).for_each(|_| bench.exchange(Duration::ZERO));
-        let before = bench.awakenings;
-        bench.offset += Duration::from_nanos(5);
-        (0..40).for_each(|_| bench.exchange(Duration::ZERO));
-        assert!(bench.offset.abs() < Duration::from_nanos(2), "it is corrected all the same: {}", bench.offset);
-        bench.awakenings - before
-    };
-    assert!(awakenings(Duration::ZERO) > 0);
-    assert_eq!(awakenings(Duration::from_nanos(10)), 0);
 }
 
 #[test]
