@@ -34,16 +34,10 @@ pub struct SystemClock {
     epoch: ClockEpoch,
     frequency_max: FrequencyPpb,
     frequency: FrequencyPpb,
-    /// Tick and frequency. What adjtime(3) does leaves both alone: only a crossing can show it.
+    /// Tick and frequency. What adjtime(3) does leaves both alone, and stays unseen.
     watch: Watch<(i64, i64)>,
     /// Whether anything was commanded yet: before that the clock is left as it was found.
     is_ours: bool,
-    /// What the kernel was told last.
-    said: Option<StatusWrite>,
-    /// What it is to be told with the next command.
-    to_say: Option<StatusWrite>,
-    /// How often in a row it was told so, and its rate not asked for.
-    unasked: u32,
 }
 
 /// A frequency as the kernel takes it: tick in us, and 2^-16 ppm.
@@ -66,10 +60,6 @@ fn rate_of(found: &Timex) -> (i64, i64) {
 /// comes at the turn of its seconds only.
 const VOUCHED_FOR: Duration = Duration::SECOND;
 
-/// So often in a row the kernel may be told with a command: then it is asked what its rate is, in case a change was too small to be
-/// seen otherwise.
-const UNASKED_MAX: u32 = 3;
-
 /// What the kernel shall say of a clock that is served like this.
 fn status_of(snapshot: &TimeSnapshot, tai_utc: Option<TaiUtc>, indicator: LeapIndicator) -> StatusWrite {
     let micros = |duration: Duration| duration.as_nanos().max(0).saturating_add(999) / 1_000;
@@ -84,12 +74,6 @@ fn status_of(snapshot: &TimeSnapshot, tai_utc: Option<TaiUtc>, indicator: LeapIn
         est_error_us: if is_good { micros(snapshot.offset_from_master.abs()).min(bound) } else { MAX_ERROR_US },
         tai_utc: tai_utc.filter(|_| is_good).map(|tai_utc| i32::from(tai_utc.0)),
     }
-}
-
-/// Whether two differ in figures only.
-fn is_same_word(a: StatusWrite, b: StatusWrite) -> bool {
-    let word = |status: StatusWrite| (status.unsync, status.insert_leap, status.delete_leap, status.tai_utc);
-    word(a) == word(b)
 }
 
 impl SystemClock {
@@ -108,17 +92,11 @@ impl SystemClock {
             frequency: joined(written),
             watch: Watch::new(written),
             is_ours: false,
-            said: None,
-            to_say: None,
-            unasked: 0,
         })
     }
 
     /// Tells the kernel how good the time is; once a second is right (its maxerror grows by 500 us a second meanwhile). If
     /// another program has changed the frequency, ours is in force again then.
-    ///
-    /// Where only figures have changed, and the rate is known to be ours, it goes with the next command, or at the next time
-    /// if there was none.
     ///
     /// # Errors
     /// [`ClockError::Failed`].
@@ -128,20 +106,8 @@ impl SystemClock {
         tai_utc: Option<TaiUtc>,
         indicator: LeapIndicator,
     ) -> Result<(), ClockError> {
-        let status = status_of(snapshot, tai_utc, indicator);
-        let at = snapshot.anchor_local;
-        let is_news = self.said.is_none_or(|said| !is_same_word(said, status));
-        let is_waiting = self.to_say.take().is_some();
-        let is_patient = self.is_ours && !is_news && !is_waiting && self.unasked < UNASKED_MAX;
-        if is_patient && self.watch.is_seen_within(at, VOUCHED_FOR) {
-            self.unasked += 1;
-            self.to_say = Some(status);
-            return Ok(());
-        }
-        self.unasked = 0;
-        let found = self.kernel.set_status(status).map_err(|error| failed(&error))?;
-        self.said = Some(status);
-        if self.is_ours { self.compare(at, rate_of(&found)) } else { Ok(()) }
+        let found = self.kernel.set_status(status_of(snapshot, tai_utc, indicator)).map_err(|error| failed(&error))?;
+        if self.is_ours { self.compare(snapshot.anchor_local, rate_of(&found)) } else { Ok(()) }
     }
 
     /// Sees whether the rate is ours, and makes it so, when the clock reads `at`: to be called before a message that this clock
@@ -184,13 +150,7 @@ impl SystemClock {
         let (tick, scaled) = split(frequency);
         // The tick is written only when it changes, or is another program's.
         let tick_change = (tick != self.watch.written.0).then_some(tick);
-        let to_say = self.to_say.take();
-        let found = match to_say {
-            Some(status) => self.kernel.adjust_and_say(scaled, tick_change, status),
-            None => self.kernel.adjust(scaled, tick_change),
-        };
-        let found = found.map_err(|error| failed(&error))?;
-        self.said = to_say.or(self.said);
+        let found = self.kernel.adjust(scaled, tick_change).map_err(|error| failed(&error))?;
         self.watch.written = rate_of(&found);
         self.frequency = joined(self.watch.written);
         Ok(())
@@ -221,8 +181,6 @@ impl Clock for SystemClock {
         let step = Duration::from_ticks((step.ticks() >> 16) << 16);
         if step != Duration::ZERO {
             self.kernel.step(step.ticks() >> 16).map_err(|error| failed(&error))?;
-            // What was to be said was of before.
-            (self.said, self.to_say) = (None, None);
             self.watch.stepped(step);
             self.epoch = self.epoch.next();
         }
@@ -241,7 +199,6 @@ impl Clock for SystemClock {
     fn restart(&mut self, _: Timestamp<Local>) -> ClockEpoch {
         self.epoch = self.epoch.next();
         // All that was known of its time is void, and so is what was done to it.
-        (self.said, self.to_say) = (None, None);
         if let Ok(found) = self.kernel.read() {
             self.watch = Watch::new(rate_of(&found));
         }
@@ -294,20 +251,6 @@ mod tests {
             ..snapshot(SyncState::Locked, true, Duration::from_micros(7))
         };
         assert_eq!(status_of(&drifting, None, LeapIndicator::NoWarning).max_error_us, 13);
-    }
-
-    #[test]
-    fn what_people_must_know_at_once_is_another_word_and_a_figure_is_not() {
-        let good =
-            status_of(&snapshot(SyncState::Locked, true, Duration::from_micros(7)), None, LeapIndicator::NoWarning);
-        let wider =
-            status_of(&snapshot(SyncState::Locked, true, Duration::from_micros(9)), None, LeapIndicator::NoWarning);
-        assert!(is_same_word(good, wider) && good != wider);
-        let lost =
-            status_of(&snapshot(SyncState::Freerun, true, Duration::from_micros(7)), None, LeapIndicator::NoWarning);
-        let leap = status_of(&snapshot(SyncState::Locked, true, Duration::from_micros(7)), None, LeapIndicator::Insert);
-        assert!(!is_same_word(good, lost) && !is_same_word(good, leap));
-        assert!(!is_same_word(good, StatusWrite { tai_utc: Some(37), ..good }));
     }
 
     #[test]

@@ -47,12 +47,7 @@ impl<R: Copy + PartialEq> Watch<R> {
 
     /// Whether it was seen to be as we left it a moment before the clock reads `at`: another program has had no time to do harm.
     pub fn is_fresh(&self, at: Timestamp<Local>) -> bool {
-        self.is_seen_within(at, FRESH)
-    }
-
-    /// Whether it was seen to be as we left it at most so long before the clock reads `at`.
-    pub fn is_seen_within(&self, at: Timestamp<Local>, age: Duration) -> bool {
-        self.seen_at.is_some_and(|seen| (at - seen).abs() <= age)
+        self.seen_at.is_some_and(|seen| (at - seen).abs() <= FRESH)
     }
 
     /// The clock was stepped: the time between two looks is what it was.

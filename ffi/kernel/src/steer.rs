@@ -114,19 +114,6 @@ impl SystemClock {
         run(rate_request(frequency_scaled_ppm, tick_microseconds)?)
     }
 
-    /// [`SystemClock::adjust`] and [`SystemClock::set_status`] as one call, which costs the kernel no more than either.
-    ///
-    /// # Errors
-    /// Theirs; nothing of it has happened then.
-    pub fn adjust_and_say(
-        &self,
-        frequency_scaled_ppm: i64,
-        tick_microseconds: Option<i64>,
-        status: StatusWrite,
-    ) -> io::Result<Timex> {
-        run(both_requests(frequency_scaled_ppm, tick_microseconds, status)?)
-    }
-
     /// Adds nanoseconds to the clock at once; negative puts it back. The clock is `STA_UNSYNC` afterwards (see the module
     /// header): write the status next.
     ///
@@ -166,13 +153,6 @@ fn rate_request(scaled_ppm: i64, tick_microseconds: Option<i64>) -> io::Result<l
         raw.modes |= libc::ADJ_TICK;
         raw.tick = tick.try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
     }
-    Ok(raw)
-}
-
-fn both_requests(scaled_ppm: i64, tick: Option<i64>, status: StatusWrite) -> io::Result<libc::timex> {
-    let (rate, mut raw) = (rate_request(scaled_ppm, tick)?, status.request()?);
-    raw.modes |= rate.modes;
-    (raw.freq, raw.tick) = (rate.freq, rate.tick);
     Ok(raw)
 }
 
@@ -258,23 +238,6 @@ mod tests {
         assert_eq!(raw.modes, libc::ADJ_STATUS | libc::ADJ_MAXERROR | libc::ADJ_ESTERROR | libc::ADJ_TAI);
         assert_eq!(raw.status, libc::STA_UNSYNC | libc::STA_INS | libc::STA_DEL);
         assert_eq!(raw.constant, 37);
-    }
-
-    #[test]
-    fn a_rate_and_what_the_clock_says_go_in_one_request() {
-        let status = StatusWrite {
-            unsync: false,
-            insert_leap: false,
-            delete_leap: true,
-            max_error_us: 12,
-            est_error_us: 3,
-            tai_utc: Some(37),
-        };
-        let raw = both_requests(-7, Some(10_010), status).expect("in range");
-        let of_rate = libc::ADJ_FREQUENCY | libc::ADJ_TICK;
-        let of_status = libc::ADJ_STATUS | libc::ADJ_MAXERROR | libc::ADJ_ESTERROR | libc::ADJ_TAI;
-        assert_eq!((raw.modes, raw.status), (of_rate | of_status, libc::STA_DEL));
-        assert_eq!((raw.freq, raw.tick, raw.maxerror, raw.esterror, raw.constant), (-7, 10_010, 12, 3, 37));
     }
 
     #[test]
