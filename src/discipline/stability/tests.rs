@@ -161,7 +161,7 @@ fn between_two_lags_it_is_the_line_from_the_shorter_to_the_longer() {
     let learnt =
         Walk { strayed: std::array::from_fn(|index| (index * index) as f64 + 1.0), first: 1, last: 4, max_drift: 0.0 };
     let is = |age: f64, wanted: f64| {
-        assert!((learnt.strayed(age) - wanted).abs() < 1e-12, "{age} s: {}", learnt.strayed(age))
+        assert!((learnt.strayed(age) - wanted).abs() < 1e-12, "{age} s: {}", learnt.strayed(age));
     };
     is(0.0, 0.0);
     is(4.0, 1.0);
