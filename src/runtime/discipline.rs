@@ -547,13 +547,14 @@ impl DisciplineThread {
         self.links.snapshot.write(&snapshot);
         self.publish_lines(now, local);
         self.commands = self.cascade.commands();
-        self.publish_at = now + PUBLISH_EVERY;
         let is_time_to_vouch = now >= self.vouch_at;
         if is_time_to_vouch {
             self.vouch_at = now + PUBLISH_EVERY;
             self.vouch(&snapshot);
             _ = self.tell_tampering();
         }
+        // The kernel's word is due with the next message as a rule, and half a second later at the latest.
+        self.publish_at = (now + PUBLISH_EVERY).min(self.vouch_at + PUBLISH_EVERY.half());
         self.tell_phcs(now, local, is_time_to_vouch);
         if is_time_to_vouch {
             self.tell_standings();

@@ -11,6 +11,8 @@ use crate::scenario::{Clock, Expect};
 
 /// A claim of the daemon's is of the same moment if it is not older than this.
 const SAME_MOMENT_S: f64 = 0.1;
+/// Our daemon tells the kernel at least this often.
+const TOLD_EVERY_MAX_S: f64 = 1.6;
 /// So long after the daemon has said LOCKED first, the kernel must have heard of it: it is told once a second.
 const TOLD_AFTER_S: f64 = 1.5;
 
@@ -97,6 +99,7 @@ impl KernelClaims {
         found.mean_maxerror_us /= found.claimed.max(1) as f64;
         found.mean_esterror_us /= found.claimed.max(1) as f64;
         let mut locked_since = None;
+        let all = words;
         let mut words = words.iter().peekable();
         for sample in samples {
             let mut last: Option<&Word> = None;
@@ -116,8 +119,12 @@ impl KernelClaims {
                 continue;
             }
             found.denied += u64::from(sample.unsync);
-            if let Some(bound_ns) = said.bound_ns.filter(|_| !sample.unsync) {
+            if said.bound_ns.is_some() && !sample.unsync {
                 found.compared += 1;
+                // What it was told last is of up to so long ago, and the bound may have fallen since.
+                let is_recent = |word: &&Word| (sample.at - TOLD_EVERY_MAX_S..=sample.at).contains(&word.at);
+                let bounds = all.iter().filter(is_recent).filter_map(|word| word.clocks.get(&Clock::System)?.bound_ns);
+                let bound_ns = bounds.fold(0.0, f64::max);
                 found.excess_us = found.excess_us.max(sample.max_error_us as f64 - bound_ns / 1e3);
             }
         }
@@ -180,6 +187,9 @@ mod tests {
     fn maxerror_is_held_against_the_bound_of_the_same_moment() {
         let samples = [sample(1.0, 9_999), sample(3.01, 502), sample(4.5, 9_999), sample(6.0, 9_999)];
         let words = [word(1.0, "LOCKED"), word(3.0, "LOCKED"), word(6.0, "HOLDOVER")];
+        let wider = Word::of(1.5, &json!({"state": "LOCKED", "clock": {"bound_s": 1e-4}}), 1.0);
+        let fallen = KernelClaims::of(&samples, &[words[0].clone(), wider, words[1].clone()]);
+        assert!((fallen.excess_us - 402.0).abs() < 1e-9, "it was told when the bound was wider");
         let found = KernelClaims::of(&samples, &words);
         assert_eq!((found.compared, found.denied), (1, 0), "not the first, which is fresh, and not without a claim");
         assert!((found.excess_us - 500.0).abs() < 1e-9);
