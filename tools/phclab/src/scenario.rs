@@ -85,6 +85,10 @@ pub struct Scenario {
     /// are seen; each sample costs emulation, so runs of hours take fewer.
     #[serde(default = "default_sample_every")]
     pub sample_every_s: f64,
+    /// The kernel's maxerror may be so much greater than our bound, in us. It grows by 500 us at the turn of a second, is rewritten
+    /// once a second, and says by then what the bound will be in another second.
+    #[serde(default = "default_maxerror_excess")]
+    pub maxerror_excess_us: f64,
     /// Seed of the module's random draws, the same for all contenders.
     #[serde(default = "one")]
     pub seed: u32,
@@ -354,6 +358,10 @@ fn default_seconds() -> f64 {
     60.0
 }
 
+fn default_maxerror_excess() -> f64 {
+    1_010.0
+}
+
 fn default_sample_every() -> f64 {
     0.097
 }
@@ -436,6 +444,7 @@ impl Scenario {
         };
         within("seconds", self.seconds, 1.0, SECONDS_MAX)?;
         within("master.lead", self.master.lead, -self.seconds, 600.0)?;
+        within("maxerror_excess_us", self.maxerror_excess_us, 500.0, 1e6)?;
         within("sample_every_s", self.sample_every_s, 0.05, 60.0)?;
         within("bound.every_s", self.bound.every_s, 0.05, SECONDS_MAX)?;
         within("bound.grace_s", self.bound.grace_s, 0.0, self.seconds)?;

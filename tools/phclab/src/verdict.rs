@@ -22,9 +22,6 @@ const SYNCS_PART_MIN: f64 = 0.9;
 /// A clock that is called LOCKED has had its last sample at most so long ago, at four Syncs a second: the status of a PHC is made at the
 /// first Sync after a second, so that it is up to 1.25 s old, and the sample in it up to an interval more; one Sync may be late.
 const SAMPLE_AGE_MAX_S: f64 = 1.75;
-/// The kernel's maxerror is at most so much greater than the bound: it grows by 500 us at the turn of a second, is rewritten once
-/// a second, and says by then what the bound will be in another second.
-const MAXERROR_EXCESS_MAX_US: f64 = 1_010.0;
 
 /// The demands of a scenario, met or not.
 pub fn checks(scenario: &Scenario, runs: &[RunReport]) -> Vec<Check> {
@@ -138,7 +135,7 @@ fn of_claims(scenario: &Scenario, run: &RunReport, checks: &mut Vec<Check>) {
     let what = format!("the kernel never denies that it is synchronised while we are LOCKED: {} times", kernel.denied);
     checks.push(Check::new(kernel.denied == 0, what));
     let name = format!("maxerror over our bound while LOCKED, {} times", kernel.compared);
-    checks.push(at_most(&name, kernel.excess_us, MAXERROR_EXCESS_MAX_US, |us| format!("{us:.0} us")));
+    checks.push(at_most(&name, kernel.excess_us, scenario.maxerror_excess_us, |us| format!("{us:.0} us")));
 }
 
 fn of_lock(scenario: &Scenario, ours: Option<&RunReport>, theirs: &[&RunReport], checks: &mut Vec<Check>) {
