@@ -183,11 +183,16 @@ fn summary(config: &Config) -> String {
     };
     let ports: Vec<_> = config.ptp.iter().map(|port| format!("{} domain {}", port.interface, port.domain)).collect();
     let ptp = if ports.is_empty() { "no PTP port".to_owned() } else { format!("PTP on {}", ports.join(", ")) };
+    let sources = match config.ntp_sources.len() {
+        0 => String::new(),
+        1 => "; one NTP source".to_owned(),
+        many => format!("; {many} NTP sources"),
+    };
     let ntp = config.ntp_server.as_ref().map_or("no NTP server".to_owned(), |server| {
         let all: Vec<_> = server.listen.iter().map(ToString::to_string).collect();
         format!("NTP on {}", all.join(", "))
     });
-    format!("{clock}; {ptp}; {ntp}")
+    format!("{clock}; {ptp}{sources}; {ntp}")
 }
 
 impl Machine {

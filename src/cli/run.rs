@@ -140,7 +140,7 @@ fn announce(control: &mut Control, file: Option<&Path>) {
         ClockKind::Simulated => "a simulated clock is disciplined; the system clock is never touched",
     };
     tracing::info!(target: "synchronome::daemon", "{kind}");
-    if status.ptp.is_empty() {
+    if status.ptp.is_empty() && status.sources.is_empty() {
         tracing::warn!(
             target: "synchronome::daemon",
             "no interface can carry PTP: it needs to be up, with multicast and an IPv4 address; looking again"
@@ -148,6 +148,9 @@ fn announce(control: &mut Control, file: Option<&Path>) {
     }
     for port in &status.ptp {
         tracing::info!(target: "synchronome::daemon", "PTP on {}, domain {}", port.interface, port.domain);
+    }
+    for source in status.sources.iter().filter(|source| source.kind == "ntp") {
+        tracing::info!(target: "synchronome::daemon", "NTP from {}", source.name);
     }
     for lack in &status.lacks {
         tracing::warn!(target: "synchronome::daemon", "without {lack}");
