@@ -86,7 +86,7 @@ pub struct Scenario {
     #[serde(default = "default_sample_every")]
     pub sample_every_s: f64,
     /// The kernel's maxerror may be so much greater than our bound, in us. It grows by 500 us at the turn of a second, is rewritten
-    /// once a second, and says by then what the bound will be in another second.
+    /// once a second, and says by then what the bound will be in another second: up to a hundred more after a change.
     #[serde(default = "default_maxerror_excess")]
     pub maxerror_excess_us: f64,
     /// Seed of the module's random draws, the same for all contenders.
@@ -359,7 +359,7 @@ fn default_seconds() -> f64 {
 }
 
 fn default_maxerror_excess() -> f64 {
-    1_010.0
+    1_100.0
 }
 
 fn default_sample_every() -> f64 {
