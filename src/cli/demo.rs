@@ -22,7 +22,7 @@ use crate::ptp::GrandmasterConfig;
 use crate::runtime::Daemon;
 use crate::runtime::control::Control;
 use crate::runtime::grandmaster::GrandmasterThread;
-use crate::runtime::host::random_identity;
+use crate::runtime::host::{random_bits, random_identity};
 use crate::runtime::signals::{Asked, Signals};
 use crate::runtime::truth::Truth;
 use crate::time::{Duration, FrequencyPpb, LogInterval, Mono, SyncState, Timestamp};
@@ -261,12 +261,6 @@ fn grandmaster(args: &Args) -> GrandmasterConfig {
         time_offset: GRANDMASTER_OFFSET,
         ..defaults
     }
-}
-
-/// For identities only: two demos on one machine must not take each other for themselves.
-fn random_bits() -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    std::collections::hash_map::RandomState::new().build_hasher().finish()
 }
 
 /// A directory that goes when the demo ends.

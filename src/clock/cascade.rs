@@ -28,7 +28,6 @@ use self::foretold::Foretold;
 use self::reason::{KeptBack, but_contradictions};
 use self::sources::Sources;
 pub use self::sources::Standing;
-pub(super) use self::sources::guard_scale;
 use super::continuity::{Continuity, Proof};
 use super::leap::{HostUtc, LeapWatch, UtcNews, UtcPolicy, UtcWord};
 use super::{Clock, Counts, Steering, SteeringConfig};

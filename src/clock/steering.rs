@@ -5,7 +5,6 @@
 //! TAI - UTC is known it is added to each reading, and the discipline sees a clock that counts TAI. A leap second then
 //! changes the reading and what is added to it by one second each, and nothing else.
 
-use super::cascade::guard_scale;
 use super::{Adjusted, Clock, ClockError};
 use crate::discipline::{
     Adjustment, Config, Discipline, Effect, Input, Notice, Reference, Ruler, Span, Timescale, Whereabouts,
@@ -117,9 +116,16 @@ impl<C: Clock> Steering<C> {
         source: SourceId,
         reference: Option<Reference>,
     ) {
-        let (counts, ahead) = (self.counts, self.ahead.0);
-        let scaled =
-            |reference: Reference| Reference { timescale: guard_scale(counts, ahead, &reference), ..reference };
+        let (counts, ahead) = (self.counts, self.ahead);
+        let scaled = |reference: Reference| {
+            // Another source may know what this one does not say.
+            let timescale = match (counts, reference.timescale, reference.tai_utc) {
+                (Counts::Utc, Timescale::TaiWithoutUtc, Some(tai_utc)) => Timescale::Tai(tai_utc),
+                _ => reference.timescale,
+            };
+            let timescale = scale_of(counts, ahead, Reference { timescale, ..reference });
+            Reference { timescale, ..reference }
+        };
         self.step(now, local, Input::Guard(source, reference.map(scaled)), &mut |_| ());
     }
 
@@ -137,22 +143,15 @@ impl<C: Clock> Steering<C> {
         reference: Reference,
         notify: &mut impl FnMut(Notice),
     ) -> Reference {
-        let less = |seconds: i16| if seconds == 0 { Timescale::Utc } else { Timescale::Tai(TaiUtc(seconds)) };
-        let timescale = match (self.counts, reference.timescale) {
-            (_, Timescale::Refused) => Timescale::Refused,
-            (Counts::Tai, Timescale::Tai(_) | Timescale::TaiWithoutUtc) => less(0),
-            (Counts::Tai, Timescale::Utc) => reference.tai_utc.map_or(Timescale::Refused, |tai_utc| less(-tai_utc.0)),
-            (Counts::Utc, Timescale::TaiWithoutUtc) => Timescale::TaiWithoutUtc,
-            (Counts::Utc, Timescale::Utc) => less(-self.ahead.0),
-            (Counts::Utc, Timescale::Tai(tai_utc)) => {
-                if self.discipline.is_virgin() && tai_utc != self.ahead {
-                    self.leap(tai_utc);
-                    let reading = self.reading(local);
-                    self.step(now, local, Input::Disturbed { reading, epoch: self.clock.epoch() }, notify);
-                }
-                less(tai_utc.0 - self.ahead.0)
-            }
-        };
+        if let (Counts::Utc, Timescale::Tai(tai_utc)) = (self.counts, reference.timescale)
+            && self.discipline.is_virgin()
+            && tai_utc != self.ahead
+        {
+            self.leap(tai_utc);
+            let reading = self.reading(local);
+            self.step(now, local, Input::Disturbed { reading, epoch: self.clock.epoch() }, notify);
+        }
+        let timescale = scale_of(self.counts, self.ahead, reference);
         let at = self.free(local);
         Reference { timescale, ruler: reference.ruler.map(|ruler| Ruler { at, ..ruler }), ..reference }
     }
@@ -261,8 +260,8 @@ impl<C: Clock> Steering<C> {
         TimeSnapshot { anchor_utc: counted.read_as(), reference_time, ..snapshot }
     }
 
-    /// The clock, when the stamping clock reads `local`, as the ruler of those who see the source through it; `None` without an
-    /// estimator, or while that knows nothing.
+    /// The clock, when the stamping clock reads `local`, as the ruler of those who see the source through it; `None` while nothing
+    /// bounds its time, or its estimator knows nothing.
     pub fn ruler(&mut self, clock: ClockId, local: Timestamp<Local>) -> Option<Ruler> {
         let reading = self.reading(local);
         self.discipline.ruler(clock, reading)
@@ -416,6 +415,19 @@ impl<C: Clock> Steering<C> {
             }
         });
         self.discipline.step(now, answer, &mut told);
+    }
+}
+
+/// A reference's timescale, on the scale of a discipline whose clock counts this, and to whose readings `ahead` is added.
+fn scale_of(counts: Counts, ahead: TaiUtc, reference: Reference) -> Timescale {
+    let less = |seconds: i16| if seconds == 0 { Timescale::Utc } else { Timescale::Tai(TaiUtc(seconds)) };
+    match (counts, reference.timescale) {
+        (_, Timescale::Refused) => Timescale::Refused,
+        (Counts::Tai, Timescale::Tai(_) | Timescale::TaiWithoutUtc) => less(0),
+        (Counts::Tai, Timescale::Utc) => reference.tai_utc.map_or(Timescale::Refused, |tai_utc| less(-tai_utc.0)),
+        (Counts::Utc, Timescale::TaiWithoutUtc) => Timescale::TaiWithoutUtc,
+        (Counts::Utc, Timescale::Utc) => less(-ahead.0),
+        (Counts::Utc, Timescale::Tai(tai_utc)) => less(tai_utc.0 - ahead.0),
     }
 }
 

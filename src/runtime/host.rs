@@ -94,6 +94,12 @@ pub fn clock_identity_of(interface: &str, random: u64) -> ClockIdentity {
     }
 }
 
+/// Bits that nobody can guess: hashed with keys from the operating system's randomness.
+pub fn random_bits() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::hash::RandomState::new().build_hasher().finish()
+}
+
 /// A locally administered identity from random bits.
 pub fn random_identity(random: u64) -> ClockIdentity {
     let mut octets = random.to_be_bytes();

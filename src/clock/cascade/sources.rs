@@ -9,9 +9,9 @@
 //!
 //! whose first part lies between the two readings around that of the card. Who is chosen makes the clock that hears him the hub.
 
-use super::{Cascade, CascadeNotice, Clock, Counts, Crossing, LOCK_LIMIT_NTP, READING_ERROR, SteeringConfig};
+use super::{Cascade, CascadeNotice, Clock, Crossing, LOCK_LIMIT_NTP, READING_ERROR, SteeringConfig};
 use crate::discipline::helm::{
-    Claim, Claims, Effect, HELM_SOURCES_MAX, Helm, HelmConfig, Input, SourceKind, SourceOptions, Verdict, Why,
+    Claim, Claims, Effect, HELM_SOURCES_MAX, Helm, HelmConfig, Input, SourceKind, SourceOptions, Verdict,
 };
 use crate::discipline::{Reference, Span, Timescale};
 use crate::engine::{Emit, Engine, Recorder, Taped};
@@ -276,7 +276,7 @@ impl<C: Clock> Cascade<C> {
         helm.step(now, Input::Judge(claims), &mut Emit(&mut take));
         if let Some((from, to, why, heard)) = chosen {
             notify(CascadeNotice::Helm { from, to, why, heard });
-            self.steer_by(now, local, to, why, notify);
+            self.steer_by(now, local, to, notify);
         }
     }
 
@@ -285,10 +285,8 @@ impl<C: Clock> Cascade<C> {
         now: Timestamp<Mono>,
         local: Timestamp<Local>,
         to: Option<SourceId>,
-        why: Why,
         notify: &mut impl FnMut(CascadeNotice),
     ) {
-        _ = why;
         let row = to.and_then(|to| self.sources.as_mut()?.row(to).copied());
         let Some((row, reference)) = row.and_then(|row| Some((row, row.reference?))) else {
             self.follow(now, local, None, None, None, notify);
@@ -373,21 +371,5 @@ impl Seen {
         let drift = SEEN_DRIFT.drift(age).abs();
         let span = self.span.shifted(stepped - self.stepped);
         (age <= SEEN_FOR).then(|| Span { low: span.low - drift, high: span.high + drift })
-    }
-}
-
-/// A guard's timescale, on the scale of a discipline whose clock counts this.
-pub(in crate::clock) fn guard_scale(counts: Counts, ahead: i16, reference: &Reference) -> Timescale {
-    use crate::time::TaiUtc;
-    let less = |seconds: i16| if seconds == 0 { Timescale::Utc } else { Timescale::Tai(TaiUtc(seconds)) };
-    match (counts, reference.timescale) {
-        (_, Timescale::Refused) => Timescale::Refused,
-        (Counts::Tai, Timescale::Tai(_) | Timescale::TaiWithoutUtc) => less(0),
-        (Counts::Tai, Timescale::Utc) => reference.tai_utc.map_or(Timescale::Refused, |tai_utc| less(-tai_utc.0)),
-        (Counts::Utc, Timescale::TaiWithoutUtc) => {
-            reference.tai_utc.map_or(Timescale::TaiWithoutUtc, |tai_utc| less(tai_utc.0 - ahead))
-        }
-        (Counts::Utc, Timescale::Utc) => less(-ahead),
-        (Counts::Utc, Timescale::Tai(tai_utc)) => less(tai_utc.0 - ahead),
     }
 }

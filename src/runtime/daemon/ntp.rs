@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 
 use super::super::discipline::Judged;
 use super::super::events::{EVENTS_RING, Event};
+use super::super::host::random_bits;
 use super::super::ntp_client::{NTP_RING, NtpInlet, NtpLinks, Wanted, spawn_ntp_client};
 use super::super::recorder::Traces;
 use super::super::wake::Sleeper;
@@ -38,7 +39,8 @@ impl NtpThread {
             return Ok(None);
         }
         let now = HostClock.mono();
-        let mut random = Random::seeded(random_seed());
+        // What tells an answer from a forgery.
+        let mut random = Random::seeded(random_bits());
         let all = config.ntp_sources.iter().flat_map(|source| (0..source.pool).map(move |_| source.clone()));
         let places = HELM_SOURCES_MAX.saturating_sub(config.ptp.len());
         let wanted: Vec<_> = all
@@ -65,13 +67,6 @@ impl NtpThread {
         let thread = spawn_ntp_client(wanted, links)?;
         Ok(Some((Self { thread, doorbell, events: inbox, dropped, pulse }, NtpInlet { messages, steps })))
     }
-}
-
-/// Bits that nobody can guess: they are what tells an answer from a forgery.
-fn random_seed() -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    // Keyed by the operating system's randomness.
-    std::hash::RandomState::new().build_hasher().finish()
 }
 
 /// How several sources are judged, if there are several.
