@@ -134,3 +134,15 @@ fn of_three_servers_the_liar_is_named_one_steers_and_when_that_ends_another_goes
     assert!(!source(&status, "10.71.0.4").is_steering);
     daemon.end();
 }
+
+#[test]
+fn without_a_loopback_or_a_way_to_any_server_it_runs_and_says_so() {
+    let mut lab = Lab::new();
+    let space = lab.space();
+    space.ip("link set lo down");
+    let more = "[[ntp.source]]\naddress = \"10.71.0.1\"\npoll = 0\n";
+    let mut daemon = Daemon::start(&lab, &space, Options { more, ..Options::default() });
+    let status = daemon.wait("it has tried", |status| source(status, "10.71.0.1").reason.contains("does not answer"));
+    assert_eq!((status.state, source(&status, "10.71.0.1").verdict.as_str()), (SyncState::NeverSynced, "silent"));
+    daemon.end();
+}
