@@ -23,8 +23,8 @@ Examples:
 Exit codes:
   0  OK
   1  WARNING: the bound exceeds --warn, or the clock is in holdover
-  2  CRITICAL: the bound exceeds --crit, the clock is not synchronised, the last sample is too old, or a thread
-     of the daemon is stalled
+  2  CRITICAL: the bound exceeds --crit, the clock is not synchronised, the last sample is too old, of several
+     sources none is heard, or a thread of the daemon is stalled
   3  UNKNOWN: the daemon does not answer")]
 pub struct Args {
     /// Warn when the error bound exceeds this [default: the clock's lock_limit]

@@ -12,7 +12,9 @@ pub mod record;
 pub mod replay;
 pub mod run;
 pub mod simulate;
+pub mod sources;
 pub mod status;
+pub mod why;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -27,6 +29,9 @@ pub const STATUS_SOCKET: &str = "/run/synchronome/status.sock";
 
 /// Where the daemon's owner talks to it unless `--socket` says otherwise.
 pub const CONTROL_SOCKET: &str = "/run/synchronome/control.sock";
+
+/// Exit code where a daemon should have been asked and does not answer, and that is another thing than a bad answer.
+pub const EXIT_UNKNOWN: u8 = 3;
 
 /// Exit code of wrong arguments and of a wrong configuration.
 pub const EXIT_USAGE: u8 = 2;
@@ -45,6 +50,7 @@ Start here:
   synchronome check FILE --explain       what a configuration means
   synchronome run --config FILE          the daemon
   synchronome status                     what it is doing
+  synchronome sources, why SOURCE        whom it has the time from, and why not from another
   synchronome phc list                   the hardware clocks of this machine
   synchronome record, replay             what the engines heard and did, and whether it was right
 `synchronome COMMAND --help` explains each command.";
@@ -55,6 +61,8 @@ enum Command {
     Demo(demo::Args),
     Check(check::Args),
     Status(status::Args),
+    Sources(sources::Args),
+    Why(why::Args),
     Health(health::Args),
     Phc(phc::Args),
     Simulate(simulate::Args),
@@ -70,6 +78,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Demo(args) => demo::run(&args),
             Command::Check(args) => check::run(&args),
             Command::Status(args) => status::run(&args),
+            Command::Sources(args) => sources::run(&args),
+            Command::Why(args) => why::run(&args),
             Command::Health(args) => health::run(&args),
             Command::Phc(args) => phc::run(&args),
             Command::Simulate(args) => simulate::run(&args),

@@ -33,7 +33,7 @@ mod tests;
 /// The most sources of one host.
 pub const HELM_SOURCES_MAX: usize = 8;
 /// A PTP master is lost when nothing was measured for so many of its intervals,
-const PTP_LOST_INTERVALS: i64 = 3;
+pub const PTP_LOST_INTERVALS: i64 = 3;
 /// and for so long.
 const PTP_LOST_MIN: Duration = Duration::from_millis(500);
 /// An NTP server, for so many of its polls: one lost answer is nothing.
@@ -279,6 +279,16 @@ impl Helm {
     /// What is thought of a row.
     pub fn verdict(&self, row: usize) -> Verdict {
         self.rows.get(row).map_or(Verdict::Silent, |row| row.verdict)
+    }
+
+    /// Since when a row could have steered without a break; `None`: it could not now.
+    pub fn good_since(&self, row: usize) -> Option<Timestamp<Mono>> {
+        self.rows.get(row)?.good.map(|(since, _)| since)
+    }
+
+    /// How long a row must agree before it takes the helm from another one.
+    pub fn hold_off(&self, row: usize) -> Duration {
+        self.rows.get(row).map_or(self.config.hold_off, |row| row.hold_off(&self.config))
     }
 
     /// What the majority has in common.

@@ -23,6 +23,7 @@
 //! | `interleaved` | measuring by when an answer really left |
 //! | `schedule` | when to ask: poll interval, bursts, what RATE and silence do to it |
 //! | `answer` | what a header says of its sender: kisses, fitness, loops |
+//! | `identity` | how we look to others, for the loop test |
 //! | `counters` | every figure |
 //! | `recorded` | the bytes of an input, for a trace |
 //!
@@ -32,6 +33,7 @@ mod answer;
 #[cfg(test)]
 mod bench;
 mod counters;
+mod identity;
 mod interleaved;
 mod recorded;
 mod schedule;
@@ -39,6 +41,7 @@ mod schedule;
 mod tests;
 
 pub use counters::ClientCounter;
+pub use identity::{OWN_REFERENCE_IDS_MAX, OwnIdentity, Served};
 pub use schedule::{BURST_REQUESTS, BURST_SPACING, POLL_MAX, POLL_MIN};
 
 use answer::Kiss;
@@ -48,8 +51,8 @@ use schedule::Schedule;
 use crate::coding::Coded;
 use crate::engine::{Engine, Random, Sink, TimerKind, TimerTable};
 use crate::time::{
-    ClockEpoch, ClockId, Duration, LeapIndicator, LogInterval, Mono, NtpShort, NtpTimestamp, Observation, SourceId,
-    Stamp, StampSource, Timestamp, Utc,
+    ClockEpoch, ClockId, Duration, LeapIndicator, LogInterval, Mono, NtpTimestamp, Observation, SourceId, Stamp,
+    StampSource, Timestamp, Utc,
 };
 use crate::wire::ntp::{HEADER_LENGTH, Header, Mac, Mode, Packet, parse, write};
 
@@ -65,9 +68,6 @@ pub const UNANSWERED_INTERLEAVED_MAX: u32 = 4;
 /// DENY or RSTR so many times in a row, and the server is not asked any more. One alone may be forged by who sees our
 /// requests, and then it would stop us for good.
 pub const DENIALS_MAX: u32 = 3;
-
-/// The most addresses of ours that the loop test knows.
-pub const OWN_REFERENCE_IDS_MAX: usize = 8;
 
 /// What a request says of its sender's precision: nothing (2^32 s, the same from everybody).
 const PRECISION_UNSTATED: i8 = 32;
@@ -113,45 +113,6 @@ impl Config {
             not_before: Timestamp::from_secs(1_767_225_600), // 2026-01-01
             seed,
         }
-    }
-}
-
-/// How we ourselves look to others, for the loop test (RFC 5905 11.2.1, packet test 8).
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Coded)]
-pub struct OwnIdentity {
-    /// What servers write as their reference ID that follow one of our addresses.
-    pub reference_ids: [Option<[u8; 4]>; OWN_REFERENCE_IDS_MAX],
-    /// What our own server answers with at the moment.
-    pub served: Option<Served>,
-}
-
-/// The fields by which an answer of our own is known.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
-pub struct Served {
-    /// Our stratum.
-    pub stratum: u8,
-    /// Whom we follow.
-    pub reference_id: [u8; 4],
-    /// When our clock was last corrected.
-    pub reference_timestamp: NtpTimestamp,
-    /// Our root delay.
-    pub root_delay: NtpShort,
-}
-
-impl OwnIdentity {
-    /// The sender has its time from us. At stratum 1 the reference ID is a name, not an address.
-    fn is_followed_by(&self, header: &Header) -> bool {
-        header.stratum > 1 && self.reference_ids.contains(&Some(header.reference_id))
-    }
-
-    /// The sender is our own server, reached by another address or through a translation of it.
-    fn is(&self, header: &Header) -> bool {
-        self.served.is_some_and(|served| {
-            served.stratum == header.stratum
-                && served.reference_id == header.reference_id
-                && served.reference_timestamp == header.reference_timestamp
-                && served.root_delay == header.root_delay
-        })
     }
 }
 
@@ -239,6 +200,15 @@ impl SourceInfo {
     }
 }
 
+/// Why nothing was measured by the latest answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
+pub struct Refusal {
+    /// The reason, by the name under which it is counted.
+    pub reason: ClientCounter,
+    /// What its header said, whether that can be believed or not.
+    pub said: SourceInfo,
+}
+
 /// Where a client stands.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Coded)]
 pub enum ClientState {
@@ -299,11 +269,13 @@ pub struct Client {
     next_token: u32,
     /// Both stamps of the last answer, of whatever kind.
     last_stamps: Option<(NtpTimestamp, NtpTimestamp)>,
-    has_source: bool,
+    /// What the server said of its time last, while it has one.
+    said: Option<SourceInfo>,
     told_interval: Option<LogInterval>,
     reach: u8,
     unanswered: u32,
     denials: u32,
+    refusal: Option<Refusal>,
 }
 
 impl Client {
@@ -320,11 +292,12 @@ impl Client {
             latest: None,
             next_token: 0,
             last_stamps: None,
-            has_source: false,
+            said: None,
             told_interval: None,
             reach: 0,
             unanswered: 0,
             denials: 0,
+            refusal: None,
             config,
         }
     }
@@ -349,6 +322,28 @@ impl Client {
         self.schedule.interval()
     }
 
+    /// How many requests in a row were not answered, the present one included.
+    pub const fn unanswered(&self) -> u32 {
+        self.unanswered
+    }
+
+    /// Why nothing was measured by the latest answer; `None`: something was, or there was none.
+    pub const fn refusal(&self) -> Option<Refusal> {
+        self.refusal
+    }
+
+    /// Nothing can be measured by the latest answer, though its sender has the time.
+    fn doubt(&mut self, reason: ClientCounter, out: &mut impl Sink<Effect>) {
+        self.refusal = self.said.map(|said| Refusal { reason, said }).or(self.refusal);
+        count(out, reason);
+    }
+
+    /// The latest answer is of no use.
+    fn refuse(&mut self, reason: ClientCounter, said: SourceInfo, out: &mut impl Sink<Effect>) {
+        self.refusal = Some(Refusal { reason, said });
+        count(out, reason);
+    }
+
     fn change_state(&mut self, to: ClientState, out: &mut impl Sink<Effect>) {
         let from = std::mem::replace(&mut self.state, to);
         if from != to {
@@ -357,7 +352,7 @@ impl Client {
     }
 
     fn lose_source(&mut self, out: &mut impl Sink<Effect>) {
-        if std::mem::take(&mut self.has_source) {
+        if self.said.take().is_some() {
             out.emit(Effect::Source(None));
         }
     }
@@ -430,8 +425,11 @@ impl Client {
 
     fn give_up(&mut self, out: &mut impl Sink<Effect>) {
         match self.close(out) {
-            Some(Request { answer: None, .. }) => count(out, ClientCounter::Unanswered),
-            Some(_) => count(out, ClientCounter::TxStampMissing),
+            Some(Request { answer: None, .. }) => {
+                self.refusal = None;
+                count(out, ClientCounter::Unanswered);
+            }
+            Some(_) => self.doubt(ClientCounter::TxStampMissing, out),
             None => {}
         }
     }
@@ -458,20 +456,20 @@ impl Client {
         self.last_stamps = Some((header.receive_timestamp, header.transmit_timestamp));
         if let Some(kiss) = answer::kiss(&header) {
             self.close(out);
-            return self.kissed(kiss, header.poll, out);
+            return self.kissed(kiss, &header, out);
         }
         // The transmit timestamp is of an earlier answer in interleaved mode, so it cannot be in order with the others.
         let departed = if is_interleaved { header.receive_timestamp } else { header.transmit_timestamp };
         match answer::standing(&Header { transmit_timestamp: departed, ..header }, &self.own) {
             Ok(info) => self.answered(now, info, out),
             Err(reason) => {
-                count(out, reason);
+                self.refuse(reason, answer::said(&header), out);
                 self.close(out);
                 return self.lose_source(out);
             }
         }
         let Some(received) = stamp else {
-            count(out, ClientCounter::RxStampMissing);
+            self.doubt(ClientCounter::RxStampMissing, out);
             self.close(out);
             return;
         };
@@ -499,19 +497,20 @@ impl Client {
     }
 
     /// RATE slows us down for good; being refused again and again ends it. The time in such an answer is none.
-    fn kissed(&mut self, kiss: Kiss, poll: i8, out: &mut impl Sink<Effect>) {
+    fn kissed(&mut self, kiss: Kiss, header: &Header, out: &mut impl Sink<Effect>) {
+        let said = answer::said(header);
         match kiss {
             Kiss::Rate => {
-                count(out, ClientCounter::KissRate);
-                self.schedule.kissed(poll);
+                self.refuse(ClientCounter::KissRate, said, out);
+                self.schedule.kissed(header.poll);
                 self.unanswered = 0;
                 if let Some(planned) = self.timers.get(Timer::Poll) {
                     self.timers.set(Timer::Poll, planned + self.schedule.interval().duration());
                 }
                 return;
             }
-            Kiss::Deny => count(out, ClientCounter::KissDeny),
-            Kiss::Restrict => count(out, ClientCounter::KissRestrict),
+            Kiss::Deny => self.refuse(ClientCounter::KissDeny, said, out),
+            Kiss::Restrict => self.refuse(ClientCounter::KissRestrict, said, out),
         }
         self.denials += 1;
         self.lose_source(out);
@@ -533,7 +532,7 @@ impl Client {
         self.reach |= 1;
         self.unanswered = 0;
         self.denials = 0;
-        self.has_source = true;
+        self.said = Some(info);
         self.change_state(ClientState::Reachable, out);
         out.emit(Effect::Source(Some(info)));
     }
@@ -562,20 +561,21 @@ impl Client {
     /// The two observations of an exchange whose answer left at `transmit`; the request's first, since it was first.
     fn measure(&mut self, exchange: &Exchange, transmit: NtpTimestamp, out: &mut impl Sink<Effect>) {
         let Exchange { token, departed, receive, received, resolution: error } = *exchange;
-        let Ok(elapsed) = received.since(&departed) else { return count(out, ClientCounter::ClockStepped) };
+        let Ok(elapsed) = received.since(&departed) else { return self.doubt(ClientCounter::ClockStepped, out) };
         let residence = transmit.since(receive);
         if residence < -error {
-            return count(out, ClientCounter::AnswerBeforeRequest);
+            return self.doubt(ClientCounter::AnswerBeforeRequest, out);
         }
         let round_trip = elapsed - residence;
         let blur = departed.error + received.error + error + residence.scaled(RATE_DIFFERENCE_MAX);
         if round_trip + blur < Duration::ZERO {
-            return count(out, ClientCounter::RoundTripNegative);
+            return self.doubt(ClientCounter::RoundTripNegative, out);
         }
         if round_trip > ANSWER_AGE_MAX {
-            return count(out, ClientCounter::RoundTripExcessive);
+            return self.doubt(ClientCounter::RoundTripExcessive, out);
         }
         self.schedule.measured(round_trip);
+        self.refusal = None;
         count(out, ClientCounter::Measured);
         let pivot = received.at.read_as().max(self.config.not_before);
         let source = self.config.source;
@@ -607,9 +607,10 @@ impl Client {
         if stamp.is_some() {
             return self.complete(out);
         }
-        count(out, ClientCounter::TxStampMissing);
+        let has_answer = request.answer.is_some();
+        self.doubt(ClientCounter::TxStampMissing, out);
         // The answer may still say who the server is; if it has been here, all is said.
-        if request.answer.is_some() {
+        if has_answer {
             self.close(out);
         }
     }

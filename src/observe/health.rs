@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | 0 | OK | synchronised, the bound at most `warn`, the last sample younger than `max_age` |
 //! | 1 | WARNING | the bound exceeds `warn`; or the clock is in HOLDOVER |
-//! | 2 | CRITICAL | not synchronised; the bound exceeds `crit`; the last sample is older than `max_age`; a thread is silent; a simulated clock's truth left its bound |
+//! | 2 | CRITICAL | not synchronised; the bound exceeds `crit`; the last sample is older than `max_age`; of several sources none is heard; a thread is silent; a simulated clock's truth left its bound |
 //! | 3 | UNKNOWN | the daemon does not answer |
 //!
 //! `warn` is the clock's own `lock_limit` unless said otherwise, `crit` ten times `warn`. Why ten: LOCKED is left at
@@ -16,7 +16,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::render::headline;
-use super::status::Status;
+use super::status::{SourceStatus, Status};
 use super::units::{count, span};
 use crate::time::{Duration, SyncState};
 
@@ -28,6 +28,9 @@ pub const MAX_AGE: Duration = Duration::from_secs(60);
 
 /// A thread that has not said for this long that it is alive is stalled.
 pub const THREAD_SILENT_MAX: Duration = Duration::from_secs(10);
+
+/// The last three requests, in a reach register.
+const REQUESTS_OF_LATE: u8 = 0b111;
 
 /// The exit code of a monitoring plugin.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -168,6 +171,9 @@ pub fn findings(status: &Status, thresholds: &Thresholds) -> Vec<Finding> {
         None if status.state.is_synchronised() => find(Code::Critical, "no sample has ever come".to_owned()),
         _ => {}
     }
+    if let Some(text) = none_is_heard(&status.sources) {
+        find(Code::Critical, text);
+    }
     for thread in &status.threads {
         if let Some(age) = thread.alive_age_s.filter(|age| Duration::from_secs_f64(*age) > THREAD_SILENT_MAX) {
             find(Code::Critical, format!("thread {} has been silent for {}", thread.name, span(age)));
@@ -182,6 +188,24 @@ pub fn findings(status: &Status, thresholds: &Thresholds) -> Vec<Finding> {
     }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.code)); // stable
     findings
+}
+
+/// Where several sources are judged and none is heard any more: that, and why of each. A clock in holdover is right for a while, and
+/// whoever closed the way to all of them should hear of it before that ends.
+fn none_is_heard(sources: &[SourceStatus]) -> Option<String> {
+    let is_lost = |source: &SourceStatus| {
+        source.verdict == "silent" || source.reach.is_some_and(|reach| reach & REQUESTS_OF_LATE == 0)
+    };
+    if sources.is_empty() || !sources.iter().all(is_lost) {
+        return None;
+    }
+    let why = |source: &SourceStatus| {
+        let reason =
+            if source.verdict == "silent" { &source.reason } else { "its last three requests were not answered" };
+        format!("{} {}: {reason}", source.kind, source.name)
+    };
+    let whys: Vec<_> = sources.iter().map(why).collect();
+    Some(format!("no source is heard ({}); see `synchronome why`", whys.join(", ")))
 }
 
 /// The verdict over a status.

@@ -23,6 +23,7 @@ pub mod render;
 mod server;
 pub mod status;
 mod units;
+pub mod why;
 
 pub use event::{EVENTS_MAX, Events, Level, Topic, rfc3339};
 pub use server::{

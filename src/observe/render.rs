@@ -14,6 +14,8 @@ use crate::time::SyncState;
 mod phcs;
 mod sources;
 
+pub use sources::sources_table;
+
 /// How many of the last events are shown.
 const EVENTS_SHOWN_MAX: usize = 5;
 /// Width of the tree's left column in characters.

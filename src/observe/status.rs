@@ -95,6 +95,59 @@ pub struct SourceStatus {
     pub stratum: Option<u8>,
     /// How wrong the server says that it may be.
     pub root_distance_s: Option<f64>,
+    /// Whom the server follows: an IPv4 address, or four letters at stratum 1.
+    #[serde(default)]
+    pub reference_id: Option<String>,
+    /// `waiting`, `reachable`, `denied` or `offline`; of servers only.
+    #[serde(default)]
+    pub client_state: Option<String>,
+    /// Its name could not be looked up the last time.
+    #[serde(default)]
+    pub is_name_unknown: bool,
+    /// Why the latest request could not be sent.
+    #[serde(default)]
+    pub send_error: Option<String>,
+    /// How many requests in a row were not answered, the present one included.
+    #[serde(default)]
+    pub unanswered: Option<u32>,
+    /// Why nothing was measured by its latest answer.
+    #[serde(default)]
+    pub refusal: Option<RefusalStatus>,
+    /// Beyond what all of the majority allows by so much, of a falseticker; positive: by it we are further ahead than we can be.
+    #[serde(default)]
+    pub beyond_s: Option<f64>,
+    /// How much may be open on either side.
+    #[serde(default)]
+    pub max_distance_s: Option<f64>,
+    /// For how long it could have steered without a break.
+    #[serde(default)]
+    pub good_for_s: Option<f64>,
+    /// For how long it must, to take over from another one.
+    #[serde(default)]
+    pub hold_off_s: Option<f64>,
+    /// What the configuration says of it: `prefer`, `trust`, `require`, `noselect`.
+    #[serde(default)]
+    pub options: Vec<String>,
+    /// What its client counts, by name.
+    #[serde(default)]
+    pub counters: BTreeMap<String, u64>,
+}
+
+/// An answer that was of no use, and what it said.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
+pub struct RefusalStatus {
+    /// The name of the counter that counts such answers.
+    pub reason: String,
+    /// Its leap indicator: `none`, `insert`, `delete` or `unknown`.
+    pub leap: String,
+    /// Its stratum.
+    pub stratum: u8,
+    /// Whom it follows.
+    pub reference_id: String,
+    /// Its round trip to its primary source.
+    pub root_delay_s: f64,
+    /// Its error relative to that.
+    pub root_dispersion_s: f64,
 }
 
 /// What is done to the clock.

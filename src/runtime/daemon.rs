@@ -199,7 +199,8 @@ impl Daemon {
         let mut model = Model::new(Host::this(), now, known.utc.tai_utc, kind);
         model.lacks = lacks;
         model.knows_utc(known.utc.tai_utc, known.by);
-        model.sources = SourcesModel::new(&config);
+        let counters = ntp.as_ref().map_or(&[][..], |ntp| &ntp.counters);
+        model.sources = SourcesModel::new(&config, counters);
         let mut daemon = Self {
             model,
             host,

@@ -26,8 +26,10 @@ use crate::config::{NTP_SOURCE, NtpSourceConfig, ThreadConfig};
 use crate::discipline::Reference;
 use crate::engine::{Emit, Engine, Recorder, Taped};
 use crate::net::{ExchangeBuffer, ExchangeSocket};
-use crate::ntp::client::{Client, ClientState, Config, Effect, Input, OwnIdentity, RequestToken, SourceInfo};
-use crate::sharing::{Latch, Pulse, RingReader, RingWriter};
+use crate::ntp::client::{
+    Client, ClientCounter, ClientState, Config, Effect, Input, OwnIdentity, Refusal, RequestToken, SourceInfo,
+};
+use crate::sharing::{Counters, Latch, Pulse, RingReader, RingWriter};
 use crate::time::{ClockEpoch, ClockId, Duration, LogInterval, Mono, Observation, SourceId, Stamp, Timestamp};
 
 /// Messages to the discipline that fit into the ring.
@@ -96,6 +98,12 @@ pub struct NtpReport {
     pub info: Option<SourceInfo>,
     /// The last round trip.
     pub round_trip: Option<Duration>,
+    /// How many requests in a row were not answered, the present one included.
+    pub unanswered: u32,
+    /// Why nothing was measured by the latest answer.
+    pub refusal: Option<Refusal>,
+    /// errno of the latest request, if it could not be sent.
+    pub send_error: Option<i32>,
 }
 
 /// The thread's ends of everything that it shares.
@@ -122,6 +130,8 @@ pub struct Wanted {
     pub config: NtpSourceConfig,
     /// The seed of its requests.
     pub seed: u64,
+    /// What its client counts.
+    pub counters: Counters<ClientCounter>,
     /// Takes its steps.
     pub recorder: Option<Recorder>,
 }
@@ -218,6 +228,7 @@ struct Asked {
     config: NtpSourceConfig,
     seed: u64,
     client: Taped<Client>,
+    counters: Counters<ClientCounter>,
     address: Option<SocketAddr>,
     is_literal: bool,
     is_unknown: bool,
@@ -232,16 +243,18 @@ struct Asked {
     is_looking_up: bool,
     departed: Option<(Timestamp<crate::time::Local>, Timestamp<crate::time::Local>)>,
     round_trip: Option<Duration>,
+    send_error: Option<i32>,
     effects: Vec<Effect>,
 }
 
 impl Asked {
     fn new(place: usize, wanted: Wanted, now: Timestamp<Mono>) -> Self {
-        let Wanted { config, seed, recorder } = wanted;
+        let Wanted { config, seed, counters, recorder } = wanted;
         let literal = config.host.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, config.port));
         let mut asked = Self {
             place,
             client: Taped::new(Client::new(client_config(&config, place, seed))),
+            counters,
             config,
             seed,
             address: literal,
@@ -257,6 +270,7 @@ impl Asked {
             is_looking_up: false,
             departed: None,
             round_trip: None,
+            send_error: None,
             effects: Vec::with_capacity(16),
         };
         if let Some(recorder) = recorder {
@@ -367,7 +381,8 @@ impl Asked {
                 Effect::Observe(observation) => self.observe(*observation, outlet),
                 Effect::Source(info) => self.says(now, *info, outlet),
                 Effect::Interval(interval) => outlet.tell(NtpMessage::Interval(self.source(), *interval)),
-                Effect::State { .. } | Effect::Count(_) => {}
+                Effect::Count(counter) => self.counters.count(*counter),
+                Effect::State { .. } => {}
             }
         }
         self.effects = effects;
@@ -378,14 +393,15 @@ impl Asked {
 
     fn send(&mut self, now: Timestamp<Mono>, token: RequestToken, frame: &[u8], outlet: &Outlet) -> bool {
         self.exchange = None;
-        let Some(Ok(socket)) = self.address.map(ExchangeSocket::open) else { return false };
-        let steps = outlet.steps();
-        self.know_ourselves(now, &socket);
-        if socket.send(frame).is_err() {
-            return false;
-        }
-        self.exchange = Some(Exchange { token, socket, steps, is_stamped: false });
-        true
+        let Some(address) = self.address else { return false };
+        let sent = ExchangeSocket::open(address).and_then(|socket| {
+            self.know_ourselves(now, &socket);
+            let steps = outlet.steps();
+            socket.send(frame).map(|()| Exchange { token, socket, steps, is_stamped: false })
+        });
+        self.send_error = sent.as_ref().err().and_then(io::Error::raw_os_error);
+        self.exchange = sent.ok();
+        self.exchange.is_some()
     }
 
     /// Who follows the address that the server sees of us has its time from us.
@@ -442,6 +458,9 @@ impl Asked {
             interval: self.client.interval(),
             info: self.info,
             round_trip: self.round_trip,
+            unanswered: self.client.unanswered(),
+            refusal: self.client.refusal(),
+            send_error: self.send_error,
         }
     }
 }

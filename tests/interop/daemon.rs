@@ -99,6 +99,14 @@ impl Daemon {
         serde_json::from_slice(&output.stdout).expect("one JSON object")
     }
 
+    /// What another subcommand says, and its exit code.
+    pub fn command(&mut self, arguments: &[&str]) -> (String, i32) {
+        self.process.assert_alive();
+        let output = Command::new(SYNCHRONOME).args(arguments).arg("--socket").arg(&self.socket).output();
+        let output = output.expect("our own binary runs");
+        (text(&output), output.status.code().expect("no signal"))
+    }
+
     /// Waits until the status shows something, and returns that status.
     pub fn wait(&mut self, what: &str, mut is_so: impl FnMut(&Status) -> bool) -> Status {
         let start = Instant::now();

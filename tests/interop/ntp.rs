@@ -7,6 +7,7 @@ use std::time::Duration as Timeout;
 use nix::sys::signal::Signal;
 use synchronome::clock::HostClock;
 use synchronome::observe::Status;
+use synchronome::observe::health::Thresholds;
 use synchronome::observe::status::SourceStatus;
 use synchronome::runtime::server::{ServedTime, Server, ServerOptions};
 use synchronome::sharing::{Latch, PhcLines, Seqlock, StampingInterfaces, TimeSnapshot};
@@ -144,5 +145,82 @@ fn without_a_loopback_or_a_way_to_any_server_it_runs_and_says_so() {
     let mut daemon = Daemon::start(&lab, &space, Options { more, ..Options::default() });
     let status = daemon.wait("it has tried", |status| source(status, "10.71.0.1").reason.contains("does not answer"));
     assert_eq!((status.state, source(&status, "10.71.0.1").verdict.as_str()), (SyncState::NeverSynced, "silent"));
+    daemon.end();
+}
+
+/// A rule of a packet filter in a namespace, for as long as this lives.
+struct Closed<'s>(&'s Space);
+
+impl<'s> Closed<'s> {
+    /// Nothing to UDP port 123 passes this hook any more.
+    fn at(space: &'s Space, hook: &str) -> Self {
+        for rule in [
+            "add table inet closed".to_owned(),
+            format!("add chain inet closed way {{ type filter hook {hook} priority 0; }}"),
+            "add rule inet closed way udp dport 123 drop".to_owned(),
+        ] {
+            nft(space, &rule);
+        }
+        Self(space)
+    }
+}
+
+impl Drop for Closed<'_> {
+    fn drop(&mut self) {
+        nft(self.0, "delete table inet closed");
+    }
+}
+
+fn nft(space: &Space, rule: &str) {
+    let output = space.command("nft", "nftables").arg(rule).output().expect("nft runs");
+    assert!(output.status.success(), "nft {rule}: {}", super::lab::text(&output));
+}
+
+#[test]
+fn a_closed_port_is_named_within_three_polls_and_found_open_again() {
+    let mut lab = Lab::new();
+    let (master, slave) = lab.pair();
+    let _server = chronyd_server(&lab, &master, "10.71.0.1");
+    let more = "[[ntp.source]]\naddress = \"10.71.0.1\"\npoll = 0\n";
+    let mut daemon = Daemon::start(&lab, &slave, Options { more, ..Options::default() });
+    daemon.wait("it is LOCKED by the server", |status| status.state == SyncState::Locked);
+    let (why, code) = daemon.command(&["why", "10.71.0.1"]);
+    assert!(code == 0 && why.contains("steers"), "{code}\n{why}");
+    let (table, code) = daemon.command(&["sources"]);
+    println!("ntp: sources\n{table}");
+    assert!(code == 0 && table.contains("ntp 10.71.0.1"), "{table}");
+
+    // On the way: requests leave and no answer comes. Here: they do not even leave.
+    for (space, hook, test, reason) in [
+        (&master, "input", "answer", "must be: one to the last 3"),
+        (&slave, "output", "request", "Operation not permitted"),
+    ] {
+        let closed = Closed::at(space, hook);
+        let began = std::time::Instant::now();
+        let found = daemon.wait("health has noticed", |status| {
+            let findings = synchronome::observe::health::findings(status, &Thresholds::default());
+            findings.iter().any(|finding| finding.text.starts_with("no source is heard"))
+        });
+        let noticed = began.elapsed().as_secs_f64();
+        println!("ntp: closed at the {hook}, noticed after {noticed:.1} s in {}", found.state);
+        let polls = source(&found, "10.71.0.1").unanswered.expect("it asks");
+        assert!(polls <= 4, "{polls} polls: {found:#?}");
+        let (health, code) = daemon.command(&["health"]);
+        assert!(code == 2 && health.contains("no source is heard"), "{code}: {health}");
+        let (why, code) = daemon.command(&["why", "10.71.0.1"]);
+        println!("{why}");
+        assert!(code == 1 && why.contains(&format!("[FAIL] {test}")) && why.contains(reason), "{code}\n{why}");
+        drop(closed);
+        let began = std::time::Instant::now();
+        daemon.wait("it is answered again, and LOCKED", |status| {
+            let source = source(status, "10.71.0.1");
+            let is_answered = source.reach.is_some_and(|reach| reach & 0b111 == 0b111);
+            status.state == SyncState::Locked && source.is_steering && is_answered
+        });
+        println!("ntp: open again, LOCKED after {:.1} s", began.elapsed().as_secs_f64());
+    }
+    let status = daemon.status();
+    assert_bound_held(&status);
+    assert_eq!(status.clock.steps, 1, "{status:#?}");
     daemon.end();
 }

@@ -77,6 +77,10 @@ pub struct Standing {
     pub heard: Option<Timestamp<Mono>>,
     /// How often it is measured.
     pub interval: LogInterval,
+    /// Since when it could have steered without a break.
+    pub good_since: Option<Timestamp<Mono>>,
+    /// How long it must, to take over from another one.
+    pub hold_off: Duration,
 }
 
 impl<C: Clock> Cascade<C> {
@@ -143,6 +147,8 @@ impl<C: Clock> Cascade<C> {
             span: sources.claims[place].and_then(|claim| claim.span),
             heard: row.heard,
             interval: row.interval,
+            good_since: sources.helm.good_since(place),
+            hold_off: sources.helm.hold_off(place),
         })
     }
 

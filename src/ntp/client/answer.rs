@@ -33,18 +33,23 @@ pub(super) fn kiss(header: &Header) -> Option<Kiss> {
     }
 }
 
-/// What the server says of its time, if that is fit to be followed.
-///
-/// `Err` is the first reason against it, in this order: synchronised, stratum 1..=15, root distance
-/// `root_delay / 2 + root_dispersion < 16 s`, stamps that are set and in order, no loop through us.
-pub(super) fn standing(header: &Header, own: &OwnIdentity) -> Result<SourceInfo, ClientCounter> {
-    let info = SourceInfo {
+/// What a header says of its sender's time, whatever that is worth.
+pub(super) fn said(header: &Header) -> SourceInfo {
+    SourceInfo {
         leap: header.leap,
         stratum: header.stratum,
         reference_id: header.reference_id,
         root_delay: header.root_delay.to_duration(),
         root_dispersion: header.root_dispersion.to_duration(),
-    };
+    }
+}
+
+/// What the server says of its time, if that is fit to be followed.
+///
+/// `Err` is the first reason against it, in this order: synchronised, stratum 1..=15, root distance
+/// `root_delay / 2 + root_dispersion < 16 s`, stamps that are set and in order, no loop through us.
+pub(super) fn standing(header: &Header, own: &OwnIdentity) -> Result<SourceInfo, ClientCounter> {
+    let info = said(header);
     let before = |a: NtpTimestamp, b: NtpTimestamp| a.since(b).is_negative();
     let (received, transmitted) = (header.receive_timestamp, header.transmit_timestamp);
     // Servers fill the bits below their precision with random ones: of two stamps so close the later may be the smaller.

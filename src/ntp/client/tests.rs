@@ -405,6 +405,24 @@ fn other_codes_only_say_that_there_is_no_time() {
     }
 }
 
+#[test]
+fn why_the_latest_answer_was_of_no_use_is_known_until_one_is_measured_or_nothing_comes() {
+    let mut bench = Bench::answered(config());
+    assert_eq!(bench.client.refusal(), None);
+    bench.bent(kiss(*b"INIT"));
+    let refusal = bench.client.refusal().expect("a reason");
+    assert_eq!((refusal.reason, refusal.said.reference_id), (ClientCounter::Unsynchronised, *b"INIT"));
+    bench.poll();
+    bench.exchange();
+    assert_eq!(bench.client.refusal(), None, "this one was measured");
+    bench.bent(|answer| answer.stratum = 16);
+    assert_eq!(bench.client.refusal().map(|refusal| refusal.said.stratum), Some(16));
+    bench.poll();
+    bench.poll();
+    assert_eq!(bench.client.refusal(), None, "the latest one was not answered at all");
+    assert_eq!(bench.client.unanswered(), 3);
+}
+
 // ---- Fitness ----
 
 #[test]

@@ -1,4 +1,4 @@
-use super::super::examples::{holdover, locked, never_synced};
+use super::super::examples::{holdover, locked, never_synced, several};
 use super::*;
 
 fn code(status: &Status) -> Code {
@@ -116,4 +116,22 @@ fn who_cannot_be_asked_is_unknown_in_one_line() {
 #[test]
 fn performance_data_has_no_exponent() {
     assert_eq!([1e-12, -2.5e-10, 0.0, 1e6].map(decimal), ["0.000000000001", "-0.00000000025", "0", "1000000"]);
+}
+
+#[test]
+fn when_no_source_is_heard_any_more_it_is_critical_while_the_clock_still_holds() {
+    let mut status = Status { sources: several().sources, ..holdover() };
+    assert_eq!(code(&status), Code::Warning);
+    status.sources.retain(|source| source.kind == "ntp");
+    for source in &mut status.sources {
+        source.reach = source.reach.map(|reach| reach << 2);
+    }
+    assert_eq!(code(&status), Code::Warning, "two requests may be lost");
+    for source in &mut status.sources {
+        source.reach = source.reach.map(|reach| reach << 1);
+    }
+    let found = verdict(&status, &Thresholds::default());
+    assert_eq!(found.code, Code::Critical);
+    assert!(found.line.contains("ntp ntp1.example.net: its last three requests were not answered"), "{found:?}");
+    assert!(found.line.contains("ntp ntp9.example.net: its name cannot be looked up"), "{found:?}");
 }

@@ -7,6 +7,18 @@ use super::*;
 
 const PLAIN: Style = Style { colour: false, unicode: true };
 
+#[test]
+fn sources_stand_side_by_side_with_their_intervals_on_one_axis() {
+    let mut sources = several().sources;
+    // An axis on which all three can be seen.
+    for (source, (offset, distance)) in sources.iter_mut().zip([(0.0, 5e-6), (2e-6, 20e-6), (-32e-6, 8e-6)]) {
+        (source.offset_s, source.distance_s) = (Some(offset), Some(distance));
+    }
+    let text = sources_table(&sources);
+    assert_eq!(text, include_str!("golden/sources.txt"), "shown:\n{text}");
+    assert!(sources_table(&[]).starts_with("there is no source"));
+}
+
 fn assert_golden(status: &Status, golden: &str) {
     let text = render(status, PLAIN);
     assert!(text == golden, "shown:\n{text}\nexpected:\n{golden}");

@@ -14,7 +14,8 @@ use crate::clock::HostClock;
 use crate::config::Config;
 use crate::discipline::helm::HELM_SOURCES_MAX;
 use crate::engine::{EngineKind, Random};
-use crate::sharing::{Doorbell, Drops, Latch, Pulse, Ring, RingReader};
+use crate::ntp::client::ClientCounter;
+use crate::sharing::{Counters, Doorbell, Drops, Latch, Pulse, Ring, RingReader};
 
 /// The thread and the ways to it.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub(super) struct NtpThread {
     pub events: RingReader<Event>,
     pub dropped: Drops,
     pub pulse: Pulse,
+    /// What each client counts.
+    pub counters: Vec<Counters<ClientCounter>>,
 }
 
 impl NtpThread {
@@ -49,6 +52,7 @@ impl NtpThread {
             .map(|(place, config)| Wanted {
                 config,
                 seed: random.next_u64(),
+                counters: Counters::default(),
                 recorder: Some(traces.stream(&format!("ntp-client-{place}"), EngineKind::NtpClient)),
             })
             .collect();
@@ -64,8 +68,10 @@ impl NtpThread {
             stop: stop.clone(),
             sleeper,
         };
+        let counters = wanted.iter().map(|wanted| wanted.counters.clone()).collect();
         let thread = spawn_ntp_client(wanted, links)?;
-        Ok(Some((Self { thread, doorbell, events: inbox, dropped, pulse }, NtpInlet { messages, steps })))
+        let thread = Self { thread, doorbell, events: inbox, dropped, pulse, counters };
+        Ok(Some((thread, NtpInlet { messages, steps })))
     }
 }
 

@@ -1,12 +1,18 @@
 //! Several sources, as the control thread knows them.
 
+use std::collections::BTreeMap;
+
+use nix::errno::Errno;
+
 use super::super::ntp_client::NtpReport;
+use super::leap_word;
 use crate::clock::{CascadeNotice, Standing};
 use crate::config::{Config, NTP_SOURCE};
-use crate::discipline::helm::{SourceKind, Verdict, mistaken_for};
-use crate::ntp::client::ClientState;
-use crate::observe::status::SourceStatus;
+use crate::discipline::helm::{SourceKind, SourceOptions, Verdict, mistaken_for};
+use crate::ntp::client::{ClientCounter, ClientState, Refusal, SourceInfo};
+use crate::observe::status::{RefusalStatus, SourceStatus};
 use crate::observe::{Events, Level, Topic};
+use crate::sharing::{CounterSet, Counters};
 use crate::time::{Duration, Mono, SourceId, Timestamp, Utc};
 
 /// One source.
@@ -15,6 +21,8 @@ struct Source {
     row: SourceId,
     kind: SourceKind,
     name: String,
+    options: SourceOptions,
+    counters: Option<Counters<ClientCounter>>,
     report: Option<NtpReport>,
     standing: Option<Standing>,
 }
@@ -26,8 +34,8 @@ pub struct SourcesModel(Vec<Source>);
 type At = (Timestamp<Mono>, Timestamp<Utc>);
 
 impl SourcesModel {
-    /// Nothing is known of them yet.
-    pub fn new(config: &Config) -> Self {
+    /// Nothing is known of them yet; `counters` are those of the clients, in the order of the servers.
+    pub fn new(config: &Config, counters: &[Counters<ClientCounter>]) -> Self {
         let ports = config.ptp.iter().map(|ptp| (SourceKind::Ptp, ptp.interface.clone()));
         let servers = config
             .ntp_sources
@@ -35,10 +43,13 @@ impl SourcesModel {
             .flat_map(|server| (0..server.pool).map(|_| (SourceKind::Ntp, server.host.clone())));
         let named = ports.chain(servers);
         let rows = config.judged();
-        let source = |((kind, name), (source, _)): ((SourceKind, String), &(SourceId, _))| Source {
+        let of_client = |source: SourceId| counters.get(usize::from(source.0.checked_sub(NTP_SOURCE.0)?)).cloned();
+        let source = |((kind, name), (source, options)): ((SourceKind, String), &(SourceId, SourceOptions))| Source {
             row: *source,
             kind,
             name,
+            options: *options,
+            counters: of_client(*source),
             report: None,
             standing: None,
         };
@@ -151,7 +162,36 @@ impl Source {
             round_trip_s: report.and_then(|report| report.round_trip).map(seconds),
             stratum: info.map(|info| info.stratum),
             root_distance_s: info.map(|info| seconds(info.root_distance())),
+            reference_id: info.map(|info| reference_in_words(&info)),
+            client_state: report.map(|report| state_word(report.state).to_owned()),
+            is_name_unknown: report.is_some_and(|report| report.is_unknown),
+            send_error: report
+                .and_then(|report| report.send_error)
+                .map(|errno| Errno::from_raw(errno).desc().to_owned()),
+            unanswered: report.map(|report| report.unanswered),
+            refusal: report.and_then(|report| report.refusal).map(|refusal| refusal_status(&refusal)),
+            beyond_s: match verdict {
+                Verdict::Falseticker { beyond } => Some(seconds(beyond)),
+                _ => None,
+            },
+            max_distance_s: Some(seconds(self.options.max_distance)),
+            good_for_s: standing.and_then(|standing| standing.good_since).map(|since| seconds(now - since).max(0.0)),
+            hold_off_s: standing.map(|standing| seconds(standing.hold_off)),
+            options: self.options_set(),
+            counters: self.counts(),
         }
+    }
+
+    /// The words of the configuration about it.
+    fn options_set(&self) -> Vec<String> {
+        let SourceOptions { prefer, trust, require, noselect, .. } = self.options;
+        let all = [("prefer", prefer), ("trust", trust), ("require", require), ("noselect", noselect)];
+        all.into_iter().filter(|(_, is_set)| *is_set).map(|(word, _)| word.to_owned()).collect()
+    }
+
+    fn counts(&self) -> BTreeMap<String, u64> {
+        let counted = self.counters.iter().flat_map(Counters::iter).filter(|(_, n)| *n > 0);
+        counted.map(|(counter, n)| (counter.name().to_owned(), n)).collect()
     }
 
     fn reason(&self, verdict: Verdict) -> String {
@@ -161,11 +201,49 @@ impl Source {
                 (None, _) => "its name is being looked up".to_owned(),
                 (Some(_), ClientState::Denied) => "it refuses us".to_owned(),
                 (Some(_), ClientState::Offline) => "there is no network".to_owned(),
+                (Some(_), ClientState::Waiting | ClientState::Reachable) if report.refusal.is_some() => {
+                    let named = report.refusal.map_or("", |refusal| refusal.reason.name());
+                    format!("its answers are of no use ({named})")
+                }
+                (Some(_), ClientState::Waiting) if report.send_error.is_some() => {
+                    let error = report.send_error.map_or("", |errno| Errno::from_raw(errno).desc());
+                    format!("nothing can be sent to it: {error}")
+                }
                 (Some(_), ClientState::Waiting) => "it does not answer: is UDP port 123 open on the way?".to_owned(),
                 (Some(_), ClientState::Reachable) => "it says too little, or is too far away (max_distance)".to_owned(),
             },
             (verdict, _) => in_words(verdict),
         }
+    }
+}
+
+const fn state_word(state: ClientState) -> &'static str {
+    match state {
+        ClientState::Offline => "offline",
+        ClientState::Waiting => "waiting",
+        ClientState::Reachable => "reachable",
+        ClientState::Denied => "denied",
+    }
+}
+
+/// At stratum 1, and in a kiss, a reference ID is up to four letters; else the address of whom the server follows, or a hash of it.
+fn reference_in_words(info: &SourceInfo) -> String {
+    let [a, b, c, d] = info.reference_id;
+    if info.stratum > 1 || info.reference_id.iter().any(|byte| !byte.is_ascii_graphic() && *byte != 0) {
+        return format!("{a}.{b}.{c}.{d}");
+    }
+    String::from_utf8_lossy(&info.reference_id).trim_end_matches('\0').to_owned()
+}
+
+fn refusal_status(refusal: &Refusal) -> RefusalStatus {
+    let said = refusal.said;
+    RefusalStatus {
+        reason: refusal.reason.name().to_owned(),
+        leap: leap_word(said.leap).unwrap_or("unknown").to_owned(),
+        stratum: said.stratum,
+        reference_id: reference_in_words(&said),
+        root_delay_s: said.root_delay.as_secs_f64(),
+        root_dispersion_s: said.root_dispersion.as_secs_f64(),
     }
 }
 

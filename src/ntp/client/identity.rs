@@ -1,0 +1,47 @@
+//! How we ourselves look to others, so that nobody who has his time from us is followed.
+
+use crate::coding::Coded;
+use crate::time::{NtpShort, NtpTimestamp};
+use crate::wire::ntp::Header;
+
+/// The most addresses of ours that the loop test knows.
+pub const OWN_REFERENCE_IDS_MAX: usize = 8;
+
+/// How we ourselves look to others, for the loop test (RFC 5905 11.2.1, packet test 8).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Coded)]
+pub struct OwnIdentity {
+    /// What servers write as their reference ID that follow one of our addresses.
+    pub reference_ids: [Option<[u8; 4]>; OWN_REFERENCE_IDS_MAX],
+    /// What our own server answers with at the moment.
+    pub served: Option<Served>,
+}
+
+/// The fields by which an answer of our own is known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
+pub struct Served {
+    /// Our stratum.
+    pub stratum: u8,
+    /// Whom we follow.
+    pub reference_id: [u8; 4],
+    /// When our clock was last corrected.
+    pub reference_timestamp: NtpTimestamp,
+    /// Our root delay.
+    pub root_delay: NtpShort,
+}
+
+impl OwnIdentity {
+    /// The sender has its time from us. At stratum 1 the reference ID is a name, not an address.
+    pub(super) fn is_followed_by(&self, header: &Header) -> bool {
+        header.stratum > 1 && self.reference_ids.contains(&Some(header.reference_id))
+    }
+
+    /// The sender is our own server, reached by another address or through a translation of it.
+    pub(super) fn is(&self, header: &Header) -> bool {
+        self.served.is_some_and(|served| {
+            served.stratum == header.stratum
+                && served.reference_id == header.reference_id
+                && served.reference_timestamp == header.reference_timestamp
+                && served.root_delay == header.root_delay
+        })
+    }
+}

@@ -1,0 +1,196 @@
+use super::super::examples::{locked, never_synced, several};
+use super::*;
+
+fn server(source: SourceStatus) -> Explanation {
+    explain(&several(), &source)
+}
+
+/// A server that answers and agrees, as the examples have it.
+fn guard() -> SourceStatus {
+    SourceStatus {
+        reference_id: Some("GNSS".to_owned()),
+        client_state: Some("reachable".to_owned()),
+        max_distance_s: Some(3.0),
+        counters: [("requests".to_owned(), 12)].into(),
+        ..several().sources[1].clone()
+    }
+}
+
+fn refused(reason: &str, root_dispersion_s: f64) -> SourceStatus {
+    let refusal = RefusalStatus {
+        reason: reason.to_owned(),
+        leap: "none".to_owned(),
+        stratum: 3,
+        reference_id: "192.0.2.9".to_owned(),
+        root_delay_s: 0.0,
+        root_dispersion_s,
+    };
+    SourceStatus { refusal: Some(refusal), verdict: "silent".to_owned(), reach: Some(0), distance_s: None, ..guard() }
+}
+
+/// What fails, its value, the limit and the remedy.
+fn failed(explanation: &Explanation) -> (&'static str, &str, &str, &str) {
+    let test = explanation.failed().unwrap_or_else(|| panic!("nothing fails: {explanation:#?}"));
+    assert_eq!(explanation.tests.last(), Some(test), "nothing is said after the reason");
+    (test.test, &test.value, &test.limit, &test.remedy)
+}
+
+#[test]
+fn who_steers_has_passed_every_test() {
+    let status = several();
+    let explanation = explain(&status, &status.sources[0]);
+    assert_eq!((explanation.standing, explanation.failed()), ("steers", None));
+    let names: Vec<_> = explanation.tests.iter().map(|test| test.test).collect();
+    assert_eq!(names, ["port", "master", "syncs", "distance", "agreement", "selection"]);
+}
+
+#[test]
+fn who_guards_is_told_what_it_would_take_to_steer() {
+    let explanation = server(guard());
+    assert_eq!((explanation.standing, explanation.failed()), ("guards", None));
+    let last = explanation.tests.last().unwrap();
+    assert_eq!(last.outcome, Outcome::Note);
+    assert!(last.value.contains("ptp vb0 steers") && last.remedy.contains("ntp.source.prefer"), "{last:?}");
+    let waits = server(SourceStatus { good_for_s: Some(3.0), hold_off_s: Some(30.0), ..guard() });
+    assert_eq!(waits.tests.last().unwrap().remedy, "selection.hold_off");
+}
+
+#[test]
+fn a_name_that_is_unknown_comes_first() {
+    let explanation = server(SourceStatus { address: None, is_name_unknown: true, ..guard() });
+    assert_eq!(failed(&explanation).0, "name");
+}
+
+#[test]
+fn a_request_that_cannot_leave_says_why() {
+    let explanation = server(SourceStatus { send_error: Some("Network is unreachable".to_owned()), ..guard() });
+    assert_eq!(failed(&explanation).0, "request");
+    assert_eq!(failed(&explanation).1, "Network is unreachable");
+}
+
+#[test]
+fn a_closed_port_is_named_after_three_requests() {
+    let closed = SourceStatus { reach: Some(0b1111_1000), unanswered: Some(3), ..guard() };
+    let explanation = server(closed.clone());
+    let (test, value, limit, remedy) = failed(&explanation);
+    assert_eq!((test, value, limit), ("answer", "none to the last 3 requests", "one to the last 3"));
+    assert!(remedy.contains("port 123"), "{remedy}");
+    let steers = server(SourceStatus { is_steering: true, ..closed.clone() });
+    assert_eq!(steers.standing, "lost");
+    let early = server(SourceStatus { reach: Some(0b1111_1100), unanswered: Some(2), ..closed.clone() });
+    assert_eq!(early.failed(), None);
+    let forged = [("requests".to_owned(), 9), ("origin_mismatch".to_owned(), 4)].into();
+    let explanation = server(SourceStatus { counters: forged, ..closed });
+    assert!(failed(&explanation).1.contains("origin_mismatch 4"), "{explanation:#?}");
+}
+
+#[test]
+fn an_answer_that_is_of_no_use_is_no_silence() {
+    for (reason, test) in [
+        ("kiss_deny", "service"),
+        ("unsynchronised", "server"),
+        ("stratum_excessive", "server"),
+        ("root_distance_excessive", "server"),
+        ("follows_us", "loop"),
+        ("tx_stamp_missing", "stamps"),
+        ("round_trip_excessive", "round trip"),
+        ("timestamp_unset", "server"),
+    ] {
+        assert_eq!(failed(&server(refused(reason, 0.1))).0, test, "{reason}");
+    }
+}
+
+#[test]
+fn a_windows_server_is_told_on_both_sides_what_to_do() {
+    let explanation = server(refused("root_distance_excessive", 20.0));
+    let (_, value, limit, remedy) = failed(&explanation);
+    assert!(value.contains("20") && limit.contains("16 s"), "{value}; {limit}");
+    assert!(remedy.contains("LocalClockDispersion") && remedy.contains("max_distance"), "{remedy}");
+    let believed = SourceStatus { distance_s: Some(10.3), root_distance_s: Some(10.2), ..guard() };
+    let explanation = server(believed);
+    let (test, _, limit, remedy) = failed(&explanation);
+    assert_eq!((test, limit), ("distance", "to within 3.00 s (ntp.source.max_distance)"));
+    assert!(remedy.contains("LocalClockDispersion"), "{remedy}");
+    let explanation = server(SourceStatus { distance_s: Some(4.0), root_distance_s: Some(0.1), ..guard() });
+    assert!(failed(&explanation).3.contains("the way to it"), "{explanation:#?}");
+}
+
+#[test]
+fn a_falseticker_that_forgot_leap_seconds_hears_which() {
+    let liar = SourceStatus { verdict: "falseticker".to_owned(), beyond_s: Some(37.0), ..guard() };
+    let explanation = server(liar);
+    let (test, _, _, remedy) = failed(&explanation);
+    assert_eq!((explanation.standing, test), ("falseticker", "agreement"));
+    assert!(remedy.contains("TAI is taken for UTC"), "{remedy}");
+}
+
+#[test]
+fn two_that_contradict_each_other_are_told_how_to_decide() {
+    let explanation = server(SourceStatus { verdict: "undecided".to_owned(), ..guard() });
+    assert!(failed(&explanation).3.contains("selection.conflict = \"prefer\""), "{explanation:#?}");
+}
+
+#[test]
+fn an_upstream_that_follows_its_own_clock_is_noted() {
+    let explanation = server(SourceStatus { reference_id: Some("LOCL".to_owned()), ..guard() });
+    let note = explanation.tests.iter().find(|test| test.test == "upstream").expect("a note");
+    assert_eq!((note.outcome, explanation.failed()), (Outcome::Note, None));
+}
+
+#[test]
+fn who_is_only_watched_is_unfit_by_an_option() {
+    let explanation = server(SourceStatus { options: vec!["noselect".to_owned()], ..guard() });
+    assert_eq!((explanation.standing, failed(&explanation).3), ("unfit", "ntp.source.noselect"));
+}
+
+#[test]
+fn without_those_that_are_required_nobody_counts() {
+    let mut status = several();
+    status.sources[2].options = vec!["require".to_owned()];
+    let explanation = explain(&status, &guard());
+    assert_eq!(failed(&explanation).3, "ntp.source.require");
+}
+
+#[test]
+fn a_port_alone_is_explained_too() {
+    let status = locked();
+    let all = sources(&status);
+    assert_eq!(all.len(), 1);
+    assert_eq!(explain(&status, &all[0]).standing, "steers");
+    let status = never_synced();
+    let all = sources(&status);
+    let explanation = explain(&status, &all[0]);
+    let (test, _, limit, remedy) = failed(&explanation);
+    assert_eq!((test, limit), ("master", "an Announce that can be followed"));
+    assert!(remedy.contains("ptp.domain"), "{remedy}");
+}
+
+#[test]
+fn a_source_is_meant_by_its_name_its_address_or_both() {
+    let all = several().sources;
+    for name in ["ntp1.example.net", "192.0.2.1", "192.0.2.1:123", "ntp ntp1.example.net"] {
+        let meant = named(&all, name);
+        assert_eq!(meant.len(), 1, "{name}");
+        assert_eq!(meant[0].name, "ntp1.example.net");
+    }
+    assert!(named(&all, "ntp1").is_empty());
+}
+
+#[test]
+fn the_text_marks_each_test_and_says_the_remedy_below() {
+    let explanation = server(SourceStatus { options: vec!["noselect".to_owned()], ..guard() });
+    assert_eq!(
+        render(&explanation),
+        "\
+ntp ntp1.example.net (192.0.2.1:123): unfit
+  [ OK ] name          192.0.2.1:123
+  [ OK ] request       12 requests sent
+  [ OK ] answer        reach 377
+  [ OK ] server        stratum 1, follows GNSS
+  [ OK ] distance      our clock is 2.00 us off by it, to within 240 us
+  [ OK ] agreement     it agrees with the majority
+  [FAIL] selection     it is only watched; must be: noselect = false
+                    -> ntp.source.noselect
+"
+    );
+}
