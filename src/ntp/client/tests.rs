@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::bench::{AHEAD, Bench, SOURCE, WAY, config, counts, is_closed, log, observations};
 use super::*;
+use crate::time::NtpShort;
 
 // ---- The exchange ----
 
