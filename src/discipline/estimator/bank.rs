@@ -29,6 +29,23 @@ const CONTRADICTS: f64 = 4.0;
 /// Whatever moved the clock may have changed what it runs off by, a little (s/s, one standard deviation).
 const FREQUENCY_MOVED: f64 = 2e-8;
 
+/// So many messages of a way that changed are heard before what it changed by is settled.
+const WAY_MESSAGES: u32 = 256;
+
+/// A way that changed alone, and by how much is still being learnt.
+///
+/// By messages alone nobody can tell `u` more delay one way from `u / 2` more offset and `u / 2` more delay both ways. But the
+/// base delay of before was learnt from many messages: as long as the new one is being learnt, whatever it differs by
+/// is the way's.
+#[derive(Clone, Copy, Debug, Coded)]
+struct ChangedWay {
+    direction: Direction,
+    /// The base delay before the change (s).
+    delay: f64,
+    /// Messages of this way, until it is settled.
+    left: u32,
+}
+
 /// What the bank believes.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Estimate {
@@ -100,6 +117,8 @@ pub struct Bank {
     record: Record,
     /// What one way's delay moved by alone (s).
     moved: [f64; 2],
+    /// Which of them is still being learnt.
+    changed_way: Option<ChangedWay>,
     /// When the offset was found to have stepped, the last time: before the first message after it.
     stepped: Option<Timestamp<Local>>,
 }
@@ -128,6 +147,7 @@ impl Bank {
             watch: Watch::default(),
             record: Record::new(),
             moved: [0.0; 2],
+            changed_way: None,
             stepped: None,
         }
     }
@@ -161,6 +181,7 @@ impl Bank {
         self.watch.reset();
         self.record.clear();
         self.moved = [0.0; 2];
+        self.changed_way = None;
     }
 
     /// The same master is heard by another path from now on, or through another clock. What is known of the time holds; the
@@ -431,6 +452,19 @@ impl Bank {
         } else {
             members.observe(direction, ago, transit, self.noise);
         }
+        self.learn_way(direction);
+    }
+
+    /// The base delay stays what it was when a way changed: what it would be more is that way's.
+    fn learn_way(&mut self, heard: Direction) {
+        let Some(way) = &mut self.changed_way else { return };
+        let longer = 2.0 * (self.believed.members.mean()[2] - way.delay);
+        self.moved[way.direction.index()] += longer;
+        self.believed.members.shift_way(way.direction, -longer);
+        way.left -= u32::from(heard == way.direction);
+        if way.left == 0 {
+            self.changed_way = None;
+        }
     }
 
     /// Whether a transit is to be used. One that is not has been dealt with.
@@ -467,12 +501,18 @@ impl Bank {
         self.watch.reset();
         self.record.clear();
         let Some((hypothesis, believed)) = found else { return };
+        let delay = self.believed.members.mean()[2];
         self.believed = believed;
+        if matches!(hypothesis, Hypothesis::Path) {
+            self.changed_way = None;
+        }
         if matches!(hypothesis, Hypothesis::Step | Hypothesis::StepAndShift) {
             self.stepped = begun;
         }
         if let Hypothesis::Way(direction, by) = hypothesis {
             self.moved[direction.index()] += by;
+            self.changed_way = Some(ChangedWay { direction, delay, left: WAY_MESSAGES });
+            self.learn_way(direction);
         }
         if matches!(hypothesis, Hypothesis::Path | Hypothesis::Way(..)) {
             self.held = Some(Noise::of_tail_mean(self.noise.tail_mean(0.0), self.resolution));

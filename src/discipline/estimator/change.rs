@@ -177,14 +177,17 @@ impl Record {
         let (by, gate, tail) = (square(watch.greatest()), square(watch.gate()), square(noise.tail_mean(0.0)));
         let rate = by / square(elapsed);
         believed.members.widen(match hypothesis {
-            Hypothesis::Burst => [0.0; 3],
+            // What is open of a way is so below: offset and delay at once.
+            Hypothesis::Burst | Hypothesis::Way(..) => [0.0; 3],
             Hypothesis::Step => [by, 0.0, tail / 4.0],
             // It began before the gate saw it.
             Hypothesis::Shift => [gate, rate, 0.0],
             Hypothesis::StepAndShift => [by, rate, tail / 4.0],
             Hypothesis::Path => [tail / 4.0, 0.0, by],
-            Hypothesis::Way(..) => [tail / 4.0, 0.0, tail / 4.0],
         });
+        if let Hypothesis::Way(direction, _) = hypothesis {
+            believed.members.widen_way(direction, tail);
+        }
     }
 
     /// Takes all transits again. Returns the logarithm of their density.

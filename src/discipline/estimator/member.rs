@@ -135,6 +135,25 @@ impl<const N: usize> Members<N> {
         }
     }
 
+    /// The delay in `direction` alone is `u` longer, of which nothing is known but the variance (s^2). In `h s` it is half a longer
+    /// delay and half an offset, exactly: so both are as uncertain as `u / 2` and wholly related.
+    pub fn widen_way(&mut self, direction: Direction, variance: f64) {
+        for k in 0..N {
+            self.xx[k] += variance / 4.0;
+            self.bb[k] += variance / 4.0;
+            self.xb[k] += direction.sign() * variance / 4.0;
+        }
+    }
+
+    /// The delay in `direction` alone is counted `longer` seconds less than it is from now on, so that `h s` is the same.
+    pub fn shift_way(&mut self, direction: Direction, longer: f64) {
+        let half = longer / 2.0;
+        for k in 0..N {
+            self.x[k] += direction.sign() * half;
+            self.b[k] += half;
+        }
+    }
+
     /// Only the delay and the frequency are known, and a transit of `transit` seconds in `direction` is, to within `spread`: the
     /// offset is what makes both true.
     pub fn place(&mut self, direction: Direction, transit: f64, spread: f64) {
@@ -300,6 +319,26 @@ mod tests {
             // The transit is known to 30 ns, whatever the delay is: 10 ns either way.
             let of_transit = member.xx[0] + member.bb[0] + 2.0 * direction.sign() * member.xb[0];
             assert!(close(of_transit, 9e-16, 1e-9) && close(member.xx[0], 1e-15, 1e-9), "{of_transit}");
+        }
+    }
+
+    #[test]
+    fn what_is_longer_one_way_is_half_a_delay_and_half_an_offset() {
+        for direction in [Direction::Forward, Direction::Backward] {
+            let foretold = |member: &Members<1>, direction: Direction| member.b[0] + direction.sign() * member.x[0];
+            let of_transit = |member: &Members<1>, direction: Direction| {
+                member.xx[0] + member.bb[0] + 2.0 * direction.sign() * member.xb[0]
+            };
+            let other = if direction == Direction::Forward { Direction::Backward } else { Direction::Forward };
+            let mut member = member([3e-6, 0.0, 5e-6], [1e-7, 1e-9, 2e-7]);
+            let before = [direction, other].map(|way| foretold(&member, way));
+            member.shift_way(direction, -4e-7);
+            member.widen_way(direction, 9e-14);
+            assert!(close(foretold(&member, direction), before[0] - 4e-7, 1e-12), "{member:?}");
+            assert!(close(foretold(&member, other), before[1], 1e-12), "{member:?}");
+            // Both variances of before add up, and only one way is 300 ns more uncertain.
+            assert!(close(of_transit(&member, direction), 5e-14 + 9e-14, 1e-9), "{member:?}");
+            assert!(close(of_transit(&member, other), 5e-14, 1e-9), "{member:?}");
         }
     }
 

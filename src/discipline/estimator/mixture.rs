@@ -113,6 +113,18 @@ impl Mixture {
         self.deviation_now = None;
     }
 
+    /// The delay in `direction` alone is longer by something of this variance (s^2).
+    pub fn widen_way(&mut self, direction: Direction, variance: f64) {
+        self.rows.iter_mut().for_each(|row| row.widen_way(direction, variance));
+        self.deviation_now = None;
+    }
+
+    /// The delay in `direction` alone is counted `longer` seconds less than it is from now on.
+    pub fn shift_way(&mut self, direction: Direction, longer: f64) {
+        self.rows.iter_mut().for_each(|row| row.shift_way(direction, longer));
+        self.sum_up();
+    }
+
     /// Every member's frequency is more by so much.
     pub fn shift_frequency(&mut self, by: f64) {
         self.rows.iter_mut().flat_map(|row| &mut row.f).for_each(|frequency| *frequency += by);

@@ -23,9 +23,7 @@ struct Known {
     ratio_max: f64,
 }
 /// All of them; the manual says why.
-const ROBUST_KNOWN: [Known; 3] = [
-    // The least of 24 late messages is what one way's change is taken for, and half of its error stays.
-    Known { jitter_s: 1e-5, interval_s: 0.125, variation: Variation::LongerWay, ratio_max: 5.0 },
+const ROBUST_KNOWN: [Known; 2] = [
     // One seed in a few is late to learn the wander; that shows most where the delays say so much.
     Known { jitter_s: 1e-4, interval_s: 16.0, variation: Variation::Mixed, ratio_max: 1.4 },
     // Between two hypotheses of the wander, a decade apart.
