@@ -14,11 +14,11 @@ use support::{
     Ask, BOUND, OFFSET, Served, ask, client, eventually, in_namespace, is_in_namespace, output_of, unsynchronised,
 };
 use synchronome::clock::HostClock;
-use synchronome::ntp::server::{DropReason, ServerCounter};
+use synchronome::ntp::server::{AccessList, DropReason, RateLimit, ServerCounter};
 use synchronome::runtime::server::{ServerError, ServerNotice, ServerOptions, WorkerHandle};
 use synchronome::sharing::TimeSnapshot;
-use synchronome::time::{Duration, LeapIndicator, NtpShort, SyncState};
-use synchronome::wire::ntp::{Mode, ParseError};
+use synchronome::time::{Duration, LeapIndicator, NtpShort, NtpTimestamp, SyncState};
+use synchronome::wire::ntp::{Header, Mode, ParseError, parse};
 use synchronome_kernel::sched;
 
 const LOCALHOST: Ipv4Addr = Ipv4Addr::LOCALHOST;
@@ -77,7 +77,7 @@ fn thirty_two_clients_at_once_all_get_their_own_answers() {
     let served = Served::with(&ServerOptions {
         listen: vec![(LOCALHOST, 0).into()],
         cores: cores.into_iter().take(2).collect(),
-        priority: None,
+        ..ServerOptions::default()
     });
     let address = served.address();
     let threads: Vec<_> = (0..CLIENTS)
@@ -204,7 +204,8 @@ fn all_workers_end_within_200_ms_of_the_latch() {
     // The best of a few tries: this machine may be busy with something else.
     let quickest = (0..5)
         .map(|_| {
-            let options = ServerOptions { listen: vec![(LOCALHOST, 0).into()], cores: cores.clone(), priority: None };
+            let options =
+                ServerOptions { listen: vec![(LOCALHOST, 0).into()], cores: cores.clone(), ..ServerOptions::default() };
             let served = Served::with(&options);
             assert!(!served.server.workers().iter().any(WorkerHandle::is_finished));
             let start = Instant::now();
@@ -251,7 +252,12 @@ fn a_second_server_does_not_share_the_port_without_a_sign() {
 
 #[test]
 fn a_core_that_does_not_exist_is_a_notice_and_no_reason_to_stop() {
-    let options = ServerOptions { listen: vec![(LOCALHOST, 0).into()], cores: vec![1_000], priority: Some(1) };
+    let options = ServerOptions {
+        listen: vec![(LOCALHOST, 0).into()],
+        cores: vec![1_000],
+        priority: Some(1),
+        ..ServerOptions::default()
+    };
     let mut served = Served::with(&options);
     let notices = served.server.take_notices();
     let is_pinning = |notice: &ServerNotice| matches!(notice, ServerNotice::NotPinned { core: 1_000, .. });
@@ -295,6 +301,112 @@ fn a_port_below_1024_without_the_capability_is_an_error_with_its_remedy() {
     let error = error.expect_err("the capability is gone");
     assert_eq!(error, ServerError::Permission(address));
     assert!(error.to_string().contains("CAP_NET_BIND_SERVICE"), "{error}");
+}
+
+#[test]
+fn who_may_not_ask_is_told_or_gets_no_answer() {
+    let prefix = |text: &str| text.parse().expect("a prefix");
+    let with = |access| ServerOptions { listen: vec![(LOCALHOST, 0).into()], access, ..ServerOptions::default() };
+    let denying = Served::with(&with(AccessList::new(&[], &[prefix("127.0.0.0/8")], &[])));
+    let header = ask(&client(denying.address())).header;
+    assert_eq!((header.stratum, header.leap, header.reference_id), (0, LeapIndicator::Unknown, *b"DENY"));
+    assert!(eventually(|| denying.server.count(ServerCounter::Denied) > 0));
+
+    let ignoring = Served::with(&with(AccessList::new(&[prefix("192.0.2.0/24")], &[], &[])));
+    let stranger = client(ignoring.address());
+    stranger.send(&support::request(7)).expect("loopback");
+    assert!(eventually(|| ignoring.server.dropped(DropReason::Ignored) == 1));
+    assert_eq!(ignoring.server.count(ServerCounter::Answers), 0);
+}
+
+#[test]
+fn who_asks_too_often_is_told_so_now_and_then_and_is_never_cut_off() {
+    let limit = Some(RateLimit { interval: Duration::from_secs(60), burst: 4 });
+    let options = ServerOptions { listen: vec![(LOCALHOST, 0).into()], limit, ..ServerOptions::default() };
+    let mut served = Served::with(&options);
+    let client = client(served.address());
+    client.set_read_timeout(Some(Timeout::from_millis(20))).expect("a timeout");
+    let (mut times, mut kisses) = (0, 0);
+    for number in 1..=400 {
+        client.send(&support::request(number)).expect("loopback");
+        let mut data = [0; 64];
+        while let Ok(length) = client.recv(&mut data) {
+            let header = parse(&data[..length]).expect("an NTP packet").header;
+            assert_eq!(length, 48, "never longer than the request");
+            match &header.reference_id {
+                b"RATE" => kisses += 1,
+                _ => times += 1,
+            }
+            if header.origin_timestamp.to_bits() == number {
+                break;
+            }
+        }
+    }
+    println!("of 400 requests at once {times} were answered, and {kisses} with RATE");
+    assert!((4 + 5..100).contains(&times) && (5..80).contains(&kisses), "{times} answers, {kisses} kisses");
+    assert_eq!(served.server.dropped(DropReason::TooOften), 400 - times - kisses);
+    // Of when it was asked the time before.
+    served.server.busiest_clients();
+    let begin = Instant::now();
+    let busiest = loop {
+        let (all, busiest) = served.server.busiest_clients();
+        if all > 0 || begin.elapsed() > Timeout::from_secs(10) {
+            break busiest;
+        }
+        std::thread::sleep(Timeout::from_millis(10));
+    };
+    let [client] = busiest[..] else { panic!("{busiest:?}") };
+    assert_eq!((client.address(), client.requests, client.version), (LOCALHOST.into(), 400, 4));
+    assert_eq!(u64::from(client.limited), 400 - times, "the answers by luck are within the limit");
+}
+
+#[test]
+fn in_interleaved_mode_the_next_answer_says_when_the_one_before_left() {
+    let served = Served::on((LOCALHOST, 0));
+    let client = client(served.address());
+    let mut request = support::request(1);
+    let mut before: Option<Header> = None;
+    let mut departures = Vec::new();
+    for number in 1..200_u64 {
+        let (receive, transmit) = (2 * number, 2 * number + 1);
+        request[24..32].copy_from_slice(&before.map_or(0, |answer| answer.receive_timestamp.to_bits()).to_be_bytes());
+        request[32..40].copy_from_slice(&receive.to_be_bytes());
+        request[40..48].copy_from_slice(&transmit.to_be_bytes());
+        client.send(&request).expect("loopback");
+        let mut data = [0; 64];
+        let length = client.recv(&mut data).expect("an answer");
+        let arrived = HostClock.stamping();
+        let answer = parse(&data[..length]).expect("an NTP packet").header;
+        if answer.origin_timestamp.to_bits() == receive {
+            let before = before.expect("interleaved answers are about an earlier one");
+            // The same moment by the kernel, which cannot be earlier than what was written into the answer.
+            departures.push(answer.transmit_timestamp.since(before.transmit_timestamp));
+        } else {
+            assert_eq!(answer.origin_timestamp.to_bits(), transmit);
+        }
+        let shown = NtpTimestamp::from_utc((arrived + OFFSET).read_as());
+        assert!(!shown.since(answer.receive_timestamp).is_negative());
+        before = Some(Header { transmit_timestamp: answer.transmit_timestamp, ..answer });
+        std::thread::sleep(Timeout::from_millis(2));
+    }
+    let interleaved = served.server.count(ServerCounter::Interleaved);
+    println!("{interleaved} of 199 answers were interleaved");
+    assert!(interleaved > 150 && departures.len() as u64 == interleaved, "{interleaved}");
+    // In a row of interleaved answers each says when the one before left, and that one said the same of the one before it.
+    assert!(departures.iter().all(|gap| !gap.is_negative()), "{departures:?}");
+}
+
+#[test]
+fn chronyd_in_interleaved_mode_is_answered_so() {
+    let served = Served::on((LOCALHOST, 0));
+    let options = "xleave minpoll -4 maxpoll -4";
+    let output = support::chronyd_with(served.address().port(), options, 20);
+    let wrong_by = support::number_after(&output, "System clock wrong by ");
+    assert!((wrong_by - OFFSET).abs() <= BOUND, "chronyd sees {wrong_by}:\n{output}");
+    let (interleaved, all) =
+        (served.server.count(ServerCounter::Interleaved), served.server.count(ServerCounter::Answers));
+    println!("chronyd: {interleaved} of {all} answers were interleaved; it sees {wrong_by}, the truth is {OFFSET}");
+    assert!(interleaved > 0, "{output}");
 }
 
 #[test]

@@ -224,10 +224,7 @@ fn configuration(args: &Args, directory: &Path) -> Result<Config, String> {
             .collect(),
         ntp_sources: Vec::new(),
         selection: defaults.selection,
-        ntp_server: Some(NtpServerConfig {
-            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, args.ntp_port))],
-            cores: Vec::new(),
-        }),
+        ntp_server: Some(NtpServerConfig::open(vec![SocketAddr::from((Ipv4Addr::LOCALHOST, args.ntp_port))])),
         threads: ThreadsConfig { lock_memory: false, ..defaults.threads },
         observe: ObserveConfig {
             http: None,

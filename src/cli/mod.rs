@@ -4,6 +4,7 @@
 //! product: what the command does, an example, the exit codes.
 
 pub mod check;
+pub mod clients;
 pub mod demo;
 pub mod health;
 mod log;
@@ -51,6 +52,7 @@ Start here:
   synchronome run --config FILE          the daemon
   synchronome status                     what it is doing
   synchronome sources, why SOURCE        whom it has the time from, and why not from another
+  synchronome clients                    who asks the NTP server
   synchronome phc list                   the hardware clocks of this machine
   synchronome record, replay             what the engines heard and did, and whether it was right
 `synchronome COMMAND --help` explains each command.";
@@ -63,6 +65,7 @@ enum Command {
     Status(status::Args),
     Sources(sources::Args),
     Why(why::Args),
+    Clients(clients::Args),
     Health(health::Args),
     Phc(phc::Args),
     Simulate(simulate::Args),
@@ -80,6 +83,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Status(args) => status::run(&args),
             Command::Sources(args) => sources::run(&args),
             Command::Why(args) => why::run(&args),
+            Command::Clients(args) => clients::run(&args),
             Command::Health(args) => health::run(&args),
             Command::Phc(args) => phc::run(&args),
             Command::Simulate(args) => simulate::run(&args),

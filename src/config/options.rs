@@ -4,6 +4,7 @@
 //! row here, and so cannot be out of date.
 
 use super::{CORES_MAX, LISTEN_MAX, PHCS_MAX, PTP_PORTS_MAX, SERVER_CORES_MAX};
+use crate::ntp::server::{CLIENTS_MAX, CLIENTS_MIN, PREFIXES_MAX};
 use crate::time::Duration;
 
 /// What values an option takes.
@@ -65,6 +66,11 @@ pub enum Kind {
     AddressOrOff,
     /// A list of IP addresses with ports, no two alike.
     Addresses {
+        /// The most of them.
+        count_max: usize,
+    },
+    /// A list of IP addresses and prefixes, no two alike.
+    Prefixes {
         /// The most of them.
         count_max: usize,
     },
@@ -162,6 +168,7 @@ const LATENCY: Kind = Kind::Duration { min: Duration::from_secs(-1), max: Durati
 const POLL: Kind = Kind::Integer { min: -4, max: 17 };
 const OFF: Default = Default::Toml("false");
 const CONFLICT: &[Word] = &[now("hold"), now("prefer")];
+const PREFIXES: Kind = Kind::Prefixes { count_max: PREFIXES_MAX };
 const UDP_PORT: Kind = Kind::Integer { min: 1, max: 65_535 };
 const CORE: Kind = Kind::Integer { min: 0, max: CORES_MAX as i64 - 1 };
 const PRIORITY: Kind = Kind::Integer { min: 1, max: 99 };
@@ -220,7 +227,6 @@ pub const LATER: &[(&str, &str)] = &[
     ("clock.leap", "choosing how leap seconds are applied"),
     ("ptp.profile", "choosing a PTP profile"),
     ("ptp.unicast", "unicast PTP"),
-    ("ntp.server.allow", "limiting who may ask the NTP server"),
     ("ntp.server.smear", "smearing leap seconds"),
 ];
 
@@ -292,6 +298,12 @@ pub const OPTIONS: &[OptionSpec] = &[
 
     option("ntp.server.listen", Kind::Addresses { count_max: LISTEN_MAX }, Default::Toml("[]"), "Where NTP requests are answered; without any address the server is off."),
     option("ntp.server.cores", Kind::Cores { count_max: SERVER_CORES_MAX }, Default::Toml("[]"), "The CPUs to run one worker on each; empty: one worker, wherever the kernel likes."),
+    option("ntp.server.allow", PREFIXES, Default::Toml("[]"), "Who may ask, as addresses or prefixes like \"10.0.0.0/8\"; empty: everybody; of several that fit the longest counts."),
+    option("ntp.server.deny", PREFIXES, Default::Toml("[]"), "Who may not ask, and is told so.").term("kiss code DENY"),
+    option("ntp.server.ignore", PREFIXES, Default::Toml("[]"), "Who gets no answer."),
+    option("ntp.server.rate_interval", Kind::Duration { min: Duration::from_millis(1), max: Duration::from_secs(3_600), or: &["off"] }, Default::Toml("\"off\""), "Each address, or /64 of IPv6, may ask once in this on average; of what is too much one in sixteen is answered, and one told so.").unit("s").term("kiss code RATE"),
+    option("ntp.server.rate_burst", Kind::Integer { min: 1, max: 1_000 }, Default::Toml("8"), "So many requests at once are within rate_interval."),
+    option("ntp.server.clients", Kind::Integer { min: CLIENTS_MIN as i64, max: CLIENTS_MAX as i64 }, Default::Toml("16384"), "So many clients are remembered by each worker, with how often they ask; 96 octets each."),
 
     option("threads.lock_memory", Kind::Switch, Default::Toml("true"), "Keep all memory resident; where that is not permitted, a warning says so.").term("mlockall"),
     option("threads.ptp.core", CORE, NO_CORE, "The CPU that the threads are pinned to."),

@@ -8,6 +8,7 @@ use toml::de::DeValue;
 use super::options::{Default, OptionSpec, OptionTable};
 use super::value::{self, Value};
 use super::walk::Checked;
+use crate::ntp::server::Prefix;
 use crate::time::{Duration, FrequencyPpb};
 
 /// The default of an option, from the table's own text.
@@ -96,5 +97,6 @@ typed_reads! {
     word: Word -> &'static str;
     text: Text -> String;
     addresses: Addresses -> Vec<SocketAddr>;
+    prefixes: Prefixes -> Vec<Prefix>;
     cores: Cores -> Vec<usize>;
 }

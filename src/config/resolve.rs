@@ -1,5 +1,6 @@
 //! checked -> resolved: defaults, the rules between options, and the plain structs.
 
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -16,7 +17,25 @@ use super::{
 use crate::discipline::helm::{Conflict, HELM_SOURCES_MAX, HelmConfig, SourceKind, SourceOptions};
 use crate::discipline::policy::{StepPolicy, StepRule};
 use crate::discipline::servo::Kind;
+use crate::ntp::server::{AccessList, RateLimit};
 use crate::time::LogInterval;
+
+fn ntp_server(read: &Reader<'_>, listen: Vec<SocketAddr>, cores: Vec<usize>) -> NtpServerConfig {
+    let prefixes = |name| read.prefixes("ntp.server", name);
+    let limit = match read.value("ntp.server", "rate_interval") {
+        Some(Value::Duration(interval)) => {
+            Some(RateLimit { interval, burst: read.integer("ntp.server", "rate_burst") as u16 })
+        }
+        _ => None,
+    };
+    NtpServerConfig {
+        listen,
+        cores,
+        access: AccessList::new(&prefixes("allow"), &prefixes("deny"), &prefixes("ignore")),
+        limit,
+        clients: read.integer("ntp.server", "clients") as usize,
+    }
+}
 
 /// Makes the resolved configuration of a file without faults.
 pub fn resolve(checked: &Checked) -> Config {
@@ -47,7 +66,7 @@ pub fn resolve(checked: &Checked) -> Config {
             },
             drain: read.frequency("selection", "drain"),
         },
-        ntp_server: (!listen.is_empty()).then_some(NtpServerConfig { listen, cores }),
+        ntp_server: (!listen.is_empty()).then(|| ntp_server(&read, listen, cores)),
         threads: ThreadsConfig {
             ptp: thread(&read, "threads.ptp"),
             discipline: thread(&read, "threads.discipline"),

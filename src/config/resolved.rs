@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use crate::discipline::helm::{HELM_SOURCES_MAX, HelmConfig, SourceKind, SourceOptions};
 use crate::discipline::policy::StepPolicy;
 use crate::discipline::servo::Kind;
+use crate::ntp::server::{AccessList, RateLimit};
 use crate::time::{Duration, FrequencyPpb, LogInterval, SourceId};
 
 /// The most `[[ptp]]` sections in one file.
@@ -284,7 +285,23 @@ pub struct NtpServerConfig {
     pub listen: Vec<SocketAddr>,
     /// One pinned worker for each; empty: one worker, not pinned. No two alike.
     pub cores: Vec<usize>,
+    /// Who may ask.
+    pub access: AccessList,
+    /// How often; `None`: as often as they like.
+    pub limit: Option<RateLimit>,
+    /// So many clients are remembered by each worker.
+    pub clients: usize,
 }
+
+impl NtpServerConfig {
+    /// Everybody may ask there, as often as he likes, and one worker answers.
+    pub fn open(listen: Vec<SocketAddr>) -> Self {
+        Self { listen, cores: Vec::new(), access: AccessList::default(), limit: None, clients: CLIENTS_REMEMBERED }
+    }
+}
+
+/// As many clients as are remembered unless the configuration says otherwise.
+pub const CLIENTS_REMEMBERED: usize = 16_384;
 
 /// `[threads]`.
 #[derive(Clone, PartialEq, Eq, Debug)]

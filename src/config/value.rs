@@ -13,6 +13,7 @@ use super::options::{Kind, OptionSpec, Word};
 use super::quantity::{QuantityError, parse_duration, parse_frequency, write_duration, write_frequency};
 use super::suggest::nearest;
 use super::{CORES_MAX, INTERFACE_BYTES_MAX};
+use crate::ntp::server::{Prefix, PrefixError};
 use crate::time::{Duration, FrequencyPpb};
 
 /// A checked value. Prints as TOML.
@@ -38,6 +39,8 @@ pub enum Value {
     Address(SocketAddr),
     /// For [`Kind::Addresses`].
     Addresses(Vec<SocketAddr>),
+    /// For [`Kind::Prefixes`].
+    Prefixes(Vec<Prefix>),
     /// For [`Kind::Cores`].
     Cores(Vec<usize>),
     /// The names of [`Kind::WordOrClocks`].
@@ -86,6 +89,7 @@ impl fmt::Display for Value {
             Self::Identity(bytes) => write!(f, "\"{:016x}\"", u64::from_be_bytes(*bytes)),
             Self::Address(address) => write!(f, "\"{address}\""),
             Self::Addresses(all) => f.write_str(&list(all.iter().map(|one| format!("\"{one}\"")).collect())),
+            Self::Prefixes(all) => f.write_str(&list(all.iter().map(|one| format!("\"{one}\"")).collect())),
             Self::Clocks(all) => f.write_str(&list(all.iter().map(|one| format!("{one:?}")).collect())),
             Self::Cores(all) => f.write_str(&list(all.iter().map(ToString::to_string).collect())),
         }
@@ -130,6 +134,9 @@ impl Kind {
             Self::Addresses { count_max } => {
                 format!("a list of at most {count_max} IP addresses with a port 1 to 65535, no two alike")
             }
+            Self::Prefixes { count_max } => {
+                format!("a list of at most {count_max} IP addresses or prefixes, no two alike")
+            }
             Self::Cores { count_max } => {
                 format!("a list of at most {count_max} CPU numbers 0 to {}, no two alike", CORES_MAX - 1)
             }
@@ -151,7 +158,7 @@ impl Kind {
             | Self::ClockIdentity
             | Self::AddressOrOff => "text in quotes",
             Self::WordOrClocks { .. } => "text in quotes or a list",
-            Self::Addresses { .. } | Self::Cores { .. } => "a list",
+            Self::Addresses { .. } | Self::Prefixes { .. } | Self::Cores { .. } => "a list",
         }
     }
 }
@@ -205,6 +212,13 @@ fn check_typed(option: &OptionSpec, value: &Spanned<DeValue<'_>>) -> Option<Resu
                 _ => Err(wrong_type(element, "an address in quotes")),
             })
             .map(Value::Addresses)
+        }
+        (Kind::Prefixes { count_max }, DeValue::Array(_)) => {
+            list(value, *count_max, |element| match element.get_ref() {
+                DeValue::String(text) => prefix(element, text),
+                _ => Err(wrong_type(element, "an address or a prefix in quotes")),
+            })
+            .map(Value::Prefixes)
         }
         (Kind::Cores { count_max }, DeValue::Array(_)) => list(value, *count_max, |element| match element.get_ref() {
             DeValue::Integer(_) => {
@@ -437,6 +451,18 @@ fn socket_address(value: &Spanned<DeValue<'_>>, text: &str) -> Result<SocketAddr
         fault: Fault::Malformed,
         message,
         suggestion: Some(suggestion),
+    })
+}
+
+fn prefix(value: &Spanned<DeValue<'_>>, text: &str) -> Result<Prefix, Problem> {
+    text.parse().map_err(|error: PrefixError| {
+        let problem = Problem::new(value, Fault::Malformed, format!("{text:?} is no address or prefix: {error}"));
+        match error {
+            PrefixError::HostBits(prefix) => problem.did_you_mean(format!("\"{prefix}\"")),
+            PrefixError::Address | PrefixError::Length => {
+                problem.suggesting("write it like \"192.0.2.0/24\" or \"2001:db8::/32\"")
+            }
+        }
     })
 }
 

@@ -20,18 +20,32 @@
 //! An answer is 48 octets, and so never longer than its request: a forged source address gains nothing here. Requests
 //! with extension fields or a MAC get the same plain answer; their clients decide whether they want it.
 //!
+//! | file | chapter |
+//! |---|---|
+//! | `gate` | who is answered at all: `access`, by address; `clients`, by how often |
+//! | `interleaved` | the true time of departure of the answer before |
+//! | `hardware` | receive stamps of network cards |
+//! | `count` | every figure |
+//! | `responder` | the same as an engine, for a trace |
+//!
 //! Read: RFC 5905 7.3 (fields), 9.2 (modes), 11.2 (root distance); RFC 8633 5 (what a public server should not do).
 
+mod access;
+mod clients;
 mod count;
+mod gate;
 mod hardware;
 mod interleaved;
 mod responder;
 #[cfg(test)]
 mod tests;
 
+pub use access::{Access, AccessList, PREFIXES_MAX, Prefix, PrefixError};
+pub use clients::{CLIENTS_MAX, CLIENTS_MIN, Client, Clients, Pace, RateLimit};
 pub use count::{DropReason, ServerCounter};
+pub use gate::{Admission, Gate, Kiss, refuse};
 pub use hardware::{CardStamp, HARDWARE_LEAD_MAX, HardwareRejected, HardwareStamp, hardware_stamp};
-pub use interleaved::{Departures, REMEMBERED_MAX, respond_interleaved};
+pub use interleaved::{Departures, InterleavedAnswer, REMEMBERED_MAX, interleave, respond_interleaved};
 pub use responder::{Reply, Responder, respond_on_tape};
 
 use crate::coding::Coded;

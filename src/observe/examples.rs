@@ -1,8 +1,8 @@
 //! Statuses for the tests of what is shown.
 
 use super::status::{
-    BoundPartsStatus, ClockKind, ClockStatus, EventRecord, GrandmasterStatus, HoldoverStatus, NtpServerStatus,
-    PhcStatus, PortStatus, SCHEMA, SourceStatus, Status, ThreadStatus, TruthStatus,
+    BoundPartsStatus, ClockKind, ClockStatus, EventRecord, GrandmasterStatus, HoldoverStatus, NtpClientStatus,
+    NtpServerStatus, PhcStatus, PortStatus, SCHEMA, SourceStatus, Status, ThreadStatus, TruthStatus,
 };
 use crate::time::SyncState;
 
@@ -32,6 +32,18 @@ pub(super) fn locked() -> Status {
             hardware_stamps: 1_020,
             software_stamps: 20,
             hardware_stamps_rejected: 3,
+            interleaved: 512,
+            denied: 2,
+            rate_kisses: 1,
+            clients: 17,
+            busiest: vec![NtpClientStatus {
+                address: "192.0.2.77".to_owned(),
+                requests: 800,
+                limited: 4,
+                interval_s: Some(16.0),
+                last_age_s: 3.2,
+                version: 4,
+            }],
         }),
         threads: vec![thread("ptp-vb0", Some(1), Some(40)), thread("discipline", None, None)],
         truth: Some(TruthStatus {

@@ -359,6 +359,15 @@ fn ntp_server(out: &mut Exposition, server: &NtpServerStatus) {
         "Receive stamps of the card that were not believed.",
     )
     .sample(&[], Some(server.hardware_stamps_rejected as f64));
+    let help = "Answers in interleaved mode: with the time at which the one before really left.";
+    out.family("ntp_interleaved_total", Kind::Counter, help).sample(&[], Some(server.interleaved as f64));
+    let help = "Answers with an order in the place of the time (kiss code).";
+    let mut kisses = out.family("ntp_kisses_total", Kind::Counter, help);
+    for (code, n) in [("DENY", server.denied), ("RATE", server.rate_kisses)] {
+        kisses.sample(&[("code", &code)], Some(n as f64));
+    }
+    let help = "Clients that are remembered.";
+    out.family("ntp_clients", Kind::Gauge, help).sample(&[], Some(server.clients as f64));
 }
 
 fn threads(out: &mut Exposition, status: &Status) {

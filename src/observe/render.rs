@@ -11,9 +11,11 @@ use super::status::{ClockKind, NtpServerStatus, PortStatus, Status};
 use super::units::{count, ppb, rate, seconds, span};
 use crate::time::SyncState;
 
+mod clients;
 mod phcs;
 mod sources;
 
+pub use clients::clients_table;
 pub use sources::sources_table;
 
 /// How many of the last events are shown.

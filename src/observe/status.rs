@@ -405,6 +405,38 @@ pub struct NtpServerStatus {
     /// Stamps of the card that were not believed: the kernel's was used.
     #[serde(default)]
     pub hardware_stamps_rejected: u64,
+    /// Answers in interleaved mode.
+    #[serde(default)]
+    pub interleaved: u64,
+    /// Answers that say "you are not served" (DENY).
+    #[serde(default)]
+    pub denied: u64,
+    /// Answers that say "you ask too often" (RATE).
+    #[serde(default)]
+    pub rate_kisses: u64,
+    /// How many clients are remembered.
+    #[serde(default)]
+    pub clients: u64,
+    /// Those who have asked most, the busiest first, as of when the status was asked for the time before.
+    #[serde(default)]
+    pub busiest: Vec<NtpClientStatus>,
+}
+
+/// A client of the NTP server.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
+pub struct NtpClientStatus {
+    /// Its address; of IPv6 the first of its network of 64 bits.
+    pub address: String,
+    /// Its requests, as far as they are remembered.
+    pub requests: u64,
+    /// Those that were too many and got no time.
+    pub limited: u64,
+    /// The mean of its intervals.
+    pub interval_s: Option<f64>,
+    /// How long ago it asked last.
+    pub last_age_s: f64,
+    /// The version of NTP that it speaks.
+    pub version: u8,
 }
 
 /// A thread of the daemon.

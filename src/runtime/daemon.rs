@@ -141,6 +141,9 @@ impl Daemon {
                     listen: server.listen.clone(),
                     cores: server_cores(&config),
                     priority: config.threads.server.priority,
+                    access: server.access.clone(),
+                    limit: server.limit,
+                    clients: server.clients,
                 };
                 let time = ServedTime { snapshot: snapshot.clone(), lines, interfaces: stamping };
                 let mut recorder = |name: &str| Some(traces.stream(name, EngineKind::NtpServer));

@@ -24,6 +24,7 @@
 //! kept, and [`Server::retry_missing`] tries again. A busy port or a missing privilege is an error, with its remedy.
 
 mod card;
+mod departing;
 mod error;
 mod figures;
 mod listen;
@@ -40,10 +41,11 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 pub use error::{ServerError, ServerNotice};
 pub use figures::{LatencyFigures, WorkerFigures};
 
+use super::host::random_bits;
 use crate::clock::HostClock;
-use crate::config::{LISTEN_MAX, SERVER_CORES_MAX};
+use crate::config::{CLIENTS_REMEMBERED, LISTEN_MAX, SERVER_CORES_MAX};
 use crate::engine::Recorder;
-use crate::ntp::server::{DropReason, ResponseConfig, ServerCounter};
+use crate::ntp::server::{AccessList, Client, Clients, DropReason, Gate, RateLimit, ResponseConfig, ServerCounter};
 use crate::sharing::{CounterSet, Latch, PhcLines, Pulse, Seqlock, StampingInterfaces, TimeSnapshot};
 use listen::{Listener, Opened};
 use worker::{Worker, WorkerSetup};
@@ -60,7 +62,7 @@ pub fn worker_name(index: usize) -> String {
 }
 
 /// What the server is told to do.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ServerOptions {
     /// Where it listens; at most [`LISTEN_MAX`]. Port 0 takes a free port, the same for all workers.
     pub listen: Vec<SocketAddr>,
@@ -68,7 +70,39 @@ pub struct ServerOptions {
     pub cores: Vec<usize>,
     /// SCHED_FIFO priority of the workers, 1 ..= 99; `None`: the ordinary scheduler.
     pub priority: Option<u8>,
+    /// Who may ask.
+    pub access: AccessList,
+    /// How often; `None`: as often as they like.
+    pub limit: Option<RateLimit>,
+    /// So many clients are remembered by each worker.
+    pub clients: usize,
 }
+
+impl Default for ServerOptions {
+    /// Nowhere; one worker, for everybody.
+    fn default() -> Self {
+        Self {
+            listen: Vec::new(),
+            cores: Vec::new(),
+            priority: None,
+            access: AccessList::default(),
+            limit: None,
+            clients: CLIENTS_REMEMBERED,
+        }
+    }
+}
+
+/// Those clients of a worker who have asked most.
+#[derive(Clone, Debug, Default)]
+pub struct BusiestClients {
+    /// So many it remembers.
+    pub all: usize,
+    /// The busiest first.
+    pub busiest: [Option<Client>; BUSIEST_MAX],
+}
+
+/// As many clients are listed.
+pub const BUSIEST_MAX: usize = 32;
 
 /// Where the workers read what they serve.
 #[derive(Clone, Debug)]
@@ -100,6 +134,9 @@ pub struct WorkerHandle {
     thread_id: u32,
     wake: Arc<EventFd>,
     sockets: Sender<Listener>,
+    lists_wanted: Sender<Box<BusiestClients>>,
+    lists_made: Receiver<Box<BusiestClients>>,
+    list: BusiestClients,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -185,7 +222,7 @@ impl Server {
         let config = ResponseConfig { precision: worker::measured_precision(HostClock), ..ResponseConfig::default() };
         for core in cores {
             let recorder = recorders(&worker_name(server.workers.len()));
-            server.start_worker(core, options.priority, time, config, recorder)?;
+            server.start_worker(core, options, time, config, recorder)?;
         }
         for sockets in opened {
             server.hand_out(sockets);
@@ -196,7 +233,7 @@ impl Server {
     fn start_worker(
         &mut self,
         core: Option<usize>,
-        priority: Option<u8>,
+        options: &ServerOptions,
         time: &ServedTime,
         config: ResponseConfig,
         recorder: Option<Recorder>,
@@ -205,11 +242,13 @@ impl Server {
             .map_err(|errno| ServerError::thread("eventfd", &errno.into()))?;
         let wake = Arc::new(wake);
         let (sockets, incoming) = bounded(LISTEN_MAX);
+        let ((lists_wanted, wanted), (made, lists_made)) = (bounded(1), bounded(1));
+        let clients = Clients::new(options.clients, options.limit, random_bits());
         let figures = WorkerFigures::default();
         let pulse = Pulse::new(HostClock.mono());
         let setup = WorkerSetup {
             core,
-            priority,
+            priority: options.priority,
             config,
             time: time.clone(),
             stop: self.stop.clone(),
@@ -218,6 +257,9 @@ impl Server {
             wake: Arc::clone(&wake),
             sockets: incoming,
             recorder,
+            gate: Gate::new(options.access.clone(), clients),
+            lists_wanted: wanted,
+            lists_made: made,
         };
         let (ready, prepared) = bounded(1);
         let thread = std::thread::Builder::new()
@@ -225,7 +267,18 @@ impl Server {
             .stack_size(STACK_SIZE)
             .spawn(move || Worker::prepare(setup, &ready).run())
             .map_err(|error| ServerError::thread("thread", &error))?;
-        self.workers.push(WorkerHandle { core, figures, pulse, thread_id: 0, wake, sockets, thread: Some(thread) });
+        self.workers.push(WorkerHandle {
+            core,
+            figures,
+            pulse,
+            thread_id: 0,
+            wake,
+            sockets,
+            lists_wanted,
+            lists_made,
+            list: BusiestClients::default(),
+            thread: Some(thread),
+        });
         self.await_preparations(&prepared)
     }
 
@@ -310,6 +363,26 @@ impl Server {
     /// From the receive stamp to the end of the sending call, over all workers.
     pub fn latency(&self) -> LatencyFigures {
         self.workers.iter().map(|worker| worker.figures.latency()).fold(LatencyFigures::default(), LatencyFigures::and)
+    }
+
+    /// Those who ask most, of all workers, and how many are remembered in all. As the workers had it when this was called the time before:
+    /// none of them is waited for.
+    pub fn busiest_clients(&mut self) -> (usize, Vec<Client>) {
+        let mut all = 0;
+        let mut busiest: Vec<Client> = Vec::new();
+        for worker in &mut self.workers {
+            if let Ok(list) = worker.lists_made.try_recv() {
+                worker.list = *list;
+            }
+            if worker.lists_wanted.try_send(Box::default()).is_ok() {
+                worker.wake();
+            }
+            all += worker.list.all;
+            busiest.extend(worker.list.busiest.iter().flatten());
+        }
+        busiest.sort_by_key(|client| std::cmp::Reverse(client.requests)); // stable
+        busiest.truncate(BUSIEST_MAX);
+        (all, busiest)
     }
 
     /// Sets the latch, wakes the workers and waits for their end: at most some milliseconds each.

@@ -209,8 +209,13 @@ pub fn output_of(program: &str, package: &str, arguments: &[&str]) -> String {
 
 /// Measures the server on this port of 127.0.0.1 once, without touching any clock; everything that it printed.
 pub fn chronyd(port: u16, timeout_s: u32) -> String {
+    chronyd_with(port, "iburst maxsamples 4", timeout_s)
+}
+
+/// The same, with these options of its `server`.
+pub fn chronyd_with(port: u16, options: &str, timeout_s: u32) -> String {
     let directory = tempfile::tempdir().expect("a directory");
-    let server = format!("server 127.0.0.1 port {port} iburst maxsamples 4");
+    let server = format!("server 127.0.0.1 port {port} {options}");
     let pidfile = format!("pidfile {}/chronyd.pid", directory.path().display());
     let timeout = timeout_s.to_string();
     let mut arguments = vec!["chronyd", "-U", "-u", "root", "-x", "-Q", "-t", &timeout, &server, &pidfile];

@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::timestamping::{KernelTime, StampOrigin};
 use crate::uapi::{
-    self, cmsghdr, field, in_pktinfo, in6_pktinfo, scm_timestamping64, scm_ts_pktinfo, sock_extended_err,
+    self, cmsghdr, field, in_pktinfo, in6_pktinfo, scm_timestamping64, scm_ts_pktinfo, sock_extended_err, sof,
 };
 
 /// A control buffer of fixed size, aligned as the kernel wants its first header.
@@ -20,7 +20,7 @@ pub(crate) struct Control<const N: usize> {
     length: usize,
 }
 
-/// Enough for what we send: a key (24 bytes) and an `in6_pktinfo` (40).
+/// Enough for what we send: a key or the request of a stamp (24 bytes), and an `in6_pktinfo` (40).
 pub(crate) type SendControl = Control<64>;
 
 /// Enough for what we ask the kernel to tell: stamps (64), their origin (32), packet info (40), an extended error with its
@@ -50,6 +50,11 @@ impl<const N: usize> Control<N> {
     /// Appends the key under which the transmit stamp of this message shall be reported.
     pub(crate) fn push_key(&mut self, key: u32) {
         self.push(libc::SOL_SOCKET, uapi::SCM_TS_OPT_ID, &key.to_ne_bytes());
+    }
+
+    /// This message shall be stamped by the kernel when it leaves (Linux 4.7: Documentation/networking/timestamping.rst 1.3.4).
+    pub(crate) fn push_stamp_request(&mut self) {
+        self.push(libc::SOL_SOCKET, uapi::SO_TIMESTAMPING_NEW, &sof::TX_SOFTWARE.to_ne_bytes());
     }
 
     /// Appends the source address (and, unless 0, the interface) from which this message shall leave, by IPv4.

@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 
 use nix::sys::socket::{setsockopt, sockopt};
 use support::{Client, close_to_now, drained, loopback_v4, loopback_v6, next_item, next_stamp, realtime, receive};
-use synchronome_kernel::socket::RecvBatch;
+use synchronome_kernel::socket::{RecvBatch, SendBatch};
 use synchronome_kernel::timestamping::{
     ErrorQueueBuffer, ErrorQueueItem, TimestampRequest, TxKeying, enable_software_timestamps, enable_timestamps,
     read_error_queue, reset_tx_counter, send_timestamped,
@@ -142,6 +142,7 @@ fn the_hardware_flags_are_accepted_and_bring_nothing_on_loopback() {
         tx_software: true,
         rx_hardware: true,
         tx_hardware: true,
+        tx_on_demand: false,
         tx_software_beside_hardware: true,
         bind_phc: None,
     };
@@ -150,6 +151,28 @@ fn the_hardware_flags_are_accepted_and_bring_nothing_on_loopback() {
     let stamp = next_stamp(&client);
     assert!(stamp.software.is_some_and(close_to_now), "{stamp:?}");
     assert_eq!(stamp.hardware, None);
+}
+
+#[test]
+fn of_a_batch_only_those_are_stamped_that_ask_for_it_and_only_they_are_counted() {
+    let (receiver, client) = (loopback_v4(), Client::new(loopback_v4()));
+    let to = receiver.local_addr().expect("bound");
+    let on_demand = TimestampRequest { tx_on_demand: true, ..TimestampRequest::default() };
+    enable_timestamps(&client, on_demand).expect("flags that the kernel knows");
+    let mut batch = SendBatch::new(8, 16);
+    let from = Some(to.ip());
+    for number in 0..6_u8 {
+        batch.push(&[number], to, from, None).expect("room");
+        if number % 2 == 1 {
+            batch.stamp_last();
+        }
+    }
+    assert_eq!(batch.flush(&client).expect("loopback").sent, 6);
+    let keys = [0, 1, 2].map(|_| next_stamp(&client)).map(|stamp| {
+        assert!(stamp.software.is_some_and(close_to_now), "{stamp:?}");
+        stamp.key
+    });
+    assert_eq!((keys, next_item(&client)), ([0, 1, 2], None));
 }
 
 #[test]

@@ -24,6 +24,10 @@ pub enum DropReason {
     /// Its receive stamp is later than the clock, or older than [`AGE_MAX`](super::AGE_MAX): the clock was set while it
     /// waited, or it waited too long to be of use.
     Age,
+    /// Its sender may not ask, by the configuration.
+    Ignored,
+    /// Its sender asks too often.
+    TooOften,
 }
 
 impl CounterSet for DropReason {
@@ -39,6 +43,8 @@ impl CounterSet for DropReason {
         Self::TooLong,
         Self::NotUnicast,
         Self::Age,
+        Self::Ignored,
+        Self::TooOften,
     ];
 
     fn index(self) -> usize {
@@ -50,6 +56,8 @@ impl CounterSet for DropReason {
             Self::TooLong => AFTER_PARSE + 2,
             Self::NotUnicast => AFTER_PARSE + 3,
             Self::Age => AFTER_PARSE + 4,
+            Self::Ignored => AFTER_PARSE + 5,
+            Self::TooOften => AFTER_PARSE + 6,
         }
     }
 
@@ -61,6 +69,8 @@ impl CounterSet for DropReason {
             Self::TooLong => "too_long",
             Self::NotUnicast => "not_unicast",
             Self::Age => "age",
+            Self::Ignored => "ignored",
+            Self::TooOften => "too_often",
         }
     }
 }
@@ -103,6 +113,12 @@ pub enum ServerCounter {
     SoftwareStamps = 9,
     /// Stamps of the card that were not believed ([`HardwareRejected`](super::HardwareRejected)); the kernel's were used.
     HardwareRejected = 10,
+    /// Answers that say "you are not served" (kiss code DENY).
+    Denied = 11,
+    /// Answers that say "you ask too often" (kiss code RATE).
+    RateKisses = 12,
+    /// Answers in interleaved mode: with the time at which the one before really left.
+    Interleaved = 13,
 }
 
 impl CounterSet for ServerCounter {
@@ -118,6 +134,9 @@ impl CounterSet for ServerCounter {
         Self::HardwareStamps,
         Self::SoftwareStamps,
         Self::HardwareRejected,
+        Self::Denied,
+        Self::RateKisses,
+        Self::Interleaved,
     ];
 
     fn index(self) -> usize {
@@ -137,6 +156,9 @@ impl CounterSet for ServerCounter {
             Self::HardwareStamps => "hardware_stamps",
             Self::SoftwareStamps => "software_stamps",
             Self::HardwareRejected => "hardware_rejected",
+            Self::Denied => "denied",
+            Self::RateKisses => "rate_kisses",
+            Self::Interleaved => "interleaved",
         }
     }
 }

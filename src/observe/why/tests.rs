@@ -1,8 +1,8 @@
 use super::super::examples::{locked, never_synced, several};
 use super::*;
 
-fn server(source: SourceStatus) -> Explanation {
-    explain(&several(), &source)
+fn server(source: &SourceStatus) -> Explanation {
+    explain(&several(), source)
 }
 
 /// A server that answers and agrees, as the examples have it.
@@ -46,24 +46,24 @@ fn who_steers_has_passed_every_test() {
 
 #[test]
 fn who_guards_is_told_what_it_would_take_to_steer() {
-    let explanation = server(guard());
+    let explanation = server(&guard());
     assert_eq!((explanation.standing, explanation.failed()), ("guards", None));
     let last = explanation.tests.last().unwrap();
     assert_eq!(last.outcome, Outcome::Note);
     assert!(last.value.contains("ptp vb0 steers") && last.remedy.contains("ntp.source.prefer"), "{last:?}");
-    let waits = server(SourceStatus { good_for_s: Some(3.0), hold_off_s: Some(30.0), ..guard() });
+    let waits = server(&SourceStatus { good_for_s: Some(3.0), hold_off_s: Some(30.0), ..guard() });
     assert_eq!(waits.tests.last().unwrap().remedy, "selection.hold_off");
 }
 
 #[test]
 fn a_name_that_is_unknown_comes_first() {
-    let explanation = server(SourceStatus { address: None, is_name_unknown: true, ..guard() });
+    let explanation = server(&SourceStatus { address: None, is_name_unknown: true, ..guard() });
     assert_eq!(failed(&explanation).0, "name");
 }
 
 #[test]
 fn a_request_that_cannot_leave_says_why() {
-    let explanation = server(SourceStatus { send_error: Some("Network is unreachable".to_owned()), ..guard() });
+    let explanation = server(&SourceStatus { send_error: Some("Network is unreachable".to_owned()), ..guard() });
     assert_eq!(failed(&explanation).0, "request");
     assert_eq!(failed(&explanation).1, "Network is unreachable");
 }
@@ -71,16 +71,16 @@ fn a_request_that_cannot_leave_says_why() {
 #[test]
 fn a_closed_port_is_named_after_three_requests() {
     let closed = SourceStatus { reach: Some(0b1111_1000), unanswered: Some(3), ..guard() };
-    let explanation = server(closed.clone());
+    let explanation = server(&closed);
     let (test, value, limit, remedy) = failed(&explanation);
     assert_eq!((test, value, limit), ("answer", "none to the last 3 requests", "one to the last 3"));
     assert!(remedy.contains("port 123"), "{remedy}");
-    let steers = server(SourceStatus { is_steering: true, ..closed.clone() });
+    let steers = server(&SourceStatus { is_steering: true, ..closed.clone() });
     assert_eq!(steers.standing, "lost");
-    let early = server(SourceStatus { reach: Some(0b1111_1100), unanswered: Some(2), ..closed.clone() });
+    let early = server(&SourceStatus { reach: Some(0b1111_1100), unanswered: Some(2), ..closed.clone() });
     assert_eq!(early.failed(), None);
     let forged = [("requests".to_owned(), 9), ("origin_mismatch".to_owned(), 4)].into();
-    let explanation = server(SourceStatus { counters: forged, ..closed });
+    let explanation = server(&SourceStatus { counters: forged, ..closed });
     assert!(failed(&explanation).1.contains("origin_mismatch 4"), "{explanation:#?}");
 }
 
@@ -96,29 +96,29 @@ fn an_answer_that_is_of_no_use_is_no_silence() {
         ("round_trip_excessive", "round trip"),
         ("timestamp_unset", "server"),
     ] {
-        assert_eq!(failed(&server(refused(reason, 0.1))).0, test, "{reason}");
+        assert_eq!(failed(&server(&refused(reason, 0.1))).0, test, "{reason}");
     }
 }
 
 #[test]
 fn a_windows_server_is_told_on_both_sides_what_to_do() {
-    let explanation = server(refused("root_distance_excessive", 20.0));
+    let explanation = server(&refused("root_distance_excessive", 20.0));
     let (_, value, limit, remedy) = failed(&explanation);
     assert!(value.contains("20") && limit.contains("16 s"), "{value}; {limit}");
     assert!(remedy.contains("LocalClockDispersion") && remedy.contains("max_distance"), "{remedy}");
     let believed = SourceStatus { distance_s: Some(10.3), root_distance_s: Some(10.2), ..guard() };
-    let explanation = server(believed);
+    let explanation = server(&believed);
     let (test, _, limit, remedy) = failed(&explanation);
     assert_eq!((test, limit), ("distance", "to within 3.00 s (ntp.source.max_distance)"));
     assert!(remedy.contains("LocalClockDispersion"), "{remedy}");
-    let explanation = server(SourceStatus { distance_s: Some(4.0), root_distance_s: Some(0.1), ..guard() });
+    let explanation = server(&SourceStatus { distance_s: Some(4.0), root_distance_s: Some(0.1), ..guard() });
     assert!(failed(&explanation).3.contains("the way to it"), "{explanation:#?}");
 }
 
 #[test]
 fn a_falseticker_that_forgot_leap_seconds_hears_which() {
     let liar = SourceStatus { verdict: "falseticker".to_owned(), beyond_s: Some(37.0), ..guard() };
-    let explanation = server(liar);
+    let explanation = server(&liar);
     let (test, _, _, remedy) = failed(&explanation);
     assert_eq!((explanation.standing, test), ("falseticker", "agreement"));
     assert!(remedy.contains("TAI is taken for UTC"), "{remedy}");
@@ -126,20 +126,20 @@ fn a_falseticker_that_forgot_leap_seconds_hears_which() {
 
 #[test]
 fn two_that_contradict_each_other_are_told_how_to_decide() {
-    let explanation = server(SourceStatus { verdict: "undecided".to_owned(), ..guard() });
+    let explanation = server(&SourceStatus { verdict: "undecided".to_owned(), ..guard() });
     assert!(failed(&explanation).3.contains("selection.conflict = \"prefer\""), "{explanation:#?}");
 }
 
 #[test]
 fn an_upstream_that_follows_its_own_clock_is_noted() {
-    let explanation = server(SourceStatus { reference_id: Some("LOCL".to_owned()), ..guard() });
+    let explanation = server(&SourceStatus { reference_id: Some("LOCL".to_owned()), ..guard() });
     let note = explanation.tests.iter().find(|test| test.test == "upstream").expect("a note");
     assert_eq!((note.outcome, explanation.failed()), (Outcome::Note, None));
 }
 
 #[test]
 fn who_is_only_watched_is_unfit_by_an_option() {
-    let explanation = server(SourceStatus { options: vec!["noselect".to_owned()], ..guard() });
+    let explanation = server(&SourceStatus { options: vec!["noselect".to_owned()], ..guard() });
     assert_eq!((explanation.standing, failed(&explanation).3), ("unfit", "ntp.source.noselect"));
 }
 
@@ -178,7 +178,7 @@ fn a_source_is_meant_by_its_name_its_address_or_both() {
 
 #[test]
 fn the_text_marks_each_test_and_says_the_remedy_below() {
-    let explanation = server(SourceStatus { options: vec!["noselect".to_owned()], ..guard() });
+    let explanation = server(&SourceStatus { options: vec!["noselect".to_owned()], ..guard() });
     assert_eq!(
         render(&explanation),
         "\

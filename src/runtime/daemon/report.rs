@@ -1,8 +1,9 @@
 //! The daemon's status, put together from all that it owns.
 
 use super::Daemon;
+use crate::ntp::server::{Client, DropReason, ServerCounter};
 use crate::observe::Status;
-use crate::observe::status::{NtpServerStatus, ThreadStatus, TruthStatus};
+use crate::observe::status::{NtpClientStatus, NtpServerStatus, ThreadStatus, TruthStatus};
 use crate::runtime::server::Server;
 use crate::runtime::truth::TruthReport;
 use crate::sharing::CounterSet;
@@ -14,7 +15,7 @@ impl Daemon {
         let snapshot = self.snapshot();
         let (now, local) = (self.host.mono(), self.host.stamping());
         let mut status = self.model.status(&self.config, now, local, &snapshot);
-        status.ntp_server = self.server.as_ref().map(|server| server_status(server, snapshot.stratum));
+        status.ntp_server = self.server.as_mut().map(|server| server_status(server, snapshot.stratum, now));
         status.threads = self.thread_status(now);
         status.truth = self.truth.as_ref().map(|(truth, _)| truth_status(&truth.report()));
         status.rings_dropped = self.dropped();
@@ -66,8 +67,19 @@ fn allocations_of(_: &str) -> Option<u64> {
     None
 }
 
-fn server_status(server: &Server, stratum: u8) -> NtpServerStatus {
-    use crate::ntp::server::{DropReason, ServerCounter};
+fn client_status(client: &Client, now: Timestamp<Mono>) -> NtpClientStatus {
+    NtpClientStatus {
+        address: client.address().to_string(),
+        requests: client.requests.into(),
+        limited: client.limited.into(),
+        interval_s: client.interval().map(crate::time::Duration::as_secs_f64),
+        last_age_s: (now - client.heard).as_secs_f64().max(0.0),
+        version: client.version,
+    }
+}
+
+fn server_status(server: &mut Server, stratum: u8, now: Timestamp<Mono>) -> NtpServerStatus {
+    let (clients, busiest) = server.busiest_clients();
     NtpServerStatus {
         listen: server.listening().iter().map(ToString::to_string).collect(),
         workers: server.workers().len() as u32,
@@ -77,6 +89,11 @@ fn server_status(server: &Server, stratum: u8) -> NtpServerStatus {
         hardware_stamps: server.count(ServerCounter::HardwareStamps),
         software_stamps: server.count(ServerCounter::SoftwareStamps),
         hardware_stamps_rejected: server.count(ServerCounter::HardwareRejected),
+        interleaved: server.count(ServerCounter::Interleaved),
+        denied: server.count(ServerCounter::Denied),
+        rate_kisses: server.count(ServerCounter::RateKisses),
+        clients: clients as u64,
+        busiest: busiest.iter().map(|client| client_status(client, now)).collect(),
         dropped: DropReason::ALL
             .iter()
             .map(|reason| (reason.name().to_owned(), server.dropped(*reason)))

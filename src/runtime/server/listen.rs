@@ -63,9 +63,15 @@ pub(super) fn open(address: SocketAddr, workers: usize) -> Result<Opened, Server
     Ok(opened)
 }
 
-/// Those of the kernel, and those of cards that make some.
+/// Those of the kernel, those of cards that make some, and of what is sent where it is asked for.
 fn enable_stamps(socket: &Socket) -> io::Result<()> {
-    let both = TimestampRequest { rx_software: true, rx_hardware: true, origin: true, ..TimestampRequest::default() };
+    let both = TimestampRequest {
+        rx_software: true,
+        rx_hardware: true,
+        origin: true,
+        tx_on_demand: true,
+        ..TimestampRequest::default()
+    };
     match enable_timestamps(socket, both) {
         Ok(_) => Ok(()),
         // Better the kernel's alone than none.

@@ -14,17 +14,18 @@ use synchronome_kernel::socket::{Received, RecvBatch, SendBatch};
 use synchronome_kernel::timestamping::KernelTime;
 
 use super::card::Cards;
+use super::departing::Departing;
 use super::listen::Listener;
-use super::{ServedTime, ServerNotice, WorkerFigures};
+use super::{BusiestClients, ServedTime, ServerNotice, WorkerFigures};
 use crate::clock::HostClock;
 use crate::config::LISTEN_MAX;
 use crate::engine::{Recorder, Taped};
 use crate::ntp::server::{
-    ANSWER_LENGTH_MAX, Answer, DropReason, Request, Responder, ResponseConfig, ServerCounter, is_clock_set, respond,
-    respond_on_tape,
+    ANSWER_LENGTH_MAX, Admission, Answer, Departures, DropReason, Gate, InterleavedAnswer, Kiss, Request, Responder,
+    ResponseConfig, ServerCounter, interleave, is_clock_set, refuse, respond_interleaved, respond_on_tape,
 };
-use crate::sharing::{Latch, Pulse, TimeSnapshot};
-use crate::time::{Duration, Local, SyncState, Timestamp};
+use crate::sharing::{Counters, Latch, Pulse, TimeSnapshot};
+use crate::time::{Duration, Local, Mono, NtpTimestamp, SyncState, Timestamp};
 
 /// Requests per system call. More cost the first one of a batch the time that the others take.
 const BATCH: usize = 32;
@@ -54,6 +55,12 @@ pub(super) struct WorkerSetup {
     pub(super) sockets: Receiver<Listener>,
     /// Takes its answers, if somebody asks.
     pub(super) recorder: Option<Recorder>,
+    /// Who is answered.
+    pub(super) gate: Gate,
+    /// Takes empty lists of the busiest clients,
+    pub(super) lists_wanted: Receiver<Box<BusiestClients>>,
+    /// and gives them back filled.
+    pub(super) lists_made: Sender<Box<BusiestClients>>,
 }
 
 /// What a worker says when it is ready.
@@ -66,11 +73,14 @@ pub(super) struct Prepared {
 pub(super) struct Worker {
     setup: WorkerSetup,
     clock: HostClock,
-    listeners: Vec<Listener>,
+    listeners: Vec<(Listener, Departing)>,
     requests: RecvBatch,
     answers: SendBatch,
     /// The last snapshot that could be read.
     snapshot: TimeSnapshot,
+    /// CLOCK_MONOTONIC when that was read.
+    now: Timestamp<Mono>,
+    departures: Departures,
     /// The same once more, for who records what is answered from it.
     tape: Taped<Responder>,
 }
@@ -102,6 +112,8 @@ impl Worker {
             requests: RecvBatch::new(BATCH, REQUEST_LENGTH_MAX),
             answers: SendBatch::new(BATCH, ANSWER_LENGTH_MAX),
             snapshot,
+            now: clock.mono(),
+            departures: Departures::default(),
             tape,
             setup,
         };
@@ -126,8 +138,10 @@ impl Worker {
             for index in 0..self.listeners.len() {
                 if ready.readable & 1 << index != 0 {
                     self.serve(index);
+                    self.collect_departures(index);
                 }
             }
+            self.list_clients();
         }
     }
 
@@ -135,7 +149,9 @@ impl Worker {
         let wake = self.setup.wake.as_fd();
         let mut fds: [PollFd<'_>; LISTEN_MAX + 1] = std::array::from_fn(|index| match index.checked_sub(1) {
             None => PollFd::new(wake, PollFlags::POLLIN),
-            Some(listener) => PollFd::new(self.listeners.get(listener).map_or(wake, AsFd::as_fd), PollFlags::POLLIN),
+            Some(listener) => {
+                PollFd::new(self.listeners.get(listener).map_or(wake, |(socket, _)| socket.as_fd()), PollFlags::POLLIN)
+            }
         });
         let used = &mut fds[..=self.listeners.len()];
         // EINTR, the only error to expect, is an empty round.
@@ -151,14 +167,30 @@ impl Worker {
         let _ = self.setup.wake.read();
         while self.listeners.len() < LISTEN_MAX {
             let Ok(listener) = self.setup.sockets.try_recv() else { break };
-            self.listeners.push(listener);
+            self.listeners.push((listener, Departing::default()));
         }
+    }
+
+    /// When answers of interleaved mode have left; mostly the kernel knows it when the sending call returns.
+    fn collect_departures(&mut self, index: usize) {
+        let (socket, departing) = &mut self.listeners[index];
+        if departing.is_waiting() {
+            departing.collect(&*socket, &self.snapshot, &mut self.departures);
+        }
+    }
+
+    /// Who asks most, for whoever wants to know.
+    fn list_clients(&mut self) {
+        let Ok(mut list) = self.setup.lists_wanted.try_recv() else { return };
+        list.all = self.setup.gate.clients().busiest(&mut list.busiest);
+        // Only if nobody took the one before: then nobody waits for this one either.
+        let _ = self.setup.lists_made.try_send(list);
     }
 
     /// Answers what waits on one socket, a few batches of it.
     fn serve(&mut self, index: usize) {
         for _ in 0..BATCHES_PER_TURN_MAX {
-            match self.requests.recv(&self.listeners[index]) {
+            match self.requests.recv(&self.listeners[index].0) {
                 Ok(0) => return,
                 Ok(count) => {
                     self.answer_batch(index);
@@ -188,8 +220,19 @@ impl Worker {
         for number in 0..self.requests.len() {
             let received = self.requests.get(number);
             let tape = is_heard.then_some(&mut self.tape);
-            match answer(&received, &self.snapshot, tape, &mut cards, &self.setup, self.clock, &mut self.answers) {
-                Ok(Answered { answer, stamp, is_by_card }) => {
+            let office = Office {
+                snapshot: &self.snapshot,
+                now: self.now,
+                clock: self.clock,
+                config: self.setup.config,
+                counts: &self.setup.figures.counts,
+            };
+            let means = Means { gate: &mut self.setup.gate, departures: &mut self.departures, tape, cards: &mut cards };
+            match answer(&received, &office, means, &mut self.answers) {
+                Ok(Answered { answer, stamp, is_by_card, awaited }) => {
+                    if let Some((receive, written)) = awaited {
+                        self.listeners[index].1.leaves(receive, written);
+                    }
                     outgoing.synchronised += u64::from(answer.is_synchronised);
                     outgoing.unsynchronised += u64::from(!answer.is_synchronised);
                     outgoing.by_card += u64::from(is_by_card);
@@ -214,6 +257,7 @@ impl Worker {
             Err(_) => self.setup.figures.counts.count(ServerCounter::SnapshotTorn),
         }
         let (mono, local, window) = self.clock.both();
+        self.now = mono;
         if is_clock_set(&self.snapshot, mono, local, window) && self.snapshot.state.is_synchronised() {
             self.setup.figures.counts.count(ServerCounter::ClockSet);
             self.snapshot.state = SyncState::Disrupted;
@@ -225,11 +269,15 @@ impl Worker {
             return;
         }
         let counts = &self.setup.figures.counts;
-        let failed = match self.answers.flush(&self.listeners[index]) {
+        let (socket, departing) = &mut self.listeners[index];
+        let failed = match self.answers.flush(&*socket) {
             Ok(report) => report.failed as u64,
             Err(_) => outgoing.synchronised + outgoing.unsynchronised,
         };
         let sent_at = self.clock.stamping();
+        if failed > 0 {
+            departing.send_failed(&*socket);
+        }
         counts.add(ServerCounter::SendFailed, failed);
         counts.add(ServerCounter::HardwareStamps, outgoing.by_card);
         counts.add(ServerCounter::SoftwareStamps, outgoing.by_kernel);
@@ -266,16 +314,32 @@ struct Answered {
     stamp: Option<Timestamp<Local>>,
     /// The card's stamp was sent.
     is_by_card: bool,
+    /// Its receive stamp, and the clock when it was written, if it is to be known when it leaves.
+    awaited: Option<(NtpTimestamp, Timestamp<Local>)>,
+}
+
+/// What a batch is answered from.
+struct Office<'a> {
+    snapshot: &'a TimeSnapshot,
+    now: Timestamp<Mono>,
+    clock: HostClock,
+    config: ResponseConfig,
+    counts: &'a Counters<ServerCounter>,
+}
+
+/// What answering changes.
+struct Means<'a, 'c> {
+    gate: &'a mut Gate,
+    departures: &'a mut Departures,
+    tape: Option<&'a mut Taped<Responder>>,
+    cards: &'a mut Cards<'c>,
 }
 
 /// Puts the answer to one datagram into the batch.
 fn answer(
     received: &Received<'_>,
-    snapshot: &TimeSnapshot,
-    tape: Option<&mut Taped<Responder>>,
-    cards: &mut Cards<'_>,
-    setup: &WorkerSetup,
-    clock: HostClock,
+    office: &Office<'_>,
+    means: Means<'_, '_>,
     answers: &mut SendBatch,
 ) -> Result<Answered, Unanswered> {
     if received.truncated {
@@ -285,24 +349,44 @@ fn answer(
     if received.destination.is_some() && received.destination != received.local {
         return Err(Unanswered::Dropped(DropReason::NotUnicast));
     }
+    let kiss = match means.gate.admit(office.now, received.from, received.data) {
+        Admission::Answer => None,
+        Admission::Kiss(kiss) => Some(kiss),
+        Admission::Drop(reason) => return Err(Unanswered::Dropped(reason)),
+    };
     let stamp = received.software.map(local_time);
-    let now = clock.stamping();
+    let now = office.clock.stamping();
     if stamp.is_none() {
-        setup.figures.counts.count(ServerCounter::StampMissing);
+        office.counts.count(ServerCounter::StampMissing);
     }
     let arrived = stamp.unwrap_or(now);
-    let hardware = cards.stamp(received, arrived, snapshot);
+    let hardware = means.cards.stamp(received, arrived, office.snapshot).filter(|_| kiss.is_none());
     let request = Request { data: received.data, from_port: received.from.port(), received: arrived, hardware, now };
     let mut out = [0; ANSWER_LENGTH_MAX];
-    let answer = match tape {
-        Some(tape) => respond_on_tape(tape, &request, &mut out),
-        None => respond(&request, snapshot, setup.config, &mut out),
+    let made = match (kiss, means.tape) {
+        (Some(kiss), _) => {
+            let made = refuse(&request, kiss, office.snapshot, office.config, &mut out);
+            made.map(|answer| InterleavedAnswer { answer, is_interleaved: false, awaited: None })
+        }
+        (None, Some(tape)) => respond_on_tape(tape, &request, &mut out)
+            .and_then(|answer| interleave(&request, answer, means.departures, &mut out)),
+        (None, None) => respond_interleaved(&request, office.snapshot, office.config, means.departures, &mut out),
     };
-    let answer = answer.map_err(Unanswered::Dropped)?;
-    answers
-        .push(&out[..answer.length], received.from, received.local, None)
-        .map_err(|_| Unanswered::NoWayBack)
-        .map(|()| Answered { answer, stamp, is_by_card: hardware.is_some() })
+    let InterleavedAnswer { answer, is_interleaved, awaited } = made.map_err(Unanswered::Dropped)?;
+    answers.push(&out[..answer.length], received.from, received.local, None).map_err(|_| Unanswered::NoWayBack)?;
+    if awaited.is_some() {
+        answers.stamp_last();
+    }
+    let of_a_kind = match kiss {
+        Some(Kiss::Deny) => Some(ServerCounter::Denied),
+        Some(Kiss::Rate) => Some(ServerCounter::RateKisses),
+        None => is_interleaved.then_some(ServerCounter::Interleaved),
+    };
+    if let Some(counter) = of_a_kind {
+        office.counts.count(counter);
+    }
+    let awaited = awaited.map(|receive| (receive, now));
+    Ok(Answered { answer, stamp, is_by_card: hardware.is_some(), awaited })
 }
 
 pub(super) fn local_time(time: KernelTime) -> Timestamp<Local> {

@@ -121,6 +121,17 @@ impl SendBatch {
         Ok(())
     }
 
+    /// The message that was pushed last shall be stamped by the kernel when it leaves: for a socket with
+    /// [`tx_on_demand`](crate::timestamping::TimestampRequest::tx_on_demand). Such messages alone are counted; after a failed send see
+    /// [`crate::timestamping`].
+    ///
+    /// # Panics
+    /// If nothing waits, or it is called twice for one message.
+    pub fn stamp_last(&mut self) {
+        let last = self.count.checked_sub(1).expect("a message waits");
+        self.messages[last].control.push_stamp_request();
+    }
+
     /// Sends everything that waits, without waiting, and empties the batch.
     ///
     /// A message that fails is tried once more (see the module header), then skipped and counted; the rest goes. Where the

@@ -111,6 +111,9 @@ pub struct TimestampRequest {
     pub rx_hardware: bool,
     /// Deliver the NIC's stamps of sent packets.
     pub tx_hardware: bool,
+    /// Deliver stamps of those sent packets that ask for one themselves ([`crate::socket::SendBatch::stamp_last`]), and count only
+    /// those; instead of `tx_software` and `tx_hardware`, which are about all packets.
+    pub tx_on_demand: bool,
     /// With both kinds for sent packets: deliver the software stamp although a hardware stamp will come. They come as
     /// two items of the error queue with one key (`OPT_TX_SWHW`, Linux 4.14).
     pub tx_software_beside_hardware: bool,
@@ -125,7 +128,7 @@ pub struct TimestampRequest {
 
 impl TimestampRequest {
     fn transmits(self) -> bool {
-        self.tx_software || self.tx_hardware
+        self.tx_software || self.tx_hardware || self.tx_on_demand
     }
 
     fn flags(self) -> u32 {
@@ -135,6 +138,7 @@ impl TimestampRequest {
             (self.tx_software, sof::TX_SOFTWARE | sof::SOFTWARE),
             (self.rx_hardware, sof::RX_HARDWARE | sof::RAW_HARDWARE),
             (self.tx_hardware, sof::TX_HARDWARE | sof::RAW_HARDWARE),
+            (self.tx_on_demand, sof::SOFTWARE),
             (self.transmits(), sof::OPT_ID | sof::OPT_TSONLY),
             (self.tx_software_beside_hardware, sof::OPT_TX_SWHW),
             (self.origin, sof::OPT_PKTINFO),
@@ -306,6 +310,8 @@ mod tests {
         assert_eq!(request(true, false, false, false), sof::RX_SOFTWARE | sof::SOFTWARE);
         assert_eq!(request(false, false, true, false), sof::RX_HARDWARE | sof::RAW_HARDWARE);
         let keyed = sof::OPT_ID | sof::OPT_TSONLY;
+        let on_demand = TimestampRequest { tx_on_demand: true, ..TimestampRequest::default() };
+        assert_eq!(on_demand.flags(), sof::SOFTWARE | keyed, "delivered, and none made by itself");
         assert_eq!(request(false, true, false, false), sof::TX_SOFTWARE | sof::SOFTWARE | keyed);
         assert_eq!(request(false, false, false, true), sof::TX_HARDWARE | sof::RAW_HARDWARE | keyed);
     }
