@@ -75,6 +75,8 @@ struct Node {
     held: usize,
     /// What the master that it follows is ahead of the truth by.
     judge: Duration,
+    /// Its daemon did not run when a leap second came, and can have made it by then.
+    leaps_by: Option<Timestamp<Mono>>,
     past: Past,
     watch: Watch,
     statistics: Statistics,
@@ -183,6 +185,7 @@ impl World {
             stalled: None,
             held: 0,
             judge: Duration::ZERO,
+            leaps_by: None,
             past: Past::default(),
             watch: Watch::default(),
             statistics: Statistics::default(),
@@ -493,13 +496,14 @@ impl World {
         if effects.iter().any(|effect| matches!(effect, Effect::Observe(_))) {
             self.nodes[id.0].watch.message(now, GRACE);
         }
-        let is_other_parent = self.look_at_helm(id) || effects.iter().any(|effect| matches!(effect, Effect::Parent(_)));
+        let is_other_parent = effects.iter().any(|effect| matches!(effect, Effect::Parent(_)));
         effects.clear();
         self.effects = effects;
         if is_other_parent && self.has_wrong_masters {
             self.look_at_masters();
         }
         self.settle(id);
+        self.look_at_helm(id);
     }
 
     /// The discipline's thread of a host goes round while its port's does not run; when it wants to be called next.
@@ -512,7 +516,9 @@ impl World {
         for report in host.take_reports() {
             queue.push(now, Event::Report { to: id, report }).expect("a few reports");
         }
-        Some(host.discipline_deadline(now))
+        let next = host.discipline_deadline(now);
+        self.look_at_helm(id);
+        Some(next)
     }
 
     /// What the rest of the node makes of it, and when it wants to be called next.

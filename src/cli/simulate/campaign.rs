@@ -5,6 +5,10 @@
 //! FILE`, can be cut down by hand, and joins `config/scenarios` under a name once it is mended. No limits of accuracy are
 //! set, since nobody knows them; the rules of the checker hold in any world, and the last quarter of an hour is
 //! left in peace, so that every host must be LOCKED at the end, unless messages are lost all the time.
+//!
+//! In some worlds there are NTP servers beside the masters, one of which may lie, always or at times: by more than any bound there,
+//! since what is hidden by the others' bounds nobody can find out, and only where all others together can outvote it. Where a
+//! master is wrong by its configuration and NTP servers are not, nobody may steer at the end.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -25,6 +29,14 @@ pub const HOURS_MIN: f64 = 0.5;
 pub const HOURS_MAX: f64 = 1_000.0;
 /// The most disturbances of one world.
 const EVENTS_MAX: u64 = 12;
+/// The most NTP servers of one world.
+const SERVERS_MAX: u64 = 4;
+/// The most disturbances of them.
+const SERVER_EVENTS_MAX: u64 = 4;
+/// When a liar comes at the earliest: the others do within 30 s, and are asked each minute or more often.
+const LIAR_STARTS_S: f64 = 100.0;
+/// The least lie, as a decimal logarithm of seconds: more than any path there and back.
+const LIE_MIN: f64 = -1.0;
 /// Worlds between two looks at the real time.
 const BATCH: u64 = 8;
 
@@ -122,31 +134,58 @@ pub fn text(seed: u64, hours: f64) -> String {
         let _ = writeln!(file, "midnight = {}\nleap = \"{which}\"", ns(midnight.round()));
     }
     let masters = 1 + draw.0.below(3);
-    let mut is_lossy = false;
+    let (mut is_lossy, mut is_agreed) = (false, true);
     for index in 0..masters {
-        is_lossy |= master(&mut file, &mut draw, index);
+        let drawn = master(&mut file, &mut draw, index);
+        is_lossy |= drawn.is_lossy;
+        is_agreed &= !drawn.is_wrong;
     }
     let hosts = 1 + draw.0.below(2);
     let mut kernel = Vec::new();
     for index in 0..hosts {
         kernel.push(host(&mut file, &mut draw, index));
     }
+    // Of their own, so that a world without them is what it was before there were any. A server knows of no leap second.
+    let mut of_servers = Draw(Random::seeded(seed).branch(4_712));
+    let has_servers = !leap && of_servers.happens(0.4);
+    let world = Drawn { masters, kernel, duration_s, leap, has_servers };
     for _ in 0..draw.0.below(EVENTS_MAX + 1) {
-        event(&mut file, &mut draw, masters, &kernel, duration_s, leap);
+        event(&mut file, &mut draw, &world);
+    }
+    if has_servers {
+        is_lossy |= ntp_servers(&mut file, &mut of_servers, duration_s);
     }
     // Where a fifth of all Announce is lost, three in a row are now and then, and at some ends that was a moment ago.
-    let end_state = if is_lossy { "any" } else { "LOCKED" };
+    let end_state = if is_lossy || (has_servers && !is_agreed) { "any" } else { "LOCKED" };
     let _ = writeln!(file, "\n[limits]\nend_state = \"{end_state}\"");
     file
 }
 
-/// Whether its messages are lost for good.
-fn master(file: &mut String, draw: &mut Draw, index: u64) -> bool {
+/// What of a world its events must fit.
+struct Drawn {
+    masters: u64,
+    /// Which of the hosts have kernel stamps.
+    kernel: Vec<bool>,
+    duration_s: f64,
+    leap: bool,
+    has_servers: bool,
+}
+
+/// What of a master matters for the others.
+struct Master {
+    /// Its messages are lost for good.
+    is_lossy: bool,
+    /// Its clock is.
+    is_wrong: bool,
+}
+
+fn master(file: &mut String, draw: &mut Draw, index: u64) -> Master {
     let (two_step, interval) = (draw.happens(0.8), -(draw.0.below(5) as i64));
     let _ = writeln!(file, "\n[[master]]\nname = \"gm{index}\"\npriority1 = {}", 100 + 10 * index);
     let _ =
         writeln!(file, "two_step = {two_step}\nsync_interval = {interval}\nstarts = {}", ns(draw.between(0.0, 20.0)));
-    if draw.happens(0.2) {
+    let is_wrong = draw.happens(0.2);
+    if is_wrong {
         let _ = writeln!(file, "error = {}", ns(draw.sign() * draw.decades(-7.0, -3.0)));
     }
     let (delay, jitter) = (draw.decades(-6.0, -4.0), draw.decades(-8.0, -5.3));
@@ -166,6 +205,64 @@ fn master(file: &mut String, draw: &mut Draw, index: u64) -> bool {
         let transparent = draw.happens(0.4);
         let _ = writeln!(file, "switches = {}\nload = {:.2}", 1 + draw.0.below(4), draw.between(0.0, 0.7));
         let _ = writeln!(file, "transparent = {transparent}");
+    }
+    Master { is_lossy, is_wrong }
+}
+
+/// One to four NTP servers, one of them a liar at times, and what happens to them. Whether messages are lost for good.
+fn ntp_servers(file: &mut String, draw: &mut Draw, duration_s: f64) -> bool {
+    let count = 1 + draw.0.below(SERVERS_MAX);
+    // Two others at least, so that it is outvoted also while the port hears no master.
+    let liar = (count > 2 && draw.happens(0.7)).then(|| draw.0.below(count));
+    let lies_always = draw.happens(0.5);
+    let mut is_lossy = false;
+    for index in 0..count {
+        let (poll, interleaved) = (draw.0.below(7), draw.happens(0.3));
+        let _ = writeln!(file, "\n[[ntp]]\nname = \"ntp{index}\"\npoll = {poll}\ninterleaved = {interleaved}");
+        // Who is heard alone is believed, whatever it says: a liar comes when the others are there.
+        let latest = if liar == Some(index) { LIAR_STARTS_S } else { 0.0 };
+        let (stratum, starts) = (1 + draw.0.below(4), latest + draw.between(0.0, 30.0));
+        let _ = writeln!(file, "stratum = {stratum}\nstarts = {}", ns(starts));
+        let (dispersion, departs_late) = (draw.decades(-5.0, -3.0), draw.decades(-6.0, -4.0));
+        let _ = writeln!(file, "root_dispersion = {}\ndeparts_late = {}", ns(dispersion), ns(departs_late));
+        let is_preferred = draw.happens(0.1);
+        if liar == Some(index) && lies_always {
+            let _ = writeln!(file, "lie = {}", ns(draw.sign() * draw.decades(LIE_MIN, 2.0)));
+        } else if is_preferred {
+            let _ = writeln!(file, "prefer = true");
+        }
+        let (delay, jitter) = (draw.decades(-4.3, -2.0), draw.decades(-6.0, -3.3));
+        let _ = writeln!(file, "[ntp.path]\ndelay = {}\njitter = {}", ns(delay), ns(jitter));
+        let shape = draw.one(&["exponential", "exponential", "erlang2", "gaussian", "lognormal"]);
+        let _ = writeln!(file, "shape = \"{shape}\"\nasymmetry = {}", ns(delay * draw.between(-0.8, 0.8)));
+        if draw.happens(0.3) {
+            is_lossy = true;
+            let _ = writeln!(file, "loss = {:.3}\nduplication = {:.3}", draw.between(0.0, 0.3), draw.between(0.0, 0.1));
+        }
+    }
+    for _ in 0..draw.0.below(SERVER_EVENTS_MAX + 1) {
+        let latest = duration_s - PEACE_S;
+        let at = draw.between(SETTLING_S, latest);
+        let until = (at + draw.between(20.0, 300.0)).min(latest);
+        let server = draw.0.below(count);
+        match liar.filter(|_| !lies_always && draw.happens(0.5)) {
+            Some(liar) => {
+                let by = draw.sign() * draw.decades(LIE_MIN, 1.0);
+                for (at, by) in [(at, by), (until, -by)] {
+                    let _ = writeln!(file, "\n[[event]]\nat = {}\nwhat = \"server_step\"", ns(at));
+                    let _ = writeln!(file, "who = \"ntp{liar}\"\nby = {}", ns(by));
+                }
+            }
+            None if draw.happens(0.5) => {
+                let _ = writeln!(file, "\n[[event]]\nat = {}\nwhat = \"link_down\"", ns(at));
+                let _ = writeln!(file, "who = \"ntp{server}\"\nfor = {}", ns(until - at));
+            }
+            None => {
+                let _ = writeln!(file, "\n[[event]]\nat = {}\nwhat = \"path\"\nwho = \"ntp{server}\"", ns(at));
+                let (delay, loss) = (draw.decades(-4.3, -2.0), draw.between(0.0, 0.5));
+                let _ = writeln!(file, "for = {}\ndelay = {}\nloss = {loss:.2}", ns(until - at), ns(delay));
+            }
+        }
     }
     is_lossy
 }
@@ -226,7 +323,8 @@ fn host(file: &mut String, draw: &mut Draw, index: u64) -> bool {
     is_kernel
 }
 
-fn event(file: &mut String, draw: &mut Draw, masters: u64, kernel: &[bool], duration_s: f64, leap: bool) {
+fn event(file: &mut String, draw: &mut Draw, world: &Drawn) {
+    let Drawn { masters, ref kernel, duration_s, leap, has_servers } = *world;
     let latest = duration_s - PEACE_S;
     let at = draw.between(SETTLING_S, latest);
     let lasts = draw.between(0.2, 60.0).min(latest - at + 1.0);
@@ -268,7 +366,11 @@ fn event(file: &mut String, draw: &mut Draw, masters: u64, kernel: &[bool], dura
             } else {
                 &["port", "discipline", "machine"]
             };
-            let thread = draw.one(threads);
+            let mut thread = draw.one(threads);
+            if has_servers && thread == "clocks" {
+                // Its sources contradict what it knew one after the other, and until the slowest was heard nobody can say who is right.
+                thread = "machine";
+            }
             writeln!(file, "who = \"{host}\"\nfor = {}\nthread = \"{thread}\"", ns(lasts.min(20.0)))
         }
         "nic" => writeln!(

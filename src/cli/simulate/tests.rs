@@ -223,6 +223,36 @@ fn what_lasts_a_moment_is_seen_in_a_picture_of_a_day() {
 }
 
 #[test]
+fn a_broken_limit_of_the_helm_is_told_and_one_that_is_kept_is_not() {
+    let servers = "[[ntp]]\nname = \"one\"\npoll = 0\n[[ntp]]\nname = \"two\"\npoll = 0\nlie = \"500ms\"\n\
+        [[event]]\nat = \"25s\"\nwhat = \"link_down\"\nwho = \"gm\"\n";
+    let told = |limits: &str| {
+        in_words(&run::run(&load(&format!("{SMALL}{servers}[limits]\n{limits}\n"), "t.toml").unwrap(), 1))
+    };
+    for kept in [
+        "handovers = 1",
+        "handover_time = \"5s\"",
+        "steered_by = \"one\"",
+        "never_by = \"two\"",
+        "falsetickers = \"two\"",
+    ] {
+        assert_eq!(told(kept), "", "{kept}");
+    }
+    for (broken, wanted) in [
+        ("handovers = 0", "server: 1 hand-overs, not 0 (ptp after"),
+        ("handovers = 2", "after 40.0 s: server: 1 hand-overs, not 2"),
+        ("handover_time = \"1ms\"", "(limit 1.00 ms): the one before is silent"),
+        ("steered_by = \"ptp\"", "after 40.0 s: server: one steers at the end, not ptp"),
+        ("never_by = \"ptp\"", "server: ptp steers"),
+        ("falsetickers = \"none\"", "server: two was found to be a falseticker"),
+        ("falsetickers = \"one two\"", "after 40.0 s: server: one was never found to be a falseticker"),
+    ] {
+        let told = told(broken);
+        assert!(told.contains(wanted), "{broken}: {wanted:?} is not in {told:?}");
+    }
+}
+
+#[test]
 fn a_campaign_has_neither_json_nor_a_picture_nor_a_range_of_seeds() {
     for argument in ["--json", "--plot=x.svg", "--seeds=1..2", "--hours=0.25"] {
         use clap::Parser as _;

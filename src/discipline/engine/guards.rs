@@ -3,7 +3,9 @@
 //! A guard is measured on the same `V` as the source that steers, and steers nothing: an envelope that proves where our offset
 //! from it lies, and an estimator that is warm when it is needed. When a guard comes to steer, the two change places; what
 //! they disagree by at that moment is the bias, which is taken off what the new one says, so that nothing moves, and drains
-//! at [`Config::drain`]. No bound knows of it: that is the new source's proof, wherever the clock lies in it.
+//! at [`Config::drain`]. No bound knows of it: that is the new source's proof, wherever the clock lies in it. Only where the clock lies far
+//! outside of that proof, and would for longer than [`DRAINS_WITHIN`], was the source before wrong, or the clock stood still: then that
+//! is an offset like any other.
 
 use super::samples::{error_of, hold_to_proof, new_bank};
 use super::{Config, Discipline, Effect, LOCK_SAMPLES};
@@ -15,6 +17,9 @@ use crate::time::{ClockId, Duration, FrequencyPpb, Local, Mono, Observation, Sou
 
 #[cfg(test)]
 mod tests;
+
+/// What the clock lies outside of the new source's proof by is drained in this time, or it is corrected at once.
+const DRAINS_WITHIN: Duration = Duration::from_secs(60);
 
 /// What is known of a source beside the one that steers, or a place for one.
 #[derive(Debug, Coded)]
@@ -62,6 +67,17 @@ impl Guard {
         }
         self.stepped = stepped;
         self.envelope.hold(is_surprised);
+    }
+
+    /// As much of a bias as leaves a clock in what this source proves, or near enough to it.
+    fn possible(&self, bias: Duration, drain: FrequencyPpb) -> Duration {
+        let at = self.bank.at();
+        let (Some(estimated), Some(span)) = (self.bank.estimate_at(at), self.envelope.at(at)) else { return bias };
+        let accuracy = self.reference.and_then(|reference| reference.accuracy).unwrap_or_default();
+        let around = accuracy + drain.abs().drift(DRAINS_WITHIN);
+        // The clock is at `estimated - bias`.
+        let least = estimated - span.high - around;
+        bias.clamp(least, least.max(estimated - span.low + around))
     }
 
     /// Whether it can steer from one moment to the next.
@@ -188,7 +204,8 @@ impl Discipline {
         let kept = before.filter(|kept| kept.source != reference.source && kept.ruler.is_none());
         let of_new = self.guards.iter().position(|guard| guard.is_of(reference.source));
         if let Some(place) = of_new.filter(|place| self.guards[*place].is_warm()) {
-            let bias = self.disagreement(place);
+            let bias = self.bias_at(now) + self.disagreement(place);
+            let bias = self.guards[place].possible(bias, self.config.drain);
             let guard = &mut self.guards[place];
             std::mem::swap(&mut guard.envelope, &mut self.envelope);
             if let Some(bank) = &mut self.bank {
@@ -201,7 +218,7 @@ impl Discipline {
                 guard.clear(None);
             }
             self.previous.forget_offset();
-            self.bias = if self.has_corrected { self.bias_at(now) + bias } else { Duration::ZERO };
+            self.bias = if self.has_corrected { bias } else { Duration::ZERO };
             self.bias_since = now;
             return true;
         }

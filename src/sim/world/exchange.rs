@@ -110,9 +110,7 @@ impl World {
             self.nodes[id.0].watch.message(now, GRACE);
         }
         self.settle(id);
-        if self.look_at_helm(id) && self.has_wrong_masters {
-            self.look_at_masters();
-        }
+        self.look_at_helm(id);
     }
 
     fn ask_server(&mut self, whose: Whose, frame: &[u8; HEADER_LENGTH]) {

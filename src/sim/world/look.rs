@@ -4,6 +4,7 @@ use super::{EFFECTS_MAX, Judges, Master, Node, World};
 use crate::clock::AMBIGUOUS;
 use crate::ptp::{Counter, FOREIGN_MASTER_MAX};
 use crate::sharing::{PHC_LINES_MAX, TimeSnapshot};
+use crate::sim::checker::NOTICE;
 use crate::sim::checker::{Look, Rate};
 use crate::sim::node::{Record, Role};
 use crate::sim::statistics::Told;
@@ -92,10 +93,7 @@ impl World {
 
     /// By which times a node is judged: that of the master that it follows, and what that was while it cannot know better.
     fn judges(&mut self, id: NodeId) -> Judges {
-        let is_leaping = match (&self.nodes[id.0].role, self.truth.leap_at()) {
-            (Role::Host(_), Some(at)) => (self.now - at).abs() <= AMBIGUOUS + Duration::SECOND,
-            _ => false,
-        };
+        let is_leaping = self.is_leaping(id);
         let judges = Judges { is_leaping, ..Judges::EXACT };
         if !self.has_wrong_masters {
             return judges;
@@ -108,6 +106,18 @@ impl World {
         let paused = if let Role::Host(host) = &node.role { host.paused() } else { Duration::ZERO };
         node.past.sampled(*now, last_sample.map(|at| at + paused));
         Judges { errors: node.past.errors(*now, node.judge), ..judges }
+    }
+
+    /// Whether a second more or less is nobody's fault: a leap second is near, or the daemon did not run when it was, and makes it now.
+    fn is_leaping(&mut self, id: NodeId) -> bool {
+        let (now, node) = (self.now, &mut self.nodes[id.0]);
+        let (Role::Host(host), Some(at)) = (&node.role, self.truth.leap_at()) else { return false };
+        let is_near = (now - at).abs() <= AMBIGUOUS + Duration::SECOND;
+        let stalled = host.stalled_for(now);
+        if is_near && stalled > Duration::ZERO {
+            node.leaps_by = Some(now + stalled + NOTICE);
+        }
+        is_near || node.leaps_by.is_some_and(|by| now >= at && now <= by)
     }
 
     /// Follows who is followed, and what his time is worth.
@@ -140,12 +150,14 @@ impl World {
         }
     }
 
-    /// Whether another source steers a host than before.
-    pub(super) fn look_at_helm(&mut self, id: NodeId) -> bool {
+    /// If another source steers a host than before, that one's time counts from now on.
+    pub(super) fn look_at_helm(&mut self, id: NodeId) {
         let node = &mut self.nodes[id.0];
-        let Role::Host(host) = &node.role else { return false };
+        let Role::Host(host) = &node.role else { return };
         let steered = host.steered_by();
-        std::mem::replace(&mut node.steered, steered) != steered
+        if std::mem::replace(&mut node.steered, steered) != steered && self.has_wrong_masters {
+            self.look_at_masters();
+        }
     }
 
     pub(super) fn take_samples(&mut self) {

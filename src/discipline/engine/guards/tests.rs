@@ -145,6 +145,24 @@ fn a_warm_guard_takes_over_without_moving_the_clock_and_what_they_disagree_by_dr
 }
 
 #[test]
+fn what_is_far_outside_of_the_new_source_s_proof_is_not_drained_but_corrected() {
+    for servo in [Kind::Estimator, Kind::Pi] {
+        let mut bench = Bench::new(servo);
+        bench.b_ahead = Duration::from_secs(20);
+        bench.run(400);
+        bench.step(Input::Guard(A, None));
+        bench.step(Input::Reference(Some(reference(B))));
+        let bias = bench.discipline.bias();
+        // 10 ppm for a minute, and half of the round trip.
+        assert!(bias.abs() < Duration::from_micros(630), "{servo:?}: {bias}");
+        let before = bench.offset;
+        bench.run(80);
+        let slewed = (bench.offset - before).as_secs_f64();
+        assert!(slewed > 4e-3, "{servo:?}: {slewed} in ten seconds, at 500 ppm");
+    }
+}
+
+#[test]
 fn the_source_before_goes_on_as_a_guard_and_takes_over_as_well() {
     let mut bench = Bench::new(Kind::Estimator);
     bench.run(400);
