@@ -8,7 +8,8 @@
 //! the C compiler says of the kernel's headers (`uapi`, its tests).
 //!
 //! Three promises hold for everything here:
-//! - no raw pointer crosses the boundary, and none outlives the call that made it;
+//! - no raw pointer crosses the boundary, and none outlives the call that made it, but that of a [`page::Page`], which lives as
+//!   long as it is in our address space;
 //! - "no stamp" is `None`: the kernel says zero, and zero ends at this crate;
 //! - only [`phc`] and [`steer`] can set a clock, and only through a value that someone asked for: an open
 //!   [`phc::Phc`] or the one [`steer::SystemClock`]. Everything else reads ([`adjtimex`] with `modes = 0`).
@@ -28,6 +29,7 @@ pub mod adjtimex;
 pub mod alloc;
 pub mod memory;
 pub mod nic;
+pub mod page;
 pub mod phc;
 pub mod sched;
 pub mod socket;
