@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | L0 | [`time`], [`coding`], [`engine`], [`sharing`] | values, their bytes, the engine contract, lock-free plumbing |
 //! | L1 | [`wire`] | bytes to values and back, total functions |
-//! | L2 | [`ptp`], [`ntp`], [`discipline`] | protocol engines and the servo: no I/O, no clock, no ambient randomness |
+//! | L2 | [`ptp`], [`ntp`], [`refclock`], [`discipline`] | protocol engines and the servo: no I/O, no clock, no ambient randomness |
 //! | L3 | [`clock`], [`net`], [`observe`], [`config`] | clocks, sockets, what is shown, what is configured |
 //! | L4'' | [`trace`] | what engines heard and did, written down and repeated: the third caller |
 //! | L4 | [`runtime`] or [`sim`] | threads, or virtual time: two callers of the same engines |
@@ -45,6 +45,7 @@ pub mod net;
 pub mod ntp;
 pub mod observe;
 pub mod ptp;
+pub mod refclock;
 pub mod runtime;
 pub mod sharing;
 pub mod sim;

@@ -15,6 +15,8 @@ mod embedded;
 mod lab;
 #[path = "interop/ntp.rs"]
 mod ntp;
+#[path = "interop/refclock.rs"]
+mod refclock;
 #[path = "interop/running.rs"]
 mod running;
 

@@ -19,6 +19,8 @@ use crate::net::{Transport, cannot_stamp};
 use crate::runtime::host::{CAP_SYS_TIME, has_capability};
 use crate::runtime::rivals::{Rival, rivals};
 
+mod refclocks;
+
 /// Check a configuration, or a scenario of the simulator, without starting anything.
 ///
 /// Prints every error at once, with its line, what is allowed and what was probably meant. What the configuration
@@ -183,11 +185,12 @@ fn summary(config: &Config) -> String {
     };
     let ports: Vec<_> = config.ptp.iter().map(|port| format!("{} domain {}", port.interface, port.domain)).collect();
     let ptp = if ports.is_empty() { "no PTP port".to_owned() } else { format!("PTP on {}", ports.join(", ")) };
-    let sources = match config.ntp_sources.len() {
+    let count = |count: usize, what: &str| match count {
         0 => String::new(),
-        1 => "; one NTP source".to_owned(),
-        many => format!("; {many} NTP sources"),
+        1 => format!("; one {what}"),
+        many => format!("; {many} {what}s"),
     };
+    let sources = count(config.refclocks.len(), "reference clock") + &count(config.ntp_sources.len(), "NTP source");
     let ntp = config.ntp_server.as_ref().map_or("no NTP server".to_owned(), |server| {
         let all: Vec<_> = server.listen.iter().map(ToString::to_string).collect();
         format!("NTP on {}", all.join(", "))
@@ -281,6 +284,11 @@ fn warnings(config: &Config, machine: &Machine) -> Vec<Warning> {
             let path = if config.observe.http == Some(*address) { "observe.http" } else { "ntp.server.listen" };
             let remedy = "`run` waits for it; \"0.0.0.0\" and \"[::]\" are every address".to_owned();
             warn(path.to_owned(), format!("{} is not an address of this machine", address.ip()), remedy);
+        }
+    }
+    for (index, clock) in config.refclocks.iter().enumerate() {
+        if let Some((key, message, remedy)) = refclocks::lacking(&clock.device) {
+            warn(format!("refclock[{index}].{key}"), message, remedy);
         }
     }
     let threads = &config.threads;

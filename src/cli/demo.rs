@@ -223,6 +223,7 @@ fn configuration(args: &Args, directory: &Path) -> Result<Config, String> {
             })
             .collect(),
         ntp_sources: Vec::new(),
+        refclocks: Vec::new(),
         selection: defaults.selection,
         ntp_server: Some(NtpServerConfig::open(vec![SocketAddr::from((Ipv4Addr::LOCALHOST, args.ntp_port))])),
         threads: ThreadsConfig { lock_memory: false, ..defaults.threads },

@@ -152,6 +152,9 @@ fn announce(control: &mut Control, file: Option<&Path>) {
     for source in status.sources.iter().filter(|source| source.kind == "ntp") {
         tracing::info!(target: "synchronome::daemon", "NTP from {}", source.name);
     }
+    for source in status.sources.iter().filter(|source| source.kind == "refclock") {
+        tracing::info!(target: "synchronome::daemon", "reference clock {}", source.name);
+    }
     for lack in &status.lacks {
         tracing::warn!(target: "synchronome::daemon", "without {lack}");
     }

@@ -41,7 +41,7 @@ pub use leap::{AMBIGUOUS, GUARD, HostUtc, Leap, LeapWatch, Ruling, UtcDispute, U
 pub use oscillator::{GRID, Oscillator, OscillatorModel};
 pub use phc::{PhcClock, PhcReader, known_quantum};
 pub use recording::{Recorded, Recording};
-pub use reference::{ArbPolicy, reference_of, reference_of_server};
+pub use reference::{ArbPolicy, ClockWords, reference_of, reference_of_clock, reference_of_server};
 pub use software::SoftwareClock;
 pub use steering::{Counts, Steering, SteeringConfig};
 pub use system::SystemClock;

@@ -1,4 +1,4 @@
-//! From whom a PTP port or an NTP client follows to what the discipline needs to know of it.
+//! From whom a PTP port or an NTP client follows, or a reference clock, to what the discipline needs to know of it.
 //!
 //! The delicate part is the timescale. A grandmaster on the PTP timescale sends TAI, and says what UTC is only when
 //! currentUtcOffsetValid is set; otherwise the offset comes from elsewhere (the kernel, a leap-second table) or not at
@@ -8,7 +8,7 @@
 use crate::discipline::{Reference, Timescale};
 use crate::ntp::client::SourceInfo;
 use crate::ptp::ParentInfo;
-use crate::time::{LeapIndicator, Mono, SourceId, StampSource, TaiUtc, Timestamp};
+use crate::time::{Duration, LeapIndicator, Mono, SourceId, StampSource, TaiUtc, Timestamp};
 
 /// The greatest NTP stratum that is still synchronised (RFC 5905 figure 11).
 const STRATUM_MAX: u8 = 15;
@@ -109,11 +109,45 @@ pub fn reference_of_server(
     }
 }
 
+/// What is known of a reference clock beside its samples.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct ClockWords {
+    /// It counts TAI; else UTC.
+    pub is_tai: bool,
+    /// How far off it may be beside what its samples say.
+    pub accuracy: Duration,
+    /// Its leap warning.
+    pub leap: LeapIndicator,
+    /// Its stratum, 0 to 14.
+    pub stratum: u8,
+    /// What those who follow it say of it.
+    pub reference_id: [u8; 4],
+}
+
+/// The reference that a reference clock is. What UTC is by one that counts TAI, others must know.
+pub fn reference_of_clock(source: SourceId, words: &ClockWords, selected_at: Timestamp<Mono>) -> Reference {
+    Reference {
+        source,
+        timescale: if words.is_tai { Timescale::TaiWithoutUtc } else { Timescale::Utc },
+        tai_utc: None,
+        is_held_over: false,
+        accuracy: Some(words.accuracy),
+        ruler: None,
+        proofs: 0,
+        leap: words.leap,
+        stratum: (words.stratum + 1).min(STRATUM_MAX),
+        reference_id: words.reference_id,
+        selected_at,
+        continues: false,
+        clock: u64::from(u32::from_be_bytes(words.reference_id)),
+        path: 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ptp::TimeProperties;
-    use crate::time::Duration;
     use crate::wire::ptp::{ClockAccuracy, ClockIdentity, ClockQuality, PortIdentity, TimeSource};
 
     const ALL: [ArbPolicy; 3] = [ArbPolicy::Utc, ArbPolicy::Tai, ArbPolicy::Refuse];

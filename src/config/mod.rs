@@ -97,7 +97,12 @@ pub fn check(
     let (checked, mut errors) = walk::walk(table, &source);
     // With broken syntax, what is missing here may stand in the part that could not be read.
     if errors.iter().all(|error| error.fault != Fault::Syntax) {
-        errors.extend(conflicts(&source, &checked));
+        let conflicts = conflicts(&source, &checked);
+        // What is there, and wrong, is not missing.
+        let is_echo =
+            |fault: &ConfigError| fault.fault == Fault::Missing && errors.iter().any(|error| error.path == fault.path);
+        let conflicts: Vec<_> = conflicts.into_iter().filter(|fault| !is_echo(fault)).collect();
+        errors.extend(conflicts);
     }
     if errors.is_empty() {
         return Ok(checked);

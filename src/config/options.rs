@@ -169,6 +169,17 @@ const POLL: Kind = Kind::Integer { min: -4, max: 17 };
 const OFF: Default = Default::Toml("false");
 const CONFLICT: &[Word] = &[now("hold"), now("prefer")];
 const PREFIXES: Kind = Kind::Prefixes { count_max: PREFIXES_MAX };
+const REFCLOCK: &[Word] = &[
+    now("shm"),
+    now("sock"),
+    later("gpsd", "the JSON of gpsd"),
+    later("pps", "pulses of the kernel's PPS sources"),
+    later("phc", "a hardware clock as a source"),
+    later("vmclock", "the hypervisor's page of time"),
+];
+const SCALE: &[Word] = &[now("utc"), now("tai")];
+const DISTANCE: Kind = Kind::Duration { min: Duration::from_micros(1), max: Duration::from_secs(16), or: &[] };
+const UNSURE: Kind = Kind::Duration { min: Duration::ZERO, max: Duration::SECOND, or: &[] };
 const UDP_PORT: Kind = Kind::Integer { min: 1, max: 65_535 };
 const CORE: Kind = Kind::Integer { min: 0, max: CORES_MAX as i64 - 1 };
 const PRIORITY: Kind = Kind::Integer { min: 1, max: 99 };
@@ -207,6 +218,11 @@ pub const SECTIONS: &[Section] = &[
         path: "ntp.source",
         repeated: true,
         help: "An NTP server that is asked, or several behind one name. With one of these all sources are judged together, PTP ports among them.",
+    },
+    Section {
+        path: "refclock",
+        repeated: true,
+        help: "A reference clock: a receiver, a pulse or a clock of this machine that is read. With one of these all sources are judged together.",
     },
     Section { path: "selection", repeated: false, help: "How several sources are judged." },
     Section { path: "ntp.server", repeated: false, help: "Serves the clock's time to NTP clients." },
@@ -288,9 +304,27 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ntp.source.trust", Kind::Switch, OFF, "Only sources that are trusted have a vote, while one of them is heard."),
     option("ntp.source.require", Kind::Switch, OFF, "Nobody steers unless one of those that are required agrees."),
     option("ntp.source.noselect", Kind::Switch, OFF, "It neither steers nor votes, and is only watched."),
-    option("ntp.source.max_distance", Kind::Duration { min: Duration::from_micros(1), max: Duration::from_secs(16), or: &[] }, Default::Toml("\"3s\""), "Where it leaves more than this open on either side, it does not count.").unit("s").term("MAXDIST"),
+    option("ntp.source.max_distance", DISTANCE, Default::Toml("\"3s\""), "Where it leaves more than this open on either side, it does not count.").unit("s").term("MAXDIST"),
     option("ntp.source.time_offset", LATENCY, Default::Toml("\"0ns\""), "What is taken off the server's time: what it is known to be ahead by.").unit("us"),
     option("ntp.source.delay_asymmetry", LATENCY, Default::Toml("\"0ns\""), "Half of what the way from the server is longer than the way back.").unit("us"),
+
+    option("refclock.kind", Kind::Word(REFCLOCK), Default::Required, "What it is: \"shm\" is a segment of shared memory as gpsd and ntpd write it, \"sock\" a socket to which samples are sent as to chrony.").term("refclock"),
+    option("refclock.unit", Kind::Integer { min: 0, max: 255 }, Default::Toml("0"), "Of \"shm\" the unit: its key is 0x4e545030 and this."),
+    option("refclock.path", Kind::Directory, Default::Unset("none"), "Of \"sock\" the socket, which we make; gpsd looks for /run/chrony.ttyS0.sock."),
+    option("refclock.name", Kind::Text { bytes_max: 32 }, Default::Unset("made from its kind and device"), "What it is called in the status and the log."),
+    option("refclock.poll", Kind::Integer { min: -4, max: 6 }, Default::Toml("0"), "How often it is measured, as the logarithm to base 2 of seconds.").term("poll"),
+    option("refclock.samples", Kind::Integer { min: 1, max: 64 }, Default::Toml("1"), "Each measurement is the median of so many of the samples since the one before, if there are so many.").term("filter"),
+    option("refclock.offset", LATENCY, Default::Toml("\"0ns\""), "What is added to its time: what it is known to be behind by.").unit("us").term("offset"),
+    option("refclock.delay", UNSURE, Default::Toml("\"0ns\""), "The longest that its signal may take on a way that is not known: half of it is left open on either side, and counts in what it may be wrong by.").unit("us").term("delay"),
+    option("refclock.precision", UNSURE, Default::Unset("what a sample says, or 1 ms where it does not"), "How far off a single sample may be, in either direction.").unit("us").term("precision"),
+    option("refclock.scale", Kind::Word(SCALE), Default::Toml("\"utc\""), "What it counts: \"utc\", or \"tai\", which becomes UTC by what the host knows of TAI - UTC.").term("tai"),
+    option("refclock.stratum", Kind::Integer { min: 0, max: 14 }, Default::Toml("0"), "Its stratum; ours is one more while it steers.").term("stratum"),
+    option("refclock.refid", Kind::Text { bytes_max: 4 }, Default::Unset("by its kind: SHM0, SOCK"), "The reference ID that we serve while it steers.").term("refid"),
+    option("refclock.prefer", Kind::Switch, OFF, "It steers before all that are not preferred, if it agrees with the majority."),
+    option("refclock.trust", Kind::Switch, OFF, "Only sources that are trusted have a vote, while one of them is heard."),
+    option("refclock.require", Kind::Switch, OFF, "Nobody steers unless one of those that are required agrees."),
+    option("refclock.noselect", Kind::Switch, OFF, "It neither steers nor votes, and is only watched."),
+    option("refclock.max_distance", DISTANCE, Default::Toml("\"3s\""), "Where it leaves more than this open on either side, it does not count.").unit("s").term("MAXDIST"),
 
     option("selection.hold_off", Kind::Duration { min: Duration::SECOND, max: Duration::from_secs(3_600), or: &[] }, Default::Toml("\"30s\""), "A source must agree for so long before it takes over from another one; longer each time that it is lost again soon.").unit("s"),
     option("selection.conflict", Kind::Word(CONFLICT), Default::Toml("\"hold\""), "Where sources contradict each other and there is no majority: \"hold\" follows none of them, \"prefer\" the one that is preferred."),
@@ -418,7 +452,10 @@ mod tests {
 
     #[test]
     fn sections_list_their_names() {
-        assert_eq!(DAEMON.names_in(""), ["clock", "servo", "ptp", "ntp", "selection", "threads", "observe", "trace"]);
+        assert_eq!(
+            DAEMON.names_in(""),
+            ["clock", "servo", "ptp", "ntp", "refclock", "selection", "threads", "observe", "trace"]
+        );
         assert_eq!(DAEMON.names_in("clock.system"), ["simulated"]);
         let clock = ["system", "phc", "utc_offset", "leap_file", "lock_limit", "max_drift", "max_frequency", "step"];
         assert_eq!(DAEMON.names_in("clock"), clock);

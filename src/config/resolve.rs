@@ -37,6 +37,8 @@ fn ntp_server(read: &Reader<'_>, listen: Vec<SocketAddr>, cores: Vec<usize>) -> 
     }
 }
 
+mod refclock;
+
 /// Makes the resolved configuration of a file without faults.
 pub fn resolve(checked: &Checked) -> Config {
     let read = Reader::new(&DAEMON, checked);
@@ -53,6 +55,9 @@ pub fn resolve(checked: &Checked) -> Config {
         ptp: (0..checked.repeated("ptp").len()).map(|index| ptp(&read, &format!("ptp[{index}]"))).collect(),
         ntp_sources: (0..checked.repeated("ntp.source").len())
             .map(|index| ntp_source(&read, &format!("ntp.source[{index}]")))
+            .collect(),
+        refclocks: (0..checked.repeated("refclock").len())
+            .map(|index| refclock::refclock(&read, &format!("refclock[{index}]")))
             .collect(),
         selection: SelectionConfig {
             helm: HelmConfig {
@@ -285,16 +290,21 @@ pub fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigError> {
             }
         }
     }
+    let sections = ["refclock", "ntp.source"].into_iter().flat_map(|name| {
+        checked.repeated(name).iter().enumerate().map(move |(index, header)| (format!("{name}[{index}]"), header))
+    });
     let mut places = checked.repeated("ptp").len();
-    for (index, header) in checked.repeated("ntp.source").iter().enumerate() {
-        places += read.integer(&format!("ntp.source[{index}]"), "pool").unsigned_abs() as usize;
+    for (section, header) in sections {
+        let is_server = section.starts_with("ntp");
+        places += if is_server { read.integer(&section, "pool").unsigned_abs() as usize } else { 1 };
         if places > HELM_SOURCES_MAX {
             let message =
                 format!("there are {places} sources with this one, and at most {HELM_SOURCES_MAX} are judged");
-            conflict(format!("ntp.source[{index}]"), header, message, "take fewer servers, or a smaller pool");
+            conflict(section, header, message, "take fewer servers, or a smaller pool");
             break;
         }
     }
+    refclock::conflicts(source, checked, &mut errors);
     errors
 }
 
@@ -338,7 +348,7 @@ pub fn settings(source: &Source<'_>, checked: &Checked) -> Vec<Setting> {
     let ordinary = |option: &&OptionSpec| match option.path {
         "clock.system" => !checked.simulated,
         path if in_section(path, "clock.system") => checked.simulated,
-        path => !in_section(path, "ptp") && !in_section(path, "ntp.source"),
+        path => !["ptp", "ntp.source", "refclock"].iter().any(|section| in_section(path, section)),
     };
     for option in OPTIONS.iter().filter(ordinary) {
         push(option, option.path.to_owned());
@@ -351,6 +361,16 @@ pub fn settings(source: &Source<'_>, checked: &Checked) -> Vec<Setting> {
     for index in 0..checked.repeated("ntp.source").len() {
         for option in OPTIONS.iter().filter(|option| in_section(option.path, "ntp.source")) {
             push(option, format!("ntp.source[{index}].{}", option.name()));
+        }
+    }
+    let read = Reader::new(&DAEMON, checked);
+    for index in 0..checked.repeated("refclock").len() {
+        let section = format!("refclock[{index}]");
+        let applies = |option: &&OptionSpec| {
+            in_section(option.path, "refclock") && refclock::applies(&read, &section, option.name())
+        };
+        for option in OPTIONS.iter().filter(applies) {
+            push(option, format!("{section}.{}", option.name()));
         }
     }
     settings

@@ -36,6 +36,8 @@ pub struct Config {
     pub ptp: Vec<PtpConfig>,
     /// The NTP servers that are asked, in the order of the file.
     pub ntp_sources: Vec<NtpSourceConfig>,
+    /// The reference clocks, in the order of the file.
+    pub refclocks: Vec<RefclockConfig>,
     /// How several sources are judged.
     pub selection: SelectionConfig,
     /// The NTP server; `None` if it listens nowhere.
@@ -49,10 +51,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// How each source is judged, by its row: the ports first, then the NTP servers. Empty where there is one kind of source only, and
-    /// nothing to judge.
+    /// How each source is judged, by its row: the ports first, then the reference clocks and the NTP servers. Empty where there are
+    /// ports only, and nothing to judge.
     pub fn judged(&self) -> Vec<(SourceId, SourceOptions)> {
-        if self.ntp_sources.is_empty() {
+        if self.ntp_sources.is_empty() && self.refclocks.is_empty() {
             return Vec::new();
         }
         let port = |ptp: &PtpConfig| SourceOptions {
@@ -63,12 +65,16 @@ impl Config {
         let ports = self.ptp.iter().enumerate().map(|(row, ptp)| (SourceId(row as u16), port(ptp)));
         let servers = self.ntp_sources.iter().flat_map(|source| (0..source.pool).map(|_| source.options));
         let servers = servers.enumerate().map(|(place, options)| (SourceId(NTP_SOURCE.0 + place as u16), options));
-        ports.chain(servers).take(HELM_SOURCES_MAX).collect()
+        let clocks = self.refclocks.iter().enumerate();
+        let clocks = clocks.map(|(place, clock)| (SourceId(REFCLOCK_SOURCE.0 + place as u16), clock.options));
+        ports.chain(clocks).chain(servers).take(HELM_SOURCES_MAX).collect()
     }
 }
 
 /// The row of the first NTP server; further ones follow.
 pub const NTP_SOURCE: SourceId = SourceId(0x100);
+/// The row of the first reference clock.
+pub const REFCLOCK_SOURCE: SourceId = SourceId(0x200);
 
 /// `[clock]`.
 #[derive(Clone, PartialEq, Debug)]
@@ -220,6 +226,48 @@ pub struct NtpSourceConfig {
     pub time_offset: Duration,
     /// Half of what the way from the server is longer.
     pub delay_asymmetry: Duration,
+}
+
+/// One `[[refclock]]`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RefclockConfig {
+    /// What is read.
+    pub device: RefclockDevice,
+    /// What it is called.
+    pub name: String,
+    /// How often it is measured.
+    pub poll: LogInterval,
+    /// Of so many samples the median is a measurement; 1 ..= 64.
+    pub samples: u8,
+    /// What it is behind by.
+    pub offset: Duration,
+    /// Half of it is left open on either side.
+    pub delay: Duration,
+    /// How far off a sample may be; `None`: what it says itself, or what is usual of its kind.
+    pub precision: Option<Duration>,
+    /// It counts TAI.
+    pub is_tai: bool,
+    /// Its stratum; 0 ..= 14.
+    pub stratum: u8,
+    /// The reference ID of those who follow it.
+    pub reference_id: [u8; 4],
+    /// How it is judged.
+    pub options: SourceOptions,
+}
+
+/// What a reference clock is, and where.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum RefclockDevice {
+    /// A segment of shared memory.
+    Shm {
+        /// Its key is 0x4e545030 and this.
+        unit: u8,
+    },
+    /// A datagram socket that we make.
+    Sock {
+        /// Where.
+        path: PathBuf,
+    },
 }
 
 /// `[selection]`.

@@ -40,6 +40,10 @@ const PTP_LOST_MIN: Duration = Duration::from_millis(500);
 const NTP_LOST_INTERVALS: i64 = 4;
 /// As above.
 const NTP_LOST_MIN: Duration = Duration::from_secs(4);
+/// A reference clock, for so many of the intervals in which it is a message of each direction,
+const REFCLOCK_LOST_INTERVALS: i64 = 2;
+/// and for so long.
+const REFCLOCK_LOST_MIN: Duration = Duration::from_secs(3);
 /// Another source is better if its claim is narrower than this part of that of the one that steers.
 const BETTER: f64 = 0.5;
 /// At the beginning the hold-off is this part of what it is later: enough for the claims to become as narrow as they are going to be.
@@ -56,6 +60,10 @@ pub enum SourceKind {
     Ptp,
     /// An NTP server.
     Ntp,
+    /// A reference clock that says the time.
+    Refclock,
+    /// A reference clock that says when a second begins, and not which.
+    Pulse,
 }
 
 impl SourceKind {
@@ -64,6 +72,7 @@ impl SourceKind {
         match self {
             Self::Ptp => interval.duration().times(PTP_LOST_INTERVALS).max(PTP_LOST_MIN),
             Self::Ntp => interval.duration().times(NTP_LOST_INTERVALS).max(NTP_LOST_MIN),
+            Self::Refclock | Self::Pulse => interval.duration().times(REFCLOCK_LOST_INTERVALS).max(REFCLOCK_LOST_MIN),
         }
     }
 }

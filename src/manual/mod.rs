@@ -23,7 +23,7 @@
 //! | L0 | [`time`](crate::time) | `coding` | values: instants, durations, stamps, observations |
 //! | L0 | [`engine`](crate::engine), [`sharing`](crate::sharing) | `coding`, `time` | the contract of everything that has behaviour; how threads meet |
 //! | L1 | [`wire`](crate::wire) | `coding`, `time` | bytes to values and back |
-//! | L2 | [`ptp`](crate::ptp), [`ntp`](crate::ntp), [`discipline`](crate::discipline) | L0, L1, not each other | the protocols, and from observations to adjustments |
+//! | L2 | [`ptp`](crate::ptp), [`ntp`](crate::ntp), [`refclock`](crate::refclock), [`discipline`](crate::discipline) | L0, L1, not each other | the protocols, and from observations to adjustments |
 //! | L3 | [`clock`](crate::clock), [`net`](crate::net), [`observe`](crate::observe), [`config`](crate::config) | L0 to L2, not each other | what touches the machine, what is shown, what is set |
 //! | L4'' | [`trace`](crate::trace) | L0 to L2, `clock` | what the engines heard and did, written down and repeated |
 //! | L4 | [`runtime`](crate::runtime) | L0 to L3, `trace` | the threads |

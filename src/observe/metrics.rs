@@ -265,6 +265,14 @@ fn sources(out: &mut Exposition, sources: &[SourceStatus]) {
             family.sample(&[("kind", &source.kind), ("source", &name(source))], value(source));
         }
     }
+    let help = "Samples of a reference clock, by what became of them.";
+    let mut family = out.family("refclock_samples_total", Kind::Counter, help);
+    for source in sources.iter().filter(|source| source.kind == "refclock") {
+        for (outcome, count) in &source.counters {
+            let labels: [(&str, &dyn Display); 2] = [("source", &source.name), ("outcome", outcome)];
+            family.sample(&labels, Some(*count as f64));
+        }
+    }
 }
 
 fn port_labels(port: &PortStatus) -> [(&'static str, &dyn Display); 2] {

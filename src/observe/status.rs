@@ -67,9 +67,9 @@ pub struct Status {
 /// One of several sources, and what is thought of it.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
 pub struct SourceStatus {
-    /// `ptp` or `ntp`.
+    /// `ptp`, `ntp` or `refclock`.
     pub kind: String,
-    /// Its interface, or the server's name as configured.
+    /// Its interface, or the server's or the clock's name as configured.
     pub name: String,
     /// The server's address; `None` while it is not known, and of a port.
     pub address: Option<String>,
@@ -83,7 +83,7 @@ pub struct SourceStatus {
     pub offset_s: Option<f64>,
     /// Half of its width: how wrong the source may be, the way to it included.
     pub distance_s: Option<f64>,
-    /// Of the last eight requests which were answered, the latest in the lowest bit.
+    /// Of the last eight requests which were answered, or of the last eight polls which had a measurement; the latest in the lowest bit.
     pub reach: Option<u8>,
     /// How often it is measured.
     pub interval_s: Option<f64>,
@@ -98,7 +98,7 @@ pub struct SourceStatus {
     /// Whom the server follows: an IPv4 address, or four letters at stratum 1.
     #[serde(default)]
     pub reference_id: Option<String>,
-    /// `waiting`, `reachable`, `denied` or `offline`; of servers only.
+    /// `waiting`, `reachable`, `denied` or `offline`; of a reference clock `absent`, `waiting`, `delivering` or `silent`.
     #[serde(default)]
     pub client_state: Option<String>,
     /// Its name could not be looked up the last time.
@@ -128,7 +128,7 @@ pub struct SourceStatus {
     /// What the configuration says of it: `prefer`, `trust`, `require`, `noselect`.
     #[serde(default)]
     pub options: Vec<String>,
-    /// What its client counts, by name.
+    /// What is counted of it, by name, without zeros: by its client, or what became of the samples of a reference clock.
     #[serde(default)]
     pub counters: BTreeMap<String, u64>,
 }

@@ -124,6 +124,7 @@ pub fn explain(status: &Status, source: &SourceStatus) -> Explanation {
     let mut chain = Chain::default();
     match status.ptp.iter().find(|port| source.kind == "ptp" && port.interface == source.name) {
         Some(port) => chain.port(port),
+        None if source.kind == "refclock" => chain.clock(source),
         None => chain.client(source),
     }
     chain.measured(source);
@@ -143,6 +144,15 @@ pub fn explain(status: &Status, source: &SourceStatus) -> Explanation {
             _ => "silent",
         },
         tests: chain.tests,
+    }
+}
+
+/// Where the options of a source stand.
+fn section(source: &SourceStatus) -> &'static str {
+    match source.kind.as_str() {
+        "ptp" => "ptp",
+        "refclock" => "refclock",
+        _ => "ntp.source",
     }
 }
 
@@ -344,7 +354,10 @@ impl Chain {
             return self.ok("distance", value);
         };
         let own = source.root_distance_s.unwrap_or(0.0);
-        let remedy = if own > distance * OWN_WORD_SHARE {
+        let remedy = if source.kind == "refclock" {
+            "refclock.precision and refclock.delay are what is left open; raise refclock.max_distance if they are right"
+                .to_owned()
+        } else if own > distance * OWN_WORD_SHARE {
             format!("the server says so itself ({}). {W32TIME_REMEDY}", seconds(own))
         } else {
             format!(
@@ -352,7 +365,7 @@ impl Chain {
                 seconds(distance - own)
             )
         };
-        let limit = format!("to within {} (ntp.source.max_distance)", seconds(limit));
+        let limit = format!("to within {} ({}.max_distance)", seconds(limit), section(source));
         self.fail("distance", value, &limit, remedy);
     }
 
@@ -375,11 +388,21 @@ impl Chain {
             _ => self.fail("agreement", &source.reason, "heard of late", "wait for its next message"),
         }
         if has(source, "noselect") {
-            return self.fail("selection", "it is only watched", "noselect = false", "ntp.source.noselect");
+            return self.fail(
+                "selection",
+                "it is only watched",
+                "noselect = false",
+                format!("{}.noselect", section(source)),
+            );
         }
         let mut required = status.sources.iter().filter(|other| has(other, "require")).peekable();
         if required.peek().is_some() && !required.any(|other| other.verdict == "agrees") {
-            self.fail("selection", "none of those that are required agrees", "one of them", "ntp.source.require");
+            self.fail(
+                "selection",
+                "none of those that are required agrees",
+                "one of them",
+                format!("{}.require", section(source)),
+            );
         }
         if source.is_steering {
             return self.ok("selection", "it steers");
@@ -436,5 +459,6 @@ const W32TIME_REMEDY: &str = "\
     A Windows server says 10 s and more until its LocalClockDispersion is 0 (registry, W32Time\\Config) or it \
     follows a source itself; here ntp.source.max_distance says how much is believed, up to 16 s";
 
+mod refclock;
 #[cfg(test)]
 mod tests;

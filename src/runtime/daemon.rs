@@ -7,8 +7,8 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::Sender;
 
-use self::ntp::{NtpThread, judged_of};
 use self::ports::RunningPort;
+use self::sources::{Ends, SourceThread, judged_of};
 use super::discipline::{COMMANDS_MAX, Command, DisciplineLinks, spawn_discipline};
 use super::events::{EVENTS_RING, Event};
 use super::host::{Host, host_utc, kernel_tai_utc, lacking_capabilities};
@@ -71,7 +71,7 @@ pub struct Daemon {
     last_snapshot: TimeSnapshot,
     discipline: DisciplineThread,
     ports: Vec<Option<RunningPort>>,
-    ntp: Option<NtpThread>,
+    measuring: Vec<SourceThread>,
     server: Option<Server>,
     truth: Option<(Truth, JoinHandle<()>)>,
     watchdog: Watchdog,
@@ -178,15 +178,14 @@ impl Daemon {
         let discipline_sleeper = Sleeper::new()?;
         let doorbell = discipline_sleeper.doorbell();
         let judged = judged_of(&config, &mut traces);
-        let (ntp, inlet) = match NtpThread::start(&config, &discipline_sleeper, &sleeper, &stop, &mut traces)? {
-            Some((thread, inlet)) => (Some(thread), Some(inlet)),
-            None => (None, None),
-        };
-        if let Some(ntp) = &ntp {
-            watchdog.add("ntp-client", ThreadConfig { core: None, priority: None }, ntp.pulse.clone());
+        let ends = Ends { discipline: &discipline_sleeper, control: &sleeper, stop: &stop };
+        let (measuring, inlets) = ends.start_all(&config, &mut traces)?;
+        for measuring in &measuring {
+            let thread = ThreadConfig { core: None, priority: None };
+            watchdog.add(measuring.name, thread, measuring.pulse.clone());
         }
         let links = DisciplineLinks {
-            ntp: inlet,
+            sources: inlets,
             commands: orders,
             events,
             snapshot: writer,
@@ -202,8 +201,8 @@ impl Daemon {
         let mut model = Model::new(Host::this(), now, known.utc.tai_utc, kind);
         model.lacks = lacks;
         model.knows_utc(known.utc.tai_utc, known.by);
-        let counters = ntp.as_ref().map_or(&[][..], |ntp| &ntp.counters);
-        model.sources = SourcesModel::new(&config, counters);
+        let counters: Vec<_> = measuring.iter().flat_map(|thread| thread.counters.iter().cloned()).collect();
+        model.sources = SourcesModel::new(&config, &counters);
         let mut daemon = Self {
             model,
             host,
@@ -214,7 +213,7 @@ impl Daemon {
             interfaces,
             discipline: DisciplineThread { thread: Some(thread), doorbell, commands, events: inbox },
             ports: Vec::new(),
-            ntp,
+            measuring,
             server,
             truth,
             watchdog,
@@ -251,8 +250,10 @@ impl Daemon {
 
     /// Whether a timing thread has said something that was not heard yet.
     pub fn has_news(&self) -> bool {
-        let of_ntp = self.ntp.as_ref().is_some_and(|ntp| !ntp.events.is_empty());
-        of_ntp || !self.discipline.events.is_empty() || self.ports.iter().flatten().any(|port| !port.events.is_empty())
+        let of_sources = self.measuring.iter().any(|thread| !thread.events.is_empty());
+        of_sources
+            || !self.discipline.events.is_empty()
+            || self.ports.iter().flatten().any(|port| !port.events.is_empty())
     }
 
     /// Logs an event of the control thread's own, and keeps it for the status.
@@ -361,6 +362,7 @@ impl Daemon {
         check(old.clock.max_frequency == config.clock.max_frequency, "clock.max_frequency");
         check(old.ntp_server == config.ntp_server, "ntp.server");
         check(old.ntp_sources == config.ntp_sources, "ntp.source");
+        check(old.refclocks == config.refclocks, "refclock");
         check(old.selection == config.selection, "selection");
         check(old.judged().len() == config.judged().len(), "the number of sources that are judged");
         check(old.threads == config.threads, "threads");
@@ -408,9 +410,9 @@ impl Daemon {
         for port in 0..self.ports.len() {
             self.stop_port(port);
         }
-        if let Some(ntp) = self.ntp.take() {
-            ntp.doorbell.ring();
-            join("ntp-client", ntp.thread);
+        for measuring in self.measuring.drain(..) {
+            measuring.doorbell.ring();
+            join(measuring.name, measuring.thread);
         }
         self.discipline.doorbell.ring();
         if let Some(thread) = self.discipline.thread.take() {
@@ -440,8 +442,10 @@ impl Daemon {
             self.traces.hear(now, &event);
             self.model.take(now, local, event);
         }
-        while let Some(event) = self.ntp.as_mut().and_then(|ntp| ntp.events.pop()) {
-            self.model.take(now, local, event);
+        for measuring in &mut self.measuring {
+            while let Some(event) = measuring.events.pop() {
+                self.model.take(now, local, event);
+            }
         }
         for port in self.ports.iter_mut().flatten() {
             while let Some(event) = port.events.pop() {
@@ -511,10 +515,10 @@ impl Daemon {
 
 mod cards;
 mod hardware;
-mod ntp;
 mod ports;
 mod report;
 mod rivals;
+mod sources;
 
 fn join(name: &str, thread: JoinHandle<()>) {
     if thread.join().is_err() {

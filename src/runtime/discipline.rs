@@ -15,7 +15,7 @@ pub use self::inlet::PortInlet;
 use self::inlet::{Inlets, Taken};
 pub use self::several::Judged;
 use super::events::{Event, PhcReport};
-use super::ntp_client::NtpInlet;
+use super::measured::SourceInlet;
 use super::port::{PortLoop, PortMessage};
 use super::thread::spawn_timing;
 use super::wake::Sleeper;
@@ -99,8 +99,8 @@ pub struct DisciplineLinks {
     pub commands: Receiver<Command>,
     /// To the control thread.
     pub events: RingWriter<Event>,
-    /// From the NTP clients, if there are any.
-    pub ntp: Option<NtpInlet>,
+    /// From the NTP clients and the reference clocks, where there are any.
+    pub sources: Vec<SourceInlet>,
     /// What is served.
     pub snapshot: SeqlockWriter<TimeSnapshot>,
     /// What the stamps of the PHCs mean; `None`: nobody serves by them.
@@ -224,8 +224,8 @@ fn telling(events: &mut RingWriter<Event>) -> impl FnMut(CascadeNotice) {
 /// Whether a command waits, or a message of a port on another thread. A guest's ring fills while we are awake; the guest
 /// itself says what of that is urgent.
 fn is_called(links: &DisciplineLinks, inlets: &Inlets, guest_row: Option<usize>) -> bool {
-    let of_ntp = links.ntp.as_ref().is_some_and(|inlet| !inlet.messages.is_empty());
-    of_ntp || !links.commands.is_empty() || inlets.have_messages(guest_row)
+    let of_sources = links.sources.iter().any(|inlet| !inlet.messages.is_empty());
+    of_sources || !links.commands.is_empty() || inlets.have_messages(guest_row)
 }
 
 impl DisciplineThread {
@@ -258,7 +258,7 @@ impl DisciplineThread {
                 is_changed = true;
             }
         }
-        is_changed |= self.take_ntp();
+        is_changed |= self.take_measured();
         is_changed |= self.take_crossings(now);
         // Read anew: what the messages led to was done at instants after the round's beginning.
         let (now, local) = self.moments.now();
@@ -455,7 +455,7 @@ impl DisciplineThread {
         }
         // What is in flight has one stamp from before and one from after.
         self.inlets.stepped(ClockId::System);
-        self.links.ntp.iter().for_each(NtpInlet::stepped);
+        self.links.sources.iter().for_each(SourceInlet::stepped);
         self.told_locked = false;
         self.system_epoch = self.cascade.system().clock().epoch();
         self.vouch_at = now;
@@ -485,7 +485,7 @@ impl DisciplineThread {
             if matches!(self.cascade.system().clock().inner(), AnyClock::System(_)) {
                 self.jumps.restart();
                 self.inlets.stepped(ClockId::System);
-                self.links.ntp.iter().for_each(NtpInlet::stepped);
+                self.links.sources.iter().for_each(SourceInlet::stepped);
                 // The kernel has just forgotten what it was told.
                 self.vouch_at = self.moments.measure().0;
                 self.publish_at = self.vouch_at;

@@ -6,6 +6,7 @@
 use synchronome_kernel::phc::CrossingMethod;
 
 use super::ntp_client::NtpReport;
+use super::refclock::RefclockReport;
 use super::thread::Refusal;
 use crate::clock::{CascadeNotice, ClockError, Standing, Tampering};
 use crate::net::{StampingChange, TxTrouble};
@@ -79,6 +80,8 @@ pub enum Event {
     },
     /// What an NTP client sees, once a second.
     Ntp(NtpReport),
+    /// What there is to see of a reference clock, once a second.
+    Refclock(RefclockReport),
     /// What is thought of one of several sources, once a second.
     Standing(Standing),
     /// The first Announce of any master was heard.

@@ -3,7 +3,8 @@
 //! ```text
 //! ptp-N       sockets -> ptp::Port --PortMessage ring--> discipline --ClockReport ring--> ptp-N
 //! discipline  Cascade: the PHCs and the system clock, their crossings, the seqlock<TimeSnapshot>
-//! ntp-client  a socket for each request -> ntp::client::Client, one a server --NtpMessage ring--> discipline
+//! ntp-client  a socket for each request -> ntp::client::Client, one a server --SourceMessage ring--> discipline
+//! refclock    devices of reference clocks -> refclock::Refclock, one a clock --SourceMessage ring--> discipline
 //! resolver    the names of NTP servers, for ntp-client: a lookup may take its time
 //! ntp-N       sockets, answers from the snapshot
 //! control     (the main thread) signals, status socket, HTTP, log, watchdog <--Event rings-- all of them;
@@ -26,12 +27,14 @@ pub mod events;
 pub mod grandmaster;
 pub mod host;
 mod links;
+pub mod measured;
 pub mod memory;
 pub mod model;
 pub mod ntp_client;
 mod phcs;
 pub mod port;
 pub mod recorder;
+pub mod refclock;
 pub mod rivals;
 pub mod saved;
 pub mod server;

@@ -27,6 +27,7 @@ use utc::{named_of, ruling_text};
 
 mod phcs;
 mod reason;
+mod refclocks;
 mod sources;
 mod utc;
 
@@ -301,6 +302,7 @@ impl Model {
             Event::Clock(CascadeNotice::Utc(news)) => self.utc_news(at, news),
             Event::Clock(notice) if self.sources.hear(&mut self.events, at, &notice) => {}
             Event::Ntp(report) => self.sources.report(&mut self.events, at, report),
+            Event::Refclock(report) => self.sources.refclock(&mut self.events, at, report),
             Event::Standing(standing) => self.sources.standing(standing),
             Event::Clock(notice) => {
                 if let CascadeNotice::Leap(tai_utc) = notice {
@@ -475,7 +477,7 @@ impl Model {
     /// LOCKED asks for a bound of at most this, by who takes the stamps of the port that steers.
     fn lock_limit(&self, config: &Config) -> Duration {
         let is_hardware = self.phcs.has_hub();
-        let automatic = match (self.sources.is_steered_by_ntp(), is_hardware) {
+        let automatic = match (self.sources.is_steered_laxly(), is_hardware) {
             (true, _) => LOCK_LIMIT_NTP,
             (false, true) => LOCK_LIMIT_HARDWARE,
             (false, false) => LOCK_LIMIT_SOFTWARE,

@@ -1,7 +1,7 @@
 //! The NTP clients: one thread that asks every server of the configuration, and one that looks up names.
 //!
 //! ```text
-//! ntp-client  fresh socket per request -> ntp::client::Client, one a server --NtpMessage ring--> discipline
+//! ntp-client  fresh socket per request -> ntp::client::Client, one a server --SourceMessage ring--> discipline
 //! resolver    names -> addresses; a name server may take its time, and nobody waits for it
 //! ```
 //!
@@ -13,27 +13,22 @@ mod resolver;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 
 use self::resolver::{Lookups, spawn_resolver};
 use super::events::Event;
+use super::measured::{SourceLinks, SourceMessage};
 use super::thread::spawn_timing;
-use super::wake::Sleeper;
 use crate::clock::{HostClock, reference_of_server};
 use crate::config::{NTP_SOURCE, NtpSourceConfig, ThreadConfig};
-use crate::discipline::Reference;
 use crate::engine::{Emit, Engine, Recorder, Taped};
 use crate::net::{ExchangeBuffer, ExchangeSocket};
 use crate::ntp::client::{
     Client, ClientCounter, ClientState, Config, Effect, Input, OwnIdentity, Refusal, RequestToken, SourceInfo,
 };
-use crate::sharing::{Counters, Latch, Pulse, RingReader, RingWriter};
+use crate::sharing::Counters;
 use crate::time::{ClockEpoch, ClockId, Duration, LogInterval, Mono, Observation, SourceId, Stamp, Timestamp};
 
-/// Messages to the discipline that fit into the ring.
-pub const NTP_RING: usize = 256;
 /// The thread goes round at least this often.
 const ROUND_MAX: Duration = Duration::SECOND;
 /// How often it reports what it sees.
@@ -44,40 +39,6 @@ const LOOK_UP_AGAIN: Duration = Duration::from_secs(64);
 const RETRY_FIRST: Duration = Duration::from_secs(2);
 /// up to this.
 const RETRY_MAX: Duration = Duration::from_secs(64);
-
-/// What a client tells the discipline.
-#[derive(Clone, Copy, Debug)]
-pub enum NtpMessage {
-    /// A measurement; its stamps have the number of steps as their epoch.
-    Observation(Observation),
-    /// What a server says of itself; `None`: it is gone.
-    Server(SourceId, Option<Reference>),
-    /// How often it is asked.
-    Interval(SourceId, LogInterval),
-}
-
-/// The discipline's ends.
-#[derive(Debug)]
-pub struct NtpInlet {
-    /// What the clients tell.
-    pub messages: RingReader<NtpMessage>,
-    /// How often the system clock was stepped or set, for the clients.
-    pub steps: Arc<AtomicU32>,
-}
-
-impl NtpInlet {
-    /// The system clock was stepped or set: what is under way is of no use.
-    pub fn stepped(&self) {
-        self.steps.fetch_add(1, Ordering::AcqRel);
-    }
-
-    /// Whether a measurement is of after the last step.
-    pub fn is_of_now(&self, observation: &Observation) -> bool {
-        let steps = ClockEpoch(self.steps.load(Ordering::Acquire));
-        let is_ours = |stamp: &&Stamp| stamp.clock == ClockId::System;
-        [&observation.sent, &observation.received].into_iter().filter(is_ours).all(|stamp| stamp.epoch == steps)
-    }
-}
 
 /// What one client sees.
 #[derive(Clone, Copy, Debug)]
@@ -106,23 +67,6 @@ pub struct NtpReport {
     pub send_error: Option<i32>,
 }
 
-/// The thread's ends of everything that it shares.
-#[derive(Debug)]
-pub struct NtpLinks {
-    /// To the discipline.
-    pub to_discipline: RingWriter<NtpMessage>,
-    /// To the control thread.
-    pub events: RingWriter<Event>,
-    /// How often the system clock was stepped or set.
-    pub steps: Arc<AtomicU32>,
-    /// A sign of life.
-    pub pulse: Pulse,
-    /// Asks it to end.
-    pub stop: Latch,
-    /// What wakes it.
-    pub sleeper: Sleeper,
-}
-
 /// A server that is to be asked, and who takes the steps of its client if somebody asks for them.
 #[derive(Debug)]
 pub struct Wanted {
@@ -140,7 +84,7 @@ pub struct Wanted {
 ///
 /// # Errors
 /// The system's, if there can be no more threads or descriptors.
-pub fn spawn_ntp_client(wanted: Vec<Wanted>, links: NtpLinks) -> io::Result<JoinHandle<()>> {
+pub fn spawn_ntp_client(wanted: Vec<Wanted>, links: SourceLinks) -> io::Result<JoinHandle<()>> {
     let lookups = spawn_resolver(links.sleeper.doorbell())?;
     // While somebody wants stamps the kernel takes them: a first socket that asks for some may get none for its first message.
     // Without a loopback there is none, and that first message is measured without.
@@ -151,8 +95,8 @@ pub fn spawn_ntp_client(wanted: Vec<Wanted>, links: NtpLinks) -> io::Result<Join
         let now = HostClock.mono();
         let asked = wanted.into_iter().enumerate().map(|(place, wanted)| Asked::new(place, wanted, now)).collect();
         let buffer = ExchangeBuffer::default();
-        let mut thread = NtpClientThread { asked, outlet: Outlet { links }, lookups, buffer, report_at: now };
-        while !thread.outlet.links.stop.is_set() {
+        let mut thread = NtpClientThread { asked, outlet: links, lookups, buffer, report_at: now };
+        while !thread.outlet.stop.is_set() {
             thread.round();
             thread.sleep();
         }
@@ -161,7 +105,7 @@ pub fn spawn_ntp_client(wanted: Vec<Wanted>, links: NtpLinks) -> io::Result<Join
 
 struct NtpClientThread {
     asked: Vec<Asked>,
-    outlet: Outlet,
+    outlet: SourceLinks,
     lookups: Lookups,
     buffer: ExchangeBuffer,
     report_at: Timestamp<Mono>,
@@ -170,7 +114,7 @@ struct NtpClientThread {
 impl NtpClientThread {
     fn round(&mut self) {
         let now = HostClock.mono();
-        self.outlet.links.pulse.beat(now);
+        self.outlet.pulse.beat(now);
         while let Some((place, addresses)) = self.lookups.take() {
             let taken: Vec<_> = self.asked.iter().filter_map(|asked| asked.address).collect();
             self.asked[place].found(now, &addresses, &taken, &mut self.outlet);
@@ -184,7 +128,7 @@ impl NtpClientThread {
         if now >= self.report_at {
             self.report_at = now + REPORT_EVERY;
             for asked in &self.asked {
-                self.outlet.links.events.push_quietly(Event::Ntp(asked.report()));
+                self.outlet.events.push_quietly(Event::Ntp(asked.report()));
             }
         }
     }
@@ -194,22 +138,7 @@ impl NtpClientThread {
         let deadlines = self.asked.iter().filter_map(Asked::deadline);
         let deadline = deadlines.fold(now + ROUND_MAX, Timestamp::min);
         let sockets = self.asked.iter().filter_map(|asked| asked.exchange.as_ref()).map(|exchange| &exchange.socket);
-        self.outlet.links.sleeper.sleep_on_many(sockets, now, deadline, || self.lookups.has_found());
-    }
-}
-
-/// Where effects go.
-struct Outlet {
-    links: NtpLinks,
-}
-
-impl Outlet {
-    fn steps(&self) -> ClockEpoch {
-        ClockEpoch(self.links.steps.load(Ordering::Acquire))
-    }
-
-    fn tell(&mut self, message: NtpMessage) {
-        self.links.to_discipline.push(message);
+        self.outlet.sleeper.sleep_on_many(sockets, now, deadline, || self.lookups.has_found());
     }
 }
 
@@ -298,7 +227,13 @@ impl Asked {
     }
 
     /// The addresses behind the name; `taken` are asked already.
-    fn found(&mut self, now: Timestamp<Mono>, addresses: &[SocketAddr], taken: &[SocketAddr], outlet: &mut Outlet) {
+    fn found(
+        &mut self,
+        now: Timestamp<Mono>,
+        addresses: &[SocketAddr],
+        taken: &[SocketAddr],
+        outlet: &mut SourceLinks,
+    ) {
         self.is_looking_up = false;
         self.is_unknown = addresses.is_empty();
         self.settled_at = now;
@@ -314,7 +249,7 @@ impl Asked {
         self.client.change(|client| *client = Client::new(config));
         if self.info.take().is_some() {
             self.selected_at = None;
-            outlet.tell(NtpMessage::Server(self.source(), None));
+            outlet.tell(SourceMessage::Reference(self.source(), None));
         }
     }
 
@@ -324,7 +259,7 @@ impl Asked {
         self.address.and_then(|_| self.client.deadline())
     }
 
-    fn round(&mut self, now: Timestamp<Mono>, buffer: &mut ExchangeBuffer, outlet: &mut Outlet) {
+    fn round(&mut self, now: Timestamp<Mono>, buffer: &mut ExchangeBuffer, outlet: &mut SourceLinks) {
         if self.address.is_none() {
             return;
         }
@@ -335,7 +270,7 @@ impl Asked {
         }
     }
 
-    fn take_stamp(&mut self, now: Timestamp<Mono>, buffer: &mut ExchangeBuffer, outlet: &mut Outlet) {
+    fn take_stamp(&mut self, now: Timestamp<Mono>, buffer: &mut ExchangeBuffer, outlet: &mut SourceLinks) {
         let Some(exchange) = self.exchange.as_mut() else { return };
         let (token, epoch) = (exchange.token, exchange.steps);
         if let Some(stamp) = exchange.socket.take_stamp(buffer).filter(|_| !exchange.is_stamped) {
@@ -344,7 +279,7 @@ impl Asked {
         }
     }
 
-    fn take_answers(&mut self, now: Timestamp<Mono>, buffer: &mut ExchangeBuffer, outlet: &mut Outlet) {
+    fn take_answers(&mut self, now: Timestamp<Mono>, buffer: &mut ExchangeBuffer, outlet: &mut SourceLinks) {
         // An exchange that is over is closed by the first good answer.
         let Some(exchange) = self.exchange.take() else { return };
         let token = exchange.token;
@@ -363,7 +298,7 @@ impl Asked {
         self.effects.contains(&Effect::Close(token))
     }
 
-    fn step(&mut self, now: Timestamp<Mono>, input: Input<'_>, outlet: &mut Outlet) {
+    fn step(&mut self, now: Timestamp<Mono>, input: Input<'_>, outlet: &mut SourceLinks) {
         let mut effects = std::mem::take(&mut self.effects);
         effects.clear();
         self.client.step(now, input, &mut effects);
@@ -380,7 +315,7 @@ impl Asked {
                 }
                 Effect::Observe(observation) => self.observe(*observation, outlet),
                 Effect::Source(info) => self.says(now, *info, outlet),
-                Effect::Interval(interval) => outlet.tell(NtpMessage::Interval(self.source(), *interval)),
+                Effect::Interval(interval) => outlet.tell(SourceMessage::Interval(self.source(), *interval)),
                 Effect::Count(counter) => self.counters.count(*counter),
                 Effect::State { .. } => {}
             }
@@ -391,7 +326,7 @@ impl Asked {
         }
     }
 
-    fn send(&mut self, now: Timestamp<Mono>, token: RequestToken, frame: &[u8], outlet: &Outlet) -> bool {
+    fn send(&mut self, now: Timestamp<Mono>, token: RequestToken, frame: &[u8], outlet: &SourceLinks) -> bool {
         self.exchange = None;
         let Some(address) = self.address else { return false };
         let sent = ExchangeSocket::open(address).and_then(|socket| {
@@ -415,7 +350,7 @@ impl Asked {
     }
 
     /// What is known of the server's error and of the path is taken out.
-    fn observe(&mut self, observation: Observation, outlet: &mut Outlet) {
+    fn observe(&mut self, observation: Observation, outlet: &mut SourceLinks) {
         let Observation { mut sent, mut received, correction, .. } = observation;
         let asymmetry = self.config.delay_asymmetry;
         let is_answer = matches!(sent.clock, ClockId::Remote(_));
@@ -427,10 +362,10 @@ impl Asked {
         } else {
             self.departed = Some((sent.at, received.at));
         }
-        outlet.tell(NtpMessage::Observation(Observation { sent, received, correction, ..observation }));
+        outlet.tell(SourceMessage::Observation(Observation { sent, received, correction, ..observation }));
     }
 
-    fn says(&mut self, now: Timestamp<Mono>, info: Option<SourceInfo>, outlet: &mut Outlet) {
+    fn says(&mut self, now: Timestamp<Mono>, info: Option<SourceInfo>, outlet: &mut SourceLinks) {
         self.settled_at = now;
         self.info = info;
         self.selected_at = info.map(|_| self.selected_at.unwrap_or(now));
@@ -445,7 +380,7 @@ impl Asked {
         };
         let since = self.selected_at.unwrap_or(now);
         let reference = info.map(|info| reference_of_server(self.source(), &info, address, since));
-        outlet.tell(NtpMessage::Server(self.source(), reference));
+        outlet.tell(SourceMessage::Reference(self.source(), reference));
     }
 
     fn report(&self) -> NtpReport {

@@ -43,6 +43,16 @@ impl LogInterval {
         }
     }
 
+    /// The same for a precision, which may be far below a nanosecond: 2^-45 s to 2^32 s.
+    pub fn exact(self) -> Duration {
+        let exponent = self.0.clamp(-45, 32);
+        if exponent >= 0 {
+            Duration::from_secs(1 << exponent)
+        } else {
+            Duration::from_ticks(Duration::SECOND.ticks() >> -exponent)
+        }
+    }
+
     /// The nearest power of two to a duration (in the ratio), limited to the range that we act on.
     pub fn nearest(interval: Duration) -> Self {
         let mut best = Self::MIN;

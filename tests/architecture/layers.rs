@@ -6,7 +6,7 @@ use super::source::{NamedPath, Source};
 const BYTES: &[&str] = &["coding"];
 const VALUES: &[&str] = &["coding", "time"];
 const ENGINES: &[&str] = &["coding", "time", "engine", "sharing", "wire"];
-const BELOW_L3: &[&str] = &["coding", "time", "engine", "sharing", "wire", "ptp", "ntp", "discipline"];
+const BELOW_L3: &[&str] = &["coding", "time", "engine", "sharing", "wire", "ptp", "ntp", "refclock", "discipline"];
 const THREADS: &[&str] = &[
     "coding",
     "time",
@@ -15,6 +15,7 @@ const THREADS: &[&str] = &[
     "wire",
     "ptp",
     "ntp",
+    "refclock",
     "discipline",
     "clock",
     "net",
@@ -22,8 +23,10 @@ const THREADS: &[&str] = &[
     "config",
     "trace",
 ];
-const REPEATED: &[&str] = &["coding", "time", "engine", "sharing", "wire", "ptp", "ntp", "discipline", "clock"];
-const WORLD: &[&str] = &["coding", "time", "engine", "sharing", "wire", "ptp", "ntp", "discipline", "clock", "trace"];
+const REPEATED: &[&str] =
+    &["coding", "time", "engine", "sharing", "wire", "ptp", "ntp", "refclock", "discipline", "clock"];
+const WORLD: &[&str] =
+    &["coding", "time", "engine", "sharing", "wire", "ptp", "ntp", "refclock", "discipline", "clock", "trace"];
 
 /// A module of the root crate.
 struct Floor {
@@ -55,6 +58,7 @@ const HOUSE: &[Floor] = &[
     pure("wire", VALUES, &[]),
     pure("ptp", ENGINES, &[]),
     pure("ntp", ENGINES, &[]),
+    pure("refclock", ENGINES, &[]),
     pure("discipline", ENGINES, &["libm"]),
     // It reads the host's clocks, and the oscillator in it is the simulator's too.
     Floor { module: "clock", uses: BELOW_L3, crates: None, is_pure: false, is_exact: true },
@@ -74,6 +78,7 @@ const HOUSE: &[Floor] = &[
             "wire",
             "ptp",
             "ntp",
+            "refclock",
             "discipline",
             "clock",
             "net",

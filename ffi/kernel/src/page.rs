@@ -24,7 +24,8 @@ enum Origin {
 /// Memory that others write. See the module's text.
 #[derive(Debug)]
 pub struct Page {
-    start: NonNull<u8>,
+    /// Aligned to a page, and so to a word.
+    start: NonNull<u32>,
     length: usize,
     origin: Origin,
 }
@@ -83,7 +84,7 @@ impl Page {
     pub fn copy<const N: usize>(&self) -> [u8; N] {
         assert!(N <= self.length && N.is_multiple_of(4), "{N} of {} bytes", self.length);
         let mut bytes = [0; N];
-        let words = self.start.as_ptr().cast_const().cast::<u32>();
+        let words = self.start.as_ptr().cast_const();
         fence(Ordering::Acquire);
         for (index, four) in bytes.chunks_exact_mut(4).enumerate() {
             // SAFETY: the word lies within the `length` bytes that shmat(2) or mmap(2) has given us, at an address that is

@@ -299,7 +299,7 @@ impl<C: Clock> Cascade<C> {
             return self.refresh_guards(now, local, None);
         };
         if let Some(sources) = &mut self.sources {
-            sources.is_lax |= row.kind == SourceKind::Ntp;
+            sources.is_lax |= matches!(row.kind, SourceKind::Ntp | SourceKind::Refclock);
         }
         if self.hub == Some(row.stamped_by) {
             self.apply_limits();

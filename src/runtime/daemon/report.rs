@@ -49,9 +49,9 @@ impl Daemon {
                 rings.push((format!("ptp-{index}.from_discipline"), from_discipline.count()));
             }
         }
-        if let Some(ntp) = &self.ntp {
-            rings.push(("ntp-client.events".to_owned(), ntp.events.dropped()));
-            rings.push(("ntp-client.to_discipline".to_owned(), ntp.dropped.count()));
+        for thread in &self.measuring {
+            rings.push((format!("{}.events", thread.name), thread.events.dropped()));
+            rings.push((format!("{}.to_discipline", thread.name), thread.dropped.count()));
         }
         rings.into_iter().filter(|(_, dropped)| *dropped > 0).collect()
     }

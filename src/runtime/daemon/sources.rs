@@ -1,4 +1,4 @@
-//! The NTP clients' thread, as the daemon has it.
+//! The threads that measure sources, as the daemon has them: that of the NTP clients, and that of the reference clocks.
 
 use std::io;
 use std::sync::Arc;
@@ -7,8 +7,10 @@ use std::thread::JoinHandle;
 use super::super::discipline::Judged;
 use super::super::events::{EVENTS_RING, Event};
 use super::super::host::random_bits;
-use super::super::ntp_client::{NTP_RING, NtpInlet, NtpLinks, Wanted, spawn_ntp_client};
+use super::super::measured::{MEASURED_RING, SourceInlet, SourceLinks};
+use super::super::ntp_client::{Wanted, spawn_ntp_client};
 use super::super::recorder::Traces;
+use super::super::refclock::spawn_refclocks;
 use super::super::wake::Sleeper;
 use crate::clock::HostClock;
 use crate::config::Config;
@@ -17,62 +19,83 @@ use crate::engine::{EngineKind, Random};
 use crate::ntp::client::ClientCounter;
 use crate::sharing::{Counters, Doorbell, Drops, Latch, Pulse, Ring, RingReader};
 
-/// The thread and the ways to it.
+/// A thread and the ways to it.
 #[derive(Debug)]
-pub(super) struct NtpThread {
+pub(super) struct SourceThread {
+    pub name: &'static str,
     pub thread: JoinHandle<()>,
     pub doorbell: Doorbell,
     pub events: RingReader<Event>,
     pub dropped: Drops,
     pub pulse: Pulse,
-    /// What each client counts.
+    /// What each NTP client counts.
     pub counters: Vec<Counters<ClientCounter>>,
 }
 
-impl NtpThread {
-    /// Starts it, if there is somebody to ask; and the discipline's ends.
-    pub fn start(
-        config: &Config,
-        discipline: &Sleeper,
-        control: &Sleeper,
-        stop: &Latch,
-        traces: &mut Traces,
-    ) -> io::Result<Option<(Self, NtpInlet)>> {
-        if config.ntp_sources.is_empty() {
-            return Ok(None);
-        }
-        let now = HostClock.mono();
-        // What tells an answer from a forgery.
-        let mut random = Random::seeded(random_bits());
-        let all = config.ntp_sources.iter().flat_map(|source| (0..source.pool).map(move |_| source.clone()));
-        let places = HELM_SOURCES_MAX.saturating_sub(config.ptp.len());
-        let wanted: Vec<_> = all
-            .take(places)
-            .enumerate()
-            .map(|(place, config)| Wanted {
-                config,
-                seed: random.next_u64(),
-                counters: Counters::default(),
-                recorder: Some(traces.stream(&format!("ntp-client-{place}"), EngineKind::NtpClient)),
-            })
-            .collect();
+/// Whom they tell.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ends<'s> {
+    pub discipline: &'s Sleeper,
+    pub control: &'s Sleeper,
+    pub stop: &'s Latch,
+}
+
+impl Ends<'_> {
+    /// A thread of that name, and the discipline's ends of it.
+    fn start(
+        self,
+        name: &'static str,
+        spawn: impl FnOnce(SourceLinks) -> io::Result<JoinHandle<()>>,
+    ) -> io::Result<(SourceThread, SourceInlet)> {
         let sleeper = Sleeper::new()?;
-        let (to_discipline, messages) = Ring::with_capacity(NTP_RING, discipline.doorbell());
-        let (events, inbox) = Ring::with_capacity(EVENTS_RING, control.doorbell());
-        let (doorbell, dropped, pulse, steps) = (sleeper.doorbell(), messages.drops(), Pulse::new(now), Arc::default());
-        let links = NtpLinks {
+        let (to_discipline, messages) = Ring::with_capacity(MEASURED_RING, self.discipline.doorbell());
+        let (events, inbox) = Ring::with_capacity(EVENTS_RING, self.control.doorbell());
+        let (doorbell, dropped, steps) = (sleeper.doorbell(), messages.drops(), Arc::default());
+        let pulse = Pulse::new(HostClock.mono());
+        let links = SourceLinks {
             to_discipline,
             events,
             steps: Arc::clone(&steps),
             pulse: pulse.clone(),
-            stop: stop.clone(),
+            stop: self.stop.clone(),
             sleeper,
         };
-        let counters = wanted.iter().map(|wanted| wanted.counters.clone()).collect();
-        let thread = spawn_ntp_client(wanted, links)?;
-        let thread = Self { thread, doorbell, events: inbox, dropped, pulse, counters };
-        Ok(Some((thread, NtpInlet { messages, steps })))
+        let thread = spawn(links)?;
+        let counters = Vec::new();
+        let thread = SourceThread { name, thread, doorbell, events: inbox, dropped, pulse, counters };
+        Ok((thread, SourceInlet { messages, steps }))
     }
+
+    /// All of them for which there is something to measure.
+    pub fn start_all(self, config: &Config, traces: &mut Traces) -> io::Result<(Vec<SourceThread>, Vec<SourceInlet>)> {
+        let mut all = Vec::new();
+        if !config.refclocks.is_empty() {
+            let clocks = config.refclocks.clone();
+            all.push(self.start("refclock", |links| spawn_refclocks(clocks, links))?);
+        }
+        if !config.ntp_sources.is_empty() {
+            let wanted = servers_of(config, traces);
+            let counters = wanted.iter().map(|wanted| wanted.counters.clone()).collect();
+            let (thread, inlet) = self.start("ntp-client", |links| spawn_ntp_client(wanted, links))?;
+            all.push((SourceThread { counters, ..thread }, inlet));
+        }
+        Ok(all.into_iter().unzip())
+    }
+}
+
+/// The servers that are asked, as far as there is room for them.
+fn servers_of(config: &Config, traces: &mut Traces) -> Vec<Wanted> {
+    // What tells an answer from a forgery.
+    let mut random = Random::seeded(random_bits());
+    let all = config.ntp_sources.iter().flat_map(|source| (0..source.pool).map(move |_| source.clone()));
+    let places = HELM_SOURCES_MAX.saturating_sub(config.ptp.len() + config.refclocks.len());
+    let wanted = all.take(places).enumerate().map(|(place, config)| Wanted {
+        config,
+        seed: random.next_u64(),
+        counters: Counters::default(),
+        recorder: Some(traces.stream(&format!("ntp-client-{place}"), EngineKind::NtpClient)),
+    });
+    wanted.collect()
 }
 
 /// How several sources are judged, if there are several.

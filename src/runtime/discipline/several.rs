@@ -1,7 +1,7 @@
-//! Several sources: what the ports and the NTP clients say goes to the helm.
+//! Several sources: what the ports, the NTP clients and the reference clocks say goes to the helm.
 
 use super::super::events::Event;
-use super::super::ntp_client::NtpMessage;
+use super::super::measured::SourceMessage;
 use super::{DisciplineThread, telling};
 use crate::discipline::helm::{HelmConfig, SourceOptions};
 use crate::engine::Recorder;
@@ -45,35 +45,41 @@ impl DisciplineThread {
         }
     }
 
-    /// What the NTP clients have measured and heard.
-    pub(super) fn take_ntp(&mut self) -> bool {
+    /// What the NTP clients and the reference clocks have measured and heard.
+    pub(super) fn take_measured(&mut self) -> bool {
         let mut is_changed = false;
-        while let Some(message) = self.links.ntp.as_mut().and_then(|inlet| inlet.messages.pop()) {
-            is_changed = true;
-            let (now, local) = self.moments.now();
-            self.look_at_rate(local);
-            let events = &mut self.links.events;
-            match message {
-                NtpMessage::Observation(observation) => {
-                    if self.links.ntp.as_ref().is_some_and(|inlet| inlet.is_of_now(&observation)) {
-                        self.cascade.observe(now, local, &observation, &mut telling(events));
-                    }
-                }
-                NtpMessage::Server(source, reference) => {
-                    let whom = (source, ClockId::System);
-                    self.cascade.introduce(now, local, whom, reference, None, &mut telling(events));
-                }
-                NtpMessage::Interval(source, interval) => {
-                    self.cascade.is_heard_each(now, local, source, interval, &mut telling(events));
-                }
+        for place in 0..self.links.sources.len() {
+            while let Some(message) = self.links.sources[place].messages.pop() {
+                is_changed = true;
+                self.take_message(place, message);
             }
-            self.look_at_steps();
-            self.tell_truth();
         }
         if is_changed {
             self.look_at_helm();
         }
         is_changed
+    }
+
+    fn take_message(&mut self, place: usize, message: SourceMessage) {
+        let (now, local) = self.moments.now();
+        self.look_at_rate(local);
+        let events = &mut self.links.events;
+        match message {
+            SourceMessage::Observation(observation) => {
+                if self.links.sources[place].is_of_now(&observation) {
+                    self.cascade.observe(now, local, &observation, &mut telling(events));
+                }
+            }
+            SourceMessage::Reference(source, reference) => {
+                let whom = (source, ClockId::System);
+                self.cascade.introduce(now, local, whom, reference, None, &mut telling(events));
+            }
+            SourceMessage::Interval(source, interval) => {
+                self.cascade.is_heard_each(now, local, source, interval, &mut telling(events));
+            }
+        }
+        self.look_at_steps();
+        self.tell_truth();
     }
 
     /// What is thought of each source; nobody waits for this.

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use nix::errno::Errno;
 
 use super::super::ntp_client::NtpReport;
-use super::leap_word;
-use crate::clock::{CascadeNotice, Standing};
-use crate::config::{Config, NTP_SOURCE};
+use super::super::refclock::RefclockReport;
+use super::{leap_word, refclocks};
+use crate::clock::{CascadeNotice, LOCK_LIMIT_SOFTWARE, Standing};
+use crate::config::{Config, NTP_SOURCE, REFCLOCK_SOURCE, RefclockConfig};
 use crate::discipline::helm::{SourceKind, SourceOptions, Verdict, mistaken_for};
 use crate::ntp::client::{ClientCounter, ClientState, Refusal, SourceInfo};
 use crate::observe::status::{RefusalStatus, SourceStatus};
@@ -24,6 +25,8 @@ struct Source {
     options: SourceOptions,
     counters: Option<Counters<ClientCounter>>,
     report: Option<NtpReport>,
+    /// Of a reference clock.
+    clock: Option<(RefclockConfig, Option<RefclockReport>)>,
     standing: Option<Standing>,
 }
 
@@ -36,24 +39,25 @@ type At = (Timestamp<Mono>, Timestamp<Utc>);
 impl SourcesModel {
     /// Nothing is known of them yet; `counters` are those of the clients, in the order of the servers.
     pub fn new(config: &Config, counters: &[Counters<ClientCounter>]) -> Self {
-        let ports = config.ptp.iter().map(|ptp| (SourceKind::Ptp, ptp.interface.clone()));
-        let servers = config
-            .ntp_sources
-            .iter()
-            .flat_map(|server| (0..server.pool).map(|_| (SourceKind::Ntp, server.host.clone())));
-        let named = ports.chain(servers);
+        let ports = config.ptp.iter().map(|ptp| (SourceKind::Ptp, ptp.interface.clone(), None));
+        let clocks = config.refclocks.iter();
+        let clocks = clocks.map(|clock| (clock.options.kind, clock.name.clone(), Some((clock.clone(), None))));
+        let servers = config.ntp_sources.iter();
+        let servers = servers.flat_map(|server| (0..server.pool).map(|_| (SourceKind::Ntp, server.host.clone(), None)));
+        let named = ports.chain(clocks).chain(servers);
         let rows = config.judged();
         let of_client = |source: SourceId| counters.get(usize::from(source.0.checked_sub(NTP_SOURCE.0)?)).cloned();
-        let source = |((kind, name), (source, options)): ((SourceKind, String), &(SourceId, SourceOptions))| Source {
+        let all = named.zip(&rows).map(|((kind, name, clock), (source, options))| Source {
             row: *source,
             kind,
             name,
             options: *options,
             counters: of_client(*source),
             report: None,
+            clock,
             standing: None,
-        };
-        Self(named.zip(&rows).map(source).collect())
+        });
+        Self(all.collect())
     }
 
     fn get(&mut self, source: SourceId) -> Option<&mut Source> {
@@ -70,9 +74,26 @@ impl SourcesModel {
         self.0.is_empty()
     }
 
-    /// Whether an NTP server steers.
-    pub fn is_steered_by_ntp(&self) -> bool {
-        self.0.iter().any(|source| source.kind == SourceKind::Ntp && source.standing.is_some_and(|s| s.is_steering))
+    /// Whether one steers that cannot be expected to be as exact as PTP: an NTP server, or a reference clock that leaves more open.
+    pub fn is_steered_laxly(&self) -> bool {
+        let steers =
+            self.0.iter().find_map(|source| Some((source.kind, source.standing?)).filter(|(_, s)| s.is_steering));
+        steers.is_some_and(|(kind, standing)| match kind {
+            SourceKind::Ntp => true,
+            SourceKind::Refclock => standing.span.is_some_and(|span| span.half_width() > LOCK_LIMIT_SOFTWARE),
+            SourceKind::Ptp | SourceKind::Pulse => false,
+        })
+    }
+
+    /// What there is to see of a reference clock.
+    pub fn refclock(&mut self, events: &mut Events, at: At, report: RefclockReport) {
+        let Some(source) = self.get(SourceId(REFCLOCK_SOURCE.0 + u16::from(report.place))) else { return };
+        let shown = source.shown();
+        let Some((config, before)) = &mut source.clock else { return };
+        let before = before.replace(report);
+        if let Some((level, text)) = refclocks::news(config, before.as_ref(), &report) {
+            events.record(at, level, Topic::Clock, format!("{shown}: {text}"), &[]);
+        }
     }
 
     /// What a client sees.
@@ -132,6 +153,7 @@ impl Source {
     fn shown(&self) -> String {
         match self.kind {
             SourceKind::Ptp => format!("PTP on {}", self.name),
+            SourceKind::Refclock | SourceKind::Pulse => format!("reference clock {}", self.name),
             SourceKind::Ntp => match self.report.and_then(|report| report.address) {
                 Some(address) if address.ip().to_string() != self.name => {
                     format!("NTP {} ({})", self.name, address.ip())
@@ -144,11 +166,13 @@ impl Source {
     fn status(&self, now: Timestamp<Mono>) -> SourceStatus {
         let seconds = Duration::as_secs_f64;
         let (standing, report) = (self.standing, self.report);
+        let clock = self.clock.as_ref().map(|(config, _)| config);
+        let of_clock = self.clock.as_ref().and_then(|(_, report)| *report);
         let info = report.and_then(|report| report.info);
         let span = standing.and_then(|standing| standing.span);
         let verdict = standing.map_or(Verdict::Silent, |standing| standing.verdict);
         SourceStatus {
-            kind: if self.kind == SourceKind::Ptp { "ptp" } else { "ntp" }.to_owned(),
+            kind: kind_word(self.kind).to_owned(),
             name: self.name.clone(),
             address: report.and_then(|report| report.address).map(|address| address.to_string()),
             is_steering: standing.is_some_and(|standing| standing.is_steering),
@@ -156,14 +180,20 @@ impl Source {
             reason: self.reason(verdict),
             offset_s: span.map(|span| seconds(span.centre())),
             distance_s: span.map(|span| seconds(span.half_width())),
-            reach: report.map(|report| report.reach),
-            interval_s: standing.map(|standing| seconds(standing.interval.duration())),
+            reach: report.map(|report| report.reach).or(of_clock.map(|report| report.reach)),
+            interval_s: match clock {
+                Some(clock) => Some(seconds(clock.poll.duration())),
+                None => standing.map(|standing| seconds(standing.interval.duration())),
+            },
             last_sample_age_s: standing.and_then(|standing| standing.heard).map(|heard| seconds(now - heard).max(0.0)),
             round_trip_s: report.and_then(|report| report.round_trip).map(seconds),
-            stratum: info.map(|info| info.stratum),
+            stratum: info.map(|info| info.stratum).or(clock.map(|clock| clock.stratum)),
             root_distance_s: info.map(|info| seconds(info.root_distance())),
             reference_id: info.map(|info| reference_in_words(&info)),
-            client_state: report.map(|report| state_word(report.state).to_owned()),
+            client_state: match of_clock {
+                Some(clock) => Some(refclocks::state_word(&clock).to_owned()),
+                None => report.map(|report| state_word(report.state).to_owned()),
+            },
             is_name_unknown: report.is_some_and(|report| report.is_unknown),
             send_error: report
                 .and_then(|report| report.send_error)
@@ -190,11 +220,17 @@ impl Source {
     }
 
     fn counts(&self) -> BTreeMap<String, u64> {
+        if let Some((_, report)) = &self.clock {
+            return report.as_ref().map(refclocks::counts).unwrap_or_default();
+        }
         let counted = self.counters.iter().flat_map(Counters::iter).filter(|(_, n)| *n > 0);
         counted.map(|(counter, n)| (counter.name().to_owned(), n)).collect()
     }
 
     fn reason(&self, verdict: Verdict) -> String {
+        if let (Verdict::Silent, Some((config, Some(report)))) = (verdict, &self.clock) {
+            return refclocks::why_silent(config, report);
+        }
         match (verdict, self.report) {
             (Verdict::Silent, Some(report)) => match (report.address, report.state) {
                 (None, _) if report.is_unknown => "its name cannot be looked up".to_owned(),
@@ -244,6 +280,14 @@ fn refusal_status(refusal: &Refusal) -> RefusalStatus {
         reference_id: reference_in_words(&said),
         root_delay_s: said.root_delay.as_secs_f64(),
         root_dispersion_s: said.root_dispersion.as_secs_f64(),
+    }
+}
+
+const fn kind_word(kind: SourceKind) -> &'static str {
+    match kind {
+        SourceKind::Ptp => "ptp",
+        SourceKind::Ntp => "ntp",
+        SourceKind::Refclock | SourceKind::Pulse => "refclock",
     }
 }
 

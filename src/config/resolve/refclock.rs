@@ -1,0 +1,114 @@
+//! `[[refclock]]`: each kind has its own key for the device, and those of others say nothing of it.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use super::super::error::{ConfigError, Fault, Source};
+use super::super::options::{DAEMON, OPTIONS};
+use super::super::read::Reader;
+use super::super::resolved::{RefclockConfig, RefclockDevice};
+use super::super::walk::Checked;
+use crate::discipline::helm::{SourceKind, SourceOptions};
+use crate::time::LogInterval;
+
+/// The longest poll interval with a PI servo, which pairs messages that are less than 8 s apart.
+const PI_POLL_MAX: i64 = 2;
+/// The keys that are of some kinds only.
+const KEYS: &[(&str, &[&str])] = &[("unit", &["shm"]), ("path", &["sock"])];
+
+pub(super) fn refclock(read: &Reader<'_>, section: &str) -> RefclockConfig {
+    let switch = |name| read.switch(section, name);
+    let text = |name| read.value(section, name).map(|_| read.text(section, name));
+    let device = device(read, section);
+    let (name, reference_id) = match &device {
+        RefclockDevice::Shm { unit } => (format!("SHM {unit}"), format!("SHM{unit}")),
+        RefclockDevice::Sock { path } => (format!("SOCK {}", path.display()), "SOCK".to_owned()),
+    };
+    RefclockConfig {
+        device,
+        name: text("name").unwrap_or(name),
+        poll: LogInterval::new(read.integer(section, "poll") as i8),
+        samples: read.integer(section, "samples") as u8,
+        offset: read.duration(section, "offset"),
+        delay: read.duration(section, "delay"),
+        precision: read.value(section, "precision").map(|_| read.duration(section, "precision")),
+        is_tai: read.word(section, "scale") == "tai",
+        stratum: read.integer(section, "stratum") as u8,
+        reference_id: four_octets(&text("refid").unwrap_or(reference_id)),
+        options: SourceOptions {
+            prefer: switch("prefer"),
+            trust: switch("trust"),
+            require: switch("require"),
+            noselect: switch("noselect"),
+            max_distance: read.duration(section, "max_distance"),
+            ..SourceOptions::of(SourceKind::Refclock)
+        },
+    }
+}
+
+/// A key that is missing was complained about by [`conflicts`].
+fn device(read: &Reader<'_>, section: &str) -> RefclockDevice {
+    let path = || PathBuf::from(read.value(section, "path").map(|_| read.text(section, "path")).unwrap_or_default());
+    match read.word(section, "kind") {
+        "sock" => RefclockDevice::Sock { path: path() },
+        _ => RefclockDevice::Shm { unit: read.integer(section, "unit") as u8 },
+    }
+}
+
+/// The first four octets, filled up with zeros.
+fn four_octets(text: &str) -> [u8; 4] {
+    let mut octets = [0; 4];
+    for (octet, byte) in octets.iter_mut().zip(text.bytes()) {
+        *octet = byte;
+    }
+    octets
+}
+
+/// Keys that are missing, or say nothing of their kind; devices that are read twice.
+pub(super) fn conflicts(source: &Source<'_>, checked: &Checked, errors: &mut Vec<ConfigError>) {
+    let read = Reader::new(&DAEMON, checked);
+    let mut conflict = |fault, path: String, span: &Range<usize>, message: String, suggestion: String| {
+        let place = Some(source.place(span));
+        errors.push(ConfigError { place, path, fault, message, allowed: None, suggestion: Some(suggestion) });
+    };
+    let headers = checked.repeated("refclock");
+    for (index, header) in headers.iter().enumerate() {
+        let section = format!("refclock[{index}]");
+        let Some(kind) = read.span(&section, "kind").map(|_| read.word(&section, "kind")) else { continue };
+        for (key, kinds) in KEYS {
+            if let Some(span) = read.span(&section, key).filter(|_| !kinds.contains(&kind)) {
+                let message = format!("a refclock of kind \"{kind}\" has no {key}");
+                let suggestion = format!("{key} is of kind \"{}\"", kinds.join("\", \""));
+                conflict(Fault::Conflict, format!("{section}.{key}"), &span, message, suggestion);
+            }
+        }
+        if kind == "sock" && read.span(&section, "path").is_none() {
+            let message = "the socket has no path".to_owned();
+            let suggestion = "path = \"/run/chrony.ttyS0.sock\" is where gpsd looks for it".to_owned();
+            conflict(Fault::Missing, format!("{section}.path"), header, message, suggestion);
+        }
+        let poll = read.integer(&section, "poll");
+        if poll > PI_POLL_MAX && read.word("servo", "kind") == "pi" {
+            let span = read.span(&section, "poll").unwrap_or_else(|| header.clone());
+            let message = format!("the servo \"pi\" needs a measurement each {} s", 1 << PI_POLL_MAX);
+            conflict(Fault::Conflict, format!("{section}.poll"), &span, message, format!("poll = {PI_POLL_MAX}"));
+        }
+        let twin = (0..index).find(|other| is_same_device(&read, &section, &format!("refclock[{other}]")));
+        if let Some(other) = twin {
+            let message = format!("the same device as the [[refclock]] in line {}", source.line(headers[other].start));
+            conflict(Fault::Conflict, section, header, message, "remove one of them".to_owned());
+        }
+    }
+}
+
+fn is_same_device(read: &Reader<'_>, one: &str, other: &str) -> bool {
+    let is_good = |section: &str| read.span(section, "kind").is_some();
+    is_good(one) && is_good(other) && device(read, one) == device(read, other)
+}
+
+/// Whether an option says something of the refclock in this section: the keys of other kinds do not.
+pub(super) fn applies(read: &Reader<'_>, section: &str, name: &str) -> bool {
+    debug_assert!(OPTIONS.iter().any(|option| option.path.strip_prefix("refclock.") == Some(name)));
+    let kinds = KEYS.iter().find(|(key, _)| *key == name).map(|(_, kinds)| *kinds);
+    kinds.is_none_or(|kinds| kinds.contains(&read.word(section, "kind")))
+}

@@ -1,0 +1,80 @@
+//! What the threads that measure sources tell the discipline, and the ways between them.
+//!
+//! Those who ask NTP servers and those who read reference clocks say the same: a measurement, what the source says of itself, how
+//! often it is measured. Their stamps are of the system clock, and say after how many steps of it they were taken: of a
+//! measurement across one nothing is used.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::events::Event;
+use super::wake::Sleeper;
+use crate::discipline::Reference;
+use crate::sharing::{Latch, Pulse, RingReader, RingWriter};
+use crate::time::{ClockEpoch, ClockId, LogInterval, Observation, SourceId, Stamp};
+
+/// Messages to the discipline that fit into a ring.
+pub const MEASURED_RING: usize = 256;
+
+/// What a thread that measures tells the discipline.
+#[derive(Clone, Copy, Debug)]
+pub enum SourceMessage {
+    /// A measurement; its stamps have the number of steps as their epoch.
+    Observation(Observation),
+    /// What a source says of itself; `None`: it is gone.
+    Reference(SourceId, Option<Reference>),
+    /// How often it is measured.
+    Interval(SourceId, LogInterval),
+}
+
+/// The discipline's ends.
+#[derive(Debug)]
+pub struct SourceInlet {
+    /// What is told.
+    pub messages: RingReader<SourceMessage>,
+    /// How often the system clock was stepped or set.
+    pub steps: Arc<AtomicU32>,
+}
+
+impl SourceInlet {
+    /// The system clock was stepped or set: what is under way is of no use.
+    pub fn stepped(&self) {
+        self.steps.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Whether a measurement is of after the last step.
+    pub fn is_of_now(&self, observation: &Observation) -> bool {
+        let steps = ClockEpoch(self.steps.load(Ordering::Acquire));
+        let is_ours = |stamp: &&Stamp| stamp.clock == ClockId::System;
+        [&observation.sent, &observation.received].into_iter().filter(is_ours).all(|stamp| stamp.epoch == steps)
+    }
+}
+
+/// The measuring thread's ends of everything that it shares.
+#[derive(Debug)]
+pub struct SourceLinks {
+    /// To the discipline.
+    pub to_discipline: RingWriter<SourceMessage>,
+    /// To the control thread.
+    pub events: RingWriter<Event>,
+    /// How often the system clock was stepped or set.
+    pub steps: Arc<AtomicU32>,
+    /// A sign of life.
+    pub pulse: Pulse,
+    /// Asks it to end.
+    pub stop: Latch,
+    /// What wakes it.
+    pub sleeper: Sleeper,
+}
+
+impl SourceLinks {
+    /// How often the system clock was stepped or set, as the epoch of a stamp.
+    pub fn steps(&self) -> ClockEpoch {
+        ClockEpoch(self.steps.load(Ordering::Acquire))
+    }
+
+    /// Tells the discipline.
+    pub fn tell(&mut self, message: SourceMessage) {
+        self.to_discipline.push(message);
+    }
+}

@@ -1,0 +1,87 @@
+//! What there is to say of a reference clock.
+
+use std::collections::BTreeMap;
+
+use crate::config::{RefclockConfig, RefclockDevice};
+use crate::observe::Level;
+use crate::refclock::{ClockCounter, ClockState};
+use crate::runtime::phcs::words;
+use crate::runtime::refclock::RefclockReport;
+use crate::sharing::CounterSet;
+
+/// What has changed and is worth a line.
+pub(super) fn news(
+    config: &RefclockConfig,
+    before: Option<&RefclockReport>,
+    report: &RefclockReport,
+) -> Option<(Level, String)> {
+    let absent_before = before.and_then(|before| before.absent);
+    if report.absent.is_some() && absent_before != report.absent {
+        return Some((Level::Warn, why_silent(config, report)));
+    }
+    let state_before = before.map_or(ClockState::Waiting, |before| before.state);
+    match (state_before, report.state) {
+        (ClockState::Waiting | ClockState::Silent, ClockState::Delivering) => {
+            Some((Level::Info, "it gives samples".to_owned()))
+        }
+        (ClockState::Delivering, ClockState::Silent) => Some((Level::Warn, why_silent(config, report))),
+        _ => None,
+    }
+}
+
+/// Why nothing is known of its time.
+pub(super) fn why_silent(config: &RefclockConfig, report: &RefclockReport) -> String {
+    if let Some(errno) = report.absent {
+        return format!("{} cannot be opened ({}){}", device(config), words(errno.into()), remedy(config, errno));
+    }
+    match (report.refused, report.state) {
+        (Some(refused), _) => refused.words().to_owned(),
+        (None, ClockState::Waiting) => format!("{}: nothing comes{}", device(config), who_writes(config)),
+        (None, ClockState::Silent) => "it gives no samples any more".to_owned(),
+        (None, ClockState::Delivering) => {
+            "it contradicts itself (precision: how far off is a sample?), or leaves too much open (max_distance)"
+                .to_owned()
+        }
+    }
+}
+
+/// Where it stands.
+pub(super) const fn state_word(report: &RefclockReport) -> &'static str {
+    match (report.absent, report.state) {
+        (Some(_), _) => "absent",
+        (None, ClockState::Waiting) => "waiting",
+        (None, ClockState::Delivering) => "delivering",
+        (None, ClockState::Silent) => "silent",
+    }
+}
+
+/// What was counted, without zeros.
+pub(super) fn counts(report: &RefclockReport) -> BTreeMap<String, u64> {
+    let all = ClockCounter::ALL.iter().zip(report.counts);
+    all.filter(|(_, count)| *count > 0).map(|(what, count)| (what.name().to_owned(), u64::from(count))).collect()
+}
+
+fn device(config: &RefclockConfig) -> String {
+    match &config.device {
+        RefclockDevice::Shm { unit } => format!("shared memory segment 0x{:x}", 0x4e54_5030 + u32::from(*unit)),
+        RefclockDevice::Sock { path } => format!("socket {}", path.display()),
+    }
+}
+
+fn who_writes(config: &RefclockConfig) -> &'static str {
+    match config.device {
+        RefclockDevice::Shm { .. } => " (`ipcs -m` shows the segments, ntpshmmon what is written there)",
+        RefclockDevice::Sock { .. } => " (whoever sends samples looks for the socket when he starts)",
+    }
+}
+
+fn remedy(config: &RefclockConfig, errno: i32) -> &'static str {
+    match (&config.device, errno) {
+        (RefclockDevice::Shm { .. }, nix::libc::ENOENT) => ": whoever writes there makes it; gpsd does when it starts",
+        (RefclockDevice::Shm { .. }, nix::libc::EACCES) => {
+            ": units 0 and 1 of gpsd are root's; run as root, or take a unit from 2 on"
+        }
+        (RefclockDevice::Sock { .. }, nix::libc::EEXIST) => ": something that is no socket is in its place",
+        _ => "",
+    }
+}

@@ -1,0 +1,106 @@
+//! Reference clocks, written by a program that knows nothing of ours.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration as Timeout;
+
+use nix::sys::signal::Signal;
+use synchronome::observe::Status;
+use synchronome::observe::status::SourceStatus;
+use synchronome::time::SyncState;
+
+use super::daemon::{Daemon, Options, assert_bound_held, print_figures, truth};
+use super::lab::{Lab, Space, installed, text};
+use super::running::{Running, unique_path};
+
+const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/refclock.c");
+
+/// Compiles the writer.
+fn writer(lab: &Lab) -> PathBuf {
+    let program = lab.directory().join("refclock");
+    let mut compile = Command::new(installed("cc", "gcc"));
+    let output = compile.args(["-O2", "-Wall", "-Werror", "-o"]).arg(&program).arg(SOURCE).output();
+    let output = output.expect("the C compiler runs");
+    assert!(output.status.success(), "{}", text(&output));
+    program
+}
+
+fn write(lab: &Lab, space: &Space, program: &Path, arguments: &[&str]) -> Running {
+    let mut command = space.command(program.to_str().expect("a path"), "nothing: the test compiles it");
+    Running::start(lab, "refclock", command.args(arguments))
+}
+
+fn source<'s>(status: &'s Status, name: &str) -> &'s SourceStatus {
+    status.sources.iter().find(|source| source.name == name).unwrap_or_else(|| panic!("no {name} in {status:#?}"))
+}
+
+fn count(status: &Status, name: &str, outcome: &str) -> u64 {
+    source(status, name).counters.get(outcome).copied().unwrap_or(0)
+}
+
+#[test]
+fn shared_memory_steers_what_is_torn_is_refused_and_a_writer_that_goes_and_comes_is_followed_again() {
+    let mut lab = Lab::new();
+    let space = lab.space();
+    let program = writer(&lab);
+    // One that no other run on this machine uses at the same time.
+    let unit = (100 + std::process::id() % 100).to_string();
+    let more = format!("[[refclock]]\nkind = \"shm\"\nunit = {unit}\nname = \"GPS\"\npoll = -2\nsamples = 2\n");
+    let mut daemon = Daemon::start(&lab, &space, Options { more: &more, ..Options::default() });
+    let status =
+        daemon.wait("the segment is missed", |status| source(status, "GPS").reason.contains("cannot be opened"));
+    assert_eq!(status.state, SyncState::NeverSynced);
+
+    let mut gps = write(&lab, &space, &program, &["shm", &unit]);
+    let status = daemon.wait("it is LOCKED", |status| status.state == SyncState::Locked);
+    println!("shm: LOCKED {:.1} s after the start", status.uptime_s);
+    daemon.wait("the statistics begin", |status| truth(status).samples > 0);
+    std::thread::sleep(Timeout::from_secs(15));
+    let status = daemon.status_by_command();
+    print_figures("shared memory, 30 us of even noise", &status);
+    println!("shm: {:?}", source(&status, "GPS").counters);
+    assert!(source(&status, "GPS").is_steering, "{status:#?}");
+    assert_bound_held(&status);
+    // It is never further off than a sample can be.
+    assert!(truth(&status).rms_s.is_some_and(|rms| rms < 30e-6), "{status:#?}");
+    assert_eq!(count(&status, "GPS", "stale") + count(&status, "GPS", "future"), 0, "{status:#?}");
+
+    daemon.wait("a look has met a write", |status| count(status, "GPS", "torn") > 0);
+
+    assert!(gps.end_by(Signal::SIGTERM).success());
+    daemon.wait("it holds over", |status| status.state == SyncState::Holdover);
+    let _gps = write(&lab, &space, &program, &["shm", &unit]);
+    // The segment is a new one.
+    daemon.wait("it is LOCKED again", |status| status.state == SyncState::Locked);
+    let status = daemon.status_by_command();
+    assert_bound_held(&status);
+    assert_eq!(status.clock.steps, 1, "{status:#?}");
+    daemon.end();
+}
+
+#[test]
+fn a_socket_steers_and_each_wrong_datagram_is_counted_for_what_it_is() {
+    let mut lab = Lab::new();
+    let space = lab.space();
+    let program = writer(&lab);
+    let path = unique_path(&lab, "chrony.gps", "sock");
+    let path = path.to_str().expect("a path");
+    let more = format!(
+        "[[refclock]]\nkind = \"sock\"\npath = \"{path}\"\nname = \"SOCK\"\nprecision = \"31us\"\nsamples = 5\npoll = -1\n"
+    );
+    let _gps = write(&lab, &space, &program, &["sock", path]);
+    let mut daemon = Daemon::start(&lab, &space, Options { more: &more, ..Options::default() });
+    let status = daemon.wait("it is LOCKED", |status| status.state == SyncState::Locked);
+    println!("sock: LOCKED {:.1} s after the start", status.uptime_s);
+    daemon.wait("the statistics begin", |status| truth(status).samples > 0);
+    std::thread::sleep(Timeout::from_secs(12));
+    let status = daemon.status_by_command();
+    print_figures("a socket, 30 us of even noise, the median of five", &status);
+    println!("sock: {:?}", source(&status, "SOCK").counters);
+    assert_bound_held(&status);
+    assert!(truth(&status).rms_s.is_some_and(|rms| rms < 30e-6), "{status:#?}");
+    for outcome in ["magic", "length", "field", "unsynchronised", "stale"] {
+        assert!(count(&status, "SOCK", outcome) > 0, "no {outcome} in {status:#?}");
+    }
+    daemon.end();
+}
