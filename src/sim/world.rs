@@ -487,7 +487,12 @@ impl World {
                     if let Effect::Observe(observation) = other {
                         let direction = usize::from(matches!(observation.received.clock, ClockId::Remote(_)));
                         let node = &mut self.nodes[id.0];
-                        node.past.heard(now, node.role.stalled_for(now), direction);
+                        // What a port beside the source that steers hears tells nothing of that one's time.
+                        let is_beside = matches!(&node.role, Role::Host(host) if host.config().helm.is_some()
+                            && host.steered_by() != Some(observation.source));
+                        if !is_beside {
+                            node.past.heard(now, node.role.stalled_for(now), direction);
+                        }
                     }
                     self.nodes[id.0].role.apply(now, other);
                 }

@@ -8,7 +8,7 @@
 //!
 //! In some worlds there are NTP servers beside the masters, one of which may lie, always or at times: by more than any bound there,
 //! since what is hidden by the others' bounds nobody can find out, and only where all others together can outvote it. Where a
-//! master is wrong by its configuration and NTP servers are not, nobody may steer at the end.
+//! master is wrong for good and NTP servers are not, it may be that nobody steers at the end.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -104,7 +104,7 @@ impl Draw {
         libm::pow(10.0, self.between(from, to))
     }
 
-    fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
+    fn one(&mut self, of: &[&'static str]) -> &'static str {
         of[self.0.below(of.len() as u64) as usize]
     }
 
@@ -150,7 +150,7 @@ pub fn text(seed: u64, hours: f64) -> String {
     let has_servers = !leap && of_servers.happens(0.4);
     let world = Drawn { masters, kernel, duration_s, leap, has_servers };
     for _ in 0..draw.0.below(EVENTS_MAX + 1) {
-        event(&mut file, &mut draw, &world);
+        is_agreed &= event(&mut file, &mut draw, &world) != "master_step";
     }
     if has_servers {
         is_lossy |= ntp_servers(&mut file, &mut of_servers, duration_s);
@@ -323,7 +323,8 @@ fn host(file: &mut String, draw: &mut Draw, index: u64) -> bool {
     is_kernel
 }
 
-fn event(file: &mut String, draw: &mut Draw, world: &Drawn) {
+/// What happens.
+fn event(file: &mut String, draw: &mut Draw, world: &Drawn) -> &'static str {
     let Drawn { masters, ref kernel, duration_s, leap, has_servers } = *world;
     let latest = duration_s - PEACE_S;
     let at = draw.between(SETTLING_S, latest);
@@ -394,4 +395,5 @@ fn event(file: &mut String, draw: &mut Draw, world: &Drawn) {
         "set_clock" | "phc_jump" => writeln!(file, "who = \"{host}\"\nby = {}", ns(by)),
         _ => writeln!(file, "who = \"{host}\""),
     };
+    what
 }

@@ -8,7 +8,7 @@
 //! is an offset like any other.
 
 use super::samples::{error_of, hold_to_proof, new_bank};
-use super::{Config, Discipline, Effect, LOCK_SAMPLES};
+use super::{Config, Discipline, Effect, LOCK_SAMPLES, UNPROVEN_DEVIATIONS};
 use crate::coding::Coded;
 use crate::discipline::estimator::Bank;
 use crate::discipline::{Envelope, Reference, Span, StateEvent};
@@ -80,9 +80,14 @@ impl Guard {
         bias.clamp(least, least.max(estimated - span.low + around))
     }
 
-    /// Whether it can steer from one moment to the next.
+    /// Whether it can steer from one moment to the next: its estimator knows the time that its messages prove, not one of before a
+    /// step of the source.
     fn is_warm(&self) -> bool {
-        self.bank.estimate().is_some() && self.envelope.last().is_some()
+        let known = self.bank.estimate().zip(self.envelope.at(self.bank.at()));
+        known.is_some_and(|(estimate, span)| {
+            let margin = estimate.deviation.scaled(UNPROVEN_DEVIATIONS);
+            estimate.offset >= span.low - margin && estimate.offset <= span.high + margin
+        })
     }
 }
 
@@ -175,14 +180,18 @@ impl Discipline {
         let Some(guard) = self.guards.iter_mut().find(|guard| guard.is_of(source)) else { return };
         let Some(at) = guard.reference.and_then(|reference| reference.timescale.to_utc(theirs.at)) else { return };
         let Guard { envelope, bank, unproven, .. } = guard;
-        // A proof that contradicts those before it begins anew by itself.
+        // A proof that contradicts those before it begins anew by itself; and the time is another one.
         if is_forward {
             let transit = free - at - observation.correction;
-            _ = envelope.not_above(free, transit + error);
+            if envelope.not_above(free, transit + error).is_err() {
+                bank.change_time();
+            }
             bank.forward(free, transit);
         } else {
             let transit = at - free - observation.correction;
-            _ = envelope.not_below(free, -transit - error);
+            if envelope.not_below(free, -transit - error).is_err() {
+                bank.change_time();
+            }
             bank.backward(free, transit);
         }
         _ = hold_to_proof((bank, None), envelope, unproven, free);

@@ -163,6 +163,22 @@ fn what_is_far_outside_of_the_new_source_s_proof_is_not_drained_but_corrected() 
 }
 
 #[test]
+fn a_guard_that_stepped_does_not_take_over_with_the_time_of_before() {
+    let mut bench = Bench::new(Kind::Estimator);
+    bench.run(400);
+    bench.b_ahead += Duration::from_secs(7);
+    bench.run(8);
+    bench.b_ahead -= Duration::from_secs(7);
+    bench.run(1);
+    bench.step(Input::Guard(A, None));
+    bench.step(Input::Reference(Some(reference(B))));
+    bench.run(80);
+    let left = (bench.offset - bench.b_ahead).abs();
+    assert!(left < Duration::from_micros(60), "{left}");
+    assert!(bench.discipline.bias().abs() < Duration::from_micros(60), "{}", bench.discipline.bias());
+}
+
+#[test]
 fn the_source_before_goes_on_as_a_guard_and_takes_over_as_well() {
     let mut bench = Bench::new(Kind::Estimator);
     bench.run(400);
