@@ -24,6 +24,7 @@
 //! master, as sure as both were, and learns the new path's delay. The others do not chase what a new hub believes at first:
 //! they hold their course until it is as sure of the time as they are.
 
+use self::doubt::Doubt;
 use self::foretold::Foretold;
 use self::reason::{KeptBack, but_contradictions};
 use self::sources::Sources;
@@ -119,6 +120,8 @@ pub enum CascadeNotice {
     Discipline(ClockId, Notice),
     /// A PHC did not run on as a clock does: by how much, and what it shows since.
     Jumped(u8, Duration, JumpedTo),
+    /// The whole machine stood still for so long, with its system clock, which is measured anew.
+    StoodStill(Duration),
     /// The clock that hears the source is another one from now on.
     Hub(Option<ClockId>),
     /// The hub is right: the others follow it; or it is not any more, and they do not.
@@ -177,6 +180,8 @@ struct Leaf<C> {
     crossing_at: Timestamp<Mono>,
     /// Half of the last window.
     window: Duration,
+    /// It seems to have jumped.
+    doubt: Option<Doubt>,
 }
 
 impl<C: Clock> Leaf<C> {
@@ -205,6 +210,8 @@ pub struct Cascade<C> {
     /// Since the others followed the hub last it has been given another master: what they know of the time is not about that one's.
     is_other_time: bool,
     contradictions: KeptBack,
+    /// When the machine was found to have stood still the last time, and for how long.
+    stood_still: Option<(Timestamp<Mono>, Duration)>,
     leap: LeapWatch,
     /// Of the system clock, and the epoch that it is of.
     continuity: (Continuity, ClockEpoch),
@@ -229,6 +236,7 @@ impl<C: Clock> Cascade<C> {
             right_since: None,
             is_other_time: false,
             contradictions: KeptBack::default(),
+            stood_still: None,
             leap: LeapWatch::new(config.utc, config.utc_policy),
             continuity: (Continuity::of_the_same_oscillator(), ClockEpoch::default()),
             paces: [CROSSING_FAST; PHCS_MAX],
@@ -256,6 +264,7 @@ impl<C: Clock> Cascade<C> {
             since,
             crossing_at: crossing.mono,
             window: crossing.window.half(),
+            doubt: None,
         }));
     }
 
@@ -297,10 +306,21 @@ impl<C: Clock> Cascade<C> {
         // The later the last crossing, the less is known of what the clock reads now: a stamp says more.
         let slack = self.since_crossing(stamped_by, now).map_or(Duration::ZERO, |age| RATE_MAX.drift(age));
         let system_local = local;
-        let Some((steering, local)) = self.steering_of(stamped_by, now, local) else { return };
+        let Some((_, local)) = self.steering_of(stamped_by, now, local) else { return };
         let stamps = [observation.sent, observation.received].into_iter().filter(|stamp| stamp.clock == stamped_by);
         let latest = stamps.map(|stamp| stamp.at).max().unwrap_or(local);
-        let local = if latest <= local + slack { local.max(latest) } else { local };
+        let is_foretold = latest <= local + slack;
+        let local = if is_foretold { local.max(latest) } else { local };
+        if let ClockId::Phc(index) = stamped_by {
+            if !is_foretold && let Some(leaf) = self.phcs[usize::from(index)].as_mut() {
+                // It jumped, or we stood still: how far it is now is to be known at once.
+                leaf.crossing_at = now;
+            }
+            if !self.settle(index, (now, system_local), observation, notify) {
+                return;
+            }
+        }
+        let Some((steering, _)) = self.steering_of(stamped_by, now, system_local) else { return };
         let mut contradicts = false;
         steering.observe(now, local, observation, &mut but_contradictions(stamped_by, &mut contradicts, notify));
         if contradicts {
@@ -406,15 +426,13 @@ impl<C: Clock> Cascade<C> {
         }
         let free = leaf.steering.free(crossing.device);
         if let Some(by) = leaf.continuity.check(crossing.raw, free, crossing.window + crossing.slack) {
-            let to = JumpedTo::of(crossing.device, crossing.after, self.leap.known());
-            self.contradictions.drop(ClockId::Phc(index));
-            notify(CascadeNotice::Jumped(index, by, to));
-            leaf.steering.disturbed(now, crossing.device, &mut of(ClockId::Phc(index), notify));
-            leaf.continuity.restart();
-            self.paces[usize::from(index)] = CROSSING_FAST;
-            if self.hub == Some(ClockId::Phc(index)) {
-                self.close_gate(now, crossing.after, notify);
+            let readings = (now, crossing.device, crossing.after);
+            if !self.doubt(index, by, readings, notify) {
+                self.jumped(index, by, readings, notify);
             }
+            return;
+        }
+        if self.is_in_doubt(index, (now, crossing.after), notify) {
             return;
         }
         self.contradictions.tell(ClockId::Phc(index), notify);
@@ -610,6 +628,7 @@ fn of(clock: ClockId, notify: &mut impl FnMut(CascadeNotice)) -> impl FnMut(Noti
     move |notice| notify(CascadeNotice::Discipline(clock, notice))
 }
 
+mod doubt;
 mod follow;
 mod foretold;
 mod gate;

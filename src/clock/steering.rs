@@ -78,17 +78,33 @@ impl<C: Clock> Steering<C> {
             // Taken before somebody set the stamping clock back: it would map to an instant that has not come yet.
             return;
         }
+        if let Some(located) = self.located(observation) {
+            self.step(now, local, Input::Observation(&located), notify);
+        }
+    }
+
+    /// The same with our stamp on the discipline's scale.
+    fn located(&mut self, observation: &Observation) -> Option<Observation> {
         let mut located = *observation;
         for stamp in [&mut located.sent, &mut located.received] {
             if matches!(stamp.clock, ClockId::Remote(_)) {
                 continue;
             }
-            match self.clock.locate(stamp) {
-                Some(on_our_clock) => *stamp = Stamp { at: on_our_clock.at + self.ahead.duration(), ..on_our_clock },
-                None => return,
-            }
+            let on_our_clock = self.clock.locate(stamp)?;
+            *stamp = Stamp { at: on_our_clock.at + self.ahead.duration(), ..on_our_clock };
         }
-        self.step(now, local, Input::Observation(&located), notify);
+        Some(located)
+    }
+
+    /// How much later a message came than it should by all that is known, or left earlier; `None` if too little is.
+    pub fn surprise(&mut self, observation: &Observation) -> Option<Duration> {
+        let located = self.located(observation)?;
+        self.discipline.surprise(&located)
+    }
+
+    /// How often the source sends.
+    pub fn interval(&self) -> LogInterval {
+        self.discipline.interval()
     }
 
     /// The source is this one from now on.

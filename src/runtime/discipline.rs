@@ -151,6 +151,7 @@ pub fn spawn_discipline(
             jumps: JumpDetector::default(),
             followed: None,
             told_locked: false,
+            is_in_doubt: false,
             tell_ports_at: now,
             wake_at: now,
             publish_at: now,
@@ -195,6 +196,8 @@ struct DisciplineThread {
     /// The port whose parent steers.
     followed: Option<usize>,
     told_locked: bool,
+    /// The hub may have jumped, or the machine may have stood still, as was told last.
+    is_in_doubt: bool,
     tell_ports_at: Timestamp<Mono>,
     /// When there is something to do though nobody calls.
     wake_at: Timestamp<Mono>,
@@ -547,6 +550,11 @@ impl DisciplineThread {
         self.links.snapshot.write(&snapshot);
         self.publish_lines(now, local);
         self.commands = self.cascade.commands();
+        let is_in_doubt = self.cascade.hub_in_doubt().is_some();
+        if std::mem::replace(&mut self.is_in_doubt, is_in_doubt) != is_in_doubt {
+            // The kernel is told at once that its time may be far off, and that it is not.
+            self.vouch_at = now;
+        }
         let is_time_to_vouch = now >= self.vouch_at;
         if is_time_to_vouch {
             self.vouch_at = now + PUBLISH_EVERY;
@@ -642,6 +650,7 @@ impl DisciplineThread {
             let is_hub = self.cascade.hub() == Some(ClockId::Phc(index));
             let Some(place) = &self.readers[usize::from(index)] else { continue };
             let method = place.phc.method();
+            let doubt = self.cascade.phc_in_doubt(index).unwrap_or_default();
             let Some((steering, reading, half_window)) = self.cascade.phc(index, now) else { continue };
             let rate = steering.clock().frequency();
             let told = &mut self.told_rates[usize::from(index)];
@@ -651,7 +660,7 @@ impl DisciplineThread {
             *told = rate;
             let is_steered = matches!(steering.clock().inner(), AnyClock::Phc(_));
             let snapshot = steering.snapshot(now, reading);
-            let bound = snapshot.is_bounded.then(|| snapshot.parts.total().greatest_error());
+            let bound = snapshot.is_bounded.then(|| snapshot.parts.total().greatest_error() + doubt);
             let report = PhcReport {
                 index,
                 is_hub,

@@ -305,8 +305,10 @@ impl Model {
             Event::Refclock(report) => self.sources.refclock(&mut self.events, at, report),
             Event::Standing(standing) => self.sources.standing(standing),
             Event::Clock(notice) => {
-                if let CascadeNotice::Leap(tai_utc) = notice {
-                    self.tai_utc = Some(tai_utc);
+                match notice {
+                    CascadeNotice::Leap(tai_utc) => self.tai_utc = Some(tai_utc),
+                    CascadeNotice::StoodStill(by) => self.trouble.stood_still(by),
+                    _ => {}
                 }
                 if let Some(notice) = self.phcs.cascade(&mut self.events, at, notice, self.tai_utc) {
                     self.notice(at, notice);

@@ -19,7 +19,7 @@
 //! **What is excused.** A clock that was set by a foreign hand, or runs at another rate by one, serves wrong time until the
 //! daemon wakes up: for [`NOTICE`], and no longer. A machine that stood still with all its clocks finds no trace of that in
 //! itself, and what it hears then is as if its master had stepped: it is excused until it has measured a first message, and for
-//! [`GRACE`] then.
+//! [`GRACE`] then. If it was a card that stamped that message, which ran on, it is excused for [`NOTICE`] only.
 
 use super::NodeId;
 use crate::sharing::{PhcLines, TimeSnapshot};

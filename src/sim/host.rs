@@ -484,6 +484,7 @@ impl Host {
             match notice {
                 CascadeNotice::Discipline(ClockId::System, notice) => self.record.note(at, notice),
                 CascadeNotice::Jumped(_, by, _) => keep(&mut self.jumped, at, by),
+                CascadeNotice::StoodStill(by) => keep(&mut self.was_set, at, -by),
                 CascadeNotice::Helm { from, to, why, heard } => {
                     let heard = heard.map(|heard| heard + self.paused);
                     keep(&mut self.steered, at, Steered { from, to, why, heard });

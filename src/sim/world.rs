@@ -1,6 +1,6 @@
 //! Virtual time, and who is told what.
 
-use super::checker::{GRACE, Judges, Watch};
+use super::checker::{GRACE, Judges, NOTICE, Watch};
 use super::digest::Digest;
 use super::lateness::Waking;
 use super::node::{Effects, Role, Way, happens};
@@ -499,7 +499,10 @@ impl World {
             }
         }
         if effects.iter().any(|effect| matches!(effect, Effect::Observe(_))) {
-            self.nodes[id.0].watch.message(now, GRACE);
+            // A card that has run on tells at once that it was the machine that stood still.
+            let is_by_card =
+                matches!(&self.nodes[id.0].role, Role::Host(host) if matches!(host.config().hub(), ClockId::Phc(_)));
+            self.nodes[id.0].watch.message(now, if is_by_card { NOTICE } else { GRACE });
         }
         let is_other_parent = effects.iter().any(|effect| matches!(effect, Effect::Parent(_)));
         effects.clear();

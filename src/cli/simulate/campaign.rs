@@ -361,13 +361,7 @@ fn event(file: &mut String, draw: &mut Draw, world: &Drawn) -> &'static str {
             writeln!(file, "who = \"{master}\"\nfor = {}\nmessage = \"{message}\"", ns(lasts))
         }
         "stall" => {
-            // A card goes on while the machine stands still: to the daemon it seems to jump, and what it serves meanwhile is wrong.
-            let threads: &[_] = if is_kernel {
-                &["port", "discipline", "machine", "clocks"]
-            } else {
-                &["port", "discipline", "machine"]
-            };
-            let mut thread = draw.one(threads);
+            let mut thread = draw.one(&["port", "discipline", "machine", "clocks"]);
             if has_servers && thread == "clocks" {
                 // Its sources contradict what it knew one after the other, and until the slowest was heard nobody can say who is right.
                 thread = "machine";

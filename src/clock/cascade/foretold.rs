@@ -17,7 +17,8 @@ pub(super) struct Foretold {
 impl<C: Clock> Cascade<C> {
     /// What to publish: the served time is that of the system clock.
     pub fn snapshot(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) -> TimeSnapshot {
-        let snapshot = self.system.snapshot(now, local);
+        let mut snapshot = self.system.snapshot(now, local);
+        snapshot.parts.drift += self.hub_in_doubt().unwrap_or_default();
         let exceeded_at = self.through_hub(now, &snapshot).unwrap_or(snapshot.exceeded_at);
         let leap = if snapshot.leap == LeapIndicator::Unknown { snapshot.leap } else { self.leap.indicator() };
         TimeSnapshot { leap, exceeded_at, ..snapshot }

@@ -19,6 +19,9 @@ impl<C: Clock> Cascade<C> {
         local: Timestamp<Local>,
         notify: &mut impl FnMut(CascadeNotice),
     ) {
+        if self.hub_in_doubt().is_some() {
+            return self.close_gate(now, local, notify);
+        }
         let is_open = self.is_gate_open;
         let hub = self.hub.and_then(|hub| self.steering_of(hub, now, local));
         let Some((steering, reading)) = hub else { return self.close_gate(now, local, notify) };

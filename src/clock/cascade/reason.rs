@@ -25,6 +25,11 @@ impl KeptBack {
         }
     }
 
+    /// Whether there is one of this clock.
+    pub fn is_kept(&mut self, clock: ClockId) -> bool {
+        self.of(clock).is_some_and(|kept| kept.is_some())
+    }
+
     /// The clock was the reason, or is gone: nothing is told.
     pub fn drop(&mut self, clock: ClockId) {
         self.of(clock).and_then(Option::take);

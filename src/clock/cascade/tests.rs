@@ -8,6 +8,8 @@ use crate::discipline::servo::Kind;
 use crate::sharing::{PhcLine, PhcLines};
 use crate::time::{FrequencyPpb, LeapIndicator};
 
+mod doubt;
+
 const PORT: SourceId = SourceId(0);
 const TAI_UTC: TaiUtc = TaiUtc(37);
 const DELAY: Duration = Duration::from_micros(1);
@@ -23,6 +25,8 @@ struct World {
     /// What PHC 0 has been set by behind our back.
     phc_set_by: Duration,
     reference: Option<Reference>,
+    /// How long the machine has stood still.
+    paused: Duration,
     /// What the master's clock is ahead of the truth.
     master_ahead: Duration,
     hub: ClockId,
@@ -95,6 +99,7 @@ impl World {
             start,
             notices: Vec::new(),
             phc_set_by: Duration::ZERO,
+            paused: Duration::ZERO,
             reference: Some(reference),
             master_ahead: Duration::ZERO,
             hub,
@@ -116,12 +121,13 @@ impl World {
         world
     }
 
+    /// By the machine's own clock.
     fn utc(&self) -> Timestamp<Local> {
         self.start + (self.now - Timestamp::from_secs(500))
     }
 
     fn tai(&self) -> Timestamp<Local> {
-        self.utc() + TAI_UTC.duration()
+        self.utc() + self.paused + TAI_UTC.duration()
     }
 
     /// What PHC `index` itself reads, before the software clock over it.
@@ -223,7 +229,7 @@ impl World {
                 let (steering, ..) = self.cascade.phc(index, now).unwrap();
                 steering.clock().line(raw).0 - tai
             }
-            _ => self.cascade.system().clock().line(utc).0 - utc,
+            _ => self.cascade.system().clock().line(utc).0 - utc - self.paused,
         }
     }
 
@@ -233,7 +239,14 @@ impl World {
             return;
         }
         let (now, utc) = (self.now, self.utc() + A_MOMENT);
-        let system = self.cascade.system().bound(utc).map(|parts| parts.total().greatest_error());
+        let doubt = self.cascade.hub_in_doubt();
+        let is_seen = |notice: &CascadeNotice| matches!(notice, CascadeNotice::StoodStill(_));
+        if self.paused != Duration::ZERO && doubt.is_none() && !self.notices.iter().any(is_seen) {
+            // Nothing in the machine shows it.
+            return;
+        }
+        let doubt = doubt.unwrap_or_default();
+        let system = self.cascade.system().bound(utc).map(|parts| parts.total().greatest_error() + doubt);
         let error = self.error(ClockId::System).abs();
         assert!(system.is_none_or(|bound| error <= bound), "system off by {error}, claims {system:?}");
         for index in 0..self.phcs {

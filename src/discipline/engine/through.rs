@@ -4,7 +4,7 @@ use super::Discipline;
 use crate::discipline::Reference;
 use crate::discipline::estimator::{Bank, Estimate, Shift};
 use crate::discipline::ruler::{Ruler, both};
-use crate::time::{ClockId, Duration, FrequencyPpb, Local, Timestamp};
+use crate::time::{ClockId, Duration, FrequencyPpb, Local, Observation, Timestamp};
 
 impl Discipline {
     /// What is believed of the source at the estimator's last message.
@@ -18,6 +18,22 @@ impl Discipline {
     pub(super) fn estimate_at(&self, at: Timestamp<Local>) -> Option<Duration> {
         let (estimate, bank) = self.estimate().zip(self.bank.as_ref())?;
         Some(estimate.offset + estimate.frequency.drift(at - bank.at()))
+    }
+
+    /// How much later a message of the source came than it should by the path's delay and what is known of the clock, or how much earlier
+    /// one to the source left: what the clock has been put ahead by meanwhile. Without a path, or an estimate of one that keeps it, `None`.
+    pub fn surprise(&self, observation: &Observation) -> Option<Duration> {
+        let reference = self.reference.filter(|reference| reference.source == observation.source)?;
+        let is_forward = observation.received.clock == ClockId::Disciplined;
+        let (ours, theirs) = if is_forward {
+            (&observation.received, observation.sent)
+        } else {
+            (&observation.sent, observation.received)
+        };
+        let ahead = self.timeline.free_at(ours)? - reference.timescale.to_utc(theirs.at)?;
+        let delay = self.link.mean_path_delay()? + observation.correction;
+        let expected = self.estimated_offset(ours.at)? - (ours.at - self.timeline.free_now(ours.at));
+        Some(ahead - expected - if is_forward { delay } else { -delay })
     }
 
     /// The standard deviation of that.

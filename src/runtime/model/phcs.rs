@@ -216,6 +216,12 @@ impl PhcsModel {
                 let text = format!("clock of {}: it jumped by {by} ({}); measuring again", phc.name, jump_text(to));
                 (Level::Error, text)
             }
+            CascadeNotice::StoodStill(by) => {
+                let text = format!(
+                    "this machine stood still for {by}: its card has run on and agrees with the source; the system clock is measured again"
+                );
+                (Level::Warn, text)
+            }
             CascadeNotice::Hub(Some(ClockId::Phc(index))) => {
                 let name = &self.get(index)?.name;
                 (Level::Info, format!("the clock of {name} hears the source; the other clocks follow by it"))

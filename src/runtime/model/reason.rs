@@ -20,6 +20,8 @@ pub(super) struct SystemTrouble {
     panic: Option<Duration>,
     /// It was set by this.
     set_by: Option<Duration>,
+    /// It stood still for so long, with the whole machine.
+    stood_still: Option<Duration>,
 }
 
 impl SystemTrouble {
@@ -31,14 +33,21 @@ impl SystemTrouble {
             Notice::Obeys => self.refuses = None,
             Notice::Panic(offset) => self.panic = Some(offset),
             Notice::Stepped(_) => self.panic = None,
-            Notice::State { to: SyncState::Locked, .. } => (self.panic, self.set_by) = (None, None),
+            Notice::State { to: SyncState::Locked, .. } => {
+                (self.panic, self.set_by, self.stood_still) = (None, None, None);
+            }
             _ => {}
         }
     }
 
     /// Somebody set it.
     pub(super) fn was_set(&mut self, by: Duration) {
-        self.set_by = Some(by);
+        (self.set_by, self.stood_still) = (Some(by), None);
+    }
+
+    /// The machine stood still.
+    pub(super) fn stood_still(&mut self, by: Duration) {
+        (self.set_by, self.stood_still) = (None, Some(by));
     }
 
     fn clause(&self) -> Option<String> {
@@ -110,9 +119,10 @@ impl Model {
         let (head, tail) = self.reason;
         match self.cause(snapshot.state) {
             Some(cause) => format!("{head}: {cause}{tail}"),
-            None if snapshot.state == SyncState::Disrupted => match self.trouble.set_by {
-                Some(by) => format!("{head} by {by}{tail}"),
-                None => format!("{head}{tail}"),
+            None if snapshot.state == SyncState::Disrupted => match (self.trouble.set_by, self.trouble.stood_still) {
+                (_, Some(by)) => format!("this machine stood still for {by}, and its clock with it{tail}"),
+                (Some(by), None) => format!("{head} by {by}{tail}"),
+                (None, None) => format!("{head}{tail}"),
             },
             None => format!("{head}{tail}"),
         }

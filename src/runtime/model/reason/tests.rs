@@ -232,6 +232,17 @@ fn who_set_the_system_clock_is_not_known_but_by_how_much() {
 }
 
 #[test]
+fn nobody_is_accused_where_the_whole_machine_stood_still() {
+    let mut told = with_hub(SyncState::Locked);
+    told.hear(Event::Clock(CascadeNotice::StoodStill(Duration::from_secs(8))));
+    let said = told.model.events.records(told.now).pop().unwrap().text;
+    assert!(said.starts_with("this machine stood still for 8.00 s: its card has run on"), "{said}");
+    let reason = told.enters(SyncState::Disrupted, StateEvent::Disturbed);
+    assert_eq!(reason, "this machine stood still for 8.00 s, and its clock with it; it is being measured again");
+    assert_eq!(told.model.phcs.statuses(told.now)[0].jumps, 0);
+}
+
+#[test]
 fn who_steers_too_is_named_with_the_way_to_stop_it_when_its_hand_shows() {
     let mut told = with_hub(SyncState::Locked);
     let event = |told: &mut Told| {

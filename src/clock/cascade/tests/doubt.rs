@@ -1,0 +1,127 @@
+//! A card that seems to have jumped ahead: did it, or did the machine stand still?
+
+use super::*;
+
+fn stood_still(world: &World) -> Vec<Duration> {
+    let by = |notice: &CascadeNotice| match notice {
+        CascadeNotice::StoodStill(by) => Some(*by),
+        _ => None,
+    };
+    world.notices.iter().filter_map(by).collect()
+}
+
+fn jumped(world: &World) -> bool {
+    world.notices.iter().any(|notice| matches!(notice, CascadeNotice::Jumped(..)))
+}
+
+fn steps_of(world: &World, clock: ClockId) -> usize {
+    let is_step =
+        |notice: &&CascadeNotice| matches!(notice, CascadeNotice::Discipline(of, Notice::Stepped(_)) if *of == clock);
+    world.notices.iter().filter(is_step).count()
+}
+
+/// What is published as the system clock's greatest error; zero if nothing is claimed.
+fn claimed(world: &mut World) -> Duration {
+    let (now, utc) = (world.now, world.utc());
+    let snapshot = world.cascade.snapshot(now, utc);
+    if snapshot.is_bounded { snapshot.parts.total().greatest_error() } else { Duration::ZERO }
+}
+
+/// Until the card was read once.
+fn until_doubted(world: &mut World) {
+    for _ in 0..32 {
+        world.run_ticks(1);
+        if world.cascade.hub_in_doubt().is_some() {
+            return;
+        }
+    }
+    panic!("nobody doubts");
+}
+
+#[test]
+fn a_machine_that_stood_still_is_told_by_its_card_and_the_next_message_and_steps_once() {
+    for kind in [Kind::Pi, Kind::Estimator] {
+        for pause in [Duration::from_millis(200), Duration::from_secs(8), Duration::from_secs(600)] {
+            let mut world = World::new(ClockId::Phc(0), kind);
+            world.run(20);
+            world.notices.clear();
+            world.paused = pause;
+            until_doubted(&mut world);
+            assert!(claimed(&mut world) >= pause, "the system clock may be behind by {pause}");
+            world.run_ticks(48);
+            let told = stood_still(&world);
+            assert!(
+                told.len() == 1 && (told[0] - pause).abs() < pause.scaled(1e-4) + Duration::from_micros(5),
+                "{told:?}"
+            );
+            assert!(!jumped(&world) && accused(&world).is_empty(), "{:?}", world.notices);
+            assert_eq!((steps_of(&world, ClockId::Phc(0)), steps_of(&world, ClockId::System)), (0, 1));
+            assert_eq!(world.state(ClockId::Phc(0)), SyncState::Locked, "it was right all the time");
+            let disrupted = |notice: &CascadeNotice| {
+                matches!(
+                    notice,
+                    CascadeNotice::Discipline(ClockId::System, Notice::State { to: SyncState::Disrupted, .. })
+                )
+            };
+            assert!(world.notices.iter().any(disrupted), "nothing was known of its time");
+            let error = world.error(ClockId::System);
+            assert!(error.abs() < Duration::from_nanos(500), "off by {error} within a second of {pause}");
+            world.run(20);
+            for clock in ALL {
+                let (error, state) = (world.error(clock), world.state(clock));
+                assert!(
+                    error.abs() < Duration::from_nanos(500) && state == SyncState::Locked,
+                    "{clock:?}: {error}, {state:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_card_that_has_jumped_ahead_is_found_out_by_the_next_message_and_the_system_clock_goes_on() {
+    for kind in [Kind::Pi, Kind::Estimator] {
+        let mut world = World::new(ClockId::Phc(0), kind);
+        world.run(20);
+        world.notices.clear();
+        world.phc_set_by = Duration::SECOND;
+        until_doubted(&mut world);
+        assert!(claimed(&mut world) >= Duration::SECOND && !jumped(&world));
+        world.run_ticks(20);
+        assert!(jumped(&world) && stood_still(&world).is_empty());
+        assert_eq!(world.state(ClockId::Phc(0)), SyncState::Disrupted);
+        assert!(world.state(ClockId::System).is_synchronised() && steps_of(&world, ClockId::System) == 0);
+        let claimed = claimed(&mut world);
+        assert!(claimed > Duration::ZERO && claimed < Duration::from_micros(10), "{claimed}");
+    }
+}
+
+#[test]
+fn what_was_stamped_before_the_card_was_seen_ahead_settles_nothing() {
+    let mut world = World::new(ClockId::Phc(0), Kind::Estimator);
+    world.run(20);
+    let (sync, late) = (world.tai(), world.now);
+    world.phc_set_by = Duration::SECOND;
+    until_doubted(&mut world);
+    let stamp = |at, clock| local_stamp(at, clock);
+    let (sent, received) = (stamp(sync - DELAY, ClockId::Remote(PORT)), stamp(sync, ClockId::Phc(0)));
+    let edge = Observation { source: PORT, sent, received, correction: Duration::ZERO, exchange: 0 };
+    let (now, local, notices) = (world.now, world.utc(), &mut world.notices);
+    assert!(now > late);
+    world.cascade.observe(now, local, &edge, &mut |notice| notices.push(notice));
+    assert!(world.cascade.hub_in_doubt().is_some() && stood_still(&world).is_empty());
+}
+
+#[test]
+fn while_no_message_comes_nobody_knows_of_either_clock() {
+    let mut world = World::new(ClockId::Phc(0), Kind::Estimator);
+    world.run(20);
+    world.notices.clear();
+    world.phc_set_by = Duration::SECOND;
+    world.reference = None;
+    world.run(3);
+    assert!(jumped(&world) && world.cascade.hub_in_doubt().is_none());
+    assert_eq!(world.state(ClockId::Phc(0)), SyncState::Disrupted);
+    let claimed = claimed(&mut world);
+    assert!(claimed >= Duration::SECOND, "{claimed}: it may have been the machine");
+}
