@@ -99,6 +99,42 @@ fn thirty_two_clients_at_once_all_get_their_own_answers() {
 }
 
 #[test]
+fn each_worker_gets_what_came_in_on_its_own_core() {
+    let cores: Vec<_> = sched::available_cpus().expect("a set of cores").into_iter().take(2).collect();
+    assert_eq!(cores.len(), 2, "this test needs two cores");
+    // In the reverse order: a worker's place among the sockets is not its core's number.
+    let order = vec![cores[1], cores[0]];
+    let options =
+        ServerOptions { listen: vec![(LOCALHOST, 0).into()], cores: order.clone(), ..ServerOptions::default() };
+    let mut served = Served::with(&options);
+    assert!(!served.server.take_notices().iter().any(|notice| matches!(notice, ServerNotice::NotSteered { .. })));
+    let address = served.address();
+    for core in cores {
+        let of = |served: &Served, worker: usize| {
+            served.server.workers()[worker].figures().counts.get(ServerCounter::Requests)
+        };
+        let before = [0, 1].map(|worker| of(&served, worker));
+        // The loopback receives on the core that sends.
+        std::thread::spawn(move || {
+            let mut set = nix::sched::CpuSet::new();
+            set.set(core).expect("a core");
+            nix::sched::sched_setaffinity(nix::unistd::Pid::from_raw(0), &set).expect("may be pinned");
+            for _ in 0..50 {
+                // Another port each time: by address they would be spread over both.
+                let _ = ask(&client(address));
+            }
+        })
+        .join()
+        .expect("a client");
+        for (worker, before) in before.into_iter().enumerate() {
+            let got = of(&served, worker) - before;
+            let is_its_own = order[worker] == core;
+            assert!(if is_its_own { got >= 50 } else { got == 0 }, "core {core}: worker {worker} got {got}");
+        }
+    }
+}
+
+#[test]
 fn malformed_packets_are_counted_by_reason_and_the_server_goes_on() {
     let served = Served::on((LOCALHOST, 0));
     let client = client(served.address());

@@ -1,7 +1,7 @@
 //! The NTP server's threads.
 //!
 //! One worker per core, and nothing shared but the snapshot: each worker has a socket of its own for every address
-//! (`SO_REUSEPORT`, the kernel spreads the clients over them by their address and port), and answers with what the
+//! (`SO_REUSEPORT`; where each worker has a core of its own a request goes to the one of the core that received it), and answers with what the
 //! seqlock says. The obvious server, one socket and a pool of threads, has a queue and a lock in the middle; here a
 //! worker waits for nobody, so that a second core doubles what is served.
 //!
@@ -211,7 +211,7 @@ impl Server {
             listen::assert_free(*address)?;
         }
         for address in &options.listen {
-            match listen::open(*address, cores.len()) {
+            match listen::open(*address, &cores) {
                 Ok(sockets) => opened.push(sockets),
                 Err(error) if error.is_absent() => missing.push((*address, error)),
                 Err(error) => return Err(error),
@@ -312,7 +312,7 @@ impl Server {
     pub fn retry_missing(&mut self) -> bool {
         let before = self.notices.len();
         for (address, old) in std::mem::take(&mut self.missing) {
-            match listen::open(address, self.workers.len()) {
+            match listen::open(address, &self.cores()) {
                 Ok(opened) => self.hand_out(opened),
                 Err(error) => {
                     if error != old {
@@ -323,6 +323,10 @@ impl Server {
             }
         }
         self.notices.len() != before
+    }
+
+    fn cores(&self) -> Vec<Option<usize>> {
+        self.workers.iter().map(WorkerHandle::core).collect()
     }
 
     /// The addresses that are served, with the port taken where 0 was asked for.

@@ -30,6 +30,11 @@ pub fn set_other() -> io::Result<()> {
     set_scheduler(libc::SCHED_OTHER, 0)
 }
 
+/// Puts the calling thread into the class `SCHED_IDLE` (sched(7)): it runs when nobody else wants its CPU.
+pub fn set_idle() -> io::Result<()> {
+    set_scheduler(libc::SCHED_IDLE, 0)
+}
+
 fn set_scheduler(policy: c_int, priority: u8) -> io::Result<()> {
     let parameters = libc::sched_param { sched_priority: priority.into() };
     // SAFETY: sched_setscheduler(2) reads one struct sched_param, which lives through the call; 0 is the calling thread.

@@ -28,6 +28,23 @@ pub(crate) fn set_option(fd: BorrowedFd<'_>, level: c_int, name: c_int, value: &
     })
 }
 
+/// A classic BPF program that chooses among the sockets of a `SO_REUSEPORT` group (`SO_ATTACH_REUSEPORT_CBPF`, Linux 4.5).
+pub(crate) fn attach_reuseport_program(fd: BorrowedFd<'_>, program: &[libc::sock_filter]) -> io::Result<()> {
+    let length = program.len().try_into().map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let program = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
+    // SAFETY: setsockopt(2) reads one struct sock_fprog and the instructions that it points to (`bpf_prog_create_from_user`
+    // copies them and changes nothing); both live through the call.
+    done(unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_REUSEPORT_CBPF,
+            (&raw const program).cast(),
+            size_of::<libc::sock_fprog>() as libc::socklen_t,
+        )
+    })
+}
+
 pub(crate) fn set_flag(fd: BorrowedFd<'_>, level: c_int, name: c_int, value: bool) -> io::Result<()> {
     set_option(fd, level, name, &c_int::from(value).to_ne_bytes())
 }

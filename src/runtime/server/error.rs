@@ -112,6 +112,13 @@ pub enum ServerNotice {
         /// errno(3).
         errno: Errno,
     },
+    /// The kernel does not give requests to the worker of the core that received them: it spreads them by address.
+    NotSteered {
+        /// Where.
+        address: SocketAddr,
+        /// errno(3).
+        errno: Errno,
+    },
     /// The kernel does not stamp the requests of an address: the workers do, a little late.
     NoKernelStamps {
         /// Where.
@@ -128,6 +135,10 @@ impl ServerNotice {
 
     pub(super) fn no_kernel_stamps(address: SocketAddr, error: &io::Error) -> Self {
         Self::NoKernelStamps { address, errno: errno_of(error) }
+    }
+
+    pub(super) fn not_steered(address: SocketAddr, error: &io::Error) -> Self {
+        Self::NotSteered { address, errno: errno_of(error) }
     }
 
     /// Whether something is worse than it was configured to be.
@@ -150,6 +161,11 @@ impl fmt::Display for ServerNotice {
             Self::NotRealtime { priority, errno } => write!(
                 f,
                 "NTP server: a worker runs without SCHED_FIFO {priority}: {} (it needs CAP_SYS_NICE or LimitRTPRIO=)",
+                errno.desc()
+            ),
+            Self::NotSteered { address, errno } => write!(
+                f,
+                "NTP server: requests to {address} do not go to the worker of the core that received them: {}",
                 errno.desc()
             ),
             Self::NoKernelStamps { address, errno } => write!(

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
-use synchronome_kernel::socket::enable_packet_info;
+use synchronome_kernel::socket::{enable_packet_info, steer_by_cpu};
 use synchronome_kernel::timestamping::{TimestampRequest, enable_software_timestamps, enable_timestamps};
 
 use super::{ServerError, ServerNotice};
@@ -43,10 +43,11 @@ pub(super) fn assert_free(address: SocketAddr) -> Result<(), ServerError> {
     }
 }
 
-/// Opens an address once for each worker.
-pub(super) fn open(address: SocketAddr, workers: usize) -> Result<Opened, ServerError> {
-    let mut opened = Opened { address, sockets: Vec::with_capacity(workers), notices: Vec::new() };
-    for _ in 0..workers {
+/// Opens an address once for each worker, by the cores that they run on. A worker on a core of its own gets what came in on that core:
+/// nothing of a request is handed from one core to another.
+pub(super) fn open(address: SocketAddr, cores: &[Option<usize>]) -> Result<Opened, ServerError> {
+    let mut opened = Opened { address, sockets: Vec::with_capacity(cores.len()), notices: Vec::new() };
+    for _ in cores {
         // The first one may have got its port from the kernel; the others join it there.
         let socket = bind(opened.address, true)?;
         let failed = |call| move |error: io::Error| ServerError::socket(address, call, &error);
@@ -59,6 +60,13 @@ pub(super) fn open(address: SocketAddr, workers: usize) -> Result<Opened, Server
         let socket = UdpSocket::from(socket);
         opened.address = socket.local_addr().map_err(failed("getsockname"))?;
         opened.sockets.push(Listener(socket));
+    }
+    let pinned: Vec<usize> = cores.iter().copied().flatten().collect();
+    if let Some(first) = opened.sockets.first().filter(|_| pinned.len() > 1)
+        && let Err(error) = steer_by_cpu(first, &pinned)
+    {
+        // They are spread by address then: as right, and a little dearer.
+        opened.notices.push(ServerNotice::not_steered(address, &error));
     }
     Ok(opened)
 }

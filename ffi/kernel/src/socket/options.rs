@@ -65,3 +65,30 @@ pub fn enable_packet_info(fd: impl AsFd) -> io::Result<()> {
 pub fn set_select_error_queue(fd: impl AsFd, enabled: bool) -> io::Result<()> {
     sys::set_flag(fd.as_fd(), libc::SOL_SOCKET, uapi::SO_SELECT_ERR_QUEUE, enabled)
 }
+
+/// Datagrams for a group of sockets with `SO_REUSEPORT` go to the socket of the CPU that received them: the first of the group, in the order
+/// in which they were bound, is that of the first CPU here. What comes in on any other CPU is spread over all of them.
+///
+/// Said of one socket, it holds for the whole group, and for those that join it later. When a socket of the group is closed the last one takes its
+/// place: say it again then, or bind all of them anew. Without this the kernel spreads by the addresses, and every datagram may be handed from one CPU
+/// to another, with its cache lines.
+///
+/// # Errors
+/// `EINVAL` on a socket without `SO_REUSEPORT`, and for no CPU or more than a classic program has room for (2,000).
+pub fn steer_by_cpu(fd: impl AsFd, cpus: &[usize]) -> io::Result<()> {
+    // The CPU that receives, which is no part of the packet.
+    const CPU: u32 = (libc::SKF_AD_OFF + libc::SKF_AD_CPU) as u32;
+    let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
+    let count = u32::try_from(cpus.len()).ok().filter(|count| (1..=2_000).contains(count)).ok_or_else(invalid)?;
+    let step =
+        |code: u32, jump_if_false: u8, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf: jump_if_false, k };
+    let answer = |code: u32, k: u32| step(libc::BPF_RET | code, 0, k);
+    let mut program = vec![step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, CPU)];
+    for (place, cpu) in cpus.iter().enumerate() {
+        program.push(step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 1, u32::try_from(*cpu).map_err(|_| invalid())?));
+        program.push(answer(libc::BPF_K, place as u32));
+    }
+    program.push(step(libc::BPF_ALU | libc::BPF_MOD | libc::BPF_K, 0, count));
+    program.push(answer(libc::BPF_A, 0));
+    sys::attach_reuseport_program(fd.as_fd(), &program)
+}
