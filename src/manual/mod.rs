@@ -8,6 +8,7 @@
 //! | [`simulator`] | the operator: worlds in which the daemon can be tried, and how to describe one |
 //! | [`hardware`] | the operator of a card with a clock: what the states and lines of `status` mean, and what to do |
 //! | [`sources`] | the operator with more than one source: how they are judged, what the verdicts mean, and when another one steers |
+//! | [`server`] | the operator who serves time: who may ask and how often, cores, interleaved mode, load |
 //! | [`traces`] | the operator who wants to know what happened: recording, replaying, and what another servo would have done |
 //! | [`adr`] | whoever wonders why: the decisions that close doors, a page each |
 //!
@@ -63,6 +64,7 @@
 //! | scenarios with limits, and random worlds | `synchronome simulate`, `config/scenarios`, `cargo xtask ci scenarios campaign` |
 //! | accuracy against published figures | `cargo xtask accuracy` |
 //! | the engines beside the real chronyd and ptp4l, in another simulator's virtual time | `tools/clknetsim/run all` |
+//! | what an NTP answer costs, beside other servers and a bare echo | `cargo xtask ntpbench`, `tools/ntpload` |
 //! | the daemon on real sockets, with the truth known | `synchronome demo` |
 //! | the daemon on real hardware clocks and the real system clock, in an emulated machine | `tools/phclab/run all` |
 //! | all of it | `cargo xtask ci` |
@@ -77,6 +79,9 @@ pub mod simulator {}
 
 #[doc = include_str!("hardware.md")]
 pub mod hardware {}
+
+#[doc = include_str!("server.md")]
+pub mod server {}
 
 #[doc = include_str!("options.md")]
 pub mod options {}

@@ -3,6 +3,7 @@
 mod accuracy;
 mod ci;
 mod holdover;
+mod ntpbench;
 
 use std::process::ExitCode;
 
@@ -22,6 +23,8 @@ enum Task {
     Accuracy(accuracy::Options),
     /// Run days of lock that end with the source lost for an hour, and judge what is then said of the time.
     Holdover(holdover::Options),
+    /// Measure what an NTP answer costs, beside other servers and the least that sockets allow.
+    Ntpbench(ntpbench::Options),
     /// Everything that must hold before a change goes in.
     Ci(ci::Options),
 }
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
     match Arguments::parse().task {
         Task::Accuracy(options) => accuracy::run(&options),
         Task::Holdover(options) => holdover::run(&options),
+        Task::Ntpbench(options) => ntpbench::run(&options),
         Task::Ci(options) => ci::run(&options),
     }
 }
