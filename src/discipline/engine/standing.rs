@@ -51,11 +51,12 @@ impl Discipline {
         } else if is_another && self.held.is_some() {
             // Another master's proofs say nothing about this one; our oscillator is the same. Until there are proofs by
             // the new one, those by the old one hold.
+            // One that was disturbed has no proofs to hold, but the range of the frequency is its own, and no older one's.
             if self.envelope.last().is_some() {
                 std::mem::swap(&mut self.envelope, &mut self.previous);
                 self.previous_accuracy = self.held.and_then(|held| held.accuracy);
+                self.envelope.begin_like(&self.previous);
             }
-            self.envelope.begin_like(&self.previous);
             self.begin_learnt_anew();
             self.link.reset();
             self.hand_over(reference);

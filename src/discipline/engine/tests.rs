@@ -394,6 +394,22 @@ fn a_disturbed_clock_is_disrupted_until_it_is_measured_again() {
 }
 
 #[test]
+fn a_disturbed_clock_that_is_given_another_source_keeps_the_range_of_its_frequency() {
+    let mut bench = Bench::new(config(), Duration::from_millis(3), 20.0);
+    (0..400).for_each(|_| bench.exchange(Duration::ZERO));
+    let width = |bench: &Bench| {
+        let range = bench.discipline.envelope.frequency();
+        range.high - range.low
+    };
+    let before = width(&bench);
+    assert!(before < FrequencyPpb::from_ppm(10.0), "{before}");
+    let (reading, epoch) = (bench.reading(), ClockEpoch(bench.epoch.0 + 1));
+    bench.step(Input::Disturbed { reading, epoch });
+    bench.step(Input::Reference(Some(Reference { source: SourceId(1), selected_at: bench.now, ..reference() })));
+    assert_eq!(width(&bench), before, "it is the same oscillator");
+}
+
+#[test]
 fn until_a_new_source_has_proved_anything_the_bound_rests_on_how_right_the_old_one_was() {
     let mut bench = Bench::new(config(), Duration::ZERO, 0.0);
     let rough = Reference { accuracy: Some(Duration::from_micros(30)), ..reference() };
