@@ -276,11 +276,11 @@ impl<C: Clock> Steering<C> {
         TimeSnapshot { anchor_utc: counted.read_as(), reference_time, ..snapshot }
     }
 
-    /// The clock, when the stamping clock reads `local`, as the ruler of those who see the source through it; `None` while nothing
-    /// bounds its time, or its estimator knows nothing.
-    pub fn ruler(&mut self, clock: ClockId, local: Timestamp<Local>) -> Option<Ruler> {
+    /// The clock, when the stamping clock reads `local` and it is thought to be ahead of its source by `offset`, as the ruler of
+    /// those who see the source through it; `None` while its estimator knows nothing.
+    pub fn ruler(&mut self, clock: ClockId, local: Timestamp<Local>, offset: Duration) -> Option<Ruler> {
         let reading = self.reading(local);
-        self.discipline.ruler(clock, reading)
+        self.discipline.ruler(clock, reading, offset)
     }
 
     /// Whether it is right already, though not for long enough to be called LOCKED.

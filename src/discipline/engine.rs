@@ -195,7 +195,7 @@ pub struct Discipline {
     config: Config,
     timeline: Timeline,
     envelope: Envelope,
-    /// The same with what was learnt of the oscillator, where that is what is believed of it.
+    /// The same with what was learnt of the oscillator, where that is what is believed of it. Only an estimator learns.
     learnt: Envelope,
     /// What was proven of the master before this one.
     previous: Envelope,

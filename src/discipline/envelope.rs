@@ -114,8 +114,6 @@ pub struct Envelope {
     unsearched: u32,
     /// How many are still searched for, each of them.
     eager: u32,
-    /// Half of what was left open at the last message.
-    fresh: Option<Duration>,
 }
 
 impl Envelope {
@@ -138,7 +136,6 @@ impl Envelope {
             before: None,
             unsearched: 0,
             eager: EAGER_MESSAGES,
-            fresh: None,
         }
     }
 
@@ -159,7 +156,6 @@ impl Envelope {
         self.sharpest = None;
         self.held = None;
         self.before = None;
-        self.fresh = None;
         self.eager = EAGER_MESSAGES;
     }
 
@@ -207,7 +203,6 @@ impl Envelope {
         self.before = other.before;
         self.unsearched = other.unsearched;
         self.eager = other.eager;
-        self.fresh = other.fresh;
     }
 
     /// The clock was moved by somebody else by an unknown amount between `behind` (not positive) and `ahead` (not negative):
@@ -339,11 +334,6 @@ impl Envelope {
         edge.near.1 + self.travel_seconds(now - edge.near.0, is_high)
     }
 
-    /// Half of what was left open at the last message; `None` until both directions were heard.
-    pub fn fresh(&self) -> Option<Duration> {
-        self.fresh
-    }
-
     /// The range that holds the oscillator's frequency, `max_drift` on each side included.
     pub fn frequency(&self) -> Span<FrequencyPpb> {
         self.frequency
@@ -398,7 +388,6 @@ impl Envelope {
         let found = Anchor { at: (at - origin).as_secs_f64(), low: from_zero(span.low), high: from_zero(span.high) };
         self.narrow_frequency(&found)?;
         self.anchor(found);
-        self.fresh = Some(span.half_width());
         Ok(())
     }
 

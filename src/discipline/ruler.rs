@@ -50,14 +50,23 @@ impl Ruler {
 
     /// What is known of the source's time, by what is known of the ruler at `at`.
     pub fn from_source(&self, of_ruler: Estimate, at: Timestamp<Local>) -> Estimate {
-        let own = of_ruler.frequency.ratio();
-        let ours = FrequencyPpb::from_ratio(self.frequency.ratio() * (1.0 - own));
+        let ours = self.ours(of_ruler.frequency);
         Estimate {
             offset: of_ruler.offset + self.offset + ours.drift(at - self.at),
             frequency: of_ruler.frequency + ours,
             deviation: both(of_ruler.deviation, self.deviation_at(at)),
             ..of_ruler
         }
+    }
+
+    /// What `V` runs off by, if that is so much from the ruler.
+    pub fn frequency_from_source(&self, of_ruler: FrequencyPpb) -> FrequencyPpb {
+        of_ruler + self.ours(of_ruler)
+    }
+
+    /// What the ruler runs off by in each second of a clock that runs off from it by `own`.
+    fn ours(&self, own: FrequencyPpb) -> FrequencyPpb {
+        FrequencyPpb::from_ratio(self.frequency.ratio() * (1.0 - own.ratio()))
     }
 
     /// The other way round: offset and frequency from the ruler, if `of_source` is true of the source at `at`.

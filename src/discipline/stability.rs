@@ -75,6 +75,8 @@ struct Rehearsal {
 struct Level {
     running: [Option<Rehearsal>; OVERLAP],
     begins: Option<Timestamp<Local>>,
+    /// Nothing of it ends or begins before this; the long ones are seldom looked at.
+    next: Option<Timestamp<Local>>,
     /// Mean of `e^2 / lag^3`.
     mean: f64,
     /// How many rehearsals it is the mean of, at most as many as are remembered.
@@ -135,7 +137,7 @@ impl Walk {
 
 impl Default for Stability {
     fn default() -> Self {
-        let level = Level { running: [None; OVERLAP], begins: None, mean: 0.0, count: 0.0 };
+        let level = Level { running: [None; OVERLAP], begins: None, next: None, mean: 0.0, count: 0.0 };
         Self {
             levels: [level; LAGS],
             next: None,
@@ -159,8 +161,11 @@ impl Stability {
         let now = Rehearsal { at, offset, frequency };
         let mut next = None;
         for (index, level) in self.levels.iter_mut().enumerate() {
-            level.observe(lag(index), now);
-            next = next.into_iter().chain(level.next(lag(index))).min();
+            if level.next.is_none_or(|next| at >= next) {
+                level.observe(lag(index), now);
+                level.next = level.next_of(lag(index));
+            }
+            next = next.into_iter().chain(level.next).min();
         }
         self.next = next;
     }
@@ -187,6 +192,7 @@ impl Stability {
         for level in &mut self.levels {
             level.running = [None; OVERLAP];
             level.begins = None;
+            level.next = None;
         }
         self.next = None;
     }
@@ -246,7 +252,7 @@ impl Level {
         deviations * (1.0 + FEW / self.independent())
     }
 
-    fn next(&self, lag: Duration) -> Option<Timestamp<Local>> {
+    fn next_of(&self, lag: Duration) -> Option<Timestamp<Local>> {
         self.running.iter().flatten().map(|running| running.at + lag).chain(self.begins).min()
     }
 

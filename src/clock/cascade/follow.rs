@@ -13,13 +13,13 @@ impl<C: Clock> Cascade<C> {
         let Some(leaf) = self.phcs[usize::from(index)].as_mut() else { return };
         let (now, local) = (crossing.mono, crossing.after);
         let believed = leaf.steering.whereabouts(crossing.device);
-        let ruler = leaf.steering.ruler(ClockId::Phc(index), crossing.device);
         let reading = leaf.steering.reading(crossing.device);
         let wobble = leaf.steering.wobble();
         let is_held_over = leaf.steering.state() == SyncState::Holdover;
         let (Some(reference), Some(Whereabouts { offset, error, proofs })) = (self.last_reference, believed) else {
             return;
         };
+        let ruler = leaf.steering.ruler(ClockId::Phc(index), crossing.device, offset);
         let reference = self.crossing_reference(Reference { proofs, ..reference }, ruler, is_held_over);
         let source = SourceId(CROSSING_SOURCE.0 + 1 + u16::from(index));
         let reference = Reference { source, ..reference };
@@ -43,13 +43,13 @@ impl<C: Clock> Cascade<C> {
         let (now, local) = (crossing.mono, crossing.after);
         let believed = self.system.whereabouts(local);
         let is_held_over = self.system.state() == SyncState::Holdover;
-        let ruler = self.system.ruler(ClockId::System, local);
         let wobble = if is_held_over { self.holdover_deviation(local) } else { self.system.wobble() };
         let (Some(reference), Some(Whereabouts { offset, error, proofs }), Some(tai_utc)) =
             (self.last_reference, believed, self.leap.tai_utc())
         else {
             return;
         };
+        let ruler = self.system.ruler(ClockId::System, local, offset);
         let reference = self.crossing_reference(Reference { proofs, ..reference }, ruler, is_held_over);
         let (before, after) = (self.system.reading(crossing.before), self.system.reading(crossing.after));
         // The system clock counts UTC, whatever its discipline adds to it.

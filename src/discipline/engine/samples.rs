@@ -51,8 +51,10 @@ impl Discipline {
         let limit = transit + self.stamp_error;
         let proof = self.envelope.not_above(free, limit);
         self.check_proof(proof, out);
-        let learnt = self.learnt.not_above(free, limit);
-        self.check_learnt(learnt, proof);
+        if self.bank.is_some() {
+            let learnt = self.learnt.not_above(free, limit);
+            self.check_learnt(learnt, proof);
+        }
         if proof.is_err() && !self.guards.is_empty() {
             // Where there are others, it is for them to say whether this one is still right.
             return;
@@ -94,8 +96,10 @@ impl Discipline {
         let limit = -transit - self.stamp_error;
         let proof = self.envelope.not_below(free, limit);
         self.check_proof(proof, out);
-        let learnt = self.learnt.not_below(free, limit);
-        self.check_learnt(learnt, proof);
+        if self.bank.is_some() {
+            let learnt = self.learnt.not_below(free, limit);
+            self.check_learnt(learnt, proof);
+        }
         if proof.is_err() && !self.guards.is_empty() {
             return;
         }
@@ -201,13 +205,17 @@ impl Discipline {
         if is_late || self.config.hold || self.is_panicking {
             return;
         }
+        let interval = self.interval.duration();
+        let is_sync_near = interval <= SLEW_BY_SYNC_MAX && self.until_sync(now) <= interval.scaled(SYNC_IS_NEAR);
+        if self.is_bank_tracking && is_sync_near {
+            return;
+        }
         let Some(estimate) = self.estimate_worth_using().filter(|_| self.knows_delay()) else { return };
         let (offset, _) = self.present_offset(now, &estimate, free, reading);
-        let interval = self.interval.duration();
-        if !self.is_bank_tracking {
-            self.begin_by_estimate(estimate, offset, out);
-        } else if interval > SLEW_BY_SYNC_MAX || self.until_sync(now) > interval.scaled(SYNC_IS_NEAR) {
+        if self.is_bank_tracking {
             self.slew_away(now, offset, out);
+        } else {
+            self.begin_by_estimate(estimate, offset, out);
         }
     }
 

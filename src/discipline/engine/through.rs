@@ -45,19 +45,18 @@ impl Discipline {
     /// What `V` runs off by, as far as the estimator knows anything of it.
     pub(super) fn estimated_frequency(&self) -> Option<FrequencyPpb> {
         let own = self.bank.as_ref().and_then(Bank::frequency)?;
-        let from = |ruler: Ruler| ruler.from_source(frequency_alone(own), ruler.at).frequency;
-        Some(self.ruler.map_or(own, from))
+        Some(self.ruler.map_or(own, |ruler| ruler.frequency_from_source(own)))
     }
 
-    /// This clock, which reads `reading`, as the ruler of those who see the source through it; `None` while an estimator knows
-    /// nothing. `at` is on its own `V`.
-    pub fn ruler(&self, clock: ClockId, reading: Timestamp<Local>) -> Option<Ruler> {
+    /// This clock, which reads `reading` and is thought to be ahead of its source by `offset` ([`Discipline::whereabouts`]), as the
+    /// ruler of those who see the source through it; `None` while an estimator knows nothing. `at` is on its own `V`.
+    pub fn ruler(&self, clock: ClockId, reading: Timestamp<Local>, offset: Duration) -> Option<Ruler> {
         let at = self.timeline.free_now(reading);
         let ruler = Ruler {
             clock,
             since: self.since,
             at,
-            offset: self.whereabouts(reading)?.offset - (reading - at),
+            offset: offset - (reading - at),
             deviation: self.wobble,
             frequency: self.runs_off_by(),
             frequency_deviation: FrequencyPpb::ZERO,
