@@ -25,7 +25,6 @@
 //! they hold their course until it is as sure of the time as they are.
 
 use self::doubt::Doubt;
-use self::foretold::Foretold;
 use self::reason::{KeptBack, but_contradictions};
 use self::sources::Sources;
 pub use self::sources::Standing;
@@ -218,8 +217,6 @@ pub struct Cascade<C> {
     paces: [LogInterval; PHCS_MAX],
     /// If there are several.
     sources: Option<Box<Sources>>,
-    /// If the hub's source were lost.
-    foretold: Foretold,
 }
 
 impl<C: Clock> Cascade<C> {
@@ -241,7 +238,6 @@ impl<C: Clock> Cascade<C> {
             continuity: (Continuity::of_the_same_oscillator(), ClockEpoch::default()),
             paces: [CROSSING_FAST; PHCS_MAX],
             sources: None,
-            foretold: Foretold::default(),
             config,
         }
     }

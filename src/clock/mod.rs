@@ -17,6 +17,7 @@ mod cascade;
 pub mod comparison;
 mod continuity;
 mod edges;
+mod foretold;
 mod host;
 pub mod inventory;
 mod leap;

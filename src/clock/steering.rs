@@ -5,6 +5,7 @@
 //! TAI - UTC is known it is added to each reading, and the discipline sees a clock that counts TAI. A leap second then
 //! changes the reading and what is added to it by one second each, and nothing else.
 
+use super::foretold::{ExceededAt, Foretold};
 use super::{Adjusted, Clock, ClockError};
 use crate::discipline::{
     Adjustment, Config, Discipline, Effect, Input, Notice, Reference, Ruler, Span, Timescale, Whereabouts,
@@ -49,6 +50,7 @@ pub struct Steering<C> {
     stepped: Duration,
     /// How often it has obeyed.
     obeyed: u64,
+    foretold: Foretold,
 }
 
 impl<C: Clock> Steering<C> {
@@ -60,8 +62,17 @@ impl<C: Clock> Steering<C> {
             discipline.limit_corrections(limit);
         }
         let discipline = Taped::new(discipline);
-        let stepped = Duration::ZERO;
-        Self { clock, discipline, counts, ahead: TaiUtc(0), refused: None, dither_at: now, stepped, obeyed: 0 }
+        Self {
+            clock,
+            discipline,
+            counts,
+            ahead: TaiUtc(0),
+            refused: None,
+            dither_at: now,
+            stepped: Duration::ZERO,
+            obeyed: 0,
+            foretold: Foretold::default(),
+        }
     }
 
     /// A message between the source's clock and the stamping clock.
@@ -265,7 +276,7 @@ impl<C: Clock> Steering<C> {
         self.discipline.step(now, Input::Slewed { reading, ahead, behind }, &mut Emit(|_| ()));
     }
 
-    /// What to publish when the stamping clock reads `local`.
+    /// What is known when the stamping clock reads `local`, but for what is foretold.
     pub fn snapshot(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) -> TimeSnapshot {
         let (counted, rate) = self.clock.line(local);
         let snapshot = self.discipline.snapshot(now, local, counted + self.ahead.duration(), rate);
@@ -324,11 +335,32 @@ impl<C: Clock> Steering<C> {
         self.discipline.drift_rate(reading)
     }
 
-    /// How long until the bound exceeds `limit` if no sample comes any more, when the stamping clock reads `local`; `None`
-    /// while there is no bound.
-    pub fn time_until(&mut self, local: Timestamp<Local>, limit: Duration) -> Option<Duration> {
+    /// When the bound will exceed the limits if no sample comes any more: that of this clock, or of one that follows it and whose
+    /// greatest error is `follower` now. The stamping clock reads `local`.
+    pub(super) fn exceeded_at(
+        &mut self,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        follower: Option<Duration>,
+    ) -> ExceededAt {
+        let last_sample = self.discipline.last_sample();
+        if let Some(told) = self.foretold.told(now, last_sample) {
+            return told;
+        }
         let reading = self.reading(local);
-        self.discipline.time_until(reading, limit)
+        let own = self.discipline.bound(reading).map_or(Duration::ZERO, |parts| parts.total().greatest_error());
+        let beside = follower.map_or(Duration::ZERO, |error| (error - own).max(Duration::ZERO));
+        let until = |limit| self.discipline.time_until(reading, limit - beside);
+        self.foretold.foretell(now, last_sample, until)
+    }
+
+    /// As [`Steering::snapshot`], with when the bound will exceed the limits.
+    pub fn published(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) -> TimeSnapshot {
+        let snapshot = self.snapshot(now, local);
+        if !snapshot.is_bounded {
+            return snapshot;
+        }
+        TimeSnapshot { exceeded_at: self.exceeded_at(now, local, None), ..snapshot }
     }
 
     /// Takes over other limits, policies and gains; what is measured stays.

@@ -225,10 +225,6 @@ pub struct Discipline {
     master_stepped: Option<Timestamp<Local>>,
     /// How often what was proven has begun anew.
     proofs: u32,
-    /// When the bound will exceed each of [`LIMITS`](crate::sharing::LIMITS) if no sample comes.
-    exceeded_at: [Option<Timestamp<Mono>>; LIMITS_COUNT],
-    /// When that is foretold anew.
-    foretell_at: Option<Timestamp<Mono>>,
     /// The estimator has made its first correction.
     is_bank_tracking: bool,
     /// When the offset that was found last will have been slewed away.
@@ -293,8 +289,6 @@ impl Discipline {
             stability: Stability::default(),
             master_stepped: None,
             proofs: 0,
-            exceeded_at: [None; LIMITS_COUNT],
-            foretell_at: None,
             is_bank_tracking: false,
             slew_ends: None,
             state: SyncState::NeverSynced,
@@ -435,7 +429,13 @@ impl Discipline {
         self.deviation_at(self.timeline.free_now(reading)).filter(|_| self.is_bank_tracking)
     }
 
-    /// What to publish when the stamping clock reads `local`, ours `reading`, at `rate` relative to it.
+    /// When it was measured last.
+    pub fn last_sample(&self) -> Option<Timestamp<Mono>> {
+        self.last_sample
+    }
+
+    /// What to publish when the stamping clock reads `local`, ours `reading`, at `rate` relative to it; but for when the limits will be
+    /// exceeded, which is asked for by itself ([`Discipline::time_until`]).
     pub fn snapshot(
         &self,
         now: Timestamp<Mono>,
@@ -459,7 +459,7 @@ impl Discipline {
             is_bounded: bound.is_some(),
             drift_rate,
             stale_rate: self.stale_rate(),
-            exceeded_at: if bound.is_some() { self.exceeded_at } else { [None; LIMITS_COUNT] },
+            exceeded_at: [None; LIMITS_COUNT],
             reference_time: self.reference_time,
             last_sample: self.last_sample,
             state_since: self.state_since,

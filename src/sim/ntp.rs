@@ -119,7 +119,7 @@ impl NtpWorld {
         let (now, random) = (Timestamp::EPOCH, Random::seeded(seed));
         let clock = SoftwareClock::new(local_at(now), config.offset, config.oscillator, config.steering.max_frequency);
         let mut steering = Steering::new(clock, Counts::Utc, config.steering, now, local_at(now));
-        let published = steering.snapshot(now, local_at(now));
+        let published = steering.published(now, local_at(now));
         let mut world = Self {
             now,
             queue: Queue::default(),
@@ -394,7 +394,7 @@ impl NtpWorld {
     }
 
     fn publish(&mut self) {
-        self.published = self.steering.snapshot(self.now, local_at(self.now));
+        self.published = self.steering.published(self.now, local_at(self.now));
         self.digest.snapshot(&self.published);
     }
 

@@ -90,7 +90,7 @@ impl Slave {
         let local = truth.local(now);
         let clock = SoftwareClock::new(local, config.offset, config.oscillator, config.steering.max_frequency);
         let mut steering = Steering::new(clock, Counts::Utc, config.steering, now, local);
-        let published = steering.snapshot(now, local);
+        let published = steering.published(now, local);
         Self {
             port: Taped::new(Port::new(config.ptp)),
             steering,
@@ -244,7 +244,7 @@ impl Slave {
             self.record.note(now, notice);
         }
         self.notices = notices;
-        self.published = self.steering.snapshot(now, local);
+        self.published = self.steering.published(now, local);
         self.tell_port(now);
     }
 

@@ -11,15 +11,13 @@
 use super::{Discipline, STRAYING_AFTER};
 use crate::discipline::estimator::Bank;
 use crate::discipline::{Envelope, Span};
-use crate::sharing::{BoundParts, LIMITS, SNAPSHOT_AGE_MAX};
-use crate::time::{Duration, FrequencyPpb, Local, Mono, Timestamp};
+use crate::sharing::{BoundParts, SNAPSHOT_AGE_MAX};
+use crate::time::{Duration, FrequencyPpb, Local, Timestamp};
 
 /// Nothing is foretold beyond this.
 pub const FORETOLD_MAX: Duration = Duration::from_secs(30 * 86_400);
 /// And nothing nearer than this.
 const FORETOLD_MIN: Duration = Duration::from_millis(10);
-/// How often it is foretold anew when the limits will be exceeded.
-const FORETELL_EVERY: Duration = Duration::SECOND;
 /// Halvings of the logarithm of the time: to better than half a per cent.
 const FORETELL_STEPS: usize = 13;
 
@@ -213,15 +211,6 @@ impl Discipline {
             }
         }
         Some(Duration::from_secs_f64(not_before))
-    }
-
-    /// Foretells when the limits will be exceeded, now and then.
-    pub(super) fn foretell(&mut self, now: Timestamp<Mono>, reading: Timestamp<Local>) {
-        if self.foretell_at.is_some_and(|at| now < at) {
-            return;
-        }
-        self.foretell_at = Some(now + FORETELL_EVERY);
-        self.exceeded_at = LIMITS.map(|limit| self.time_until(reading, limit).map(|after| now + after));
     }
 
     /// The estimate at `at` begins and ends rehearsals of a holdover.

@@ -139,7 +139,6 @@ impl Discipline {
     }
 
     pub(super) fn tick(&mut self, now: Timestamp<Mono>, reading: Timestamp<Local>, out: &mut impl Sink<Effect>) {
-        self.foretell(now, reading);
         if std::mem::take(&mut self.is_to_confirm) {
             self.confirm_at_once(now, reading, out);
         }
