@@ -21,6 +21,8 @@ pub const LOCK_SAMPLES: u32 = 8;
 pub const RIGHT_SAMPLES: u32 = 2;
 /// No sample for this many intervals: the samples have stopped.
 const SILENT_INTERVALS: i64 = 4;
+/// What a sample has shown to be inside of its limit is not looked at again for this part of an interval.
+const JUDGED_FOR: f64 = 0.125;
 /// A sample that has not come for this many intervals is overdue.
 const OVERDUE_INTERVALS: f64 = 1.5;
 /// The bound is beyond use at this many times the lock limit: FREERUN.

@@ -34,6 +34,9 @@ pub const ANCHOR_SPACING_MAX: Duration = Duration::from_secs(8);
 /// After so many messages the sharpest edges are looked for among all that are kept; in between each new one is compared with
 /// the sharpest so far. Between two searches the order changes only as the frequency's range does, which is slow.
 const SEARCH_EVERY: u32 = 8;
+/// The frequency's range, which is the dearest to ask for and the slowest to change, is asked for at such a search, and after this time
+/// at the latest (s).
+const NARROW_EVERY_S: f64 = 1.0;
 /// The first messages are all searched for: while the frequency's range narrows, the order of the edges changes at each.
 const EAGER_MESSAGES: u32 = 128;
 
@@ -101,6 +104,8 @@ pub struct Envelope {
     anchors: VecDeque<Anchor>,
     spacing: Duration,
     frequency: Span<FrequencyPpb>,
+    /// When that was found, in seconds from the first edge.
+    narrowed: f64,
     last: Option<Timestamp<Local>>,
     /// The first edge.
     origin: Option<(Timestamp<Local>, Duration)>,
@@ -129,6 +134,7 @@ impl Envelope {
             anchors: VecDeque::with_capacity(ANCHORS_MAX + 1),
             spacing: ANCHOR_SPACING_MIN,
             frequency: Span { low: -prior, high: prior },
+            narrowed: 0.0,
             last: None,
             origin: None,
             sharpest: None,
@@ -151,6 +157,7 @@ impl Envelope {
         self.lows.clear();
         self.anchors.clear();
         self.spacing = ANCHOR_SPACING_MIN;
+        self.narrowed = 0.0;
         self.last = None;
         self.origin = None;
         self.sharpest = None;
@@ -196,6 +203,7 @@ impl Envelope {
         self.walk = other.walk;
         self.spacing = other.spacing;
         self.frequency = other.frequency;
+        self.narrowed = other.narrowed;
         self.last = other.last;
         self.origin = other.origin;
         self.sharpest = other.sharpest;
@@ -386,7 +394,11 @@ impl Envelope {
         }
         let from_zero = |limit: Duration| (limit - zero).as_secs_f64();
         let found = Anchor { at: (at - origin).as_secs_f64(), low: from_zero(span.low), high: from_zero(span.high) };
-        self.narrow_frequency(&found)?;
+        let has_searched = self.unsearched == 0;
+        if has_searched || found.at - self.narrowed >= NARROW_EVERY_S {
+            self.narrow_frequency(&found)?;
+            self.narrowed = found.at;
+        }
         self.anchor(found);
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! Where the clock stands: its source, its state, and what changes them.
 
-use super::{Discipline, Effect, LOCK_SAMPLES, Notice, OVERDUE_INTERVALS, SILENT_INTERVALS, USELESS_LIMITS};
+use super::{
+    Discipline, Effect, JUDGED_FOR, LOCK_SAMPLES, Notice, OVERDUE_INTERVALS, SILENT_INTERVALS, USELESS_LIMITS,
+};
 use crate::discipline::estimator::Bank;
 use crate::discipline::{Adjustment, Reference, Ruler, StateEvent, Timeline, next};
 use crate::engine::Sink;
@@ -158,7 +160,7 @@ impl Discipline {
                 if self.greatest_error(reading).is_none_or(|bound| bound > limit) {
                     self.transition(now, StateEvent::SamplesStopped, out);
                 }
-            } else {
+            } else if now - last >= self.interval.duration().scaled(JUDGED_FOR) {
                 self.check_bound(now, reading, out);
             }
             return;
