@@ -32,6 +32,7 @@ use super::continuity::{Continuity, Proof};
 use super::leap::{HostUtc, LeapWatch, UtcNews, UtcPolicy, UtcWord};
 use super::{Clock, Counts, Steering, SteeringConfig};
 use crate::discipline::helm::{HELM_SOURCES_MAX, Verdict, Why};
+use crate::discipline::servo::Kind;
 use crate::discipline::{Notice, Reference, Timescale};
 use crate::time::{
     ClockEpoch, ClockId, Duration, FrequencyPpb, Local, LogInterval, Mono, Observation, SourceId, SyncState, TaiUtc,
@@ -47,6 +48,9 @@ pub const CROSSING_SOURCE: SourceId = SourceId(0xff00);
 pub const CROSSING_FAST: LogInterval = LogInterval::new(-4);
 /// The interval of crossings of a clock that has settled.
 pub const CROSSING_STEADY: LogInterval = LogInterval::new(-2);
+/// The same of one with a PI servo where the hardware latches both clocks: such crossings have no noise that more of them would
+/// average out.
+pub const CROSSING_STEADY_PI: LogInterval = LogInterval::new(-1);
 /// How much later than planned a crossing of a settled clock may be, and how much earlier any: parts of its interval.
 const PATIENCE: f64 = 0.125;
 /// As above.
@@ -550,9 +554,15 @@ impl<C: Clock> Cascade<C> {
         local: Timestamp<Local>,
         notify: &mut impl FnMut(CascadeNotice),
     ) {
+        let is_latched = self.phcs[usize::from(index)].as_ref().is_some_and(|leaf| leaf.window == Duration::ZERO);
+        let is_plain = is_latched && self.config.steering.servo == Kind::Pi;
         let Some((steering, reading)) = self.steering_of(follower, now, local) else { return };
         let has_settled = steering.state() == SyncState::Locked && now - steering.state_since() >= SETTLED;
-        let pace = if has_settled { CROSSING_STEADY } else { CROSSING_FAST };
+        let pace = match (has_settled, is_plain) {
+            (false, _) => CROSSING_FAST,
+            (true, false) => CROSSING_STEADY,
+            (true, true) => CROSSING_STEADY_PI,
+        };
         steering.set_interval(now, reading, pace, &mut of(follower, notify));
         self.paces[usize::from(index)] = pace;
     }
@@ -617,7 +627,7 @@ impl<C: Clock> Cascade<C> {
 /// How much later than planned a crossing may be. One that is not urgent waits a moment for the next Sync, which is likely to
 /// come about then and wakes us anyway.
 fn patience(pace: LogInterval) -> Duration {
-    if pace == CROSSING_STEADY { pace.duration().scaled(PATIENCE) } else { Duration::ZERO }
+    if pace == CROSSING_FAST { Duration::ZERO } else { pace.duration().scaled(PATIENCE) }
 }
 
 fn of(clock: ClockId, notify: &mut impl FnMut(CascadeNotice)) -> impl FnMut(Notice) {

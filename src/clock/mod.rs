@@ -32,8 +32,8 @@ mod tampering;
 
 pub use any::AnyClock;
 pub use cascade::{
-    CROSSING_FAST, CROSSING_SOURCE, CROSSING_STEADY, Cascade, CascadeConfig, CascadeNotice, Crossing, JumpedTo,
-    LOCK_LIMIT_HARDWARE, LOCK_LIMIT_NTP, LOCK_LIMIT_SOFTWARE, PHCS_MAX, Standing,
+    CROSSING_FAST, CROSSING_SOURCE, CROSSING_STEADY, CROSSING_STEADY_PI, Cascade, CascadeConfig, CascadeNotice,
+    Crossing, JumpedTo, LOCK_LIMIT_HARDWARE, LOCK_LIMIT_NTP, LOCK_LIMIT_SOFTWARE, PHCS_MAX, Standing,
 };
 pub use continuity::{Continuity, JUMP_FLOOR, Proof};
 pub use edges::{Reading, sharpest};

@@ -6,7 +6,7 @@ use crate::time::{ClockEpoch, Duration, Local, Mono, Timestamp};
 
 const _: () = assert!(PHCS_MAX <= PHC_LINES_MAX, "a line for each PHC");
 
-/// A PHC that was not crossed for longer than this may be anywhere: four crossings at the slow pace.
+/// A PHC that was not crossed for longer than this may be anywhere: four crossings at the steady pace, two at a PI servo's.
 const CROSSING_AGE_MAX: Duration = Duration::SECOND;
 
 impl<C: Clock> Cascade<C> {
