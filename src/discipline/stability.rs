@@ -152,11 +152,11 @@ impl Default for Stability {
 
 impl Stability {
     /// What is known at `at`: the offset from the master, what the oscillator runs off by, and the decimal logarithm of how
-    /// restless it is, in any unit.
-    pub fn observe(&mut self, at: Timestamp<Local>, offset: Duration, frequency: FrequencyPpb, restless: f64) {
+    /// restless it is, in any unit. Returns whether [`Stability::walk`] may say more than before.
+    pub fn observe(&mut self, at: Timestamp<Local>, offset: Duration, frequency: FrequencyPpb, restless: f64) -> bool {
         self.note_restlessness(at, restless);
         if self.next.is_some_and(|next| at < next) {
-            return;
+            return self.is_restless();
         }
         let now = Rehearsal { at, offset, frequency };
         let mut next = None;
@@ -168,6 +168,7 @@ impl Stability {
             next = next.into_iter().chain(level.next).min();
         }
         self.next = next;
+        true
     }
 
     fn note_restlessness(&mut self, at: Timestamp<Local>, restless: f64) {
@@ -183,8 +184,11 @@ impl Stability {
 
     /// By how much more the oscillator wanders than while it was learnt: 1, or 4 and more.
     fn worse(&self) -> f64 {
-        let decades = self.restless - self.restless_average;
-        if decades > DECADES_IGNORED { decimal_power(decades) } else { 1.0 }
+        if self.is_restless() { decimal_power(self.restless - self.restless_average) } else { 1.0 }
+    }
+
+    fn is_restless(&self) -> bool {
+        self.restless - self.restless_average > DECADES_IGNORED
     }
 
     /// The offset was broken by something that is not the oscillator: what is being rehearsed means nothing.

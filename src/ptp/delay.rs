@@ -96,21 +96,11 @@ impl DelayRequests {
 
     /// Gives up what is too old, and the oldest if there is no room then.
     fn free_place(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) -> usize {
-        let mut free = None;
-        for (index, place) in self.table.iter_mut().enumerate() {
-            match place {
-                Some(outstanding) if now - outstanding.since > OUTSTANDING_AGE_MAX => {
-                    count(out, outstanding.missing());
-                    *place = None;
-                }
-                Some(_) => continue,
-                None => {}
-            }
-            if free.is_none() {
-                free = Some(index);
-            }
+        let is_old = |outstanding: &mut Outstanding| now - outstanding.since > OUTSTANDING_AGE_MAX;
+        for outstanding in self.table.iter_mut().filter_map(|place| place.take_if(is_old)) {
+            count(out, outstanding.missing());
         }
-        free.unwrap_or_else(|| {
+        self.table.iter().position(Option::is_none).unwrap_or_else(|| {
             let age = |index: &usize| self.table[*index].map(|outstanding| outstanding.since);
             let oldest = (0..DELAY_OUTSTANDING_MAX).min_by_key(age).unwrap_or(0);
             if let Some(outstanding) = self.table[oldest].take() {

@@ -21,6 +21,8 @@ const FORETOLD_MIN: Duration = Duration::from_millis(10);
 /// Halvings of the logarithm of the time: to better than half a per cent.
 const FORETELL_STEPS: usize = 13;
 
+/// What an oscillator does within this is no part of a bound by itself: as a rule the last message came a moment ago.
+const JUST_NOW: Duration = Duration::from_millis(1);
 /// A snapshot is followed by another one within about this.
 const PUBLISHED_EVERY: Duration = Duration::from_millis(250);
 
@@ -79,9 +81,9 @@ impl Discipline {
         good_for: Duration,
     ) -> BoundParts {
         let half = known.span.half_width();
-        // The same without what the oscillator may have done since the last message.
-        let at_last =
-            proof.envelope.last().filter(|last| *last < now).and_then(|last| self.known(proof, last, good_for));
+        // The same without what the oscillator may have done since the last message, if that is worth a part of its own.
+        let last = proof.envelope.last().filter(|last| now - *last > JUST_NOW);
+        let at_last = last.and_then(|last| self.known(proof, last, good_for));
         let fresh = at_last.map_or(half, |known| known.span.half_width()).min(half);
         let stamps = self.stamp_error.min(fresh);
         let delay = self.bank.as_ref().and_then(Bank::estimate).map(|estimate| estimate.delay.max(Duration::ZERO));
@@ -217,8 +219,9 @@ impl Discipline {
     pub(super) fn rehearse(&mut self, at: Timestamp<Local>) {
         let Some(bank) = self.bank.as_ref().filter(|bank| bank.heard() >= STRAYING_AFTER) else { return };
         let Some(estimate) = self.estimate() else { return };
-        self.stability.observe(at, estimate.offset, estimate.frequency, bank.restlessness());
-        if let Some(walk) = self.stability.walk(self.config.max_drift) {
+        if self.stability.observe(at, estimate.offset, estimate.frequency, bank.restlessness())
+            && let Some(walk) = self.stability.walk(self.config.max_drift)
+        {
             self.learnt.believe(walk);
         }
     }

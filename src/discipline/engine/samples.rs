@@ -107,7 +107,9 @@ impl Discipline {
         if let Some(bank) = &mut self.bank {
             bank.backward(free, transit + self.ruler.map_or(Duration::ZERO, |ruler| ruler.offset));
             self.watch_the_master();
-            self.hold_to_the_proof(free);
+            if self.unproven > 0 {
+                self.hold_to_the_proof(free);
+            }
             self.correct_by_request(now, free, observation.sent.at, out);
         }
     }
@@ -219,7 +221,8 @@ impl Discipline {
         }
     }
 
-    /// Statistics do not outvote a proof: an estimate that stays outside of the proven interval is begun anew.
+    /// Statistics do not outvote a proof: an estimate that stays outside of the proven interval is begun anew. Looked at after each
+    /// Sync, and after each message once it is outside.
     fn hold_to_the_proof(&mut self, free: Timestamp<Local>) {
         let Some(bank) = &mut self.bank else { return };
         if hold_to_proof((bank, self.ruler), &self.envelope, &mut self.unproven, free) {

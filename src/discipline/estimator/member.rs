@@ -29,7 +29,7 @@
 //! The members of a bank do the same arithmetic on different numbers. [`Members`] is `N` of them side by side, number by
 //! number, so that the compiler can take several at once; each lane is computed as if it were alone.
 
-use super::special::tail;
+use super::special::tails;
 use crate::coding::Coded;
 
 /// Variances never fall below this: a filter that is certain learns nothing any more.
@@ -191,21 +191,26 @@ impl<const N: usize> Members<N> {
         let (hx, hf) = (direction.sign(), -direction.sign() * ago);
         let (per_tail, normal) = (1.0 / noise.tail_mean, noise.spread * noise.spread);
         let mut densities = Densities { factor: [0.0; N], exponent: [0.0; N] };
+        // P h', and what follows from it.
+        let [mut xs, mut fs, mut bs, mut per_sigmas, mut by_sigmas, mut edges, mut at] = [[0.0; N]; 7];
         for k in 0..N {
-            // P h'.
-            let x = self.xx[k] * hx + self.xf[k] * hf + self.xb[k];
-            let f = self.xf[k] * hx + self.ff[k] * hf + self.fb[k];
-            let b = self.xb[k] * hx + self.fb[k] * hf + self.bb[k];
-            let foretold = x * hx + f * hf + b;
+            xs[k] = self.xx[k] * hx + self.xf[k] * hf + self.xb[k];
+            fs[k] = self.xf[k] * hx + self.ff[k] * hf + self.fb[k];
+            bs[k] = self.xb[k] * hx + self.fb[k] * hf + self.bb[k];
+            let foretold = xs[k] * hx + fs[k] * hf + bs[k];
             let variance = if foretold > 0.0 { foretold + normal } else { normal };
             let sigma = variance.sqrt();
-            let per_sigma = 1.0 / sigma;
+            per_sigmas[k] = 1.0 / sigma;
             let late = transit - (self.b[k] + self.x[k] * hx + self.f[k] * hf);
-            let (by_sigma, edge) = (late * per_sigma, sigma * per_tail);
-            let a = by_sigma - edge;
-            let tail = tail(a);
-            let gain = per_tail - tail.mills * per_sigma;
-            let shrink = tail.shrink * per_sigma * per_sigma;
+            (by_sigmas[k], edges[k]) = (late * per_sigmas[k], sigma * per_tail);
+            at[k] = by_sigmas[k] - edges[k];
+        }
+        let tails = tails(&at);
+        for k in 0..N {
+            let (x, f, b, per_sigma) = (xs[k], fs[k], bs[k], per_sigmas[k]);
+            let (a, by_sigma, edge) = (at[k], by_sigmas[k], edges[k]);
+            let gain = per_tail - tails.mills[k] * per_sigma;
+            let shrink = tails.shrink[k] * per_sigma * per_sigma;
             self.x[k] += x * gain;
             self.f[k] += f * gain;
             self.b[k] += b * gain;
@@ -215,7 +220,7 @@ impl<const N: usize> Members<N> {
             self.ff[k] = at_least(self.ff[k] - f * f * shrink);
             self.fb[k] -= f * b * shrink;
             self.bb[k] = at_least(self.bb[k] - b * b * shrink);
-            densities.factor[k] = tail.factor * per_tail;
+            densities.factor[k] = tails.factor[k] * per_tail;
             densities.exponent[k] = if a < 0.0 { -0.5 * by_sigma * by_sigma } else { edge * (0.5 * edge - by_sigma) };
         }
         densities

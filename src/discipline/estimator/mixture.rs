@@ -145,10 +145,8 @@ impl Mixture {
 
     /// The decimal logarithm of the wander that the members stand for on average, from the least one's on.
     pub fn restlessness(&self) -> f64 {
-        let per_step = libm::log10(WANDERS[LANES - 1] / WANDERS[0]) / (LANES - 1) as f64;
-        let mean: f64 =
-            self.weights.iter().flat_map(|row| row.iter().enumerate()).map(|(k, weight)| k as f64 * weight).sum();
-        per_step * mean
+        // Each stands for ten times as much as the one before.
+        self.weights.iter().flat_map(|row| row.iter().enumerate()).map(|(k, weight)| k as f64 * weight).sum()
     }
 
     /// Goes on by `elapsed` seconds, each member with its own wander.

@@ -56,17 +56,59 @@ pub struct Tail {
     pub factor: f64,
 }
 
-/// The tail at `a`; relative error at most 2e-9 below zero, total for all finite `a`.
+/// Several, number by number.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Tails<const N: usize> {
+    /// As of [`Tail`], and so are the others.
+    pub mills: [f64; N],
+    /// As above.
+    pub shrink: [f64; N],
+    /// As above.
+    pub factor: [f64; N],
+}
+
+/// The tails at several `a`. Where all are below zero, as they mostly are, the `exp` is left out.
 #[inline]
-pub fn tail(a: f64) -> Tail {
+pub fn tails<const N: usize>(a: &[f64; N]) -> Tails<N> {
+    if a.iter().all(|a| *a < 0.0) { each(a, tail_below) } else { each(a, tail) }
+}
+
+#[inline]
+fn each<const N: usize>(a: &[f64; N], tail: impl Fn(f64) -> Tail) -> Tails<N> {
+    let mut tails = Tails { mills: [0.0; N], shrink: [0.0; N], factor: [0.0; N] };
+    for (k, a) in a.iter().enumerate() {
+        Tail { mills: tails.mills[k], shrink: tails.shrink[k], factor: tails.factor[k] } = tail(*a);
+    }
+    tails
+}
+
+/// The tail at `a`, which is below zero.
+#[inline]
+fn tail_below(a: f64) -> Tail {
     let x = a.abs();
+    let delta = delta(x);
+    let far = x + delta;
+    let shrink = far * delta;
+    Tail { mills: far, shrink: if shrink < 1.0 { shrink } else { 1.0 }, factor: PHI_0 / far }
+}
+
+/// `lambda(-x) - x` for `x >= 0`.
+#[inline]
+fn delta(x: f64) -> f64 {
     let scale = 1.0 / (x + MIDDLE);
     let t = (x - MIDDLE) * scale;
     let mut delta = DELTA[DELTA.len() - 1];
     for coefficient in DELTA.iter().rev().skip(1) {
         delta = delta * t + coefficient;
     }
-    delta *= scale;
+    delta * scale
+}
+
+/// The tail at `a`; relative error at most 2e-9 below zero, total for all finite `a`.
+#[inline]
+pub fn tail(a: f64) -> Tail {
+    let x = a.abs();
+    let delta = delta(x);
     let far = x + delta;
     let per_far = PHI_0 / far;
     let phi = exp_below_zero(-0.5 * a * a);
@@ -125,7 +167,7 @@ mod tests {
     use super::*;
 
     /// By the continued fraction, which needs very many terms only near zero, and by erfc there.
-    fn delta(x: f64) -> f64 {
+    fn delta_by_fraction(x: f64) -> f64 {
         if x < 1.5 {
             let cumulative = 0.5 * libm::erfc(x * std::f64::consts::FRAC_1_SQRT_2);
             return PHI_0 * libm::exp(-0.5 * x * x) / cumulative - x;
@@ -153,7 +195,7 @@ mod tests {
         let mut x = 1e-3;
         while x < 1e7 {
             let Tail { mills, shrink, factor } = tail(-x);
-            let delta = delta(x);
+            let delta = delta_by_fraction(x);
             // The sum hides an error of the smaller part; the product does not.
             assert!((shrink / ((x + delta) * delta) - 1.0).abs() < 2e-9, "{x}: {shrink}");
             assert!((mills / (x + delta) - 1.0).abs() < 2e-9 && (factor * mills / PHI_0 - 1.0).abs() < 1e-14, "{x}");
@@ -167,6 +209,13 @@ mod tests {
         assert!((below.factor - above.factor).abs() < 1e-9, "{below:?} {above:?}");
         assert!((below.mills / above.mills - 1.0).abs() < 1e-9);
         assert!((below.shrink - above.shrink).abs() < 1e-9);
+    }
+
+    #[test]
+    fn several_tails_at_once_are_the_same_to_the_last_bit() {
+        for all in [[-0.1, -3.0, -1e-9], [-2.0, 0.0, 1.0], [-7.0, -1e5, -0.5]] {
+            assert_eq!(tails(&all), each(&all, tail));
+        }
     }
 
     #[test]
