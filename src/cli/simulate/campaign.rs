@@ -218,6 +218,8 @@ fn ntp_servers(file: &mut String, draw: &mut Draw, duration_s: f64) -> bool {
     let mut is_lossy = false;
     for index in 0..count {
         let (poll, interleaved) = (draw.0.below(7), draw.happens(0.3));
+        // What is measured by interleaved answers is of a poll ago, and the checker counts from when it is heard.
+        let interleaved = interleaved && liar != Some(index);
         let _ = writeln!(file, "\n[[ntp]]\nname = \"ntp{index}\"\npoll = {poll}\ninterleaved = {interleaved}");
         // Who is heard alone is believed, whatever it says: a liar comes when the others are there.
         let latest = if liar == Some(index) { LIAR_STARTS_S } else { 0.0 };
