@@ -31,6 +31,7 @@ pub mod memory;
 pub mod nic;
 pub mod page;
 pub mod phc;
+pub mod pps;
 pub mod sched;
 pub mod socket;
 pub mod steer;

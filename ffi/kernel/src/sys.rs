@@ -11,7 +11,7 @@ use std::ptr;
 
 use crate::address::AddressBytes;
 use crate::control::{ReceiveControl, SendControl};
-use crate::uapi::{field, interface as uapi};
+use crate::uapi::{field, interface as uapi, pps};
 
 /// Datagrams per `recvmmsg` or `sendmmsg`. The headers stand on the stack, 80 bytes each; the kernel's own limit is
 /// 1024 (`UIO_MAXIOV`).
@@ -79,6 +79,27 @@ pub(crate) fn ioctl<const N: usize>(
     assert_eq!((request >> 16) & 0x1fff, N as libc::Ioctl, "the size in the ioctl's number");
     // SAFETY: ioctl(2) with such a request reads and writes at most `N` bytes at the pointer, which lives through the
     // call; the struct there has no pointers (linux/ptp_clock.h).
+    done(unsafe { libc::ioctl(fd.as_raw_fd(), request, argument.0.as_mut_ptr()) })
+}
+
+/// An ioctl of a PPS source: its number has the size of a pointer, whatever that points to (linux/pps.h).
+///
+/// # Panics
+/// If `argument` is not of the size that belongs to the request: our own bug.
+pub(crate) fn pps_ioctl<const N: usize>(
+    fd: BorrowedFd<'_>,
+    request: libc::Ioctl,
+    argument: &mut Argument<N>,
+) -> io::Result<()> {
+    let size = match request {
+        pps::GETCAP => 4,
+        pps::GETPARAMS | pps::SETPARAMS => pps::kparams::SIZE,
+        pps::FETCH => pps::fdata::SIZE,
+        other => panic!("the request {other:#x} is not one of ours"),
+    };
+    assert_eq!(N, size, "the size of the request's struct");
+    // SAFETY: ioctl(2) with these requests reads and writes at most the `N` bytes that were compared above, which live through the
+    // call; the structs there have no pointers (linux/pps.h). Another device answers ENOTTY.
     done(unsafe { libc::ioctl(fd.as_raw_fd(), request, argument.0.as_mut_ptr()) })
 }
 

@@ -117,6 +117,44 @@ pub(crate) mod sockaddr_in6 {
     pub(crate) const SCOPE_ID: usize = 24;
 }
 
+/// The ioctls of a PPS source and their structs (linux/pps.h).
+pub(crate) mod pps {
+    /// `_IO*('p', n, a pointer)`: direction, size of a pointer, type, number (asm-generic/ioctl.h).
+    const fn request(direction: libc::Ioctl, number: libc::Ioctl) -> libc::Ioctl {
+        direction << 30 | (size_of::<usize>() as libc::Ioctl) << 16 | (b'p' as libc::Ioctl) << 8 | number
+    }
+
+    pub(crate) const GETPARAMS: libc::Ioctl = request(2, 0xa1);
+    pub(crate) const SETPARAMS: libc::Ioctl = request(1, 0xa2);
+    pub(crate) const GETCAP: libc::Ioctl = request(2, 0xa3);
+    pub(crate) const FETCH: libc::Ioctl = request(3, 0xa4);
+
+    pub(crate) const API_VERSION: i32 = 1;
+    pub(crate) const CAPTUREASSERT: i32 = 0x01;
+    pub(crate) const CAPTURECLEAR: i32 = 0x02;
+    pub(crate) const TSFMT_TSPEC: i32 = 0x1000;
+
+    /// `struct pps_ktime`: 64-bit seconds, nanoseconds, flags.
+    pub(crate) mod ktime {
+        pub(crate) const NSEC: usize = 8;
+    }
+
+    /// `struct pps_kparams`.
+    pub(crate) mod kparams {
+        pub(crate) const SIZE: usize = 40;
+        pub(crate) const MODE: usize = 4;
+    }
+
+    /// `struct pps_fdata`: `struct pps_kinfo info`, then `struct pps_ktime timeout`.
+    pub(crate) mod fdata {
+        pub(crate) const SIZE: usize = 64;
+        pub(crate) const ASSERT_SEQUENCE: usize = 0;
+        pub(crate) const CLEAR_SEQUENCE: usize = 4;
+        pub(crate) const ASSERT: usize = 8;
+        pub(crate) const CLEAR: usize = 24;
+    }
+}
+
 /// The ioctls of a PTP clock that read (linux/ptp_clock.h): their numbers, and the structs that they fill.
 ///
 /// The header has a second number for each (`PTP_CLOCK_GETCAPS2`, ..., Linux 5.4). For these four both lead to the same

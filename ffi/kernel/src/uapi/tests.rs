@@ -22,6 +22,7 @@ const INCLUDES: &str = "
 #include <linux/net_tstamp.h>
 #include <linux/errqueue.h>
 #include <linux/ptp_clock.h>
+#include <linux/pps.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <linux/if_packet.h>
@@ -33,6 +34,22 @@ const INCLUDES: &str = "
 /// Every expression that the program shall print, with our value for it.
 fn expectations() -> Vec<(&'static str, u64)> {
     let mut rows = vec![
+        ("PPS_GETPARAMS", pps::GETPARAMS as usize),
+        ("PPS_SETPARAMS", pps::SETPARAMS as usize),
+        ("PPS_GETCAP", pps::GETCAP as usize),
+        ("PPS_FETCH", pps::FETCH as usize),
+        ("PPS_API_VERS_1", pps::API_VERSION as usize),
+        ("PPS_CAPTUREASSERT", pps::CAPTUREASSERT as usize),
+        ("PPS_CAPTURECLEAR", pps::CAPTURECLEAR as usize),
+        ("PPS_TSFMT_TSPEC", pps::TSFMT_TSPEC as usize),
+        ("offsetof(struct pps_ktime, nsec)", pps::ktime::NSEC),
+        ("sizeof(struct pps_kparams)", pps::kparams::SIZE),
+        ("offsetof(struct pps_kparams, mode)", pps::kparams::MODE),
+        ("sizeof(struct pps_fdata)", pps::fdata::SIZE),
+        ("offsetof(struct pps_fdata, info.assert_sequence)", pps::fdata::ASSERT_SEQUENCE),
+        ("offsetof(struct pps_fdata, info.clear_sequence)", pps::fdata::CLEAR_SEQUENCE),
+        ("offsetof(struct pps_fdata, info.assert_tu)", pps::fdata::ASSERT),
+        ("offsetof(struct pps_fdata, info.clear_tu)", pps::fdata::CLEAR),
         ("sizeof(struct cmsghdr)", cmsghdr::SIZE),
         ("offsetof(struct cmsghdr, cmsg_len)", 0),
         ("sizeof(((struct cmsghdr *)0)->cmsg_len)", size_of::<usize>()),
