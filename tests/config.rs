@@ -42,6 +42,11 @@ fn setting(option: &OptionSpec, value: &str) -> String {
                 Some(name) => {
                     let (kind, needs) = match name {
                         "path" => ("sock", ""),
+                        "address" | "device" => ("gpsd", ""),
+                        "edge" => ("pps", ""),
+                        // Who is named must be there: any text that may be a name is one.
+                        "lock" => return locked(value),
+                        "clock" => ("phc", ""),
                         _ => ("shm", ""),
                     };
                     format!("[[refclock]]\nkind = \"{kind}\"\n{needs}{name} = {value}\n")
@@ -54,7 +59,18 @@ fn setting(option: &OptionSpec, value: &str) -> String {
 
 /// What a kind of reference clock needs beside its kind.
 fn refclock(kind: &str) -> Option<&'static str> {
-    (kind == "sock").then_some("path = \"/run/chrony.ttyS0.sock\"\n")
+    match kind {
+        "sock" => Some("path = \"/run/chrony.ttyS0.sock\"\n"),
+        "phc" => Some("clock = \"KVM virtual PTP\"\n"),
+        _ => None,
+    }
+}
+
+/// A pulse that is numbered by somebody of this name.
+fn locked(name: &str) -> String {
+    let other =
+        if name.starts_with('"') { format!("[[refclock]]\nkind = \"gpsd\"\nname = {name}\n") } else { String::new() };
+    format!("[[refclock]]\nkind = \"pps\"\nlock = {name}\n{other}")
 }
 
 /// The values just outside of a range; the second is missing where no larger number can be written.

@@ -303,6 +303,7 @@ impl<C: Clock> Cascade<C> {
         if stamped_by == ClockId::System && self.is_ambiguous(local) {
             return;
         }
+        let Some(observation) = &self.numbered(now, local, observation) else { return };
         // The later the last crossing, the less is known of what the clock reads now: a stamp says more.
         let slack = self.since_crossing(stamped_by, now).map_or(Duration::ZERO, |age| RATE_MAX.drift(age));
         let system_local = local;

@@ -64,6 +64,10 @@ pub enum Kind {
     ClockIdentity,
     /// An IP address with a port, or `"off"`.
     AddressOrOff,
+    /// An IP address with a port.
+    Address,
+    /// The name of a hardware clock: of an interface, or a `clock_name`.
+    Clock,
     /// A list of IP addresses with ports, no two alike.
     Addresses {
         /// The most of them.
@@ -169,14 +173,9 @@ const POLL: Kind = Kind::Integer { min: -4, max: 17 };
 const OFF: Default = Default::Toml("false");
 const CONFLICT: &[Word] = &[now("hold"), now("prefer")];
 const PREFIXES: Kind = Kind::Prefixes { count_max: PREFIXES_MAX };
-const REFCLOCK: &[Word] = &[
-    now("shm"),
-    now("sock"),
-    later("gpsd", "the JSON of gpsd"),
-    later("pps", "pulses of the kernel's PPS sources"),
-    later("phc", "a hardware clock as a source"),
-    later("vmclock", "the hypervisor's page of time"),
-];
+const REFCLOCK: &[Word] =
+    &[now("shm"), now("sock"), now("gpsd"), now("pps"), now("phc"), later("vmclock", "the hypervisor's page of time")];
+const EDGE: &[Word] = &[now("assert"), now("clear")];
 const SCALE: &[Word] = &[now("utc"), now("tai")];
 const DISTANCE: Kind = Kind::Duration { min: Duration::from_micros(1), max: Duration::from_secs(16), or: &[] };
 const UNSURE: Kind = Kind::Duration { min: Duration::ZERO, max: Duration::SECOND, or: &[] };
@@ -308,18 +307,23 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ntp.source.time_offset", LATENCY, Default::Toml("\"0ns\""), "What is taken off the server's time: what it is known to be ahead by.").unit("us"),
     option("ntp.source.delay_asymmetry", LATENCY, Default::Toml("\"0ns\""), "Half of what the way from the server is longer than the way back.").unit("us"),
 
-    option("refclock.kind", Kind::Word(REFCLOCK), Default::Required, "What it is: \"shm\" is a segment of shared memory as gpsd and ntpd write it, \"sock\" a socket to which samples are sent as to chrony.").term("refclock"),
+    option("refclock.kind", Kind::Word(REFCLOCK), Default::Required, "What it is: \"shm\" is a segment of shared memory as gpsd and ntpd write it, \"sock\" a socket to which samples are sent as to chrony, \"gpsd\" gpsd itself, \"pps\" pulses that the kernel stamps, \"phc\" a hardware clock that somebody else keeps right.").term("refclock"),
     option("refclock.unit", Kind::Integer { min: 0, max: 255 }, Default::Toml("0"), "Of \"shm\" the unit: its key is 0x4e545030 and this."),
-    option("refclock.path", Kind::Directory, Default::Unset("none"), "Of \"sock\" the socket, which we make; gpsd looks for /run/chrony.ttyS0.sock."),
+    option("refclock.path", Kind::Directory, Default::Unset("/dev/pps0 of \"pps\""), "Of \"sock\" the socket, which we make (gpsd looks for /run/chrony.ttyS0.sock); of \"pps\" the device."),
+    option("refclock.address", Kind::Address, Default::Toml("\"127.0.0.1:2947\""), "Of \"gpsd\" where it listens."),
+    option("refclock.device", Kind::Text { bytes_max: 255 }, Default::Unset("any"), "Of \"gpsd\" the receiver that counts, /dev/ttyS0."),
+    option("refclock.edge", Kind::Word(EDGE), Default::Toml("\"assert\""), "Of \"pps\" the edge that begins the second.").term("clear"),
+    option("refclock.lock", Kind::Text { bytes_max: 32 }, Default::Unset("the majority of the others"), "Of \"pps\" the name of the [[refclock]] that says which second a pulse begins; it must leave 0.4 s open at most.").term("lock"),
+    option("refclock.clock", Kind::Clock, Default::Unset("none"), "Of \"phc\" the clock: an interface that it stamps for, or its clock_name."),
     option("refclock.name", Kind::Text { bytes_max: 32 }, Default::Unset("made from its kind and device"), "What it is called in the status and the log."),
     option("refclock.poll", Kind::Integer { min: -4, max: 6 }, Default::Toml("0"), "How often it is measured, as the logarithm to base 2 of seconds.").term("poll"),
     option("refclock.samples", Kind::Integer { min: 1, max: 64 }, Default::Toml("1"), "Each measurement is the median of so many of the samples since the one before, if there are so many.").term("filter"),
     option("refclock.offset", LATENCY, Default::Toml("\"0ns\""), "What is added to its time: what it is known to be behind by.").unit("us").term("offset"),
     option("refclock.delay", UNSURE, Default::Toml("\"0ns\""), "The longest that its signal may take on a way that is not known: half of it is left open on either side, and counts in what it may be wrong by.").unit("us").term("delay"),
-    option("refclock.precision", UNSURE, Default::Unset("what a sample says, or 1 ms where it does not"), "How far off a single sample may be, in either direction.").unit("us").term("precision"),
+    option("refclock.precision", UNSURE, Default::Unset("what a sample says, else 1 ms, of pulses 10 us, of hardware clocks 1 us"), "How far off a single sample may be, in either direction.").unit("us").term("precision"),
     option("refclock.scale", Kind::Word(SCALE), Default::Toml("\"utc\""), "What it counts: \"utc\", or \"tai\", which becomes UTC by what the host knows of TAI - UTC.").term("tai"),
     option("refclock.stratum", Kind::Integer { min: 0, max: 14 }, Default::Toml("0"), "Its stratum; ours is one more while it steers.").term("stratum"),
-    option("refclock.refid", Kind::Text { bytes_max: 4 }, Default::Unset("by its kind: SHM0, SOCK"), "The reference ID that we serve while it steers.").term("refid"),
+    option("refclock.refid", Kind::Text { bytes_max: 4 }, Default::Unset("by its kind: SHM0, SOCK, GPSD, PPS, PHC"), "The reference ID that we serve while it steers.").term("refid"),
     option("refclock.prefer", Kind::Switch, OFF, "It steers before all that are not preferred, if it agrees with the majority."),
     option("refclock.trust", Kind::Switch, OFF, "Only sources that are trusted have a vote, while one of them is heard."),
     option("refclock.require", Kind::Switch, OFF, "Nobody steers unless one of those that are required agrees."),

@@ -96,6 +96,7 @@ typed_reads! {
     frequency: Frequency -> FrequencyPpb;
     word: Word -> &'static str;
     text: Text -> String;
+    address: Address -> SocketAddr;
     addresses: Addresses -> Vec<SocketAddr>;
     prefixes: Prefixes -> Vec<Prefix>;
     cores: Cores -> Vec<usize>;

@@ -71,6 +71,16 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Whose seconds are numbered by whom, by their rows, where the configuration says it.
+    pub fn locks(&self) -> Vec<(SourceId, SourceId)> {
+        let row = |place: usize| SourceId(REFCLOCK_SOURCE.0 + place as u16);
+        let named = |name: &String| self.refclocks.iter().position(|clock| clock.name == *name);
+        let of = |(place, clock): (usize, &RefclockConfig)| Some((row(place), row(named(clock.lock.as_ref()?)?)));
+        self.refclocks.iter().enumerate().filter_map(of).collect()
+    }
+}
+
 /// The row of the first NTP server; further ones follow.
 pub const NTP_SOURCE: SourceId = SourceId(0x100);
 /// The row of the first reference clock.
@@ -247,6 +257,8 @@ pub struct RefclockConfig {
     pub precision: Option<Duration>,
     /// It counts TAI.
     pub is_tai: bool,
+    /// The name of the one that says which second its pulses begin.
+    pub lock: Option<String>,
     /// Its stratum; 0 ..= 14.
     pub stratum: u8,
     /// The reference ID of those who follow it.
@@ -267,6 +279,25 @@ pub enum RefclockDevice {
     Sock {
         /// Where.
         path: PathBuf,
+    },
+    /// gpsd's JSON.
+    Gpsd {
+        /// Where it listens.
+        address: SocketAddr,
+        /// The receiver that counts; `None`: any.
+        device: Option<String>,
+    },
+    /// Pulses that the kernel stamps.
+    Pps {
+        /// The device.
+        path: PathBuf,
+        /// The falling edge begins the second.
+        is_clear: bool,
+    },
+    /// A hardware clock.
+    Phc {
+        /// An interface, or its `clock_name`.
+        name: String,
     },
 }
 

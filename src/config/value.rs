@@ -31,11 +31,11 @@ pub enum Value {
     Frequency(FrequencyPpb),
     /// For [`Kind::Word`], the words of [`Kind::Duration`] and the `"off"` of [`Kind::AddressOrOff`].
     Word(&'static str),
-    /// For [`Kind::Interface`], [`Kind::Directory`] and [`Kind::Text`].
+    /// For [`Kind::Interface`], [`Kind::Directory`], [`Kind::Text`] and [`Kind::Clock`].
     Text(String),
     /// For [`Kind::ClockIdentity`].
     Identity([u8; 8]),
-    /// For [`Kind::AddressOrOff`].
+    /// For [`Kind::AddressOrOff`] and [`Kind::Address`].
     Address(SocketAddr),
     /// For [`Kind::Addresses`].
     Addresses(Vec<SocketAddr>),
@@ -131,6 +131,8 @@ impl Kind {
             Self::Text { bytes_max } => format!("text of 1 to {bytes_max} octets on one line"),
             Self::ClockIdentity => "16 hexadecimal digits, neither all 0 nor all f".to_owned(),
             Self::AddressOrOff => "an IP address with a port 1 to 65535, or \"off\"".to_owned(),
+            Self::Address => "an IP address with a port 1 to 65535".to_owned(),
+            Self::Clock => "the name of an interface or of a clock".to_owned(),
             Self::Addresses { count_max } => {
                 format!("a list of at most {count_max} IP addresses with a port 1 to 65535, no two alike")
             }
@@ -156,7 +158,9 @@ impl Kind {
             | Self::Directory
             | Self::Text { .. }
             | Self::ClockIdentity
-            | Self::AddressOrOff => "text in quotes",
+            | Self::AddressOrOff
+            | Self::Address
+            | Self::Clock => "text in quotes",
             Self::WordOrClocks { .. } => "text in quotes or a list",
             Self::Addresses { .. } | Self::Prefixes { .. } | Self::Cores { .. } => "a list",
         }
@@ -205,7 +209,10 @@ fn check_typed(option: &OptionSpec, value: &Spanned<DeValue<'_>>) -> Option<Resu
         (Kind::Text { bytes_max }, DeValue::String(text)) => one(line_of_text(value, text, *bytes_max)),
         (Kind::ClockIdentity, DeValue::String(text)) => one(clock_identity(value, text)),
         (Kind::AddressOrOff, DeValue::String(text)) if text == "off" => Ok(Value::Word("off")),
-        (Kind::AddressOrOff, DeValue::String(text)) => one(socket_address(value, text).map(Value::Address)),
+        (Kind::Clock, DeValue::String(text)) => one(clock_name(value, text).map(Value::Text)),
+        (Kind::AddressOrOff | Kind::Address, DeValue::String(text)) => {
+            one(socket_address(value, text).map(Value::Address))
+        }
         (Kind::Addresses { count_max }, DeValue::Array(_)) => {
             list(value, *count_max, |element| match element.get_ref() {
                 DeValue::String(text) => socket_address(element, text),

@@ -133,12 +133,8 @@ pub fn spawn_discipline(
         let (now, local, _) = host.both();
         let mut cascade = Cascade::new(Recording::new(clock), config, now, local);
         cascade.system().record_by(recorder);
-        if let Some(Judged { helm, sources, recorder }) = judged {
-            cascade.judge_by(helm, now);
-            for (source, options) in &sources {
-                cascade.add_source(*source, *options);
-            }
-            cascade.record_helm_by(recorder);
+        if let Some(judged) = judged {
+            judged.begin(&mut cascade, now);
         }
         let mut thread = DisciplineThread {
             cascade,

@@ -8,6 +8,9 @@
 //! that, what has none is looked at as often as its samples may come. The stamps are taken by who writes the samples or by the
 //! kernel, so that it does not matter when we come to read them.
 
+mod gpsd;
+mod phc;
+mod pps;
 mod shm;
 mod sock;
 
@@ -15,6 +18,9 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::thread::JoinHandle;
 
+use self::gpsd::Gpsd;
+use self::phc::Phc;
+use self::pps::Pps;
 use self::shm::Shm;
 use self::sock::Sock;
 use super::events::Event;
@@ -40,6 +46,10 @@ const LOOKS: i64 = 2;
 const LOOK_EVERY_MIN: Duration = Duration::from_millis(5);
 /// and not more rarely.
 const LOOK_EVERY_MAX: Duration = Duration::from_millis(500);
+/// How late an interrupt's handler stamps a pulse, as a rule.
+const PULSE_PRECISION: Duration = Duration::from_micros(10);
+/// How wrong a hardware clock may be that does not say.
+const PHC_PRECISION: Duration = Duration::from_micros(1);
 /// The most samples of one device in one round: who sends more is heard again in the next one.
 pub(super) const SAMPLES_PER_ROUND_MAX: usize = 64;
 
@@ -62,12 +72,19 @@ pub(super) trait Driver: Send {
 
 /// What the samples of clocks of one kind are like.
 fn engine_config(source: SourceId, config: &RefclockConfig) -> Config {
+    let usual = Config::new(source);
     Config {
         poll: config.poll,
         samples: config.samples,
         offset: config.offset,
         precision: config.precision,
-        ..Config::new(source)
+        precision_unsaid: match config.device {
+            RefclockDevice::Pps { .. } => PULSE_PRECISION,
+            RefclockDevice::Phc { .. } => PHC_PRECISION,
+            _ => usual.precision_unsaid,
+        },
+        is_pulse: matches!(config.device, RefclockDevice::Pps { .. }),
+        ..usual
     }
 }
 
@@ -75,6 +92,9 @@ fn open(device: &RefclockDevice) -> io::Result<Box<dyn Driver>> {
     Ok(match device {
         RefclockDevice::Shm { unit } => Box::new(Shm::attach(*unit)?),
         RefclockDevice::Sock { path } => Box::new(Sock::bind(path)?),
+        RefclockDevice::Gpsd { address, device } => Box::new(Gpsd::connect(*address, device.as_deref())?),
+        RefclockDevice::Pps { path, is_clear } => Box::new(Pps::open(path, *is_clear)?),
+        RefclockDevice::Phc { name } => Box::new(Phc::open(name)?),
     })
 }
 

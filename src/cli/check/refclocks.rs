@@ -2,6 +2,7 @@
 
 use synchronome_kernel::page::Page;
 
+use crate::clock::inventory::{find, hardware_clocks};
 use crate::config::RefclockDevice;
 use crate::wire::refclock::shm;
 
@@ -18,5 +19,18 @@ pub(super) fn lacking(device: &RefclockDevice) -> Option<(&'static str, String, 
             let message = format!("there is no directory {} to make the socket in", directory.display());
             Some(("path", message, format!("`run` waits for it; make it with `mkdir -p {}`", directory.display())))
         }
+        RefclockDevice::Pps { path, .. } => {
+            let error = std::fs::File::open(path).err()?;
+            let remedy =
+                "`run` waits for it; `ls /sys/class/pps` shows those that there are (modprobe pps-ldisc, pps-gpio)";
+            Some(("path", format!("{} cannot be opened ({error})", path.display()), remedy.to_owned()))
+        }
+        RefclockDevice::Phc { name } => {
+            let clocks = hardware_clocks().unwrap_or_default();
+            let error = find(&clocks, name).err()?;
+            Some(("clock", error.to_string(), "`run` waits for it; `synchronome phc list` shows them".to_owned()))
+        }
+        // Whether somebody listens there is seen when he is asked.
+        RefclockDevice::Gpsd { .. } => None,
     }
 }

@@ -17,6 +17,8 @@ use crate::discipline::{Reference, Span, Timescale};
 use crate::engine::{Emit, Engine, Recorder, Taped};
 use crate::time::{ClockId, Duration, FrequencyPpb, Local, LogInterval, Mono, SourceId, Timestamp};
 
+mod pulses;
+
 /// What was seen of a card's source by a crossing is good for so long.
 const SEEN_FOR: Duration = Duration::from_secs(2);
 /// Meanwhile the system clock may run off from the card's source by so much.
@@ -33,6 +35,12 @@ struct Row {
     heard: Option<Timestamp<Mono>>,
     messages: u32,
     seen: Option<Seen>,
+    /// It neither steers nor votes.
+    is_watched: bool,
+    /// Who says which second a pulse begins; `None`: the majority.
+    numbered_by: Option<SourceId>,
+    /// The last pulse could not be numbered.
+    is_unnumbered: bool,
 }
 
 /// Where the system clock's offset from a card's source was at a crossing.
@@ -77,6 +85,8 @@ pub struct Standing {
     pub heard: Option<Timestamp<Mono>>,
     /// How often it is measured.
     pub interval: LogInterval,
+    /// Nobody says which second its pulses begin.
+    pub is_unnumbered: bool,
     /// Since when it could have steered without a break.
     pub good_since: Option<Timestamp<Mono>>,
     /// How long it must, to take over from another one.
@@ -113,6 +123,9 @@ impl<C: Clock> Cascade<C> {
                 heard: None,
                 messages: 0,
                 seen: None,
+                is_watched: options.noselect,
+                numbered_by: None,
+                is_unnumbered: false,
             });
         }
         place.is_some()
@@ -147,6 +160,7 @@ impl<C: Clock> Cascade<C> {
             span: sources.claims[place].and_then(|claim| claim.span),
             heard: row.heard,
             interval: row.interval,
+            is_unnumbered: row.is_unnumbered,
             good_since: sources.helm.good_since(place),
             hold_off: sources.helm.hold_off(place),
         })

@@ -14,7 +14,21 @@ use crate::time::LogInterval;
 /// The longest poll interval with a PI servo, which pairs messages that are less than 8 s apart.
 const PI_POLL_MAX: i64 = 2;
 /// The keys that are of some kinds only.
-const KEYS: &[(&str, &[&str])] = &[("unit", &["shm"]), ("path", &["sock"])];
+const KEYS: &[(&str, &[&str])] = &[
+    ("unit", &["shm"]),
+    ("path", &["sock", "pps"]),
+    ("address", &["gpsd"]),
+    ("device", &["gpsd"]),
+    ("edge", &["pps"]),
+    ("lock", &["pps"]),
+    ("clock", &["phc"]),
+    ("scale", &["shm", "sock", "phc"]),
+];
+/// What a kind cannot do without, and what to write.
+const NEEDED: &[(&str, &str, &str)] = &[
+    ("sock", "path", "path = \"/run/chrony.ttyS0.sock\" is where gpsd looks for it"),
+    ("phc", "clock", "`synchronome phc list` shows them; clock = \"KVM virtual PTP\" is the host's of a guest of KVM"),
+];
 
 pub(super) fn refclock(read: &Reader<'_>, section: &str) -> RefclockConfig {
     let switch = |name| read.switch(section, name);
@@ -23,7 +37,13 @@ pub(super) fn refclock(read: &Reader<'_>, section: &str) -> RefclockConfig {
     let (name, reference_id) = match &device {
         RefclockDevice::Shm { unit } => (format!("SHM {unit}"), format!("SHM{unit}")),
         RefclockDevice::Sock { path } => (format!("SOCK {}", path.display()), "SOCK".to_owned()),
+        RefclockDevice::Gpsd { address, device } => {
+            (format!("gpsd {}", device.clone().unwrap_or_else(|| address.to_string())), "GPSD".to_owned())
+        }
+        RefclockDevice::Pps { path, .. } => (format!("PPS {}", path.display()), "PPS".to_owned()),
+        RefclockDevice::Phc { name } => (format!("PHC {name}"), "PHC".to_owned()),
     };
+    let kind = if matches!(device, RefclockDevice::Pps { .. }) { SourceKind::Pulse } else { SourceKind::Refclock };
     RefclockConfig {
         device,
         name: text("name").unwrap_or(name),
@@ -33,6 +53,7 @@ pub(super) fn refclock(read: &Reader<'_>, section: &str) -> RefclockConfig {
         delay: read.duration(section, "delay"),
         precision: read.value(section, "precision").map(|_| read.duration(section, "precision")),
         is_tai: read.word(section, "scale") == "tai",
+        lock: text("lock"),
         stratum: read.integer(section, "stratum") as u8,
         reference_id: four_octets(&text("refid").unwrap_or(reference_id)),
         options: SourceOptions {
@@ -41,16 +62,22 @@ pub(super) fn refclock(read: &Reader<'_>, section: &str) -> RefclockConfig {
             require: switch("require"),
             noselect: switch("noselect"),
             max_distance: read.duration(section, "max_distance"),
-            ..SourceOptions::of(SourceKind::Refclock)
+            ..SourceOptions::of(kind)
         },
     }
 }
 
 /// A key that is missing was complained about by [`conflicts`].
 fn device(read: &Reader<'_>, section: &str) -> RefclockDevice {
-    let path = || PathBuf::from(read.value(section, "path").map(|_| read.text(section, "path")).unwrap_or_default());
+    let text = |name| read.value(section, name).map(|_| read.text(section, name));
     match read.word(section, "kind") {
-        "sock" => RefclockDevice::Sock { path: path() },
+        "sock" => RefclockDevice::Sock { path: PathBuf::from(text("path").unwrap_or_default()) },
+        "gpsd" => RefclockDevice::Gpsd { address: read.address(section, "address"), device: text("device") },
+        "pps" => RefclockDevice::Pps {
+            path: PathBuf::from(text("path").unwrap_or_else(|| "/dev/pps0".to_owned())),
+            is_clear: read.word(section, "edge") == "clear",
+        },
+        "phc" => RefclockDevice::Phc { name: text("clock").unwrap_or_default() },
         _ => RefclockDevice::Shm { unit: read.integer(section, "unit") as u8 },
     }
 }
@@ -82,10 +109,29 @@ pub(super) fn conflicts(source: &Source<'_>, checked: &Checked, errors: &mut Vec
                 conflict(Fault::Conflict, format!("{section}.{key}"), &span, message, suggestion);
             }
         }
-        if kind == "sock" && read.span(&section, "path").is_none() {
-            let message = "the socket has no path".to_owned();
-            let suggestion = "path = \"/run/chrony.ttyS0.sock\" is where gpsd looks for it".to_owned();
-            conflict(Fault::Missing, format!("{section}.path"), header, message, suggestion);
+        let needed = NEEDED.iter().filter(|(of, key, _)| *of == kind && read.span(&section, key).is_none());
+        for (_, key, suggestion) in needed {
+            let message = format!("a refclock of kind \"{kind}\" needs its {key}");
+            conflict(Fault::Missing, format!("{section}.{key}"), header, message, (*suggestion).to_owned());
+        }
+        if let Some(span) = read.span(&section, "lock") {
+            let wanted = read.text(&section, "lock");
+            let others = (0..headers.len()).filter(|other| *other != index).map(|other| format!("refclock[{other}]"));
+            let names: Vec<_> = others.map(|other| refclock(&read, &other).name).collect();
+            if !names.contains(&wanted) {
+                let message = format!("no other [[refclock]] is called {wanted:?}");
+                let suggestion = format!("there are: {}", names.join(", "));
+                conflict(Fault::Conflict, format!("{section}.lock"), &span, message, suggestion);
+            }
+        }
+        let interfaces = (0..checked.repeated("ptp").len()).map(|port| format!("ptp[{port}]"));
+        let steered = interfaces.filter(|port| read.span(port, "interface").is_some());
+        if let Some(span) = read.span(&section, "clock")
+            && steered.into_iter().any(|port| read.text(&port, "interface") == read.text(&section, "clock"))
+        {
+            let message = "this clock is steered by a [[ptp]] port, and would be followed by itself".to_owned();
+            let suggestion = "name a clock that somebody else keeps right".to_owned();
+            conflict(Fault::Conflict, format!("{section}.clock"), &span, message, suggestion);
         }
         let poll = read.integer(&section, "poll");
         if poll > PI_POLL_MAX && read.word("servo", "kind") == "pi" {
@@ -103,7 +149,8 @@ pub(super) fn conflicts(source: &Source<'_>, checked: &Checked, errors: &mut Vec
 
 fn is_same_device(read: &Reader<'_>, one: &str, other: &str) -> bool {
     let is_good = |section: &str| read.span(section, "kind").is_some();
-    is_good(one) && is_good(other) && device(read, one) == device(read, other)
+    let is_named = |section: &str| read.word(section, "kind") != "phc" || read.span(section, "clock").is_some();
+    is_good(one) && is_good(other) && is_named(one) && device(read, one) == device(read, other)
 }
 
 /// Whether an option says something of the refclock in this section: the keys of other kinds do not.

@@ -102,5 +102,5 @@ fn servers_of(config: &Config, traces: &mut Traces) -> Vec<Wanted> {
 pub(super) fn judged_of(config: &Config, traces: &mut Traces) -> Option<Judged> {
     let sources = config.judged();
     let recorder = (!sources.is_empty()).then(|| traces.stream("helm", EngineKind::Helm))?;
-    Some(Judged { helm: config.selection.helm, sources, recorder })
+    Some(Judged { helm: config.selection.helm, sources, locks: config.locks(), recorder })
 }

@@ -3,6 +3,7 @@
 use super::super::events::Event;
 use super::super::measured::SourceMessage;
 use super::{DisciplineThread, telling};
+use crate::clock::{AnyClock, Cascade, Recording};
 use crate::discipline::helm::{HelmConfig, SourceOptions};
 use crate::engine::Recorder;
 use crate::time::{ClockId, Local, Mono, SourceId, Timestamp};
@@ -14,8 +15,24 @@ pub struct Judged {
     pub helm: HelmConfig,
     /// Each of them, by its row.
     pub sources: Vec<(SourceId, SourceOptions)>,
+    /// Who numbers the seconds of whose pulses, where that is said.
+    pub locks: Vec<(SourceId, SourceId)>,
     /// Takes the steps of the judge, if somebody asks.
     pub recorder: Recorder,
+}
+
+impl Judged {
+    /// From now on they are judged.
+    pub(super) fn begin(self, cascade: &mut Cascade<Recording<AnyClock>>, now: Timestamp<Mono>) {
+        cascade.judge_by(self.helm, now);
+        for (source, options) in &self.sources {
+            cascade.add_source(*source, *options);
+        }
+        for (pulse, by) in self.locks {
+            cascade.number_by(pulse, by);
+        }
+        cascade.record_helm_by(self.recorder);
+    }
 }
 
 impl DisciplineThread {

@@ -9,6 +9,10 @@ use crate::runtime::phcs::words;
 use crate::runtime::refclock::RefclockReport;
 use crate::sharing::CounterSet;
 
+/// Of a pulse.
+pub(super) const UNNUMBERED: &str =
+    "no source says which second its pulses begin: one is needed that leaves 0.4 s open at most";
+
 /// What has changed and is worth a line.
 pub(super) fn news(
     config: &RefclockConfig,
@@ -65,6 +69,9 @@ fn device(config: &RefclockConfig) -> String {
     match &config.device {
         RefclockDevice::Shm { unit } => format!("shared memory segment 0x{:x}", 0x4e54_5030 + u32::from(*unit)),
         RefclockDevice::Sock { path } => format!("socket {}", path.display()),
+        RefclockDevice::Gpsd { address, .. } => format!("gpsd at {address}"),
+        RefclockDevice::Pps { path, .. } => path.display().to_string(),
+        RefclockDevice::Phc { name } => format!("hardware clock {name:?}"),
     }
 }
 
@@ -72,6 +79,9 @@ fn who_writes(config: &RefclockConfig) -> &'static str {
     match config.device {
         RefclockDevice::Shm { .. } => " (`ipcs -m` shows the segments, ntpshmmon what is written there)",
         RefclockDevice::Sock { .. } => " (whoever sends samples looks for the socket when he starts)",
+        RefclockDevice::Gpsd { .. } => " (`gpsmon` shows what it hears; TOFF and PPS are its times)",
+        RefclockDevice::Pps { .. } => " (`ppstest` shows the pulses: is the other edge the one?)",
+        RefclockDevice::Phc { .. } => "",
     }
 }
 
@@ -81,6 +91,11 @@ fn remedy(config: &RefclockConfig, errno: i32) -> &'static str {
         (RefclockDevice::Shm { .. }, nix::libc::EACCES) => {
             ": units 0 and 1 of gpsd are root's; run as root, or take a unit from 2 on"
         }
+        (RefclockDevice::Pps { .. }, nix::libc::EPERM | nix::libc::EACCES) => {
+            ": run as root, or give this user the device; to have an edge stamped that is not yet needs CAP_SYS_TIME"
+        }
+        (RefclockDevice::Phc { .. }, nix::libc::ENODEV) => ": `synchronome phc list` shows the names that there are",
+        (RefclockDevice::Gpsd { .. }, nix::libc::ECONNREFUSED) => ": gpsd does not run, or listens elsewhere",
         (RefclockDevice::Sock { .. }, nix::libc::EEXIST) => ": something that is no socket is in its place",
         _ => "",
     }

@@ -13,6 +13,7 @@ use crate::discipline::helm::{SourceKind, SourceOptions, Verdict, mistaken_for};
 use crate::ntp::client::{ClientCounter, ClientState, Refusal, SourceInfo};
 use crate::observe::status::{RefusalStatus, SourceStatus};
 use crate::observe::{Events, Level, Topic};
+use crate::refclock::ClockState;
 use crate::sharing::{CounterSet, Counters};
 use crate::time::{Duration, Mono, SourceId, Timestamp, Utc};
 
@@ -229,6 +230,10 @@ impl Source {
 
     fn reason(&self, verdict: Verdict) -> String {
         if let (Verdict::Silent, Some((config, Some(report)))) = (verdict, &self.clock) {
+            let is_unnumbered = self.standing.is_some_and(|standing| standing.is_unnumbered);
+            if is_unnumbered && report.state == ClockState::Delivering {
+                return refclocks::UNNUMBERED.to_owned();
+            }
             return refclocks::why_silent(config, report);
         }
         match (verdict, self.report) {
