@@ -19,6 +19,8 @@ use space::{Bench, Load, Report};
 
 /// For `p99`: this part of what chronyd can answer.
 const SHARE_OF_SATURATION: f64 = 0.8;
+/// And for the cost: where the core is full nothing can be told apart.
+const SHARE_FOR_COST: f64 = 0.5;
 /// Guests that ask once a second each.
 const GUESTS: u32 = 1_000;
 /// Clients of the run after which the resident memory is looked at.
@@ -30,9 +32,9 @@ pub struct Options {
     /// Rounds, of which the median counts.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Requests per second.
-    #[arg(long, default_value_t = 60_000.0)]
-    rate: f64,
+    /// Requests per second for the cost [default: half of what chronyd can answer]
+    #[arg(long)]
+    rate: Option<f64>,
     /// Seconds of each measurement.
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
@@ -90,11 +92,12 @@ fn measure(options: &Options) -> Result<Found, String> {
         bench.saturation()?
     };
     eprintln!("ntpbench: chronyd answers {saturation_per_s:.0}/s at most");
+    let rate = options.rate.unwrap_or(SHARE_FOR_COST * saturation_per_s);
     for round in 1..=options.rounds {
         for contender in &contenders {
             let server = Running::start(&bench, *contender)?;
             let quiet = bench.idle_turns(options.seconds, None)?;
-            let load = Load { rate: options.rate, seconds: options.seconds, clients: 1_000 };
+            let load = Load { rate, seconds: options.seconds, clients: 1_000 };
             let (busy, report) = bench.loaded(&load)?;
             let used = (1.0 - busy / quiet).max(0.0);
             let cost = used / report.answered_per_s.max(1.0);
