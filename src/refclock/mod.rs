@@ -37,6 +37,9 @@ const AHEAD_MAX: Duration = Duration::from_millis(1);
 const EARLY: f64 = 0.25;
 /// And late by this part.
 const LATE: f64 = 0.5;
+/// The first measurement is the median of so many samples at least: what a device says just after it was opened, or has found its
+/// satellites, is late as often as not, and the first correction is made by it.
+const FIRST_SAMPLES: usize = 3;
 /// So many polls in a row without a sample, and it is silent.
 const MISSED_MAX: u32 = 4;
 
@@ -222,14 +225,22 @@ impl Refclock {
         let reference = sample.reference + self.config.offset;
         let sample =
             Sample { reference: if self.config.is_pulse { self.second_of(&sample) } else { reference }, ..sample };
-        if self.window.len() >= usize::from(self.config.samples) {
+        let wanted = self.samples_wanted();
+        if self.window.len() >= wanted {
             self.window.remove(0);
         }
         self.window.push(sample);
         let early = self.config.poll.duration().scaled(EARLY);
-        if self.window.len() >= usize::from(self.config.samples) && now + early >= self.due {
+        let is_time = self.state != ClockState::Delivering || now + early >= self.due;
+        if self.window.len() >= wanted && is_time {
             self.measure(now, out);
         }
+    }
+
+    /// Of how many samples the next measurement is the median.
+    fn samples_wanted(&self) -> usize {
+        let samples = usize::from(self.config.samples);
+        if self.state == ClockState::Delivering { samples } else { samples.max(FIRST_SAMPLES) }
     }
 
     fn refusal(&self, sample: &Sample, local: Timestamp<Local>) -> Option<ClockCounter> {
@@ -269,12 +280,8 @@ impl Refclock {
         let Some(median) = order.get((order.len().max(1) - 1) / 2) else { return };
         let sample = self.window[*median];
         self.window.clear();
-        let poll = self.config.poll.duration();
-        // In step with the device, unless it has been away.
-        self.due = if now - self.due < poll { self.due + poll } else { now + poll };
-        if self.due - now < poll.half() {
-            self.due = now + poll;
-        }
+        // In step with the device.
+        self.due = now + self.config.poll.duration();
         self.reach = self.reach << 1 | 1;
         self.missed = 0;
         self.state = ClockState::Delivering;
@@ -323,7 +330,7 @@ impl Refclock {
         if now < self.overdue() {
             return;
         }
-        if !self.window.is_empty() {
+        if !self.window.is_empty() && self.state == ClockState::Delivering {
             return self.measure(now, out);
         }
         let poll = self.config.poll.duration();

@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread::JoinHandle;
 use std::time::Duration as Timeout;
 
 use nix::sys::signal::Signal;
-use synchronome::observe::Status;
+use synchronome::clock::HostClock;
 use synchronome::observe::status::SourceStatus;
-use synchronome::time::SyncState;
+use synchronome::observe::{Status, rfc3339};
+use synchronome::sharing::Latch;
+use synchronome::time::{Duration, SyncState, Timestamp};
 
 use super::daemon::{Daemon, Options, assert_bound_held, print_figures, truth};
 use super::lab::{Lab, Space, installed, text};
@@ -102,5 +105,86 @@ fn a_socket_steers_and_each_wrong_datagram_is_counted_for_what_it_is() {
     for outcome in ["magic", "length", "field", "unsynchronised", "stale"] {
         assert!(count(&status, "SOCK", outcome) > 0, "no {outcome} in {status:#?}");
     }
+    daemon.end();
+}
+
+/// A receiver whose sentences reach gpsd by UDP, a tenth of a second after the second that they name.
+struct Receiver {
+    latch: Latch,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Receiver {
+    fn start(space: &Space, port: u16) -> Self {
+        let latch = Latch::default();
+        let ended = latch.clone();
+        let socket = space.inside(|| std::net::UdpSocket::bind("127.0.0.1:0")).expect("a socket");
+        let thread = std::thread::spawn(move || {
+            while !ended.is_set() {
+                let now = HostClock.stamping();
+                let second = now.seconds() + 1;
+                let due = Timestamp::from_secs(second) + Duration::from_millis(100);
+                std::thread::sleep((due - now).to_std());
+                // One that nobody waits for is lost, as on a serial line.
+                let _ = socket.send_to(sentences(second).as_bytes(), ("127.0.0.1", port));
+            }
+        });
+        Self { latch, thread: Some(thread) }
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.latch.set();
+        self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// A fix at this second of UTC (NMEA 0183: GGA, RMC).
+fn sentences(second: i64) -> String {
+    let sentence = |body: String| {
+        let sum = body.bytes().fold(0, |sum, byte| sum ^ byte);
+        format!("${body}*{sum:02X}\r\n")
+    };
+    let (hours, minutes, seconds) = (second / 3_600 % 24, second / 60 % 60, second % 60);
+    let time = format!("{hours:02}{minutes:02}{seconds:02}.00");
+    let place = "4807.038,N,01131.000,E";
+    let date = rfc3339(Timestamp::from_secs(second));
+    let date = format!("{}{}{}", &date[8..10], &date[5..7], &date[2..4]);
+    sentence(format!("GPGGA,{time},{place},1,08,0.9,545.4,M,46.9,M,,"))
+        + &sentence(format!("GPRMC,{time},A,{place},0.0,0.0,{date},,,A"))
+}
+
+#[test]
+fn the_real_gpsd_is_read_by_its_json_and_its_shared_memory_alike() {
+    const NMEA_PORT: u16 = 5_555;
+    let mut lab = Lab::new();
+    let space = lab.space();
+    let mut command = space.command("gpsd", "gpsd");
+    command.args(["-N", "-n", "-S", "2947"]).arg(format!("udp://127.0.0.1:{NMEA_PORT}"));
+    let _gpsd = Running::start(&lab, "gpsd", &mut command);
+    let _receiver = Receiver::start(&space, NMEA_PORT);
+    // What gpsd says of NMEA is half a second; this one is known better. As root gpsd writes to unit 0.
+    let usual = "offset = \"100ms\"\nprecision = \"50ms\"\n";
+    let more = format!(
+        "[[refclock]]\nkind = \"gpsd\"\nname = \"JSON\"\n{usual}\
+         [[refclock]]\nkind = \"shm\"\nunit = 0\nname = \"SHM\"\n{usual}"
+    );
+    let mut daemon = Daemon::start(&lab, &space, Options { more: &more, ..Options::default() });
+    let status = daemon.wait("both agree and one steers", |status| {
+        let both = ["JSON", "SHM"].map(|name| source(status, name));
+        both.iter().all(|source| source.verdict == "agrees") && both.iter().any(|source| source.is_steering)
+    });
+    println!("gpsd: both agree {:.1} s after the start", status.uptime_s);
+    let status = daemon.wait("it is LOCKED", |status| status.state == SyncState::Locked);
+    for name in ["JSON", "SHM"] {
+        println!("gpsd: {name}: {:?}", source(&status, name).counters);
+    }
+    daemon.wait("the statistics begin", |status| truth(status).samples > 0);
+    std::thread::sleep(Timeout::from_secs(8));
+    let status = daemon.status_by_command();
+    print_figures("gpsd, NMEA by UDP", &status);
+    assert_bound_held(&status);
+    assert!(truth(&status).max_s.is_some_and(|max| max < 2e-3), "{status:#?}");
     daemon.end();
 }
