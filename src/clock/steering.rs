@@ -162,6 +162,12 @@ impl<C: Clock> Steering<C> {
         self.discipline.span_of(source, reading)
     }
 
+    /// Where the clock's offset lies by all that it knows itself, when the stamping clock reads `local`; `None` if nothing bounds it.
+    pub fn own_span(&mut self, local: Timestamp<Local>) -> Option<Span<Duration>> {
+        let reading = self.reading(local);
+        self.discipline.own_span(reading)
+    }
+
     /// A reference whose timescale says how its readings become the discipline's scale.
     fn on_our_scale(
         &mut self,

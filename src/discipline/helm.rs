@@ -14,7 +14,8 @@
 //! Who was found to be wrong has no vote until he agrees again, as long as others are heard: a known liar does not make a conflict of
 //! what is left when the others go.
 //!
-//! A source alone is followed whatever it says, as there is nobody to ask.
+//! A source alone is followed whatever it says if the clock has never known the time, as there is nobody to ask. A clock that was steered
+//! knows where it is to within its own bound, and that is held against a source that is left alone (see the file `memory`).
 //!
 //! Read: ADR 12; RFC 5905 11.2.
 
@@ -26,6 +27,7 @@ use crate::time::{Duration, LogInterval, Mono, SourceId, Timestamp};
 
 pub use super::select::Verdict;
 
+mod memory;
 mod recorded;
 #[cfg(test)]
 mod tests;
@@ -126,7 +128,7 @@ pub struct HelmConfig {
     pub messages: u32,
     /// The first choice waits so long for those that have not claimed anything yet.
     pub patience: Duration,
-    /// Two against each other.
+    /// Two against each other, or one against what the clock knows.
     pub conflict: Conflict,
 }
 
@@ -151,12 +153,19 @@ pub struct Claim {
 
 /// The claims of all sources, by their rows.
 pub type Claims = [Option<Claim>; HELM_SOURCES_MAX];
+/// Where the offset of our clock lies as each row has it.
+type Spans = [Option<Span<Duration>>; HELM_SOURCES_MAX];
 
 /// What can happen.
 #[derive(Clone, Copy, Debug)]
 pub enum Input<'a> {
-    /// This is claimed now.
-    Judge(&'a Claims),
+    /// It is to be judged who is right.
+    Judge {
+        /// This is claimed now.
+        claims: &'a Claims,
+        /// Our clock's offset lies in here by what it knows itself of the time, from whoever steered it last; `None`: nothing bounds it.
+        memory: Option<Span<Duration>>,
+    },
 }
 
 /// Why another source steers.
@@ -174,7 +183,7 @@ pub enum Why {
     Unfit,
     /// This one claims a narrower interval, or is preferred.
     Better,
-    /// Sources contradict each other, and there is no majority.
+    /// Sources contradict each other, or the only one what the clock knows, and there is no majority.
     Conflict,
 }
 
@@ -188,7 +197,7 @@ impl Why {
             Self::Falseticker => "the one before is outside of what the majority has in common",
             Self::Unfit => "the one before cannot be relied on",
             Self::Better => "its claim is better",
-            Self::Conflict => "the sources contradict each other, and there is no majority",
+            Self::Conflict => "the sources contradict each other or what the clock knows, and there is no majority",
         }
     }
 }
@@ -248,6 +257,8 @@ pub struct Helm {
     config: HelmConfig,
     rows: Vec<Row>,
     steering: Option<SourceId>,
+    /// Who steers, or did last.
+    remembered: Option<SourceId>,
     steers_since: Timestamp<Mono>,
     /// When somebody could have steered for the first time.
     first_at: Option<Timestamp<Mono>>,
@@ -259,7 +270,8 @@ impl Helm {
     /// Without any source.
     pub fn new(config: HelmConfig, now: Timestamp<Mono>) -> Self {
         let rows = Vec::with_capacity(HELM_SOURCES_MAX);
-        Self { config, rows, steering: None, steers_since: now, first_at: None, common: None, next: None }
+        let (steering, remembered) = (None, None);
+        Self { config, rows, steering, remembered, steers_since: now, first_at: None, common: None, next: None }
     }
 
     /// One more source; its row, or `None` if there is no place.
@@ -305,28 +317,35 @@ impl Helm {
         self.common
     }
 
-    fn judge(&mut self, now: Timestamp<Mono>, claims: &Claims, out: &mut impl Sink<Effect>) {
+    fn judge(
+        &mut self,
+        now: Timestamp<Mono>,
+        claims: &Claims,
+        memory: Option<Span<Duration>>,
+        out: &mut impl Sink<Effect>,
+    ) {
         let alive = |row: &Row, claim: Option<Claim>| {
             claim.filter(|claim| now - claim.heard < row.options.kind.lost_after(claim.interval))
         };
-        let spans: [Option<Span<Duration>>; HELM_SOURCES_MAX] = std::array::from_fn(|place| {
+        let spans: Spans = std::array::from_fn(|place| {
             let row = self.rows.get(place)?;
             let span = alive(row, claims[place])?.span?;
             (half_width(&span) <= row.options.max_distance).then_some(span)
         });
         let is_trusted = |place: usize| spans[place].is_some() && self.rows[place].options.trust;
         let has_trusted = (0..self.rows.len()).any(is_trusted);
-        let votes = |with_quarantined: bool| -> [Option<Span<Duration>>; HELM_SOURCES_MAX] {
+        let votes = |with_quarantined: bool| -> Spans {
             std::array::from_fn(|place| {
                 let row = self.rows.get(place)?;
                 let has_vote = !row.options.noselect && (row.options.trust || !has_trusted);
                 spans[place].filter(|_| has_vote && (with_quarantined || !row.is_quarantined))
             })
         };
-        let votes = Some(votes(false)).filter(|votes| votes.iter().any(Option::is_some)).unwrap_or_else(|| votes(true));
-        let is_conflict = votes.iter().flatten().count() > 1;
-        self.common = select(&votes).common;
-        let is_conflict = is_conflict && self.common.is_none();
+        let heard = votes(true);
+        let votes = Some(votes(false)).filter(|votes| votes.iter().any(Option::is_some)).unwrap_or(heard);
+        let is_against_memory = self.is_against_memory(&votes, &heard, memory);
+        self.common = select(&votes).common.filter(|_| !is_against_memory);
+        let is_conflict = self.common.is_none() && (is_against_memory || votes.iter().flatten().count() > 1);
         for (place, row) in self.rows.iter_mut().enumerate() {
             let found = verdict(spans[place], self.common);
             if std::mem::discriminant(&found) != std::mem::discriminant(&row.verdict) {
@@ -455,6 +474,7 @@ impl Helm {
             row.good = None;
         }
         let from = std::mem::replace(&mut self.steering, to);
+        self.remembered = to.or(self.remembered);
         self.steers_since = now;
         let heard = current.and_then(|current| self.rows[current].heard);
         out.emit(Effect::Steer { from, to, why, heard });
@@ -516,8 +536,8 @@ impl Engine for Helm {
     type Effect = Effect;
 
     fn step(&mut self, now: Timestamp<Mono>, input: Input<'_>, out: &mut impl Sink<Effect>) {
-        let Input::Judge(claims) = input;
-        self.judge(now, claims, out);
+        let Input::Judge { claims, memory } = input;
+        self.judge(now, claims, memory, out);
     }
 
     fn deadline(&self) -> Option<Timestamp<Mono>> {

@@ -8,6 +8,9 @@
 //! ```
 //!
 //! whose first part lies between the two readings around that of the card. Who is chosen makes the clock that hears him the hub.
+//!
+//! Beside the claims the helm is told where the system clock lies by its own bound: that is what it remembers of whoever steered it last, also
+//! where his port is gone, and it is forgotten with the bound.
 
 use super::{Cascade, CascadeNotice, Clock, Crossing, LOCK_LIMIT_NTP, READING_ERROR, SteeringConfig};
 use crate::discipline::helm::{
@@ -288,12 +291,13 @@ impl<C: Clock> Cascade<C> {
                 Claim { span, heard, interval: row.interval, messages: row.messages }
             });
         }
+        let memory = system.own_span(local);
         let mut chosen = None;
         let mut take = |effect| match effect {
             Effect::Steer { from, to, why, heard } => chosen = Some((from, to, why, heard)),
             Effect::Verdict { source, verdict } => notify(CascadeNotice::Verdict(source, verdict)),
         };
-        helm.step(now, Input::Judge(claims), &mut Emit(&mut take));
+        helm.step(now, Input::Judge { claims, memory }, &mut Emit(&mut take));
         if let Some((from, to, why, heard)) = chosen {
             notify(CascadeNotice::Helm { from, to, why, heard });
             self.steer_by(now, local, to, notify);

@@ -100,10 +100,16 @@ impl Discipline {
 
     /// The sum of the parts.
     pub(super) fn greatest_error(&self, reading: Timestamp<Local>) -> Option<Duration> {
+        self.own_span(reading).map(farthest)
+    }
+
+    /// Where the clock's offset lies by all that it knows of the time when it reads `reading`, what its source says of its own error on both
+    /// sides: the farther end is the published bound. `None`: nothing bounds it.
+    pub fn own_span(&self, reading: Timestamp<Local>) -> Option<Span<Duration>> {
         let now = self.timeline.free_now(reading);
         let proof = self.proof()?;
         let span = self.known(proof, now, Duration::ZERO)?.span.shifted(self.timeline.correction(reading));
-        Some(proof.source + farthest(span))
+        Some(Span { low: span.low - proof.source, high: span.high + proof.source })
     }
 
     /// What the clock is thought to be ahead of its source when it reads `reading`, inside of what is possible; and how far from

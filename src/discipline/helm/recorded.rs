@@ -2,16 +2,20 @@
 
 use super::{Claims, Effect, Helm, Input};
 use crate::coding::{Coded, Decoder, Encoder, Malformed, layout};
+use crate::discipline::Span;
 use crate::engine::{Engine, EngineKind, Recordable};
-use crate::time::{Mono, Timestamp};
+use crate::time::{Duration, Mono, Timestamp};
+
+type Memory = Option<Span<Duration>>;
 
 impl Recordable for Helm {
     const KIND: EngineKind = EngineKind::Helm;
-    const INPUT_LAYOUT: u64 = layout("helm::Input", &[("judge", Claims::LAYOUT)]);
+    const INPUT_LAYOUT: u64 = layout("helm::Input", &[("claims", Claims::LAYOUT), ("memory", Memory::LAYOUT)]);
 
     fn encode_input(input: &Input<'_>, out: &mut Encoder) {
-        let Input::Judge(claims) = input;
+        let Input::Judge { claims, memory } = input;
         claims.encode(out);
+        memory.encode(out);
     }
 
     fn repeat(&mut self, now: Timestamp<Mono>, input: &Input<'_>, out: &mut Vec<Effect>) {
@@ -24,6 +28,7 @@ impl Recordable for Helm {
 
     fn with_input<R>(from: &mut Decoder<'_>, act: impl FnOnce(&Input<'_>) -> R) -> Result<R, Malformed> {
         let claims = Claims::decode(from)?;
-        Ok(act(&Input::Judge(&claims)))
+        let memory = Memory::decode(from)?;
+        Ok(act(&Input::Judge { claims: &claims, memory }))
     }
 }

@@ -8,11 +8,13 @@ fn at(millis: i64) -> Timestamp<Mono> {
     Timestamp::from_secs(1_000) + Duration::from_millis(millis)
 }
 
-/// A helm whose sources claim something all the time, each an eighth of a second.
+/// A helm whose sources claim something all the time, each an eighth of a second. The clock knows of the time what the source that steers
+/// claims, and goes on to know it when nobody does.
 struct Bench {
     helm: Helm,
     now: i64,
     claims: Claims,
+    memory: Option<Span<Duration>>,
     steered: Vec<(i64, Option<SourceId>, Why)>,
     verdicts: Vec<(SourceId, Verdict)>,
 }
@@ -28,7 +30,7 @@ impl Bench {
         for (source, options) in (0..).zip(options) {
             helm.add(SourceId(source), *options).expect("a place");
         }
-        Self { helm, now: 0, claims: [None; HELM_SOURCES_MAX], steered: Vec::new(), verdicts: Vec::new() }
+        Self { helm, now: 0, claims: [None; HELM_SOURCES_MAX], memory: None, steered: Vec::new(), verdicts: Vec::new() }
     }
 
     /// From now on a source claims from `low` to `high`, in microseconds.
@@ -52,13 +54,15 @@ impl Bench {
 
     fn judge(&mut self) {
         let mut out = Vec::new();
-        self.helm.step(at(self.now), Input::Judge(&self.claims), &mut out);
+        self.helm.step(at(self.now), Input::Judge { claims: &self.claims, memory: self.memory }, &mut out);
         for effect in out {
             match effect {
                 Effect::Steer { to, why, .. } => self.steered.push((self.now, to, why)),
                 Effect::Verdict { source, verdict } => self.verdicts.push((source, verdict)),
             }
         }
+        let by = self.helm.steering().and_then(|source| self.claims[usize::from(source.0)]?.span);
+        self.memory = by.or(self.memory);
     }
 
     /// So many milliseconds go by; whoever claims something is measured each eighth of a second.
@@ -335,7 +339,10 @@ fn a_known_liar_has_no_vote_until_it_agrees_again_unless_nobody_else_is_left() {
     assert_eq!(bench.last(), Some((Some(A), Why::First)), "two that contradict each other, and one of them is known");
     bench.silences(A);
     bench.run(2_000);
-    assert_eq!(bench.last(), Some((Some(C), Why::Lost)), "there is nobody to ask");
+    assert_eq!(bench.last(), Some((None, Why::Conflict)), "the clock itself is left to ask");
+    bench.memory = None;
+    bench.run(2_000);
+    assert_eq!(bench.last(), Some((Some(C), Why::First)), "there is nobody to ask");
     bench.claims(A, -200, 300);
     bench.claims(B, -300, 250);
     bench.run(2_000);
@@ -346,4 +353,133 @@ fn a_known_liar_has_no_vote_until_it_agrees_again_unless_nobody_else_is_left() {
     bench.claims(C, 50_000, 50_200);
     bench.run(1_000);
     assert_eq!(bench.last(), Some((None, Why::Conflict)), "it has agreed in between");
+}
+
+/// All but the last of some sources have steered, agreed and fallen silent.
+fn left_with_one(config: HelmConfig, options: &[SourceOptions]) -> Bench {
+    let mut bench = Bench::with(config, options);
+    let last = options.len() - 1;
+    for place in 0..last {
+        bench.claims(SourceId(place as u16), -200, 300);
+    }
+    bench.run(5_000);
+    assert_eq!(bench.last(), Some((Some(A), Why::First)));
+    (0..last).for_each(|place| bench.silences(SourceId(place as u16)));
+    bench.run(1_000);
+    assert_eq!(bench.last(), Some((None, Why::Lost)));
+    bench
+}
+
+const NTP: SourceOptions = SourceOptions::of(SourceKind::Ntp);
+
+#[test]
+fn one_that_is_heard_alone_is_not_followed_where_the_clock_itself_contradicts_it() {
+    let mut bench = left_with_one(HelmConfig::default(), &[NTP; 2]);
+    bench.claims(B, 50_000, 50_200);
+    bench.run(60_000);
+    assert_eq!(bench.last(), Some((None, Why::Lost)));
+    assert_eq!(bench.helm.verdict(1), Verdict::Undecided);
+    assert!(bench.verdicts.contains(&(B, Verdict::Undecided)), "it is told");
+
+    // Where it is left at the very moment, that is why nobody steers any more.
+    let mut bench = Bench::new(&[SourceKind::Ntp; 2]);
+    bench.claims(A, -200, 300);
+    bench.run(5_000);
+    bench.silences(A);
+    bench.claims(B, 50_000, 50_200);
+    bench.run(125);
+    assert_eq!(bench.last(), Some((None, Why::Conflict)));
+}
+
+#[test]
+fn one_that_is_heard_alone_and_agrees_with_what_the_clock_knows_is_followed() {
+    let mut bench = left_with_one(HelmConfig::default(), &[NTP; 2]);
+    bench.claims(B, 250, 900);
+    bench.run(125);
+    assert_eq!(bench.last(), Some((Some(B), Why::First)));
+}
+
+#[test]
+fn against_what_the_clock_knows_the_preferred_one_is_followed_if_that_is_configured() {
+    let config = HelmConfig { conflict: Conflict::Prefer, ..HelmConfig::default() };
+    let preferred = SourceOptions { prefer: true, ..NTP };
+    let mut bench = left_with_one(config, &[NTP, preferred]);
+    bench.claims(B, 50_000, 50_200);
+    bench.run(125);
+    assert_eq!(bench.last(), Some((Some(B), Why::Conflict)));
+    // And nobody, if it is the other one that is preferred.
+    let mut bench = left_with_one(config, &[preferred, NTP]);
+    bench.claims(B, 50_000, 50_200);
+    bench.run(10_000);
+    assert_eq!(bench.last(), Some((None, Why::Lost)));
+}
+
+#[test]
+fn two_that_are_heard_and_agree_outvote_what_the_clock_knows() {
+    let mut bench = left_with_one(HelmConfig::default(), &[NTP; 3]);
+    bench.claims(C, 50_000, 50_200);
+    bench.run(5_000);
+    assert_eq!(bench.last(), Some((None, Why::Lost)));
+    bench.claims(B, 50_100, 50_300);
+    bench.run(125);
+    assert_eq!(bench.last(), Some((Some(B), Why::First)), "a tie: the first of them");
+}
+
+#[test]
+fn one_that_lost_its_vote_can_still_second_another_one_against_what_the_clock_knows() {
+    let mut bench = Bench::new(&[SourceKind::Ntp; 4]);
+    for place in 0..3 {
+        bench.claims(SourceId(place), -200, 300);
+    }
+    bench.claims(SourceId(3), 50_000, 50_200);
+    bench.run(5_000);
+    (0..3).for_each(|place| bench.silences(SourceId(place)));
+    bench.run(1_000);
+    assert_eq!(bench.last(), Some((None, Why::Conflict)));
+    bench.claims(C, 50_100, 50_400);
+    bench.run(125);
+    assert_eq!(bench.last(), Some((Some(SourceId(3)), Why::First)), "its claim is the narrower one");
+}
+
+#[test]
+fn a_source_that_comes_back_is_not_held_against_what_it_said_itself() {
+    let mut bench = left_with_one(HelmConfig::default(), &[NTP; 2]);
+    bench.claims(A, 50_000, 50_200);
+    bench.run(125);
+    assert_eq!(bench.last(), Some((Some(A), Why::First)));
+    // Nor where it is the only one that is configured.
+    let mut bench = Bench::new(&[SourceKind::Ntp]);
+    bench.claims(A, -200, 300);
+    bench.run(1_000);
+    bench.silences(A);
+    bench.run(1_000);
+    bench.claims(A, 50_000, 50_200);
+    bench.run(125);
+    assert_eq!(bench.last(), Some((Some(A), Why::First)));
+}
+
+#[test]
+fn what_the_clock_knows_counts_as_long_as_it_is_bounded_and_grows_until_it_touches() {
+    let mut bench = left_with_one(HelmConfig::default(), &[NTP; 2]);
+    bench.claims(B, 50_000, 50_200);
+    bench.memory = Some(Span { low: Duration::from_millis(-49), high: Duration::from_millis(49) });
+    bench.run(125);
+    assert_eq!(bench.helm.steering(), None);
+    bench.memory = Some(Span { low: Duration::from_millis(-50), high: Duration::from_millis(50) });
+    bench.run(125);
+    assert_eq!(bench.last(), Some((Some(B), Why::First)));
+
+    let mut bench = left_with_one(HelmConfig::default(), &[NTP; 2]);
+    bench.memory = None;
+    bench.claims(B, 50_000, 50_200);
+    bench.run(125);
+    assert_eq!(bench.last(), Some((Some(B), Why::First)), "the clock was set, or has never known the time");
+}
+
+#[test]
+fn what_the_clock_knows_by_one_that_is_not_trusted_is_nothing_against_one_that_is() {
+    let mut bench = left_with_one(HelmConfig::default(), &[NTP, SourceOptions { trust: true, ..NTP }]);
+    bench.claims(B, 50_000, 50_200);
+    bench.run(125);
+    assert_eq!(bench.last(), Some((Some(B), Why::First)));
 }

@@ -135,7 +135,10 @@ impl SourcesModel {
             }
             CascadeNotice::Verdict(source, verdict) => {
                 let name = self.name_of(Some(*source));
-                let level = if matches!(verdict, Verdict::Falseticker { .. }) { Level::Warn } else { Level::Info };
+                let level = match verdict {
+                    Verdict::Falseticker { .. } | Verdict::Undecided => Level::Warn,
+                    Verdict::Agrees | Verdict::Silent => Level::Info,
+                };
                 (level, format!("{name}: {}", in_words(*verdict)))
             }
             _ => return false,
@@ -309,7 +312,9 @@ fn in_words(verdict: Verdict) -> String {
     match verdict {
         Verdict::Silent => "it says nothing".to_owned(),
         Verdict::Agrees => "it agrees with the majority".to_owned(),
-        Verdict::Undecided => "it is contradicted, and there is no majority".to_owned(),
+        Verdict::Undecided => {
+            "it is contradicted, by another source or by what the clock knows, and there is no majority".to_owned()
+        }
         Verdict::Falseticker { beyond } => {
             // Positive: by it we are further ahead than we can be, so it is behind.
             let side = if beyond.is_negative() { "ahead of" } else { "behind" };
