@@ -4,7 +4,8 @@
 //! what goes wrong, as the text of a scenario file; so a failure *is* a file, that runs again with `synchronome simulate
 //! FILE`, can be cut down by hand, and joins `config/scenarios` under a name once it is mended. No limits of accuracy are
 //! set, since nobody knows them; the rules of the checker hold in any world, and the last quarter of an hour is
-//! left in peace, so that every host must be LOCKED at the end, unless messages are lost all the time.
+//! left in peace, so that every host must be LOCKED at the end, unless messages are lost all the time, or a clock has more to slew than
+//! it can until then.
 //!
 //! In some worlds there are NTP servers beside the masters, one of which may lie, always or at times: by more than any bound there,
 //! since what is hidden by the others' bounds nobody can find out, and only where all others together can outvote it. Where a
@@ -18,6 +19,8 @@ use super::run::Outcome;
 use super::{Args, print, run_all, scenario, write_trace};
 use crate::engine::Random;
 use crate::sim::SAMPLES_MAX;
+
+mod draining;
 
 /// Nothing happens for so long at the end, in seconds.
 const PEACE_S: f64 = 900.0;
@@ -37,6 +40,8 @@ const SERVER_EVENTS_MAX: u64 = 4;
 const LIAR_STARTS_S: f64 = 100.0;
 /// The least lie, as a decimal logarithm of seconds: more than any path there and back.
 const LIE_MIN: f64 = -1.0;
+/// From this on a host steps once it has been right; below, it slews.
+const STEP_LATER_MS: u64 = 100;
 /// Worlds between two looks at the real time.
 const BATCH: u64 = 8;
 
@@ -141,22 +146,19 @@ pub fn text(seed: u64, hours: f64) -> String {
         is_agreed &= !drawn.is_wrong;
     }
     let hosts = 1 + draw.0.below(2);
-    let mut kernel = Vec::new();
-    for index in 0..hosts {
-        kernel.push(host(&mut file, &mut draw, index));
-    }
+    let hosts: Vec<_> = (0..hosts).map(|index| host(&mut file, &mut draw, index)).collect();
     // Of their own, so that a world without them is what it was before there were any. A server knows of no leap second.
     let mut of_servers = Draw(Random::seeded(seed).branch(4_712));
     let has_servers = !leap && of_servers.happens(0.4);
-    let world = Drawn { masters, kernel, duration_s, leap, has_servers };
-    for _ in 0..draw.0.below(EVENTS_MAX + 1) {
-        is_agreed &= event(&mut file, &mut draw, &world) != "master_step";
-    }
+    let world = Drawn { masters, hosts, duration_s, leap, has_servers };
+    let events: Vec<_> = (0..draw.0.below(EVENTS_MAX + 1)).map(|_| event(&mut file, &mut draw, &world)).collect();
+    is_agreed &= events.iter().all(|event| event.what != "master_step");
     if has_servers {
         is_lossy |= ntp_servers(&mut file, &mut of_servers, duration_s);
     }
     // Where a fifth of all Announce is lost, three in a row are now and then, and at some ends that was a moment ago.
-    let end_state = if is_lossy || (has_servers && !is_agreed) { "any" } else { "LOCKED" };
+    let is_unsure = is_lossy || (has_servers && !is_agreed) || !draining::is_drained(&world, &events);
+    let end_state = if is_unsure { "any" } else { "LOCKED" };
     let _ = writeln!(file, "\n[limits]\nend_state = \"{end_state}\"");
     file
 }
@@ -164,11 +166,26 @@ pub fn text(seed: u64, hours: f64) -> String {
 /// What of a world its events must fit.
 struct Drawn {
     masters: u64,
-    /// Which of the hosts have kernel stamps.
-    kernel: Vec<bool>,
+    hosts: Vec<Host>,
     duration_s: f64,
     leap: bool,
     has_servers: bool,
+}
+
+/// What of a host its events must fit.
+struct Host {
+    /// It has kernel stamps, and no card.
+    is_kernel: bool,
+    /// What the commands of its card can do beside what makes up for the card's oscillator, as a ratio.
+    card_reserve: f64,
+}
+
+/// What happens, and by how much if it is a jump, in seconds.
+struct Event {
+    what: &'static str,
+    host: usize,
+    at_s: f64,
+    by_s: f64,
 }
 
 /// What of a master matters for the others.
@@ -269,14 +286,15 @@ fn ntp_servers(file: &mut String, draw: &mut Draw, duration_s: f64) -> bool {
     is_lossy
 }
 
-fn host(file: &mut String, draw: &mut Draw, index: u64) -> bool {
+fn host(file: &mut String, draw: &mut Draw, index: u64) -> Host {
     let is_kernel = draw.happens(0.35);
+    let mut card_reserve = draining::RESERVE;
     let stamps = if is_kernel { "kernel" } else { "hardware" };
     let servo = if draw.happens(0.25) { "pi" } else { "estimator" };
     let _ = writeln!(file, "\n[[host]]\nname = \"host{index}\"\nstamps = \"{stamps}\"\nservo = \"{servo}\"");
     let _ = writeln!(
         file,
-        "step_later = \"100ms\"\nlock_limit = \"5ms\"\ntai_utc = 37\nkernel_leaps = {}",
+        "step_later = \"{STEP_LATER_MS}ms\"\nlock_limit = \"5ms\"\ntai_utc = 37\nkernel_leaps = {}",
         draw.happens(0.7)
     );
     for clock in if is_kernel { &["system"][..] } else { &["system", "phc"] } {
@@ -290,7 +308,9 @@ fn host(file: &mut String, draw: &mut Draw, index: u64) -> bool {
             let _ = writeln!(file, "cycle = \"{cycle:.1}ppb\"\ncycle_period = {}", ns(period.round()));
         }
         if *clock == "phc" && draw.happens(0.2) {
-            let max = frequency.abs() + draw.between(3e3, 3e4);
+            let reserve = draw.between(3e3, 3e4);
+            card_reserve = reserve * 1e-9;
+            let max = frequency.abs() + reserve;
             let _ = writeln!(file, "max_adjustment = \"{max:.1}ppb\"");
         }
         if *clock == "phc" && draw.happens(0.2) {
@@ -322,30 +342,29 @@ fn host(file: &mut String, draw: &mut Draw, index: u64) -> bool {
             draw.between(0.0, 0.1)
         );
     }
-    is_kernel
+    Host { is_kernel, card_reserve }
 }
 
 /// What happens.
-fn event(file: &mut String, draw: &mut Draw, world: &Drawn) -> &'static str {
-    let Drawn { masters, ref kernel, duration_s, leap, has_servers } = *world;
+fn event(file: &mut String, draw: &mut Draw, world: &Drawn) -> Event {
+    let Drawn { masters, ref hosts, duration_s, leap, has_servers } = *world;
     let latest = duration_s - PEACE_S;
     let at = draw.between(SETTLING_S, latest);
     let lasts = draw.between(0.2, 60.0).min(latest - at + 1.0);
-    let host = draw.0.below(kernel.len() as u64);
+    let host = draw.0.below(hosts.len() as u64);
     let master = format!("gm{}", draw.0.below(masters));
     let mut kinds = vec!["link_down", "path", "block", "stall", "nic", "set_frequency"];
     if !leap {
         // Near a leap second a second more or less is nobody's fault, so who set what could not be told.
         kinds.extend(["set_clock", "master_step", "announce"]);
     }
-    let is_kernel = kernel[host as usize];
-    if !is_kernel {
+    if !hosts[host as usize].is_kernel {
         kinds.extend(["phc_jump", "phc_reset"]);
     }
     let what = draw.one(&kinds);
     let _ = writeln!(file, "\n[[event]]\nat = {}\nwhat = \"{what}\"", ns(at));
-    let host = format!("host{host}");
-    let by = draw.sign() * draw.decades(-3.0, 1.0);
+    let (index, host) = (host as usize, format!("host{host}"));
+    let by = draw.sign() * draw.decades(-3.0, 1.0) * if what == "master_step" { 0.1 } else { 1.0 };
     let _ = match what {
         "link_down" => {
             writeln!(file, "who = \"{}\"\nfor = {}", if draw.happens(0.5) { master } else { host }, ns(lasts))
@@ -378,7 +397,7 @@ fn event(file: &mut String, draw: &mut Draw, world: &Drawn) -> &'static str {
             draw.between(0.0, 0.5),
         ),
         "set_frequency" => writeln!(file, "who = \"{host}\"\nfrequency = \"{:.1}ppm\"", draw.between(-50.0, 50.0)),
-        "master_step" => writeln!(file, "who = \"{master}\"\nby = {}", ns(by * 0.1)),
+        "master_step" => writeln!(file, "who = \"{master}\"\nby = {}", ns(by)),
         "announce" => {
             let says = match draw.0.below(4) {
                 0 => format!("clock_class = {}", draw.one(&["6", "7", "13", "52", "187", "248"])),
@@ -391,5 +410,5 @@ fn event(file: &mut String, draw: &mut Draw, world: &Drawn) -> &'static str {
         "set_clock" | "phc_jump" => writeln!(file, "who = \"{host}\"\nby = {}", ns(by)),
         _ => writeln!(file, "who = \"{host}\""),
     };
-    what
+    Event { what, host: index, at_s: at, by_s: by }
 }
