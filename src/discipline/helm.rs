@@ -11,8 +11,8 @@
 //! * *Do not rest on one.* Where two contradict each other and there is no third, nobody knows who lies. The default is to follow neither,
 //!   hold the clock and say so; the configuration may prefer one.
 //!
-//! Who was found to be wrong has no vote until he agrees again, as long as others are heard: a known liar does not make a conflict of
-//! what is left when the others go.
+//! Who was found to be wrong has no vote until he agrees again, as long as others are heard: a known liar does not make a conflict of what is left
+//! when the others go. And alone he has none for a hold-off after that: he does not take the helm in a moment in which the others are silent.
 //!
 //! A source alone is followed whatever it says if the clock has never known the time, as there is nobody to ask. A clock that was steered
 //! knows where it is to within its own bound, and that is held against a source that is left alone (see the file `memory`).
@@ -263,6 +263,8 @@ pub struct Helm {
     /// When somebody could have steered for the first time.
     first_at: Option<Timestamp<Mono>>,
     common: Option<Span<Duration>>,
+    /// When somebody who was not found to be wrong had a vote last.
+    honest_at: Timestamp<Mono>,
     next: Option<Timestamp<Mono>>,
 }
 
@@ -271,7 +273,17 @@ impl Helm {
     pub fn new(config: HelmConfig, now: Timestamp<Mono>) -> Self {
         let rows = Vec::with_capacity(HELM_SOURCES_MAX);
         let (steering, remembered) = (None, None);
-        Self { config, rows, steering, remembered, steers_since: now, first_at: None, common: None, next: None }
+        Self {
+            config,
+            rows,
+            steering,
+            remembered,
+            steers_since: now,
+            first_at: None,
+            common: None,
+            honest_at: now,
+            next: None,
+        }
     }
 
     /// One more source; its row, or `None` if there is no place.
@@ -342,7 +354,12 @@ impl Helm {
             })
         };
         let heard = votes(true);
-        let votes = Some(votes(false)).filter(|votes| votes.iter().any(Option::is_some)).unwrap_or(heard);
+        let mut votes = votes(false);
+        if votes.iter().any(Option::is_some) {
+            self.honest_at = now;
+        } else if heard.iter().flatten().count() > 1 || now - self.honest_at >= self.config.hold_off {
+            votes = heard;
+        }
         let is_against_memory = self.is_against_memory(&votes, &heard, memory);
         self.common = select(&votes).common.filter(|_| !is_against_memory);
         let is_conflict = self.common.is_none() && (is_against_memory || votes.iter().flatten().count() > 1);
@@ -489,7 +506,9 @@ impl Helm {
         let patience = self.first_at.filter(|_| self.steering.is_none()).map(|at| at + self.config.patience);
         let settles = self.rows.iter().filter(|row| Some(row.source) != self.steering);
         let settles = settles.filter_map(|row| Some(row.good?.0 + row.hold_off(&self.config)));
-        lost.into_iter().chain(patience).chain(settles).filter(|at| *at > now).min()
+        let is_quarantined = |row: &Row| row.is_quarantined && row.verdict != Verdict::Silent;
+        let pardon = self.rows.iter().any(is_quarantined).then(|| self.honest_at + self.config.hold_off);
+        lost.into_iter().chain(patience).chain(settles).chain(pardon).filter(|at| *at > now).min()
     }
 }
 
