@@ -124,7 +124,9 @@ impl Bench {
             }
         });
         self.engine.step(self.now, Input::Sample { sample, local: self.truth() + AHEAD }, &mut take);
-        observations.iter().for_each(|observation| self.observe(observation));
+        for observation in &observations {
+            self.observe(observation);
+        }
     }
 
     /// Each second a pulse at its beginning and an exchange later; the greatest error at its end.
