@@ -313,7 +313,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("refclock.address", Kind::Address, Default::Toml("\"127.0.0.1:2947\""), "Of \"gpsd\" where it listens."),
     option("refclock.device", Kind::Text { bytes_max: 255 }, Default::Unset("any"), "Of \"gpsd\" the receiver that counts, /dev/ttyS0."),
     option("refclock.edge", Kind::Word(EDGE), Default::Toml("\"assert\""), "Of \"pps\" the edge that begins the second.").term("clear"),
-    option("refclock.lock", Kind::Text { bytes_max: 32 }, Default::Unset("the majority of the others"), "Of \"pps\" the name of the [[refclock]] that says which second a pulse begins; it must leave 0.4 s open at most.").term("lock"),
+    option("refclock.lock", Kind::Text { bytes_max: 32 }, Default::Unset("the majority of the others"), "Of \"pps\" the name of the reference clock that says which second a pulse begins; it must leave 0.4 s open at most.").term("lock"),
     option("refclock.clock", Kind::Clock, Default::Unset("none"), "Of \"phc\" the clock: an interface that it stamps for, or its clock_name."),
     option("refclock.name", Kind::Text { bytes_max: 32 }, Default::Unset("made from its kind and device"), "What it is called in the status and the log."),
     option("refclock.poll", Kind::Integer { min: -4, max: 6 }, Default::Toml("0"), "How often it is measured, as the logarithm to base 2 of seconds.").term("poll"),
