@@ -432,6 +432,46 @@ fn in_interleaved_mode_the_next_answer_says_when_the_one_before_left() {
     assert!(departures.iter().all(|gap| !gap.is_negative()), "{departures:?}");
 }
 
+/// CPU time of a thread of this process, in clock ticks.
+fn cpu_ticks(thread: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).expect("the thread lives");
+    let after_name = stat.rsplit_once(')').expect("a name in brackets").1;
+    let field = |number: usize| after_name.split_whitespace().nth(number - 3).and_then(|text| text.parse::<u64>().ok());
+    field(14).zip(field(15)).map(|(user, system)| user + system).expect("utime and stime, proc(5)")
+}
+
+#[test]
+fn a_stamp_that_nobody_waits_for_any_more_does_not_keep_a_worker_awake() {
+    if !is_in_namespace() {
+        return in_namespace("a_stamp_that_nobody_waits_for_any_more_does_not_keep_a_worker_awake", &[]);
+    }
+    // The firewall refuses the answers to one of two clients: after a failed send the stamps of the others are given up, and come all the same.
+    let refused = UdpSocket::bind((LOCALHOST, 5_555)).expect("a socket");
+    for rule in ["add table inet t", "add chain inet t o { type filter hook output priority 0; }"] {
+        output_of("nft", "nftables", &[rule]);
+    }
+    output_of("nft", "nftables", &["add rule inet t o udp dport 5555 drop"]);
+    let served = Served::on((LOCALHOST, 0));
+    refused.connect(served.address()).expect("a route");
+    let answered = client(served.address());
+    // They ask when an answer left that is not remembered: the present one is stamped.
+    let mut request = support::request(8);
+    request[24..32].copy_from_slice(&7_u64.to_be_bytes());
+    request[32..40].copy_from_slice(&9_u64.to_be_bytes());
+    for _ in 0..200 {
+        answered.send(&request).expect("loopback");
+        refused.send(&request).expect("loopback");
+    }
+    assert!(eventually(|| served.server.count(ServerCounter::Answers) >= 200));
+    assert!(served.server.count(ServerCounter::SendFailed) > 0, "the firewall refuses");
+    std::thread::sleep(Timeout::from_millis(200));
+    let worker = served.server.workers()[0].thread_id();
+    let before = cpu_ticks(worker);
+    std::thread::sleep(Timeout::from_secs(1));
+    let used = cpu_ticks(worker) - before;
+    assert!(used < 10, "{used} ticks of CPU in a second in which nobody asks");
+}
+
 #[test]
 fn chronyd_in_interleaved_mode_is_answered_so() {
     let served = Served::on((LOCALHOST, 0));

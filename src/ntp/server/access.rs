@@ -56,9 +56,10 @@ const fn mask(length: u8) -> u128 {
 }
 
 impl Prefix {
-    /// Whether an address begins with it; an IPv4 address in its mapped form is one of IPv4.
+    /// Whether an address begins with it; an IPv4 address in its mapped form is one of IPv4, and no prefix of IPv6 covers it.
     pub fn covers(&self, address: IpAddr) -> bool {
-        bits_of(address) & mask(self.length) == self.bits
+        let is_of_ipv4 = address.to_canonical().is_ipv4();
+        (self.length >= MAPPED_BITS || !is_of_ipv4) && bits_of(address) & mask(self.length) == self.bits
     }
 }
 
@@ -161,6 +162,8 @@ mod tests {
         assert!(prefix("0.0.0.0/0").covers(address("203.0.113.9")));
         assert!(!prefix("0.0.0.0/0").covers(address("2001:db8::1")));
         assert!(prefix("2001:db8::/32").covers(address("2001:db8:ffff::1")));
+        assert!(prefix("::/0").covers(address("2001:db8::1")) && !prefix("::/0").covers(address("192.0.2.1")));
+        assert!(!prefix("::/0").covers(address("::ffff:192.0.2.1")));
     }
 
     #[test]

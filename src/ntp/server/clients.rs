@@ -175,6 +175,10 @@ impl Clients {
         for client in self.places.iter().flatten() {
             count += 1;
             let is_less = |other: &Option<Client>| other.is_none_or(|other| other.requests < client.requests);
+            // Most are less than the last of them, and need no look at the others.
+            if !top.last().is_some_and(is_less) {
+                continue;
+            }
             if let Some(rank) = top.iter().position(is_less) {
                 top[rank..].rotate_right(1);
                 top[rank] = Some(*client);

@@ -138,7 +138,7 @@ impl Worker {
             for index in 0..self.listeners.len() {
                 if ready.readable & 1 << index != 0 {
                     self.serve(index);
-                    self.collect_departures(index);
+                    self.collect_departures(index, ready.failing & 1 << index != 0);
                 }
             }
             self.list_clients();
@@ -159,8 +159,11 @@ impl Worker {
             return Ready::default();
         }
         let has_event = |fd: &PollFd<'_>| fd.any().unwrap_or(true);
-        let readable = used[1..].iter().enumerate().filter(|(_, fd)| has_event(fd));
-        Ready { woken: has_event(&used[0]), readable: readable.fold(0, |bits, (index, _)| bits | 1 << index) }
+        let is_failing = |fd: &PollFd<'_>| fd.revents().is_some_and(|events| events.contains(PollFlags::POLLERR));
+        let those = |is_one: &dyn Fn(&PollFd<'_>) -> bool| {
+            used[1..].iter().enumerate().filter(|(_, fd)| is_one(fd)).fold(0, |bits, (index, _)| bits | 1 << index)
+        };
+        Ready { woken: has_event(&used[0]), readable: those(&has_event), failing: those(&is_failing) }
     }
 
     fn take_sockets(&mut self) {
@@ -171,10 +174,11 @@ impl Worker {
         }
     }
 
-    /// When answers of interleaved mode have left; mostly the kernel knows it when the sending call returns.
-    fn collect_departures(&mut self, index: usize) {
+    /// When answers of interleaved mode have left; mostly the kernel knows it when the sending call returns. `is_failing`: something is in
+    /// the socket's error queue, and wakes us until it is taken, whether it is still waited for or not.
+    fn collect_departures(&mut self, index: usize, is_failing: bool) {
         let (socket, departing) = &mut self.listeners[index];
-        if departing.is_waiting() {
+        if is_failing || departing.is_waiting() {
             departing.collect(&*socket, &self.snapshot, &mut self.departures);
         }
     }
@@ -295,8 +299,10 @@ impl Worker {
 #[derive(Clone, Copy, Default)]
 struct Ready {
     woken: bool,
-    /// One bit per listener.
+    /// One bit per listener: something has come, or is in its error queue.
     readable: u32,
+    /// One bit per listener: something is in its error queue.
+    failing: u32,
 }
 
 const _: () = assert!(LISTEN_MAX <= u32::BITS as usize, "one bit per listener");
