@@ -54,9 +54,9 @@ const SLEW_WORTH_FROM: Duration = Duration::from_millis(250);
 /// A Delay_Req that comes when less than this part of the interval is left leaves the correction to the Sync that is about to
 /// come. (That is also the other half of a crossing, or of an exchange.)
 const SYNC_IS_NEAR: f64 = 0.25;
-/// What stamps can resolve at best. The difference of two that are cut off to whole nanoseconds is off by 0.41 ns (1 ns / sqrt 6), one standard
-/// deviation; with as little as that a clock whose stamps are coarser than they say (8 ns) is now and then taken for one without noise.
-const STAMP_RESOLUTION: Duration = Duration::from_ticks(39_322); // 0.6 ns
+/// What stamps can resolve at best. The difference of two that are cut off to whole nanoseconds is off by 0.41 ns only (1 ns / sqrt 6, one standard
+/// deviation); but stamps are coarser than they say, and with less than this a clock between two steps of 8 ns is taken for one without noise.
+const STAMP_RESOLUTION: Duration = Duration::from_nanos(1);
 /// A correction below this is what a stamp of whole nanoseconds leaves over; from here on somebody has measured it,
 const CORRECTED_FROM: Duration = Duration::from_nanos(1);
 /// and may be off by this: all transparent clocks of a path together, or one of class A (ITU-T G.8273.3),
