@@ -2,7 +2,7 @@
 
 use super::status::{
     BoundPartsStatus, ClockKind, ClockStatus, EventRecord, GrandmasterStatus, HoldoverStatus, NtpClientStatus,
-    NtpServerStatus, PhcStatus, PortStatus, SCHEMA, SourceStatus, Status, ThreadStatus, TruthStatus,
+    NtpLatencyStatus, NtpServerStatus, PhcStatus, PortStatus, SCHEMA, SourceStatus, Status, ThreadStatus, TruthStatus,
 };
 use crate::time::SyncState;
 
@@ -35,6 +35,16 @@ pub(super) fn locked() -> Status {
             interleaved: 512,
             denied: 2,
             rate_kisses: 1,
+            latency: Some(NtpLatencyStatus {
+                count: 1_020,
+                sum_s: 0.016_3,
+                p50_s: 14e-6,
+                p90_s: 21e-6,
+                p99_s: 38e-6,
+                p999_s: 410e-6,
+                max_s: 1.2e-3,
+                within: vec![(20e-6, 850), (50e-6, 1_015), (1e-3, 1_019)],
+            }),
             clients: 17,
             busiest: vec![NtpClientStatus {
                 address: "192.0.2.77".to_owned(),

@@ -374,6 +374,11 @@ fn ntp_server(out: &mut Exposition, server: &NtpServerStatus) {
     for (code, n) in [("DENY", server.denied), ("RATE", server.rate_kisses)] {
         kisses.sample(&[("code", &code)], Some(n as f64));
     }
+    if let Some(latency) = &server.latency {
+        let help = "How long answers took, from the kernel's receive stamp to the return of the call that sent them.";
+        let mut family = out.family("ntp_response_seconds", Kind::Histogram, help);
+        family.histogram(&latency.within, latency.sum_s, latency.count);
+    }
     let help = "Clients that are remembered.";
     out.family("ntp_clients", Kind::Gauge, help).sample(&[], Some(server.clients as f64));
 }

@@ -343,6 +343,10 @@ impl Page {
             let _ = write!(packets, "{}{n} {reason}", if index == 0 { ", dropped: " } else { ", " });
         }
         self.line(&format!("  {:NAME_WIDTH$} {packets}", ""));
+        if let Some(latency) = &server.latency {
+            let [half, most, longest] = [latency.p50_s, latency.p99_s, latency.max_s].map(seconds);
+            self.line(&format!("  {:NAME_WIDTH$} answered within {half} (50 %), {most} (99 %), {longest} (all)", ""));
+        }
         if server.hardware_stamps + server.hardware_stamps_rejected > 0 {
             let (by_card, by_kernel) = (server.hardware_stamps, server.software_stamps);
             let refused = server.hardware_stamps_rejected;

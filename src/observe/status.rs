@@ -414,12 +414,36 @@ pub struct NtpServerStatus {
     /// Answers that say "you ask too often" (RATE).
     #[serde(default)]
     pub rate_kisses: u64,
+    /// How long answers took; `None` before the first one was measured.
+    #[serde(default)]
+    pub latency: Option<NtpLatencyStatus>,
     /// How many clients are remembered.
     #[serde(default)]
     pub clients: u64,
     /// Those who have asked most, the busiest first, as of when the status was asked for the time before.
     #[serde(default)]
     pub busiest: Vec<NtpClientStatus>,
+}
+
+/// How long answers took since the start: from the kernel's receive stamp to the return of the call that sent them, as of a second ago.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
+pub struct NtpLatencyStatus {
+    /// Answers measured.
+    pub count: u64,
+    /// The sum of their latencies.
+    pub sum_s: f64,
+    /// Half of them took no longer; like those below at most 1 % above the truth.
+    pub p50_s: f64,
+    /// 90 % of them took no longer.
+    pub p90_s: f64,
+    /// 99 % of them took no longer.
+    pub p99_s: f64,
+    /// 99.9 % of them took no longer.
+    pub p999_s: f64,
+    /// The longest.
+    pub max_s: f64,
+    /// Pairs of a limit in seconds and how many took no longer, in rising order.
+    pub within: Vec<(f64, u64)>,
 }
 
 /// A client of the NTP server.

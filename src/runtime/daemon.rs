@@ -319,6 +319,7 @@ impl Daemon {
             self.look_after_named_phcs();
             if let Some(server) = &mut self.server {
                 server.retry_missing();
+                server.gather_latencies();
             }
         }
         self.hear_server(now, local);

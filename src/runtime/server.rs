@@ -27,6 +27,7 @@ mod card;
 mod departing;
 mod error;
 mod figures;
+mod latency;
 mod listen;
 mod worker;
 
@@ -39,7 +40,8 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 pub use error::{ServerError, ServerNotice};
-pub use figures::{LatencyFigures, WorkerFigures};
+pub use figures::WorkerFigures;
+pub use latency::Latencies;
 
 use super::host::random_bits;
 use crate::clock::HostClock;
@@ -123,6 +125,7 @@ pub struct Server {
     listening: Vec<SocketAddr>,
     missing: Vec<(SocketAddr, ServerError)>,
     notices: Vec<ServerNotice>,
+    latencies: Latencies,
 }
 
 /// One worker, seen from outside.
@@ -137,6 +140,8 @@ pub struct WorkerHandle {
     lists_wanted: Sender<Box<BusiestClients>>,
     lists_made: Receiver<Box<BusiestClients>>,
     list: BusiestClients,
+    blanks: Sender<Box<Latencies>>,
+    filled: Receiver<Box<Latencies>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -218,7 +223,14 @@ impl Server {
             }
         }
         let notices = missing.iter().map(|(_, error)| ServerNotice::Waiting(error.clone())).collect();
-        let mut server = Self { stop, workers: Vec::new(), listening: Vec::new(), missing, notices };
+        let mut server = Self {
+            stop,
+            workers: Vec::new(),
+            listening: Vec::new(),
+            missing,
+            notices,
+            latencies: Latencies::default(),
+        };
         let config = ResponseConfig { precision: worker::measured_precision(HostClock), ..ResponseConfig::default() };
         for core in cores {
             let recorder = recorders(&worker_name(server.workers.len()));
@@ -243,6 +255,9 @@ impl Server {
         let wake = Arc::new(wake);
         let (sockets, incoming) = bounded(LISTEN_MAX);
         let ((lists_wanted, wanted), (made, lists_made)) = (bounded(1), bounded(1));
+        let ((blanks, blank), (fill, filled)) = (bounded(1), bounded(1));
+        // The only one there is: it goes to the worker and comes back.
+        let _ = blanks.try_send(Box::<Latencies>::default());
         let clients = Clients::new(options.clients, options.limit, random_bits());
         let figures = WorkerFigures::default();
         let pulse = Pulse::new(HostClock.mono());
@@ -260,6 +275,8 @@ impl Server {
             gate: Gate::new(options.access.clone(), clients),
             lists_wanted: wanted,
             lists_made: made,
+            blanks: blank,
+            filled: fill,
         };
         let (ready, prepared) = bounded(1);
         let thread = std::thread::Builder::new()
@@ -277,6 +294,8 @@ impl Server {
             lists_wanted,
             lists_made,
             list: BusiestClients::default(),
+            blanks,
+            filled,
             thread: Some(thread),
         });
         self.await_preparations(&prepared)
@@ -364,9 +383,22 @@ impl Server {
         DropReason::ALL.iter().map(|reason| self.dropped(*reason)).sum()
     }
 
-    /// From the receive stamp to the end of the sending call, over all workers.
-    pub fn latency(&self) -> LatencyFigures {
-        self.workers.iter().map(|worker| worker.figures.latency()).fold(LatencyFigures::default(), LatencyFigures::and)
+    /// Takes from the workers what they have measured since, and offers them room for more: for the control thread, about once a second.
+    /// A worker hands it over at the end of its round, and nobody is woken for it: what is known is as of the call before.
+    pub fn gather_latencies(&mut self) {
+        for worker in &self.workers {
+            if let Ok(mut filled) = worker.filled.try_recv() {
+                self.latencies.add(&filled);
+                filled.clear();
+                // Only a worker that has ended does not take it.
+                let _ = worker.blanks.try_send(filled);
+            }
+        }
+    }
+
+    /// From the receive stamp to the end of the sending call, over all workers, as of the latest [`Server::gather_latencies`].
+    pub fn latencies(&self) -> &Latencies {
+        &self.latencies
     }
 
     /// Those who ask most, of all workers, and how many are remembered in all. As the workers had it when this was called the time before:

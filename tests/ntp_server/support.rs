@@ -179,7 +179,7 @@ pub fn ask(client: &UdpSocket) -> Ask {
 }
 
 /// Whether it becomes true within some seconds.
-pub fn eventually(condition: impl Fn() -> bool) -> bool {
+pub fn eventually(mut condition: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     while start.elapsed() < PATIENCE {
         if condition() {

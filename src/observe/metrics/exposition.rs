@@ -13,6 +13,8 @@ pub(super) enum Kind {
     Gauge,
     /// Only goes up, while the daemon runs.
     Counter,
+    /// How many observations were not above each of some limits.
+    Histogram,
 }
 
 /// The exposition as it grows.
@@ -29,6 +31,7 @@ impl Exposition {
         let word = match kind {
             Kind::Gauge => "gauge",
             Kind::Counter => "counter",
+            Kind::Histogram => "histogram",
         };
         let help = help.replace('\\', "\\\\").replace('\n', "\\n");
         let header = format!("# HELP {name} {help}\n# TYPE {name} {word}\n");
@@ -52,8 +55,23 @@ impl Family<'_> {
     /// Writes a series, unless its value is not known or not finite, or a series of these labels is there already:
     /// a duplicate would make readers refuse the whole.
     pub(super) fn sample(&mut self, labels: &[(&str, &dyn Display)], value: Option<f64>) {
+        self.series("", labels, value);
+    }
+
+    /// Writes the series of a histogram: for each limit how many observations were not above it, in rising order, then the sum of all
+    /// of them and how many there are.
+    pub(super) fn histogram(&mut self, within: &[(f64, u64)], sum: f64, count: u64) {
+        for (limit, n) in within {
+            self.series("_bucket", &[("le", limit)], Some((*n).min(count) as f64));
+        }
+        self.series("_bucket", &[("le", &"+Inf")], Some(count as f64));
+        self.series("_sum", &[], Some(sum));
+        self.series("_count", &[], Some(count as f64));
+    }
+
+    fn series(&mut self, suffix: &str, labels: &[(&str, &dyn Display)], value: Option<f64>) {
         let Some(value) = value.filter(|value| value.is_finite()) else { return };
-        let mut series = self.name.clone();
+        let mut series = self.name.clone() + suffix;
         if !labels.is_empty() {
             let labels: Vec<_> =
                 labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(&value.to_string()))).collect();

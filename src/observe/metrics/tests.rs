@@ -66,7 +66,7 @@ fn parse(text: &str) -> Result<Parsed, String> {
             let (name, text) = help.split_once(' ').ok_or("HELP without a text")?;
             let kind = lines.next().and_then(|line| line.strip_prefix("# TYPE ")).ok_or("no TYPE after HELP")?;
             let (same, kind) = kind.split_once(' ').ok_or("TYPE without a type")?;
-            if same != name || !is_name(name) || text.is_empty() || !["gauge", "counter"].contains(&kind) {
+            if same != name || !is_name(name) || text.is_empty() || !["gauge", "counter", "histogram"].contains(&kind) {
                 return Err(format!("family {line}"));
             }
             if (kind == "counter") != name.ends_with("_total") {
@@ -80,7 +80,9 @@ fn parse(text: &str) -> Result<Parsed, String> {
         }
         let end = line.find(['{', ' ']).ok_or("sample without a value")?;
         let (name, rest) = line.split_at(end);
-        if name != family {
+        let is_histogram = parsed.families.get(&family).is_some_and(|kind| kind == "histogram");
+        let suffixes: &[&str] = if is_histogram { &["_bucket", "_sum", "_count"] } else { &[""] };
+        if !suffixes.iter().any(|suffix| name.strip_suffix(suffix) == Some(&family)) {
             return Err(format!("{name} in family {family}"));
         }
         let (labels, rest) = match rest.strip_prefix('{') {
@@ -109,7 +111,8 @@ fn every_status_gives_a_valid_exposition() {
         assert!(parsed.series.len() > 10, "{parsed:?}");
         for name in parsed.families.keys() {
             assert!(name.starts_with("synchronome_"));
-            assert!(parsed.series.keys().any(|(series, _)| series == name), "{name} has no series");
+            let is_of_it = |series: &str| series.strip_suffix("_count").unwrap_or(series) == name;
+            assert!(parsed.series.keys().any(|(series, _)| is_of_it(series)), "{name} has no series");
         }
     }
 }
@@ -131,6 +134,9 @@ fn the_strict_reader_refuses_what_is_invalid() {
     ] {
         assert!(parse(&format!("{header}{wrong}")).is_err(), "{wrong}");
     }
+    let histogram = "# HELP a b\n# TYPE a histogram\n";
+    assert!(parse(&format!("{histogram}a_bucket{{le=\"+Inf\"}} 1\na_sum 2\na_count 1\n")).is_ok());
+    assert!(parse(&format!("{histogram}a 1\n")).is_err() && parse(&format!("{header}a_sum 1\n")).is_err());
     assert!(parse("a 1\n").is_err(), "no header");
     assert!(parse(&format!("{header}a 1\n{header}a 2\n")).is_err(), "a family twice");
 }
@@ -157,6 +163,11 @@ fn the_figures_that_matter_are_there_with_their_time() {
     assert_eq!(parsed.value("ntp_receive_stamps_total", &[("source", "hardware")]), Some(1_020.0));
     assert_eq!(parsed.value("ntp_receive_stamps_total", &[("source", "software")]), Some(20.0));
     assert_eq!(parsed.value("ntp_hardware_stamps_rejected_total", &[]), Some(3.0));
+    for (limit, n) in [("0.00002", 850.0), ("0.00005", 1_015.0), ("0.001", 1_019.0), ("+Inf", 1_020.0)] {
+        assert_eq!(parsed.value("ntp_response_seconds_bucket", &[("le", limit)]), Some(n), "{limit}");
+    }
+    assert_eq!(parsed.value("ntp_response_seconds_sum", &[]), Some(0.016_3));
+    assert_eq!(parsed.value("ntp_response_seconds_count", &[]), Some(1_020.0));
     assert_eq!(parsed.value("lock_time_seconds", &[clock[0], ("since", "start")]), Some(10.2));
     assert_eq!(parsed.value("health_code", &[]), Some(0.0));
 }

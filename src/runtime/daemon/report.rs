@@ -3,11 +3,11 @@
 use super::Daemon;
 use crate::ntp::server::{Client, DropReason, ServerCounter};
 use crate::observe::Status;
-use crate::observe::status::{NtpClientStatus, NtpServerStatus, ThreadStatus, TruthStatus};
-use crate::runtime::server::Server;
+use crate::observe::status::{NtpClientStatus, NtpLatencyStatus, NtpServerStatus, ThreadStatus, TruthStatus};
+use crate::runtime::server::{Latencies, Server};
 use crate::runtime::truth::TruthReport;
 use crate::sharing::CounterSet;
-use crate::time::{Mono, Timestamp};
+use crate::time::{Duration, Mono, Timestamp};
 
 impl Daemon {
     /// The status of now.
@@ -72,10 +72,32 @@ fn client_status(client: &Client, now: Timestamp<Mono>) -> NtpClientStatus {
         address: client.address().to_string(),
         requests: client.requests.into(),
         limited: client.limited.into(),
-        interval_s: client.interval().map(crate::time::Duration::as_secs_f64),
+        interval_s: client.interval().map(Duration::as_secs_f64),
         last_age_s: (now - client.heard).as_secs_f64().max(0.0),
         version: client.version,
     }
+}
+
+/// The limits of the histogram that is shown, in microseconds.
+const LATENCY_LIMITS_US: [i64; 15] =
+    [5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 1_000_000];
+
+fn latency_status(latencies: &Latencies) -> Option<NtpLatencyStatus> {
+    let quantile = |share| latencies.quantile(share).map(Duration::as_secs_f64);
+    let within = LATENCY_LIMITS_US.map(Duration::from_micros).map(|limit| {
+        let seconds = limit.as_nanos() as f64 / 1e9; // the nearest number, which prints shortly
+        (seconds, latencies.count_within(limit))
+    });
+    Some(NtpLatencyStatus {
+        count: latencies.count(),
+        sum_s: latencies.sum().as_secs_f64(),
+        p50_s: quantile(0.5)?,
+        p90_s: quantile(0.9)?,
+        p99_s: quantile(0.99)?,
+        p999_s: quantile(0.999)?,
+        max_s: latencies.max().as_secs_f64(),
+        within: within.into(),
+    })
 }
 
 fn server_status(server: &mut Server, stratum: u8, now: Timestamp<Mono>) -> NtpServerStatus {
@@ -92,6 +114,7 @@ fn server_status(server: &mut Server, stratum: u8, now: Timestamp<Mono>) -> NtpS
         interleaved: server.count(ServerCounter::Interleaved),
         denied: server.count(ServerCounter::Denied),
         rate_kisses: server.count(ServerCounter::RateKisses),
+        latency: latency_status(server.latencies()),
         clients: clients as u64,
         busiest: busiest.iter().map(|client| client_status(client, now)).collect(),
         dropped: DropReason::ALL
@@ -103,7 +126,7 @@ fn server_status(server: &mut Server, stratum: u8, now: Timestamp<Mono>) -> NtpS
 }
 
 fn truth_status(report: &TruthReport) -> TruthStatus {
-    let settled = |duration: crate::time::Duration| (report.samples > 0).then(|| duration.as_secs_f64());
+    let settled = |duration: Duration| (report.samples > 0).then(|| duration.as_secs_f64());
     TruthStatus {
         samples: report.samples,
         rms_s: settled(report.rms),
@@ -111,6 +134,6 @@ fn truth_status(report: &TruthReport) -> TruthStatus {
         p99_s: settled(report.p99),
         violations: report.violations,
         error_s: (report.bounded_samples > 0).then(|| report.error.as_secs_f64()),
-        bound_s: report.bound.map(crate::time::Duration::as_secs_f64),
+        bound_s: report.bound.map(Duration::as_secs_f64),
     }
 }

@@ -15,6 +15,7 @@ use synchronome_kernel::timestamping::KernelTime;
 
 use super::card::Cards;
 use super::departing::Departing;
+use super::latency::Latencies;
 use super::listen::Listener;
 use super::{BusiestClients, ServedTime, ServerNotice, WorkerFigures};
 use crate::clock::HostClock;
@@ -61,6 +62,10 @@ pub(super) struct WorkerSetup {
     pub(super) lists_wanted: Receiver<Box<BusiestClients>>,
     /// and gives them back filled.
     pub(super) lists_made: Sender<Box<BusiestClients>>,
+    /// Takes empty histograms,
+    pub(super) blanks: Receiver<Box<Latencies>>,
+    /// and gives them back filled.
+    pub(super) filled: Sender<Box<Latencies>>,
 }
 
 /// What a worker says when it is ready.
@@ -81,6 +86,7 @@ pub(super) struct Worker {
     /// CLOCK_MONOTONIC when that was read.
     now: Timestamp<Mono>,
     departures: Departures,
+    latencies: Latencies,
     /// The same once more, for who records what is answered from it.
     tape: Taped<Responder>,
 }
@@ -114,6 +120,7 @@ impl Worker {
             snapshot,
             now: clock.mono(),
             departures: Departures::default(),
+            latencies: Latencies::default(),
             tape,
             setup,
         };
@@ -142,6 +149,7 @@ impl Worker {
                 }
             }
             self.list_clients();
+            self.hand_over_latencies();
         }
     }
 
@@ -189,6 +197,14 @@ impl Worker {
         list.all = self.setup.gate.clients().busiest(&mut list.busiest);
         // Only if nobody took the one before: then nobody waits for this one either.
         let _ = self.setup.lists_made.try_send(list);
+    }
+
+    /// How long answers took, for whoever keeps it.
+    fn hand_over_latencies(&mut self) {
+        let Ok(mut blank) = self.setup.blanks.try_recv() else { return };
+        std::mem::swap(&mut *blank, &mut self.latencies);
+        // There is only this one, and so room for it.
+        let _ = self.setup.filled.try_send(blank);
     }
 
     /// Answers what waits on one socket, a few batches of it.
@@ -290,7 +306,7 @@ impl Worker {
         let failed = failed.saturating_sub(outgoing.synchronised);
         counts.add(ServerCounter::AnswersUnsynchronised, outgoing.unsynchronised.saturating_sub(failed));
         for stamp in &stamps[..outgoing.stamped] {
-            self.setup.figures.answered_after(sent_at - *stamp);
+            self.latencies.record(sent_at - *stamp);
         }
     }
 }
