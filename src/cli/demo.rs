@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 
+use super::temporary::TemporaryDirectory;
 use super::{positive_duration, signed_duration, signed_frequency};
 use crate::clock::HostClock;
 use crate::config::{
@@ -129,7 +130,7 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 fn demonstrate(args: &Args) -> Result<Summary, String> {
-    let directory = TemporaryDirectory::new().map_err(|error| format!("no temporary directory: {error}"))?;
+    let directory = TemporaryDirectory::new("demo").map_err(|error| format!("no temporary directory: {error}"))?;
     let signals = Signals::block().map_err(|error| error.to_string())?;
     let config = configuration(args, directory.path())?;
     let sockets = SocketOptions::new("lo", args.ptp_ports.event, args.ptp_ports.general);
@@ -258,28 +259,6 @@ fn grandmaster(args: &Args) -> GrandmasterConfig {
         log_min_delay_req_interval: LogInterval::new(-3),
         time_offset: GRANDMASTER_OFFSET,
         ..defaults
-    }
-}
-
-/// A directory that goes when the demo ends.
-struct TemporaryDirectory(PathBuf);
-
-impl TemporaryDirectory {
-    fn new() -> io::Result<Self> {
-        let path = std::env::temp_dir().join(format!("synchronome-demo-{}", std::process::id()));
-        std::fs::create_dir(&path)?;
-        Ok(Self(path))
-    }
-
-    fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for TemporaryDirectory {
-    fn drop(&mut self) {
-        // What cannot be removed is in a temporary directory.
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

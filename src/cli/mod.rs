@@ -12,9 +12,11 @@ pub mod phc;
 pub mod record;
 pub mod replay;
 pub mod run;
+pub mod set;
 pub mod simulate;
 pub mod sources;
 pub mod status;
+mod temporary;
 pub mod why;
 
 use std::ffi::OsString;
@@ -50,6 +52,7 @@ Start here:
   synchronome demo --for 20s             see it work: no root, no network card, no configuration
   synchronome check FILE --explain       what a configuration means
   synchronome run --config FILE          the daemon
+  synchronome set SERVER                 set the system clock once, without a daemon
   synchronome status                     what it is doing
   synchronome sources, why SOURCE        whom it has the time from, and why not from another
   synchronome clients                    who asks the NTP server
@@ -60,6 +63,7 @@ Start here:
 #[derive(Subcommand, Debug)]
 enum Command {
     Run(run::Args),
+    Set(set::Args),
     Demo(demo::Args),
     Check(check::Args),
     Status(status::Args),
@@ -78,6 +82,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match Arguments::try_parse_from(arguments) {
         Ok(Arguments { command }) => match command {
             Command::Run(args) => run::run(&args),
+            Command::Set(args) => set::run(&args),
             Command::Demo(args) => demo::run(&args),
             Command::Check(args) => check::run(&args),
             Command::Status(args) => status::run(&args),

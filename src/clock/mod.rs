@@ -45,7 +45,7 @@ pub use recording::{Recorded, Recording};
 pub use reference::{ArbPolicy, ClockWords, reference_of, reference_of_clock, reference_of_server};
 pub use software::SoftwareClock;
 pub use steering::{Counts, Steering, SteeringConfig};
-pub use system::SystemClock;
+pub use system::{Correction, SystemClock};
 pub use tampering::{Tampering, Watch as RateWatch};
 
 use crate::discipline::Adjustment;

@@ -40,6 +40,15 @@ pub struct SystemClock {
     is_ours: bool,
 }
 
+/// How a clock is corrected by somebody who does not steer it; positive puts it forward.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Correction {
+    /// At once.
+    Step(Duration),
+    /// By the kernel, 500 us a second (adjtime(3)), in whole microseconds.
+    Slew(Duration),
+}
+
 /// A frequency as the kernel takes it: tick in us, and 2^-16 ppm.
 fn split(frequency: FrequencyPpb) -> (i64, i64) {
     let ticks = if frequency.abs() <= FINE_MAX { 0 } else { (frequency.ppb() / TICK_STEP.ppb()).round() as i64 };
@@ -93,6 +102,19 @@ impl SystemClock {
             watch: Watch::new(written),
             is_ours: false,
         })
+    }
+
+    /// Corrects the clock once, for somebody who does not steer it: its frequency is left as it is, and nobody vouches for it
+    /// afterwards.
+    ///
+    /// # Errors
+    /// [`ClockError::Failed`].
+    pub fn correct(&self, correction: Correction) -> Result<(), ClockError> {
+        let done = match correction {
+            Correction::Step(by) => self.kernel.step(by.ticks() >> 16),
+            Correction::Slew(by) => self.kernel.slew(by.as_nanos() / 1_000),
+        };
+        done.map(drop).map_err(|error| failed(&error))
     }
 
     /// Tells the kernel how good the time is; once a second is right (its maxerror grows by 500 us a second meanwhile). If

@@ -226,3 +226,37 @@ fn a_closed_port_is_named_within_three_polls_and_found_open_again() {
     assert_eq!(status.clock.steps, 1, "{status:#?}");
     daemon.end();
 }
+/// `synchronome set` of this namespace, without the right to set anything.
+fn set(space: &Space, arguments: &[&str]) -> (String, i32) {
+    let mut command = space.command(env!("CARGO_BIN_EXE_synchronome"), "nothing: cargo builds it");
+    let output = command.arg("set").args(arguments).output().expect("our own binary runs");
+    (super::lab::text(&output), output.status.code().expect("no signal"))
+}
+
+#[test]
+fn a_clock_can_be_measured_once_and_is_not_set_without_the_right_or_by_sources_that_disagree() {
+    let mut lab = Lab::new();
+    let space = lab.space();
+    let _first = chronyd_server(&lab, &space, "127.0.0.1");
+    let _second = chronyd_server(&lab, &space, "127.0.0.2");
+    let liar = Liar::start(&space, Ipv4Addr::new(127, 0, 0, 3));
+    // The liar alone is believed, and says that the clock is 50 ms behind.
+    let (said, code) = set(&space, &["--dry-run", "--json", "127.0.0.3"]);
+    println!("set: {said}");
+    let measured: serde_json::Value = serde_json::from_str(&said).expect("one JSON object");
+    let offset = measured["offset_s"].as_f64().expect("it was measured");
+    let bound = measured["bound_s"].as_f64().expect("with its bound");
+    assert!(code == 0 && (offset + LIE.as_secs_f64()).abs() <= bound && bound < 10e-3, "{said}");
+    // Of three it is outvoted; of two nobody knows who lies.
+    let (said, code) = set(&space, &["--dry-run", "127.0.0.1", "127.0.0.2", "127.0.0.3"]);
+    println!("set: {said}");
+    assert!(code == 0 && !said.contains(" 50.") && said.contains("us"), "{said}");
+    let (said, code) = set(&space, &["--dry-run", "--timeout", "6s", "127.0.0.1", "127.0.0.3"]);
+    println!("set: {said}");
+    assert!(code == 1 && said.contains("the sources contradict each other; nothing was changed"), "{code} {said}");
+    let (said, code) = set(&space, &["127.0.0.1"]);
+    assert!(code == 1 && said.contains("CAP_SYS_TIME"), "{code} {said}");
+    drop(liar);
+    let (said, code) = set(&space, &["--dry-run", "--timeout", "5s", "127.0.0.3"]);
+    assert!(code == 1 && said.contains("none to the last"), "{code} {said}");
+}

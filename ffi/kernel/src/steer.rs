@@ -124,6 +124,15 @@ impl SystemClock {
         run(timex::offset(by_nanoseconds)?)
     }
 
+    /// Lets the kernel slew by so many microseconds, at 500 ppm, as adjtime(3) does; it goes on when this process ends. What was left of an
+    /// earlier such slew is forgotten.
+    ///
+    /// # Errors
+    /// `InvalidInput` beyond what the kernel counts; `EPERM`.
+    pub fn slew(&self, by_microseconds: i64) -> io::Result<Timex> {
+        run(slew_request(by_microseconds)?)
+    }
+
     /// Writes what the clock says of itself. Returns what is in force.
     ///
     /// # Errors
@@ -153,6 +162,15 @@ fn rate_request(scaled_ppm: i64, tick_microseconds: Option<i64>) -> io::Result<l
         raw.modes |= libc::ADJ_TICK;
         raw.tick = tick.try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
     }
+    Ok(raw)
+}
+
+/// The kernel takes this mode for adjtime(3)'s only if nothing else is asked for.
+#[expect(clippy::useless_conversion, reason = "the field is c_long, 32 bits wide on some architectures")]
+fn slew_request(by_microseconds: i64) -> io::Result<libc::timex> {
+    let mut raw = timex::zeroed();
+    raw.modes = libc::ADJ_OFFSET_SINGLESHOT;
+    raw.offset = by_microseconds.try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
     Ok(raw)
 }
 
@@ -238,6 +256,12 @@ mod tests {
         assert_eq!(raw.modes, libc::ADJ_STATUS | libc::ADJ_MAXERROR | libc::ADJ_ESTERROR | libc::ADJ_TAI);
         assert_eq!(raw.status, libc::STA_UNSYNC | libc::STA_INS | libc::STA_DEL);
         assert_eq!(raw.constant, 37);
+    }
+
+    #[test]
+    fn a_slew_by_the_kernel_asks_for_nothing_else() {
+        let raw = slew_request(-1_500).expect("in range");
+        assert_eq!((raw.modes, raw.offset), (0x8001, -1_500));
     }
 
     #[test]
