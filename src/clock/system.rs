@@ -5,7 +5,8 @@
 //! 500 ppm; beyond that the tick is made longer or shorter, 100 ppm for each microsecond.
 //!
 //! What the kernel tells every program that asks (`adjtimex`, `ntp_gettime`, `timedatectl`) is told the truth about once a
-//! second: STA_UNSYNC unless the time is bounded, maxerror the bound, esterror the last offset, TAI - UTC, leap second.
+//! second: STA_UNSYNC unless the time is bounded, maxerror the bound, esterror the last offset, TAI - UTC, leap second. What it
+//! was told does not wait for its second once it is not true any more.
 
 use synchronome_kernel::adjtimex::Timex;
 use synchronome_kernel::steer::{StatusWrite, SystemClock as Kernel};
@@ -38,6 +39,8 @@ pub struct SystemClock {
     watch: Watch<(i64, i64)>,
     /// Whether anything was commanded yet: before that the clock is left as it was found.
     is_ours: bool,
+    /// What the kernel was told of the time last, if it still says so.
+    told: Option<StatusWrite>,
 }
 
 /// How a clock is corrected by somebody who does not steer it; positive puts it forward.
@@ -69,12 +72,25 @@ fn rate_of(found: &Timex) -> (i64, i64) {
 /// comes at the turn of its seconds only.
 const VOUCHED_FOR: Duration = Duration::SECOND;
 
+/// Rounded up.
+fn micros(duration: Duration) -> i64 {
+    duration.as_nanos().max(0).saturating_add(999) / 1_000
+}
+
+/// Whether the kernel may call it synchronised.
+fn is_good(snapshot: &TimeSnapshot) -> bool {
+    snapshot.state.is_synchronised() && snapshot.is_bounded
+}
+
+/// The bound at the snapshot's anchor, in us.
+fn bound_of(snapshot: &TimeSnapshot) -> i64 {
+    micros(snapshot.parts.total().greatest_error())
+}
+
 /// What the kernel shall say of a clock that is served like this.
 fn status_of(snapshot: &TimeSnapshot, tai_utc: Option<TaiUtc>, indicator: LeapIndicator) -> StatusWrite {
-    let micros = |duration: Duration| duration.as_nanos().max(0).saturating_add(999) / 1_000;
-    let is_good = snapshot.state.is_synchronised() && snapshot.is_bounded;
-    let bound = snapshot.parts.total().greatest_error() + snapshot.drift_rate.abs().drift(VOUCHED_FOR);
-    let bound = micros(bound);
+    let is_good = is_good(snapshot);
+    let bound = micros(snapshot.parts.total().greatest_error() + snapshot.drift_rate.abs().drift(VOUCHED_FOR));
     StatusWrite {
         unsync: !is_good,
         insert_leap: is_good && indicator == LeapIndicator::Insert,
@@ -83,6 +99,13 @@ fn status_of(snapshot: &TimeSnapshot, tai_utc: Option<TaiUtc>, indicator: LeapIn
         est_error_us: if is_good { micros(snapshot.offset_from_master.abs()).min(bound) } else { MAX_ERROR_US },
         tai_utc: tai_utc.filter(|_| is_good).map(|tai_utc| i32::from(tai_utc.0)),
     }
+}
+
+/// Whether the kernel still says what it was `told`, and that is not so: it denies a time that is good, or calls one good that is not,
+/// or is nearer to the truth than it knows to be.
+fn is_untrue(told: &StatusWrite, snapshot: &TimeSnapshot) -> bool {
+    let is_good = is_good(snapshot);
+    told.unsync == is_good || is_good && told.max_error_us < bound_of(snapshot).min(MAX_ERROR_US - 1)
 }
 
 impl SystemClock {
@@ -101,6 +124,7 @@ impl SystemClock {
             frequency: joined(written),
             watch: Watch::new(written),
             is_ours: false,
+            told: None,
         })
     }
 
@@ -128,8 +152,15 @@ impl SystemClock {
         tai_utc: Option<TaiUtc>,
         indicator: LeapIndicator,
     ) -> Result<(), ClockError> {
-        let found = self.kernel.set_status(status_of(snapshot, tai_utc, indicator)).map_err(|error| failed(&error))?;
+        let status = status_of(snapshot, tai_utc, indicator);
+        let found = self.kernel.set_status(status).map_err(|error| failed(&error))?;
+        self.told = Some(status);
         if self.is_ours { self.compare(snapshot.anchor_local, rate_of(&found)) } else { Ok(()) }
+    }
+
+    /// Whether this is to be vouched for at once, for what the kernel says of its time is not true any more.
+    pub fn is_to_be_told(&self, snapshot: &TimeSnapshot) -> bool {
+        self.told.as_ref().is_none_or(|told| is_untrue(told, snapshot))
     }
 
     /// Sees whether the rate is ours, and makes it so, when the clock reads `at`: to be called before a message that this clock
@@ -205,6 +236,8 @@ impl Clock for SystemClock {
             self.kernel.step(step.ticks() >> 16).map_err(|error| failed(&error))?;
             self.watch.stepped(step);
             self.epoch = self.epoch.next();
+            // It forgets.
+            self.told = None;
         }
         match self.write(frequency) {
             // The step has happened; the frequency is as it was, and is told so.
@@ -220,6 +253,7 @@ impl Clock for SystemClock {
 
     fn restart(&mut self, _: Timestamp<Local>) -> ClockEpoch {
         self.epoch = self.epoch.next();
+        self.told = None;
         // All that was known of its time is void, and so is what was done to it.
         if let Ok(found) = self.kernel.read() {
             self.watch = Watch::new(rate_of(&found));
@@ -273,6 +307,24 @@ mod tests {
             ..snapshot(SyncState::Locked, true, Duration::from_micros(7))
         };
         assert_eq!(status_of(&drifting, None, LeapIndicator::NoWarning).max_error_us, 13);
+    }
+
+    #[test]
+    fn what_the_kernel_was_told_waits_for_no_second_once_it_is_not_true() {
+        let good = |us| snapshot(SyncState::Locked, true, Duration::from_micros(us));
+        let told = |snapshot: &TimeSnapshot| status_of(snapshot, None, LeapIndicator::NoWarning);
+        assert!(!is_untrue(&told(&good(7)), &good(7)));
+        assert!(!is_untrue(&told(&good(7)), &good(2)), "less than it was told is no lie");
+        assert!(is_untrue(&told(&good(7)), &good(8)));
+        let unknown = snapshot(SyncState::Locked, false, Duration::ZERO);
+        for state in SyncState::ALL {
+            let other = snapshot(state, true, Duration::from_micros(7));
+            assert_eq!(is_untrue(&told(&good(7)), &other), !state.is_synchronised(), "{state:?}");
+            assert_eq!(is_untrue(&told(&other), &good(7)), !state.is_synchronised(), "{state:?}");
+            assert_eq!(is_untrue(&told(&unknown), &other), state.is_synchronised(), "{state:?}");
+        }
+        let far = snapshot(SyncState::Holdover, true, Duration::from_secs(90));
+        assert!(!is_untrue(&told(&far), &far), "it takes no more than that");
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::thread::spawn_timing;
 use super::wake::Sleeper;
 use crate::clock::{
     AnyClock, Cascade, CascadeConfig, CascadeNotice, Clock, ClockError, Crossing, HostClock, JumpDetector, Moments,
-    OscillatorModel, PHCS_MAX, PhcClock, PhcReader, Proof, Recorded, Recording, SoftwareClock,
+    OscillatorModel, PHCS_MAX, PhcClock, PhcReader, Recorded, Recording, SoftwareClock,
 };
 use crate::config::ThreadConfig;
 use crate::engine::{Recorder, Taped};
@@ -30,6 +30,7 @@ use crate::sharing::{Latch, PhcLines, Pulse, RingWriter, SeqlockWriter, TimeSnap
 use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Mono, Timestamp};
 
 mod inlet;
+mod kernel;
 mod several;
 
 /// Commands from the control thread that may wait.
@@ -42,8 +43,6 @@ const TELL_PORTS_EVERY: Duration = Duration::SECOND;
 const TOLD_RATE_TOLERANCE: FrequencyPpb = FrequencyPpb::new(1_000.0);
 /// How often the oscillators' frequencies are told, to be saved.
 const TELL_FREQUENCY_EVERY: Duration = Duration::from_secs(60);
-/// How often it is told that another program changes the system clock's rate.
-const TELL_FOREIGN_EVERY: Duration = Duration::from_secs(10);
 /// A leap second that the kernel has not made by then is made by us.
 const LEAP_LATE_MAX: Duration = Duration::SECOND;
 
@@ -543,18 +542,25 @@ impl DisciplineThread {
         self.tell_truth();
         let (now, local) = self.moments.now();
         let snapshot = self.cascade.snapshot(now, local);
-        self.links.snapshot.write(&snapshot);
-        self.publish_lines(now, local);
         self.commands = self.cascade.commands();
         let is_in_doubt = self.cascade.hub_in_doubt().is_some();
         if std::mem::replace(&mut self.is_in_doubt, is_in_doubt) != is_in_doubt {
             // The kernel is told at once that its time may be far off, and that it is not.
             self.vouch_at = now;
         }
-        let is_time_to_vouch = now >= self.vouch_at;
-        if is_time_to_vouch {
-            self.vouch_at = now + PUBLISH_EVERY;
+        let is_time_to_vouch = now >= self.vouch_at || self.is_to_be_told(&snapshot);
+        // Whoever asks the kernel and us never hears from the kernel alone that the time is not right: it hears of good first, of bad last.
+        let is_good = snapshot.state.is_synchronised();
+        if is_time_to_vouch && is_good {
             self.vouch(&snapshot);
+        }
+        self.links.snapshot.write(&snapshot);
+        self.publish_lines(now, local);
+        if is_time_to_vouch {
+            if !is_good {
+                self.vouch(&snapshot);
+            }
+            self.vouch_at = now + PUBLISH_EVERY;
             _ = self.tell_tampering();
         }
         // The kernel's word is due with the next message as a rule, and half a second later at the latest.
@@ -568,75 +574,6 @@ impl DisciplineThread {
     fn publish_lines(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
         let Some(told) = &mut self.links.lines else { return };
         told.write(&self.cascade.lines(now, local));
-    }
-
-    /// Tells the kernel how good its time is, and sees whether another program steers it too.
-    fn vouch(&mut self, snapshot: &TimeSnapshot) {
-        let (tai_utc, indicator) = (self.cascade.leap().tai_utc(), self.cascade.leap().indicator());
-        let AnyClock::System(clock) = self.cascade.system().clock().inner() else { return };
-        let events = &mut self.links.events;
-        match clock.vouch(snapshot, tai_utc, indicator) {
-            Ok(()) => self.is_vouching = true,
-            Err(error) => {
-                if std::mem::take(&mut self.is_vouching) {
-                    events.push(Event::VouchFailed(error));
-                }
-            }
-        }
-    }
-
-    /// Whether another program has changed the system clock's rate since the last look: then less is known of its time, and
-    /// that must be known before anything that it has stamped is judged. True if so.
-    fn look_at_rate(&mut self, local: Timestamp<Local>) -> bool {
-        let AnyClock::System(clock) = self.cascade.system().clock().inner() else { return false };
-        clock.look(local);
-        self.tell_tampering()
-    }
-
-    /// The same before a crossing is judged, which may itself prove that the rate is ours: to ask the kernel is dear.
-    fn look_at_rate_by(&mut self, crossing: &Crossing) {
-        let proof = self.cascade.system_proof(crossing);
-        let AnyClock::System(clock) = self.cascade.system().clock().inner() else { return };
-        if proof == Proof::Given {
-            return clock.trust(crossing.after);
-        }
-        let has_found = self.look_at_rate(crossing.after);
-        if let Proof::Contrary(by) = proof
-            && !has_found
-        {
-            // Whatever it was, it is over: a rate that a command of ours has taken back meanwhile, or a slew of the kernel's.
-            let (ahead, behind) = (by.max(Duration::ZERO), by.min(Duration::ZERO));
-            self.cascade.system_was_slewed(crossing.mono, crossing.after, ahead, behind);
-        }
-    }
-
-    /// What another program was found to have done to the system clock, if it was.
-    fn tell_tampering(&mut self) -> bool {
-        let AnyClock::System(clock) = self.cascade.system().clock().inner() else { return false };
-        let Some(tampering) = clock.take_tampering() else { return false };
-        let (now, local) = self.moments.now();
-        self.cascade.system_was_slewed(now, local, tampering.ahead, tampering.behind);
-        self.publish_at = now;
-        if now >= self.tell_foreign_at {
-            self.tell_foreign_at = now + TELL_FOREIGN_EVERY;
-            self.links.events.push(Event::Foreign(ClockId::System, tampering));
-        }
-        true
-    }
-
-    /// The same for a PHC.
-    fn look_at_rate_of(&mut self, index: u8, now: Timestamp<Mono>) {
-        let Some((steering, reading, _)) = self.cascade.phc(index, now) else { return };
-        let AnyClock::Phc(clock) = steering.clock().inner() else { return };
-        clock.look(reading);
-        let Some(tampering) = clock.take_tampering() else { return };
-        steering.slewed(now, reading, tampering.ahead, tampering.behind);
-        self.publish_at = now;
-        let tell_at = &mut self.tell_foreign_phc_at[usize::from(index)];
-        if now >= *tell_at {
-            *tell_at = now + TELL_FOREIGN_EVERY;
-            self.links.events.push(Event::Foreign(ClockId::Phc(index), tampering));
-        }
     }
 
     /// What is known of the PHCs: of all, or of those that run at another rate than was told, for a slew makes old words

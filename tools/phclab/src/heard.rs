@@ -31,6 +31,8 @@ pub struct ClockWord {
 pub struct Word {
     /// Seconds after its start.
     pub at: f64,
+    /// When its state began, or a moment later: it answered before `at`.
+    pub since: Option<f64>,
     /// Of each clock that it knows.
     pub clocks: BTreeMap<Clock, ClockWord>,
     /// Whose stamps each port has that has any.
@@ -55,6 +57,7 @@ impl Word {
         });
         Self {
             at,
+            since: answer["state_since_s"].as_f64().map(|ago| at - ago),
             clocks: clocks(answer),
             stamps: ports.iter().filter_map(|port| port["timestamps"].as_str().map(str::to_owned)).collect(),
             syncs: syncs.sum(),

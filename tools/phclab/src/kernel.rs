@@ -13,7 +13,7 @@ use crate::scenario::{Clock, Expect};
 const SAME_MOMENT_S: f64 = 0.1;
 /// Our daemon tells the kernel at least this often.
 const TOLD_EVERY_MAX_S: f64 = 1.6;
-/// So long after the daemon has said LOCKED first, the kernel must have heard of it: it is told once a second.
+/// So long after the daemon has said LOCKED first, the kernel must have heard of its present bound: it is told once a second.
 const TOLD_AFTER_S: f64 = 1.5;
 
 /// What the kernel's clock said at one moment.
@@ -76,7 +76,7 @@ pub struct KernelClaims {
     pub mean_maxerror_us: f64,
     /// The mean of `esterror` while it claimed, in us.
     pub mean_esterror_us: f64,
-    /// How often it claimed not to be synchronised although our daemon had said LOCKED for a while.
+    /// How often it claimed not to be synchronised although our daemon had said LOCKED, and was so without a break until it said so again.
     pub denied: u64,
     /// How often its maxerror was held against our daemon's bound, while that said LOCKED.
     pub compared: u64,
@@ -115,10 +115,14 @@ impl KernelClaims {
             else {
                 continue;
             };
+            // LOCKED before the kernel was asked and LOCKED since: what is left again between two answers shows in its age.
+            let is_locked_still = same.zip(words.peek()).is_some_and(|(before, after)| {
+                after.state(Clock::System) == "LOCKED" && after.since.is_some_and(|since| since <= before.at)
+            });
+            found.denied += u64::from(sample.unsync && is_locked_still);
             if sample.at - since < TOLD_AFTER_S {
                 continue;
             }
-            found.denied += u64::from(sample.unsync);
             if said.bound_ns.is_some() && !sample.unsync {
                 found.compared += 1;
                 // What it was told last is of up to so long ago, and the bound may have fallen since.
@@ -171,7 +175,7 @@ mod tests {
     }
 
     fn word(at: f64, state: &str) -> Word {
-        Word::of(at, &json!({"state": state, "clock": {"bound_s": 2e-6}}), 1.0)
+        Word::of(at, &json!({"state": state, "state_since_s": 0.5, "clock": {"bound_s": 2e-6}}), 1.0)
     }
 
     #[test]
@@ -193,9 +197,25 @@ mod tests {
         let found = KernelClaims::of(&samples, &words);
         assert_eq!((found.compared, found.denied), (1, 0), "not the first, which is fresh, and not without a claim");
         assert!((found.excess_us - 500.0).abs() < 1e-9);
-        let denied = KernelSample { unsync: true, ..sample(3.01, 16_000_000) };
-        let found = KernelClaims::of(&[denied], &words);
-        assert_eq!((found.denied, found.compared), (1, 0));
+    }
+
+    #[test]
+    fn the_kernel_may_not_deny_what_was_so_before_it_was_asked_and_after() {
+        let denied = |words: &[Word]| {
+            let denied = KernelSample { unsync: true, ..sample(3.01, 16_000_000) };
+            let found = KernelClaims::of(&[denied], words);
+            assert_eq!(found.compared, 0);
+            found.denied
+        };
+        assert_eq!(denied(&[word(3.0, "LOCKED"), word(3.4, "LOCKED")]), 1, "also a moment after it is LOCKED first");
+        assert_eq!(
+            denied(&[word(3.0, "LOCKED"), word(3.6, "LOCKED")]),
+            0,
+            "LOCKED anew: it was something else meanwhile"
+        );
+        assert_eq!(denied(&[word(3.0, "LOCKED"), word(3.4, "DISRUPTED")]), 0);
+        assert_eq!(denied(&[word(3.0, "ACQUIRING"), word(3.4, "LOCKED")]), 0);
+        assert_eq!(denied(&[word(2.9, "LOCKED"), word(3.4, "LOCKED")]), 0, "said too long before");
     }
 
     #[test]
