@@ -24,7 +24,7 @@
 //! |---|---|
 //! | `gate` | who is answered at all: `access`, by address; `clients`, by how often |
 //! | `interleaved` | the true time of departure of the answer before |
-//! | `hardware` | receive stamps of network cards |
+//! | `hardware` | stamps of network cards |
 //! | `count` | every figure |
 //! | `responder` | the same as an engine, for a trace |
 //!
@@ -44,8 +44,10 @@ pub use access::{Access, AccessList, PREFIXES_MAX, Prefix, PrefixError};
 pub use clients::{CLIENTS_MAX, CLIENTS_MIN, Client, Clients, Pace, RateLimit};
 pub use count::{DropReason, ServerCounter};
 pub use gate::{Admission, Gate, Kiss, refuse};
-pub use hardware::{CardStamp, HARDWARE_LEAD_MAX, HardwareRejected, HardwareStamp, hardware_stamp};
-pub use interleaved::{Departures, InterleavedAnswer, REMEMBERED_MAX, interleave, respond_interleaved};
+pub use hardware::{
+    CardStamp, HARDWARE_LAG_MAX, HARDWARE_LEAD_MAX, HardwareRejected, HardwareStamp, hardware_departure, hardware_stamp,
+};
+pub use interleaved::{Departure, Departures, InterleavedAnswer, REMEMBERED_MAX, interleave, respond_interleaved};
 pub use responder::{Reply, Responder, respond_on_tape};
 
 use crate::coding::Coded;

@@ -31,6 +31,8 @@ pub(super) fn locked() -> Status {
             dropped: [("malformed".to_owned(), 2), ("wrong_mode".to_owned(), 0)].into(),
             hardware_stamps: 1_020,
             software_stamps: 20,
+            departures: 530,
+            hardware_departures: 525,
             hardware_stamps_rejected: 3,
             interleaved: 512,
             denied: 2,

@@ -361,12 +361,14 @@ fn ntp_server(out: &mut Exposition, server: &NtpServerStatus) {
     for (source, n) in [("hardware", server.hardware_stamps), ("software", server.software_stamps)] {
         family.sample(&[("source", &source)], Some(n as f64));
     }
-    out.family(
-        "ntp_hardware_stamps_rejected_total",
-        Kind::Counter,
-        "Receive stamps of the card that were not believed.",
-    )
-    .sample(&[], Some(server.hardware_stamps_rejected as f64));
+    let help = "NTP answers of interleaved mode of which it is known when they left, by who said it: the network card or the kernel.";
+    let mut family = out.family("ntp_transmit_stamps_total", Kind::Counter, help);
+    let by_kernel = server.departures.saturating_sub(server.hardware_departures);
+    for (source, n) in [("hardware", server.hardware_departures), ("software", by_kernel)] {
+        family.sample(&[("source", &source)], Some(n as f64));
+    }
+    out.family("ntp_hardware_stamps_rejected_total", Kind::Counter, "Stamps of the card that were not believed.")
+        .sample(&[], Some(server.hardware_stamps_rejected as f64));
     let help = "Answers in interleaved mode: with the time at which the one before really left.";
     out.family("ntp_interleaved_total", Kind::Counter, help).sample(&[], Some(server.interleaved as f64));
     let help = "Answers with an order in the place of the time (kiss code).";

@@ -350,8 +350,11 @@ impl Page {
         if server.hardware_stamps + server.hardware_stamps_rejected > 0 {
             let (by_card, by_kernel) = (server.hardware_stamps, server.software_stamps);
             let refused = server.hardware_stamps_rejected;
-            let stamps =
-                format!("stamped by the card {by_card}, by the kernel {by_kernel}, card not believed {refused}");
+            let out = server.hardware_departures;
+            let stamps = format!(
+                "stamped by the card {by_card} in {out} out, by the kernel {by_kernel} in {} out, card not believed {refused}",
+                server.departures.saturating_sub(out),
+            );
             self.line(&format!("  {:NAME_WIDTH$} {stamps}", ""));
         }
     }

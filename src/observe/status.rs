@@ -402,6 +402,12 @@ pub struct NtpServerStatus {
     /// Answers with a receive stamp of the kernel.
     #[serde(default)]
     pub software_stamps: u64,
+    /// Answers that were asked for in interleaved mode, and of which it is known when they left.
+    #[serde(default)]
+    pub departures: u64,
+    /// Those of them of which the network card has said it.
+    #[serde(default)]
+    pub hardware_departures: u64,
     /// Stamps of the card that were not believed: the kernel's was used.
     #[serde(default)]
     pub hardware_stamps_rejected: u64,

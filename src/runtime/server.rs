@@ -16,7 +16,7 @@
 //!
 //! A request that a network card has stamped with a PHC of ours is answered with that stamp
 //! ([`hardware_stamp`](crate::ntp::server::hardware_stamp)), if the discipline says at the moment what it means; every other one
-//! with the kernel's. The cards are set up by the ports that use them, not by the server.
+//! with the kernel's. The same goes for the departure of its answer, where interleaved mode asks for it. The cards are set up by the ports that use them, not by the server.
 //!
 //! After its preparations a worker does not allocate, lock, log or format.
 //!

@@ -120,6 +120,8 @@ pub struct StampingInterface {
     pub bits_per_second: Option<u64>,
     /// What its stamps of arriving frames are too late by (IEEE 1588-2019 7.3.4.2 ingressLatency).
     pub ingress_latency: Duration,
+    /// What its stamps of leaving frames are too early by (IEEE 1588-2019 7.3.4.2 egressLatency).
+    pub egress_latency: Duration,
 }
 
 /// All of them.
@@ -134,7 +136,7 @@ impl StampingInterfaces {
 }
 
 /// Words of one interface.
-const INTERFACE_WORDS: usize = 4;
+const INTERFACE_WORDS: usize = 6;
 
 impl Words for StampingInterfaces {
     const LEN: usize = STAMPING_INTERFACES_MAX * INTERFACE_WORDS;
@@ -150,6 +152,7 @@ impl Words for StampingInterfaces {
             put.word(u64::from(interface.index) << 32 | u64::from(interface.phc));
             put.word(interface.bits_per_second.unwrap_or(0));
             put.wide(interface.ingress_latency.ticks());
+            put.wide(interface.egress_latency.ticks());
         }
     }
 
@@ -158,10 +161,11 @@ impl Words for StampingInterfaces {
         for (interface, words) in interfaces.0.iter_mut().zip(words.chunks_exact(INTERFACE_WORDS)) {
             let mut fields = Fields::new(words);
             let (names, speed) = (fields.word(), fields.word());
-            let ingress_latency = fields.duration();
+            let (ingress_latency, egress_latency) = (fields.duration(), fields.duration());
             let (index, phc) = ((names >> 32) as u32, names as u8);
             let bits_per_second = (speed != 0).then_some(speed);
-            *interface = (index != 0).then_some(StampingInterface { index, phc, bits_per_second, ingress_latency });
+            let card = StampingInterface { index, phc, bits_per_second, ingress_latency, egress_latency };
+            *interface = (index != 0).then_some(card);
         }
         interfaces
     }
@@ -197,7 +201,8 @@ mod tests {
 
         let mut interfaces = StampingInterfaces::default();
         let ingress_latency = Duration::from_nanos(-230);
-        let card = StampingInterface { index: 9, phc: 7, bits_per_second: Some(10_000_000_000), ingress_latency };
+        let (bits_per_second, egress_latency) = (Some(10_000_000_000), Duration::from_nanos(77));
+        let card = StampingInterface { index: 9, phc: 7, bits_per_second, ingress_latency, egress_latency };
         interfaces.0[3] = Some(card);
         interfaces.0[4] = Some(StampingInterface { index: u32::MAX, bits_per_second: None, ..card });
         let (mut writer, reader) = Seqlock::new(&StampingInterfaces::default());

@@ -22,11 +22,9 @@ use super::{
 use crate::clock::{Clock, Counts, OscillatorModel, SoftwareClock, Steering, SteeringConfig, reference_of_server};
 use crate::engine::{Engine, EngineKind, Random, Taped};
 use crate::ntp::client::{Client, ClientCounter, Config, Effect, Input, RequestToken};
-use crate::ntp::server::{ANSWER_LENGTH_MAX, Departures, Request, ResponseConfig, respond_interleaved};
+use crate::ntp::server::{ANSWER_LENGTH_MAX, Departure, Departures, Request, ResponseConfig, respond_interleaved};
 use crate::sharing::{CounterSet, TimeSnapshot};
-use crate::time::{
-    ClockId, Duration, FrequencyPpb, LeapIndicator, Local, Mono, NtpTimestamp, Stamp, SyncState, Timestamp,
-};
+use crate::time::{ClockId, Duration, FrequencyPpb, LeapIndicator, Local, Mono, Stamp, SyncState, Timestamp};
 use crate::trace::{Collector, Origin};
 use crate::wire::ntp::parse;
 
@@ -346,7 +344,7 @@ impl NtpWorld {
             .expect("what our client sends is a request");
         let leaves = self.now + self.departs_after();
         let receive = parse(&answer).expect("what our server sends is an answer").header.receive_timestamp;
-        self.departures.departed(receive, NtpTimestamp::from_utc(right.utc_at(local_at(leaves))));
+        self.departures.departed(receive, Departure::new(right.utc_at(local_at(leaves)), Duration::ZERO));
         for Passage { arrival, .. } in self.back.carry(leaves, &answer).into_iter().flatten() {
             self.push(arrival, Event::Answer { token, frame: answer });
         }

@@ -2,9 +2,9 @@
 
 use super::truth::Truth;
 use crate::engine::Random;
-use crate::ntp::server::{ANSWER_LENGTH_MAX, Departures, Request, ResponseConfig, respond_interleaved};
+use crate::ntp::server::{ANSWER_LENGTH_MAX, Departure, Departures, Request, ResponseConfig, respond_interleaved};
 use crate::sharing::{BoundParts, TimeSnapshot};
-use crate::time::{Duration, LeapIndicator, Mono, NtpTimestamp, SyncState, Timestamp};
+use crate::time::{Duration, LeapIndicator, Mono, SyncState, Timestamp};
 use crate::wire::ntp::parse;
 
 /// As fine as the format holds it.
@@ -94,8 +94,8 @@ impl Server {
         let late = if mean > Duration::ZERO { mean.scaled(self.random.exponential()) } else { Duration::ZERO };
         let leaves = now + late;
         if let Ok(packet) = parse(&answer) {
-            let left = at(leaves).read_as();
-            self.departures.departed(packet.header.receive_timestamp, NtpTimestamp::from_utc(left));
+            let departure = Departure::new(at(leaves).read_as(), self.config.root_dispersion);
+            self.departures.departed(packet.header.receive_timestamp, departure);
         }
         Some((answer, leaves))
     }

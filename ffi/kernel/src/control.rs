@@ -52,9 +52,11 @@ impl<const N: usize> Control<N> {
         self.push(libc::SOL_SOCKET, uapi::SCM_TS_OPT_ID, &key.to_ne_bytes());
     }
 
-    /// This message shall be stamped by the kernel when it leaves (Linux 4.7: Documentation/networking/timestamping.rst 1.3.4).
-    pub(crate) fn push_stamp_request(&mut self) {
-        self.push(libc::SOL_SOCKET, uapi::SO_TIMESTAMPING_NEW, &sof::TX_SOFTWARE.to_ne_bytes());
+    /// This message shall be stamped by the kernel when it leaves, and `by_card` also by the card
+    /// (Linux 4.7: Documentation/networking/timestamping.rst 1.3.4).
+    pub(crate) fn push_stamp_request(&mut self, by_card: bool) {
+        let flags = if by_card { sof::TX_SOFTWARE | sof::TX_HARDWARE } else { sof::TX_SOFTWARE };
+        self.push(libc::SOL_SOCKET, uapi::SO_TIMESTAMPING_NEW, &flags.to_ne_bytes());
     }
 
     /// Appends the source address (and, unless 0, the interface) from which this message shall leave, by IPv4.

@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 
 use nix::sys::socket::{setsockopt, sockopt};
 use support::{Client, close_to_now, drained, loopback_v4, loopback_v6, next_item, next_stamp, realtime, receive};
-use synchronome_kernel::socket::{RecvBatch, SendBatch};
+use synchronome_kernel::socket::{RecvBatch, SendBatch, enable_packet_info};
 use synchronome_kernel::timestamping::{
     ErrorQueueBuffer, ErrorQueueItem, TimestampRequest, TxKeying, enable_software_timestamps, enable_timestamps,
     read_error_queue, reset_tx_counter, send_timestamped,
@@ -143,6 +143,7 @@ fn the_hardware_flags_are_accepted_and_bring_nothing_on_loopback() {
         rx_hardware: true,
         tx_hardware: true,
         tx_on_demand: false,
+        tx_hardware_on_demand: false,
         tx_software_beside_hardware: true,
         bind_phc: None,
     };
@@ -173,6 +174,34 @@ fn of_a_batch_only_those_are_stamped_that_ask_for_it_and_only_they_are_counted()
         stamp.key
     });
     assert_eq!((keys, next_item(&client)), ([0, 1, 2], None));
+}
+
+#[test]
+fn a_stamp_that_the_card_is_asked_for_says_by_which_interface_the_message_left() {
+    for (receiver, client) in [(loopback_v4(), loopback_v4()), (loopback_v6(), loopback_v6())] {
+        let client = Client::new(client);
+        let to = receiver.local_addr().expect("bound");
+        let by_card = TimestampRequest { tx_on_demand: true, tx_hardware_on_demand: true, ..Default::default() };
+        enable_timestamps(&client, by_card).expect("flags that the kernel knows");
+        enable_packet_info(&client).expect("packet info");
+        let mut batch = SendBatch::new(2, 16);
+        for number in 0..2_u8 {
+            batch.push(&[number], to, Some(to.ip()), None).expect("room");
+            if number == 0 {
+                batch.stamp_last_by_card();
+            } else {
+                batch.stamp_last();
+            }
+        }
+        assert_eq!(batch.flush(&client).expect("loopback").sent, 2);
+        for key in 0..2 {
+            let stamp = next_stamp(&client);
+            assert!(stamp.software.is_some_and(close_to_now), "{stamp:?}");
+            // The loopback is the first interface of every namespace, and no card.
+            assert_eq!((stamp.key, stamp.hardware, stamp.interface_index), (key, None, Some(1)));
+        }
+        assert_eq!(next_item(&client), None);
+    }
 }
 
 #[test]

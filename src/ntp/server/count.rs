@@ -111,7 +111,7 @@ pub enum ServerCounter {
     HardwareStamps = 8,
     /// Answers with a receive stamp of the kernel, whether the kernel took them or not.
     SoftwareStamps = 9,
-    /// Stamps of the card that were not believed ([`HardwareRejected`](super::HardwareRejected)); the kernel's were used.
+    /// Stamps of the card, of requests and of answers, that were not believed ([`HardwareRejected`](super::HardwareRejected)); the kernel's were used.
     HardwareRejected = 10,
     /// Answers that say "you are not served" (kiss code DENY).
     Denied = 11,
@@ -119,6 +119,10 @@ pub enum ServerCounter {
     RateKisses = 12,
     /// Answers in interleaved mode: with the time at which the one before really left.
     Interleaved = 13,
+    /// Answers that were asked for in interleaved mode, and of which it is known when they left.
+    Departures = 14,
+    /// Those of them of which the card has said it.
+    HardwareDepartures = 15,
 }
 
 impl CounterSet for ServerCounter {
@@ -137,6 +141,8 @@ impl CounterSet for ServerCounter {
         Self::Denied,
         Self::RateKisses,
         Self::Interleaved,
+        Self::Departures,
+        Self::HardwareDepartures,
     ];
 
     fn index(self) -> usize {
@@ -159,6 +165,8 @@ impl CounterSet for ServerCounter {
             Self::Denied => "denied",
             Self::RateKisses => "rate_kisses",
             Self::Interleaved => "interleaved",
+            Self::Departures => "departures",
+            Self::HardwareDepartures => "hardware_departures",
         }
     }
 }

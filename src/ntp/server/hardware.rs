@@ -1,4 +1,4 @@
-//! The receive stamp of a network card, as NTP wants it.
+//! The stamps of a network card, as NTP wants them.
 //!
 //! A kernel's stamp is late by the interrupt and the driver, microseconds that vary with load. A card's stamp has none of
 //! that, but it is of another clock and of another moment. The clock is the card's PHC: its line ([`PhcLine`]) says
@@ -8,6 +8,9 @@
 //! length in time: 0.34 us for 94 octets between 10 Gb/s and 1 Gb/s.
 //!
 //! `receive = line(stamp - ingress latency) + (frame length + checksum) * 8 / link speed`
+//!
+//! The transmit stamp is of the frame's beginning, as NTP wants it, and of the answer before the one that carries it:
+//! `transmit = line(stamp + egress latency)`.
 //!
 //! No line is trusted further than the kernel's own stamp of the same frame: what it makes of the card's stamp must be shortly
 //! before that ([`HARDWARE_LEAD_MAX`]), and not after it. A PHC that another program has just set fails that, and so does
@@ -29,6 +32,9 @@ const LINK_SPEED_MIN: u64 = 10_000_000;
 /// How much earlier than the kernel the card may have stamped: a burst, with interrupts moderated.
 pub const HARDWARE_LEAD_MAX: Duration = Duration::from_millis(5);
 
+/// How much later than the kernel handed it over the card may have sent a frame: what waits before it in the card's queue.
+pub const HARDWARE_LAG_MAX: Duration = Duration::from_millis(5);
+
 /// What a card said of an arriving frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CardStamp {
@@ -40,10 +46,10 @@ pub struct CardStamp {
     pub is_perhaps_tagged: bool,
 }
 
-/// A receive stamp from hardware, on the served scale.
+/// A stamp from hardware, on the served scale.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
 pub struct HardwareStamp {
-    /// UTC when the frame ended.
+    /// UTC when an arriving frame ended, or a leaving one began.
     pub at: Timestamp<Utc>,
     /// The greatest error of that.
     pub bound: Duration,
@@ -54,9 +60,9 @@ pub struct HardwareStamp {
 pub enum HardwareRejected {
     /// The line does not reach there: it is of before a step, or of another clock.
     OffTheLine,
-    /// It is much earlier than the kernel's stamp of the same frame.
+    /// It is earlier than the kernel's stamp of the same frame: much, if it arrived, and by more than both can be wrong, if it left.
     Early,
-    /// It is later than the kernel's stamp, by more than both can be wrong.
+    /// It is later than the kernel's stamp: by more than both can be wrong, if it arrived, and much, if it left.
     Late,
 }
 
@@ -97,6 +103,29 @@ pub fn hardware_stamp(
     }
 }
 
+/// From the card's stamp of a frame that has left to that of the server; `kernel` is when the kernel handed it to the driver.
+///
+/// # Errors
+/// [`HardwareRejected`]; the kernel's stamp is to be used then.
+pub fn hardware_departure(
+    at: Timestamp<Local>,
+    interface: &StampingInterface,
+    line: &PhcLine,
+    kernel: Timestamp<Local>,
+    snapshot: &TimeSnapshot,
+) -> Result<HardwareStamp, HardwareRejected> {
+    let (at, bound) = line.utc_at(at + interface.egress_latency).ok_or(HardwareRejected::OffTheLine)?;
+    let after_kernel = at - snapshot.utc_at(kernel);
+    let served_bound = snapshot.bound_at(kernel).greatest_error();
+    if after_kernel < Duration::ZERO - (bound + served_bound) {
+        Err(HardwareRejected::Early)
+    } else if after_kernel > HARDWARE_LAG_MAX {
+        Err(HardwareRejected::Late)
+    } else {
+        Ok(HardwareStamp { at, bound })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,7 +162,8 @@ mod tests {
     }
 
     fn card(bits_per_second: Option<u64>) -> StampingInterface {
-        StampingInterface { index: 2, phc: 0, bits_per_second, ingress_latency: Duration::ZERO }
+        let (ingress_latency, egress_latency) = (Duration::ZERO, Duration::ZERO);
+        StampingInterface { index: 2, phc: 0, bits_per_second, ingress_latency, egress_latency }
     }
 
     /// Stamped 100 ms after the anchor, by the kernel 10 us later.
@@ -218,5 +248,32 @@ mod tests {
         let stepped = PhcLine { since: line().anchor + Duration::from_millis(101), ..line() };
         let before = hardware_stamp(&stamp(94), &card(Some(1_000_000_000)), &stepped, kernel(), &snapshot());
         assert_eq!(before, Err(HardwareRejected::OffTheLine), "taken before our own step");
+    }
+
+    #[test]
+    fn a_frame_left_when_the_card_says_so_and_not_when_the_kernel_let_go_of_it() {
+        let late = StampingInterface { egress_latency: ns(120), ..card(Some(1_000_000_000)) };
+        let stamp = line().anchor + Duration::from_millis(100);
+        let kernel = snapshot().anchor_local + Duration::from_millis(100) - Duration::from_micros(3);
+        let found = hardware_departure(stamp, &late, &line(), kernel, &snapshot()).expect("plausible");
+        assert_eq!(
+            (found.at, found.bound),
+            (begun() + ns(120), ns(50)),
+            "its beginning: no length of the frame is added"
+        );
+    }
+
+    #[test]
+    fn a_departure_before_the_kernel_let_go_or_long_after_it_is_refused() {
+        let kernel = snapshot().anchor_local + Duration::from_millis(100);
+        let at = |after: Duration| {
+            let stamp = line().anchor + Duration::from_millis(100) + after;
+            hardware_departure(stamp, &card(None), &line(), kernel, &snapshot()).map(|_| ())
+        };
+        assert_eq!(at(ns(-1_050)), Ok(()), "both may be wrong by that much together");
+        assert_eq!(at(ns(-1_051)), Err(HardwareRejected::Early));
+        assert_eq!(at(HARDWARE_LAG_MAX), Ok(()));
+        assert_eq!(at(HARDWARE_LAG_MAX + ns(1)), Err(HardwareRejected::Late));
+        assert_eq!(at(Duration::from_secs(-1_767_225_637)), Err(HardwareRejected::OffTheLine));
     }
 }

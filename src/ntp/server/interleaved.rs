@@ -19,24 +19,56 @@
 //! anybody's name. In the other are those to who came back with the receive stamp of an answer that was remembered: that is 64 bits
 //! which only its receiver knows. So a flood of forged requests can keep newcomers in basic mode, and takes nothing from those who are in
 //! interleaved mode already. What is forgotten is answered in basic mode, which every client takes as well. A receive stamp that two
-//! answers have belongs to neither.
+//! answers have belongs to neither. When our clock is stepped all is forgotten: what is remembered is of a scale that is over.
+//!
+//! The kernel's stamp comes first, and the card's, where it makes one, some microseconds later; whichever is the latest when the
+//! client asks again is sent, so that a card that is late or silent delays nothing.
 //!
 //! Read: RFC 9769 2.
 
 use super::{Answer, DropReason, Request, ResponseConfig, respond};
 use crate::sharing::TimeSnapshot;
-use crate::time::NtpTimestamp;
+use crate::time::{ClockEpoch, Duration, NtpShort, NtpTimestamp, Timestamp, Utc};
 use crate::wire::ntp::{Header, Mode, Packet, parse, write};
 
 /// Answers of which the transmit stamp is remembered, of newcomers and of those who have come back; 16 s at 256 requests a second.
 pub const REMEMBERED_MAX: usize = 4_096;
+
+/// When an answer left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Departure {
+    transmit: NtpTimestamp,
+    /// Its greatest error, rounded up.
+    error_ns: u64,
+}
+
+impl Departure {
+    /// At this time, which is wrong by `error` at most.
+    pub fn new(at: Timestamp<Utc>, error: Duration) -> Self {
+        // The lowest bit of a transmit stamp is 0: see `Stamps`.
+        let transmit = NtpTimestamp::from_bits(NtpTimestamp::from_utc(at).to_bits() & !1);
+        Self { transmit, error_ns: (error.as_nanos() + 1).max(0) as u64 }
+    }
+
+    /// What goes out as the transmit timestamp.
+    pub fn transmit(self) -> NtpTimestamp {
+        self.transmit
+    }
+
+    /// The root dispersion with which an answer that has this root delay and precision covers the error.
+    fn root_dispersion(self, root_delay: NtpShort, precision: i8) -> NtpShort {
+        let resolution = ResponseConfig { precision, ..ResponseConfig::default() }.resolution();
+        let error = Duration::from_nanos(i64::try_from(self.error_ns).unwrap_or(i64::MAX));
+        NtpShort::from_duration_rounded_up(error + resolution - root_delay.to_duration().half())
+    }
+}
 
 /// One answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Remembered {
     receive: NtpTimestamp,
     /// `None` until it is known, and where two answers have the same receive stamp.
-    transmit: Option<NtpTimestamp>,
+    departure: Option<Departure>,
 }
 
 /// Which answers left when. The oldest gives way to the newest.
@@ -65,13 +97,13 @@ impl Half {
     fn answered(&mut self, receive: NtpTimestamp) {
         // Of two with one stamp nobody knows who asks: neither departs.
         let is_taken = self.get(receive).is_some();
-        self.places[Self::place(receive)] = (!is_taken).then_some(Remembered { receive, transmit: None });
+        self.places[Self::place(receive)] = (!is_taken).then_some(Remembered { receive, departure: None });
     }
 
-    fn departed(&mut self, receive: NtpTimestamp, transmit: NtpTimestamp) {
+    fn departed(&mut self, receive: NtpTimestamp, departure: Departure) {
         let place = self.places[Self::place(receive)].as_mut();
         if let Some(remembered) = place.filter(|remembered| remembered.receive == receive) {
-            remembered.transmit = Some(transmit);
+            remembered.departure = Some(departure);
         }
     }
 }
@@ -81,18 +113,28 @@ impl Half {
 pub struct Departures {
     newcomers: Half,
     known: Half,
+    epoch: ClockEpoch,
 }
 
 impl Departures {
-    /// The answer with this receive stamp left at this time.
-    pub fn departed(&mut self, receive: NtpTimestamp, transmit: NtpTimestamp) {
-        self.newcomers.departed(receive, transmit);
-        self.known.departed(receive, transmit);
+    /// The answer with this receive stamp left then: as far as is known by now.
+    pub fn departed(&mut self, receive: NtpTimestamp, departure: Departure) {
+        self.newcomers.departed(receive, departure);
+        self.known.departed(receive, departure);
+    }
+
+    /// Our clock is in this epoch; if it is another one than before, nothing is remembered any more.
+    pub fn in_epoch(&mut self, epoch: ClockEpoch) {
+        if epoch != self.epoch {
+            self.newcomers.places.fill(None);
+            self.known.places.fill(None);
+            self.epoch = epoch;
+        }
     }
 
     /// When the answer with this receive stamp left, if that is known.
-    pub fn of(&self, receive: NtpTimestamp) -> Option<NtpTimestamp> {
-        self.known.get(receive).or(self.newcomers.get(receive))?.transmit
+    pub fn of(&self, receive: NtpTimestamp) -> Option<Departure> {
+        self.known.get(receive).or(self.newcomers.get(receive))?.departure
     }
 
     /// An answer with this receive stamp is about to leave, to somebody who came with that one.
@@ -157,9 +199,14 @@ pub fn interleave(
     }
     let mut header = parse(&out[..answer.length])?.header;
     let departed = departures.of(asked.origin_timestamp);
-    if let Some(transmit) = departed {
+    if let Some(departure) = departed {
         header.origin_timestamp = asked.receive_timestamp;
-        header.transmit_timestamp = transmit;
+        header.transmit_timestamp = departure.transmit;
+        // The stamp is of then, and so is its error.
+        let covering = departure.root_dispersion(header.root_delay, header.precision);
+        if covering.to_bits() > header.root_dispersion.to_bits() {
+            header.root_dispersion = covering;
+        }
         write(&Packet::plain(header), out).expect("as long as before");
     }
     departures.answered(header.receive_timestamp, asked.origin_timestamp);
@@ -170,7 +217,7 @@ pub fn interleave(
 mod tests {
     use super::*;
     use crate::ntp::server::ANSWER_LENGTH_MAX;
-    use crate::time::{Duration, LeapIndicator, Local, SyncState, Timestamp};
+    use crate::time::{LeapIndicator, Local, SyncState};
 
     const CLOCK: Timestamp<Local> = Timestamp::from_secs(1_790_000_000);
     const NONE: NtpTimestamp = NtpTimestamp::UNSET;
@@ -191,6 +238,11 @@ mod tests {
 
     const fn stamp(bits: u64) -> NtpTimestamp {
         NtpTimestamp::from_bits(bits)
+    }
+
+    /// Exactly then.
+    const fn departure(transmit: NtpTimestamp) -> Departure {
+        Departure { transmit, error_ns: 0 }
     }
 
     /// The answer to a request with these three stamps, `micros` after [`CLOCK`], and whether its departure is awaited.
@@ -217,7 +269,7 @@ mod tests {
         let second = ask(departures, micros + 100, [first.receive_timestamp, stamp(5), stamp(78)]);
         assert_eq!(second.origin_timestamp, stamp(78), "its departure was not asked for: basic");
         let left = stamp(second.transmit_timestamp.to_bits() + late);
-        departures.departed(second.receive_timestamp, left);
+        departures.departed(second.receive_timestamp, departure(left));
         (second, left)
     }
 
@@ -237,7 +289,7 @@ mod tests {
     #[test]
     fn the_next_answer_has_the_true_departure_of_the_one_before() {
         let mut departures = Departures::default();
-        let (second, left) = introduce(&mut departures, 0, 12_345);
+        let (second, left) = introduce(&mut departures, 0, 12_346);
         let (third, made) = asked(&mut departures, 900, [second.receive_timestamp, stamp(6), stamp(79)]);
         assert_eq!((third.origin_timestamp, third.transmit_timestamp), (stamp(6), left));
         assert!(third.receive_timestamp.since(left) > Duration::ZERO, "its own receive stamp");
@@ -250,7 +302,7 @@ mod tests {
     #[test]
     fn what_is_not_known_or_not_asked_for_rightly_is_answered_in_basic_mode() {
         let mut departures = Departures::default();
-        let (second, _) = introduce(&mut departures, 0, 9);
+        let (second, _) = introduce(&mut departures, 0, 8);
         let receive = second.receive_timestamp;
         let basic = |departures: &mut Departures, micros, stamps: [NtpTimestamp; 3]| {
             let answer = ask(departures, micros, stamps);
@@ -267,11 +319,40 @@ mod tests {
     fn a_receive_stamp_that_two_answers_have_belongs_to_neither() {
         let mut departures = Departures::default();
         let first = ask(&mut departures, 0, [stamp(1), stamp(3), stamp(77)]);
-        departures.departed(first.receive_timestamp, stamp(9));
+        departures.departed(first.receive_timestamp, departure(stamp(8)));
         let second = ask(&mut departures, 0, [stamp(1), stamp(3), stamp(78)]);
         assert_eq!(first.receive_timestamp, second.receive_timestamp);
-        departures.departed(second.receive_timestamp, stamp(11));
+        departures.departed(second.receive_timestamp, departure(stamp(12)));
         assert_eq!(departures.of(first.receive_timestamp), None);
+    }
+
+    #[test]
+    fn a_better_stamp_that_comes_later_counts_and_its_error_is_covered() {
+        let mut departures = Departures::default();
+        let (second, left) = introduce(&mut departures, 0, 12_346);
+        let card = CLOCK.read_as() + Duration::from_micros(104);
+        departures.departed(second.receive_timestamp, Departure::new(card, Duration::from_millis(3)));
+        let third = ask(&mut departures, 900, [second.receive_timestamp, stamp(6), stamp(79)]);
+        assert_ne!(third.transmit_timestamp, left);
+        let transmit = third.transmit_timestamp;
+        assert!((transmit.since(NtpTimestamp::from_utc(card))).abs() < Duration::from_nanos(1));
+        assert_eq!(transmit.to_bits() & 1, 0, "who sends it back does not ask for interleaved mode");
+        let claimed = third.root_delay.to_duration().half() + third.root_dispersion.to_duration();
+        assert!((Duration::from_millis(3)..Duration::from_micros(3_032)).contains(&claimed), "{claimed}");
+        // An exact one leaves the claim as it was.
+        departures.departed(second.receive_timestamp, departure(left));
+        let again = ask(&mut departures, 1_800, [second.receive_timestamp, stamp(7), stamp(80)]);
+        assert_eq!(again.root_dispersion, second.root_dispersion);
+    }
+
+    #[test]
+    fn what_was_stamped_before_a_step_of_our_clock_is_forgotten() {
+        let mut departures = Departures::default();
+        let (second, _) = introduce(&mut departures, 0, 8);
+        departures.in_epoch(ClockEpoch::default());
+        assert!(departures.of(second.receive_timestamp).is_some(), "the same epoch");
+        departures.in_epoch(ClockEpoch(1));
+        assert_eq!(departures.of(second.receive_timestamp), None);
     }
 
     #[test]
@@ -279,16 +360,16 @@ mod tests {
         let mut departures = Departures::default();
         let clients: Vec<_> = (0..100)
             .map(|n| {
-                let (second, _) = introduce(&mut departures, 1_000 * n, 9);
+                let (second, _) = introduce(&mut departures, 1_000 * n, 8);
                 let third = ask(&mut departures, 1_000 * n + 200, [second.receive_timestamp, stamp(6), stamp(79)]);
-                departures.departed(third.receive_timestamp, third.transmit_timestamp);
+                departures.departed(third.receive_timestamp, departure(third.transmit_timestamp));
                 third.receive_timestamp
             })
             .collect();
         for n in 0..50_000 {
             let forged = stamp(0x1234_5678_9abc_def1_u64.wrapping_mul(2 * n as u64 + 1) | 1);
             let (answer, _) = asked(&mut departures, 200_000 + n, [forged, stamp(5), stamp(7)]);
-            departures.departed(answer.receive_timestamp, answer.transmit_timestamp);
+            departures.departed(answer.receive_timestamp, departure(answer.transmit_timestamp));
         }
         // A few share a place with each other.
         let known = clients.iter().filter(|receive| departures.of(**receive).is_some()).count();

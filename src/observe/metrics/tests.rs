@@ -162,6 +162,8 @@ fn the_figures_that_matter_are_there_with_their_time() {
     assert_eq!(parsed.value("ntp_answered_total", &[]), Some(1_040.0));
     assert_eq!(parsed.value("ntp_receive_stamps_total", &[("source", "hardware")]), Some(1_020.0));
     assert_eq!(parsed.value("ntp_receive_stamps_total", &[("source", "software")]), Some(20.0));
+    assert_eq!(parsed.value("ntp_transmit_stamps_total", &[("source", "hardware")]), Some(525.0));
+    assert_eq!(parsed.value("ntp_transmit_stamps_total", &[("source", "software")]), Some(5.0));
     assert_eq!(parsed.value("ntp_hardware_stamps_rejected_total", &[]), Some(3.0));
     for (limit, n) in [("0.00002", 850.0), ("0.00005", 1_015.0), ("0.001", 1_019.0), ("+Inf", 1_020.0)] {
         assert_eq!(parsed.value("ntp_response_seconds_bucket", &[("le", limit)]), Some(n), "{limit}");

@@ -57,6 +57,7 @@ impl Daemon {
                 // Nobody says: a card without a link, or a driver that has none.
                 bits_per_second: link_speed(card.device()).ok().flatten(),
                 ingress_latency: self.config.ptp[port].ingress_latency,
+                egress_latency: self.config.ptp[port].egress_latency,
             });
         }
         self.interfaces.write(&told);

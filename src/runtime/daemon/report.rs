@@ -110,6 +110,8 @@ fn server_status(server: &mut Server, stratum: u8, now: Timestamp<Mono>) -> NtpS
         answered: server.count(ServerCounter::Answers) + server.count(ServerCounter::AnswersUnsynchronised),
         hardware_stamps: server.count(ServerCounter::HardwareStamps),
         software_stamps: server.count(ServerCounter::SoftwareStamps),
+        departures: server.count(ServerCounter::Departures),
+        hardware_departures: server.count(ServerCounter::HardwareDepartures),
         hardware_stamps_rejected: server.count(ServerCounter::HardwareRejected),
         interleaved: server.count(ServerCounter::Interleaved),
         denied: server.count(ServerCounter::Denied),

@@ -1,15 +1,17 @@
 //! Whose stamp a card's is, and what it means: asked once for a batch of requests, and only if a card has stamped one.
 
 use synchronome_kernel::socket::Received;
-use synchronome_kernel::timestamping::{KernelTime, StampOrigin};
+use synchronome_kernel::timestamping::KernelTime;
 
 use super::ServedTime;
 use super::worker::local_time;
-use crate::ntp::server::{CardStamp, HardwareStamp, ServerCounter, hardware_stamp};
-use crate::sharing::{Counters, PhcLines, StampingInterfaces, TimeSnapshot};
+use crate::ntp::server::{
+    CardStamp, HardwareRejected, HardwareStamp, ServerCounter, hardware_departure, hardware_stamp,
+};
+use crate::sharing::{Counters, PhcLine, PhcLines, StampingInterface, StampingInterfaces, TimeSnapshot};
 use crate::time::{Local, Timestamp};
 
-/// For one batch: all of its stamps come from one line for each PHC.
+/// For one batch of requests, or of departures: all of its stamps come from one line for each PHC.
 pub(super) struct Cards<'a> {
     time: &'a ServedTime,
     counts: &'a Counters<ServerCounter>,
@@ -33,35 +35,49 @@ impl<'a> Cards<'a> {
         if !snapshot.is_served_at(arrived) {
             return None;
         }
-        self.convert(at, origin, received.interface_index, arrived, snapshot)
-    }
-
-    fn convert(
-        &mut self,
-        at: KernelTime,
-        origin: StampOrigin,
-        heard_by: Option<u32>,
-        arrived: Timestamp<Local>,
-        snapshot: &TimeSnapshot,
-    ) -> Option<HardwareStamp> {
-        let (time, counts) = (self.time, self.counts);
-        let (interfaces, lines) = self.read.get_or_insert_with(|| {
-            let read = time.interfaces.read().and_then(|interfaces| Ok((interfaces, time.lines.read()?)));
-            // Being written at every try: what is not known is not used.
-            read.unwrap_or_default()
-        });
+        let heard_by = received.interface_index;
         // A driver that does not say which interface it is can still be known by the one that heard the request, unless that
         // is one above: its index is none of the cards'.
-        let interface = interfaces.of(origin.interface_index.or(heard_by)?)?;
-        let line = lines.0.get(usize::from(interface.phc))?.as_ref()?;
+        let (interface, line) = self.of(origin.interface_index.or(heard_by)?)?;
         let stamp = CardStamp {
             at: local_time(at),
             frame_length: origin.frame_length,
             is_perhaps_tagged: heard_by != Some(interface.index),
         };
-        let converted = hardware_stamp(&stamp, interface, line, arrived, snapshot);
+        self.counted(hardware_stamp(&stamp, &interface, &line, arrived, snapshot))
+    }
+
+    /// What the card's stamp of an answer says that left by this interface, and that the kernel let go of at `kernel`; `None`: the
+    /// kernel's is to be used.
+    pub(super) fn departure(
+        &mut self,
+        at: KernelTime,
+        interface_index: u32,
+        kernel: Timestamp<Local>,
+        snapshot: &TimeSnapshot,
+    ) -> Option<HardwareStamp> {
+        if !snapshot.is_served_at(kernel) {
+            return None;
+        }
+        let (interface, line) = self.of(interface_index)?;
+        self.counted(hardware_departure(local_time(at), &interface, &line, kernel, snapshot))
+    }
+
+    /// The card's interface of this index, if it is one, and the line of its PHC, if there is one.
+    fn of(&mut self, interface_index: u32) -> Option<(StampingInterface, PhcLine)> {
+        let time = self.time;
+        let (interfaces, lines) = self.read.get_or_insert_with(|| {
+            let read = time.interfaces.read().and_then(|interfaces| Ok((interfaces, time.lines.read()?)));
+            // Being written at every try: what is not known is not used.
+            read.unwrap_or_default()
+        });
+        let interface = interfaces.of(interface_index)?;
+        Some((*interface, (*lines.0.get(usize::from(interface.phc))?)?))
+    }
+
+    fn counted(&self, converted: Result<HardwareStamp, HardwareRejected>) -> Option<HardwareStamp> {
         if converted.is_err() {
-            counts.count(ServerCounter::HardwareRejected);
+            self.counts.count(ServerCounter::HardwareRejected);
         }
         converted.ok()
     }
@@ -70,6 +86,8 @@ impl<'a> Cards<'a> {
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
+
+    use synchronome_kernel::timestamping::StampOrigin;
 
     use super::*;
     use crate::sharing::{BoundParts, PhcLine, Seqlock, SeqlockWriter, StampingInterface};
@@ -118,6 +136,7 @@ mod tests {
                 phc: 3,
                 bits_per_second: Some(1_000_000_000),
                 ingress_latency: Duration::ZERO,
+                egress_latency: Duration::ZERO,
             });
             let (lines, reader) = Seqlock::new(&lines(SECOND));
             let (_, served) = Seqlock::new(&snapshot);
@@ -197,6 +216,25 @@ mod tests {
         world.lines.write(&wrong);
         assert_eq!(world.stamp(&received(Some(CARD), CARD)), None);
         assert_eq!(world.rejected(), 1);
+    }
+
+    #[test]
+    fn an_answers_departure_is_told_by_the_card_of_the_interface_that_it_left_by() {
+        let world = World::new();
+        let kernel = Timestamp::from_parts(SECOND, 100_000_000) - Duration::from_micros(3);
+        let departure = |snapshot: &TimeSnapshot, interface_index| {
+            let at = KernelTime { seconds: SECOND + 37, nanoseconds: 100_000_000 };
+            Cards::unread(&world.time, &world.counts).departure(at, interface_index, kernel, snapshot)
+        };
+        let at = Timestamp::from_parts(SECOND, 100_000_000);
+        let expected = HardwareStamp { at, bound: Duration::from_nanos(50) };
+        assert_eq!(departure(&world.snapshot, CARD), Some(expected));
+        assert_eq!(departure(&world.snapshot, STRANGER), None, "the answer went another way than the request came");
+        let disrupted = TimeSnapshot { state: SyncState::Disrupted, ..world.snapshot };
+        assert_eq!((departure(&disrupted, CARD), world.rejected()), (None, 0));
+        let behind =
+            TimeSnapshot { anchor_utc: world.snapshot.anchor_utc + Duration::from_micros(50), ..world.snapshot };
+        assert_eq!((departure(&behind, CARD), world.rejected()), (None, 1), "it left before the kernel let go of it");
     }
 
     #[test]

@@ -13,13 +13,21 @@ use super::{ServerError, ServerNotice};
 /// Room for a burst that comes while the worker is away, in bytes; the kernel limits it (net.core.rmem_max).
 const RECEIVE_BUFFER: usize = 1 << 20;
 
+/// Whether the kernel lets programs without privileges have their own packets back with the stamps of them: "1", unless somebody set it
+/// (Documentation/admin-guide/sysctl/net.rst).
+const PACKETS_MAY_COME_BACK: &str = "/proc/sys/net/core/tstamp_allow_data";
+
 /// One worker's socket on one address.
 #[derive(Debug)]
-pub(super) struct Listener(UdpSocket);
+pub(super) struct Listener {
+    socket: UdpSocket,
+    /// Cards may be asked for stamps of answers.
+    pub(super) takes_card_stamps: bool,
+}
 
 impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.socket.as_fd()
     }
 }
 
@@ -52,14 +60,15 @@ pub(super) fn open(address: SocketAddr, cores: &[Option<usize>]) -> Result<Opene
         let socket = bind(opened.address, true)?;
         let failed = |call| move |error: io::Error| ServerError::socket(address, call, &error);
         enable_packet_info(&socket).map_err(failed("IP_PKTINFO"))?;
-        if let Err(error) = enable_stamps(&socket) {
+        let takes_card_stamps = enable_stamps(&socket).unwrap_or_else(|error| {
             opened.notices = vec![ServerNotice::no_kernel_stamps(address, &error)];
-        }
+            false
+        });
         // Less room than wished for costs a burst its tail, and no more.
         let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
         let socket = UdpSocket::from(socket);
         opened.address = socket.local_addr().map_err(failed("getsockname"))?;
-        opened.sockets.push(Listener(socket));
+        opened.sockets.push(Listener { socket, takes_card_stamps });
     }
     let pinned: Vec<usize> = cores.iter().copied().flatten().collect();
     if let Some(first) = opened.sockets.first().filter(|_| pinned.len() > 1)
@@ -71,19 +80,23 @@ pub(super) fn open(address: SocketAddr, cores: &[Option<usize>]) -> Result<Opene
     Ok(opened)
 }
 
-/// Those of the kernel, those of cards that make some, and of what is sent where it is asked for.
-fn enable_stamps(socket: &Socket) -> io::Result<()> {
-    let both = TimestampRequest {
+/// Those of the kernel, those of cards that make some, and of what is sent where it is asked for. Returns whether cards can be asked for
+/// stamps of what is sent.
+fn enable_stamps(socket: &Socket) -> io::Result<bool> {
+    // Where it is not there, as in a namespace of its own, nobody has forbidden it.
+    let is_forbidden = std::fs::read_to_string(PACKETS_MAY_COME_BACK).is_ok_and(|value| value.trim() == "0");
+    let all = TimestampRequest {
         rx_software: true,
         rx_hardware: true,
         origin: true,
         tx_on_demand: true,
+        tx_hardware_on_demand: !is_forbidden,
         ..TimestampRequest::default()
     };
-    match enable_timestamps(socket, both) {
-        Ok(_) => Ok(()),
+    match enable_timestamps(socket, all) {
+        Ok(_) => Ok(all.tx_hardware_on_demand),
         // Better the kernel's alone than none.
-        Err(_) => enable_software_timestamps(socket, false).map(|_| ()),
+        Err(_) => enable_software_timestamps(socket, false).map(|_| false),
     }
 }
 

@@ -14,7 +14,7 @@ use synchronome_kernel::socket::{Received, RecvBatch, SendBatch};
 use synchronome_kernel::timestamping::KernelTime;
 
 use super::card::Cards;
-use super::departing::Departing;
+use super::departing::{CardPace, Departing, Leaving, Told};
 use super::latency::Latencies;
 use super::listen::Listener;
 use super::{BusiestClients, ServedTime, ServerNotice, WorkerFigures};
@@ -26,7 +26,7 @@ use crate::ntp::server::{
     ResponseConfig, ServerCounter, interleave, is_clock_set, refuse, respond_interleaved, respond_on_tape,
 };
 use crate::sharing::{Counters, Latch, Pulse, TimeSnapshot};
-use crate::time::{Duration, Local, Mono, NtpTimestamp, SyncState, Timestamp};
+use crate::time::{Duration, Local, Mono, SyncState, Timestamp};
 
 /// Requests per system call. More cost the first one of a batch the time that the others take.
 const BATCH: usize = 32;
@@ -86,6 +86,7 @@ pub(super) struct Worker {
     /// CLOCK_MONOTONIC when that was read.
     now: Timestamp<Mono>,
     departures: Departures,
+    card_pace: CardPace,
     latencies: Latencies,
     /// The same once more, for who records what is answered from it.
     tape: Taped<Responder>,
@@ -120,6 +121,7 @@ impl Worker {
             snapshot,
             now: clock.mono(),
             departures: Departures::default(),
+            card_pace: CardPace::new(clock.mono()),
             latencies: Latencies::default(),
             tape,
             setup,
@@ -187,7 +189,10 @@ impl Worker {
     fn collect_departures(&mut self, index: usize, is_failing: bool) {
         let (socket, departing) = &mut self.listeners[index];
         if is_failing || departing.is_waiting() {
-            departing.collect(&*socket, &self.snapshot, &mut self.departures);
+            let counts = &self.setup.figures.counts;
+            let cards = Cards::unread(&self.setup.time, counts);
+            let departures = &mut self.departures;
+            departing.collect(&*socket, &mut Told { snapshot: &self.snapshot, cards, departures, counts });
         }
     }
 
@@ -247,11 +252,17 @@ impl Worker {
                 config: self.setup.config,
                 counts: &self.setup.figures.counts,
             };
-            let means = Means { gate: &mut self.setup.gate, departures: &mut self.departures, tape, cards: &mut cards };
+            let means = Means {
+                gate: &mut self.setup.gate,
+                departures: &mut self.departures,
+                tape,
+                cards: &mut cards,
+                card_pace: self.listeners[index].0.takes_card_stamps.then_some(&mut self.card_pace),
+            };
             match answer(&received, &office, means, &mut self.answers) {
                 Ok(Answered { answer, stamp, is_by_card, awaited }) => {
-                    if let Some((receive, written)) = awaited {
-                        self.listeners[index].1.leaves(receive, written);
+                    if let Some(leaving) = awaited {
+                        self.listeners[index].1.leaves(&leaving);
                     }
                     outgoing.synchronised += u64::from(answer.is_synchronised);
                     outgoing.unsynchronised += u64::from(!answer.is_synchronised);
@@ -272,7 +283,10 @@ impl Worker {
     /// Reads the clock's state once for a batch: all of its answers come from one line.
     fn read_snapshot(&mut self) {
         match self.setup.time.snapshot.read() {
-            Ok(snapshot) => self.snapshot = snapshot,
+            Ok(snapshot) => {
+                self.departures.in_epoch(snapshot.epoch);
+                self.snapshot = snapshot;
+            }
             // The copy ages, and its age shows in the answers.
             Err(_) => self.setup.figures.counts.count(ServerCounter::SnapshotTorn),
         }
@@ -336,8 +350,8 @@ struct Answered {
     stamp: Option<Timestamp<Local>>,
     /// The card's stamp was sent.
     is_by_card: bool,
-    /// Its receive stamp, and the clock when it was written, if it is to be known when it leaves.
-    awaited: Option<(NtpTimestamp, Timestamp<Local>)>,
+    /// It is to be known when it leaves.
+    awaited: Option<Leaving>,
 }
 
 /// What a batch is answered from.
@@ -355,6 +369,8 @@ struct Means<'a, 'c> {
     departures: &'a mut Departures,
     tape: Option<&'a mut Taped<Responder>>,
     cards: &'a mut Cards<'c>,
+    /// How often cards may be asked for stamps of answers; `None`: never.
+    card_pace: Option<&'a mut CardPace>,
 }
 
 /// Puts the answer to one datagram into the batch.
@@ -396,9 +412,16 @@ fn answer(
     };
     let InterleavedAnswer { answer, is_interleaved, awaited } = made.map_err(Unanswered::Dropped)?;
     answers.push(&out[..answer.length], received.from, received.local, None).map_err(|_| Unanswered::NoWayBack)?;
-    if awaited.is_some() {
-        answers.stamp_last();
-    }
+    let awaited = awaited.map(|receive| {
+        // A card that stamped the request has a PHC of ours; the answer most likely leaves by it.
+        let is_by_card = hardware.is_some() && means.card_pace.is_some_and(|pace| pace.take(office.now));
+        if is_by_card {
+            answers.stamp_last_by_card();
+        } else {
+            answers.stamp_last();
+        }
+        Leaving { receive, written: now, is_by_card }
+    });
     let of_a_kind = match kiss {
         Some(Kiss::Deny) => Some(ServerCounter::Denied),
         Some(Kiss::Rate) => Some(ServerCounter::RateKisses),
@@ -407,7 +430,6 @@ fn answer(
     if let Some(counter) = of_a_kind {
         office.counts.count(counter);
     }
-    let awaited = awaited.map(|receive| (receive, now));
     Ok(Answered { answer, stamp, is_by_card: hardware.is_some(), awaited })
 }
 

@@ -135,6 +135,9 @@ pub struct RunReport {
     /// The same for each thread.
     #[serde(default)]
     pub threads: Vec<ThreadCost>,
+    /// What commands of the scenario measured.
+    #[serde(default)]
+    pub measured: Vec<String>,
     /// What went wrong with the run itself.
     pub failures: Vec<String>,
     /// Those of its programs that ended by themselves where that is allowed, with their last words.
@@ -195,6 +198,9 @@ impl ScenarioReport {
         let _ = writeln!(text, "{verdict} {} ({:.0} s virtual)", self.name, self.seconds);
         for run in &self.runs {
             let _ = writeln!(text, "  {:<14} {}", run.contender.name(), run.figures());
+            for measured in &run.measured {
+                let _ = writeln!(text, "    {measured}");
+            }
             for ThreadCost { name, cost, .. } in run.threads.iter().filter(|_| all_checks) {
                 let (cpu, switches) = (cost.cpu_us_per_s(), cost.switches_per_s());
                 let _ = writeln!(text, "    thread {name:<15} CPU {cpu:.0} us/s, {switches:.1} switches/s");

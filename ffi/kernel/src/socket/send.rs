@@ -128,8 +128,22 @@ impl SendBatch {
     /// # Panics
     /// If nothing waits, or it is called twice for one message.
     pub fn stamp_last(&mut self) {
+        self.request_stamp(false);
+    }
+
+    /// As [`SendBatch::stamp_last`], and by the card as well: for a socket with
+    /// [`tx_hardware_on_demand`](crate::timestamping::TimestampRequest::tx_hardware_on_demand). On another one the card's stamp would come in
+    /// the place of the kernel's, and not be delivered.
+    ///
+    /// # Panics
+    /// As [`SendBatch::stamp_last`].
+    pub fn stamp_last_by_card(&mut self) {
+        self.request_stamp(true);
+    }
+
+    fn request_stamp(&mut self, by_card: bool) {
         let last = self.count.checked_sub(1).expect("a message waits");
-        self.messages[last].control.push_stamp_request();
+        self.messages[last].control.push_stamp_request(by_card);
     }
 
     /// Sends everything that waits, without waiting, and empties the batch.

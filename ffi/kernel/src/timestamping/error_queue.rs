@@ -52,6 +52,9 @@ pub struct TxStamp {
     pub software: Option<KernelTime>,
     /// The NIC's clock when the packet passed.
     pub hardware: Option<KernelTime>,
+    /// The interface that it left by: the card's own, not one above it. Only of sockets that ask for it
+    /// ([`tx_hardware_on_demand`](super::TimestampRequest::tx_hardware_on_demand)).
+    pub interface_index: Option<u32>,
 }
 
 /// One item of the error queue.
@@ -102,7 +105,9 @@ fn classify(envelope: &Envelope) -> ErrorQueueItem {
     let destination = envelope.from.to_address();
     match origin {
         ee::ORIGIN_TIMESTAMPING if info == ee::INFO_SENT => {
-            ErrorQueueItem::TxStamp(TxStamp { key: data, software: found.software, hardware: found.hardware })
+            let interface_index = found.packet_info.and_then(|info| info.interface_index);
+            let (software, hardware) = (found.software, found.hardware);
+            ErrorQueueItem::TxStamp(TxStamp { key: data, software, hardware, interface_index })
         }
         ee::ORIGIN_ICMP | ee::ORIGIN_ICMP6 => ErrorQueueItem::IcmpError { errno, destination },
         ee::ORIGIN_LOCAL => ErrorQueueItem::LocalError { errno, destination },

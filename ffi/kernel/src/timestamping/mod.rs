@@ -114,6 +114,11 @@ pub struct TimestampRequest {
     /// Deliver stamps of those sent packets that ask for one themselves ([`crate::socket::SendBatch::stamp_last`]), and count only
     /// those; instead of `tx_software` and `tx_hardware`, which are about all packets.
     pub tx_on_demand: bool,
+    /// With `tx_on_demand`: messages may ask for the card's stamp too ([`crate::socket::SendBatch::stamp_last_by_card`]). It comes beside
+    /// the kernel's, as two items of the error queue with one key, and each says by which interface the message left
+    /// ([`TxStamp::interface_index`]), for which the kernel brings the message back with its stamp (`OPT_CMSG`, Linux 4.10): that needs
+    /// packet info, and `net.core.tstamp_allow_data` or `CAP_NET_RAW`; without these no stamp of a sent message comes at all.
+    pub tx_hardware_on_demand: bool,
     /// With both kinds for sent packets: deliver the software stamp although a hardware stamp will come. They come as
     /// two items of the error queue with one key (`OPT_TX_SWHW`, Linux 4.14).
     pub tx_software_beside_hardware: bool,
@@ -139,8 +144,10 @@ impl TimestampRequest {
             (self.rx_hardware, sof::RX_HARDWARE | sof::RAW_HARDWARE),
             (self.tx_hardware, sof::TX_HARDWARE | sof::RAW_HARDWARE),
             (self.tx_on_demand, sof::SOFTWARE),
-            (self.transmits(), sof::OPT_ID | sof::OPT_TSONLY),
-            (self.tx_software_beside_hardware, sof::OPT_TX_SWHW),
+            (self.tx_hardware_on_demand, sof::RAW_HARDWARE | sof::OPT_CMSG),
+            (self.transmits(), sof::OPT_ID),
+            (self.transmits() && !self.tx_hardware_on_demand, sof::OPT_TSONLY),
+            (self.tx_software_beside_hardware || self.tx_hardware_on_demand, sof::OPT_TX_SWHW),
             (self.origin, sof::OPT_PKTINFO),
             (self.bind_phc.is_some(), sof::BIND_PHC),
         ] {
@@ -312,6 +319,9 @@ mod tests {
         let keyed = sof::OPT_ID | sof::OPT_TSONLY;
         let on_demand = TimestampRequest { tx_on_demand: true, ..TimestampRequest::default() };
         assert_eq!(on_demand.flags(), sof::SOFTWARE | keyed, "delivered, and none made by itself");
+        let by_card = TimestampRequest { tx_hardware_on_demand: true, ..on_demand }.flags();
+        let both = sof::SOFTWARE | sof::RAW_HARDWARE | sof::OPT_TX_SWHW;
+        assert_eq!(by_card, both | sof::OPT_ID | sof::OPT_CMSG, "with the interface, which an empty packet has not");
         assert_eq!(request(false, true, false, false), sof::TX_SOFTWARE | sof::SOFTWARE | keyed);
         assert_eq!(request(false, false, false, true), sof::TX_HARDWARE | sof::RAW_HARDWARE | keyed);
     }

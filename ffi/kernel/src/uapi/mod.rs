@@ -30,6 +30,7 @@ pub(crate) mod sof {
     pub(crate) const SOFTWARE: u32 = 1 << 4;
     pub(crate) const RAW_HARDWARE: u32 = 1 << 6;
     pub(crate) const OPT_ID: u32 = 1 << 7;
+    pub(crate) const OPT_CMSG: u32 = 1 << 10;
     pub(crate) const OPT_TSONLY: u32 = 1 << 11;
     /// Linux 4.13.
     pub(crate) const OPT_PKTINFO: u32 = 1 << 13;

@@ -125,6 +125,7 @@ fn expectations() -> Vec<(&'static str, u64)> {
             ("SOF_TIMESTAMPING_SOFTWARE", sof::SOFTWARE),
             ("SOF_TIMESTAMPING_RAW_HARDWARE", sof::RAW_HARDWARE),
             ("SOF_TIMESTAMPING_OPT_ID", sof::OPT_ID),
+            ("SOF_TIMESTAMPING_OPT_CMSG", sof::OPT_CMSG),
             ("SOF_TIMESTAMPING_OPT_TSONLY", sof::OPT_TSONLY),
             ("SOF_TIMESTAMPING_OPT_PKTINFO", sof::OPT_PKTINFO),
             ("SOF_TIMESTAMPING_OPT_TX_SWHW", sof::OPT_TX_SWHW),

@@ -35,6 +35,7 @@ fn run(contender: Contender, rms_ns: f64) -> RunReport {
         threads: Vec::new(),
         failures: Vec::new(),
         deaths: Vec::new(),
+        measured: Vec::new(),
     }
 }
 

@@ -38,6 +38,9 @@ enum Event {
     CountCost,
 }
 
+/// What a command of the scenario says behind this is shown in the report.
+const FIGURE_MARK: &str = "figure:";
+
 /// A run under way.
 struct Course<'s> {
     scenario: &'s Scenario,
@@ -55,6 +58,7 @@ struct Course<'s> {
     claimed_lock_s: Option<f64>,
     costs_before: Vec<ThreadCost>,
     costs: Vec<ThreadCost>,
+    measured: Vec<String>,
     failures: Vec<String>,
     diary: String,
 }
@@ -92,6 +96,7 @@ pub fn run(scenario: &Scenario, contender: Contender, world: &World, folder: &Pa
         claimed_lock_s: None,
         costs_before: Vec::new(),
         costs: Vec::new(),
+        measured: Vec::new(),
         failures: Vec::new(),
         diary: String::new(),
     };
@@ -200,7 +205,10 @@ impl Course<'_> {
         let mut note = format!("fault: {:?}", fault.set);
         if let Some(line) = &fault.run {
             let words: Vec<_> = ["netns", "exec", CONTENDER_SIDE].into_iter().chain(line.split_whitespace()).collect();
-            let _ = write!(note, " `{line}`: {}", call("ip", &words)?);
+            let said = call("ip", &words)?;
+            let figures = said.lines().filter_map(|line| line.strip_prefix(FIGURE_MARK));
+            self.measured.extend(figures.map(|figure| figure.split_whitespace().collect::<Vec<_>>().join(" ")));
+            let _ = write!(note, " `{line}`: {said}");
         }
         Ok(note)
     }
@@ -335,6 +343,7 @@ impl Course<'_> {
             threads: self.costs,
             failures: self.failures,
             deaths,
+            measured: self.measured,
         })
     }
 
