@@ -14,7 +14,7 @@ use support::{
     Ask, BOUND, OFFSET, Served, ask, client, eventually, in_namespace, is_in_namespace, output_of, unsynchronised,
 };
 use synchronome::clock::HostClock;
-use synchronome::ntp::server::{AccessList, DropReason, RateLimit, ServerCounter};
+use synchronome::ntp::server::{AccessList, DropReason, LocalService, RateLimit, ServerCounter};
 use synchronome::runtime::server::{ServerError, ServerNotice, ServerOptions, WorkerHandle};
 use synchronome::sharing::TimeSnapshot;
 use synchronome::time::{Duration, LeapIndicator, NtpShort, NtpTimestamp, SyncState};
@@ -509,6 +509,23 @@ fn chronyd_sees_the_served_clock_within_the_bound_and_refuses_an_unsynchronised_
     assert!(unsynchronised.server.count(ServerCounter::AnswersUnsynchronised) > 0, "it did not ask:\n{output}");
     assert!(!output.contains("System clock wrong by"), "chronyd believes it:\n{output}");
     assert!(output.contains("No suitable source") || output.contains("Timeout reached"), "{output}");
+}
+
+#[test]
+fn chronyd_follows_a_local_clock_which_is_counted_apart() {
+    let local = LocalService { stratum: 10, distance: Duration::SECOND };
+    let options = ServerOptions { listen: vec![(LOCALHOST, 0).into()], local: Some(local), ..ServerOptions::default() };
+    let served = Served::with_saying(&options, || {
+        let (mono, local, _) = HostClock.both();
+        let anchor_utc = (local + OFFSET).read_as();
+        TimeSnapshot { anchor_local: local, anchor_utc, ..TimeSnapshot::unsynchronised(mono) }
+    });
+    let output = support::chronyd(served.address().port(), 20);
+    let wrong_by = support::number_after(&output, "System clock wrong by ");
+    assert!((wrong_by - OFFSET).abs() <= BOUND, "chronyd sees {wrong_by}:\n{output}");
+    let count = |counter| served.server.count(counter);
+    assert!(count(ServerCounter::AnswersLocal) > 0);
+    assert_eq!((count(ServerCounter::Answers), count(ServerCounter::AnswersUnsynchronised)), (0, 0));
 }
 
 #[test]

@@ -225,6 +225,11 @@ pub const SECTIONS: &[Section] = &[
     },
     Section { path: "selection", repeated: false, help: "How several sources are judged." },
     Section { path: "ntp.server", repeated: false, help: "Serves the clock's time to NTP clients." },
+    Section {
+        path: "ntp.server.local",
+        repeated: false,
+        help: "The clock's own time, served while nobody vouches for it.",
+    },
     Section { path: "threads", repeated: false, help: "How the daemon's threads run." },
     Section {
         path: "threads.ptp",
@@ -342,6 +347,8 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ntp.server.rate_interval", Kind::Duration { min: Duration::from_millis(1), max: Duration::from_secs(3_600), or: &["off"] }, Default::Toml("\"off\""), "Each address, or /64 of IPv6, may ask once in this on average; of what is too much one in sixteen is answered, and one told so.").unit("s").term("kiss code RATE"),
     option("ntp.server.rate_burst", Kind::Integer { min: 1, max: 1_000 }, Default::Toml("8"), "So many requests at once are within rate_interval."),
     option("ntp.server.clients", Kind::Integer { min: CLIENTS_MIN as i64, max: CLIENTS_MAX as i64 }, Default::Toml("16384"), "So many clients are remembered by each worker, with how often they ask; 96 octets each."),
+    option("ntp.server.local.stratum", Kind::Integer { min: 1, max: 15 }, Default::Unset("that the time is not known"), "What is served while nobody vouches for the time: the clock's own, with this stratum."),
+    option("ntp.server.local.distance", Kind::Duration { min: Duration::from_millis(1), max: Duration::from_secs(15), or: &[] }, Default::Toml("\"1s\""), "The error bound beyond which ntp.server.local takes over, and the root distance that it claims at most.").unit("s").term("root distance"),
 
     option("threads.lock_memory", Kind::Switch, Default::Toml("true"), "Keep all memory resident; where that is not permitted, a warning says so.").term("mlockall"),
     option("threads.ptp.core", CORE, NO_CORE, "The CPU that the threads are pinned to."),

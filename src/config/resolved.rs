@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use crate::discipline::helm::{HELM_SOURCES_MAX, HelmConfig, SourceKind, SourceOptions};
 use crate::discipline::policy::StepPolicy;
 use crate::discipline::servo::Kind;
-use crate::ntp::server::{AccessList, RateLimit};
+use crate::ntp::server::{AccessList, LocalService, RateLimit};
 use crate::time::{Duration, FrequencyPpb, LogInterval, SourceId};
 
 /// The most `[[ptp]]` sections in one file.
@@ -370,12 +370,15 @@ pub struct NtpServerConfig {
     pub limit: Option<RateLimit>,
     /// So many clients are remembered by each worker.
     pub clients: usize,
+    /// What is served while nobody vouches for the time.
+    pub local: Option<LocalService>,
 }
 
 impl NtpServerConfig {
     /// Everybody may ask there, as often as he likes, and one worker answers.
     pub fn open(listen: Vec<SocketAddr>) -> Self {
-        Self { listen, cores: Vec::new(), access: AccessList::default(), limit: None, clients: CLIENTS_REMEMBERED }
+        let clients = CLIENTS_REMEMBERED;
+        Self { listen, cores: Vec::new(), access: AccessList::default(), limit: None, clients, local: None }
     }
 }
 

@@ -7,7 +7,7 @@
 //! NTP's coin: twice the path's part as the delay, the rest, aged to the moment of sending, as the dispersion, both
 //! rounded up, so that a bound which holds here holds at the client. And whenever the bound does *not* hold (never
 //! synchronised, a stale snapshot, a clock that was set under us) the answer says leap 3 and stratum 0, which every client
-//! refuses, instead of a time that looks right.
+//! refuses, instead of a time that looks right; unless the operator wants a [`LocalService`].
 //!
 //! ```text
 //! request                              answer
@@ -79,16 +79,48 @@ pub struct ResponseConfig {
     pub precision: i8,
     /// The shortest poll interval that we ask of clients, as log2 of seconds.
     pub poll_min: i8,
+    /// What is served while nobody vouches for the time; `None`: that it is not known.
+    pub local: Option<LocalService>,
+}
+
+/// The clock's own time, served although nobody vouches for it: for networks that would rather agree with each other than know
+/// that they are wrong.
+///
+/// It looks to clients like any other time, of this stratum; that nothing stands behind it is in the reference ID.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
+pub struct LocalService {
+    /// 1 ..= 15; so low that nobody with a real source comes to follow it.
+    pub stratum: u8,
+    /// It takes over when the error bound is beyond this, or there is none; and this is what it claims then.
+    pub distance: Duration,
+}
+
+impl LocalService {
+    /// `LOCL` (RFC 5905 figure 12), and below stratum 1, where a name has no place, the address of ntpd's driver for a local clock.
+    pub const fn reference_id(self) -> [u8; 4] {
+        if self.stratum == 1 { *b"LOCL" } else { [127, 127, 1, 1] }
+    }
+
+    /// Whether it is what is served when the stamping clock reads `now`.
+    ///
+    /// Not while nobody looks after the clock, and not just after it was set: then nobody knows of what time it is.
+    pub fn is_served_at(self, snapshot: &TimeSnapshot, now: Timestamp<Local>) -> bool {
+        let is_vouched_for = snapshot.is_served_at(now) && snapshot.bound_at(now).greatest_error() <= self.distance;
+        !is_vouched_for && !snapshot.is_stale_at(now) && snapshot.state != SyncState::Disrupted
+    }
 }
 
 impl Default for ResponseConfig {
-    /// A microsecond, and a poll each second.
+    /// [`ResponseConfig::PLAIN`].
     fn default() -> Self {
-        Self { precision: -20, poll_min: 0 }
+        Self::PLAIN
     }
 }
 
 impl ResponseConfig {
+    /// A microsecond, and a poll each second.
+    pub const PLAIN: Self = Self { precision: -20, poll_min: 0, local: None };
+
     fn resolution(self) -> Duration {
         Duration::from_ticks(Duration::SECOND.ticks() >> self.precision.clamp(-29, 0).unsigned_abs())
     }
@@ -114,8 +146,10 @@ pub struct Request<'a> {
 pub struct Answer {
     /// Its octets, from the start of the buffer.
     pub length: usize,
-    /// Whether it says that we are synchronised.
+    /// Whether somebody vouches for its time.
     pub is_synchronised: bool,
+    /// Whether it says a time that nobody vouches for: [`LocalService`].
+    pub is_local: bool,
 }
 
 /// Writes the answer to a request.
@@ -151,13 +185,15 @@ pub fn respond(
         root_delay: standing.root_delay,
         root_dispersion: standing.root_dispersion,
         reference_id: standing.reference_id,
-        reference_timestamp: reference_timestamp(snapshot, transmit),
+        // A local clock is its own reference.
+        reference_timestamp: if standing.is_local { stamps.transmit } else { reference_timestamp(snapshot, transmit) },
         origin_timestamp: asked.transmit_timestamp,
         receive_timestamp: stamps.receive,
         transmit_timestamp: stamps.transmit,
     };
     let length = write(&Packet::plain(answer), out).expect("room for the longest answer");
-    Ok(Answer { length, is_synchronised: standing.stratum != 0 })
+    let is_synchronised = standing.stratum != 0 && !standing.is_local;
+    Ok(Answer { length, is_synchronised, is_local: standing.is_local })
 }
 
 /// The mode of the answer, if the request may expect one.
@@ -190,11 +226,14 @@ struct Standing {
     root_delay: NtpShort,
     root_dispersion: NtpShort,
     reference_id: [u8; 4],
+    is_local: bool,
 }
 
 impl Standing {
     fn of(snapshot: &TimeSnapshot, request: &Request<'_>, config: ResponseConfig) -> Self {
-        Self::synchronised(snapshot, request, config).unwrap_or_else(|| Self::unsynchronised(snapshot, request))
+        Self::synchronised(snapshot, request, config)
+            .or_else(|| Self::local(snapshot, request, config))
+            .unwrap_or_else(|| Self::unsynchronised(snapshot, request))
     }
 
     /// `root_delay / 2 + root_dispersion >= bound + precision`, at either stamp, whoever made it.
@@ -203,7 +242,8 @@ impl Standing {
         let says_so = snapshot.leap != LeapIndicator::Unknown && (1..=15).contains(&snapshot.stratum);
         let bound = snapshot.bound_at(request.received).max(snapshot.bound_at(request.now)).greatest_error();
         let bound = request.hardware.map_or(bound, |stamp| bound.max(stamp.bound));
-        if !is_served || !says_so || bound >= ROOT_DISTANCE_MAX {
+        let is_beyond = config.local.is_some_and(|local| bound > local.distance) || bound >= ROOT_DISTANCE_MAX;
+        if !is_served || !says_so || is_beyond {
             return None;
         }
         let path = snapshot.parts.path.max(Duration::ZERO);
@@ -213,6 +253,21 @@ impl Standing {
             root_delay: NtpShort::from_duration_rounded_up(path.times(2)),
             root_dispersion: NtpShort::from_duration_rounded_up(bound - path + config.resolution()),
             reference_id: snapshot.reference_id,
+            is_local: false,
+        })
+    }
+
+    /// What the operator wants to be served instead. Its distance grows as our bound does, where there is one.
+    fn local(snapshot: &TimeSnapshot, request: &Request<'_>, config: ResponseConfig) -> Option<Self> {
+        let local = config.local.filter(|local| local.is_served_at(snapshot, request.now))?;
+        let bound = snapshot.bound_at(request.received).max(snapshot.bound_at(request.now)).greatest_error();
+        Some(Self {
+            leap: LeapIndicator::NoWarning,
+            stratum: local.stratum,
+            root_delay: NtpShort::default(),
+            root_dispersion: NtpShort::from_duration_rounded_up(bound.min(local.distance) + config.resolution()),
+            reference_id: local.reference_id(),
+            is_local: true,
         })
     }
 
@@ -232,6 +287,7 @@ impl Standing {
             root_delay: NtpShort::default(),
             root_dispersion: NtpShort::MAX,
             reference_id,
+            is_local: false,
         }
     }
 }

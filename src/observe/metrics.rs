@@ -348,6 +348,10 @@ fn grandmasters(out: &mut Exposition, ports: &[PortStatus]) {
 fn ntp_server(out: &mut Exposition, server: &NtpServerStatus) {
     let help = "Stratum as served; absent while what is served is \"not synchronised\".";
     gauge(out, "ntp_stratum", help, server.stratum.map(f64::from));
+    let help = "Stratum with which a time is served that nobody vouches for; absent while it is not.";
+    gauge(out, "ntp_local_stratum", help, server.local_stratum.map(f64::from));
+    let help = "NTP packets that were answered with a time that nobody vouches for.";
+    out.family("ntp_answered_local_total", Kind::Counter, help).sample(&[], Some(server.answered_local as f64));
     gauge(out, "ntp_workers", "Threads that answer NTP.", Some(f64::from(server.workers)));
     out.family("ntp_requests_total", Kind::Counter, "NTP packets that came.").sample(&[], Some(server.requests as f64));
     out.family("ntp_answered_total", Kind::Counter, "NTP packets that were answered.")

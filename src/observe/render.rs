@@ -327,9 +327,10 @@ impl Page {
     }
 
     fn server(&mut self, server: &NtpServerStatus, depth: usize) {
-        let (name, tone) = match server.stratum {
-            Some(stratum) => (format!("NTP stratum {stratum}"), Tone::Good),
-            None => ("NTP unsynchronised".to_owned(), Tone::Doubtful),
+        let (name, tone) = match (server.stratum, server.local_stratum) {
+            (Some(stratum), _) => (format!("NTP stratum {stratum}"), Tone::Good),
+            (None, Some(stratum)) => (format!("NTP local, stratum {stratum}"), Tone::Doubtful),
+            (None, None) => ("NTP unsynchronised".to_owned(), Tone::Doubtful),
         };
         self.node(
             depth,

@@ -389,10 +389,16 @@ pub struct NtpServerStatus {
     pub workers: u32,
     /// As served: 1 to 15; `None` while what is served is "not synchronised".
     pub stratum: Option<u8>,
+    /// With this stratum the clock's own time is served, for which nobody vouches (`ntp.server.local`); `None` while it is not.
+    #[serde(default)]
+    pub local_stratum: Option<u8>,
     /// Packets that came.
     pub requests: u64,
     /// Packets that were answered.
     pub answered: u64,
+    /// Those of them that were answered with a time that nobody vouches for.
+    #[serde(default)]
+    pub answered_local: u64,
     /// Packets that were not answered, by reason.
     #[serde(default)]
     pub dropped: BTreeMap<String, u64>,

@@ -19,7 +19,7 @@ const REQUESTS_ANSWERED_OF: u32 = 3;
 /// A server whose own word is more than this part of what is open is itself the reason for it.
 const OWN_WORD_SHARE: f64 = 0.5;
 /// What a server says that it follows which has nobody but its own clock.
-const LOCAL_CLOCKS: [&str; 3] = ["LOCL", "LOCAL", "127.127.1.0"];
+const LOCAL_CLOCKS: [&str; 4] = ["LOCL", "LOCAL", "127.127.1.0", "127.127.1.1"];
 
 /// How a test went.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Debug)]

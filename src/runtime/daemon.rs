@@ -144,6 +144,7 @@ impl Daemon {
                     access: server.access.clone(),
                     limit: server.limit,
                     clients: server.clients,
+                    local: server.local,
                 };
                 let time = ServedTime { snapshot: snapshot.clone(), lines, interfaces: stamping };
                 let mut recorder = |name: &str| Some(traces.stream(name, EngineKind::NtpServer));

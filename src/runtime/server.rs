@@ -47,8 +47,11 @@ use super::host::random_bits;
 use crate::clock::HostClock;
 use crate::config::{CLIENTS_REMEMBERED, LISTEN_MAX, SERVER_CORES_MAX};
 use crate::engine::Recorder;
-use crate::ntp::server::{AccessList, Client, Clients, DropReason, Gate, RateLimit, ResponseConfig, ServerCounter};
+use crate::ntp::server::{
+    AccessList, Client, Clients, DropReason, Gate, LocalService, RateLimit, ResponseConfig, ServerCounter,
+};
 use crate::sharing::{CounterSet, Latch, PhcLines, Pulse, Seqlock, StampingInterfaces, TimeSnapshot};
+use crate::time::{Local, Timestamp};
 use listen::{Listener, Opened};
 use worker::{Worker, WorkerSetup};
 
@@ -78,6 +81,8 @@ pub struct ServerOptions {
     pub limit: Option<RateLimit>,
     /// So many clients are remembered by each worker.
     pub clients: usize,
+    /// What is served while nobody vouches for the time.
+    pub local: Option<LocalService>,
 }
 
 impl Default for ServerOptions {
@@ -90,6 +95,7 @@ impl Default for ServerOptions {
             access: AccessList::default(),
             limit: None,
             clients: CLIENTS_REMEMBERED,
+            local: None,
         }
     }
 }
@@ -126,6 +132,7 @@ pub struct Server {
     missing: Vec<(SocketAddr, ServerError)>,
     notices: Vec<ServerNotice>,
     latencies: Latencies,
+    local: Option<LocalService>,
 }
 
 /// One worker, seen from outside.
@@ -230,8 +237,10 @@ impl Server {
             missing,
             notices,
             latencies: Latencies::default(),
+            local: options.local,
         };
-        let config = ResponseConfig { precision: worker::measured_precision(HostClock), ..ResponseConfig::default() };
+        let precision = worker::measured_precision(HostClock);
+        let config = ResponseConfig { precision, local: options.local, ..ResponseConfig::PLAIN };
         for core in cores {
             let recorder = recorders(&worker_name(server.workers.len()));
             server.start_worker(core, options, time, config, recorder)?;
@@ -399,6 +408,11 @@ impl Server {
     /// From the receive stamp to the end of the sending call, over all workers, as of the latest [`Server::gather_latencies`].
     pub fn latencies(&self) -> &Latencies {
         &self.latencies
+    }
+
+    /// The stratum with which the clock's own time is served, if it is when the stamping clock reads `now`.
+    pub fn local_stratum(&self, snapshot: &TimeSnapshot, now: Timestamp<Local>) -> Option<u8> {
+        self.local.filter(|local| local.is_served_at(snapshot, now)).map(|local| local.stratum)
     }
 
     /// Those who ask most, of all workers, and how many are remembered in all. As the workers had it when this was called the time before:

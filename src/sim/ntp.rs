@@ -34,7 +34,7 @@ const SERVER_NODE: NodeId = NodeId(1);
 /// The port that requests seem to come from.
 const CLIENT_PORT: u16 = 40_000;
 /// As fine as the format holds it.
-const SERVER: ResponseConfig = ResponseConfig { precision: -29, poll_min: -6 };
+const SERVER: ResponseConfig = ResponseConfig { precision: -29, poll_min: -6, ..ResponseConfig::PLAIN };
 /// How often the discipline gets a tick and the snapshot is published at least.
 const TICK: Duration = Duration::from_millis(250);
 /// The most effects of one input: a request's and an answer's, with room to spare.

@@ -8,7 +8,7 @@ use crate::time::{Duration, LeapIndicator, Mono, SyncState, Timestamp};
 use crate::wire::ntp::parse;
 
 /// As fine as the format holds it.
-const RESPONSE: ResponseConfig = ResponseConfig { precision: -29, poll_min: -6 };
+const RESPONSE: ResponseConfig = ResponseConfig { precision: -29, poll_min: -6, ..ResponseConfig::PLAIN };
 /// The port that requests seem to come from.
 const CLIENT_PORT: u16 = 40_000;
 

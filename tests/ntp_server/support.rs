@@ -77,6 +77,11 @@ impl Served {
         Self::try_with(options).expect("a server")
     }
 
+    /// With what `snapshot` says.
+    pub fn with_saying(options: &ServerOptions, snapshot: impl Fn() -> TimeSnapshot + Send + 'static) -> Self {
+        Self::start(options, snapshot).expect("a server")
+    }
+
     /// Synchronised, if it starts.
     pub fn try_with(options: &ServerOptions) -> Result<Self, ServerError> {
         Self::start(options, synchronised)

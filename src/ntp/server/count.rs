@@ -123,6 +123,8 @@ pub enum ServerCounter {
     Departures = 14,
     /// Those of them of which the card has said it.
     HardwareDepartures = 15,
+    /// Answers that the kernel took, with a time that nobody vouches for ([`LocalService`](super::LocalService)).
+    AnswersLocal = 16,
 }
 
 impl CounterSet for ServerCounter {
@@ -143,6 +145,7 @@ impl CounterSet for ServerCounter {
         Self::Interleaved,
         Self::Departures,
         Self::HardwareDepartures,
+        Self::AnswersLocal,
     ];
 
     fn index(self) -> usize {
@@ -167,6 +170,7 @@ impl CounterSet for ServerCounter {
             Self::Interleaved => "interleaved",
             Self::Departures => "departures",
             Self::HardwareDepartures => "hardware_departures",
+            Self::AnswersLocal => "answers_local",
         }
     }
 }

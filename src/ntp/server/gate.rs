@@ -105,7 +105,7 @@ pub fn refuse(
         transmit_timestamp: stamps.transmit,
     };
     let length = write(&Packet::plain(answer), out).expect("room for the longest answer");
-    Ok(Answer { length, is_synchronised: false })
+    Ok(Answer { length, is_synchronised: false, is_local: false })
 }
 
 #[cfg(test)]
@@ -158,10 +158,11 @@ mod tests {
         let snapshot = TimeSnapshot::unsynchronised(NOW);
         for (kiss, code) in [(Kiss::Deny, *b"DENY"), (Kiss::Rate, *b"RATE")] {
             let mut out = [0; ANSWER_LENGTH_MAX];
-            let answer = refuse(&asked, kiss, &snapshot, ResponseConfig { poll_min: 6, precision: -20 }, &mut out);
+            let answer =
+                refuse(&asked, kiss, &snapshot, ResponseConfig { poll_min: 6, ..ResponseConfig::PLAIN }, &mut out);
             assert_eq!(
                 answer,
-                Ok(Answer { length: data.len(), is_synchronised: false }),
+                Ok(Answer { length: data.len(), is_synchronised: false, is_local: false }),
                 "never longer than its request"
             );
             let header = parse(&out).unwrap().header;

@@ -22,8 +22,10 @@ pub struct Responder {
 pub enum Reply {
     /// It is answered.
     Answer {
-        /// Whether the answer says that we are synchronised.
+        /// Whether somebody vouches for the answer's time.
         is_synchronised: bool,
+        /// Whether it says one that nobody vouches for.
+        is_local: bool,
         /// Its octets.
         octets: [u8; ANSWER_LENGTH_MAX],
     },
@@ -38,7 +40,7 @@ impl Engine for Responder {
     fn step(&mut self, _: Timestamp<Mono>, request: Request<'_>, out: &mut impl Sink<Reply>) {
         let mut octets = [0; ANSWER_LENGTH_MAX];
         out.emit(match respond(&request, &self.snapshot, self.config, &mut octets) {
-            Ok(answer) => Reply::Answer { is_synchronised: answer.is_synchronised, octets },
+            Ok(Answer { is_synchronised, is_local, .. }) => Reply::Answer { is_synchronised, is_local, octets },
             Err(reason) => Reply::Drop(reason),
         });
     }
@@ -61,9 +63,9 @@ pub fn respond_on_tape(
     let mut reply = None;
     responder.step(mono, *request, &mut crate::engine::Emit(|made| reply = Some(made)));
     match reply.expect("a request has a reply") {
-        Reply::Answer { is_synchronised, octets } => {
+        Reply::Answer { is_synchronised, is_local, octets } => {
             *out = octets;
-            Ok(Answer { length: ANSWER_LENGTH_MAX, is_synchronised })
+            Ok(Answer { length: ANSWER_LENGTH_MAX, is_synchronised, is_local })
         }
         Reply::Drop(reason) => Err(reason),
     }

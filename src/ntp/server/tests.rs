@@ -16,7 +16,7 @@ const ANSWER: &str = "240200ec 00000002 00000004 50545000 e8fe6f8b00000000 2ab51
 const ANSWER_UNSYNCHRONISED: &str = "e40000ec 00000000 ffffffff 494e4954 0000000000000000 2ab516f9c775f197\
      e8fe6f8040000001 e8fe6f8080000000";
 
-const CONFIG: ResponseConfig = ResponseConfig { precision: -20, poll_min: 0 };
+const CONFIG: ResponseConfig = ResponseConfig::PLAIN;
 
 fn octets(hex: &str) -> Vec<u8> {
     let digits: Vec<u8> = hex.chars().filter_map(|c| c.to_digit(16)).map(|d| d as u8).collect();
@@ -449,4 +449,62 @@ proptest! {
             prop_assert!(claimed <= needed + UNIT.times(2), "{claimed} is wasteful for {needed}");
         }
     }
+}
+
+const LOCAL: LocalService = LocalService { stratum: 10, distance: Duration::SECOND };
+
+fn answered_locally(local: LocalService, snapshot: &TimeSnapshot) -> (Header, Answer) {
+    let mut out = [0; 48];
+    let config = ResponseConfig { local: Some(local), ..CONFIG };
+    let answer = respond(&request(&octets(REQUEST)), snapshot, config, &mut out).expect("an answer");
+    (parse(&out).expect("our own answer parses").header, answer)
+}
+
+/// A daemon that has never heard of a source, and looks after its clock.
+fn alone() -> TimeSnapshot {
+    let (anchor_local, anchor_utc) = (anchor(), anchor().read_as());
+    TimeSnapshot { anchor_local, anchor_utc, ..TimeSnapshot::unsynchronised(Timestamp::from_secs(77)) }
+}
+
+#[test]
+fn a_local_clock_is_served_with_its_stratum_and_never_counts_as_synchronised() {
+    let (header, answer) = answered_locally(LOCAL, &alone());
+    assert_eq!((answer.is_synchronised, answer.is_local), (false, true));
+    assert_eq!((header.leap, header.stratum), (LeapIndicator::NoWarning, 10));
+    assert_eq!(header.reference_id, [127, 127, 1, 1]);
+    assert_eq!(header.reference_timestamp, header.transmit_timestamp);
+    let claimed = header.root_delay.to_duration().half() + header.root_dispersion.to_duration();
+    assert!(claimed > LOCAL.distance && claimed < LOCAL.distance + UNIT.times(2), "{claimed}");
+    let (header, _) = answered_locally(LocalService { stratum: 1, ..LOCAL }, &alone());
+    assert_eq!((header.stratum, &header.reference_id), (1, b"LOCL"));
+}
+
+#[test]
+fn a_local_clock_takes_over_when_the_bound_exceeds_its_distance_and_claims_no_more() {
+    let with_bound = |millis| {
+        let parts = BoundParts { offset: Duration::from_millis(millis), ..BoundParts::default() };
+        answered_locally(LOCAL, &TimeSnapshot { state: SyncState::Holdover, parts, ..snapshot() })
+    };
+    let (header, answer) = with_bound(999);
+    assert_eq!((answer.is_synchronised, answer.is_local, header.stratum), (true, false, 2));
+    let (header, answer) = with_bound(1_001);
+    assert_eq!((answer.is_synchronised, answer.is_local, header.stratum), (false, true, 10));
+    assert!(header.root_dispersion.to_duration() < LOCAL.distance + UNIT.times(2));
+    // A bound that is known is claimed as it is, although nobody vouches for it.
+    let free = TimeSnapshot { state: SyncState::Freerun, ..snapshot() };
+    let (header, answer) = answered_locally(LOCAL, &free);
+    assert!(answer.is_local && header.root_dispersion.to_duration() < UNIT.times(6), "{:?}", header.root_dispersion);
+}
+
+#[test]
+fn a_local_clock_is_not_served_when_nobody_looks_after_it_or_it_was_just_set() {
+    let stale = TimeSnapshot { anchor_local: anchor() - Duration::from_secs(10), ..alone() };
+    let (header, answer) = answered_locally(LOCAL, &stale);
+    assert!(!answer.is_local && !answer.is_synchronised);
+    refused(&header, *b"INIT");
+    let (header, answer) = answered_locally(LOCAL, &TimeSnapshot { state: SyncState::Disrupted, ..alone() });
+    assert!(!answer.is_local && !answer.is_synchronised);
+    refused(&header, *b"STEP");
+    let answer = answer_of(&alone());
+    refused(&answer, *b"INIT");
 }

@@ -160,6 +160,7 @@ fn the_figures_that_matter_are_there_with_their_time() {
     assert_eq!(parsed.value("port_events_total", &[port[0], port[1], ("event", "sync_received")]), Some(92_000.0));
     assert_eq!(parsed.value("gm_clock_class", &port), Some(248.0));
     assert_eq!(parsed.value("ntp_answered_total", &[]), Some(1_040.0));
+    assert_eq!(parsed.value("ntp_answered_local_total", &[]), Some(6.0));
     assert_eq!(parsed.value("ntp_receive_stamps_total", &[("source", "hardware")]), Some(1_020.0));
     assert_eq!(parsed.value("ntp_receive_stamps_total", &[("source", "software")]), Some(20.0));
     assert_eq!(parsed.value("ntp_transmit_stamps_total", &[("source", "hardware")]), Some(525.0));
@@ -217,6 +218,7 @@ fn what_is_not_known_has_no_series() {
         "gm_info",
         "lock_time_seconds",
         "ntp_stratum",
+        "ntp_local_stratum",
         "leap_second",
         "truth_error_seconds",
     ] {

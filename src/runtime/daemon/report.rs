@@ -6,8 +6,8 @@ use crate::observe::Status;
 use crate::observe::status::{NtpClientStatus, NtpLatencyStatus, NtpServerStatus, ThreadStatus, TruthStatus};
 use crate::runtime::server::{Latencies, Server};
 use crate::runtime::truth::TruthReport;
-use crate::sharing::CounterSet;
-use crate::time::{Duration, Mono, Timestamp};
+use crate::sharing::{CounterSet, TimeSnapshot};
+use crate::time::{Duration, Local, Mono, Timestamp};
 
 impl Daemon {
     /// The status of now.
@@ -15,7 +15,7 @@ impl Daemon {
         let snapshot = self.snapshot();
         let (now, local) = (self.host.mono(), self.host.stamping());
         let mut status = self.model.status(&self.config, now, local, &snapshot);
-        status.ntp_server = self.server.as_mut().map(|server| server_status(server, snapshot.stratum, now));
+        status.ntp_server = self.server.as_mut().map(|server| server_status(server, &snapshot, now, local));
         status.threads = self.thread_status(now);
         status.truth = self.truth.as_ref().map(|(truth, _)| truth_status(&truth.report()));
         status.rings_dropped = self.dropped();
@@ -100,14 +100,25 @@ fn latency_status(latencies: &Latencies) -> Option<NtpLatencyStatus> {
     })
 }
 
-fn server_status(server: &mut Server, stratum: u8, now: Timestamp<Mono>) -> NtpServerStatus {
+fn server_status(
+    server: &mut Server,
+    snapshot: &TimeSnapshot,
+    now: Timestamp<Mono>,
+    local: Timestamp<Local>,
+) -> NtpServerStatus {
     let (clients, busiest) = server.busiest_clients();
+    let local_stratum = server.local_stratum(snapshot, local);
     NtpServerStatus {
         listen: server.listening().iter().map(ToString::to_string).collect(),
         workers: server.workers().len() as u32,
-        stratum: (stratum < 16).then_some(stratum),
+        stratum: (snapshot.stratum < 16 && local_stratum.is_none()).then_some(snapshot.stratum),
+        local_stratum,
         requests: server.count(ServerCounter::Requests),
-        answered: server.count(ServerCounter::Answers) + server.count(ServerCounter::AnswersUnsynchronised),
+        answered: [ServerCounter::Answers, ServerCounter::AnswersLocal, ServerCounter::AnswersUnsynchronised]
+            .map(|counter| server.count(counter))
+            .iter()
+            .sum(),
+        answered_local: server.count(ServerCounter::AnswersLocal),
         hardware_stamps: server.count(ServerCounter::HardwareStamps),
         software_stamps: server.count(ServerCounter::SoftwareStamps),
         departures: server.count(ServerCounter::Departures),

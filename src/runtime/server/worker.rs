@@ -96,6 +96,7 @@ pub(super) struct Worker {
 #[derive(Clone, Copy, Default)]
 struct Outgoing {
     synchronised: u64,
+    local: u64,
     unsynchronised: u64,
     stamped: usize,
     /// How many have a receive stamp of the card, and how many of the kernel.
@@ -265,7 +266,8 @@ impl Worker {
                         self.listeners[index].1.leaves(&leaving);
                     }
                     outgoing.synchronised += u64::from(answer.is_synchronised);
-                    outgoing.unsynchronised += u64::from(!answer.is_synchronised);
+                    outgoing.local += u64::from(answer.is_local);
+                    outgoing.unsynchronised += u64::from(!answer.is_synchronised && !answer.is_local);
                     outgoing.by_card += u64::from(is_by_card);
                     outgoing.by_kernel += u64::from(!is_by_card && stamp.is_some());
                     if let Some(stamp) = stamp {
@@ -306,7 +308,7 @@ impl Worker {
         let (socket, departing) = &mut self.listeners[index];
         let failed = match self.answers.flush(&*socket) {
             Ok(report) => report.failed as u64,
-            Err(_) => outgoing.synchronised + outgoing.unsynchronised,
+            Err(_) => outgoing.synchronised + outgoing.local + outgoing.unsynchronised,
         };
         let sent_at = self.clock.stamping();
         if failed > 0 {
@@ -316,9 +318,15 @@ impl Worker {
         counts.add(ServerCounter::HardwareStamps, outgoing.by_card);
         counts.add(ServerCounter::SoftwareStamps, outgoing.by_kernel);
         // The kernel says how many failed, not which: those of a mixed batch are taken off the synchronised ones first.
-        counts.add(ServerCounter::Answers, outgoing.synchronised.saturating_sub(failed));
-        let failed = failed.saturating_sub(outgoing.synchronised);
-        counts.add(ServerCounter::AnswersUnsynchronised, outgoing.unsynchronised.saturating_sub(failed));
+        let mut failed = failed;
+        for (counter, made) in [
+            (ServerCounter::Answers, outgoing.synchronised),
+            (ServerCounter::AnswersLocal, outgoing.local),
+            (ServerCounter::AnswersUnsynchronised, outgoing.unsynchronised),
+        ] {
+            counts.add(counter, made.saturating_sub(failed));
+            failed = failed.saturating_sub(made);
+        }
         for stamp in &stamps[..outgoing.stamped] {
             self.latencies.record(sent_at - *stamp);
         }

@@ -84,7 +84,12 @@ impl Role for NtpServer {
         let at = instant.local;
         let request = Request { data: &datagram.data, from_port, received: at, hardware: None, now: at };
         let mut out = [0; ANSWER_LENGTH_MAX];
-        match respond(&request, &self.snapshot(&instant), ResponseConfig { precision: -29, poll_min: 0 }, &mut out) {
+        match respond(
+            &request,
+            &self.snapshot(&instant),
+            ResponseConfig { precision: -29, ..ResponseConfig::PLAIN },
+            &mut out,
+        ) {
             Ok(answer) => {
                 self.answers += 1;
                 self.host.send(datagram.from, NTP_PORT, from_port, &out[..answer.length])?;
