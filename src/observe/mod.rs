@@ -9,6 +9,7 @@
 //! | `synchronome status --json`, `/status` | JSON, a schema number in it | serde |
 //! | `synchronome health`, `/healthz` | one line and a code | [`health`] |
 //! | Prometheus, `/metrics` | text exposition | [`metrics`] |
+//! | ntpq, ntpstat | variables of mode 6 | [`ntpq`] |
 //! | the log, `events` of the status | records | [`event`] |
 //!
 //! Rules that hold for all: base units, each figure with its age, and no sentinels: what is not known is absent.
@@ -19,6 +20,7 @@ pub mod event;
 mod examples;
 pub mod health;
 pub mod metrics;
+pub mod ntpq;
 pub mod render;
 mod server;
 pub mod status;

@@ -148,7 +148,8 @@ impl Daemon {
                 };
                 let time = ServedTime { snapshot: snapshot.clone(), lines, interfaces: stamping };
                 let mut recorder = |name: &str| Some(traces.stream(name, EngineKind::NtpServer));
-                let server = Server::spawn_recorded(&options, &time, stop.clone(), &mut recorder);
+                let server =
+                    Server::spawn_attended(&options, &time, stop.clone(), Some(sleeper.doorbell()), &mut recorder);
                 Some(server.map_err(StartError::Server)?)
             }
             None => None,
@@ -253,6 +254,7 @@ impl Daemon {
     pub fn has_news(&self) -> bool {
         let of_sources = self.measuring.iter().any(|thread| !thread.events.is_empty());
         of_sources
+            || self.server.as_ref().is_some_and(Server::is_asked)
             || !self.discipline.events.is_empty()
             || self.ports.iter().flatten().any(|port| !port.events.is_empty())
     }
@@ -324,6 +326,7 @@ impl Daemon {
             }
         }
         self.hear_server(now, local);
+        self.answer_questions();
         self.look_after_traces(now, local);
         self.watch(now, local);
         if self.look_for_rivals.is_some_and(|at| now >= at) {

@@ -12,6 +12,7 @@
 //! retry_missing, each second ---------->    eventfd: take new sockets, or end
 //!                                           socket: recvmmsg -> snapshot -> respond -> sendmmsg, a few times over
 //! figures, pulse <----------------------    counts, beats
+//! answers <-----------------------------    questions of mode 6, from this host
 //! ```
 //!
 //! A request that a network card has stamped with a PHC of ours is answered with that stamp
@@ -29,6 +30,7 @@ mod error;
 mod figures;
 mod latency;
 mod listen;
+mod questions;
 mod worker;
 
 use std::net::SocketAddr;
@@ -50,9 +52,10 @@ use crate::engine::Recorder;
 use crate::ntp::server::{
     AccessList, Client, Clients, DropReason, Gate, LocalService, RateLimit, ResponseConfig, ServerCounter,
 };
-use crate::sharing::{CounterSet, Latch, PhcLines, Pulse, Seqlock, StampingInterfaces, TimeSnapshot};
+use crate::sharing::{CounterSet, Doorbell, Latch, PhcLines, Pulse, Seqlock, StampingInterfaces, TimeSnapshot};
 use crate::time::{Local, Timestamp};
 use listen::{Listener, Opened};
+use questions::{Answering, Asking};
 use worker::{Worker, WorkerSetup};
 
 /// How long a worker may take over its preparations.
@@ -133,6 +136,8 @@ pub struct Server {
     notices: Vec<ServerNotice>,
     latencies: Latencies,
     local: Option<LocalService>,
+    /// Questions of mode 6, where somebody answers them.
+    questions: Option<(Asking, Answering)>,
 }
 
 /// One worker, seen from outside.
@@ -196,20 +201,22 @@ impl Server {
     /// # Panics
     /// If there are more addresses than [`LISTEN_MAX`] or more cores than [`SERVER_CORES_MAX`].
     pub fn spawn(options: &ServerOptions, time: &ServedTime, stop: Latch) -> Result<Self, ServerError> {
-        Self::spawn_recorded(options, time, stop, &mut |_| None)
+        Self::spawn_attended(options, time, stop, None, &mut |_| None)
     }
 
-    /// As [`Server::spawn`]; `recorders` makes the recorder of each worker, by its name.
+    /// As [`Server::spawn`]; `recorders` makes the recorder of each worker, by its name. With a bell that wakes the control thread this host's
+    /// questions of mode 6 are kept for [`Server::answer_questions`].
     ///
     /// # Errors
     /// As [`Server::spawn`].
     ///
     /// # Panics
     /// As [`Server::spawn`].
-    pub fn spawn_recorded(
+    pub fn spawn_attended(
         options: &ServerOptions,
         time: &ServedTime,
         stop: Latch,
+        bell: Option<Doorbell>,
         recorders: &mut dyn FnMut(&str) -> Option<Recorder>,
     ) -> Result<Self, ServerError> {
         assert!(options.listen.len() <= LISTEN_MAX, "{} addresses to listen on", options.listen.len());
@@ -238,6 +245,7 @@ impl Server {
             notices,
             latencies: Latencies::default(),
             local: options.local,
+            questions: bell.map(Answering::pair),
         };
         let precision = worker::measured_precision(HostClock);
         let config = ResponseConfig { precision, local: options.local, ..ResponseConfig::PLAIN };
@@ -282,6 +290,7 @@ impl Server {
             sockets: incoming,
             recorder,
             gate: Gate::new(options.access.clone(), clients),
+            questions: self.questions.as_ref().map(|(asking, _)| asking.clone()),
             lists_wanted: wanted,
             lists_made: made,
             blanks: blank,
@@ -323,6 +332,9 @@ impl Server {
     /// Gives each worker its socket.
     fn hand_out(&mut self, opened: Opened) {
         self.listening.push(opened.address);
+        if let (Some((_, answering)), Some(socket)) = (&mut self.questions, opened.sockets.first()) {
+            answering.add(socket.lent());
+        }
         self.notices.extend(opened.notices);
         self.notices.push(ServerNotice::Listening(opened.address));
         for (worker, socket) in self.workers.iter().zip(opened.sockets) {
@@ -332,6 +344,18 @@ impl Server {
                 Err(TrySendError::Full(_)) => panic!("more sockets than addresses"),
             }
             worker.wake();
+        }
+    }
+
+    /// Whether this host has asked something in mode 6.
+    pub fn is_asked(&self) -> bool {
+        self.questions.as_ref().is_some_and(|(_, answering)| answering.is_asked())
+    }
+
+    /// Answers what was asked in mode 6: `answers` makes the datagrams.
+    pub fn answer_questions(&self, answers: impl FnMut(&[u8]) -> Vec<Vec<u8>>) {
+        if let Some((_, answering)) = &self.questions {
+            answering.answer(answers);
         }
     }
 

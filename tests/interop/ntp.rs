@@ -260,3 +260,67 @@ fn a_clock_can_be_measured_once_and_is_not_set_without_the_right_or_by_sources_t
     let (said, code) = set(&space, &["--dry-run", "--timeout", "5s", "127.0.0.3"]);
     assert!(code == 1 && said.contains("none to the last"), "{code} {said}");
 }
+
+/// What a program of this namespace prints, which must succeed.
+fn printed(space: &Space, program: &str, package: &str, arguments: &[&str]) -> String {
+    let output = space.command(program, package).args(arguments).output().expect("it runs");
+    let text = super::lab::text(&output);
+    println!("{program} {}\n{text}", arguments.join(" "));
+    assert!(output.status.success(), "{program} {arguments:?}: {}", output.status);
+    text
+}
+
+/// Whether anything answers these octets within a second.
+fn is_answered(space: &Space, to: &str, octets: &[u8]) -> bool {
+    space.inside(|| {
+        let socket = std::net::UdpSocket::bind("0.0.0.0:0").expect("a socket");
+        socket.set_read_timeout(Some(Timeout::from_secs(1))).expect("a timeout");
+        socket.send_to(octets, to).expect("it is sent");
+        socket.recv(&mut [0; 1500]).is_ok()
+    })
+}
+
+#[test]
+fn ntpq_and_ntpstat_of_this_host_are_answered_and_nobody_else() {
+    let mut lab = Lab::new();
+    let (master, slave) = lab.pair();
+    master.ip("address add 10.71.0.3/24 dev va");
+    let _first = chronyd_server(&lab, &master, "10.71.0.1");
+    let _second = chronyd_server(&lab, &master, "10.71.0.3");
+    let more = "[[ntp.source]]\naddress = \"10.71.0.1\"\npoll = 0\nprefer = true\n\
+                [[ntp.source]]\naddress = \"10.71.0.3\"\npoll = 0\n\
+                [[ntp.source]]\naddress = \"10.71.0.9\"\npoll = 0\n\
+                [ntp.server]\nlisten = [\"0.0.0.0:123\"]\n";
+    let mut daemon = Daemon::start(&lab, &slave, Options { more, ..Options::default() });
+    daemon.wait("it is LOCKED by the first server, and hears the second", |status| {
+        let [first, second] = ["10.71.0.1", "10.71.0.3"].map(|name| source(status, name));
+        status.state == SyncState::Locked && first.is_steering && second.verdict == "agrees"
+    });
+    // ntpsec's programs; the port that hears nothing is an association too.
+    let ntpq = |arguments: &[&str]| printed(&slave, "ntpq", "ntpsec (its /usr/bin/ntpq)", arguments);
+    let peers = ntpq(&["-pn"]);
+    for begins in ["*10.71.0.1 ", "+10.71.0.3 ", " 10.71.0.9 "] {
+        assert!(peers.lines().any(|line| line.starts_with(begins)), "{begins:?}");
+    }
+    let associations = ntpq(&["-c", "as"]);
+    let line = associations.lines().find(|line| line.contains("sys.peer")).expect("one of them steers");
+    let steering = line.split_whitespace().nth(1).expect("its number");
+    let system = ntpq(&["-c", "rv"]);
+    for word in ["leap_none, sync_ntp", "stratum=2", "refid=10.71.0.1", "leap=00", &format!("peer={steering}")] {
+        assert!(system.contains(word), "{word}");
+    }
+    let silent = associations.lines().rev().find(|line| line.contains("reject")).expect("nobody answers there");
+    let silent = silent.split_whitespace().nth(1).expect("its number");
+    assert!(ntpq(&["-c", &format!("rv {silent} flash,srcadr,reach")]).contains("peer_unreach"));
+    assert!(ntpq(&["-c", &format!("rv {steering} flash,srcadr,offset")]).contains("srcadr=10.71.0.1"));
+    let stat = printed(&slave, "ntpstat", "ntpstat", &[]);
+    assert!(stat.contains("synchronised to NTP server (10.71.0.1) at stratum 2"), "{stat}");
+
+    let mut request = [0; 48];
+    request[0] = 0x23;
+    let question = [0x16, 2, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+    assert!(is_answered(&master, "10.71.0.2:123", &request), "others are served the time");
+    assert!(!is_answered(&master, "10.71.0.2:123", &question), "and told nothing else");
+    assert!(is_answered(&slave, "127.0.0.1:123", &question));
+    daemon.end();
+}

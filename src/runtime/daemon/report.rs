@@ -2,8 +2,8 @@
 
 use super::Daemon;
 use crate::ntp::server::{Client, DropReason, ServerCounter};
-use crate::observe::Status;
 use crate::observe::status::{NtpClientStatus, NtpLatencyStatus, NtpServerStatus, ThreadStatus, TruthStatus};
+use crate::observe::{Status, ntpq};
 use crate::runtime::server::{Latencies, Server};
 use crate::runtime::truth::TruthReport;
 use crate::sharing::{CounterSet, TimeSnapshot};
@@ -20,6 +20,18 @@ impl Daemon {
         status.truth = self.truth.as_ref().map(|(truth, _)| truth_status(&truth.report()));
         status.rings_dropped = self.dropped();
         status
+    }
+
+    /// Answers what ntpq and ntpstat of this host have asked.
+    pub(super) fn answer_questions(&mut self) {
+        if !self.server.as_ref().is_some_and(Server::is_asked) {
+            return;
+        }
+        let (status, snapshot) = (self.status(), self.snapshot());
+        let now = snapshot.utc_at(self.host.stamping());
+        if let Some(server) = &self.server {
+            server.answer_questions(|question| ntpq::answers(question, &status, now));
+        }
     }
 
     /// Of each port its interface, and what it hears and does not follow: one sentence each.

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Weak};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use synchronome_kernel::socket::{enable_packet_info, steer_by_cpu};
@@ -20,9 +21,16 @@ const PACKETS_MAY_COME_BACK: &str = "/proc/sys/net/core/tstamp_allow_data";
 /// One worker's socket on one address.
 #[derive(Debug)]
 pub(super) struct Listener {
-    socket: UdpSocket,
+    socket: Arc<UdpSocket>,
     /// Cards may be asked for stamps of answers.
     pub(super) takes_card_stamps: bool,
+}
+
+impl Listener {
+    /// For who sends from it as long as the worker has it.
+    pub(super) fn lent(&self) -> Weak<UdpSocket> {
+        Arc::downgrade(&self.socket)
+    }
 }
 
 impl AsFd for Listener {
@@ -68,7 +76,7 @@ pub(super) fn open(address: SocketAddr, cores: &[Option<usize>]) -> Result<Opene
         let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
         let socket = UdpSocket::from(socket);
         opened.address = socket.local_addr().map_err(failed("getsockname"))?;
-        opened.sockets.push(Listener { socket, takes_card_stamps });
+        opened.sockets.push(Listener { socket: Arc::new(socket), takes_card_stamps });
     }
     let pinned: Vec<usize> = cores.iter().copied().flatten().collect();
     if let Some(first) = opened.sockets.first().filter(|_| pinned.len() > 1)

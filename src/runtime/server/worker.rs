@@ -17,6 +17,7 @@ use super::card::Cards;
 use super::departing::{CardPace, Departing, Leaving, Told};
 use super::latency::Latencies;
 use super::listen::Listener;
+use super::questions::Asking;
 use super::{BusiestClients, ServedTime, ServerNotice, WorkerFigures};
 use crate::clock::HostClock;
 use crate::config::LISTEN_MAX;
@@ -58,6 +59,8 @@ pub(super) struct WorkerSetup {
     pub(super) recorder: Option<Recorder>,
     /// Who is answered.
     pub(super) gate: Gate,
+    /// Takes questions of mode 6.
+    pub(super) questions: Option<Asking>,
     /// Takes empty lists of the busiest clients,
     pub(super) lists_wanted: Receiver<Box<BusiestClients>>,
     /// and gives them back filled.
@@ -245,6 +248,9 @@ impl Worker {
         let mut cards = Cards::unread(&self.setup.time, &self.setup.figures.counts);
         for number in 0..self.requests.len() {
             let received = self.requests.get(number);
+            if self.setup.questions.as_ref().is_some_and(|asking| asking.takes(&received, index)) {
+                continue;
+            }
             let tape = is_heard.then_some(&mut self.tape);
             let office = Office {
                 snapshot: &self.snapshot,

@@ -13,8 +13,9 @@
 //!
 //! Version 3 has no extension fields. Digests longer than version 4 allows are in use with it, and so are Microsoft's
 //! two authenticators (MS-SNTP), requests with a zero digest. Modes 6 and 7 (control, private) have another layout
-//! altogether, and are refused as such.
+//! altogether, and are refused as such; the little of mode 6 that this host's own tools ask for is [`ControlRequest`].
 
+mod control;
 mod error;
 mod extension;
 mod header;
@@ -22,6 +23,7 @@ mod packet;
 #[cfg(test)]
 mod tests;
 
+pub use control::{CONTROL_DATA_MAX, CONTROL_HEADER_LENGTH, ControlError, ControlRequest, Operation, is_control};
 pub use error::ParseError;
 pub use extension::{ExtensionField, ExtensionFieldIter, ExtensionFieldType, ExtensionFields};
 pub use header::{HEADER_LENGTH, Header, Mode};
