@@ -28,14 +28,45 @@ fn a_filter_that_lies_is_found_out_by_the_first_sync() {
 }
 
 #[test]
-fn a_card_that_can_may_lose_some_stamps_but_not_many_in_a_row_for_eight_seconds() {
+fn a_card_that_can_may_lose_some_stamps_and_a_burst_but_not_twelve_in_a_row_within_two_seconds() {
     let mut judge = Judge::default();
     let every_second = std::array::from_fn::<bool, 100, _>(|n| n % 2 == 0);
     assert_eq!(syncs(&mut judge, 0, 250, &every_second), None);
-    assert_eq!(syncs(&mut judge, 30_000, 250, &[false, false, false, false, false, false, false, true]), None);
-    // At 128 a second eight are gone in no time.
+    let burst = |lost| std::array::from_fn::<bool, 20, _>(|n| n == 0 || n > lost);
+    assert_eq!(syncs(&mut judge, 30_000, 250, &burst(11)), None, "2.75 s of 4 a second");
+    assert_eq!(syncs(&mut judge, 36_000, 125, &burst(16)), None, "2 s of 8 a second");
+    // At 128 a second twelve are gone in no time.
     let verdict = syncs(&mut judge, 40_000, 8, &[false; 2_000]);
-    assert_eq!(verdict, Some((48_000, Verdict::Degrade(Missing::Receive))));
+    assert_eq!(verdict, Some((42_000, Verdict::Degrade(Missing::Receive))));
+}
+
+#[test]
+fn a_card_that_stops_to_stamp_is_given_up_within_three_seconds_or_eight_where_messages_are_few() {
+    for (every, until) in [(62, 2_046), (125, 2_000), (250, 2_750), (500, 5_500), (1_000, 8_000), (2_000, 14_000)] {
+        let mut judge = Judge::default();
+        judge.arrived(true);
+        let verdict = syncs(&mut judge, 0, every, &[false; 99]);
+        assert_eq!(verdict, Some((until, Verdict::Degrade(Missing::Receive))), "every {every} ms");
+
+        let mut judge = Judge::default();
+        judge.left();
+        let verdict = (0..99).find_map(|n| {
+            judge.sent();
+            judge.review(at(n * every)).map(|verdict| (n * every, verdict))
+        });
+        assert_eq!(verdict, Some((until, Verdict::Degrade(Missing::Transmit))), "every {every} ms");
+    }
+}
+
+#[test]
+fn a_card_that_loses_three_stamps_in_ten_is_kept_for_hours() {
+    let mut random = crate::engine::Random::seeded(1);
+    let mut judge = Judge::default();
+    judge.arrived(true);
+    for message in 0..3 * 3_600 * 8_i64 {
+        judge.arrived(random.unit() >= 0.3);
+        assert_eq!(judge.review(at(message * 125)), None, "after {message} messages");
+    }
 }
 
 #[test]
