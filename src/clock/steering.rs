@@ -335,12 +335,6 @@ impl<C: Clock> Steering<C> {
         self.discipline.bound(reading)
     }
 
-    /// How fast the bound grows when the stamping clock reads `local`.
-    pub fn drift_rate(&mut self, local: Timestamp<Local>) -> FrequencyPpb {
-        let reading = self.reading(local);
-        self.discipline.drift_rate(reading)
-    }
-
     /// When the bound will exceed the limits if no sample comes any more: that of this clock, or of one that follows it and whose
     /// greatest error is `follower` now. The stamping clock reads `local`.
     pub(super) fn exceeded_at(

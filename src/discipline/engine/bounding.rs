@@ -55,22 +55,28 @@ struct Known {
     is_likely: Span<bool>,
 }
 
+impl Known {
+    const fn proven(span: Span<Duration>) -> Self {
+        Self { span, is_likely: Span { low: false, high: false } }
+    }
+}
+
 impl Discipline {
     /// What bounds the clock's error when it reads `reading`; `None` if nothing does.
     pub fn bound(&self, reading: Timestamp<Local>) -> Option<BoundParts> {
         let now = self.timeline.free_now(reading);
         let proof = self.proof()?;
-        let known = self.known(proof, now, Duration::ZERO)?;
-        Some(self.parts(proof, known, (reading, now), Duration::ZERO))
+        let known = self.known(proof, now)?;
+        Some(self.parts(proof, known, (reading, now)))
     }
 
-    /// The same to be published, with [`Discipline::drift_rate`]: it is to be good until the next snapshot, not just now.
+    /// The same to be published, and how fast it grows until the snapshot is too old at the latest: it is to be good until the
+    /// next one, not just now.
     pub(super) fn bound_to_publish(&self, reading: Timestamp<Local>) -> (Option<BoundParts>, FrequencyPpb) {
         let now = self.timeline.free_now(reading);
-        let known = self.proof().and_then(|proof| Some((proof, self.known(proof, now, PUBLISHED_EVERY)?)));
-        let Some((proof, known)) = known else { return (None, self.stale_rate()) };
-        let rate = self.rate_of_known(proof, known, now).unwrap_or_else(|| self.stale_rate());
-        (Some(self.parts(proof, known, (reading, now), PUBLISHED_EVERY)), rate)
+        let known = self.proof().and_then(|proof| Some((proof, self.known_for_a_while(proof, (reading, now))?)));
+        let Some((proof, (known, rate))) = known else { return (None, self.stale_rate()) };
+        (Some(self.parts(proof, known, (reading, now))), rate)
     }
 
     fn parts(
@@ -78,13 +84,12 @@ impl Discipline {
         proof: Proof<'_>,
         known: Known,
         (reading, now): (Timestamp<Local>, Timestamp<Local>),
-        good_for: Duration,
     ) -> BoundParts {
         let half = known.span.half_width();
         // The same without what the oscillator may have done since the last message, if that is worth a part of its own.
         let last = proof.envelope.last().filter(|last| now - *last > JUST_NOW);
-        let at_last = last.and_then(|last| self.known(proof, last, good_for));
-        let fresh = at_last.map_or(half, |known| known.span.half_width()).min(half);
+        let at_last = last.and_then(|last| self.ends(known.is_likely, proof, last));
+        let fresh = at_last.map_or(half, |span| span.half_width().max(Duration::ZERO)).min(half);
         let stamps = self.stamp_error.min(fresh);
         let delay = self.bank.as_ref().and_then(Bank::estimate).map(|estimate| estimate.delay.max(Duration::ZERO));
         let path = delay.map_or(fresh, |delay| delay.min(fresh)).min(fresh - stamps);
@@ -108,7 +113,7 @@ impl Discipline {
     pub fn own_span(&self, reading: Timestamp<Local>) -> Option<Span<Duration>> {
         let now = self.timeline.free_now(reading);
         let proof = self.proof()?;
-        let span = self.known(proof, now, Duration::ZERO)?.span.shifted(self.timeline.correction(reading));
+        let span = self.known(proof, now)?.span.shifted(self.timeline.correction(reading));
         Some(Span { low: span.low - proof.source, high: span.high + proof.source })
     }
 
@@ -117,7 +122,7 @@ impl Discipline {
     pub fn whereabouts(&self, reading: Timestamp<Local>) -> Option<Whereabouts> {
         let now = self.timeline.free_now(reading);
         let proof = self.proof()?;
-        let span = self.known(proof, now, Duration::ZERO)?.span.shifted(self.timeline.correction(reading));
+        let span = self.known(proof, now)?.span.shifted(self.timeline.correction(reading));
         let bias = self.bias();
         // What is not steered to yet is no error of the estimate.
         let offset = (self.estimated_offset(reading)? + bias).clamp(span.low, span.high.max(span.low)) - bias;
@@ -134,54 +139,69 @@ impl Discipline {
         Some(Proof { envelope, source: accuracy.unwrap_or_default(), is_of_before })
     }
 
-    /// What both say; and each end by the one of the two that stands better in a while, when `good_for` has passed: the
-    /// proof's ends are sharp just after a fast message, and run away from there.
-    fn known(&self, proof: Proof<'_>, now: Timestamp<Local>, good_for: Duration) -> Option<Known> {
-        let Proof { envelope, is_of_before, .. } = proof;
-        let proven = envelope.at(now)?;
-        // Of the master before, the proof is all that is kept.
-        let likely = if is_of_before { None } else { self.likely(now) };
-        let do_meet = |likely: &Span<Duration>| likely.low <= proven.high && proven.low <= likely.high;
-        let Some(likely) = likely.filter(do_meet) else {
-            return Some(Known { span: proven, is_likely: Span { low: false, high: false } });
+    /// What both say: each end by the one of the two that is sharper.
+    fn known(&self, proof: Proof<'_>, now: Timestamp<Local>) -> Option<Known> {
+        let (proven, likely) = self.both(proof, now)?;
+        let Some(likely) = likely else { return Some(Known::proven(proven)) };
+        let is_likely = Span { low: likely.low >= proven.low, high: likely.high <= proven.high };
+        Some(Known { span: chosen(is_likely, likely, proven), is_likely })
+    }
+
+    /// The same for a snapshot, with how fast the bound grows, at most, until that is too old. The proof's ends are sharp just after a
+    /// fast message, and run away from there; what is likely of an oscillator that has become restless runs away much faster. So
+    /// those ends are taken by which the bound will be least when the next snapshot is due. Both sides' growth is convex: a straight line
+    /// to where an end will be holds until then.
+    fn known_for_a_while(
+        &self,
+        proof: Proof<'_>,
+        (reading, now): (Timestamp<Local>, Timestamp<Local>),
+    ) -> Option<(Known, FrequencyPpb)> {
+        let (proven, likely) = self.both(proof, now)?;
+        let at_last = now + SNAPSHOT_AGE_MAX;
+        let Some((likely, likely_later)) = likely.and_then(|likely| Some((likely, self.likely(at_last)?))) else {
+            return Some((Known::proven(proven), self.stale_rate()));
         };
-        let range = envelope.frequency();
-        let is_for_now = good_for == Duration::ZERO;
-        let runs_away = if is_for_now { good_for } else { (range.high - range.low).drift(good_for).half() };
-        let is_likely =
-            Span { low: likely.low >= proven.low - runs_away, high: likely.high <= proven.high + runs_away };
-        Some(Known { span: ends(is_likely, likely, proven), is_likely })
+        let correction = self.timeline.correction(reading);
+        let (proven_moves, likely_moves) = (moves(proven, proof.envelope.at(at_last)?), moves(likely, likely_later));
+        let by = |(low, high)| {
+            let is_likely = Span { low, high };
+            let span = chosen(is_likely, likely, proven);
+            let rate = self.rate_of(chosen(is_likely, likely_moves, proven_moves));
+            let soon = farthest(span.shifted(correction)) + rate.drift(PUBLISHED_EVERY);
+            (soon, Known { span, is_likely }, rate)
+        };
+        // Of equals what was learnt.
+        let choices = [(true, true), (true, false), (false, true), (false, false)];
+        choices.map(by).into_iter().min_by_key(|(soon, ..)| *soon).map(|(_, known, rate)| (known, rate))
+    }
+
+    /// How fast the farther end runs away from a clock that is corrected as now, if the ends of `V`'s offset move like this.
+    fn rate_of(&self, moves: Span<FrequencyPpb>) -> FrequencyPpb {
+        let correction = self.timeline.frequency();
+        let (up, down) = (moves.high + correction, -(moves.low + correction));
+        FrequencyPpb::new(up.ppb().max(down.ppb()).max(0.0))
+    }
+
+    /// What is proven at `now`; and what is likely, if the two do not contradict each other.
+    fn both(&self, proof: Proof<'_>, now: Timestamp<Local>) -> Option<(Span<Duration>, Option<Span<Duration>>)> {
+        let proven = proof.envelope.at(now)?;
+        // Of the master before, the proof is all that is kept.
+        let likely = if proof.is_of_before { None } else { self.likely(now) };
+        let do_meet = |likely: &Span<Duration>| likely.low <= proven.high && proven.low <= likely.high;
+        Some((proven, likely.filter(do_meet)))
+    }
+
+    /// The ends by this choice.
+    fn ends(&self, is_likely: Span<bool>, proof: Proof<'_>, at: Timestamp<Local>) -> Option<Span<Duration>> {
+        let proven = proof.envelope.at(at)?;
+        if !is_likely.low && !is_likely.high {
+            return Some(proven);
+        }
+        Some(chosen(is_likely, self.likely(at)?, proven))
     }
 
     fn likely(&self, now: Timestamp<Local>) -> Option<Span<Duration>> {
         if self.learnt.is_by_belief() { self.learnt.at(now) } else { None }
-    }
-
-    /// How fast the bound grows, at most, until the next snapshot at the latest.
-    pub fn drift_rate(&self, reading: Timestamp<Local>) -> FrequencyPpb {
-        let now = self.timeline.free_now(reading);
-        let rate = self.proof().and_then(|proof| {
-            let known = self.known(proof, now, PUBLISHED_EVERY)?;
-            self.rate_of_known(proof, known, now)
-        });
-        rate.unwrap_or_else(|| self.stale_rate())
-    }
-
-    /// Where what was learnt has a say: by where each end will be when the snapshot is too old. Both sides' growth is convex.
-    fn rate_of_known(&self, proof: Proof<'_>, known: Known, now: Timestamp<Local>) -> Option<FrequencyPpb> {
-        let Known { span, is_likely } = known;
-        if !is_likely.low && !is_likely.high {
-            return None;
-        }
-        let at_last = now + SNAPSHOT_AGE_MAX;
-        let likely = self.likely(at_last)?;
-        let are_both = is_likely.low && is_likely.high;
-        let later = if are_both { likely } else { ends(is_likely, likely, proof.envelope.at(at_last)?) };
-        let per_second = |moved: Duration| moved.as_secs_f64() / SNAPSHOT_AGE_MAX.as_secs_f64();
-        let correction = self.timeline.frequency().ratio();
-        let up = per_second(later.high - span.high) + correction;
-        let down = per_second(span.low - later.low) - correction;
-        Some(FrequencyPpb::from_ratio(up.max(down).max(0.0)))
     }
 
     /// The most that the clock may run off by while it is corrected as now: how fast the bound grows once nobody looks.
@@ -200,7 +220,7 @@ impl Discipline {
         let (correction, runs_off_by) = (self.timeline.correction(reading), self.runs_off_by());
         // Held over, the frequency is corrected by what is known of it, and the offset stays what it is.
         let exceeds = |after: Duration| {
-            let known = self.known(proof, now + after, Duration::ZERO)?;
+            let known = self.known(proof, now + after)?;
             Some(proof.source + farthest(known.span.shifted(correction - runs_off_by.drift(after))) > limit)
         };
         if exceeds(FORETOLD_MIN)? {
@@ -233,13 +253,20 @@ impl Discipline {
     }
 }
 
-fn ends(is_likely: Span<bool>, likely: Span<Duration>, proven: Span<Duration>) -> Span<Duration> {
+/// How fast the ends move on average from one place to another within the greatest age of a snapshot.
+fn moves(from: Span<Duration>, to: Span<Duration>) -> Span<FrequencyPpb> {
+    let of = |moved: Duration| FrequencyPpb::from_ratio(moved.as_secs_f64() / SNAPSHOT_AGE_MAX.as_secs_f64());
+    Span { low: of(to.low - from.low), high: of(to.high - from.high) }
+}
+
+/// Each end by what was learnt, or by the proof.
+fn chosen<T>(is_likely: Span<bool>, likely: Span<T>, proven: Span<T>) -> Span<T> {
     Span {
         low: if is_likely.low { likely.low } else { proven.low },
         high: if is_likely.high { likely.high } else { proven.high },
     }
 }
 
-fn farthest(span: Span<Duration>) -> Duration {
+pub(super) fn farthest(span: Span<Duration>) -> Duration {
     span.low.abs().max(span.high.abs())
 }

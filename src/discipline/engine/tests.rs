@@ -186,6 +186,30 @@ fn the_estimator_locks_as_well_and_is_quieter() {
 }
 
 #[test]
+fn what_was_learnt_of_a_restless_oscillator_never_makes_the_bound_wider_than_the_proof() {
+    let mut bench = Bench::new(Config { servo: Kind::Estimator, ..config() }, Duration::ZERO, 3.0);
+    let mut narrowed = 0;
+    for round in 0..2_400 {
+        if round == 2_000 {
+            (0..4).for_each(|_| bench.discipline.stability.refuted());
+            let walk = bench.discipline.stability.walk(bench.discipline.config.max_drift).unwrap();
+            bench.discipline.learnt.believe(walk);
+        }
+        bench.exchange(Duration::ZERO);
+        let discipline = &bench.discipline;
+        let Some(span) = discipline.envelope.at(discipline.free(bench.reading())) else { continue };
+        let proven = bounding::farthest(span.shifted(discipline.timeline.correction(bench.reading())));
+        let snapshot = discipline.snapshot(bench.now, bench.reading(), bench.reading(), FrequencyPpb::ZERO);
+        let after = Duration::from_millis(250);
+        let bound = snapshot.bound_after(after).greatest_error();
+        let most = proven + discipline.stale_rate().drift(after);
+        assert!(bound <= most + Duration::from_nanos(1), "{bound} where {most} is proven, in round {round}");
+        narrowed += u32::from(round < 2_000 && bound < most);
+    }
+    assert!(narrowed > 500, "what was learnt has a say: {narrowed} times");
+}
+
+#[test]
 fn held_it_measures_and_never_corrects() {
     let mut bench = Bench::new(Config { hold: true, ..config() }, Duration::ZERO, 40.0);
     for _ in 0..80 {
