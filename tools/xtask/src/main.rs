@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod ci;
+mod clients;
 mod holdover;
 mod ntpbench;
 
@@ -25,6 +26,8 @@ enum Task {
     Holdover(holdover::Options),
     /// Measure what an NTP answer costs, beside other servers and the least that sockets allow.
     Ntpbench(ntpbench::Options),
+    /// Let NTP clients that cargo can build ask our server: ntpd-rs and rtimed.
+    Clients(clients::Options),
     /// Everything that must hold before a change goes in.
     Ci(ci::Options),
 }
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         Task::Accuracy(options) => accuracy::run(&options),
         Task::Holdover(options) => holdover::run(&options),
         Task::Ntpbench(options) => ntpbench::run(&options),
+        Task::Clients(options) => clients::run(&options),
         Task::Ci(options) => ci::run(&options),
     }
 }

@@ -5,6 +5,7 @@ use std::fs;
 use clap::builder::PossibleValuesParser;
 
 use super::{Outcome, Run, Step, demo, fuzz, show, suite};
+use crate::clients;
 
 /// All steps.
 pub const STEPS: &[Step] = &[
@@ -25,6 +26,7 @@ pub const STEPS: &[Step] = &[
         run: campaign,
     },
     Step { name: "demo", about: "`synchronome demo` locks, as an ordinary user", run: demo::run },
+    Step { name: "clients", about: "ntpd-rs and rtimed see the time that we serve", run: clients },
     Step { name: "lab", about: "hardware clocks in an emulated guest, ours beside linuxptp: every scenario", run: lab },
     Step {
         name: "tests",
@@ -67,6 +69,17 @@ fn configs(run: &mut Run) -> Outcome {
         show(run.cargo(&["run", "-q", "--release", "--", "check"]).arg(file))?;
     }
     Ok(())
+}
+
+/// Others' code that cannot be had, or is not built by this compiler any more, is no fault of a change here; it is said.
+fn clients(run: &mut Run) -> Outcome {
+    match clients::build(&run.root) {
+        Ok(peers) => clients::ask(&run.root, &peers),
+        Err(problem) => {
+            println!("ci: clients: NOT ASKED: {problem}");
+            Ok(())
+        }
+    }
 }
 
 /// Installs what the guest needs, the first time.
