@@ -480,6 +480,38 @@ fn a_stamp_that_nobody_waits_for_any_more_does_not_keep_a_worker_awake() {
     assert!(used < 10, "{used} ticks of CPU in a second in which nobody asks");
 }
 
+/// A request in the manner of Windows: leap 3, version 3, a poll interval of its own, a root dispersion of a second; symmetric active, unless it is told to be a
+/// client (`0x8` in its list of peers).
+fn windows_request(mode: u8, transmit: u64) -> [u8; 48] {
+    let mut data = [0; 48];
+    data[..4].copy_from_slice(&[0xc0 | 3 << 3 | mode, 0, 17, 0xe9]);
+    data[8..12].copy_from_slice(&[0, 1, 0x08, 0]); // a root dispersion of 1.03 s
+    data[16..24].copy_from_slice(&(transmit - (1 << 40)).to_be_bytes());
+    data[40..].copy_from_slice(&transmit.to_be_bytes());
+    data
+}
+
+#[test]
+fn windows_is_answered_in_its_own_version_and_mode() {
+    let served = Served::on((LOCALHOST, 0));
+    let client = client(served.address());
+    for (asked, answered, number) in [(1, Mode::SymmetricPassive, 1_u64), (3, Mode::Server, 2)] {
+        let transmit = 0xed4d_ffff_0000_0000 + number;
+        client.send(&windows_request(asked, transmit)).expect("it is sent");
+        let mut answer = [0; 100];
+        let length = client.recv(&mut answer).expect("an answer");
+        let header = parse(&answer[..length]).expect("a packet").header;
+        assert_eq!((length, header.version, header.mode), (48, 3, answered));
+        assert_eq!(header.origin_timestamp.to_bits(), transmit, "or Windows takes it for somebody else's");
+        assert_eq!((header.leap, header.stratum), (LeapIndicator::NoWarning, 2));
+        let served_for = header.transmit_timestamp.since(header.receive_timestamp);
+        assert!(!served_for.is_negative() && served_for < Duration::SECOND, "{served_for}");
+        // Windows wants a root dispersion that is small beside its own limits.
+        let claimed = header.root_delay.to_duration().half() + header.root_dispersion.to_duration();
+        assert!(claimed < Duration::SECOND, "{claimed}");
+    }
+}
+
 #[test]
 fn chronyd_in_interleaved_mode_is_answered_so() {
     let served = Served::on((LOCALHOST, 0));
