@@ -7,6 +7,7 @@
  *                         NAME WINDOW_NS REAL_NS PHC_NS    or    NAME errno N
  *   labclock adjfine DEV SCALED_PPM
  *   labclock rate SCALED_PPM TICK_US    CLOCK_REALTIME's, as a program that steers it too would set it
+ *   labclock shift SECONDS              CLOCK_REALTIME, as `date -s` would
  *
  * It refuses to work without the lab's word on the kernel command line. Exit code: 0, 1 (failed), 2 (refused).
  */
@@ -126,6 +127,19 @@ static int rate(long scaled_ppm, long tick)
 	return 0;
 }
 
+static int shift(long seconds)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_REALTIME, &time);
+	time.tv_sec += seconds;
+	if (clock_settime(CLOCK_REALTIME, &time)) {
+		perror("clock_settime");
+		return 1;
+	}
+	return 0;
+}
+
 int main(int count, char **word)
 {
 	int fd;
@@ -138,6 +152,8 @@ int main(int count, char **word)
 		return reset();
 	if (count == 4 && !strcmp(word[1], "rate"))
 		return rate(atol(word[2]), atol(word[3]));
+	if (count == 3 && !strcmp(word[1], "shift"))
+		return shift(atol(word[2]));
 	if (count < 3)
 		return 2;
 	fd = open(word[2], O_RDWR);
