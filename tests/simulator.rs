@@ -10,6 +10,7 @@ use synchronome::clock::{ArbPolicy, OscillatorModel};
 use synchronome::discipline::policy::StepRule;
 use synchronome::discipline::servo::Kind;
 use synchronome::engine::Random;
+use synchronome::ntp::server::{ResponseConfig, Smear, SmearShape};
 use synchronome::ptp::{Counter, GrandmasterConfig, PortState};
 use synchronome::sharing::LIMITS;
 use synchronome::sim::{
@@ -17,7 +18,8 @@ use synchronome::sim::{
     Shape, SlaveConfig, Span, Stall, StampModel, Truth, TxStampModel, Violation, World, master_config,
 };
 use synchronome::time::{
-    ClockId, Duration, FrequencyPpb, LeapIndicator, LogInterval, Mono, StampSource, SyncState, TaiUtc, Timestamp,
+    ClockId, Duration, FrequencyPpb, LeapIndicator, LeapStep, LogInterval, Mono, StampSource, SyncState, Tai, TaiUtc,
+    Timestamp,
 };
 use synchronome::wire::ptp::MessageType;
 

@@ -247,7 +247,6 @@ pub const LATER: &[(&str, &str)] = &[
     ("clock.leap", "choosing how leap seconds are applied"),
     ("ptp.profile", "choosing a PTP profile"),
     ("ptp.unicast", "unicast PTP"),
-    ("ntp.server.smear", "smearing leap seconds"),
 ];
 
 /// Every option, in the order of the manual.
@@ -347,6 +346,8 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ntp.server.rate_interval", Kind::Duration { min: Duration::from_millis(1), max: Duration::from_secs(3_600), or: &["off"] }, Default::Toml("\"off\""), "Each address, or /64 of IPv6, may ask once in this on average; of what is too much one in sixteen is answered, and one told so.").unit("s").term("kiss code RATE"),
     option("ntp.server.rate_burst", Kind::Integer { min: 1, max: 1_000 }, Default::Toml("8"), "So many requests at once are within rate_interval."),
     option("ntp.server.clients", Kind::Integer { min: CLIENTS_MIN as i64, max: CLIENTS_MAX as i64 }, Default::Toml("16384"), "So many clients are remembered by each worker, with how often they ask; 96 octets each."),
+    option("ntp.server.smear", Kind::Word(&[now("none"), now("linear"), now("cosine")]), Default::Toml("\"none\""), "How leap seconds are spread over a time instead of being announced and made; by the list in clock.leap_file."),
+    option("ntp.server.smear_duration", Kind::Duration { min: Duration::from_secs(2 * 3_600), max: Duration::from_secs(48 * 3_600), or: &[] }, Default::Toml("\"24h\""), "How long that takes, one half before the leap second and one after it.").unit("h"),
     option("ntp.server.local.stratum", Kind::Integer { min: 1, max: 15 }, Default::Unset("that the time is not known"), "What is served while nobody vouches for the time: the clock's own, with this stratum."),
     option("ntp.server.local.distance", Kind::Duration { min: Duration::from_millis(1), max: Duration::from_secs(15), or: &[] }, Default::Toml("\"1s\""), "The error bound beyond which ntp.server.local takes over, and the root distance that it claims at most.").unit("s").term("root distance"),
 

@@ -17,7 +17,7 @@ use super::{
 use crate::discipline::helm::{Conflict, HELM_SOURCES_MAX, HelmConfig, SourceKind, SourceOptions};
 use crate::discipline::policy::{StepPolicy, StepRule};
 use crate::discipline::servo::Kind;
-use crate::ntp::server::{AccessList, LocalService, RateLimit};
+use crate::ntp::server::{AccessList, LocalService, RateLimit, SmearShape};
 use crate::time::LogInterval;
 
 fn ntp_server(read: &Reader<'_>, listen: Vec<SocketAddr>, cores: Vec<usize>) -> NtpServerConfig {
@@ -34,6 +34,12 @@ fn ntp_server(read: &Reader<'_>, listen: Vec<SocketAddr>, cores: Vec<usize>) -> 
         access: AccessList::new(&prefixes("allow"), &prefixes("deny"), &prefixes("ignore")),
         limit,
         clients: read.integer("ntp.server", "clients") as usize,
+        smear: match read.word("ntp.server", "smear") {
+            "linear" => Some(SmearShape::Linear),
+            "cosine" => Some(SmearShape::Cosine),
+            _ => None,
+        }
+        .map(|shape| (shape, read.duration("ntp.server", "smear_duration"))),
         local: read.value("ntp.server.local", "stratum").map(|_| LocalService {
             stratum: read.integer("ntp.server.local", "stratum") as u8,
             distance: read.duration("ntp.server.local", "distance"),

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use crate::discipline::helm::{HELM_SOURCES_MAX, HelmConfig, SourceKind, SourceOptions};
 use crate::discipline::policy::StepPolicy;
 use crate::discipline::servo::Kind;
-use crate::ntp::server::{AccessList, LocalService, RateLimit};
+use crate::ntp::server::{AccessList, LocalService, RateLimit, SmearShape};
 use crate::time::{Duration, FrequencyPpb, LogInterval, SourceId};
 
 /// The most `[[ptp]]` sections in one file.
@@ -372,13 +372,23 @@ pub struct NtpServerConfig {
     pub clients: usize,
     /// What is served while nobody vouches for the time.
     pub local: Option<LocalService>,
+    /// How leap seconds are smeared, and for how long.
+    pub smear: Option<(SmearShape, Duration)>,
 }
 
 impl NtpServerConfig {
     /// Everybody may ask there, as often as he likes, and one worker answers.
     pub fn open(listen: Vec<SocketAddr>) -> Self {
         let clients = CLIENTS_REMEMBERED;
-        Self { listen, cores: Vec::new(), access: AccessList::default(), limit: None, clients, local: None }
+        Self {
+            listen,
+            cores: Vec::new(),
+            access: AccessList::default(),
+            limit: None,
+            clients,
+            local: None,
+            smear: None,
+        }
     }
 }
 

@@ -451,6 +451,7 @@ impl Discipline {
         TimeSnapshot {
             state: self.state,
             leap: reference.map_or(LeapIndicator::Unknown, |reference| reference.leap),
+            tai_utc: self.held.and_then(|reference| reference.tai_utc),
             stratum: reference.map_or(16, |reference| reference.stratum),
             reference_id: reference.map_or(*b"INIT", |reference| reference.reference_id),
             anchor_local: local,

@@ -32,7 +32,7 @@
 //! | L5 | [`cli`](crate::cli) | all | one file per command |
 //!
 //! Below L3, and in `sim` and `trace`, nobody reads a clock, starts a thread, opens a file or a socket, prints, locks, or iterates
-//! over a hash table. Floats know + - * / and sqrt; the logarithm of the samplers is `libm`'s. So the same input gives the
+//! over a hash table. Floats know + - * / and sqrt; the logarithm of the samplers and the cosine of a smear are `libm`'s. So the same input gives the
 //! same output, bit by bit, on any machine.
 //!
 //! All `unsafe` is in `ffi/`.

@@ -25,6 +25,7 @@
 //! | `gate` | who is answered at all: `access`, by address; `clients`, by how often |
 //! | `interleaved` | the true time of departure of the answer before |
 //! | `hardware` | stamps of network cards |
+//! | `smear` | leap seconds, spread over a day |
 //! | `count` | every figure |
 //! | `responder` | the same as an engine, for a trace |
 //!
@@ -37,6 +38,7 @@ mod gate;
 mod hardware;
 mod interleaved;
 mod responder;
+mod smear;
 #[cfg(test)]
 mod tests;
 
@@ -49,11 +51,12 @@ pub use hardware::{
 };
 pub use interleaved::{Departure, Departures, InterleavedAnswer, REMEMBERED_MAX, interleave, respond_interleaved};
 pub use responder::{Reply, Responder, respond_on_tape};
+pub use smear::{Smear, SmearShape};
 
 use crate::coding::Coded;
 use crate::sharing::TimeSnapshot;
 use crate::time::{Duration, LeapIndicator, Local, Mono, NtpShort, NtpTimestamp, SyncState, Timestamp, Utc};
-use crate::wire::ntp::{HEADER_LENGTH, Header, Mode, Packet, parse, write};
+use crate::wire::ntp::{HEADER_LENGTH, Header, Mode, Packet, parse, smear_reference_id, write};
 
 /// The UDP port of NTP.
 pub const NTP_PORT: u16 = 123;
@@ -81,6 +84,8 @@ pub struct ResponseConfig {
     pub poll_min: i8,
     /// What is served while nobody vouches for the time; `None`: that it is not known.
     pub local: Option<LocalService>,
+    /// How leap seconds are smeared; `None`: they are announced and served as they are.
+    pub smear: Option<Smear>,
 }
 
 /// The clock's own time, served although nobody vouches for it: for networks that would rather agree with each other than know
@@ -119,7 +124,13 @@ impl Default for ResponseConfig {
 
 impl ResponseConfig {
     /// A microsecond, and a poll each second.
-    pub const PLAIN: Self = Self { precision: -20, poll_min: 0, local: None };
+    pub const PLAIN: Self = Self { precision: -20, poll_min: 0, local: None, smear: None };
+
+    /// What is served in the place of this UTC, and what it is ahead of it while a leap second is smeared.
+    pub fn served(&self, at: Timestamp<Utc>, snapshot: &TimeSnapshot) -> (Timestamp<Utc>, Option<Duration>) {
+        let ahead = self.smear.and_then(|smear| smear.ahead_at(at, snapshot.tai_utc));
+        (at + ahead.unwrap_or_default(), ahead)
+    }
 
     fn resolution(self) -> Duration {
         Duration::from_ticks(Duration::SECOND.ticks() >> self.precision.clamp(-29, 0).unsigned_abs())
@@ -172,11 +183,15 @@ pub fn respond(
         return Err(DropReason::Age);
     }
     let standing = Standing::of(snapshot, request, config);
-    let transmit = snapshot.utc_at(request.now);
+    let (transmit, smeared) = config.served(snapshot.utc_at(request.now), snapshot);
     let received = request.hardware.map_or_else(|| snapshot.utc_at(request.received), |stamp| stamp.at);
+    let (received, _) = config.served(received, snapshot);
     let stamps = Stamps::new(received, transmit, asked.transmit_timestamp);
     let answer = Header {
-        leap: standing.leap,
+        leap: match standing.leap {
+            LeapIndicator::Insert | LeapIndicator::Delete if config.smear.is_some() => LeapIndicator::NoWarning,
+            leap => leap,
+        },
         version: asked.version,
         mode,
         stratum: standing.stratum,
@@ -184,9 +199,13 @@ pub fn respond(
         precision: config.precision,
         root_delay: standing.root_delay,
         root_dispersion: standing.root_dispersion,
-        reference_id: standing.reference_id,
+        reference_id: smeared.filter(|_| standing.stratum > 0).map_or(standing.reference_id, smear_reference_id),
         // A local clock is its own reference.
-        reference_timestamp: if standing.is_local { stamps.transmit } else { reference_timestamp(snapshot, transmit) },
+        reference_timestamp: if standing.is_local {
+            stamps.transmit
+        } else {
+            reference_timestamp(snapshot, config, transmit)
+        },
         origin_timestamp: asked.transmit_timestamp,
         receive_timestamp: stamps.receive,
         transmit_timestamp: stamps.transmit,
@@ -293,9 +312,9 @@ impl Standing {
 }
 
 /// When our clock was last corrected; "unset" if it never was, and never later than the answer itself.
-fn reference_timestamp(snapshot: &TimeSnapshot, transmit: Timestamp<Utc>) -> NtpTimestamp {
+fn reference_timestamp(snapshot: &TimeSnapshot, config: ResponseConfig, transmit: Timestamp<Utc>) -> NtpTimestamp {
     if snapshot.last_sample.is_some() {
-        NtpTimestamp::from_utc(snapshot.reference_time.min(transmit))
+        NtpTimestamp::from_utc(config.served(snapshot.reference_time, snapshot).0.min(transmit))
     } else {
         NtpTimestamp::UNSET
     }

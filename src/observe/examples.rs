@@ -27,6 +27,7 @@ pub(super) fn locked() -> Status {
             workers: 2,
             stratum: Some(1),
             local_stratum: None,
+            smeared_s: None,
             requests: 1_042,
             answered: 1_040,
             answered_local: 6,

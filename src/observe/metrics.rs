@@ -352,6 +352,8 @@ fn ntp_server(out: &mut Exposition, server: &NtpServerStatus) {
     gauge(out, "ntp_local_stratum", help, server.local_stratum.map(f64::from));
     let help = "NTP packets that were answered with a time that nobody vouches for.";
     out.family("ntp_answered_local_total", Kind::Counter, help).sample(&[], Some(server.answered_local as f64));
+    let help = "What the served time is ahead of UTC while a leap second is smeared; absent while none is.";
+    gauge(out, "ntp_smear_offset_seconds", help, server.smeared_s);
     gauge(out, "ntp_workers", "Threads that answer NTP.", Some(f64::from(server.workers)));
     out.family("ntp_requests_total", Kind::Counter, "NTP packets that came.").sample(&[], Some(server.requests as f64));
     out.family("ntp_answered_total", Kind::Counter, "NTP packets that were answered.")

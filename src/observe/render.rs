@@ -344,6 +344,10 @@ impl Page {
             let _ = write!(packets, "{}{n} {reason}", if index == 0 { ", dropped: " } else { ", " });
         }
         self.line(&format!("  {:NAME_WIDTH$} {packets}", ""));
+        if let Some(ahead) = server.smeared_s {
+            let (way, by) = if ahead < 0.0 { ("behind", -ahead) } else { ("ahead of", ahead) };
+            self.line(&format!("  {:NAME_WIDTH$} smears a leap second: {} {way} UTC", "", seconds(by)));
+        }
         if let Some(latency) = &server.latency {
             let [half, most, longest] = [latency.p50_s, latency.p99_s, latency.max_s].map(seconds);
             self.line(&format!("  {:NAME_WIDTH$} answered within {half} (50 %), {most} (99 %), {longest} (all)", ""));

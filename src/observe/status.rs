@@ -392,6 +392,9 @@ pub struct NtpServerStatus {
     /// With this stratum the clock's own time is served, for which nobody vouches (`ntp.server.local`); `None` while it is not.
     #[serde(default)]
     pub local_stratum: Option<u8>,
+    /// What the served time is ahead of UTC while a leap second is smeared; `None` while none is.
+    #[serde(default)]
+    pub smeared_s: Option<f64>,
     /// Packets that came.
     pub requests: u64,
     /// Packets that were answered.

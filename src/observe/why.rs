@@ -18,6 +18,8 @@ use crate::time::Duration;
 const REQUESTS_ANSWERED_OF: u32 = 3;
 /// A server whose own word is more than this part of what is open is itself the reason for it.
 const OWN_WORD_SHARE: f64 = 0.5;
+/// How a server is described that is smearing a leap second.
+const SMEARED: &str = "a smeared leap second";
 /// What a server says that it follows which has nobody but its own clock.
 const LOCAL_CLOCKS: [&str; 4] = ["LOCL", "LOCAL", "127.127.1.0", "127.127.1.1"];
 
@@ -263,6 +265,9 @@ impl Chain {
             self.refused(source, refusal);
         } else if let Some((stratum, reference_id)) = source.stratum.zip(source.reference_id.as_ref()) {
             self.ok("server", format!("stratum {stratum}, follows {reference_id}"));
+            if reference_id.starts_with(SMEARED) {
+                self.note("leap second", "its time is not UTC while it smears a leap second", SMEARED_REMEDY);
+            }
             if LOCAL_CLOCKS.contains(&reference_id.as_str()) {
                 self.note("upstream", "it follows its own clock", UPSTREAM_REMEDY);
             }
@@ -433,6 +438,8 @@ impl Chain {
 
 const REQUEST_REMEDY: &str = "\
     ip route get ADDRESS says how it would leave; a firewall of this host may forbid it (nft list ruleset)";
+const SMEARED_REMEDY: &str =
+    "servers that smear and servers that do not disagree by up to a second for a day: ask only the ones or the others";
 const UPSTREAM_REMEDY: &str = "nobody keeps that right: let that server follow a source, or ask another one";
 const ANSWER_REMEDY: &str = "\
     let UDP to its port 123 out and the answers in (this host: nft list ruleset; the network's firewalls); the \

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use crossbeam_channel::Sender;
 
 use self::ports::RunningPort;
+use self::smear::SmearWatch;
 use self::sources::{Ends, SourceThread, judged_of};
 use super::discipline::{COMMANDS_MAX, Command, DisciplineLinks, spawn_discipline};
 use super::events::{EVENTS_RING, Event};
@@ -68,6 +69,7 @@ pub struct Daemon {
     snapshot: Seqlock<TimeSnapshot>,
     /// Tells the NTP server which interfaces stamp with which PHC.
     interfaces: SeqlockWriter<StampingInterfaces>,
+    smear: SmearWatch,
     last_snapshot: TimeSnapshot,
     discipline: DisciplineThread,
     ports: Vec<Option<RunningPort>>,
@@ -133,6 +135,7 @@ impl Daemon {
         let (writer, snapshot) = Seqlock::new(&TimeSnapshot::unsynchronised(now));
         let (lines_writer, lines) = Seqlock::new(&PhcLines::default());
         let (interfaces, stamping) = Seqlock::new(&StampingInterfaces::default());
+        let (leap_writer, leap) = Seqlock::new(&None);
         let mut traces = Traces::new(&config.trace, now);
         // The server first: it alone can refuse to start.
         let server = match &config.ntp_server {
@@ -145,8 +148,9 @@ impl Daemon {
                     limit: server.limit,
                     clients: server.clients,
                     local: server.local,
+                    smear: server.smear,
                 };
-                let time = ServedTime { snapshot: snapshot.clone(), lines, interfaces: stamping };
+                let time = ServedTime { snapshot: snapshot.clone(), lines, interfaces: stamping, leap };
                 let mut recorder = |name: &str| Some(traces.stream(name, EngineKind::NtpServer));
                 let server =
                     Server::spawn_attended(&options, &time, stop.clone(), Some(sleeper.doorbell()), &mut recorder);
@@ -213,6 +217,7 @@ impl Daemon {
             last_snapshot: TimeSnapshot::unsynchronised(now),
             snapshot,
             interfaces,
+            smear: SmearWatch::new(leap_writer, now),
             discipline: DisciplineThread { thread: Some(thread), doorbell, commands, events: inbox },
             ports: Vec::new(),
             measuring,
@@ -324,6 +329,7 @@ impl Daemon {
                 server.retry_missing();
                 server.gather_latencies();
             }
+            self.look_after_smear(now, local);
         }
         self.hear_server(now, local);
         self.answer_questions();
@@ -383,6 +389,7 @@ impl Daemon {
         self.config.clock.utc_offset = config.clock.utc_offset;
         self.config.clock.leap_file.clone_from(&config.clock.leap_file);
         self.tell_host_utc();
+        self.smear.read_again(self.host.mono());
         if self.config.ptp != config.ptp {
             for port in 0..self.ports.len() {
                 self.stop_port(port);
@@ -523,6 +530,7 @@ mod hardware;
 mod ports;
 mod report;
 mod rivals;
+mod smear;
 mod sources;
 
 fn join(name: &str, thread: JoinHandle<()>) {

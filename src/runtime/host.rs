@@ -46,16 +46,24 @@ pub struct KnownUtc {
     pub problem: Option<String>,
 }
 
+/// The list of leap seconds; `None` if it is not there.
+///
+/// # Errors
+/// What is the matter with it, in words.
+pub fn leap_list(list: &Path) -> Result<Option<LeapTable>, String> {
+    let name = list.display();
+    match fs::read_to_string(list) {
+        Ok(text) => LeapTable::parse(&text).map(Some).map_err(|error| format!("{name}: {error}; it is done without")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("{name} cannot be read ({error}); it is done without")),
+    }
+}
+
 /// What the kernel and the list of leap seconds say of TAI - UTC. Where they differ the list is right, since the kernel only
 /// repeats what some program has told it; unless the list has expired.
 pub fn host_utc(list: &Path, kernel: Option<TaiUtc>, now: Timestamp<Utc>) -> KnownUtc {
     let name = list.display();
-    let read = match fs::read_to_string(list) {
-        Ok(text) => LeapTable::parse(&text).map(Some).map_err(|error| format!("{name}: {error}; it is done without")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(format!("{name} cannot be read ({error}); it is done without")),
-    };
-    let (list, problem) = match read {
+    let (list, problem) = match leap_list(list) {
         Ok(list) => (list, None),
         Err(problem) => (None, Some(problem)),
     };

@@ -50,10 +50,11 @@ use crate::clock::HostClock;
 use crate::config::{CLIENTS_REMEMBERED, LISTEN_MAX, SERVER_CORES_MAX};
 use crate::engine::Recorder;
 use crate::ntp::server::{
-    AccessList, Client, Clients, DropReason, Gate, LocalService, RateLimit, ResponseConfig, ServerCounter,
+    AccessList, Client, Clients, DropReason, Gate, LocalService, RateLimit, ResponseConfig, ServerCounter, Smear,
+    SmearShape,
 };
 use crate::sharing::{CounterSet, Doorbell, Latch, PhcLines, Pulse, Seqlock, StampingInterfaces, TimeSnapshot};
-use crate::time::{Local, Timestamp};
+use crate::time::{Duration, LeapStep, Local, Timestamp};
 use listen::{Listener, Opened};
 use questions::{Answering, Asking};
 use worker::{Worker, WorkerSetup};
@@ -86,6 +87,8 @@ pub struct ServerOptions {
     pub clients: usize,
     /// What is served while nobody vouches for the time.
     pub local: Option<LocalService>,
+    /// How leap seconds are smeared, and for how long.
+    pub smear: Option<(SmearShape, Duration)>,
 }
 
 impl Default for ServerOptions {
@@ -99,6 +102,7 @@ impl Default for ServerOptions {
             limit: None,
             clients: CLIENTS_REMEMBERED,
             local: None,
+            smear: None,
         }
     }
 }
@@ -124,6 +128,8 @@ pub struct ServedTime {
     pub lines: Seqlock<PhcLines>,
     /// Whose stamps are of which of these clocks.
     pub interfaces: Seqlock<StampingInterfaces>,
+    /// The leap second that is near, for smearing.
+    pub leap: Seqlock<Option<LeapStep>>,
 }
 
 /// The running server: the control thread's end of it.
@@ -136,6 +142,7 @@ pub struct Server {
     notices: Vec<ServerNotice>,
     latencies: Latencies,
     local: Option<LocalService>,
+    smear: Option<Smear>,
     /// Questions of mode 6, where somebody answers them.
     questions: Option<(Asking, Answering)>,
 }
@@ -245,10 +252,11 @@ impl Server {
             notices,
             latencies: Latencies::default(),
             local: options.local,
+            smear: options.smear.map(|(shape, duration)| Smear { shape, duration, step: None }),
             questions: bell.map(Answering::pair),
         };
         let precision = worker::measured_precision(HostClock);
-        let config = ResponseConfig { precision, local: options.local, ..ResponseConfig::PLAIN };
+        let config = ResponseConfig { precision, local: server.local, smear: server.smear, ..ResponseConfig::PLAIN };
         for core in cores {
             let recorder = recorders(&worker_name(server.workers.len()));
             server.start_worker(core, options, time, config, recorder)?;
@@ -437,6 +445,17 @@ impl Server {
     /// The stratum with which the clock's own time is served, if it is when the stamping clock reads `now`.
     pub fn local_stratum(&self, snapshot: &TimeSnapshot, now: Timestamp<Local>) -> Option<u8> {
         self.local.filter(|local| local.is_served_at(snapshot, now)).map(|local| local.stratum)
+    }
+
+    /// What the served time is ahead of UTC when the stamping clock reads `now`, if this leap second is being smeared.
+    pub fn smeared_by(
+        &self,
+        step: Option<LeapStep>,
+        snapshot: &TimeSnapshot,
+        now: Timestamp<Local>,
+    ) -> Option<Duration> {
+        let smear = Smear { step, ..self.smear? };
+        smear.ahead_at(snapshot.utc_at(now), snapshot.tai_utc)
     }
 
     /// Those who ask most, of all workers, and how many are remembered in all. As the workers had it when this was called the time before:

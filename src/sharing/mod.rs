@@ -17,6 +17,7 @@
 mod bytes;
 mod counters;
 mod latch;
+mod leap;
 mod lines;
 mod pulse;
 mod request;

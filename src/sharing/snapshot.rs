@@ -4,7 +4,7 @@ use super::Words;
 use super::words::{Fields, Put};
 use crate::coding::Coded;
 use crate::time::{
-    ClockEpoch, Duration, ErrorBound, FrequencyPpb, LeapIndicator, Local, Mono, SyncState, Timestamp, Utc,
+    ClockEpoch, Duration, ErrorBound, FrequencyPpb, LeapIndicator, Local, Mono, SyncState, TaiUtc, Timestamp, Utc,
 };
 
 /// What the error bound is made of; each part is a greatest error, none negative.
@@ -47,6 +47,8 @@ pub struct TimeSnapshot {
     pub state: SyncState,
     /// Leap warning of the current UTC day; [`LeapIndicator::Unknown`] while not synchronised.
     pub leap: LeapIndicator,
+    /// The TAI - UTC with which our time is counted, as far as that is known.
+    pub tai_utc: Option<TaiUtc>,
     /// NTP stratum as served: 1..=15; 16 while not synchronised.
     pub stratum: u8,
     /// NTP reference ID as served (RFC 5905 7.3).
@@ -98,6 +100,7 @@ impl TimeSnapshot {
         Self {
             state: SyncState::NeverSynced,
             leap: LeapIndicator::Unknown,
+            tai_utc: None,
             stratum: 16,
             reference_id: *b"INIT",
             anchor_local: Timestamp::EPOCH,
@@ -159,7 +162,7 @@ impl TimeSnapshot {
 }
 
 impl Words for TimeSnapshot {
-    const LEN: usize = 45;
+    const LEN: usize = 46;
 
     fn store(&self, words: &mut [u64]) {
         let mut put = Put::new(words);
@@ -175,6 +178,7 @@ impl Words for TimeSnapshot {
             d,
         ]));
         put.word(u64::from(self.epoch.0));
+        put.word(self.tai_utc.map_or(u64::MAX, |tai_utc| u64::from(tai_utc.0.cast_unsigned())));
         for instant in [self.anchor_local.ticks(), self.anchor_utc.ticks(), self.anchor_mono.ticks()] {
             put.wide(instant);
         }
@@ -201,6 +205,7 @@ impl Words for TimeSnapshot {
         let mut fields = Fields::new(words);
         let [state, leap, stratum, is_bounded, a, b, c, d] = fields.word().to_be_bytes();
         let epoch = ClockEpoch(fields.word() as u32);
+        let tai_utc = Some(fields.word()).filter(|word| *word != u64::MAX);
         let (anchor_local, anchor_utc, anchor_mono) = (fields.instant(), fields.instant(), fields.instant());
         let reference_time = fields.instant();
         let last_sample = fields.optional().map(Timestamp::from_ticks);
@@ -221,6 +226,7 @@ impl Words for TimeSnapshot {
         Self {
             state: SyncState::from_number(state),
             leap: LeapIndicator::from_bits(leap),
+            tai_utc: tai_utc.map(|word| TaiUtc((word as u16).cast_signed())),
             stratum,
             reference_id: [a, b, c, d],
             anchor_local,
@@ -252,6 +258,7 @@ mod tests {
         TimeSnapshot {
             state: SyncState::Locked,
             leap: LeapIndicator::Insert,
+            tai_utc: Some(TaiUtc(-37)),
             stratum: 2,
             reference_id: *b"PTP\0",
             anchor_local: Timestamp::from_secs(1_700_000_000),

@@ -55,6 +55,17 @@ impl LeapIndicator {
     }
 }
 
+/// A leap second, from a list of them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
+pub struct LeapStep {
+    /// The midnight from which TAI - UTC is another.
+    pub from: Timestamp<Utc>,
+    /// TAI - UTC until then.
+    pub before: TaiUtc,
+    /// TAI - UTC from then on.
+    pub after: TaiUtc,
+}
+
 /// The most rows that a [`LeapTable`] takes: the list of 2025 has 28.
 pub const LEAP_TABLE_ROWS_MAX: usize = 256;
 
@@ -136,6 +147,15 @@ impl LeapTable {
         self.offset_at(self.updated.map_or(now, |updated| updated.max(now)))
     }
 
+    /// The leap second that is `reach` past at most, or else the next one.
+    pub fn step_near(&self, now: Timestamp<Utc>, reach: Duration) -> Option<LeapStep> {
+        let step =
+            |pair: &[(Timestamp<Utc>, TaiUtc)]| LeapStep { from: pair[1].0, before: pair[0].1, after: pair[1].1 };
+        // A list may repeat what holds.
+        let steps = self.rows.windows(2).map(step).filter(|step| step.before != step.after);
+        steps.into_iter().find(|step| step.from + reach >= now)
+    }
+
     /// Whether the table's own expiry has passed: worth a warning, never a stop.
     pub fn is_expired(&self, now: Timestamp<Utc>) -> bool {
         self.expires.is_some_and(|expires| expires <= now)
@@ -177,6 +197,19 @@ mod tests {
         let power_up = Timestamp::from_secs(0);
         assert_eq!((table.offset_at(power_up), table.offset_today(power_up)), (None, Some(TaiUtc(37))));
         assert_eq!(table.offset_today(Timestamp::from_secs(4_000_000_000)), Some(TaiUtc(37)));
+    }
+
+    #[test]
+    fn the_leap_second_that_is_near_is_the_one_just_past_or_the_next() {
+        let table = LeapTable::parse(TABLE).unwrap();
+        let last = Timestamp::from_secs(1_483_228_800);
+        let step = LeapStep { from: last, before: TaiUtc(36), after: TaiUtc(37) };
+        let day = Duration::from_secs(86_400);
+        for now in [last - day.times(300), last, last + day] {
+            assert_eq!(table.step_near(now, day), Some(step), "{now:?}");
+        }
+        assert_eq!(table.step_near(last + day + Duration::SECOND, day), None, "no other is known");
+        assert_eq!(table.step_near(last - day.times(900), day).map(|step| step.after), Some(TaiUtc(36)));
     }
 
     #[test]

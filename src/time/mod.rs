@@ -36,7 +36,7 @@ pub(crate) use calendar::civil_from_days;
 pub use duration::Duration;
 pub use frequency::FrequencyPpb;
 pub use interval::LogInterval;
-pub use leap::{LeapIndicator, LeapTable, LeapTableError, TaiUtc};
+pub use leap::{LeapIndicator, LeapStep, LeapTable, LeapTableError, TaiUtc};
 pub use ntp::{NTP_UNIX_OFFSET_S, NtpShort, NtpTimestamp};
 pub use observation::{Observation, SourceId};
 pub use stamp::{ClockEpoch, ClockId, Stamp, StampSource, Unpaired};

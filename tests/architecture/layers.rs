@@ -57,7 +57,7 @@ const HOUSE: &[Floor] = &[
     pure("sharing", VALUES, &["rtrb"]),
     pure("wire", VALUES, &[]),
     pure("ptp", ENGINES, &[]),
-    pure("ntp", ENGINES, &[]),
+    pure("ntp", ENGINES, &["libm"]),
     pure("refclock", ENGINES, &[]),
     pure("discipline", ENGINES, &["libm"]),
     // It reads the host's clocks, and the oscillator in it is the simulator's too.
@@ -92,9 +92,15 @@ const HOUSE: &[Floor] = &[
     pure("manual", &[], &[]),
 ];
 
-/// Where logarithms and their like are drawn, the same on every machine: the samplers and oscillators, and the estimator's tail integral.
-const LIBM_PATHS: [&str; 4] =
-    ["src/engine/random.rs", "src/discipline/estimator/", "src/clock/oscillator.rs", "src/cli/simulate/campaign.rs"];
+/// Where logarithms and their like are drawn, the same on every machine: the samplers and oscillators, the estimator's tail
+/// integral, and the cosine of a smeared leap second.
+const LIBM_PATHS: [&str; 5] = [
+    "src/engine/random.rs",
+    "src/discipline/estimator/",
+    "src/ntp/server/smear.rs",
+    "src/clock/oscillator.rs",
+    "src/cli/simulate/campaign.rs",
+];
 /// The one file that hands a duration to the standard library.
 const STD_DURATION_FILE: &str = "src/time/duration.rs";
 
@@ -402,9 +408,11 @@ mod tests {
     }
 
     #[test]
-    fn libm_stays_with_the_samplers_and_the_estimator() {
+    fn libm_stays_with_the_samplers_the_estimator_and_the_smear() {
         keeps("src/engine/random.rs", "fn f() { libm::log(x) }");
         keeps("src/discipline/estimator/special.rs", "fn f() { libm::erfc(x) }");
+        keeps("src/ntp/server/smear.rs", "fn f() { libm::cos(x) }");
+        breaks("src/ntp/server/interleaved.rs", "fn f() { libm::cos(x) }", "crates");
         breaks("src/discipline/link.rs", "fn f() { libm::log(x) }", "crates");
         breaks("src/engine/timers.rs", "fn f() { libm::log(x) }", "crates");
         breaks("src/runtime/port.rs", "use libm::sin;", "crates");

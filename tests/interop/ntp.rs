@@ -63,7 +63,8 @@ impl Liar {
         let (_, lines) = Seqlock::new(&PhcLines::default());
         let (_, interfaces) = Seqlock::new(&StampingInterfaces::default());
         let options = ServerOptions { listen: vec![SocketAddr::from((address, 123))], ..ServerOptions::default() };
-        let time = ServedTime { snapshot, lines, interfaces };
+        let (_, leap) = Seqlock::new(&None);
+        let time = ServedTime { snapshot, lines, interfaces, leap };
         let server = space.inside(|| Server::spawn(&options, &time, latch.clone())).expect("a server");
         let ended = latch.clone();
         let renewal = std::thread::spawn(move || {

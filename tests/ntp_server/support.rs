@@ -96,7 +96,8 @@ impl Served {
         // Neither a card nor a PHC: only the kernel stamps here.
         let (_, lines) = Seqlock::new(&PhcLines::default());
         let (_, interfaces) = Seqlock::new(&StampingInterfaces::default());
-        let time = ServedTime { snapshot: reader, lines, interfaces };
+        let (_, leap) = Seqlock::new(&None);
+        let time = ServedTime { snapshot: reader, lines, interfaces, leap };
         let server = Server::spawn(options, &time, latch.clone())?;
         let ended = latch.clone();
         let renewal = std::thread::spawn(move || {

@@ -200,6 +200,55 @@ fn a_leap_second_is_made_once_whoever_makes_it() {
 }
 
 #[test]
+fn a_smeared_leap_second_is_served_without_a_step_whoever_makes_it() {
+    for (leap, change) in [(LeapIndicator::Insert, 1), (LeapIndicator::Delete, -1)] {
+        for kernel_leaps in [true, false] {
+            let truth = Truth::before_midnight(secs(120), leap);
+            let mut world = World::with_truth(1, truth);
+            let mut config = master_config(1, INTERVAL, 1);
+            config.time_properties.leap = leap;
+            let master = world.add_master(config, StampModel::IDEAL, Duration::ZERO);
+            let host = world.add_host(HostConfig { kernel_leaps, ..host_config(1) }, StampModel::IDEAL);
+            let way = LinkModel::new(us(2), Duration::from_nanos(100));
+            world.connect(master, host, way, way);
+            let before = truth.tai_utc(Timestamp::EPOCH);
+            let from = truth.utc(Timestamp::EPOCH + secs(130));
+            let from = Timestamp::from_secs(from.seconds() - from.seconds().rem_euclid(86_400));
+            let step = Some(LeapStep { from, before, after: TaiUtc(before.0 + change) });
+            let smear = Smear { shape: SmearShape::Linear, duration: secs(86_400), step };
+            let config = ResponseConfig { smear: Some(smear), ..ResponseConfig::PLAIN };
+            let (mut last, mut judged) = (None, 0);
+            for quarter in 240..960 {
+                world.run_until(Duration::from_millis(250 * quarter));
+                if quarter == 484 {
+                    world.announce_as(master, |_, properties| {
+                        properties.leap = LeapIndicator::NoWarning;
+                        properties.current_utc_offset = Some(TaiUtc(before.0 + change));
+                    });
+                }
+                let snapshot = world.host(host).published();
+                if snapshot.state != SyncState::Locked {
+                    continue;
+                }
+                let (served, ahead) = config.served(snapshot.anchor_utc, snapshot);
+                // What is right is TAI less TAI - UTC of before, less what is smeared by then.
+                let tai: Timestamp<Tai> = truth.tai(snapshot.anchor_mono).read_as();
+                let share =
+                    (tai - before.to_tai(from - secs(43_200))).as_secs_f64() / f64::from(86_400 + i32::from(change));
+                let right = before.to_utc(tai) - secs(change.into()).scaled(share);
+                let wrong = served - right;
+                assert!(wrong.abs() < us(2), "{leap:?}, by the kernel {kernel_leaps}: {wrong} at {quarter}/4 s");
+                assert!(ahead.is_some() && last.is_none_or(|last| served >= last), "{ahead:?}");
+                last = Some(served);
+                judged += 1;
+            }
+            assert!(judged > 600, "{judged} of 720");
+            assert_sound(&world);
+        }
+    }
+}
+
+#[test]
 fn a_bound_is_about_the_masters_time_and_follows_it() {
     let mut star = star(1, host_config(1), StampModel::IDEAL);
     star.world.run_until(secs(60));

@@ -13,7 +13,8 @@ impl<C: Clock> Cascade<C> {
         let exceeded_at =
             if snapshot.is_bounded { self.exceeded_at(now, local, &snapshot) } else { snapshot.exceeded_at };
         let leap = if snapshot.leap == LeapIndicator::Unknown { snapshot.leap } else { self.leap.indicator() };
-        TimeSnapshot { leap, exceeded_at, ..snapshot }
+        let tai_utc = self.leap.tai_utc().or(self.leap.known());
+        TimeSnapshot { leap, tai_utc, exceeded_at, ..snapshot }
     }
 
     /// When the system clock's bound will exceed the limits. If it follows a PHC it goes wrong with that, for crossings keep the two

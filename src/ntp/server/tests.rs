@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::sharing::{BoundParts, CounterSet};
-use crate::time::{ErrorBound, FrequencyPpb, TICKS_PER_S};
-use crate::wire::ntp::ParseError;
+use crate::time::{ErrorBound, FrequencyPpb, LeapStep, TICKS_PER_S, TaiUtc};
+use crate::wire::ntp::{ParseError, smear_of};
 
 /// A request as chronyd 4.3 sends it, and the answer by hand from RFC 5905 figure 8.
 const REQUEST: &str = "23000020 00000000 00000000 00000000 0000000000000000 0000000000000000 0000000000000000\
@@ -507,4 +507,102 @@ fn a_local_clock_is_not_served_when_nobody_looks_after_it_or_it_was_just_set() {
     refused(&header, *b"STEP");
     let answer = answer_of(&alone());
     refused(&answer, *b"INIT");
+}
+
+/// The leap second at the end of 2026, if there were one, smeared from noon to noon.
+fn smear(shape: SmearShape, change: i16) -> (ResponseConfig, LeapStep) {
+    let step = LeapStep { from: Timestamp::from_secs(1_798_761_600), before: TaiUtc(37), after: TaiUtc(37 + change) };
+    let smear = Smear { shape, duration: Duration::from_secs(86_400), step: Some(step) };
+    (ResponseConfig { smear: Some(smear), ..CONFIG }, step)
+}
+
+/// Of a clock that counts TAI. The leap second is made a second and a half late.
+fn snapshot_at(tai: Timestamp<Local>, step: LeapStep) -> TimeSnapshot {
+    let made_at = step.after.to_tai(step.from) + Duration::from_millis(1_500);
+    let is_made = tai.read_as() >= made_at;
+    let tai_utc = if is_made { step.after } else { step.before };
+    let warning = if step.after > step.before { LeapIndicator::Insert } else { LeapIndicator::Delete };
+    let anchor_utc = tai_utc.to_utc(tai.read_as());
+    TimeSnapshot {
+        leap: if is_made { LeapIndicator::NoWarning } else { warning },
+        tai_utc: Some(tai_utc),
+        anchor_local: tai,
+        anchor_utc,
+        reference_time: anchor_utc - Duration::from_millis(700),
+        ..snapshot()
+    }
+}
+
+fn smeared_answer(tai: Timestamp<Local>, step: LeapStep, config: ResponseConfig) -> Header {
+    let mut out = [0; 48];
+    let data = octets(REQUEST);
+    let request = Request { received: tai - Duration::from_micros(80), now: tai, ..request(&data) };
+    respond(&request, &snapshot_at(tai, step), config, &mut out).expect("an answer");
+    parse(&out).expect("our own answer parses").header
+}
+
+#[test]
+fn through_a_smeared_leap_second_all_stamps_of_an_answer_run_on_and_none_announces_it() {
+    for shape in [SmearShape::Linear, SmearShape::Cosine] {
+        for change in [1, -1] {
+            let (config, step) = smear(shape, change);
+            let midnight: Timestamp<Local> = step.after.to_tai(step.from).read_as();
+            let coarse = (-44_000..44_000).step_by(499).map(Duration::from_secs);
+            let fine = (-400..400).map(|n| Duration::from_millis(10 * n));
+            let mut times: Vec<_> = coarse.chain(fine).map(|after| midnight + after).collect();
+            times.sort();
+            times.dedup();
+            let answers: Vec<_> = times.iter().map(|tai| (*tai, smeared_answer(*tai, step, config))).collect();
+            for pair in answers.windows(2) {
+                let [(at, one), (later, two)] = [pair[0], pair[1]];
+                let passed = (later - at).as_secs_f64();
+                for (one, two) in
+                    [(one.receive_timestamp, two.receive_timestamp), (one.transmit_timestamp, two.transmit_timestamp)]
+                {
+                    let wrong = two.since(one).as_secs_f64() - passed;
+                    assert!(wrong.abs() < 19e-6 * passed + 2e-9, "{shape:?} {change}: {wrong} at {}", at - midnight);
+                }
+            }
+            for (tai, answer) in answers {
+                assert_eq!(answer.leap, LeapIndicator::NoWarning);
+                let held = answer.transmit_timestamp.since(answer.receive_timestamp);
+                assert!((held - Duration::from_micros(80)).abs() < Duration::from_nanos(5), "{held}");
+                assert!(!answer.transmit_timestamp.since(answer.reference_timestamp).is_negative());
+                let utc = snapshot_at(tai, step).anchor_utc;
+                let ahead = answer.transmit_timestamp.to_utc(utc) - utc;
+                match smear_of(answer.reference_id) {
+                    Some(told) => assert!((told - ahead).abs() < Duration::from_nanos(130), "{told}, it is {ahead}"),
+                    None => assert!(ahead.abs() < Duration::from_nanos(1), "{ahead} without a sign"),
+                }
+                let is_within = (tai - midnight).abs() < Duration::from_secs(43_199);
+                assert!(!is_within || smear_of(answer.reference_id).is_some());
+            }
+        }
+    }
+}
+
+#[test]
+fn without_a_leap_second_near_a_server_that_smears_answers_like_any_other() {
+    let (config, _) = smear(SmearShape::Linear, 1);
+    let mut out = [0; 48];
+    let counted = TimeSnapshot { tai_utc: Some(TaiUtc(37)), ..snapshot() };
+    respond(&request(&octets(REQUEST)), &counted, config, &mut out).unwrap();
+    assert_eq!(out[..], octets(ANSWER));
+}
+
+#[test]
+fn in_interleaved_mode_the_departure_is_smeared_like_all_else() {
+    let (config, step) = smear(SmearShape::Linear, 1);
+    let midnight: Timestamp<Local> = step.after.to_tai(step.from).read_as();
+    let snapshot = snapshot_at(midnight - Duration::from_secs(3_600), step);
+    let utc = snapshot.anchor_utc + Duration::from_micros(15);
+    let (served, ahead) = config.served(utc, &snapshot);
+    let departure = Departure::new(served, Duration::ZERO).transmit();
+    let answer = smeared_answer(snapshot.anchor_local, step, config);
+    let after = departure.since(answer.transmit_timestamp);
+    assert!((after - Duration::from_micros(15)).abs() < Duration::from_nanos(2), "{after}");
+    assert!(
+        ahead.is_some_and(|ahead| (ahead + Duration::from_millis(458)).abs() < Duration::from_millis(1)),
+        "{ahead:?}"
+    );
 }

@@ -138,6 +138,14 @@ fn an_upstream_that_follows_its_own_clock_is_noted() {
 }
 
 #[test]
+fn a_server_that_smears_a_leap_second_is_noted() {
+    let reference_id = Some("a smeared leap second (-0.250 s)".to_owned());
+    let explanation = server(&SourceStatus { reference_id, ..guard() });
+    let note = explanation.tests.iter().find(|test| test.test == "leap second").expect("a note");
+    assert_eq!((note.outcome, explanation.failed()), (Outcome::Note, None));
+}
+
+#[test]
 fn who_is_only_watched_is_unfit_by_an_option() {
     let explanation = server(&SourceStatus { options: vec!["noselect".to_owned()], ..guard() });
     assert_eq!((explanation.standing, failed(&explanation).3), ("unfit", "ntp.source.noselect"));

@@ -15,7 +15,13 @@ impl Daemon {
         let snapshot = self.snapshot();
         let (now, local) = (self.host.mono(), self.host.stamping());
         let mut status = self.model.status(&self.config, now, local, &snapshot);
-        status.ntp_server = self.server.as_mut().map(|server| server_status(server, &snapshot, now, local));
+        status.ntp_server = self.server.as_mut().map(|server| {
+            let smeared_by = server.smeared_by(self.smear.step, &snapshot, local);
+            NtpServerStatus {
+                smeared_s: smeared_by.map(Duration::as_secs_f64),
+                ..server_status(server, &snapshot, now, local)
+            }
+        });
         status.threads = self.thread_status(now);
         status.truth = self.truth.as_ref().map(|(truth, _)| truth_status(&truth.report()));
         status.rings_dropped = self.dropped();
@@ -125,6 +131,7 @@ fn server_status(
         workers: server.workers().len() as u32,
         stratum: (snapshot.stratum < 16 && local_stratum.is_none()).then_some(snapshot.stratum),
         local_stratum,
+        smeared_s: None,
         requests: server.count(ServerCounter::Requests),
         answered: [ServerCounter::Answers, ServerCounter::AnswersLocal, ServerCounter::AnswersUnsynchronised]
             .map(|counter| server.count(counter))

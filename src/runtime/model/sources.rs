@@ -16,6 +16,7 @@ use crate::observe::{Events, Level, Topic};
 use crate::refclock::ClockState;
 use crate::sharing::{CounterSet, Counters};
 use crate::time::{Duration, Mono, SourceId, Timestamp, Utc};
+use crate::wire::ntp::smear_of;
 
 /// One source.
 #[derive(Debug)]
@@ -273,6 +274,9 @@ const fn state_word(state: ClientState) -> &'static str {
 /// At stratum 1, and in a kiss, a reference ID is up to four letters; else the address of whom the server follows, or a hash of it.
 fn reference_in_words(info: &SourceInfo) -> String {
     let [a, b, c, d] = info.reference_id;
+    if let Some(ahead) = smear_of(info.reference_id).filter(|_| info.stratum > 1) {
+        return format!("a smeared leap second ({:+.3} s)", ahead.as_secs_f64());
+    }
     if info.stratum > 1 || info.reference_id.iter().any(|byte| !byte.is_ascii_graphic() && *byte != 0) {
         return format!("{a}.{b}.{c}.{d}");
     }

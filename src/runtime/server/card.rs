@@ -141,7 +141,8 @@ mod tests {
             let (lines, reader) = Seqlock::new(&lines(SECOND));
             let (_, served) = Seqlock::new(&snapshot);
             let (_, interfaces) = Seqlock::new(&interfaces);
-            let time = ServedTime { snapshot: served, lines: reader, interfaces };
+            let (_, leap) = Seqlock::new(&None);
+            let time = ServedTime { snapshot: served, lines: reader, interfaces, leap };
             Self { time, counts: Counters::default(), snapshot, lines }
         }
 

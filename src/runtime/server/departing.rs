@@ -6,9 +6,9 @@ use synchronome_kernel::timestamping::{ErrorQueueBuffer, ErrorQueueItem, TxStamp
 
 use super::card::Cards;
 use super::worker::local_time;
-use crate::ntp::server::{Departure, Departures, ServerCounter};
+use crate::ntp::server::{Departure, Departures, ResponseConfig, ServerCounter};
 use crate::sharing::{Counters, TimeSnapshot};
-use crate::time::{Duration, Local, Mono, NtpTimestamp, Timestamp};
+use crate::time::{Duration, Local, Mono, NtpTimestamp, Timestamp, Utc};
 
 /// Answers of one socket that can be under way; the oldest is given up for a new one.
 const UNDER_WAY_MAX: usize = 256;
@@ -81,9 +81,18 @@ pub(super) struct Leaving {
 /// Where departures are told, and what they are told by.
 pub(super) struct Told<'a, 'c> {
     pub(super) snapshot: &'a TimeSnapshot,
+    pub(super) config: &'a ResponseConfig,
     pub(super) cards: Cards<'c>,
     pub(super) departures: &'a mut Departures,
     pub(super) counts: &'a Counters<ServerCounter>,
+}
+
+impl Told<'_, '_> {
+    /// As what is served says it.
+    fn departed(&mut self, receive: NtpTimestamp, at: Timestamp<Utc>, error: Duration) {
+        let (at, _) = self.config.served(at, self.snapshot);
+        self.departures.departed(receive, Departure::new(at, error));
+    }
 }
 
 /// Those of one socket. The kernel counts the messages that ask for a stamp, and so does this.
@@ -155,7 +164,7 @@ impl Departing {
             }
             known.kernel = Some(left);
             let error = told.snapshot.bound_at(left).greatest_error();
-            told.departures.departed(known.receive, Departure::new(told.snapshot.utc_at(left), error));
+            told.departed(known.receive, told.snapshot.utc_at(left), error);
             told.counts.count(ServerCounter::Departures);
         }
         let mut is_over = known.kernel.is_some() && !known.is_by_card;
@@ -163,7 +172,7 @@ impl Departing {
             let not_before = known.kernel.unwrap_or(known.written);
             let by_card = told.cards.departure(at, interface, not_before, told.snapshot);
             if let Some(by_card) = by_card {
-                told.departures.departed(known.receive, Departure::new(by_card.at, by_card.bound));
+                told.departed(known.receive, by_card.at, by_card.bound);
                 told.counts.count(ServerCounter::HardwareDepartures);
                 told.counts.add(ServerCounter::Departures, known.kernel.is_none().into());
             }

@@ -196,7 +196,8 @@ impl Worker {
             let counts = &self.setup.figures.counts;
             let cards = Cards::unread(&self.setup.time, counts);
             let departures = &mut self.departures;
-            departing.collect(&*socket, &mut Told { snapshot: &self.snapshot, cards, departures, counts });
+            let (snapshot, config) = (&self.snapshot, &self.setup.config);
+            departing.collect(&*socket, &mut Told { snapshot, config, cards, departures, counts });
         }
     }
 
@@ -239,9 +240,11 @@ impl Worker {
         self.setup.figures.counts.add(ServerCounter::Requests, self.requests.len() as u64);
         self.read_snapshot();
         let is_heard = self.tape.is_heard();
-        if is_heard && self.tape.snapshot != self.snapshot {
-            let snapshot = self.snapshot;
-            self.tape.change(|responder| responder.snapshot = snapshot);
+        if is_heard {
+            let now = Responder { snapshot: self.snapshot, config: self.setup.config };
+            if *self.tape != now {
+                self.tape.change(|responder| *responder = now);
+            }
         }
         let mut stamps = [Timestamp::<Local>::EPOCH; BATCH];
         let mut outgoing = Outgoing::default();
@@ -297,6 +300,9 @@ impl Worker {
             }
             // The copy ages, and its age shows in the answers.
             Err(_) => self.setup.figures.counts.count(ServerCounter::SnapshotTorn),
+        }
+        if let (Some(smear), Ok(step)) = (&mut self.setup.config.smear, self.setup.time.leap.read()) {
+            smear.step = step;
         }
         let (mono, local, window) = self.clock.both();
         self.now = mono;

@@ -20,6 +20,7 @@ mod error;
 mod extension;
 mod header;
 mod packet;
+mod smear;
 #[cfg(test)]
 mod tests;
 
@@ -28,3 +29,4 @@ pub use error::ParseError;
 pub use extension::{ExtensionField, ExtensionFieldIter, ExtensionFieldType, ExtensionFields};
 pub use header::{HEADER_LENGTH, Header, Mode};
 pub use packet::{Mac, Packet, parse, write};
+pub use smear::{smear_of, smear_reference_id};

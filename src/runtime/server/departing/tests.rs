@@ -48,7 +48,8 @@ impl World {
         let (_, served) = Seqlock::new(&snapshot);
         let (_, interfaces) = Seqlock::new(&interfaces);
         let (_, lines) = Seqlock::new(&lines);
-        let time = ServedTime { snapshot: served, lines, interfaces };
+        let (_, leap) = Seqlock::new(&None);
+        let time = ServedTime { snapshot: served, lines, interfaces, leap };
         let mut world = Self {
             time,
             snapshot,
@@ -63,7 +64,8 @@ impl World {
     fn take(&mut self, stamp: TxStamp) {
         let cards = Cards::unread(&self.time, &self.counts);
         let (snapshot, departures) = (&self.snapshot, &mut self.departures);
-        self.departing.take(&stamp, &mut Told { snapshot, cards, departures, counts: &self.counts });
+        let config = &ResponseConfig::PLAIN;
+        self.departing.take(&stamp, &mut Told { snapshot, config, cards, departures, counts: &self.counts });
     }
 
     /// Departures that are known, and those of them that the card has told.
