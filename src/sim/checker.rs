@@ -19,7 +19,8 @@
 //! **What is excused.** A clock that was set by a foreign hand, or runs at another rate by one, serves wrong time until the
 //! daemon wakes up: for [`NOTICE`], and no longer. A machine that stood still with all its clocks finds no trace of that in
 //! itself, and what it hears then is as if its master had stepped: it is excused until it has measured a first message, and for
-//! [`GRACE`] then. If it was a card that stamped that message, which ran on, it is excused for [`NOTICE`] only.
+//! [`GRACE`] then. If it was a card that stamped that message, which ran on, it is excused for [`NOTICE`] only; but not a card that was set or
+//! reset meanwhile, or unseen just before, which has lost the only trace of the pause.
 
 use super::NodeId;
 use crate::sharing::{PhcLines, TimeSnapshot};
@@ -202,6 +203,8 @@ pub(super) struct Watch {
     phc_excused_until: Option<Timestamp<Mono>>,
     /// It stood still, and nothing has told it so yet.
     awaits_message: bool,
+    /// Since it did, or just before, a foreign hand has set its card.
+    has_lost_trace: bool,
 }
 
 impl Watch {
@@ -221,14 +224,17 @@ impl Watch {
     }
 
     /// The machine stands still with its clocks.
-    pub fn excuse_until_message(&mut self) {
+    pub fn excuse_until_message(&mut self, now: Timestamp<Mono>) {
         self.awaits_message = true;
+        // What a foreign hand has just done to the card has not been seen yet.
+        self.has_lost_trace = self.phc_excused_until.is_some_and(|until| now <= until);
         self.served = None;
     }
 
     /// A message has been measured: if it was the first after a pause, it is to be understood in so much time.
     pub fn message(&mut self, now: Timestamp<Mono>, time: Duration) {
         if std::mem::take(&mut self.awaits_message) {
+            let time = if std::mem::take(&mut self.has_lost_trace) { GRACE } else { time };
             self.excuse(now, time);
             self.excuse_phc(now, time);
         }
@@ -236,6 +242,7 @@ impl Watch {
 
     /// A foreign hand sets a PHC.
     pub fn excuse_phc(&mut self, now: Timestamp<Mono>, time: Duration) {
+        self.has_lost_trace = self.awaits_message;
         self.phc_excused_until = Some(now + time).max(self.phc_excused_until);
     }
 }

@@ -358,8 +358,7 @@ fn event(file: &mut String, draw: &mut Draw, world: &Drawn) -> Event {
         // Near a leap second a second more or less is nobody's fault, so who set what could not be told.
         kinds.extend(["set_clock", "master_step", "announce"]);
     }
-    let has_card = !hosts[host as usize].is_kernel;
-    if has_card {
+    if !hosts[host as usize].is_kernel {
         kinds.extend(["phc_jump", "phc_reset"]);
     }
     let what = draw.one(&kinds);
@@ -385,8 +384,8 @@ fn event(file: &mut String, draw: &mut Draw, world: &Drawn) -> Event {
         "stall" => {
             let mut thread = draw.one(&["port", "discipline", "machine", "clocks"]);
             // A host with servers: its sources contradict what it knew one after the other, and until the slowest was heard nobody can say who
-            // is right. With a card that goes on, and something else that befalls it, it can take longer than the checker excuses.
-            if thread == "clocks" && (has_servers || has_card) {
+            // is right. Nor does anybody in a world with a leap second: was it made while the machine stood still?
+            if thread == "clocks" && (has_servers || leap) {
                 thread = "machine";
             }
             writeln!(file, "who = \"{host}\"\nfor = {}\nthread = \"{thread}\"", ns(lasts.min(20.0)))

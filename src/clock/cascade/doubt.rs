@@ -5,10 +5,11 @@
 //! long: just what is seen of a card that was set by another program. But then it is the system clock that is wrong, and it
 //! would go on to be served as right until the card has been measured again.
 //!
-//! So a hub that was right and seems to have jumped far ahead is in doubt first, and is not touched. Nobody follows it, and the system clock is
-//! bounded as if it were the one that is behind. The next message that the card stamps settles it: one that comes when it was
+//! So a hub whose time was known to much less than it seems to have jumped ahead is in doubt first, and is not touched. Nobody follows it, and
+//! the system clock is bounded as if it were the one that is behind. The next message that the card stamps settles it: one that comes when it was
 //! foretold says that the card is right, and the system clock is measured anew, at the next crossing, as if somebody had set it
-//! back by the pause; one that comes late by the jump says that the card has jumped. If no message comes, nobody knows of either.
+//! back by the pause; one that comes late by the jump says that the card has jumped. If no message comes, nobody knows of either; nor if
+//! the hub's time was not known well enough to be asked: then the card has to be measured anew, and until it is, the system clock may be behind.
 
 use super::{CROSSING_FAST, Cascade, CascadeNotice, Clock, JumpedTo, PHCS_MAX, RATE_MAX, of};
 use crate::clock::continuity::JUMP_FLOOR;
@@ -16,6 +17,10 @@ use crate::time::{ClockId, Duration, Local, Mono, Observation, Stamp, Timestamp}
 
 /// No machine is paused for less; a clock that jumped by less is told at once.
 const PAUSE_MIN: Duration = Duration::from_millis(1);
+/// No machine is paused for longer: a card that goes ahead by more was set, as one is that counted from 1970.
+const PAUSE_MAX: Duration = Duration::from_secs(365 * 86_400);
+/// A hub can tell the two from each other if its time is known to within such a part of the jump.
+const KNOWN_TO: f64 = 0.25;
 /// Two cards that are ahead by the same pause were read so far apart at most.
 const SAME_PAUSE: Duration = Duration::from_millis(500);
 /// A doubt lasts so long at most,
@@ -40,8 +45,8 @@ impl Doubt {
 }
 
 impl<C: Clock> Cascade<C> {
-    /// PHC `index`, which reads `device`, seems to have jumped `by`. Whether it is given the benefit of the doubt: so is a hub that
-    /// was right, and who jumps with it.
+    /// PHC `index`, which reads `device`, seems to have jumped `by`. Whether it is given the benefit of the doubt: so is a hub whose time
+    /// was known, and who jumps with it.
     pub(super) fn doubt(
         &mut self,
         index: u8,
@@ -64,10 +69,17 @@ impl<C: Clock> Cascade<C> {
         if !is_hub && has_stood_still {
             return true;
         }
-        if !(is_hub && self.is_gate_open || !is_hub && hub_is_in_doubt) {
+        let bound = leaf.steering.bound(device).map(|parts| parts.total().greatest_error());
+        let is_known = bound.is_some_and(|bound| bound <= by.scaled(KNOWN_TO));
+        let doubt = Doubt { by, since: now, reading: device };
+        if !(is_hub && is_known || !is_hub && hub_is_in_doubt) {
+            // Of another card while a hub goes on as before it is known that the machine did not stand still.
+            if (is_hub || self.hub.is_none()) && by <= PAUSE_MAX {
+                self.system.slewed(now, local, Duration::ZERO, -doubt.longest());
+            }
             return false;
         }
-        leaf.doubt = Some(Doubt { by, since: now, reading: device });
+        leaf.doubt = Some(doubt);
         if is_hub {
             self.close_gate(now, local, notify);
             // Whether all cards are ahead is known once all have been read.

@@ -179,7 +179,7 @@ fn a_machine_that_stood_still_is_excused_until_a_message_tells_and_a_moment_long
     let mut snapshot = good();
     snapshot.anchor_utc = snapshot.anchor_utc - Duration::SECOND;
     let mut watch = Watch::default();
-    watch.excuse_until_message();
+    watch.excuse_until_message(NOW);
     let hours_later = NOW + Duration::from_secs(7_200);
     let at = |now| Look { now, ..look(&snapshot) };
     assert_eq!(found(&at(hours_later), &mut watch), None);
@@ -188,6 +188,33 @@ fn a_machine_that_stood_still_is_excused_until_a_message_tells_and_a_moment_long
     watch.message(hours_later + NOTICE, NOTICE);
     let late = hours_later + NOTICE + Duration::from_nanos(1);
     assert!(matches!(found(&at(late), &mut watch), Some(Violation::Bound { .. })), "a second message excuses nothing");
+}
+
+#[test]
+fn a_card_that_was_reset_while_the_machine_stood_still_or_just_before_tells_nothing_of_it() {
+    let mut snapshot = good();
+    snapshot.anchor_utc = snapshot.anchor_utc - Duration::SECOND;
+    let later = NOW + Duration::from_secs(60);
+    let at = |now| Look { now, ..look(&snapshot) };
+    for (reset, paused, is_lost) in [
+        (NOW, NOW - Duration::SECOND, true),
+        (NOW - Duration::SECOND, NOW, true),
+        (NOW, NOW + Duration::from_secs(2), false),
+    ] {
+        let mut watch = Watch::default();
+        if reset <= paused {
+            watch.excuse_phc(reset, NOTICE);
+            watch.excuse_until_message(paused);
+        } else {
+            watch.excuse_until_message(paused);
+            watch.excuse_phc(reset, NOTICE);
+        }
+        watch.message(later, NOTICE);
+        let is_excused = |watch: &mut Watch, after| found(&at(later + after), watch).is_none();
+        assert!(is_excused(&mut watch, NOTICE));
+        assert_eq!(is_excused(&mut watch, GRACE), is_lost);
+        assert!(!is_excused(&mut watch, GRACE + Duration::from_nanos(1)));
+    }
 }
 
 #[test]

@@ -102,7 +102,7 @@ impl World {
         }
         if what == Stall::Clocks {
             host.pause(now, until);
-            place.watch.excuse_until_message();
+            place.watch.excuse_until_message(now);
         }
         if let Some(deadline) = self.nodes[node.0].role.deadline(now) {
             self.wake(node, deadline);

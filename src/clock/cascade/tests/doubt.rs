@@ -125,3 +125,57 @@ fn while_no_message_comes_nobody_knows_of_either_clock() {
     let claimed = claimed(&mut world);
     assert!(claimed >= Duration::SECOND, "{claimed}: it may have been the machine");
 }
+
+#[test]
+fn a_pause_is_told_as_well_by_a_hub_that_has_just_been_given_another_master() {
+    for kind in [Kind::Pi, Kind::Estimator] {
+        let mut world = World::new(ClockId::Phc(0), kind);
+        world.run(20);
+        world.reference = world.reference.map(|reference| Reference { clock: 2, ..reference });
+        world.follow();
+        world.run_ticks(16);
+        assert!(!world.cascade.is_gate_open);
+        world.notices.clear();
+        world.paused = Duration::from_secs(20);
+        until_doubted(&mut world);
+        assert!(claimed(&mut world) >= world.paused);
+        world.run_ticks(64);
+        assert!(stood_still(&world).len() == 1 && !jumped(&world), "{:?}", world.notices);
+        world.run(20);
+        let (error, state) = (world.error(ClockId::System), world.state(ClockId::System));
+        assert!(error.abs() < Duration::from_micros(1) && state == SyncState::Locked, "{kind:?}: {error}, {state:?}");
+    }
+}
+
+#[test]
+fn a_pause_before_the_hub_is_known_is_in_the_system_clocks_bound() {
+    for is_hub_there in [true, false] {
+        let mut world = World::new(ClockId::Phc(0), Kind::Estimator);
+        world.run(20);
+        if is_hub_there {
+            // A reset, and nothing was heard since.
+            world.phc_set_by = -Duration::from_secs(1_000_000);
+            world.reference = None;
+            world.run_ticks(16);
+            assert!(jumped(&world));
+        } else {
+            world.cascade.remove_phc(0);
+            world.reference = None;
+            world.phcs = 0;
+        }
+        assert!(world.state(ClockId::System).is_synchronised());
+        world.paused = Duration::from_secs(20);
+        if is_hub_there {
+            world.run_ticks(16);
+        } else {
+            let crossing = world.crossing(1);
+            let notices = &mut world.notices;
+            world.cascade.crossing(1, &crossing, &mut |notice| notices.push(notice));
+        }
+        let (now, utc) = (world.now, world.utc());
+        let snapshot = world.cascade.snapshot(now, utc);
+        let claimed = snapshot.parts.total().greatest_error();
+        assert!(!snapshot.is_bounded || claimed >= world.paused, "{claimed} claimed");
+        assert!(stood_still(&world).is_empty(), "nobody can tell");
+    }
+}
