@@ -597,13 +597,19 @@ impl<C: Clock> Cascade<C> {
 
     /// Whether the hub is LOCKED by samples of the source that is followed now.
     pub fn is_hub_locked(&self) -> bool {
-        match self.hub {
-            Some(ClockId::System) => self.system.is_locked_to_source(),
-            Some(ClockId::Phc(index)) => {
-                let hub = self.phcs.get(usize::from(index)).and_then(Option::as_ref);
-                hub.is_some_and(|hub| hub.steering.is_locked_to_source())
-            }
-            _ => false,
+        self.hub_steering().is_some_and(Steering::is_locked_to_source)
+    }
+
+    /// Whether the hub's source may be asked seldom.
+    pub fn is_hub_calm(&self) -> bool {
+        self.hub_steering().is_some_and(Steering::is_calm)
+    }
+
+    fn hub_steering(&self) -> Option<&Steering<C>> {
+        match self.hub? {
+            ClockId::System => Some(&self.system),
+            ClockId::Phc(index) => self.phcs.get(usize::from(index))?.as_ref().map(|hub| &hub.steering),
+            _ => None,
         }
     }
 

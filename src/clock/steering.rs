@@ -384,6 +384,11 @@ impl<C: Clock> Steering<C> {
         self.discipline.is_locked_to_source()
     }
 
+    /// Whether requests to the source may be rare.
+    pub fn is_calm(&self) -> bool {
+        self.discipline.is_calm()
+    }
+
     /// What the oscillator is thought to run off by, uncorrected.
     pub fn oscillator_frequency(&self) -> Option<FrequencyPpb> {
         self.discipline.oscillator_frequency()

@@ -63,6 +63,10 @@ const CORRECTED_FROM: Duration = Duration::from_nanos(1);
 const CORRECTION_ERROR: Duration = Duration::from_nanos(50);
 /// and by what their oscillators run off by.
 const CORRECTION_RATE: FrequencyPpb = FrequencyPpb::new(100_000.0);
+/// While requests are rare the last one is as old as this on average, and a second and a half at most;
+const REQUESTED_WITHIN: Duration = Duration::from_millis(500);
+/// and what the clock may have done since, so that the bound is wider by it, is no more than this part of what the path makes of it.
+const WIDER_BY_REQUESTS: f64 = 0.2;
 /// What is left of the greatest of the last offsets after one more sample.
 const WOBBLE_FADES: f64 = 0.9;
 /// Offsets below this are never a spike, whatever the scatter: what one cache miss can do.
@@ -346,6 +350,17 @@ impl Discipline {
     /// Whether it is LOCKED, by samples of the source that is followed now.
     pub fn is_locked_to_source(&self) -> bool {
         self.state == SyncState::Locked && self.is_confirmed
+    }
+
+    /// Whether requests to the source may be rare: its path and the oscillator are known, nothing changes, more of them would tell less
+    /// than stamps can, and the bound is hardly wider for it that the last one is older.
+    pub fn is_calm(&self) -> bool {
+        if !self.bank.as_ref().is_some_and(Bank::is_calm) || !self.is_locked_to_source() || !self.learnt.is_by_belief()
+        {
+            return false;
+        }
+        let bound = self.link.mean_path_delay().unwrap_or_default() + self.stamp_error;
+        self.learnt.strays_within(REQUESTED_WITHIN) <= bound.scaled(WIDER_BY_REQUESTS)
     }
 
     /// What the oscillator is thought to run off by; `None` before it was measured. Worth saving.

@@ -377,6 +377,11 @@ impl Envelope {
         if windows <= 1.0 { 0.0 } else { self.max_drift.ratio() * age * (windows.sqrt() - 1.0) }
     }
 
+    /// How far the offset may have strayed within `age` from where the middle of the frequency's range takes it.
+    pub fn strays_within(&self, age: Duration) -> Duration {
+        (self.travel(age, true) - self.travel(age, false)).half()
+    }
+
     /// When the last proof came.
     pub fn last(&self) -> Option<Timestamp<Local>> {
         self.last

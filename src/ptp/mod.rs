@@ -118,6 +118,8 @@ pub enum Input<'a> {
 pub struct ClockReport {
     /// The servo is locked: UNCALIBRATED becomes SLAVE; not locked takes SLAVE back to UNCALIBRATED.
     pub locked: bool,
+    /// The path and the clock are known so well that Delay_Req may be rare, until the next report.
+    pub calm: bool,
     /// The clock was stepped since the last report: halves of measurements in flight are thrown away.
     pub stepped: bool,
     /// How many steps of the clock there have been, as the discipline counts them. The port says the number back when it

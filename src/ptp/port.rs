@@ -22,6 +22,11 @@ use crate::time::{
 };
 use crate::wire::ptp::{Body, DelayResp, Header, PortIdentity, Sender, WireTimestamp};
 
+/// The mean spacing of Delay_Req while the discipline needs them only to see that nothing changes, if the master wants none rarer still.
+const CALM_DELAY_REQ: LogInterval = LogInterval::new(0);
+/// Half of that.
+const HALF_OF_IT: LogInterval = LogInterval::new(-1);
+
 #[derive(Clone, Copy, Debug, Coded)]
 enum Timer {
     AnnounceReceipt,
@@ -63,6 +68,8 @@ pub struct Port {
     syncs: SyncPairs,
     requests: DelayRequests,
     delay_req_interval: LogInterval,
+    /// Rare requests will do, says the discipline.
+    is_calm: bool,
     next_token: u32,
 }
 
@@ -90,6 +97,7 @@ impl Port {
             syncs: SyncPairs::default(),
             requests: DelayRequests::new(first_sequence_id),
             delay_req_interval: config.log_min_delay_req_interval,
+            is_calm: false,
             next_token: 0,
             config,
         }
@@ -110,7 +118,7 @@ impl Port {
         self.parent
     }
 
-    /// The mean spacing of Delay_Req that is in force.
+    /// The least mean spacing of Delay_Req, as the master says.
     pub const fn delay_req_interval(&self) -> LogInterval {
         self.delay_req_interval
     }
@@ -245,7 +253,7 @@ impl Port {
         }
         if interval != self.delay_req_interval {
             self.delay_req_interval = interval;
-            self.arm_delay_req(now, interval);
+            self.arm_next_delay_req(now);
         }
     }
 
@@ -278,6 +286,25 @@ impl Port {
         self.timers.set(Timer::DelayReq, now + spacing);
     }
 
+    /// The request after one that was sent.
+    fn arm_next_delay_req(&mut self, now: Timestamp<Mono>) {
+        if !self.is_calm || self.delay_req_interval >= CALM_DELAY_REQ {
+            return self.arm_delay_req(now, self.delay_req_interval);
+        }
+        // In half to one and a half of a second, so that the last one is never much older than that; the mean is longer than the master's.
+        self.timers
+            .set(Timer::DelayReq, now + CALM_DELAY_REQ.duration().half() + spacing(HALF_OF_IT, &mut self.random));
+    }
+
+    /// Whether rare requests will do from now on.
+    fn note_calm(&mut self, now: Timestamp<Mono>, is_calm: bool) {
+        let was_calm = std::mem::replace(&mut self.is_calm, is_calm);
+        if was_calm && !is_calm && self.timers.get(Timer::DelayReq).is_some() {
+            // The request that is planned may be more than a second away.
+            self.arm_delay_req(now, self.delay_req_interval);
+        }
+    }
+
     fn send_delay_req(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
         let token = TxToken(self.next_token);
         self.next_token = self.next_token.wrapping_add(1);
@@ -285,7 +312,7 @@ impl Port {
         let message = self.sender.delay_req(sequence_id, self.config.delay_asymmetry);
         count(out, Counter::SentDelayReq);
         out.emit(Effect::Send { frame: frame(&message), channel: Channel::Event, token: Some(token) });
-        self.arm_delay_req(now, self.delay_req_interval);
+        self.arm_next_delay_req(now);
     }
 
     // ---- Inputs ----
@@ -313,7 +340,8 @@ impl Port {
         }
     }
 
-    fn clock(&mut self, report: ClockReport, out: &mut impl Sink<Effect>) {
+    fn clock(&mut self, now: Timestamp<Mono>, report: ClockReport, out: &mut impl Sink<Effect>) {
+        self.note_calm(now, report.calm);
         if report.stepped {
             self.flush(out);
             self.change_state(Event::SynchronizationFault, StateReason::ClockStepped, out);
@@ -372,7 +400,7 @@ impl Engine for Port {
                     self.requests.abandon(token);
                 }
             }
-            Input::Clock(report) => self.clock(report, out),
+            Input::Clock(report) => self.clock(now, report, out),
             Input::Link { up } => self.link(up, out),
             Input::Tick { local: _ } => self.tick(now, out),
         }

@@ -143,7 +143,8 @@ impl Script {
             "tick" => Input::Tick { local: Timestamp::EPOCH },
             "link" => Input::Link { up: words.has("up") },
             "clock" => {
-                Input::Clock(ClockReport { locked: words.has("locked"), stepped: words.has("stepped"), epoch: 0 })
+                let [locked, calm, stepped] = ["locked", "calm", "stepped"].map(|word| words.has(word));
+                Input::Clock(ClockReport { locked, calm, stepped, epoch: 0 })
             }
             "sent" => Input::Sent { token: request(), stamp: words.stamp("t3") },
             "failed" => Input::SendFailed { token: Some(request()) },

@@ -255,7 +255,10 @@ fn arbitrary_inputs_in_any_order_never_stop_either_engine() {
         let input = match random.below(12) {
             0 => Input::Sent { token, stamp: optional },
             1 => Input::SendFailed { token: optional.map(|_| token) },
-            2 => Input::Clock(ClockReport { locked: random.below(2) == 0, stepped: random.below(8) == 0, epoch: 0 }),
+            2 => {
+                let [locked, calm, stepped] = [2, 2, 8].map(|of| random.below(of) == 0);
+                Input::Clock(ClockReport { locked, calm, stepped, epoch: 0 })
+            }
             3 => Input::Link { up: random.below(4) > 0 },
             4..6 => Input::Tick { local: at },
             _ => Input::Received { bytes, channel: Channel::Event, stamp: optional },

@@ -145,7 +145,7 @@ pub fn spawn_discipline(
             readers: std::array::from_fn(|_| None),
             jumps: JumpDetector::default(),
             followed: None,
-            told_locked: false,
+            told: (false, false),
             is_in_doubt: false,
             tell_ports_at: now,
             wake_at: now,
@@ -190,7 +190,8 @@ struct DisciplineThread {
     jumps: JumpDetector,
     /// The port whose parent steers.
     followed: Option<usize>,
-    told_locked: bool,
+    /// What the ports were told: whether the clock is locked, and whether it is calm.
+    told: (bool, bool),
     /// The hub may have jumped, or the machine may have stood still, as was told last.
     is_in_doubt: bool,
     tell_ports_at: Timestamp<Mono>,
@@ -454,7 +455,7 @@ impl DisciplineThread {
         // What is in flight has one stamp from before and one from after.
         self.inlets.stepped(ClockId::System);
         self.links.sources.iter().for_each(SourceInlet::stepped);
-        self.told_locked = false;
+        self.told = (false, false);
         self.system_epoch = self.cascade.system().clock().epoch();
         self.vouch_at = now;
         self.publish();
@@ -515,19 +516,19 @@ impl DisciplineThread {
     /// Told when it changes, and once a second, since a port that has changed its parent waits to hear it again.
     fn tell_ports(&mut self, now: Timestamp<Mono>) {
         self.inlets.tell_steps();
-        let locked = self.cascade.is_hub_locked();
-        let is_news = locked != self.told_locked;
+        let (locked, calm) = (self.cascade.is_hub_locked(), self.cascade.is_hub_calm());
+        let is_news = (locked, calm) != self.told;
         if !is_news && now < self.tell_ports_at {
             return;
         }
-        self.told_locked = locked;
+        self.told = (locked, calm);
         self.tell_ports_at = now + TELL_PORTS_EVERY;
         // Only the port that steers has calibrated the clock.
         let followed = self.followed;
         self.inlets.tell(is_news, |port| ClockReport {
             locked: locked && followed == Some(port),
-            stepped: false,
-            epoch: 0,
+            calm: calm && followed == Some(port),
+            ..ClockReport::default()
         });
     }
 

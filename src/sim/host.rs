@@ -161,7 +161,7 @@ pub struct Host {
     reports: Vec<ClockReport>,
     system_epoch: ClockEpoch,
     phc_epochs: [Option<ClockEpoch>; PHCS_MAX],
-    told_locked: bool,
+    told: (bool, bool),
     tell_at: Timestamp<Mono>,
     ticked_at: Timestamp<Mono>,
     publish_at: Timestamp<Mono>,
@@ -222,7 +222,7 @@ impl Host {
             unflushed: None,
             reports: Vec::new(),
             system_epoch: ClockEpoch::default(),
-            told_locked: false,
+            told: (false, false),
             tell_at: now,
             ticked_at: now,
             publish_at: now,
@@ -594,7 +594,7 @@ impl Host {
             keep(&mut self.was_set, now + self.paused, by);
         }
         self.stepped(ClockId::System);
-        self.told_locked = false;
+        self.told = (false, false);
         self.system_epoch = self.cascade.system().clock().epoch();
         self.publish(now);
     }
@@ -643,16 +643,16 @@ impl Host {
         if clock == self.config.hub() {
             self.steps = self.steps.wrapping_add(1);
             self.unflushed = Some(self.steps);
-            self.reports.push(ClockReport { locked: false, stepped: true, epoch: self.steps });
+            self.reports.push(ClockReport { stepped: true, epoch: self.steps, ..ClockReport::default() });
         }
     }
 
     fn tell_port(&mut self, now: Timestamp<Mono>) {
-        let locked = self.cascade.is_hub_locked();
-        if locked != self.told_locked || now >= self.tell_at {
-            self.told_locked = locked;
+        let (locked, calm) = (self.cascade.is_hub_locked(), self.cascade.is_hub_calm());
+        if (locked, calm) != self.told || now >= self.tell_at {
+            self.told = (locked, calm);
             self.tell_at = now + TELL_PORT_EVERY;
-            self.reports.push(ClockReport { locked, stepped: false, epoch: 0 });
+            self.reports.push(ClockReport { locked, calm, ..ClockReport::default() });
         }
     }
 

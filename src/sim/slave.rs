@@ -80,7 +80,7 @@ pub struct Slave {
     next_tick: Timestamp<Mono>,
     record: Record,
     report: Option<ClockReport>,
-    told_locked: bool,
+    told: (bool, bool),
     tell_at: Timestamp<Mono>,
     notices: Vec<Notice>,
 }
@@ -100,7 +100,7 @@ impl Slave {
             next_tick: now,
             record: Record::default(),
             report: None,
-            told_locked: false,
+            told: (false, false),
             tell_at: now,
             notices: Vec::new(),
         }
@@ -251,11 +251,11 @@ impl Slave {
     /// As the discipline thread does it: when it changes, and once a second, since a port that has changed its parent waits
     /// to hear it again. A step of ours voids no stamp: all stamps are of the stamping clock, which nobody steps here.
     fn tell_port(&mut self, now: Timestamp<Mono>) {
-        let locked = self.steering.is_locked_to_source();
-        if locked != self.told_locked || now >= self.tell_at {
-            self.told_locked = locked;
+        let (locked, calm) = (self.steering.is_locked_to_source(), self.steering.is_calm());
+        if (locked, calm) != self.told || now >= self.tell_at {
+            self.told = (locked, calm);
             self.tell_at = now + TELL_PORT_EVERY;
-            self.report = Some(ClockReport { locked, ..ClockReport::default() });
+            self.report = Some(ClockReport { locked, calm, ..ClockReport::default() });
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The bank: from messages to what the members believe.
 
+use super::calm::Calm;
 use super::change::{Believed, Hypothesis, Record};
 use super::member::{Belief, Direction};
 use super::mixture::{Mixture, Noise};
@@ -115,6 +116,7 @@ pub struct Bank {
     noise: Noise,
     watch: Watch,
     record: Record,
+    calm: Calm,
     /// What one way's delay moved by alone (s).
     moved: [f64; 2],
     /// Which of them is still being learnt.
@@ -146,6 +148,7 @@ impl Bank {
             noise: Noise { range: 0.0, resolution },
             watch: Watch::default(),
             record: Record::new(),
+            calm: Calm::default(),
             moved: [0.0; 2],
             changed_way: None,
             stepped: None,
@@ -180,6 +183,7 @@ impl Bank {
         self.held = None;
         self.watch.reset();
         self.record.clear();
+        self.calm.disturb();
         self.moved = [0.0; 2];
         self.changed_way = None;
     }
@@ -208,6 +212,7 @@ impl Bank {
         self.since_restart = if self.knows_offset { self.since_restart.max(FIRST_ROUND_TRIPS as u32) } else { 0 };
         self.watch.reset();
         self.record.clear();
+        self.calm.disturb();
     }
 
     /// The master, or what is heard for it, shows another time from now on, by the same path.
@@ -241,6 +246,7 @@ impl Bank {
         self.last = Pair::default();
         self.watch.reset();
         self.record.clear();
+        self.calm.disturb();
     }
 
     /// The oscillator's frequency error as it was saved by an earlier run.
@@ -278,6 +284,11 @@ impl Bank {
     /// Whether the last messages came before they could by all that is known, and why is not known yet.
     pub fn is_surprised(&self) -> bool {
         self.watch.is_early()
+    }
+
+    /// Whether all is so quiet that requests may be rare.
+    pub fn is_calm(&self) -> bool {
+        self.calm.is_calm()
     }
 
     /// The latest message's instant.
@@ -439,25 +450,26 @@ impl Bank {
 
     fn observe(&mut self, direction: Direction, at: Timestamp<Local>, transit: f64) {
         let is_warm = self.since_restart > WARM_UP;
-        if is_warm && !self.is_usual(direction, at, transit) {
-            return;
+        if !is_warm {
+            let ago = self.believed.predict(at);
+            self.believed.members.observe(direction, ago, transit, self.noise);
+            return self.learn_way(direction);
         }
+        let Some(late) = self.late_if_usual(direction, at, transit) else { return };
         let ago = self.believed.predict(at);
         let members = &mut self.believed.members;
-        if is_warm && direction == Direction::Forward {
+        if direction == Direction::Forward {
             members.mix();
         }
-        if is_warm {
-            members.weigh(direction, ago, transit, self.noise);
-        } else {
-            members.observe(direction, ago, transit, self.noise);
-        }
+        members.weigh(direction, ago, transit, self.noise);
+        self.calm.note(direction, late, members.deviation(0.0), self.resolution);
         self.learn_way(direction);
     }
 
     /// The base delay stays what it was when a way changed: what it would be more is that way's.
     fn learn_way(&mut self, heard: Direction) {
         let Some(way) = &mut self.changed_way else { return };
+        self.calm.disturb();
         let longer = 2.0 * (self.believed.members.mean()[2] - way.delay);
         self.moved[way.direction.index()] += longer;
         self.believed.members.shift_way(way.direction, -longer);
@@ -467,16 +479,17 @@ impl Bank {
         }
     }
 
-    /// Whether a transit is to be used. One that is not has been dealt with.
-    fn is_usual(&mut self, direction: Direction, at: Timestamp<Local>, transit: f64) -> bool {
+    /// By how much a transit was longer than foretold, if it is to be used (s). One that is not has been dealt with.
+    fn late_if_usual(&mut self, direction: Direction, at: Timestamp<Local>, transit: f64) -> Option<f64> {
         let elapsed = (at - self.believed.at).as_secs_f64();
         let members = &self.believed.members;
         let residual = members.residual(direction, elapsed, transit);
         let deviation = || members.deviation_of_transit(elapsed);
         let verdict = self.watch.judge(direction, residual, deviation, self.noise.tail_mean(0.0));
         if verdict == Verdict::Usual && !self.record.is_begun() {
-            return true;
+            return Some(residual);
         }
+        self.calm.disturb();
         if !self.record.is_begun() {
             self.record.begin(&self.believed, self.noise);
         }
@@ -486,12 +499,12 @@ impl Bank {
                 if !self.watch.is_running() {
                     self.record.clear();
                 }
-                return true;
+                return Some(residual);
             }
             Verdict::Unusual if !self.record.is_full() => _ = self.believed.predict(at),
             Verdict::Unusual | Verdict::Changed => self.find_change(),
         }
-        false
+        None
     }
 
     /// Something changed: what explains it best is believed from now on.
@@ -500,6 +513,7 @@ impl Bank {
         let begun = self.record.begun();
         self.watch.reset();
         self.record.clear();
+        self.calm.disturb();
         let Some((hypothesis, believed)) = found else { return };
         let delay = self.believed.members.mean()[2];
         self.believed = believed;

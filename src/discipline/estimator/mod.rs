@@ -22,9 +22,11 @@
 //! | `mixture` | the weights, and what all members say together |
 //! | `watch` | which messages are believed at once, and when something must have changed |
 //! | `change` | what it was: a burst, a step, a shift, another path |
+//! | `calm` | whether a request now and then is enough |
 //! | `bank` | all of it, message by message |
 
 mod bank;
+mod calm;
 mod change;
 #[cfg(test)]
 mod equations;

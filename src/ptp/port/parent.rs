@@ -57,14 +57,14 @@ impl Port {
     fn decide(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
         let Some(best) = self.foreign.best(now, self.parent_port()) else { return };
         match self.parent {
-            Some(parent) if parent.port == best.data.sender => self.refresh(parent, &best, out),
+            Some(parent) if parent.port == best.data.sender => self.refresh(now, parent, &best, out),
             Some(_) => self.select(now, &best, StateReason::ParentChanged, out),
             None => self.select(now, &best, StateReason::ParentSelected, out),
         }
     }
 
     /// The parent has said something about itself.
-    fn refresh(&mut self, parent: ParentInfo, best: &Announced, out: &mut impl Sink<Effect>) {
+    fn refresh(&mut self, now: Timestamp<Mono>, parent: ParentInfo, best: &Announced, out: &mut impl Sink<Effect>) {
         let info = best.parent(parent.selected_at);
         if info == parent {
             return;
@@ -74,6 +74,7 @@ impl Port {
         if is_other_clock {
             self.remote_epoch = self.remote_epoch.next();
             self.flush(out);
+            self.note_calm(now, false);
             count(out, Counter::ParentChanged);
         }
         self.parent = Some(info);
@@ -90,6 +91,7 @@ impl Port {
         self.requests.flush(out);
         self.sync_interval = None;
         self.delay_req_interval = self.config.log_min_delay_req_interval;
+        self.is_calm = false;
         self.parent = Some(info);
         count(out, Counter::ParentChanged);
         out.emit(Effect::Parent(Some(info)));

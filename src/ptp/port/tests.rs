@@ -188,6 +188,57 @@ fn the_first_delay_req_to_a_parent_does_not_wait_for_an_interval_that_is_not_kno
     }
 }
 
+/// How many requests are sent within 100 s from `second` on, if the master wants 4 a second at most and this is reported each second.
+fn requests_within_100_s(script: &mut Script, second: u32, report: &str) -> usize {
+    let before = script.requests.len();
+    for second in second..second + 100 {
+        script.line(&format!("{second} announce A seq={second} p1=10"));
+        script.line(&format!("{second} clock {report}"));
+        script.line(&format!("{second}.99 run"));
+    }
+    script.requests.len() - before
+}
+
+fn asked_by_four_a_second() -> Script {
+    let mut script = following();
+    one_request(&mut script);
+    script.line("4 sent 0 t3=100");
+    script.line("4 resp A req=0 t4=100 int=-2");
+    assert_eq!(script.port.delay_req_interval(), LogInterval::new(-2));
+    script
+}
+
+#[test]
+fn in_a_calm_one_request_a_second_is_sent_and_never_more_than_the_master_wants() {
+    let mut script = asked_by_four_a_second();
+    let usual = requests_within_100_s(&mut script, 5, "locked");
+    assert!((320..480).contains(&usual), "{usual}");
+    let calm = requests_within_100_s(&mut script, 105, "locked calm");
+    assert!((90..115).contains(&calm), "{calm}");
+    let again = requests_within_100_s(&mut script, 205, "locked");
+    assert!((320..480).contains(&again), "{again}");
+    // A master that wants one in four seconds at most gets no more.
+    let last = script.requests.len() - 1;
+    script.line(&format!("305 sent {last} t3=100"));
+    script.line(&format!("305 resp A req={last} t4=100 int=2"));
+    let seldom = requests_within_100_s(&mut script, 306, "locked calm");
+    assert!((12..40).contains(&seldom), "{seldom}");
+}
+
+#[test]
+fn a_calm_that_ends_is_followed_by_a_request_at_once_and_so_is_another_clock() {
+    for end in ["clock locked", "announce A seq=9 p1=10 gm=B"] {
+        let mut script = asked_by_four_a_second();
+        script.line("5 announce A seq=5 p1=10");
+        script.line("5 clock locked calm");
+        script.line("7 run");
+        let before = script.requests.len();
+        script.line(&format!("7 {end}"));
+        script.line("7.51 run");
+        assert!(script.requests.len() > before, "{end}");
+    }
+}
+
 // ---- correctionField, asymmetry, latencies ----
 
 #[test]

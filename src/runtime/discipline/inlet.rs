@@ -155,7 +155,7 @@ impl Inlets {
     pub(super) fn tell_steps(&mut self) {
         for inlet in self.ports.iter_mut().flatten() {
             let Some(epoch) = inlet.untold else { continue };
-            if inlet.reports.push(ClockReport { locked: false, stepped: true, epoch }) {
+            if inlet.reports.push(ClockReport { stepped: true, epoch, ..ClockReport::default() }) {
                 inlet.untold = None;
             }
         }

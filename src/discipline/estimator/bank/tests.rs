@@ -76,6 +76,30 @@ fn it_is_far_below_the_jitter_without_being_told_anything() {
 }
 
 #[test]
+fn a_quiet_path_becomes_calm_until_anything_unusual_and_a_loud_one_never() {
+    let mut path = Path::new(1e-9, 1e-11, 0.25);
+    path.settle(120);
+    assert!(!path.bank.is_calm());
+    path.settle(200);
+    assert!(path.bank.is_calm());
+    // One message that comes 50 ns late is enough.
+    path.base[0] += 5e-8;
+    path.settle(1);
+    assert!(!path.bank.is_calm());
+    path.base[0] -= 5e-8;
+    path.settle(120);
+    assert!(!path.bank.is_calm());
+    path.settle(40);
+    assert!(path.bank.is_calm());
+    path.bank.change_path();
+    assert!(!path.bank.is_calm());
+
+    let mut loud = Path::new(1e-7, 1e-9, 0.25);
+    loud.settle(2_000);
+    assert!(!loud.bank.is_calm());
+}
+
+#[test]
 fn it_says_how_wrong_it_is() {
     let mut path = Path::new(1e-6, 1e-9, 1.0);
     path.settle(1_000);

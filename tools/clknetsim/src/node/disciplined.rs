@@ -84,6 +84,10 @@ impl Disciplined {
         self.steering.clock().epoch()
     }
 
+    pub(super) fn is_calm(&self) -> bool {
+        self.steering.is_calm()
+    }
+
     pub(super) fn is_locked_to_source(&self) -> bool {
         self.steering.is_locked_to_source()
     }

@@ -32,7 +32,7 @@ pub struct PtpSlave {
     clock: Disciplined,
     counts: Counts,
     tell_at: Timestamp<Mono>,
-    told_locked: bool,
+    told: (bool, bool),
     told_epoch: ClockEpoch,
     parents: u64,
 }
@@ -49,7 +49,7 @@ impl PtpSlave {
             config,
             counts: Counts::default(),
             tell_at: host.now()?.mono,
-            told_locked: false,
+            told: (false, false),
             told_epoch: ClockEpoch::default(),
             parents: 0,
             host,
@@ -94,21 +94,21 @@ impl PtpSlave {
             return Ok(());
         }
         self.told_epoch = epoch;
-        self.told_locked = false;
+        self.told = (false, false);
         let now = self.host.now()?;
-        self.step(&now, Input::Clock(ClockReport { locked: false, stepped: true, epoch: epoch.0 }))
+        self.step(&now, Input::Clock(ClockReport { stepped: true, epoch: epoch.0, ..ClockReport::default() }))
     }
 
     /// When it changes, and once a second: a port that has changed its parent waits to hear it again.
     fn tell_port(&mut self) -> Result<(), Fault> {
         let instant = self.host.now()?;
-        let locked = self.clock.is_locked_to_source();
-        if locked == self.told_locked && instant.mono < self.tell_at {
+        let (locked, calm) = (self.clock.is_locked_to_source(), self.clock.is_calm());
+        if (locked, calm) == self.told && instant.mono < self.tell_at {
             return Ok(());
         }
-        self.told_locked = locked;
+        self.told = (locked, calm);
         self.tell_at = instant.mono + TELL_PORT_EVERY;
-        self.step(&instant, Input::Clock(ClockReport { locked, ..ClockReport::default() }))
+        self.step(&instant, Input::Clock(ClockReport { locked, calm, ..ClockReport::default() }))
     }
 }
 

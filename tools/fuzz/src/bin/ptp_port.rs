@@ -159,7 +159,12 @@ fn feed_one(world: &mut World, octets: &mut &[u8]) -> Option<()> {
         }
         3 => {
             let options = octet()?;
-            world.feed(Input::Clock(ClockReport { locked: options & 1 != 0, stepped: options & 2 != 0, epoch: 0 }));
+            world.feed(Input::Clock(ClockReport {
+                locked: options & 1 != 0,
+                stepped: options & 2 != 0,
+                calm: options & 4 != 0,
+                epoch: 0,
+            }));
         }
         4 => {
             let up = octet()? & 1 != 0;
