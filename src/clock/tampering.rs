@@ -20,6 +20,13 @@ pub struct Tampering {
     pub behind: Duration,
 }
 
+impl Tampering {
+    /// The most that it may have moved the clock by, to either side.
+    pub fn most(&self) -> Duration {
+        self.ahead.max(self.behind.abs())
+    }
+}
+
 /// Sees that a rate is what we made it. `R` is a rate as the kernel counts it.
 #[derive(Clone, Copy, Debug)]
 pub struct Watch<R> {

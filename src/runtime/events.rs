@@ -49,6 +49,9 @@ pub enum Event {
     },
     /// Another program has set the frequency of a clock that we steer; told every ten seconds at most.
     Foreign(ClockId, Tampering),
+    /// It had set that of the system clock, or slewed it, and by now a command of ours has taken that back: it was moved by this much. Told
+    /// as often.
+    ForeignIsOver(Duration),
     /// The kernel does not take what it is told of its time.
     VouchFailed(ClockError),
     /// The discipline's thread saw the system clock being set, by this much.

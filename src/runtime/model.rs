@@ -4,9 +4,7 @@ use super::events::{Event, PortReport};
 use super::host::Host;
 use super::phcs::words;
 use super::rivals::{Rival, as_lacks};
-use crate::clock::{
-    ArbPolicy, CascadeNotice, LOCK_LIMIT_HARDWARE, LOCK_LIMIT_NTP, LOCK_LIMIT_SOFTWARE, Tampering, UtcDispute,
-};
+use crate::clock::{ArbPolicy, CascadeNotice, LOCK_LIMIT_HARDWARE, LOCK_LIMIT_NTP, LOCK_LIMIT_SOFTWARE, UtcDispute};
 use crate::config::{Config, PtpConfig, PtpTransport};
 use crate::discipline::{Notice, StateEvent};
 use crate::net::{Stamping, StampingChange};
@@ -324,7 +322,11 @@ impl Model {
                 self.phcs.foreign(&mut self.events, at, phc, &tampering, &self.rivals);
             }
             Event::Foreign(_, tampering) => {
-                let text = foreign_text(&tampering, &self.rivals);
+                let text = foreign_text(Some(tampering.found), tampering.most(), &self.rivals);
+                self.events.record(at, Level::Error, Topic::Clock, text, &[]);
+            }
+            Event::ForeignIsOver(by) => {
+                let text = foreign_text(None, by.abs(), &self.rivals);
                 self.events.record(at, Level::Error, Topic::Clock, text, &[]);
             }
             Event::VouchFailed(error) => {
@@ -536,18 +538,18 @@ fn is_silent(now: Timestamp<Mono>, snapshot: &TimeSnapshot) -> bool {
     now - snapshot.anchor_mono > SNAPSHOT_AGE_MAX
 }
 
-/// Another program has set the system clock's frequency: which one, if some are known that do such things.
-fn foreign_text(tampering: &Tampering, rivals: &[Rival]) -> String {
+/// Another program has set the system clock's frequency, to this if it was still seen, and moved it by so much: which one, if some are known
+/// that do such things.
+fn foreign_text(found: Option<FrequencyPpb>, by: Duration, rivals: &[Rival]) -> String {
     let culprits: Vec<_> = rivals.iter().map(|rival| format!("{rival}: `{}`", rival.stop_with())).collect();
     let remedy = match &culprits[..] {
         [] => "it must be stopped, or clock.system be \"observe\"".to_owned(),
         culprits => format!("stop {}, or let clock.system be \"observe\"", culprits.join(", ")),
     };
-    let Tampering { found, ahead, behind } = tampering;
-    let by = (*ahead).max(behind.abs());
+    let how = found.map_or_else(|| ", or slewed it".to_owned(), |found| format!(" to {found}"));
     format!(
-        "another program has set the frequency of the system clock to {found}, and moved it by up to {by} (the error bound \
-         is as much wider): {remedy}"
+        "another program has set the frequency of the system clock{how}, and moved it by up to {by} (the error bound is as \
+         much wider): {remedy}"
     )
 }
 

@@ -10,6 +10,10 @@ use crate::time::{ClockId, Duration, Local, Mono, Timestamp};
 
 /// How often it is told that another program changes the system clock's rate.
 const TELL_FOREIGN_EVERY: Duration = Duration::from_secs(10);
+/// What is over when it is seen is told if it has moved the clock by so much: the bound covers less without a word,
+const WORTH_TELLING: Duration = Duration::from_nanos(200);
+/// and more is no rate, but the clock was set, which is told by itself.
+const RATE_IMPLAUSIBLE: Duration = Duration::from_millis(500);
 
 impl DisciplineThread {
     /// Whether what the kernel says of its time is not true any more.
@@ -57,6 +61,10 @@ impl DisciplineThread {
             // Whatever it was, it is over: a rate that a command of ours has taken back meanwhile, or a slew of the kernel's.
             let (ahead, behind) = (by.max(Duration::ZERO), by.min(Duration::ZERO));
             self.cascade.system_was_slewed(crossing.mono, crossing.after, ahead, behind);
+            if (WORTH_TELLING..RATE_IMPLAUSIBLE).contains(&by.abs()) && crossing.mono >= self.tell_foreign_at {
+                self.tell_foreign_at = crossing.mono + TELL_FOREIGN_EVERY;
+                self.links.events.push(Event::ForeignIsOver(by));
+            }
         }
     }
 

@@ -252,6 +252,11 @@ fn who_steers_too_is_named_with_the_way_to_stop_it_when_its_hand_shows() {
     };
     assert!(event(&mut told).contains("moved it by up to 25.0 us (the error bound is as much wider)"));
     assert!(event(&mut told).ends_with("it must be stopped, or clock.system be \"observe\""));
+    told.hear(Event::ForeignIsOver(Duration::from_nanos(-2_030)));
+    let over = told.model.events.records(told.now).pop().unwrap().text;
+    let begins =
+        "another program has set the frequency of the system clock, or slewed it, and moved it by up to 2.03 us";
+    assert!(over.starts_with(begins), "{over}");
     let rival = Rival { program: "chronyd".to_owned(), pid: 812, unit: Some("chrony.service".to_owned()) };
     told.model.rivals.push(rival);
     let text = event(&mut told);
