@@ -8,7 +8,7 @@
 //! | [`simulator`] | the operator: worlds in which the daemon can be tried, and how to describe one |
 //! | [`hardware`] | the operator of a card with a clock: what the states and lines of `status` mean, and what to do |
 //! | [`sources`] | the operator with more than one source: how they are judged, what the verdicts mean, and when another one steers |
-//! | [`server`] | the operator who serves time: who may ask and how often, cores, interleaved mode, load |
+//! | [`server`] | the operator who serves time: leap seconds, no source, who may ask and how often, interleaved mode, stamps of the card, cores, load |
 //! | [`traces`] | the operator who wants to know what happened: recording, replaying, and what another servo would have done |
 //! | [`adr`] | whoever wonders why: the decisions that close doors, a page each |
 //!

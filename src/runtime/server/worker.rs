@@ -301,7 +301,9 @@ impl Worker {
             // The copy ages, and its age shows in the answers.
             Err(_) => self.setup.figures.counts.count(ServerCounter::SnapshotTorn),
         }
-        if let (Some(smear), Ok(step)) = (&mut self.setup.config.smear, self.setup.time.leap.read()) {
+        if let Some(smear) = &mut self.setup.config.smear
+            && let Ok(step) = self.setup.time.leap.read()
+        {
             smear.step = step;
         }
         let (mono, local, window) = self.clock.both();
