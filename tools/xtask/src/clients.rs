@@ -32,7 +32,8 @@ pub struct Options {}
 
 pub fn run(_: &Options) -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("tools/xtask lies two below the root");
-    match build(root).and_then(|peers| ask(root, &peers)) {
+    let built = crate::build(&["synchronome"]).and_then(|()| build(root));
+    match built.and_then(|peers| ask(root, &peers)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             eprintln!("clients: {problem}");

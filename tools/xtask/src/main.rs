@@ -6,7 +6,7 @@ mod clients;
 mod holdover;
 mod ntpbench;
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -30,6 +30,17 @@ enum Task {
     Clients(clients::Options),
     /// Everything that must hold before a change goes in.
     Ci(ci::Options),
+}
+
+/// Builds programs of this workspace for release, where a task runs them.
+///
+/// # Errors
+/// What cargo could not do.
+fn build(packages: &[&str]) -> Result<(), String> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "-q", "--release"]).args(packages.iter().flat_map(|package| ["-p", package]));
+    let status = cargo.status().map_err(|error| format!("cargo: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{} cannot be built: {status}", packages.join(", "))) }
 }
 
 fn main() -> ExitCode {

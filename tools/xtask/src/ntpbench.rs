@@ -48,7 +48,7 @@ pub struct Options {
 
 /// Runs it.
 pub fn run(options: &Options) -> ExitCode {
-    match measure(options) {
+    match crate::build(&["synchronome", "synchronome-ntpload"]).and_then(|()| measure(options)) {
         Ok(found) => {
             println!("{}", if options.json { found.to_json() } else { found.to_text() });
             ExitCode::SUCCESS
