@@ -171,18 +171,24 @@ fn who_was_paused_knows_nothing_of_it_until_a_message_comes() {
     assert_sound(&star.world);
 }
 
+/// A master that announces a leap second, and a host that follows it.
+fn world_before_leap(truth: Truth, leap: LeapIndicator, kernel_leaps: bool) -> (World, NodeId, NodeId) {
+    let mut world = World::with_truth(1, truth);
+    let mut config = master_config(1, INTERVAL, 1);
+    config.time_properties.leap = leap;
+    let master = world.add_master(config, StampModel::IDEAL, Duration::ZERO);
+    let host = world.add_host(HostConfig { kernel_leaps, ..host_config(1) }, StampModel::IDEAL);
+    let way = LinkModel::new(us(2), Duration::from_nanos(100));
+    world.connect(master, host, way, way);
+    (world, master, host)
+}
+
 #[test]
 fn a_leap_second_is_made_once_whoever_makes_it() {
     for leap in [LeapIndicator::Insert, LeapIndicator::Delete] {
         for kernel_leaps in [true, false] {
             let truth = Truth::before_midnight(secs(120), leap);
-            let mut world = World::with_truth(1, truth);
-            let mut config = master_config(1, INTERVAL, 1);
-            config.time_properties.leap = leap;
-            let master = world.add_master(config, StampModel::IDEAL, Duration::ZERO);
-            let host = world.add_host(HostConfig { kernel_leaps, ..host_config(1) }, StampModel::IDEAL);
-            let way = LinkModel::new(us(2), Duration::from_nanos(100));
-            world.connect(master, host, way, way);
+            let (mut world, master, host) = world_before_leap(truth, leap, kernel_leaps);
             world.run_until(secs(121));
             let after = truth.tai_utc(Timestamp::EPOCH + secs(121));
             world.announce_as(master, |_, properties| {
@@ -204,13 +210,7 @@ fn a_smeared_leap_second_is_served_without_a_step_whoever_makes_it() {
     for (leap, change) in [(LeapIndicator::Insert, 1), (LeapIndicator::Delete, -1)] {
         for kernel_leaps in [true, false] {
             let truth = Truth::before_midnight(secs(120), leap);
-            let mut world = World::with_truth(1, truth);
-            let mut config = master_config(1, INTERVAL, 1);
-            config.time_properties.leap = leap;
-            let master = world.add_master(config, StampModel::IDEAL, Duration::ZERO);
-            let host = world.add_host(HostConfig { kernel_leaps, ..host_config(1) }, StampModel::IDEAL);
-            let way = LinkModel::new(us(2), Duration::from_nanos(100));
-            world.connect(master, host, way, way);
+            let (mut world, master, host) = world_before_leap(truth, leap, kernel_leaps);
             let before = truth.tai_utc(Timestamp::EPOCH);
             let from = truth.utc(Timestamp::EPOCH + secs(130));
             let from = Timestamp::from_secs(from.seconds() - from.seconds().rem_euclid(86_400));
