@@ -14,7 +14,7 @@ use super::units::{count, seconds, span};
 use crate::discipline::helm::{PTP_LOST_INTERVALS, mistaken_for};
 use crate::time::Duration;
 
-/// Of so many requests one must have been answered.
+/// Of so many requests one must have been answered, as long as the source is still heard.
 const REQUESTS_ANSWERED_OF: u32 = 3;
 /// A server whose own word is more than this part of what is open is itself the reason for it.
 const OWN_WORD_SHARE: f64 = 0.5;
@@ -276,8 +276,10 @@ impl Chain {
 
     fn answers(&mut self, source: &SourceStatus) {
         let (reach, unanswered) = (source.reach.unwrap_or(0), source.unanswered.unwrap_or(0));
-        let recent = reach & ((1 << REQUESTS_ANSWERED_OF) - 1) != 0;
-        if source.refusal.is_some() || recent {
+        let is_recent = reach & ((1 << REQUESTS_ANSWERED_OF) - 1) != 0;
+        // Nothing was measured for four polls, and what was asked last is open: then it is this, however few were asked.
+        let is_silent = source.verdict == "silent" && source.last_sample_age_s.is_some() && unanswered > 0;
+        if source.refusal.is_some() || is_recent && !is_silent {
             return self.ok("answer", format!("reach {reach:03o}"));
         }
         let strange: Vec<_> = ["unexpected", "origin_unset", "origin_mismatch", "mode", "duplicate"]
@@ -290,7 +292,11 @@ impl Chain {
             format!("; what came was no answer to them ({})", strange.join(", "))
         };
         let value = format!("none to the last {}{strange}", count(unanswered.into(), "request"));
-        let limit = format!("one to the last {REQUESTS_ANSWERED_OF}");
+        let limit = if is_recent {
+            "one within four polls".to_owned()
+        } else {
+            format!("one to the last {REQUESTS_ANSWERED_OF}")
+        };
         self.fail("answer", value, &limit, ANSWER_REMEDY);
     }
 
@@ -390,7 +396,7 @@ impl Chain {
             "undecided" => self.fail("agreement", &source.reason, "a majority", CONFLICT_REMEDY),
             "agrees" => self.ok("agreement", &source.reason),
             // Its last message is too old, or it has just come.
-            _ => self.fail("agreement", &source.reason, "heard of late", "wait for its next message"),
+            _ => self.fail("agreement", &source.reason, "heard of late, and enough of it", "wait for its next message"),
         }
         if has(source, "noselect") {
             return self.fail(

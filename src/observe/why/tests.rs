@@ -79,6 +79,11 @@ fn a_closed_port_is_named_after_three_requests() {
     assert_eq!(steers.standing, "lost");
     let early = server(&SourceStatus { reach: Some(0b1111_1100), unanswered: Some(2), ..closed.clone() });
     assert_eq!(early.failed(), None);
+    let silent =
+        SourceStatus { verdict: "silent".to_owned(), reach: Some(0b1111_1100), unanswered: Some(2), ..closed.clone() };
+    let (test, value, limit) = (server(&silent), "none to the last 2 requests", "one within four polls");
+    let (failed_test, its_value, its_limit, _) = failed(&test);
+    assert_eq!((failed_test, its_value, its_limit), ("answer", value, limit));
     let forged = [("requests".to_owned(), 9), ("origin_mismatch".to_owned(), 4)].into();
     let explanation = server(&SourceStatus { counters: forged, ..closed });
     assert!(failed(&explanation).1.contains("origin_mismatch 4"), "{explanation:#?}");
