@@ -539,6 +539,17 @@ fn a_phc_command_with_wrong_arguments_names_what_is_wrong() {
 }
 
 #[test]
+fn set_without_a_server_and_without_a_configuration_says_what_to_do() {
+    if Path::new("/etc/synchronome/synchronome.toml").exists() {
+        return; // It would measure by that one.
+    }
+    let output = output(&["set", "--dry-run"]);
+    let said = printed(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("`synchronome set SERVER...`") && said.contains("--config FILE"), "{said}");
+}
+
+#[test]
 fn a_closed_pipe_is_no_reason_to_panic() {
     let mut command = program();
     command.args(["check", "config/simulated.toml", "--explain"]).current_dir(env!("CARGO_MANIFEST_DIR"));

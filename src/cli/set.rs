@@ -112,6 +112,11 @@ impl Args {
         }
     }
 
+    /// Whether nobody said whom to ask, and there is no configuration in its place.
+    fn is_without_a_file(&self) -> bool {
+        self.servers.is_empty() && self.config.is_none() && !Path::new(DEFAULT_CONFIG).exists()
+    }
+
     /// What the daemon shall run with, apart from where its sockets are.
     fn load(&self) -> Result<Config, ConfigErrors> {
         if !self.servers.is_empty() {
@@ -152,6 +157,12 @@ pub fn run(args: &Args) -> ExitCode {
         Ok(config) => config,
         Err(errors) => {
             eprintln!("{errors}");
+            if args.is_without_a_file() {
+                eprintln!(
+                    "synchronome set: without a configuration give servers: `synchronome set SERVER...`, or a file: \
+                     `synchronome set --config FILE`; nothing was changed"
+                );
+            }
             return ExitCode::from(EXIT_USAGE);
         }
     };
