@@ -51,6 +51,10 @@ fn setting(option: &OptionSpec, value: &str) -> String {
                     };
                     format!("[[refclock]]\nkind = \"{kind}\"\n{needs}{name} = {value}\n")
                 }
+                // It means nothing by itself.
+                None if option.path == "ntp.server.local.distance" => {
+                    format!("[ntp.server.local]\nstratum = 10\ndistance = {value}\n")
+                }
                 None => format!("{} = {value}\n", option.path),
             },
         },
@@ -326,17 +330,17 @@ t.toml:8:1: ptp[2]: the same interface, domain and UDP port as the [[ptp]] in li
 t.toml:11:11: ntp.server.listen: "0.0.0.0" has no port
    11 | listen = ["0.0.0.0", "[::]:123", "ntp.example.net:123", "[::]:123"]
       |           ^^^^^^^^^
-    allowed: a list of at most 16 IP addresses with a port 1 to 65535, no two alike
+    allowed: a list of at most 16 IP addresses with a port 1 to 65535, or interfaces with or without one, no two alike
     add it: "0.0.0.0:123"
 t.toml:11:34: ntp.server.listen: "ntp.example.net:123": "ntp.example.net" is not an IP address
    11 | listen = ["0.0.0.0", "[::]:123", "ntp.example.net:123", "[::]:123"]
       |                                  ^^^^^^^^^^^^^^^^^^^^^
-    allowed: a list of at most 16 IP addresses with a port 1 to 65535, no two alike
-    names are not looked up here; write the address itself
+    allowed: a list of at most 16 IP addresses with a port 1 to 65535, or interfaces with or without one, no two alike
+    names of hosts are not looked up here; write the address itself, or the name of an interface
 t.toml:11:57: ntp.server.listen: the same as element 2 of this list
    11 | listen = ["0.0.0.0", "[::]:123", "ntp.example.net:123", "[::]:123"]
       |                                                         ^^^^^^^^^^
-    allowed: a list of at most 16 IP addresses with a port 1 to 65535, no two alike
+    allowed: a list of at most 16 IP addresses with a port 1 to 65535, or interfaces with or without one, no two alike
     remove one of them
 "#
     );
@@ -382,6 +386,27 @@ fn options_that_exclude_each_other_are_named_with_both_places() {
     assert_eq!(
         lines("ntp.server.listen = ['[::]:319']\n[[ptp]]\ninterface = 'lo'\n"),
         ["ntp.server.listen: UDP port 319 is used for PTP by the [[ptp]] in line 2"]
+    );
+    assert_eq!(
+        lines("ntp.server.listen = ['lo:320']\n[[ptp]]\ninterface = 'lo'\n"),
+        ["ntp.server.listen: UDP port 320 is used for PTP by the [[ptp]] in line 2"]
+    );
+    assert_eq!(
+        lines("ntp.server.local.distance = '1s'\n"),
+        ["ntp.server.local.distance: without ntp.server.local.stratum nothing of the clock's own is served"]
+    );
+    assert_eq!(
+        lines(
+            "ntp.server = { listen = ['eth0', '192.0.2.1:123'], listen_except = ['eth0', 'eth1', '192.0.2.0/24'] }\n"
+        ),
+        [
+            "ntp.server.listen_except: eth0 leaves out \"eth0:123\" of ntp.server.listen",
+            "ntp.server.listen_except: 192.0.2.0/24 leaves out \"192.0.2.1:123\" of ntp.server.listen",
+        ]
+    );
+    assert_eq!(
+        lines("ntp.server = { listen = ['192.0.2.1:123'], listen_except = ['eth0'] }\n"),
+        ["ntp.server.listen_except: ntp.server.listen has neither an interface nor all addresses to leave them out of"]
     );
     let apart = "[[ptp]]\ninterface = 'lo'\n[[ptp]]\ninterface = 'lo'\n";
     for difference in ["domain = 1", "sdo_id = 1", "event_port = 1319\ngeneral_port = 1320"] {

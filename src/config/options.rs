@@ -68,8 +68,13 @@ pub enum Kind {
     Address,
     /// The name of a hardware clock: of an interface, or a `clock_name`.
     Clock,
-    /// A list of IP addresses with ports, no two alike.
-    Addresses {
+    /// A list of IP addresses with ports and of interfaces, no two alike.
+    Places {
+        /// The most of them.
+        count_max: usize,
+    },
+    /// A list of interfaces, IP addresses and prefixes, no two alike.
+    Exceptions {
         /// The most of them.
         count_max: usize,
     },
@@ -338,7 +343,8 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("selection.conflict", Kind::Word(CONFLICT), Default::Toml("\"hold\""), "Where sources contradict each other and there is no majority: \"hold\" follows none of them, \"prefer\" the one that is preferred."),
     option("selection.drain", Kind::Frequency { min_ppb: 1.0, max_ppb: 500.0 * PPM }, Default::Toml("\"10ppm\""), "How fast what two sources disagree by is slewed away after a hand-over.").unit("ppm"),
 
-    option("ntp.server.listen", Kind::Addresses { count_max: LISTEN_MAX }, Default::Toml("[]"), "Where NTP requests are answered; without any address the server is off."),
+    option("ntp.server.listen", Kind::Places { count_max: LISTEN_MAX }, Default::Toml("[]"), "Where NTP requests are answered: on addresses, and on all addresses that an interface has at the time (\"eth0\" is \"eth0:123\"); without any the server is off."),
+    option("ntp.server.listen_except", Kind::Exceptions { count_max: PREFIXES_MAX }, Default::Toml("[]"), "Interfaces and addresses that are left out where ntp.server.listen names an interface, or all addresses (0.0.0.0, [::])."),
     option("ntp.server.cores", Kind::Cores { count_max: SERVER_CORES_MAX }, Default::Toml("[]"), "The CPUs to run one worker on each; empty: one worker, wherever the kernel likes."),
     option("ntp.server.allow", PREFIXES, Default::Toml("[]"), "Who may ask, as addresses or prefixes like \"10.0.0.0/8\"; empty: everybody; of several that fit the longest counts."),
     option("ntp.server.deny", PREFIXES, Default::Toml("[]"), "Who may not ask, and is told so.").term("kiss code DENY"),

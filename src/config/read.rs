@@ -8,6 +8,7 @@ use toml::de::DeValue;
 use super::options::{Default, OptionSpec, OptionTable};
 use super::value::{self, Value};
 use super::walk::Checked;
+use super::{Listen, ListenException};
 use crate::ntp::server::Prefix;
 use crate::time::{Duration, FrequencyPpb};
 
@@ -97,7 +98,8 @@ typed_reads! {
     word: Word -> &'static str;
     text: Text -> String;
     address: Address -> SocketAddr;
-    addresses: Addresses -> Vec<SocketAddr>;
+    places: Places -> Vec<Listen>;
+    exceptions: Exceptions -> Vec<ListenException>;
     prefixes: Prefixes -> Vec<Prefix>;
     cores: Cores -> Vec<usize>;
 }

@@ -1,6 +1,5 @@
 //! checked -> resolved: defaults, the rules between options, and the plain structs.
 
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -10,9 +9,9 @@ use super::read::{Reader, default_value};
 use super::value::Value;
 use super::walk::Checked;
 use super::{
-    ArbTimescale, ClockConfig, Config, DelayMechanism, LogLevel, NtpServerConfig, NtpSourceConfig, ObserveConfig,
-    Origin, PhcChoice, PtpConfig, PtpRole, PtpTransport, SelectionConfig, ServoConfig, Setting, Simulated, SystemClock,
-    ThreadConfig, ThreadsConfig, TimestampMode, TraceConfig, UtcOffset,
+    ArbTimescale, ClockConfig, Config, DelayMechanism, Listen, ListenException, LogLevel, NtpServerConfig,
+    NtpSourceConfig, ObserveConfig, Origin, PhcChoice, PtpConfig, PtpRole, PtpTransport, SelectionConfig, ServoConfig,
+    Setting, Simulated, SystemClock, ThreadConfig, ThreadsConfig, TimestampMode, TraceConfig, UtcOffset,
 };
 use crate::discipline::helm::{Conflict, HELM_SOURCES_MAX, HelmConfig, SourceKind, SourceOptions};
 use crate::discipline::policy::{StepPolicy, StepRule};
@@ -20,7 +19,14 @@ use crate::discipline::servo::Kind;
 use crate::ntp::server::{AccessList, LocalService, RateLimit, SmearShape};
 use crate::time::LogInterval;
 
-fn ntp_server(read: &Reader<'_>, listen: Vec<SocketAddr>, cores: Vec<usize>) -> NtpServerConfig {
+fn ntp_server(read: &Reader<'_>, places: Vec<Listen>, cores: Vec<usize>) -> NtpServerConfig {
+    let (mut listen, mut interfaces) = (Vec::new(), Vec::new());
+    for place in places {
+        match place {
+            Listen::Address(address) => listen.push(address),
+            Listen::Interface(interface) => interfaces.push(interface),
+        }
+    }
     let prefixes = |name| read.prefixes("ntp.server", name);
     let limit = match read.value("ntp.server", "rate_interval") {
         Some(Value::Duration(interval)) => {
@@ -30,6 +36,8 @@ fn ntp_server(read: &Reader<'_>, listen: Vec<SocketAddr>, cores: Vec<usize>) -> 
     };
     NtpServerConfig {
         listen,
+        interfaces,
+        except: read.exceptions("ntp.server", "listen_except"),
         cores,
         access: AccessList::new(&prefixes("allow"), &prefixes("deny"), &prefixes("ignore")),
         limit,
@@ -52,7 +60,7 @@ mod refclock;
 /// Makes the resolved configuration of a file without faults.
 pub fn resolve(checked: &Checked) -> Config {
     let read = Reader::new(&DAEMON, checked);
-    let listen = read.addresses("ntp.server", "listen");
+    let listen = read.places("ntp.server", "listen");
     let cores = read.cores("ntp.server", "cores");
     Config {
         clock: clock(&read),
@@ -288,17 +296,28 @@ pub fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigError> {
         conflict("threads.server.core".to_owned(), &span, message, "remove one of them");
     }
     if let Some(span) = read.span("ntp.server", "listen") {
-        for address in read.addresses("ntp.server", "listen") {
+        for place in read.places("ntp.server", "listen") {
+            let port = match place {
+                Listen::Address(address) => address.port(),
+                Listen::Interface(interface) => interface.port,
+            };
             let taken = (0..checked.repeated("ptp").len()).find(|index| {
                 let section = format!("ptp[{index}]");
-                is_udp(&read, &section) && udp_ports(&read, &section).contains(&i64::from(address.port()))
+                is_udp(&read, &section) && udp_ports(&read, &section).contains(&i64::from(port))
             });
             if let Some(index) = taken {
                 let line = source.line(checked.repeated("ptp")[index].start);
-                let message = format!("UDP port {} is used for PTP by the [[ptp]] in line {line}", address.port());
+                let message = format!("UDP port {port} is used for PTP by the [[ptp]] in line {line}");
                 conflict("ntp.server.listen".to_owned(), &span, message, "NTP's port is 123");
             }
         }
+    }
+    left_out(&read, &mut conflict);
+    if let Some(span) = read.span("ntp.server.local", "distance")
+        && read.span("ntp.server.local", "stratum").is_none()
+    {
+        let message = "without ntp.server.local.stratum nothing of the clock's own is served".to_owned();
+        conflict("ntp.server.local.distance".to_owned(), &span, message, "add stratum = 10, or remove it");
     }
     let sections = ["refclock", "ntp.source"].into_iter().flat_map(|name| {
         checked.repeated(name).iter().enumerate().map(move |(index, header)| (format!("{name}[{index}]"), header))
@@ -316,6 +335,36 @@ pub fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigError> {
     }
     refclock::conflicts(source, checked, &mut errors);
     errors
+}
+
+/// `ntp.server.listen_except` where it says the opposite of `listen`, or nothing.
+fn left_out(read: &Reader<'_>, conflict: &mut impl FnMut(String, &Range<usize>, String, &str)) {
+    let Some(span) = read.span("ntp.server", "listen_except") else { return };
+    let exceptions = read.exceptions("ntp.server", "listen_except");
+    if exceptions.is_empty() {
+        return;
+    }
+    let path = || "ntp.server.listen_except".to_owned();
+    let places = read.places("ntp.server", "listen");
+    let is_wide = |place: &Listen| !matches!(place, Listen::Address(address) if !address.ip().is_unspecified());
+    if !places.iter().any(is_wide) {
+        let message = "ntp.server.listen has neither an interface nor all addresses to leave them out of".to_owned();
+        conflict(path(), &span, message, "remove it");
+        return;
+    }
+    for exception in exceptions {
+        let contradicts = |place: &&Listen| match (place, &exception) {
+            (Listen::Interface(interface), ListenException::Interface(name)) => interface.name == *name,
+            (Listen::Address(address), ListenException::Addresses(prefix)) => {
+                !address.ip().is_unspecified() && prefix.covers(address.ip())
+            }
+            _ => false,
+        };
+        if let Some(place) = places.iter().find(contradicts) {
+            let message = format!("{exception} leaves out \"{place}\" of ntp.server.listen");
+            conflict(path(), &span, message, "remove one of them");
+        }
+    }
 }
 
 fn udp_ports(read: &Reader<'_>, section: &str) -> [i64; 2] {

@@ -3,13 +3,14 @@
 //! Plain values without behaviour. They come from [`load`](super::load), which has checked them; code that builds
 //! one by hand starts from [`Config::default`], which is the configuration of an empty file.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::discipline::helm::{HELM_SOURCES_MAX, HelmConfig, SourceKind, SourceOptions};
 use crate::discipline::policy::StepPolicy;
 use crate::discipline::servo::Kind;
-use crate::ntp::server::{AccessList, LocalService, RateLimit, SmearShape};
+use crate::ntp::server::{AccessList, LocalService, Prefix, RateLimit, SmearShape};
 use crate::time::{Duration, FrequencyPpb, LogInterval, SourceId};
 
 /// The most `[[ptp]]` sections in one file.
@@ -357,11 +358,60 @@ pub enum ArbTimescale {
     Refuse,
 }
 
+/// A place to listen on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Listen {
+    /// One address, or all of one IP version (0.0.0.0, ::).
+    Address(SocketAddr),
+    /// All addresses of an interface.
+    Interface(ListenInterface),
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Interface(interface) => write!(f, "{}:{}", interface.name, interface.port),
+        }
+    }
+}
+
+/// All addresses that an interface has at the time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListenInterface {
+    /// Its name.
+    pub name: String,
+    /// The UDP port, not 0.
+    pub port: u16,
+}
+
+/// What is left out of the addresses of interfaces.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ListenException {
+    /// All addresses of the interface of this name.
+    Interface(String),
+    /// Those that begin so.
+    Addresses(Prefix),
+}
+
+impl fmt::Display for ListenException {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interface(name) => f.write_str(name),
+            Self::Addresses(prefix) => prefix.fmt(f),
+        }
+    }
+}
+
 /// `[ntp.server]`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NtpServerConfig {
-    /// Where it listens: 1 ..= [`LISTEN_MAX`], no two alike.
+    /// Where it listens; with [`NtpServerConfig::interfaces`] 1 ..= [`LISTEN_MAX`], no two alike.
     pub listen: Vec<SocketAddr>,
+    /// The interfaces on all addresses of which it listens.
+    pub interfaces: Vec<ListenInterface>,
+    /// What is left out of these, and of all addresses where `listen` has them.
+    pub except: Vec<ListenException>,
     /// One pinned worker for each; empty: one worker, not pinned. No two alike.
     pub cores: Vec<usize>,
     /// Who may ask.
@@ -382,6 +432,8 @@ impl NtpServerConfig {
         let clients = CLIENTS_REMEMBERED;
         Self {
             listen,
+            interfaces: Vec::new(),
+            except: Vec::new(),
             cores: Vec::new(),
             access: AccessList::default(),
             limit: None,

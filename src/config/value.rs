@@ -12,7 +12,7 @@ use super::error::Fault;
 use super::options::{Kind, OptionSpec, Word};
 use super::quantity::{QuantityError, parse_duration, parse_frequency, write_duration, write_frequency};
 use super::suggest::nearest;
-use super::{CORES_MAX, INTERFACE_BYTES_MAX};
+use super::{CORES_MAX, INTERFACE_BYTES_MAX, Listen, ListenException};
 use crate::ntp::server::{Prefix, PrefixError};
 use crate::time::{Duration, FrequencyPpb};
 
@@ -37,8 +37,10 @@ pub enum Value {
     Identity([u8; 8]),
     /// For [`Kind::AddressOrOff`] and [`Kind::Address`].
     Address(SocketAddr),
-    /// For [`Kind::Addresses`].
-    Addresses(Vec<SocketAddr>),
+    /// For [`Kind::Places`].
+    Places(Vec<Listen>),
+    /// For [`Kind::Exceptions`].
+    Exceptions(Vec<ListenException>),
     /// For [`Kind::Prefixes`].
     Prefixes(Vec<Prefix>),
     /// For [`Kind::Cores`].
@@ -88,7 +90,8 @@ impl fmt::Display for Value {
             Self::Text(text) => write!(f, "{text:?}"),
             Self::Identity(bytes) => write!(f, "\"{:016x}\"", u64::from_be_bytes(*bytes)),
             Self::Address(address) => write!(f, "\"{address}\""),
-            Self::Addresses(all) => f.write_str(&list(all.iter().map(|one| format!("\"{one}\"")).collect())),
+            Self::Places(all) => f.write_str(&list(all.iter().map(|one| format!("\"{one}\"")).collect())),
+            Self::Exceptions(all) => f.write_str(&list(all.iter().map(|one| format!("\"{one}\"")).collect())),
             Self::Prefixes(all) => f.write_str(&list(all.iter().map(|one| format!("\"{one}\"")).collect())),
             Self::Clocks(all) => f.write_str(&list(all.iter().map(|one| format!("{one:?}")).collect())),
             Self::Cores(all) => f.write_str(&list(all.iter().map(ToString::to_string).collect())),
@@ -133,8 +136,11 @@ impl Kind {
             Self::AddressOrOff => "an IP address with a port 1 to 65535, or \"off\"".to_owned(),
             Self::Address => "an IP address with a port 1 to 65535".to_owned(),
             Self::Clock => "the name of an interface or of a clock".to_owned(),
-            Self::Addresses { count_max } => {
-                format!("a list of at most {count_max} IP addresses with a port 1 to 65535, no two alike")
+            Self::Places { count_max } => format!(
+                "a list of at most {count_max} IP addresses with a port 1 to 65535, or interfaces with or without one, no two alike"
+            ),
+            Self::Exceptions { count_max } => {
+                format!("a list of at most {count_max} interfaces, IP addresses or prefixes, no two alike")
             }
             Self::Prefixes { count_max } => {
                 format!("a list of at most {count_max} IP addresses or prefixes, no two alike")
@@ -162,7 +168,7 @@ impl Kind {
             | Self::Address
             | Self::Clock => "text in quotes",
             Self::WordOrClocks { .. } => "text in quotes or a list",
-            Self::Addresses { .. } | Self::Prefixes { .. } | Self::Cores { .. } => "a list",
+            Self::Places { .. } | Self::Exceptions { .. } | Self::Prefixes { .. } | Self::Cores { .. } => "a list",
         }
     }
 }
@@ -213,12 +219,20 @@ fn check_typed(option: &OptionSpec, value: &Spanned<DeValue<'_>>) -> Option<Resu
         (Kind::AddressOrOff | Kind::Address, DeValue::String(text)) => {
             one(socket_address(value, text).map(Value::Address))
         }
-        (Kind::Addresses { count_max }, DeValue::Array(_)) => {
+        (Kind::Places { count_max }, DeValue::Array(_)) => list(value, *count_max, |element| match element.get_ref() {
+            DeValue::String(text) => address::parse_listen(text).map_err(|fault| no_address(element, fault)),
+            _ => Err(wrong_type(element, "an address or an interface in quotes")),
+        })
+        .map(Value::Places),
+        (Kind::Exceptions { count_max }, DeValue::Array(_)) => {
             list(value, *count_max, |element| match element.get_ref() {
-                DeValue::String(text) => socket_address(element, text),
-                _ => Err(wrong_type(element, "an address in quotes")),
+                DeValue::String(text) if address::is_interface(text) => {
+                    Ok(ListenException::Interface(text.to_string()))
+                }
+                DeValue::String(text) => prefix(element, text).map(ListenException::Addresses),
+                _ => Err(wrong_type(element, "an interface, an address or a prefix in quotes")),
             })
-            .map(Value::Addresses)
+            .map(Value::Exceptions)
         }
         (Kind::Prefixes { count_max }, DeValue::Array(_)) => {
             list(value, *count_max, |element| match element.get_ref() {
@@ -453,12 +467,11 @@ fn line_of_text(value: &Spanned<DeValue<'_>>, text: &str, bytes_max: usize) -> R
 }
 
 fn socket_address(value: &Spanned<DeValue<'_>>, text: &str) -> Result<SocketAddr, Problem> {
-    address::parse(text).map_err(|AddressFault { message, suggestion }| Problem {
-        span: value.span(),
-        fault: Fault::Malformed,
-        message,
-        suggestion: Some(suggestion),
-    })
+    address::parse(text).map_err(|fault| no_address(value, fault))
+}
+
+fn no_address(value: &Spanned<DeValue<'_>>, AddressFault { message, suggestion }: AddressFault) -> Problem {
+    Problem { span: value.span(), fault: Fault::Malformed, message, suggestion: Some(suggestion) }
 }
 
 fn prefix(value: &Spanned<DeValue<'_>>, text: &str) -> Result<Prefix, Problem> {

@@ -142,6 +142,8 @@ impl Daemon {
             Some(server) => {
                 let options = ServerOptions {
                     listen: server.listen.clone(),
+                    interfaces: server.interfaces.clone(),
+                    except: server.except.clone(),
                     cores: server_cores(&config),
                     priority: config.threads.server.priority,
                     access: server.access.clone(),
@@ -473,8 +475,7 @@ impl Daemon {
     fn hear_server(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
         let notices = self.server.as_mut().map(Server::take_notices).unwrap_or_default();
         for notice in notices {
-            let level =
-                if matches!(notice, super::server::ServerNotice::Listening(_)) { Level::Info } else { Level::Warn };
+            let level = if notice.is_warning() { Level::Warn } else { Level::Info };
             self.model.events.record((now, local.read_as()), level, Topic::Ntp, notice.to_string(), &[]);
         }
     }

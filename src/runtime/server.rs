@@ -23,11 +23,13 @@
 //!
 //! An address that this host has not (yet) is not an error: it may come with an interface that is still down. It is
 //! kept, and [`Server::retry_missing`] tries again. A busy port or a missing privilege is an error, with its remedy.
+//! The addresses of an interface are looked up at the same occasion.
 
 mod card;
 mod departing;
 mod error;
 mod figures;
+mod following;
 mod latency;
 mod listen;
 mod questions;
@@ -47,7 +49,7 @@ pub use latency::Latencies;
 
 use super::host::random_bits;
 use crate::clock::HostClock;
-use crate::config::{CLIENTS_REMEMBERED, LISTEN_MAX, SERVER_CORES_MAX};
+use crate::config::{CLIENTS_REMEMBERED, LISTEN_MAX, ListenException, ListenInterface, SERVER_CORES_MAX};
 use crate::engine::Recorder;
 use crate::ntp::server::{
     AccessList, Client, Clients, DropReason, Gate, LocalService, RateLimit, ResponseConfig, ServerCounter, Smear,
@@ -55,7 +57,8 @@ use crate::ntp::server::{
 };
 use crate::sharing::{CounterSet, Doorbell, Latch, PhcLines, Pulse, Seqlock, StampingInterfaces, TimeSnapshot};
 use crate::time::{Duration, LeapStep, Local, Timestamp};
-use listen::{Listener, Opened};
+use following::{Following, InterfaceAddress, present};
+use listen::{Change, Opened};
 use questions::{Answering, Asking};
 use worker::{Worker, WorkerSetup};
 
@@ -64,6 +67,9 @@ const PREPARATIONS_MAX: Timeout = Timeout::from_secs(10);
 
 /// The stack of a worker: its largest values are a batch's stamps and a poll table.
 const STACK_SIZE: usize = 256 * 1024;
+
+/// Changes of what is listened on that a worker may have before it: all addresses leave and others come, twice.
+const CHANGES_MAX: usize = 4 * LISTEN_MAX;
 
 /// The name of a worker's thread, by its place among [`Server::workers`]: as in `ps -L`, the status and the log.
 pub fn worker_name(index: usize) -> String {
@@ -75,6 +81,10 @@ pub fn worker_name(index: usize) -> String {
 pub struct ServerOptions {
     /// Where it listens; at most [`LISTEN_MAX`]. Port 0 takes a free port, the same for all workers.
     pub listen: Vec<SocketAddr>,
+    /// And on all addresses that these interfaces have.
+    pub interfaces: Vec<ListenInterface>,
+    /// What is left out of these, and of all addresses (0.0.0.0, ::) where `listen` has them.
+    pub except: Vec<ListenException>,
     /// One worker pinned to each; empty: one worker, not pinned. At most [`SERVER_CORES_MAX`].
     pub cores: Vec<usize>,
     /// SCHED_FIFO priority of the workers, 1 ..= 99; `None`: the ordinary scheduler.
@@ -96,6 +106,8 @@ impl Default for ServerOptions {
     fn default() -> Self {
         Self {
             listen: Vec::new(),
+            interfaces: Vec::new(),
+            except: Vec::new(),
             cores: Vec::new(),
             priority: None,
             access: AccessList::default(),
@@ -138,6 +150,9 @@ pub struct Server {
     stop: Latch,
     workers: Vec<WorkerHandle>,
     listening: Vec<SocketAddr>,
+    /// The place of each of these: a number that it keeps as long as it is served.
+    places: Vec<usize>,
+    following: Following,
     missing: Vec<(SocketAddr, ServerError)>,
     notices: Vec<ServerNotice>,
     latencies: Latencies,
@@ -155,7 +170,7 @@ pub struct WorkerHandle {
     pulse: Pulse,
     thread_id: u32,
     wake: Arc<EventFd>,
-    sockets: Sender<Listener>,
+    sockets: Sender<Change>,
     lists_wanted: Sender<Box<BusiestClients>>,
     lists_made: Receiver<Box<BusiestClients>>,
     list: BusiestClients,
@@ -188,6 +203,15 @@ impl WorkerHandle {
     /// Whether its thread has ended.
     pub fn is_finished(&self) -> bool {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    fn tell(&self, change: Change) {
+        match self.sockets.try_send(change) {
+            // A worker that has ended serves no more: its socket closes, the kernel gives its clients to the others.
+            Ok(()) | Err(TrySendError::Disconnected(_)) => {}
+            Err(TrySendError::Full(_)) => panic!("more changes than there is room for"),
+        }
+        self.wake();
     }
 
     fn wake(&self) {
@@ -230,13 +254,15 @@ impl Server {
         assert!(options.cores.len() <= SERVER_CORES_MAX, "{} cores for the server", options.cores.len());
         let cores: Vec<Option<usize>> =
             if options.cores.is_empty() { vec![None] } else { options.cores.iter().copied().map(Some).collect() };
+        let (following, fixed) = Following::new(&options.listen, &options.interfaces, &options.except);
         let mut opened = Vec::new();
         let mut missing = Vec::new();
+        let followed = following.wanted(&if following.is_idle() { Vec::new() } else { present() });
         // All of them before the first is opened: one's wildcard covers another.
-        for address in &options.listen {
+        for address in fixed.iter().chain(&followed) {
             listen::assert_free(*address)?;
         }
-        for address in &options.listen {
+        for address in &fixed {
             match listen::open(*address, &cores) {
                 Ok(sockets) => opened.push(sockets),
                 Err(error) if error.is_absent() => missing.push((*address, error)),
@@ -248,6 +274,8 @@ impl Server {
             stop,
             workers: Vec::new(),
             listening: Vec::new(),
+            places: Vec::new(),
+            following,
             missing,
             notices,
             latencies: Latencies::default(),
@@ -264,7 +292,10 @@ impl Server {
         for sockets in opened {
             server.hand_out(sockets);
         }
-        Ok(server)
+        match server.follow() {
+            Some(error) => Err(error),
+            None => Ok(server),
+        }
     }
 
     fn start_worker(
@@ -278,7 +309,7 @@ impl Server {
         let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
             .map_err(|errno| ServerError::thread("eventfd", &errno.into()))?;
         let wake = Arc::new(wake);
-        let (sockets, incoming) = bounded(LISTEN_MAX);
+        let (sockets, incoming) = bounded(CHANGES_MAX);
         let ((lists_wanted, wanted), (made, lists_made)) = (bounded(1), bounded(1));
         let ((blanks, blank), (fill, filled)) = (bounded(1), bounded(1));
         // The only one there is: it goes to the worker and comes back.
@@ -337,22 +368,83 @@ impl Server {
         Ok(())
     }
 
-    /// Gives each worker its socket.
+    /// Gives each worker its socket. There must be a place for it.
     fn hand_out(&mut self, opened: Opened) {
+        let place = (0..LISTEN_MAX).find(|place| !self.places.contains(place)).expect("fewer addresses than places");
         self.listening.push(opened.address);
+        self.places.push(place);
         if let (Some((_, answering)), Some(socket)) = (&mut self.questions, opened.sockets.first()) {
-            answering.add(socket.lent());
+            answering.set(place, socket.lent());
         }
         self.notices.extend(opened.notices);
         self.notices.push(ServerNotice::Listening(opened.address));
-        for (worker, socket) in self.workers.iter().zip(opened.sockets) {
-            match worker.sockets.try_send(socket) {
-                // A worker that has ended serves no more: its socket closes, the kernel gives its clients to the others.
-                Ok(()) | Err(TrySendError::Disconnected(_)) => {}
-                Err(TrySendError::Full(_)) => panic!("more sockets than addresses"),
-            }
-            worker.wake();
+        for (worker, mut socket) in self.workers.iter().zip(opened.sockets) {
+            socket.place = place;
+            worker.tell(Change::Take(socket));
         }
+    }
+
+    /// Closes what is served under this number of [`Server::listening`].
+    fn leave(&mut self, index: usize) {
+        let (address, place) = (self.listening.remove(index), self.places.remove(index));
+        for worker in &self.workers {
+            worker.tell(Change::Leave(place));
+        }
+        self.notices.push(ServerNotice::Left(address));
+    }
+
+    /// Listens on the addresses that the followed interfaces have now, and on those no more that they have lost. Returns what keeps the server
+    /// from an address, if it is more than that it must be waited for; the first of these.
+    fn follow(&mut self) -> Option<ServerError> {
+        // A worker that takes nothing does not run at the moment: nothing is heaped up for it.
+        let is_attended = |worker: &WorkerHandle| worker.sockets.len() + 2 * LISTEN_MAX <= CHANGES_MAX;
+        if self.following.is_idle() || !self.workers.iter().all(is_attended) {
+            return None;
+        }
+        let present: Vec<InterfaceAddress> = present();
+        let wanted = self.following.wanted(&present);
+        for address in self.following.lost(&wanted) {
+            if let Some(index) = self.listening.iter().position(|one| *one == address) {
+                self.leave(index);
+            }
+        }
+        let mut grave = None;
+        let mut waiting: Vec<ServerError> = self.following.without_address(&present);
+        for address in wanted {
+            if self.listening.contains(&address) {
+                continue;
+            }
+            match self.open_followed(address) {
+                Ok(opened) => {
+                    self.following.took(address);
+                    self.hand_out(opened);
+                }
+                Err(error) => {
+                    let is_grave = matches!(error, ServerError::Permission(_) | ServerError::Busy(_));
+                    grave = grave.or_else(|| is_grave.then(|| error.clone()));
+                    waiting.push(error);
+                }
+            }
+        }
+        self.notices.extend(self.following.news(waiting).into_iter().map(ServerNotice::Waiting));
+        grave
+    }
+
+    fn open_followed(&self, address: SocketAddr) -> Result<Opened, ServerError> {
+        if self.places.len() + self.missing.len() >= LISTEN_MAX {
+            return Err(ServerError::Full(address));
+        }
+        let covers = |one: &SocketAddr| {
+            one.ip().is_unspecified() && one.is_ipv4() == address.is_ipv4() && one.port() == address.port()
+        };
+        if !self.listening.iter().any(covers) {
+            listen::assert_free(address)?;
+        }
+        listen::open(address, &self.cores()).map_err(|error| match error {
+            // The interface has it: the kernel told us so.
+            ServerError::Absent(address) => ServerError::Tentative(address),
+            other => other,
+        })
     }
 
     /// Whether this host has asked something in mode 6.
@@ -367,10 +459,12 @@ impl Server {
         }
     }
 
-    /// Tries the missing addresses again: for the control thread, about once a second. Returns whether something
+    /// Tries the missing addresses again, and looks which ones the interfaces have: for the control thread, about once a second. Returns whether something
     /// changed; [`Server::take_notices`] then says what.
     pub fn retry_missing(&mut self) -> bool {
         let before = self.notices.len();
+        // What keeps it from an address is among the notices.
+        let _ = self.follow();
         for (address, old) in std::mem::take(&mut self.missing) {
             match listen::open(address, &self.cores()) {
                 Ok(opened) => self.hand_out(opened),

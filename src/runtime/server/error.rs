@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 
 use nix::errno::Errno;
 
+use crate::config::LISTEN_MAX;
+
 /// Why the server does not serve, or not on one address.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ServerError {
@@ -15,6 +17,12 @@ pub enum ServerError {
     Busy(SocketAddr),
     /// No interface has the address at the moment, or the host does not speak its IP version.
     Absent(SocketAddr),
+    /// An interface has the address, but it cannot be used yet: IPv6 looks first whether another host has it (RFC 4862 5.4).
+    Tentative(SocketAddr),
+    /// There is no interface of this name, or it has no address.
+    NoInterface(String),
+    /// All places are taken, of [`LISTEN_MAX`](crate::config::LISTEN_MAX).
+    Full(SocketAddr),
     /// Another failure of a socket: the call and its error.
     Socket {
         /// Where we wanted to listen.
@@ -80,6 +88,21 @@ impl fmt::Display for ServerError {
                  it is served as soon as one has (if it is a typing error: ntp.server.listen)",
                 address.ip()
             ),
+            Self::Tentative(address) => write!(
+                f,
+                "NTP server: the address {} is not ready yet (IPv6 looks whether another host has it); it is served as soon as it is",
+                address.ip()
+            ),
+            Self::NoInterface(name) => write!(
+                f,
+                "NTP server: no interface {name} with an address yet; it is served as soon as there is one (if it is a \
+                 typing error: ntp.server.listen)"
+            ),
+            Self::Full(address) => write!(
+                f,
+                "NTP server: {address} is not served: it listens on {LISTEN_MAX} addresses already, which is the most; \
+                 leave some out by ntp.server.listen_except"
+            ),
             Self::Socket { address, call, errno } => {
                 write!(f, "NTP server: cannot listen on {address}: {call}: {}", errno.desc())
             }
@@ -96,6 +119,8 @@ impl std::error::Error for ServerError {}
 pub enum ServerNotice {
     /// It listens there now.
     Listening(SocketAddr),
+    /// It listens there no more: the interface has the address no more.
+    Left(SocketAddr),
     /// It does not listen on an address yet, and tries again.
     Waiting(ServerError),
     /// A worker runs, but not pinned to its core.
@@ -143,7 +168,7 @@ impl ServerNotice {
 
     /// Whether something is worse than it was configured to be.
     pub fn is_warning(&self) -> bool {
-        !matches!(self, Self::Listening(_))
+        !matches!(self, Self::Listening(_) | Self::Left(_))
     }
 }
 
@@ -151,6 +176,7 @@ impl fmt::Display for ServerNotice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listening(address) => write!(f, "NTP server listens on {address}"),
+            Self::Left(address) => write!(f, "NTP server listens on {address} no more: the address has gone"),
             Self::Waiting(error) => fmt::Display::fmt(error, f),
             Self::NotPinned { core, errno } => write!(
                 f,

@@ -22,6 +22,8 @@ const PACKETS_MAY_COME_BACK: &str = "/proc/sys/net/core/tstamp_allow_data";
 #[derive(Debug)]
 pub(super) struct Listener {
     socket: Arc<UdpSocket>,
+    /// The number of its address among those that are served, below `LISTEN_MAX`.
+    pub(super) place: usize,
     /// Cards may be asked for stamps of answers.
     pub(super) takes_card_stamps: bool,
 }
@@ -37,6 +39,15 @@ impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
+}
+
+/// What the control thread tells a worker.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// One address more.
+    Take(Listener),
+    /// One less: the one of this place.
+    Leave(usize),
 }
 
 /// One address, open for all workers.
@@ -76,7 +87,7 @@ pub(super) fn open(address: SocketAddr, cores: &[Option<usize>]) -> Result<Opene
         let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
         let socket = UdpSocket::from(socket);
         opened.address = socket.local_addr().map_err(failed("getsockname"))?;
-        opened.sockets.push(Listener { socket: Arc::new(socket), takes_card_stamps });
+        opened.sockets.push(Listener { socket: Arc::new(socket), place: 0, takes_card_stamps });
     }
     let pinned: Vec<usize> = cores.iter().copied().flatten().collect();
     if let Some(first) = opened.sockets.first().filter(|_| pinned.len() > 1)

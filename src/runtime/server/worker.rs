@@ -16,7 +16,7 @@ use synchronome_kernel::timestamping::KernelTime;
 use super::card::Cards;
 use super::departing::{CardPace, Departing, Leaving, Told};
 use super::latency::Latencies;
-use super::listen::Listener;
+use super::listen::{Change, Listener};
 use super::questions::Asking;
 use super::{BusiestClients, ServedTime, ServerNotice, WorkerFigures};
 use crate::clock::HostClock;
@@ -54,7 +54,7 @@ pub(super) struct WorkerSetup {
     pub(super) figures: WorkerFigures,
     pub(super) pulse: Pulse,
     pub(super) wake: Arc<EventFd>,
-    pub(super) sockets: Receiver<Listener>,
+    pub(super) sockets: Receiver<Change>,
     /// Takes its answers, if somebody asks.
     pub(super) recorder: Option<Recorder>,
     /// Who is answered.
@@ -182,9 +182,12 @@ impl Worker {
 
     fn take_sockets(&mut self) {
         let _ = self.setup.wake.read();
-        while self.listeners.len() < LISTEN_MAX {
-            let Ok(listener) = self.setup.sockets.try_recv() else { break };
-            self.listeners.push((listener, Departing::default()));
+        while let Ok(change) = self.setup.sockets.try_recv() {
+            match change {
+                Change::Take(listener) => self.listeners.push((listener, Departing::default())),
+                // What was found readable before now has another number: it is found again in the next round.
+                Change::Leave(place) => self.listeners.retain(|(listener, _)| listener.place != place),
+            }
         }
     }
 
@@ -251,7 +254,12 @@ impl Worker {
         let mut cards = Cards::unread(&self.setup.time, &self.setup.figures.counts);
         for number in 0..self.requests.len() {
             let received = self.requests.get(number);
-            if self.setup.questions.as_ref().is_some_and(|asking| asking.takes(&received, index)) {
+            if self
+                .setup
+                .questions
+                .as_ref()
+                .is_some_and(|asking| asking.takes(&received, self.listeners[index].0.place))
+            {
                 continue;
             }
             let tape = is_heard.then_some(&mut self.tape);
