@@ -29,6 +29,7 @@ use self::reason::{KeptBack, but_contradictions};
 use self::sources::Sources;
 pub use self::sources::Standing;
 use super::continuity::{Continuity, Proof};
+use super::disruption::Disruption;
 use super::leap::{HostUtc, LeapWatch, UtcNews, UtcPolicy, UtcWord};
 use super::{Clock, Counts, Steering, SteeringConfig};
 use crate::discipline::helm::{HELM_SOURCES_MAX, Verdict, Why};
@@ -125,6 +126,8 @@ pub enum CascadeNotice {
     Jumped(u8, Duration, JumpedTo),
     /// The whole machine stood still for so long, with its system clock, which is measured anew.
     StoodStill(Duration),
+    /// The hypervisor says that the whole machine was paused, moved or restored: all clocks are measured anew.
+    Disrupted(Disruption),
     /// The clock that hears the source is another one from now on.
     Hub(Option<ClockId>),
     /// The hub is right: the others follow it; or it is not any more, and they do not.
@@ -497,6 +500,33 @@ impl<C: Clock> Cascade<C> {
         self.contradictions.drop(ClockId::System);
         self.system.disturbed(now, local, &mut of(ClockId::System, notify));
         true
+    }
+
+    /// The hypervisor says that the machine was paused, moved to another host or restored: its counter, and so all that we know of any
+    /// clock, is of before. That a card has run on cannot be told from one that stood still with the machine: it is measured anew too.
+    pub fn machine_was_disrupted(
+        &mut self,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        disruption: Disruption,
+        notify: &mut impl FnMut(CascadeNotice),
+    ) {
+        notify(CascadeNotice::Disrupted(disruption));
+        self.close_gate(now, local, notify);
+        self.contradictions = KeptBack::default();
+        self.continuity.0 = Continuity::of_the_same_oscillator();
+        self.paces = [CROSSING_FAST; PHCS_MAX];
+        self.system.replaced(now, local, &mut of(ClockId::System, notify));
+        for (index, leaf) in self.phcs.iter_mut().enumerate() {
+            let Some(leaf) = leaf else { continue };
+            let reading = leaf.reading(now);
+            leaf.continuity = Continuity::default();
+            leaf.doubt = None;
+            leaf.crossing_at = now;
+            leaf.steering.replaced(now, reading, &mut of(ClockId::Phc(index as u8), notify));
+        }
+        self.forget_what_was_seen();
+        self.judge(now, local, notify);
     }
 
     /// Another program has changed the system clock's rate for a while: see [`Steering::slewed`].

@@ -16,6 +16,7 @@ mod any;
 mod cascade;
 pub mod comparison;
 mod continuity;
+mod disruption;
 mod edges;
 mod foretold;
 mod host;
@@ -36,6 +37,7 @@ pub use cascade::{
     Crossing, JumpedTo, LOCK_LIMIT_HARDWARE, LOCK_LIMIT_NTP, LOCK_LIMIT_SOFTWARE, PHCS_MAX, Standing,
 };
 pub use continuity::{Continuity, JUMP_FLOOR, Proof};
+pub use disruption::{Disruption, DisruptionWatch, PageFault};
 pub use edges::{Reading, sharpest};
 pub use host::{HostClock, JUMP_MIN, JumpDetector, Moments};
 pub use leap::{AMBIGUOUS, GUARD, HostUtc, Leap, LeapWatch, Ruling, UtcDispute, UtcNews, UtcPolicy, UtcWord};

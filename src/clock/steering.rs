@@ -275,6 +275,13 @@ impl<C: Clock> Steering<C> {
         self.step(now, local, Input::Disturbed { reading, epoch }, notify);
     }
 
+    /// Another clock is in its place, as far as anybody knows: neither its time nor its rate is known. It reads `local` now.
+    pub fn replaced(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, notify: &mut impl FnMut(Notice)) {
+        let epoch = self.clock.restart(local);
+        let reading = self.reading(local);
+        self.step(now, local, Input::Replaced { reading, epoch }, notify);
+    }
+
     /// Another program has changed the clock's rate for a while, until the stamping clock read `local`: the clock may have been
     /// put `ahead` (not negative) and `behind` (not positive) by so much.
     pub fn slewed(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, ahead: Duration, behind: Duration) {

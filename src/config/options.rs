@@ -55,6 +55,8 @@ pub enum Kind {
     Interface,
     /// An absolute path.
     Directory,
+    /// One of these words, or an absolute path.
+    PathOr(&'static [&'static str]),
     /// Text on one line.
     Text {
         /// The most octets.
@@ -261,6 +263,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("clock.phc", Kind::WordOrClocks { words: PHC, count_max: PHCS_MAX }, Default::Toml("\"auto\""), "Which hardware clocks we steer: \"all\" those of the ports below, or \"none\" (they are then only read); \"auto\" is \"all\" where the system clock is disciplined; or a list of interfaces and clock_names, of which those without a port follow.").term("PHC"),
     option("clock.utc_offset", Kind::Word(UTC_OFFSET), Default::Toml("\"check\""), "Whose TAI - UTC counts where a grandmaster's is not the one that is known: \"check\" takes no UTC from it, \"source\" believes it, \"host\" goes on with what is known.").term("timePropertiesDS.currentUtcOffset"),
     option("clock.leap_file", Kind::Directory, Default::Toml("\"/usr/share/zoneinfo/leap-seconds.list\""), "The list of leap seconds (IERS, NIST) against which TAI - UTC is checked; one that is not there is done without."),
+    option("clock.vmclock", Kind::PathOr(&["auto", "off"]), Default::Toml("\"auto\""), "The hypervisor's page of time, which tells that this machine was paused, moved or restored: \"auto\" is /dev/vmclock0 where that exists, \"off\" is none.").term("vmclock"),
     option("clock.lock_limit", LIMIT, Default::Unset("10 us where the card takes the time stamps, 100 us where the kernel does"), "A clock is LOCKED while its error bound is at most this.").unit("us"),
     option("clock.max_drift", Kind::Frequency { min_ppb: 0.0, max_ppb: 1_000.0 * PPM }, Default::Toml("\"1ppm\""), "The frequency error that may appear unseen: error bounds grow by this as they age, or by less where the estimator has watched the oscillator for long enough.").unit("ppm").term("PHI (RFC 5905)"),
     option("clock.max_frequency", Kind::Frequency { min_ppb: 1.0, max_ppb: 100_000.0 * PPM }, Default::Toml("\"500ppm\""), "The largest frequency correction, in either direction.").unit("ppm").term("max_adj"),
@@ -475,7 +478,8 @@ mod tests {
             ["clock", "servo", "ptp", "ntp", "refclock", "selection", "threads", "observe", "trace"]
         );
         assert_eq!(DAEMON.names_in("clock.system"), ["simulated"]);
-        let clock = ["system", "phc", "utc_offset", "leap_file", "lock_limit", "max_drift", "max_frequency", "step"];
+        let clock =
+            ["system", "phc", "utc_offset", "leap_file", "vmclock", "lock_limit", "max_drift", "max_frequency", "step"];
         assert_eq!(DAEMON.names_in("clock"), clock);
         assert_eq!(DAEMON.names_in("ntp"), ["source", "server"]);
         assert!(DAEMON.section_exists("ntp") && !DAEMON.section_exists("nt"));

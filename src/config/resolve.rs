@@ -11,7 +11,7 @@ use super::walk::Checked;
 use super::{
     ArbTimescale, ClockConfig, Config, DelayMechanism, Listen, ListenException, LogLevel, NtpServerConfig,
     NtpSourceConfig, ObserveConfig, Origin, PhcChoice, PtpConfig, PtpRole, PtpTransport, SelectionConfig, ServoConfig,
-    Setting, Simulated, SystemClock, ThreadConfig, ThreadsConfig, TimestampMode, TraceConfig, UtcOffset,
+    Setting, Simulated, SystemClock, ThreadConfig, ThreadsConfig, TimestampMode, TraceConfig, UtcOffset, VmClock,
 };
 use crate::discipline::helm::{Conflict, HELM_SOURCES_MAX, HelmConfig, SourceKind, SourceOptions};
 use crate::discipline::policy::{StepPolicy, StepRule};
@@ -141,6 +141,11 @@ fn clock(read: &Reader<'_>) -> ClockConfig {
             _ => UtcOffset::Check,
         },
         leap_file: PathBuf::from(read.text("clock", "leap_file")),
+        vmclock: match read.value("clock", "vmclock") {
+            Some(Value::Text(path)) => VmClock::Path(PathBuf::from(path)),
+            Some(Value::Word("off")) => VmClock::Off,
+            _ => VmClock::Auto,
+        },
         step: StepPolicy {
             first: rule("first"),
             later: rule("later"),

@@ -98,6 +98,8 @@ pub struct ClockConfig {
     pub utc_offset: UtcOffset,
     /// The list of leap seconds; empty: none.
     pub leap_file: PathBuf,
+    /// The hypervisor's page of time.
+    pub vmclock: VmClock,
     /// When it may step.
     pub step: StepPolicy,
     /// LOCKED means that the error bound is at most this; 1 ns ..= 1 s. `None`: by who takes the stamps.
@@ -117,6 +119,17 @@ pub enum SystemClock {
     Discipline,
     /// A clock in software, a function of CLOCK_REALTIME, wrong as told.
     Simulated(Simulated),
+}
+
+/// The hypervisor's page of time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum VmClock {
+    /// Where there is one.
+    Auto,
+    /// None is looked at.
+    Off,
+    /// This device.
+    Path(PathBuf),
 }
 
 /// Which hardware clocks are steered.

@@ -29,9 +29,9 @@ pub enum Value {
     Duration(Duration),
     /// For [`Kind::Frequency`].
     Frequency(FrequencyPpb),
-    /// For [`Kind::Word`], the words of [`Kind::Duration`] and the `"off"` of [`Kind::AddressOrOff`].
+    /// For [`Kind::Word`], the words of [`Kind::Duration`] and [`Kind::PathOr`], and the `"off"` of [`Kind::AddressOrOff`].
     Word(&'static str),
-    /// For [`Kind::Interface`], [`Kind::Directory`], [`Kind::Text`] and [`Kind::Clock`].
+    /// For [`Kind::Interface`], [`Kind::Directory`], [`Kind::PathOr`], [`Kind::Text`] and [`Kind::Clock`].
     Text(String),
     /// For [`Kind::ClockIdentity`].
     Identity([u8; 8]),
@@ -133,6 +133,7 @@ impl Kind {
             Self::Directory => "an absolute path".to_owned(),
             Self::Text { bytes_max } => format!("text of 1 to {bytes_max} octets on one line"),
             Self::ClockIdentity => "16 hexadecimal digits, neither all 0 nor all f".to_owned(),
+            Self::PathOr(words) => format!("{}, or an absolute path", quoted(words)),
             Self::AddressOrOff => "an IP address with a port 1 to 65535, or \"off\"".to_owned(),
             Self::Address => "an IP address with a port 1 to 65535".to_owned(),
             Self::Clock => "the name of an interface or of a clock".to_owned(),
@@ -164,6 +165,7 @@ impl Kind {
             | Self::Directory
             | Self::Text { .. }
             | Self::ClockIdentity
+            | Self::PathOr(_)
             | Self::AddressOrOff
             | Self::Address
             | Self::Clock => "text in quotes",
@@ -211,6 +213,10 @@ fn check_typed(option: &OptionSpec, value: &Spanned<DeValue<'_>>) -> Option<Resu
             .map(Value::Clocks)
         }
         (Kind::Interface, DeValue::String(text)) => one(interface(value, text)),
+        (Kind::PathOr(words), DeValue::String(text)) => {
+            let word = words.iter().find(|word| *word == text);
+            word.map_or_else(|| one(directory(value, text)), |word| Ok(Value::Word(word)))
+        }
         (Kind::Directory, DeValue::String(text)) => one(directory(value, text)),
         (Kind::Text { bytes_max }, DeValue::String(text)) => one(line_of_text(value, text, *bytes_max)),
         (Kind::ClockIdentity, DeValue::String(text)) => one(clock_identity(value, text)),

@@ -103,6 +103,14 @@ pub enum Input<'a> {
         /// Its epoch now.
         epoch: ClockEpoch,
     },
+    /// The machine was paused, moved to another host or restored, and this is another clock in the place of ours, as far as anybody
+    /// knows: it reads `reading` in `epoch` now. Neither its time nor its rate is known.
+    Replaced {
+        /// What our clock reads now.
+        reading: Timestamp<Local>,
+        /// Its epoch now.
+        epoch: ClockEpoch,
+    },
     /// Somebody else changed the clock's rate for a while, until it read `reading`. It may have been put so far ahead and
     /// behind by that.
     Slewed {
@@ -505,6 +513,7 @@ impl Engine for Discipline {
             }
             Input::Refused => self.commanded = self.timeline.frequency(),
             Input::Disturbed { reading, epoch } => self.disturbed(now, reading, epoch, out),
+            Input::Replaced { reading, epoch } => self.replaced(now, reading, epoch, out),
             Input::Slewed { reading, ahead, behind } => self.slewed(reading, ahead, behind),
             Input::Tick { reading } => self.tick(now, reading, out),
         }

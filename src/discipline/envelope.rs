@@ -237,6 +237,11 @@ impl Envelope {
         self.walk = Some(walk);
     }
 
+    /// What was learnt is not believed any more: it was of another oscillator.
+    pub fn disbelieve(&mut self) {
+        self.walk = None;
+    }
+
     /// Whether it rests on what was learnt.
     pub fn is_by_belief(&self) -> bool {
         self.walk.is_some()

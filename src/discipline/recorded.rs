@@ -14,6 +14,7 @@ impl Recordable for Discipline {
             ("reference", <Option<Reference>>::LAYOUT),
             ("slewed", Duration::LAYOUT),
             ("guard", <(SourceId, Option<Reference>)>::LAYOUT),
+            ("replaced", ClockEpoch::LAYOUT),
         ],
     );
 
@@ -59,6 +60,11 @@ impl Recordable for Discipline {
                 source.encode(out);
                 reference.encode(out);
             }
+            Input::Replaced { reading, epoch } => {
+                out.byte(9);
+                reading.encode(out);
+                epoch.encode(out);
+            }
         }
     }
 
@@ -94,6 +100,7 @@ impl Recordable for Discipline {
                 behind: Duration::decode(from)?,
             },
             8 => Input::Guard(SourceId::decode(from)?, Option::decode(from)?),
+            9 => Input::Replaced { reading: Timestamp::decode(from)?, epoch: ClockEpoch::decode(from)? },
             _ => return Err(Malformed),
         };
         Ok(act(&input))

@@ -47,7 +47,7 @@ impl StateEvent {
             Self::SourceHeldOver => "the clock that it follows has lost its source",
             Self::SamplesResumed => "samples come again",
             Self::BoundUseless => "the bound is beyond use",
-            Self::Disturbed => "the clock was set by somebody else",
+            Self::Disturbed => "the clock was set by somebody else, or stood still",
         }
     }
 }

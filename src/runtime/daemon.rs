@@ -10,6 +10,7 @@ use crossbeam_channel::Sender;
 use self::ports::RunningPort;
 use self::smear::SmearWatch;
 use self::sources::{Ends, SourceThread, judged_of};
+use self::vmclock::vmclock_of;
 use super::discipline::{COMMANDS_MAX, Command, DisciplineLinks, spawn_discipline};
 use super::events::{EVENTS_RING, Event};
 use super::host::{Host, host_utc, kernel_tai_utc, lacking_capabilities};
@@ -192,6 +193,17 @@ impl Daemon {
             let thread = ThreadConfig { core: None, priority: None };
             watchdog.add(measuring.name, thread, measuring.pulse.clone());
         }
+        let (vmclock, vmclock_news) = match vmclock_of(&config.clock.vmclock) {
+            Ok(Some((watch, path))) => {
+                let text = format!(
+                    "the hypervisor tells by {} when this machine was paused, moved or restored",
+                    path.display()
+                );
+                (Some(watch), Some((Level::Info, text)))
+            }
+            Ok(None) => (None, None),
+            Err(problem) => (None, Some((Level::Warn, problem))),
+        };
         let links = DisciplineLinks {
             sources: inlets,
             commands: orders,
@@ -199,6 +211,7 @@ impl Daemon {
             snapshot: writer,
             lines: server.is_some().then_some(lines_writer),
             truth: truth_ring,
+            vmclock,
             pulse,
             stop: stop.clone(),
             sleeper: discipline_sleeper,
@@ -243,6 +256,9 @@ impl Daemon {
         };
         if let Some(problem) = known.problem {
             daemon.record(Level::Warn, Topic::Clock, problem);
+        }
+        if let Some((level, text)) = vmclock_news {
+            daemon.record(level, Topic::Clock, text);
         }
         daemon.look_for_rivals(now);
         for port in config.ptp {
@@ -372,6 +388,7 @@ impl Daemon {
         check(old.clock.system == config.clock.system, "clock.system");
         check(old.servo.kind == config.servo.kind, "servo.kind");
         check(old.clock.phc == config.clock.phc, "clock.phc");
+        check(old.clock.vmclock == config.clock.vmclock, "clock.vmclock");
         check(old.clock.max_frequency == config.clock.max_frequency, "clock.max_frequency");
         check(old.ntp_server == config.ntp_server, "ntp.server");
         check(old.ntp_sources == config.ntp_sources, "ntp.source");
@@ -533,6 +550,7 @@ mod report;
 mod rivals;
 mod smear;
 mod sources;
+mod vmclock;
 
 fn join(name: &str, thread: JoinHandle<()>) {
     if thread.join().is_err() {

@@ -20,8 +20,9 @@ use super::port::{PortLoop, PortMessage};
 use super::thread::spawn_timing;
 use super::wake::Sleeper;
 use crate::clock::{
-    AnyClock, Cascade, CascadeConfig, CascadeNotice, Clock, ClockError, Crossing, HostClock, JumpDetector, Moments,
-    OscillatorModel, PHCS_MAX, PhcClock, PhcReader, Recorded, Recording, SoftwareClock,
+    AnyClock, Cascade, CascadeConfig, CascadeNotice, Clock, ClockError, Crossing, DisruptionWatch, HostClock,
+    JumpDetector, Moments, OscillatorModel, PHCS_MAX, PageFault, PhcClock, PhcReader, Recorded, Recording,
+    SoftwareClock,
 };
 use crate::config::ThreadConfig;
 use crate::engine::{Recorder, Taped};
@@ -29,6 +30,7 @@ use crate::ptp::{ClockReport, Port};
 use crate::sharing::{Latch, PhcLines, Pulse, RingWriter, SeqlockWriter, TimeSnapshot};
 use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Mono, Timestamp};
 
+mod disruption;
 mod inlet;
 mod kernel;
 mod several;
@@ -106,6 +108,8 @@ pub struct DisciplineLinks {
     pub lines: Option<SeqlockWriter<PhcLines>>,
     /// Where every adjustment of the system's clock is told, if somebody watches the truth.
     pub truth: Option<RingWriter<Recorded>>,
+    /// The hypervisor's page of time, where there is one.
+    pub vmclock: Option<DisruptionWatch>,
     /// A sign of life.
     pub pulse: Pulse,
     /// Asks it to end.
@@ -159,6 +163,8 @@ pub fn spawn_discipline(
             tell_foreign_at: now,
             tell_foreign_phc_at: [now; PHCS_MAX],
             is_vouching: true,
+            look_at_vmclock_at: now,
+            vmclock_fault: None,
         };
         for what in refused.iter().flatten() {
             thread.links.events.push(Event::Refused { thread: "discipline", what: *what });
@@ -213,6 +219,9 @@ struct DisciplineThread {
     tell_foreign_phc_at: [Timestamp<Mono>; PHCS_MAX],
     /// The kernel takes what it is told of the time.
     is_vouching: bool,
+    look_at_vmclock_at: Timestamp<Mono>,
+    /// What was told of the hypervisor's page.
+    vmclock_fault: Option<PageFault>,
 }
 
 /// Hands notices on as events.
@@ -246,6 +255,7 @@ impl DisciplineThread {
         if let Some(by) = self.jumps.jump(now, local, window) {
             self.clock_was_set(now, local, by);
         }
+        self.look_at_vmclock(now, local);
         let mut is_changed = false;
         while let Ok(command) = self.links.commands.try_recv() {
             self.obey(now, local, command);

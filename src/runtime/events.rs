@@ -8,7 +8,7 @@ use synchronome_kernel::phc::CrossingMethod;
 use super::ntp_client::NtpReport;
 use super::refclock::RefclockReport;
 use super::thread::Refusal;
-use crate::clock::{CascadeNotice, ClockError, Standing, Tampering};
+use crate::clock::{CascadeNotice, ClockError, PageFault, Standing, Tampering};
 use crate::net::{StampingChange, TxTrouble};
 use crate::ptp::{ForeignMasterStatus, ParentInfo, PortState, StateReason};
 use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, LogInterval, Mono, SyncState, Timestamp};
@@ -54,6 +54,8 @@ pub enum Event {
     ForeignIsOver(Duration),
     /// The kernel does not take what it is told of its time.
     VouchFailed(ClockError),
+    /// The hypervisor's page of time cannot be read; `None`: it can again.
+    VmClock(Option<PageFault>),
     /// The discipline's thread saw the system clock being set, by this much.
     ClockSet(Duration),
     /// The frequency error of a clock's oscillator, once a minute and at the end: worth saving.

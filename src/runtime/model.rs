@@ -20,7 +20,7 @@ use crate::time::{
 pub use sources::SourcesModel;
 
 use phcs::PhcsModel;
-use reason::{StampWatch, SystemTrouble, reason_of};
+use reason::{StampWatch, SystemTrouble, reason_of, vmclock_text};
 use utc::{named_of, ruling_text};
 
 mod phcs;
@@ -306,6 +306,7 @@ impl Model {
                 match notice {
                     CascadeNotice::Leap(tai_utc) => self.tai_utc = Some(tai_utc),
                     CascadeNotice::StoodStill(by) => self.trouble.stood_still(by),
+                    CascadeNotice::Disrupted(disruption) => self.trouble.was_disrupted(disruption),
                     _ => {}
                 }
                 if let Some(notice) = self.phcs.cascade(&mut self.events, at, notice, self.tai_utc) {
@@ -332,6 +333,10 @@ impl Model {
             Event::VouchFailed(error) => {
                 let text = format!("the kernel does not take what it is told of its time ({})", words(error));
                 self.events.record(at, Level::Error, Topic::Clock, text, &[]);
+            }
+            Event::VmClock(fault) => {
+                let (level, text) = vmclock_text(fault);
+                self.events.record(at, level, Topic::Clock, text, &[]);
             }
             Event::ClockSet(by) => {
                 self.trouble.was_set(by);

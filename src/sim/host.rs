@@ -491,6 +491,7 @@ impl Host {
                 }
                 CascadeNotice::Verdict(source, verdict) => keep(&mut self.verdicts, at, (source, verdict)),
                 CascadeNotice::Discipline(..)
+                | CascadeNotice::Disrupted(_)
                 | CascadeNotice::Hub(_)
                 | CascadeNotice::Gate(_)
                 | CascadeNotice::Leap(_)

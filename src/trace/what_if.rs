@@ -226,10 +226,10 @@ impl Watch<Discipline> for Recorded<'_> {
                 self.begin_other(now, free, after, engine);
             }
             Input::Refused => {}
-            Input::Disturbed { reading, .. } => {
+            Input::Disturbed { reading, .. } | Input::Replaced { reading, .. } => {
                 let free = self.free.set(now, reading);
                 if let Some(other) = &mut self.other {
-                    other.disturbed(now, free);
+                    other.disturbed(now, free, matches!(input, Input::Replaced { .. }));
                 }
             }
             // The other clock stands on the same `V`, which somebody moved.
@@ -338,10 +338,11 @@ impl Other {
         }
     }
 
-    /// Somebody set the clock under this one: it reads `free` now.
-    fn disturbed(&mut self, now: Timestamp<Mono>, free: Timestamp<Local>) {
+    /// Somebody set the clock under this one, or it is another one: it reads `free` now.
+    fn disturbed(&mut self, now: Timestamp<Mono>, free: Timestamp<Local>, is_another: bool) {
         let epoch = self.clock.restart(free);
         let reading = self.clock.line(free).0;
-        self.step(now, free, Input::Disturbed { reading, epoch });
+        let input = if is_another { Input::Replaced { reading, epoch } } else { Input::Disturbed { reading, epoch } };
+        self.step(now, free, input);
     }
 }

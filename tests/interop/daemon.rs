@@ -30,13 +30,15 @@ pub struct Options<'a> {
     pub port: &'a str,
     /// What the grandmaster is ahead of the machine's clock.
     pub reference_offset: &'a str,
+    /// More options of the clock.
+    pub clock: &'a str,
     /// More sections.
     pub more: &'a str,
 }
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Self { interface: "vb", port: "", reference_offset: "0s", more: "" }
+        Self { interface: "vb", port: "", reference_offset: "0s", clock: "", more: "" }
     }
 }
 
@@ -53,11 +55,12 @@ impl Daemon {
         let directory = unique_path(lab, "synchronome", "d");
         std::fs::create_dir(&directory).expect("a directory");
         let config = directory.join("synchronome.toml");
-        let Options { interface, port, reference_offset, more } = options;
+        let Options { interface, port, reference_offset, clock, more } = options;
         let text = format!(
             "[clock]\n\
              system = {{ simulated = {{ offset = \"1s\", frequency = \"50ppm\", wander = 1e-9, seed = 1, \
              reference_offset = \"{reference_offset}\" }} }}\n\
+             {clock}\n\
              [[ptp]]\n\
              interface = \"{interface}\"\n\
              {port}\n\

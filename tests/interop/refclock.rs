@@ -81,6 +81,47 @@ fn shared_memory_steers_what_is_torn_is_refused_and_a_writer_that_goes_and_comes
     daemon.end();
 }
 
+/// The hypervisor's page of time, in its own file. Written as a whole: nobody sees a half of it.
+fn write_vmclock(path: &Path, marker: u64) {
+    let mut page = [0; 112];
+    let mut put = |offset: usize, bytes: &[u8]| page[offset..offset + bytes.len()].copy_from_slice(bytes);
+    put(0, b"VCLK");
+    put(8, &1_u16.to_le_bytes());
+    put(16, &marker.to_le_bytes());
+    let mut file = std::fs::File::options().write(true).create(true).truncate(false).open(path).expect("a file");
+    std::io::Write::write_all(&mut file, &page).expect("a file");
+}
+
+#[test]
+fn a_machine_that_the_hypervisor_moved_is_measured_again_within_a_second() {
+    const TOLD: &str = "the hypervisor says that this machine was paused, or moved to another host";
+    let mut lab = Lab::new();
+    let space = lab.space();
+    let program = writer(&lab);
+    let path = unique_path(&lab, "vmclock", "page");
+    write_vmclock(&path, 1);
+    let unit = (100 + std::process::id() % 100).to_string();
+    let more = format!("[[refclock]]\nkind = \"shm\"\nunit = {unit}\nname = \"GPS\"\npoll = -2\nsamples = 2\n");
+    let clock = format!("vmclock = \"{}\"\n", path.display());
+    let _gps = write(&lab, &space, &program, &["shm", &unit]);
+    let mut daemon = Daemon::start(&lab, &space, Options { clock: &clock, more: &more, ..Options::default() });
+    let is_told = |status: &Status| status.events.iter().any(|event| event.text.starts_with(TOLD));
+    let status = daemon.wait("it is LOCKED", |status| status.state == SyncState::Locked);
+    assert!(!is_told(&status), "{status:#?}");
+    let written = std::time::Instant::now();
+    write_vmclock(&path, 2);
+    let status = daemon.wait("it is told", is_told);
+    println!("vmclock: told after {:.2} s, {:?}", written.elapsed().as_secs_f64(), status.state);
+    assert!(written.elapsed() < Timeout::from_millis(1_500), "the marker is seen within a second");
+    daemon.wait("it is LOCKED again", |status| status.state == SyncState::Locked);
+    println!("vmclock: LOCKED again after {:.2} s", written.elapsed().as_secs_f64());
+    let status = daemon.status_by_command();
+    assert_bound_held(&status);
+    let disrupted = |event: &&synchronome::observe::status::EventRecord| event.text.contains("-> DISRUPTED");
+    assert_eq!(status.events.iter().filter(disrupted).count(), 1, "{status:#?}");
+    daemon.end();
+}
+
 #[test]
 fn a_socket_steers_and_each_wrong_datagram_is_counted_for_what_it_is() {
     let mut lab = Lab::new();

@@ -255,6 +255,11 @@ impl<C: Clock> Cascade<C> {
         }
     }
 
+    /// What the crossings have shown of the system clock was of before.
+    pub(super) fn forget_what_was_seen(&mut self) {
+        self.sources.iter_mut().flat_map(|sources| &mut sources.rows).for_each(|row| row.seen = None);
+    }
+
     /// Asks the helm, if it is time.
     pub(super) fn judge_if_due(
         &mut self,

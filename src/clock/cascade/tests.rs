@@ -8,6 +8,7 @@ use crate::discipline::servo::Kind;
 use crate::sharing::{PhcLine, PhcLines};
 use crate::time::{FrequencyPpb, LeapIndicator};
 
+mod disruption;
 mod doubt;
 
 const PORT: SourceId = SourceId(0);

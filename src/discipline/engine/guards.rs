@@ -318,4 +318,12 @@ impl Discipline {
         }
         self.bias = Duration::ZERO;
     }
+
+    /// The clock is another one: neither its time nor its rate is known.
+    pub(super) fn replace_guards(&mut self) {
+        for guard in &mut self.guards {
+            guard.envelope.reset();
+            guard.bank.restart();
+        }
+    }
 }

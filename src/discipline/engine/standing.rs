@@ -4,7 +4,7 @@ use super::{
     Discipline, Effect, JUDGED_FOR, LOCK_SAMPLES, Notice, OVERDUE_INTERVALS, SILENT_INTERVALS, USELESS_LIMITS,
 };
 use crate::discipline::estimator::Bank;
-use crate::discipline::{Adjustment, Reference, Ruler, StateEvent, Timeline, next};
+use crate::discipline::{Adjustment, Reference, Ruler, Stability, StateEvent, Timeline, next};
 use crate::engine::Sink;
 use crate::time::{ClockEpoch, Duration, Local, LogInterval, Mono, SyncState, Timestamp};
 
@@ -213,5 +213,25 @@ impl Discipline {
         // The jump was not ours, so what follows is a first correction again.
         self.has_corrected = false;
         self.transition(now, StateEvent::Disturbed, out);
+    }
+
+    /// As if somebody had set it; and what was proven and learnt of its oscillator, and of the path, was of others. Its rate is still the
+    /// best guess that there is to begin with, for most who are paused wake up where they were.
+    pub(super) fn replaced(
+        &mut self,
+        now: Timestamp<Mono>,
+        reading: Timestamp<Local>,
+        epoch: ClockEpoch,
+        out: &mut impl Sink<Effect>,
+    ) {
+        // Each keeps its frequency as a guess, while it is still there to be kept.
+        self.bank.iter_mut().for_each(Bank::restart);
+        self.replace_guards();
+        self.disturbed(now, reading, epoch, out);
+        for envelope in [&mut self.envelope, &mut self.learnt, &mut self.previous] {
+            envelope.reset();
+        }
+        self.learnt.disbelieve();
+        self.stability = Stability::default();
     }
 }

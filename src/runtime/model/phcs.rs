@@ -2,6 +2,7 @@
 
 use synchronome_kernel::phc::CrossingMethod;
 
+use super::reason::disruption_text;
 use super::utc::named_of;
 use crate::clock::{CascadeNotice, ClockError, JumpedTo, PHCS_MAX, Tampering};
 use crate::discipline::Notice;
@@ -220,6 +221,10 @@ impl PhcsModel {
                 let text = format!(
                     "this machine stood still for {by}: its card has run on and agrees with the source; the system clock is measured again"
                 );
+                (Level::Warn, text)
+            }
+            CascadeNotice::Disrupted(disruption) => {
+                let text = format!("{}: all clocks are measured again", disruption_text(disruption));
                 (Level::Warn, text)
             }
             CascadeNotice::Hub(Some(ClockId::Phc(index))) => {

@@ -4,8 +4,9 @@
 //! time takes, backwards: the system clock itself, the PHC that hears the source, the port that it comes by.
 
 use super::Model;
-use crate::clock::ArbPolicy;
+use crate::clock::{ArbPolicy, Disruption, PageFault};
 use crate::discipline::StateEvent;
+use crate::observe::Level;
 use crate::ptp::{Counter, PortState, StateReason};
 use crate::runtime::phcs::words;
 use crate::sharing::TimeSnapshot;
@@ -22,6 +23,8 @@ pub(super) struct SystemTrouble {
     set_by: Option<Duration>,
     /// It stood still for so long, with the whole machine.
     stood_still: Option<Duration>,
+    /// The hypervisor has said this of the machine.
+    disrupted: Option<Disruption>,
 }
 
 impl SystemTrouble {
@@ -34,7 +37,8 @@ impl SystemTrouble {
             Notice::Panic(offset) => self.panic = Some(offset),
             Notice::Stepped(_) => self.panic = None,
             Notice::State { to: SyncState::Locked, .. } => {
-                (self.panic, self.set_by, self.stood_still) = (None, None, None);
+                self.panic = None;
+                self.is_understood();
             }
             _ => {}
         }
@@ -42,12 +46,35 @@ impl SystemTrouble {
 
     /// Somebody set it.
     pub(super) fn was_set(&mut self, by: Duration) {
-        (self.set_by, self.stood_still) = (Some(by), None);
+        self.is_understood();
+        self.set_by = Some(by);
     }
 
     /// The machine stood still.
     pub(super) fn stood_still(&mut self, by: Duration) {
-        (self.set_by, self.stood_still) = (None, Some(by));
+        self.is_understood();
+        self.stood_still = Some(by);
+    }
+
+    /// The hypervisor says that the machine was paused, moved or restored.
+    pub(super) fn was_disrupted(&mut self, disruption: Disruption) {
+        self.is_understood();
+        self.disrupted = Some(disruption);
+    }
+
+    /// What disturbed it last is not the reason any more.
+    fn is_understood(&mut self) {
+        (self.set_by, self.stood_still, self.disrupted) = (None, None, None);
+    }
+
+    /// What has disturbed it, after the state's own words for that.
+    fn disturbance(&self, head: &str) -> String {
+        match (self.set_by, self.stood_still, self.disrupted) {
+            (_, _, Some(disruption)) => disruption_text(disruption).to_owned(),
+            (_, Some(by), None) => format!("this machine stood still for {by}, and its clock with it"),
+            (Some(by), None, None) => format!("{head} by {by}"),
+            (None, None, None) => head.to_owned(),
+        }
     }
 
     fn clause(&self) -> Option<String> {
@@ -57,6 +84,24 @@ impl SystemTrouble {
         let offset = self.panic?;
         Some(format!("the offset of {offset} exceeds the panic limit (clock.step.panic), and is not corrected"))
     }
+}
+
+/// What has become of the machine.
+pub(in crate::runtime) const fn disruption_text(disruption: Disruption) -> &'static str {
+    match disruption {
+        Disruption::Counter => "the hypervisor says that this machine was paused, or moved to another host",
+        Disruption::Snapshot => "the hypervisor says that this machine was loaded from a snapshot",
+    }
+}
+
+/// What is the matter with the hypervisor's page.
+pub(super) fn vmclock_text(fault: Option<PageFault>) -> (Level, String) {
+    let why = match fault {
+        None => return (Level::Info, "the hypervisor's page of time can be read again".to_owned()),
+        Some(PageFault::Read(errno)) => words(errno.into()),
+        Some(PageFault::Format(fault)) => fault.words().to_owned(),
+    };
+    (Level::Warn, format!("the hypervisor's page of time says nothing ({why}): a pause or a move is not seen by it"))
 }
 
 /// Why a clock is in a state: what comes before the cause, and what after it.
@@ -119,11 +164,7 @@ impl Model {
         let (head, tail) = self.reason;
         match self.cause(snapshot.state) {
             Some(cause) => format!("{head}: {cause}{tail}"),
-            None if snapshot.state == SyncState::Disrupted => match (self.trouble.set_by, self.trouble.stood_still) {
-                (_, Some(by)) => format!("this machine stood still for {by}, and its clock with it{tail}"),
-                (Some(by), None) => format!("{head} by {by}{tail}"),
-                (None, None) => format!("{head}{tail}"),
-            },
+            None if snapshot.state == SyncState::Disrupted => format!("{}{tail}", self.trouble.disturbance(head)),
             None => format!("{head}{tail}"),
         }
     }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::clock::{CascadeNotice, ClockError, JumpedTo, Tampering};
+use crate::clock::{CascadeNotice, ClockError, Disruption, JumpedTo, PageFault, Tampering};
 use crate::config::load;
 use crate::discipline::Notice;
 use crate::net::{Missing, Stamping, StampingChange};
@@ -240,6 +240,20 @@ fn nobody_is_accused_where_the_whole_machine_stood_still() {
     let reason = told.enters(SyncState::Disrupted, StateEvent::Disturbed);
     assert_eq!(reason, "this machine stood still for 8.00 s, and its clock with it; it is being measured again");
     assert_eq!(told.model.phcs.statuses(told.now)[0].jumps, 0);
+}
+
+#[test]
+fn what_the_hypervisor_says_of_the_machine_is_the_reason() {
+    let mut told = with_hub(SyncState::Locked);
+    told.hear(Event::ClockSet(Duration::from_secs(3)));
+    told.hear(Event::Clock(CascadeNotice::Disrupted(Disruption::Snapshot)));
+    let said = told.model.events.records(told.now).pop().unwrap().text;
+    assert_eq!(said, "the hypervisor says that this machine was loaded from a snapshot: all clocks are measured again");
+    let reason = told.enters(SyncState::Disrupted, StateEvent::Disturbed);
+    assert_eq!(reason, "the hypervisor says that this machine was loaded from a snapshot; it is being measured again");
+    told.hear(Event::VmClock(Some(PageFault::Read(5))));
+    let said = told.model.events.records(told.now).pop().unwrap().text;
+    assert!(said.starts_with("the hypervisor's page of time says nothing ("), "{said}");
 }
 
 #[test]
