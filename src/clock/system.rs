@@ -229,6 +229,10 @@ impl Clock for SystemClock {
         if !frequency.is_finite() || frequency.abs() > self.frequency_max {
             return Err(ClockError::OutOfRange);
         }
+        // A command would wipe away what another program has done since somebody looked: while this machine stood still, perhaps.
+        if !self.watch.is_fresh(at) {
+            self.look(at);
+        }
         self.is_ours = true;
         self.watch.begin(at);
         let step = Duration::from_ticks((step.ticks() >> 16) << 16);

@@ -221,6 +221,10 @@ impl Clock for Device {
         if !is_phc && frequency.abs() > self.model.max_adjustment {
             return Err(ClockError::OutOfRange);
         }
+        // A command would wipe away what somebody has done to the rate since the last look.
+        if self.is_ours && !self.watch.is_fresh(at) && self.watch.look(at, self.in_force, |rate| rate) {
+            self.obey(self.frequency);
+        }
         self.is_ours = true;
         self.watch.begin(at);
         // The kernel steps by whole nanoseconds.
@@ -285,6 +289,18 @@ mod tests {
         assert!((error(&device, 200) - Duration::from_millis(4)).abs() < Duration::from_micros(1));
         let raw = device.raw() - START - Duration::from_secs(200);
         assert!((raw - Duration::from_millis(8)).abs() < Duration::from_nanos(1), "as if nobody steered: {raw}");
+    }
+
+    #[test]
+    fn a_command_does_not_wipe_away_what_somebody_has_done_to_the_rate() {
+        let mut device = Device::new(ClockId::System, DeviceModel::PERFECT, at(0), START);
+        device.adjust(device.reading(), Adjustment::Hold).unwrap();
+        device.detune(FrequencyPpb::from_ppm(50.0));
+        device.advance(at(20));
+        device.adjust(device.reading(), Adjustment::Frequency(FrequencyPpb::from_ppm(1.0))).unwrap();
+        let tampering = device.look().expect("it was seen");
+        assert!((tampering.ahead - Duration::from_millis(1)).abs() < Duration::from_micros(1), "{tampering:?}");
+        assert!((device.rate().ppm() - 1.0).abs() < 1e-3, "the command counts: {}", device.rate());
     }
 
     #[test]
