@@ -8,6 +8,8 @@ pub mod clients;
 pub mod demo;
 pub mod health;
 mod log;
+pub mod offline;
+pub mod online;
 pub mod phc;
 pub mod record;
 pub mod replay;
@@ -55,6 +57,7 @@ Start here:
   synchronome set SERVER                 set the system clock once, without a daemon
   synchronome status                     what it is doing
   synchronome sources, why SOURCE        whom it has the time from, and why not from another
+  synchronome offline, online [SOURCE]   ask NTP servers no more for a while, and again
   synchronome clients                    who asks the NTP server
   synchronome phc list                   the hardware clocks of this machine
   synchronome record, replay             what the engines heard and did, and whether it was right
@@ -71,6 +74,8 @@ enum Command {
     Why(why::Args),
     Clients(clients::Args),
     Health(health::Args),
+    Offline(offline::Args),
+    Online(online::Args),
     Phc(phc::Args),
     Simulate(simulate::Args),
     Record(record::Args),
@@ -90,6 +95,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Why(args) => why::run(&args),
             Command::Clients(args) => clients::run(&args),
             Command::Health(args) => health::run(&args),
+            Command::Offline(args) => offline::run(&args),
+            Command::Online(args) => online::run(&args),
             Command::Phc(args) => phc::run(&args),
             Command::Simulate(args) => simulate::run(&args),
             Command::Record(args) => record::run(&args),

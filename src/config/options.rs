@@ -200,6 +200,7 @@ const ROLE: &[Word] =
 const TRANSPORT: &[Word] = &[now("udp4"), now("udp6"), now("ethernet")];
 const DELAY: &[Word] = &[now("e2e"), later("p2p", "the peer delay mechanism")];
 const TIMESTAMPS: &[Word] = &[now("auto"), now("hardware"), now("software")];
+const FAMILIES: &[Word] = &[now("any"), now("4"), now("6")];
 const ARB: &[Word] = &[now("auto"), now("utc"), now("tai"), now("refuse")];
 const UTC_OFFSET: &[Word] = &[now("check"), now("source"), now("host")];
 const LOG: &[Word] = &[now("error"), now("warn"), now("info"), now("debug"), now("trace")];
@@ -311,6 +312,8 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ntp.source.poll", POLL, Default::Toml("6"), "How often it is asked, as the logarithm to base 2 of seconds: -4 is 16 a second, 6 each 64 s.").term("minpoll"),
     option("ntp.source.poll_max", POLL, Default::Toml("10"), "The longest interval that the server can make us wait by RATE.").term("maxpoll"),
     option("ntp.source.interleaved", Kind::Switch, OFF, "Ask when the answer before really left, where the server knows.").term("RFC 9769"),
+    option("ntp.source.family", Kind::Word(FAMILIES), Default::Toml("\"any\""), "Which addresses of the name are asked: \"4\" those of IPv4 alone, \"6\" those of IPv6, \"any\" all, the first one first, in the order in which the resolver names them (gai.conf)."),
+    option("ntp.source.timestamps", Kind::Word(TIMESTAMPS), Default::Toml("\"auto\""), "Who takes the time stamps: \"auto\" the card where it stamps all packets already, as it mostly does for a [[ptp]] port on it, \"hardware\" tells the card to, and \"software\" is the kernel; where the card gives none the kernel's are used.").term("hwtimestamp"),
     option("ntp.source.prefer", Kind::Switch, OFF, "It steers before all that are not preferred, if it agrees with the majority."),
     option("ntp.source.trust", Kind::Switch, OFF, "Only sources that are trusted have a vote, while one of them is heard."),
     option("ntp.source.require", Kind::Switch, OFF, "Nobody steers unless one of those that are required agrees."),

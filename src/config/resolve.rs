@@ -9,9 +9,10 @@ use super::read::{Reader, default_value};
 use super::value::Value;
 use super::walk::Checked;
 use super::{
-    ArbTimescale, ClockConfig, Config, DelayMechanism, Listen, ListenException, LogLevel, NtpServerConfig,
-    NtpSourceConfig, ObserveConfig, Origin, PhcChoice, PtpConfig, PtpRole, PtpTransport, SelectionConfig, ServoConfig,
-    Setting, Simulated, SystemClock, ThreadConfig, ThreadsConfig, TimestampMode, TraceConfig, UtcOffset, VmClock,
+    AddressFamily, ArbTimescale, ClockConfig, Config, DelayMechanism, Listen, ListenException, LogLevel,
+    NtpServerConfig, NtpSourceConfig, ObserveConfig, Origin, PhcChoice, PtpConfig, PtpRole, PtpTransport,
+    SelectionConfig, ServoConfig, Setting, Simulated, SystemClock, ThreadConfig, ThreadsConfig, TimestampMode,
+    TraceConfig, UtcOffset, VmClock,
 };
 use crate::discipline::helm::{Conflict, HELM_SOURCES_MAX, HelmConfig, SourceKind, SourceOptions};
 use crate::discipline::policy::{StepPolicy, StepRule};
@@ -217,6 +218,16 @@ fn ntp_source(read: &Reader<'_>, section: &str) -> NtpSourceConfig {
         poll_max: LogInterval::new(read.integer(section, "poll_max") as i8).max(poll),
         iburst: switch("iburst"),
         interleaved: switch("interleaved"),
+        family: match read.word(section, "family") {
+            "4" => AddressFamily::V4,
+            "6" => AddressFamily::V6,
+            _ => AddressFamily::Any,
+        },
+        timestamps: match read.word(section, "timestamps") {
+            "hardware" => TimestampMode::Hardware,
+            "software" => TimestampMode::Software,
+            _ => TimestampMode::Auto,
+        },
         options: SourceOptions {
             prefer: switch("prefer"),
             trust: switch("trust"),

@@ -244,6 +244,10 @@ pub struct NtpSourceConfig {
     pub iburst: bool,
     /// RFC 9769.
     pub interleaved: bool,
+    /// By which family of addresses.
+    pub family: AddressFamily,
+    /// Who takes the stamps; the card is told to only where they are wanted of it by name.
+    pub timestamps: TimestampMode,
     /// How they are judged.
     pub options: SourceOptions,
     /// What is taken off the server's time.
@@ -347,6 +351,28 @@ pub enum PtpTransport {
 pub enum DelayMechanism {
     /// Delay request-response, end to end (IEEE 1588-2019 11.3).
     E2e,
+}
+
+/// Which addresses of a name are asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AddressFamily {
+    /// All, in the order of the resolver.
+    Any,
+    /// IPv4 alone.
+    V4,
+    /// IPv6 alone.
+    V6,
+}
+
+impl AddressFamily {
+    /// Whether an address is of it.
+    pub const fn admits(self, address: std::net::IpAddr) -> bool {
+        match self {
+            Self::Any => true,
+            Self::V4 => address.is_ipv4(),
+            Self::V6 => address.is_ipv6(),
+        }
+    }
 }
 
 /// Who takes a PTP port's stamps.

@@ -35,27 +35,26 @@ const SOON: Duration = Duration::from_secs(60);
 /// Interfaces on interfaces, at most: a VLAN on a bond on a card are three.
 const LAYERS_MAX: usize = 4;
 
-/// The filters that serve a transport, the best first: [`RxFilter::All`] stamps NTP requests too.
-const fn filters_for(transport: Transport) -> [RxFilter; 3] {
-    let narrow = match transport {
-        Transport::Ethernet => RxFilter::PtpV2L2Event,
-        Transport::Udp4 | Transport::Udp6 { .. } => RxFilter::PtpV2L4Event,
-    };
-    [RxFilter::All, RxFilter::PtpV2Event, narrow]
+/// The filters that serve a transport, the best first: [`RxFilter::All`] stamps NTP requests too. Without one: those that stamp NTP.
+const fn filters_for(transport: Option<Transport>) -> &'static [RxFilter] {
+    match transport {
+        Some(Transport::Ethernet) => &[RxFilter::All, RxFilter::PtpV2Event, RxFilter::PtpV2L2Event],
+        Some(Transport::Udp4 | Transport::Udp6 { .. }) => {
+            &[RxFilter::All, RxFilter::PtpV2Event, RxFilter::PtpV2L4Event]
+        }
+        None => &[RxFilter::All, RxFilter::NtpAll],
+    }
 }
 
-/// Whether a setting stamps what a port over this transport needs.
-fn serves(setting: HardwareTimestamping, transport: Transport) -> bool {
+/// Whether a setting stamps what is needed.
+fn serves(setting: HardwareTimestamping, transport: Option<Transport>) -> bool {
     setting.tx_on && filters_for(transport).contains(&setting.rx_filter)
 }
 
 /// What to ask a card for, in this order; empty if it offers nothing that helps.
-fn wishes(info: &TimestampingInfo, transport: Transport) -> impl Iterator<Item = HardwareTimestamping> {
-    let offered = filters_for(transport).map(|rx_filter| (rx_filter, info.has_filter(rx_filter)));
-    offered
-        .into_iter()
-        .filter(|(_, is_offered)| *is_offered)
-        .map(|(rx_filter, _)| HardwareTimestamping { tx_on: true, rx_filter })
+fn wishes(info: &TimestampingInfo, transport: Option<Transport>) -> impl Iterator<Item = HardwareTimestamping> {
+    let offered = filters_for(transport).iter().filter(|rx_filter| info.has_filter(**rx_filter));
+    offered.map(|rx_filter| HardwareTimestamping { tx_on: true, rx_filter: *rx_filter })
 }
 
 /// A setting in words: `tx on, rx all`.
@@ -68,6 +67,7 @@ impl fmt::Display for InWords {
         match self.0.rx_filter {
             RxFilter::None => f.write_str("none"),
             RxFilter::All => f.write_str("all"),
+            RxFilter::NtpAll => f.write_str("ntp-all"),
             RxFilter::PtpV2Event => f.write_str("ptpv2-event"),
             RxFilter::PtpV2L2Event => f.write_str("ptpv2-l2-event"),
             RxFilter::PtpV2L4Event => f.write_str("ptpv2-l4-event"),
@@ -120,6 +120,18 @@ impl Card {
     /// # Errors
     /// Why it does not, a clause.
     pub fn set_up(interface: &str, transport: Transport) -> Result<Self, String> {
+        Self::set_up_for(interface, Some(transport))
+    }
+
+    /// The same for NTP requests and their answers.
+    ///
+    /// # Errors
+    /// As [`Card::set_up`].
+    pub fn set_up_for_ntp(interface: &str) -> Result<Self, String> {
+        Self::set_up_for(interface, None)
+    }
+
+    fn set_up_for(interface: &str, transport: Option<Transport>) -> Result<Self, String> {
         let Offer { device, info, phc_index } = offer(interface)?;
         let before = hardware_timestamping(&device).ok();
         let mut problem = "it has no filter that this transport needs".to_owned();
@@ -236,6 +248,11 @@ fn offer(interface: &str) -> Result<Offer, String> {
     Ok(Offer { device, info, phc_index })
 }
 
+/// Whether the card behind an interface is told to stamp all that NTP sends and hears.
+pub fn stamps_ntp(interface: &str) -> bool {
+    hardware_timestamping(&device_below(interface)).is_ok_and(|setting| serves(setting, None))
+}
+
 /// The kernel's number of the clock that stamps for an interface at the moment, if it has one.
 pub fn phc_behind(interface: &str) -> Option<u32> {
     offer(interface).ok().map(|offer| offer.phc_index)
@@ -247,7 +264,7 @@ pub fn cannot_stamp(interface: &str, transport: Transport) -> Option<String> {
     match offer(interface) {
         Err(reason) => Some(reason),
         Ok(Offer { device, info, .. }) => {
-            let has_none = wishes(&info, transport).next().is_none();
+            let has_none = wishes(&info, Some(transport)).next().is_none();
             has_none.then(|| format!("interface {device} has no filter that this transport needs"))
         }
     }
@@ -299,7 +316,7 @@ mod tests {
     }
 
     fn wished(rx_filters: u32, transport: Transport) -> Vec<RxFilter> {
-        wishes(&offering(rx_filters), transport).map(|wish| wish.rx_filter).collect()
+        wishes(&offering(rx_filters), Some(transport)).map(|wish| wish.rx_filter).collect()
     }
 
     #[test]
@@ -314,10 +331,17 @@ mod tests {
     #[test]
     fn a_setting_serves_only_with_both_directions_and_the_transports_messages() {
         let setting = |tx_on, rx_filter| HardwareTimestamping { tx_on, rx_filter };
-        assert!(serves(setting(true, RxFilter::All), UDP) && serves(setting(true, RxFilter::PtpV2Event), UDP));
-        assert!(!serves(setting(false, RxFilter::All), UDP), "no stamps of what is sent");
-        assert!(!serves(setting(true, RxFilter::PtpV2L2Event), UDP), "of another transport");
-        assert!(!serves(setting(true, RxFilter::None), UDP) && !serves(setting(true, RxFilter::Other(3)), UDP));
+        assert!(
+            serves(setting(true, RxFilter::All), Some(UDP)) && serves(setting(true, RxFilter::PtpV2Event), Some(UDP))
+        );
+        assert!(!serves(setting(false, RxFilter::All), Some(UDP)), "no stamps of what is sent");
+        assert!(!serves(setting(true, RxFilter::PtpV2L2Event), Some(UDP)), "of another transport");
+        assert!(
+            !serves(setting(true, RxFilter::None), Some(UDP)) && !serves(setting(true, RxFilter::Other(3)), Some(UDP))
+        );
+        let ntp =
+            [RxFilter::All, RxFilter::NtpAll, RxFilter::PtpV2Event].map(|filter| serves(setting(true, filter), None));
+        assert_eq!(ntp, [true, true, false], "what stamps PTP alone does not stamp NTP");
         assert_eq!(InWords(setting(true, RxFilter::PtpV2Event)).to_string(), "tx on, rx ptpv2-event");
     }
 

@@ -8,11 +8,12 @@ use std::os::fd::{AsFd, BorrowedFd};
 use socket2::{Domain, Protocol, Socket, Type};
 use synchronome_kernel::socket::RecvBatch;
 use synchronome_kernel::timestamping::{
-    ErrorQueueBuffer, ErrorQueueItem, enable_software_timestamps, read_error_queue,
+    ErrorQueueBuffer, ErrorQueueItem, KernelTime, TimestampRequest, enable_software_timestamps, enable_timestamps,
+    read_error_queue,
 };
 
 use super::stamps::software_stamp;
-use crate::time::Stamp;
+use crate::time::{Local, Stamp, Timestamp};
 
 /// The longest answer that is looked at.
 const DATAGRAM_MAX: usize = 1_024;
@@ -28,6 +29,30 @@ impl Default for ExchangeBuffer {
     fn default() -> Self {
         Self { batch: RecvBatch::new(4, DATAGRAM_MAX), errors: ErrorQueueBuffer::new() }
     }
+}
+
+/// What the card says of an answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CardArrival {
+    /// Its clock when the frame began.
+    pub at: Timestamp<Local>,
+    /// The interface of the card, where its driver tells it.
+    pub interface_index: Option<u32>,
+    /// Octets of the frame without checksum.
+    pub frame_length: u32,
+}
+
+/// When a request left, as far as that is known.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Departed {
+    /// By the kernel: when it let go of it.
+    pub kernel: Option<Stamp>,
+    /// By the clock of the card.
+    pub card: Option<Timestamp<Local>>,
+}
+
+fn local(time: KernelTime) -> Timestamp<Local> {
+    Timestamp::from_parts(time.seconds, time.nanoseconds)
 }
 
 /// See the module's text.
@@ -48,6 +73,23 @@ impl ExchangeSocket {
         Ok(Self { socket })
     }
 
+    /// Asks for the stamps of the card beside those of the kernel.
+    ///
+    /// # Errors
+    /// setsockopt(2)'s; the kernel's stamps still come.
+    pub fn ask_card(&self) -> io::Result<()> {
+        let both = TimestampRequest {
+            rx_software: true,
+            tx_software: true,
+            rx_hardware: true,
+            tx_hardware: true,
+            tx_software_beside_hardware: true,
+            origin: true,
+            ..TimestampRequest::default()
+        };
+        enable_timestamps(self.socket.as_fd(), both).map(drop)
+    }
+
     /// Sends the request.
     ///
     /// # Errors
@@ -61,12 +103,21 @@ impl ExchangeSocket {
         self.socket.local_addr().ok()?.as_socket()
     }
 
-    /// Hands out what has come, with when it came.
-    pub fn receive(&self, buffer: &mut ExchangeBuffer, mut arrived: impl FnMut(&[u8], Option<Stamp>)) {
+    /// Hands out what has come, with when it came by the kernel, and by the card if that has stamped it.
+    pub fn receive(
+        &self,
+        buffer: &mut ExchangeBuffer,
+        mut arrived: impl FnMut(&[u8], Option<Stamp>, Option<CardArrival>),
+    ) {
         // An error is that of an earlier datagram, which a message of the network has reported: nobody answers there.
         while let Ok(count @ 1..) = buffer.batch.recv(self.socket.as_fd()) {
             for received in buffer.batch.iter().filter(|received| !received.truncated) {
-                arrived(received.data, received.software.map(software_stamp));
+                let card = received.hardware.zip(received.origin).map(|(at, origin)| CardArrival {
+                    at: local(at),
+                    interface_index: origin.interface_index,
+                    frame_length: origin.frame_length,
+                });
+                arrived(received.data, received.software.map(software_stamp), card);
             }
             if count < 4 {
                 return;
@@ -74,15 +125,14 @@ impl ExchangeSocket {
         }
     }
 
-    /// When the request left, once the kernel has said so.
-    pub fn take_stamp(&self, buffer: &mut ExchangeBuffer) -> Option<Stamp> {
-        let mut found = None;
+    /// Takes what the kernel and the card have said of when the request left.
+    pub fn take_stamps(&self, buffer: &mut ExchangeBuffer, departed: &mut Departed) {
         while let Ok(Some(item)) = read_error_queue(self.socket.as_fd(), &mut buffer.errors) {
             if let ErrorQueueItem::TxStamp(stamp) = item {
-                found = stamp.software.map(software_stamp).or(found);
+                departed.kernel = stamp.software.map(software_stamp).or(departed.kernel);
+                departed.card = stamp.hardware.map(local).or(departed.card);
             }
         }
-        found
     }
 }
 
@@ -106,6 +156,7 @@ mod tests {
         let _keeper = ExchangeSocket::open(server.local_addr().unwrap()).unwrap();
         std::thread::sleep(Duration::from_millis(100));
         let client = ExchangeSocket::open(server.local_addr().unwrap()).unwrap();
+        client.ask_card().unwrap();
         client.send(b"request").unwrap();
         let mut bytes = [0; 32];
         let (_, from) = server.recv_from(&mut bytes).unwrap();
@@ -113,16 +164,19 @@ mod tests {
         stranger.send_to(b"lie", from).unwrap();
         server.send_to(b"answer", from).unwrap();
         let mut buffer = ExchangeBuffer::default();
-        let (mut sent, mut heard) = (None, Vec::new());
+        let (mut sent, mut heard) = (Departed::default(), Vec::new());
         let begin = Instant::now();
-        while (sent.is_none() || heard.is_empty()) && begin.elapsed() < Duration::from_secs(2) {
-            sent = sent.or(client.take_stamp(&mut buffer));
-            client.receive(&mut buffer, |bytes, stamp| heard.push((bytes.to_vec(), stamp)));
+        while (sent.kernel.is_none() || heard.is_empty()) && begin.elapsed() < Duration::from_secs(2) {
+            client.take_stamps(&mut buffer, &mut sent);
+            client.receive(&mut buffer, |bytes, stamp, card| {
+                assert_eq!(card, None, "the loopback has no card");
+                heard.push((bytes.to_vec(), stamp));
+            });
             std::thread::sleep(Duration::from_millis(1));
         }
         let (answer, received) = heard.first().expect("an answer");
         assert_eq!((heard.len(), &answer[..]), (1, &b"answer"[..]));
-        let round_trip = received.expect("a stamp").at - sent.expect("a stamp").at;
+        let round_trip = received.expect("a stamp").at - sent.kernel.expect("a stamp").at;
         assert!(!round_trip.is_negative() && round_trip < crate::time::Duration::SECOND, "{round_trip}");
     }
 

@@ -19,9 +19,9 @@ mod sockets;
 mod stamps;
 mod udp;
 
-pub use card::{Card, Found, InWords, LOOK_EVERY, cannot_stamp, device_below, phc_behind};
+pub use card::{Card, Found, InWords, LOOK_EVERY, cannot_stamp, device_below, phc_behind, stamps_ntp};
 pub use error::OpenError;
-pub use exchange::{ExchangeBuffer, ExchangeSocket};
+pub use exchange::{CardArrival, Departed, ExchangeBuffer, ExchangeSocket};
 pub use ledger::{LEDGER_MAX, Ledger, STAMP_WAIT_MAX};
 pub use sockets::{Arrived, Gone, PtpSockets, SocketOptions, StampMode, Stamping, StampingChange, Transport};
 pub use stamps::{Missing, TxTrouble, software_stamp};

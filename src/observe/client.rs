@@ -110,6 +110,7 @@ pub fn ask(socket: &Path) -> Result<(String, Status), AskError> {
 struct Said {
     error: Option<String>,
     trace_bytes: Option<u64>,
+    sources: Option<String>,
 }
 
 /// Asks over the control socket; returns the bytes of the answer, if it has any.
@@ -122,6 +123,9 @@ pub fn order(socket: &Path, request: &str) -> Result<Vec<u8>, AskError> {
     let said: Said = serde_json::from_str(&line).map_err(|error| connection.garbled(format!("its answer: {error}")))?;
     if let Some(refusal) = said.error {
         return Err(AskError::Refused(refusal));
+    }
+    if let Some(sources) = said.sources {
+        return Ok(sources.into_bytes());
     }
     let Some(expected) = said.trace_bytes else { return Ok(Vec::new()) };
     let mut bytes = Vec::new();

@@ -79,12 +79,19 @@ pub struct Observers {
 }
 
 /// What the owner can ask for over the control socket.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Order {
     /// Record what the engines do for so many milliseconds.
     Record(u32),
     /// What was recorded, as a trace file.
     Fetch,
+    /// Ask NTP servers (again), or do not.
+    Online {
+        /// Whether they are asked.
+        is_online: bool,
+        /// Which, by name or address; `None`: all.
+        source: Option<String>,
+    },
 }
 
 /// Who knows the answers.

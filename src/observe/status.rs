@@ -107,6 +107,12 @@ pub struct SourceStatus {
     /// Why the latest request could not be sent.
     #[serde(default)]
     pub send_error: Option<String>,
+    /// Who stamps the exchanges with a server: `hardware` or `software`.
+    #[serde(default)]
+    pub stamps: Option<String>,
+    /// Whose stamps these are, or why they are not the card's.
+    #[serde(default)]
+    pub stamps_reason: Option<String>,
     /// How many requests in a row were not answered, the present one included.
     #[serde(default)]
     pub unanswered: Option<u32>,

@@ -255,12 +255,20 @@ impl Chain {
             }
             None => self.fail("name", "is being looked up", "an address", "wait a moment"),
         }
+        if source.client_state.as_deref() == Some("offline") && source.send_error.is_none() {
+            self.fail("online", "it was taken offline", "online", format!("synchronome online {}", source.name));
+        }
         let requests = source.counters.get("requests").copied().unwrap_or(0);
         match &source.send_error {
             Some(error) => self.fail("request", error, "sent", REQUEST_REMEDY),
             None => self.ok("request", format!("{} sent", count(requests, "request"))),
         }
         self.answers(source);
+        if let Some((stamps, reason)) = source.stamps.as_ref().zip(source.stamps_reason.as_ref())
+            && source.refusal.is_none()
+        {
+            self.ok("stamps", format!("{stamps}: {reason}"));
+        }
         if let Some(refusal) = &source.refusal {
             self.refused(source, refusal);
         } else if let Some((stratum, reference_id)) = source.stratum.zip(source.reference_id.as_ref()) {

@@ -6,23 +6,28 @@
 //! ```
 //!
 //! A server without an address is waited for, however long; one that does not answer any more, or has refused us, is looked up
-//! again, and another address behind its name takes its place. Requests are stamped by the kernel both ways. The
-//! stamps say after how many steps of the system clock they were taken: of a measurement across one nothing is used.
+//! again, and another address behind its name takes its place. Requests are stamped by the kernel both ways, and by the card where
+//! it does (see the file `card`). The stamps say after how many steps of the system clock they were taken: of a measurement across one nothing is used.
 
+mod card;
 mod resolver;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
-use self::resolver::{Lookups, spawn_resolver};
+use self::card::{Arrived, ByCard, ClientCards};
+pub use self::card::{ClientStamping, NoCard};
+use self::resolver::{Lookup, Lookups, spawn_resolver};
 use super::events::Event;
 use super::measured::{SourceLinks, SourceMessage};
 use super::thread::spawn_timing;
 use crate::clock::{HostClock, reference_of_server};
 use crate::config::{NTP_SOURCE, NtpSourceConfig, ThreadConfig};
 use crate::engine::{Emit, Engine, Recorder, Taped};
-use crate::net::{ExchangeBuffer, ExchangeSocket};
+use crate::net::{CardArrival, Departed, ExchangeBuffer, ExchangeSocket};
 use crate::ntp::client::{
     Client, ClientCounter, ClientState, Config, Effect, Input, OwnIdentity, Refusal, RequestToken, SourceInfo,
 };
@@ -35,6 +40,14 @@ const ROUND_MAX: Duration = Duration::SECOND;
 const REPORT_EVERY: Duration = Duration::SECOND;
 /// A server that has not answered for so long is looked up again.
 const LOOK_UP_AGAIN: Duration = Duration::from_secs(64);
+/// How often it is looked whether there is a way to a server again.
+const LOOK_FOR_A_WAY: Duration = Duration::from_millis(500);
+/// For so long the card's stamp of a request is waited for, after the kernel's.
+const CARD_WAIT: Duration = Duration::from_millis(20);
+/// So many stamps of the card in a row were missing: it does not keep its word.
+const CARD_MISSING_MAX: u32 = 3;
+/// How often it is seen by which card requests leave, and what that is told to stamp.
+const LOOK_AT_CARD: Duration = Duration::from_secs(16);
 /// The first wait after a name could not be looked up; it doubles,
 const RETRY_FIRST: Duration = Duration::from_secs(2);
 /// up to this.
@@ -65,6 +78,8 @@ pub struct NtpReport {
     pub refusal: Option<Refusal>,
     /// errno of the latest request, if it could not be sent.
     pub send_error: Option<i32>,
+    /// Who stamps.
+    pub stamping: ClientStamping,
 }
 
 /// A server that is to be asked, and who takes the steps of its client if somebody asks for them.
@@ -80,11 +95,15 @@ pub struct Wanted {
     pub recorder: Option<Recorder>,
 }
 
-/// Starts both threads.
+/// Starts both threads. A bit in `offline` says of each server that it is not to be asked; whoever changes it rings.
 ///
 /// # Errors
 /// The system's, if there can be no more threads or descriptors.
-pub fn spawn_ntp_client(wanted: Vec<Wanted>, links: SourceLinks) -> io::Result<JoinHandle<()>> {
+pub fn spawn_ntp_client(
+    wanted: Vec<Wanted>,
+    offline: Arc<AtomicU64>,
+    links: SourceLinks,
+) -> io::Result<JoinHandle<()>> {
     let lookups = spawn_resolver(links.sleeper.doorbell())?;
     // While somebody wants stamps the kernel takes them: a first socket that asks for some may get none for its first message.
     // Without a loopback there is none, and that first message is measured without.
@@ -95,40 +114,60 @@ pub fn spawn_ntp_client(wanted: Vec<Wanted>, links: SourceLinks) -> io::Result<J
         let now = HostClock.mono();
         let asked = wanted.into_iter().enumerate().map(|(place, wanted)| Asked::new(place, wanted, now)).collect();
         let buffer = ExchangeBuffer::default();
-        let mut thread = NtpClientThread { asked, outlet: links, lookups, buffer, report_at: now };
-        while !thread.outlet.stop.is_set() {
+        let outlet = Outlet { links, cards: ClientCards::default() };
+        let mut thread = NtpClientThread { asked, outlet, lookups, buffer, offline, report_at: now };
+        while !thread.outlet.links.stop.is_set() {
             thread.round();
             thread.sleep();
         }
     })
 }
 
+/// What all clients share.
+struct Outlet {
+    links: SourceLinks,
+    cards: ClientCards,
+}
+
+impl Outlet {
+    fn tell(&mut self, message: SourceMessage) {
+        self.links.tell(message);
+    }
+
+    fn steps(&self) -> ClockEpoch {
+        self.links.steps()
+    }
+}
+
 struct NtpClientThread {
     asked: Vec<Asked>,
-    outlet: SourceLinks,
+    outlet: Outlet,
     lookups: Lookups,
     buffer: ExchangeBuffer,
+    offline: Arc<AtomicU64>,
     report_at: Timestamp<Mono>,
 }
 
 impl NtpClientThread {
     fn round(&mut self) {
         let now = HostClock.mono();
-        self.outlet.pulse.beat(now);
+        self.outlet.links.pulse.beat(now);
         while let Some((place, addresses)) = self.lookups.take() {
             let taken: Vec<_> = self.asked.iter().filter_map(|asked| asked.address).collect();
             self.asked[place].found(now, &addresses, &taken, &mut self.outlet);
         }
+        let offline = self.offline.load(Ordering::Acquire);
         for asked in &mut self.asked {
+            asked.look_at_network(HostClock.mono(), offline >> asked.place & 1 == 0, &mut self.outlet);
             asked.round(HostClock.mono(), &mut self.buffer, &mut self.outlet);
             if asked.wants_lookup(now) {
-                self.lookups.ask(asked.place, &asked.config.host, asked.config.port);
+                self.lookups.ask(asked.lookup());
             }
         }
         if now >= self.report_at {
             self.report_at = now + REPORT_EVERY;
             for asked in &self.asked {
-                self.outlet.events.push_quietly(Event::Ntp(asked.report()));
+                self.outlet.links.events.push_quietly(Event::Ntp(asked.report(&self.outlet.cards)));
             }
         }
     }
@@ -138,7 +177,7 @@ impl NtpClientThread {
         let deadlines = self.asked.iter().filter_map(Asked::deadline);
         let deadline = deadlines.fold(now + ROUND_MAX, Timestamp::min);
         let sockets = self.asked.iter().filter_map(|asked| asked.exchange.as_ref()).map(|exchange| &exchange.socket);
-        self.outlet.sleeper.sleep_on_many(sockets, now, deadline, || self.lookups.has_found());
+        self.outlet.links.sleeper.sleep_on_many(sockets, now, deadline, || self.lookups.has_found());
     }
 }
 
@@ -150,6 +189,11 @@ struct Exchange {
     /// The steps before it was sent.
     steps: ClockEpoch,
     is_stamped: bool,
+    departed: Departed,
+    /// Until when the card's stamp is waited for.
+    waits_until: Option<Timestamp<Mono>>,
+    /// The card stamps it too.
+    by: Option<ByCard>,
 }
 
 struct Asked {
@@ -173,13 +217,24 @@ struct Asked {
     departed: Option<(Timestamp<crate::time::Local>, Timestamp<crate::time::Local>)>,
     round_trip: Option<Duration>,
     send_error: Option<i32>,
+    /// The operator wants it asked.
+    is_wanted: bool,
+    /// There is no way to it; when it is looked for one again.
+    cut_until: Option<Timestamp<Mono>>,
+    /// The card that stamps, by its place.
+    card: Result<usize, NoCard>,
+    look_at_card: Timestamp<Mono>,
+    left_from: Option<IpAddr>,
+    /// How many stamps of the card were missing in a row: of requests, of answers.
+    missing: [u32; 2],
     effects: Vec<Effect>,
 }
 
 impl Asked {
     fn new(place: usize, wanted: Wanted, now: Timestamp<Mono>) -> Self {
         let Wanted { config, seed, counters, recorder } = wanted;
-        let literal = config.host.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, config.port));
+        let written = config.host.parse::<IpAddr>().ok();
+        let literal = written.filter(|ip| config.family.admits(*ip)).map(|ip| SocketAddr::new(ip, config.port));
         let mut asked = Self {
             place,
             client: Taped::new(Client::new(client_config(&config, place, seed))),
@@ -187,8 +242,8 @@ impl Asked {
             config,
             seed,
             address: literal,
-            is_literal: literal.is_some(),
-            is_unknown: false,
+            is_literal: written.is_some(),
+            is_unknown: written.is_some() && literal.is_none(),
             exchange: None,
             own: OwnIdentity::default(),
             info: None,
@@ -200,6 +255,12 @@ impl Asked {
             departed: None,
             round_trip: None,
             send_error: None,
+            is_wanted: true,
+            cut_until: None,
+            card: Err(NoCard::Untried),
+            look_at_card: now,
+            left_from: None,
+            missing: [0; 2],
             effects: Vec::with_capacity(16),
         };
         if let Some(recorder) = recorder {
@@ -214,8 +275,13 @@ impl Asked {
 
     // ---- Names ----
 
+    fn lookup(&self) -> Lookup {
+        let NtpSourceConfig { host, port, family, .. } = &self.config;
+        Lookup { place: self.place, host: host.clone(), port: *port, family: *family }
+    }
+
     fn wants_lookup(&mut self, now: Timestamp<Mono>) -> bool {
-        if self.is_literal || self.is_looking_up || now < self.look_up_at {
+        if self.is_literal || self.is_looking_up || !self.is_wanted || now < self.look_up_at {
             return false;
         }
         let is_lost = self.client.state() != ClientState::Reachable && now - self.settled_at >= LOOK_UP_AGAIN;
@@ -227,13 +293,7 @@ impl Asked {
     }
 
     /// The addresses behind the name; `taken` are asked already.
-    fn found(
-        &mut self,
-        now: Timestamp<Mono>,
-        addresses: &[SocketAddr],
-        taken: &[SocketAddr],
-        outlet: &mut SourceLinks,
-    ) {
+    fn found(&mut self, now: Timestamp<Mono>, addresses: &[SocketAddr], taken: &[SocketAddr], outlet: &mut Outlet) {
         self.is_looking_up = false;
         self.is_unknown = addresses.is_empty();
         self.settled_at = now;
@@ -247,19 +307,44 @@ impl Asked {
         self.seed = self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
         let config = client_config(&self.config, self.place, self.seed);
         self.client.change(|client| *client = Client::new(config));
+        self.cut_until = None;
         if self.info.take().is_some() {
             self.selected_at = None;
             outlet.tell(SourceMessage::Reference(self.source(), None));
         }
     }
 
+    // ---- The network ----
+
+    /// Who is not wanted, or cannot be reached by any way, is not asked. That no way leads there is not the server's fault: nothing is
+    /// counted against it, and as soon as there is one it is asked, at once and as one that is new.
+    fn look_at_network(&mut self, now: Timestamp<Mono>, is_wanted: bool, outlet: &mut Outlet) {
+        self.is_wanted = is_wanted;
+        if let (Some(address), Some(until)) = (self.address, self.cut_until)
+            && now >= until
+        {
+            let open = ExchangeSocket::open(address);
+            self.send_error = open.as_ref().err().and_then(io::Error::raw_os_error);
+            self.cut_until = self.send_error.filter(|errno| is_no_way(*errno)).map(|_| now + LOOK_FOR_A_WAY);
+        }
+        let is_online = is_wanted && self.cut_until.is_none();
+        if is_online != (self.client.state() != ClientState::Offline) {
+            if !is_wanted {
+                self.send_error = None;
+            }
+            self.exchange = None;
+            self.step(now, Input::Online(is_online), outlet);
+        }
+    }
+
     // ---- Exchanges ----
 
     fn deadline(&self) -> Option<Timestamp<Mono>> {
-        self.address.and_then(|_| self.client.deadline())
+        let waits_until = self.exchange.as_ref().and_then(|exchange| exchange.waits_until);
+        self.address.and_then(|_| self.client.deadline().into_iter().chain(waits_until).min())
     }
 
-    fn round(&mut self, now: Timestamp<Mono>, buffer: &mut ExchangeBuffer, outlet: &mut SourceLinks) {
+    fn round(&mut self, now: Timestamp<Mono>, buffer: &mut ExchangeBuffer, outlet: &mut Outlet) {
         if self.address.is_none() {
             return;
         }
@@ -270,22 +355,34 @@ impl Asked {
         }
     }
 
-    fn take_stamp(&mut self, now: Timestamp<Mono>, buffer: &mut ExchangeBuffer, outlet: &mut SourceLinks) {
+    fn take_stamp(&mut self, now: Timestamp<Mono>, buffer: &mut ExchangeBuffer, outlet: &mut Outlet) {
         let Some(exchange) = self.exchange.as_mut() else { return };
         let (token, epoch) = (exchange.token, exchange.steps);
-        if let Some(stamp) = exchange.socket.take_stamp(buffer).filter(|_| !exchange.is_stamped) {
-            exchange.is_stamped = true;
-            self.step(now, Input::Sent { token, stamp: Some(Stamp { epoch, ..stamp }) }, outlet);
-        }
+        exchange.socket.take_stamps(buffer, &mut exchange.departed);
+        let Some(kernel) = exchange.departed.kernel.filter(|_| !exchange.is_stamped) else { return };
+        let kernel = Stamp { epoch, ..kernel };
+        let stamp = match (&exchange.by, exchange.departed.card) {
+            (None, _) => kernel,
+            (Some(_), None) if now < *exchange.waits_until.get_or_insert(now + CARD_WAIT) => return,
+            (Some(by), card) => {
+                let by_card = card.and_then(|at| outlet.cards.departed(by, at, kernel));
+                self.missing[0] = if by_card.is_some() { 0 } else { self.missing[0].saturating_add(1) };
+                by_card.unwrap_or(kernel)
+            }
+        };
+        exchange.is_stamped = true;
+        exchange.waits_until = None;
+        self.step(now, Input::Sent { token, stamp: Some(stamp) }, outlet);
     }
 
-    fn take_answers(&mut self, now: Timestamp<Mono>, buffer: &mut ExchangeBuffer, outlet: &mut SourceLinks) {
+    fn take_answers(&mut self, now: Timestamp<Mono>, buffer: &mut ExchangeBuffer, outlet: &mut Outlet) {
         // An exchange that is over is closed by the first good answer.
         let Some(exchange) = self.exchange.take() else { return };
         let token = exchange.token;
         let mut is_over = false;
-        exchange.socket.receive(buffer, |bytes, stamp| {
-            let stamp = stamp.map(|stamp| Stamp { epoch: outlet.steps(), ..stamp });
+        exchange.socket.receive(buffer, |bytes, kernel, card| {
+            let kernel = kernel.map(|stamp| Stamp { epoch: outlet.steps(), ..stamp });
+            let stamp = self.arrived(exchange.by.as_ref(), kernel, card, outlet);
             self.step(now, Input::Received { token, bytes, stamp }, outlet);
             is_over |= self.effects_closed(token);
         });
@@ -294,11 +391,32 @@ impl Asked {
         }
     }
 
+    fn arrived(
+        &mut self,
+        by: Option<&ByCard>,
+        kernel: Option<Stamp>,
+        card: Option<CardArrival>,
+        outlet: &mut Outlet,
+    ) -> Option<Stamp> {
+        let Some(by) = by else { return kernel };
+        match outlet.cards.arrived(by, card, kernel) {
+            Arrived::Card(stamp) => {
+                self.missing[1] = 0;
+                Some(stamp)
+            }
+            Arrived::Kernel(stamp) => {
+                self.missing[1] = self.missing[1].saturating_add(1);
+                stamp
+            }
+            Arrived::Set => None,
+        }
+    }
+
     fn effects_closed(&self, token: RequestToken) -> bool {
         self.effects.contains(&Effect::Close(token))
     }
 
-    fn step(&mut self, now: Timestamp<Mono>, input: Input<'_>, outlet: &mut SourceLinks) {
+    fn step(&mut self, now: Timestamp<Mono>, input: Input<'_>, outlet: &mut Outlet) {
         let mut effects = std::mem::take(&mut self.effects);
         effects.clear();
         self.client.step(now, input, &mut effects);
@@ -326,17 +444,34 @@ impl Asked {
         }
     }
 
-    fn send(&mut self, now: Timestamp<Mono>, token: RequestToken, frame: &[u8], outlet: &SourceLinks) -> bool {
+    fn send(&mut self, now: Timestamp<Mono>, token: RequestToken, frame: &[u8], outlet: &mut Outlet) -> bool {
         self.exchange = None;
         let Some(address) = self.address else { return false };
         let sent = ExchangeSocket::open(address).and_then(|socket| {
             self.know_ourselves(now, &socket);
+            let by = self.ask_card(now, &socket, &mut outlet.cards);
             let steps = outlet.steps();
-            socket.send(frame).map(|()| Exchange { token, socket, steps, is_stamped: false })
+            socket.send(frame)?;
+            let departed = Departed::default();
+            Ok(Exchange { token, socket, steps, is_stamped: false, departed, waits_until: None, by })
         });
         self.send_error = sent.as_ref().err().and_then(io::Error::raw_os_error);
+        self.cut_until = self.send_error.filter(|errno| is_no_way(*errno)).map(|_| now + LOOK_FOR_A_WAY);
         self.exchange = sent.ok();
         self.exchange.is_some()
+    }
+
+    /// Has the card stamp as well, if there is one that does, and crosses its clock with the system clock.
+    fn ask_card(&mut self, now: Timestamp<Mono>, socket: &ExchangeSocket, cards: &mut ClientCards) -> Option<ByCard> {
+        let from = socket.local_address().map(|address| address.ip());
+        if now >= self.look_at_card || from != self.left_from {
+            (self.look_at_card, self.left_from) = (now + LOOK_AT_CARD, from);
+            let mode = self.config.timestamps;
+            self.card = from.ok_or(NoCard::NoInterface).and_then(|from| cards.behind(now, from, mode));
+        }
+        let place = self.card.ok()?;
+        socket.ask_card().ok()?;
+        cards.before(place)
     }
 
     /// Who follows the address that the server sees of us has its time from us.
@@ -350,7 +485,7 @@ impl Asked {
     }
 
     /// What is known of the server's error and of the path is taken out.
-    fn observe(&mut self, observation: Observation, outlet: &mut SourceLinks) {
+    fn observe(&mut self, observation: Observation, outlet: &mut Outlet) {
         let Observation { mut sent, mut received, correction, .. } = observation;
         let asymmetry = self.config.delay_asymmetry;
         let is_answer = matches!(sent.clock, ClockId::Remote(_));
@@ -365,7 +500,7 @@ impl Asked {
         outlet.tell(SourceMessage::Observation(Observation { sent, received, correction, ..observation }));
     }
 
-    fn says(&mut self, now: Timestamp<Mono>, info: Option<SourceInfo>, outlet: &mut SourceLinks) {
+    fn says(&mut self, now: Timestamp<Mono>, info: Option<SourceInfo>, outlet: &mut Outlet) {
         self.settled_at = now;
         self.info = info;
         self.selected_at = info.map(|_| self.selected_at.unwrap_or(now));
@@ -383,8 +518,16 @@ impl Asked {
         outlet.tell(SourceMessage::Reference(self.source(), reference));
     }
 
-    fn report(&self) -> NtpReport {
+    fn report(&self, cards: &ClientCards) -> NtpReport {
+        let stamping = match self.card {
+            Err(why) => ClientStamping::Kernel(why),
+            Ok(_) if self.missing.iter().any(|missing| *missing >= CARD_MISSING_MAX) => {
+                ClientStamping::Kernel(NoCard::Silent)
+            }
+            Ok(place) => ClientStamping::Card(cards.phc_index(place)),
+        };
         NtpReport {
+            stamping,
             place: self.place as u8,
             address: self.address,
             is_unknown: self.is_unknown,
@@ -398,6 +541,11 @@ impl Asked {
             send_error: self.send_error,
         }
     }
+}
+
+/// Whether an error says that no way leads to a host: no route, no address of ours that could be used, no link.
+const fn is_no_way(errno: i32) -> bool {
+    matches!(errno, libc::ENETUNREACH | libc::EHOSTUNREACH | libc::ENETDOWN | libc::EADDRNOTAVAIL)
 }
 
 fn client_config(source: &NtpSourceConfig, place: usize, seed: u64) -> Config {

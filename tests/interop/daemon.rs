@@ -110,6 +110,15 @@ impl Daemon {
         (text(&output), output.status.code().expect("no signal"))
     }
 
+    /// What a subcommand of the owner's says, and its exit code.
+    pub fn order(&mut self, arguments: &[&str]) -> (String, i32) {
+        self.process.assert_alive();
+        let socket = self.socket.with_file_name("control.sock");
+        let output = Command::new(SYNCHRONOME).args(arguments).arg("--socket").arg(socket).output();
+        let output = output.expect("our own binary runs");
+        (text(&output), output.status.code().expect("no signal"))
+    }
+
     /// Waits until the status shows something, and returns that status.
     pub fn wait(&mut self, what: &str, mut is_so: impl FnMut(&Status) -> bool) -> Status {
         let start = Instant::now();

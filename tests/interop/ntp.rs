@@ -324,3 +324,59 @@ fn ntpq_and_ntpstat_of_this_host_are_answered_and_nobody_else() {
     assert!(is_answered(&slave, "127.0.0.1:123", &question));
     daemon.end();
 }
+
+#[test]
+fn a_server_that_was_taken_offline_is_not_asked_until_it_is_online_again() {
+    let mut lab = Lab::new();
+    let (master, slave) = lab.pair();
+    let _server = chronyd_server(&lab, &master, "10.71.0.1");
+    let more = "[[ntp.source]]\naddress = \"10.71.0.1\"\npoll = 0\n";
+    let mut daemon = Daemon::start(&lab, &slave, Options { more, ..Options::default() });
+    daemon.wait("it steers", |status| source(status, "10.71.0.1").is_steering);
+    assert_eq!(daemon.order(&["offline", "10.71.0.9"]).1, 1, "there is no such server");
+    let (said, code) = daemon.order(&["offline", "10.71.0.1"]);
+    assert_eq!((said.trim(), code), ("offline: NTP 10.71.0.1", 0));
+    let offline = |status: &Status| source(status, "10.71.0.1").client_state.as_deref() == Some("offline");
+    let status = daemon.wait("it is offline", offline);
+    let asked = source(&status, "10.71.0.1").counters["requests"];
+    std::thread::sleep(Timeout::from_secs(3));
+    let status = daemon.status();
+    assert_eq!(source(&status, "10.71.0.1").counters["requests"], asked, "nobody asks");
+    assert!(source(&status, "10.71.0.1").reason.contains("taken it offline"), "{status:#?}");
+    assert!(daemon.command(&["sources"]).0.contains("offline"));
+    let (why, code) = daemon.command(&["why", "10.71.0.1"]);
+    assert!(code == 1 && why.contains("[FAIL] online") && why.contains("synchronome online 10.71.0.1"), "{why}");
+    let (said, code) = daemon.order(&["online"]);
+    assert_eq!((said.trim(), code), ("online: NTP 10.71.0.1", 0));
+    let begun = std::time::Instant::now();
+    daemon.wait("it answers again", |status| source(status, "10.71.0.1").reach.is_some_and(|reach| reach != 0));
+    println!("ntp: answered {:.2} s after it was online again", begun.elapsed().as_secs_f64());
+    assert!(begun.elapsed() < Timeout::from_secs(4), "at once");
+    daemon.wait("it steers again", |status| source(status, "10.71.0.1").is_steering);
+    daemon.end();
+}
+
+#[test]
+fn a_network_that_is_gone_is_not_counted_against_a_server_which_is_asked_at_once_when_it_is_back() {
+    let mut lab = Lab::new();
+    let (master, slave) = lab.pair();
+    let _server = chronyd_server(&lab, &master, "10.71.0.1");
+    let more = "[[ntp.source]]\naddress = \"10.71.0.1\"\npoll = 4\n";
+    let mut daemon = Daemon::start(&lab, &slave, Options { more, ..Options::default() });
+    daemon.wait("it steers", |status| source(status, "10.71.0.1").is_steering);
+    slave.ip("address del 10.71.0.2/24 dev vb");
+    let status = daemon.wait("there is no way", |status| {
+        source(status, "10.71.0.1").reason.starts_with("there is no network to it: ")
+    });
+    let cut = source(&status, "10.71.0.1").clone();
+    assert_eq!(cut.client_state.as_deref(), Some("offline"), "{cut:#?}");
+    assert!(!cut.counters.contains_key("unanswered"), "{cut:#?}");
+    std::thread::sleep(Timeout::from_secs(2));
+    assert_eq!(source(&daemon.status(), "10.71.0.1").counters["requests"], cut.counters["requests"]);
+    slave.ip("address add 10.71.0.2/24 dev vb");
+    let back = std::time::Instant::now();
+    daemon.wait("it answers", |status| source(status, "10.71.0.1").reach.is_some_and(|reach| reach != 0));
+    println!("ntp: answered {:.2} s after the address was back; polls are 16 s apart", back.elapsed().as_secs_f64());
+    assert!(back.elapsed() < Timeout::from_secs(3));
+    daemon.end();
+}

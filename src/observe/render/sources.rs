@@ -71,6 +71,7 @@ fn word(source: &SourceStatus) -> (&'static str, Tone) {
         (false, "agrees") => ("guards", Tone::Good),
         (false, "falseticker") => ("FALSETICKER", Tone::Bad),
         (false, "undecided") => ("undecided", Tone::Doubtful),
+        _ if source.client_state.as_deref() == Some("offline") => ("offline", Tone::Doubtful),
         _ => ("silent", Tone::Doubtful),
     }
 }

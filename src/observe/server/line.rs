@@ -13,6 +13,8 @@
 //! server: {"recording_ms":60000}     and closes
 //! client: fetch
 //! server: {"trace_bytes":123456}     those bytes, and closes
+//! client: offline ntp1.example.net   or online; without a name all NTP servers
+//! server: {"sources":"NTP ntp1.example.net"}   those that it concerns, and closes
 //! ```
 //! What is not understood is answered by `{"error":"..."}`.
 
@@ -35,13 +37,21 @@ pub(super) fn reply(input: &[u8], asked: &mut Asked<'_>) -> Reply {
 
 /// What the server says first on the control socket.
 pub(super) fn hello_of_control() -> Vec<u8> {
-    line(&json!({"synchronome": env!("CARGO_PKG_VERSION"), "schema": SCHEMA, "requests": ["record", "fetch"]}))
+    line(
+        &json!({"synchronome": env!("CARGO_PKG_VERSION"), "schema": SCHEMA, "requests": ["record", "fetch", "offline", "online"]}),
+    )
 }
 
 /// What to answer to the bytes so far, on the control socket.
 pub(super) fn reply_of_control(input: &[u8], asked: &mut Asked<'_>) -> Reply {
     let Some(request) = request(input) else { return Reply::More };
     let duration = request.strip_prefix(b"record ").and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+    if let Some(order) = online(request) {
+        return Reply::Done(match asked.answers.obey(order) {
+            Ok(sources) => line(&json!({"sources": String::from_utf8_lossy(&sources)})),
+            Err(error) => line(&json!({"error": error})),
+        });
+    }
     Reply::Done(match duration {
         Some(duration) => match asked.answers.obey(Order::Record(duration)) {
             Ok(_) => line(&json!({"recording_ms": duration})),
@@ -51,8 +61,22 @@ pub(super) fn reply_of_control(input: &[u8], asked: &mut Asked<'_>) -> Reply {
             Ok(trace) => [line(&json!({"trace_bytes": trace.len()})), trace].concat(),
             Err(error) => line(&json!({"error": error})),
         },
-        None => unknown(request, "record MILLISECONDS, fetch"),
+        None => unknown(request, "record MILLISECONDS, fetch, offline [SOURCE], online [SOURCE]"),
     })
+}
+
+/// `offline`, `online ntp1.example.net`.
+fn online(request: &[u8]) -> Option<Order> {
+    let (word, source) = match std::str::from_utf8(request).ok()?.split_once(' ') {
+        Some((word, source)) => (word, Some(source.to_owned())),
+        None => (std::str::from_utf8(request).ok()?, None),
+    };
+    let is_online = match word {
+        "online" => true,
+        "offline" => false,
+        _ => return None,
+    };
+    Some(Order::Online { is_online, source })
 }
 
 /// The first line, if it has ended.
@@ -75,4 +99,19 @@ fn line(value: &impl serde::Serialize) -> Vec<u8> {
     let mut line = serde_json::to_vec(value).expect("plain data with names as keys");
     line.push(b'\n');
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_are_taken_offline_and_back_by_name_or_all_together() {
+        let order =
+            |is_online, source: Option<&str>| Some(Order::Online { is_online, source: source.map(str::to_owned) });
+        assert_eq!(online(b"offline"), order(false, None));
+        assert_eq!(online(b"online ntp1.example.net"), order(true, Some("ntp1.example.net")));
+        assert_eq!(online(b"offline ntp 192.0.2.1"), order(false, Some("ntp 192.0.2.1")));
+        assert_eq!([online(b"onlin"), online(b"status"), online(b"\xff")], [None, None, None]);
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use super::super::discipline::Judged;
@@ -12,11 +13,13 @@ use super::super::ntp_client::{Wanted, spawn_ntp_client};
 use super::super::recorder::Traces;
 use super::super::refclock::spawn_refclocks;
 use super::super::wake::Sleeper;
+use super::Daemon;
 use crate::clock::HostClock;
 use crate::config::Config;
 use crate::discipline::helm::HELM_SOURCES_MAX;
 use crate::engine::{EngineKind, Random};
 use crate::ntp::client::ClientCounter;
+use crate::observe::{Level, Topic};
 use crate::sharing::{Counters, Doorbell, Drops, Latch, Pulse, Ring, RingReader};
 
 /// A thread and the ways to it.
@@ -30,6 +33,8 @@ pub(super) struct SourceThread {
     pub pulse: Pulse,
     /// What each NTP client counts.
     pub counters: Vec<Counters<ClientCounter>>,
+    /// Which NTP servers are not to be asked, a bit each; none in another thread.
+    pub offline: Option<Arc<AtomicU64>>,
 }
 
 /// Whom they tell.
@@ -62,7 +67,7 @@ impl Ends<'_> {
         };
         let thread = spawn(links)?;
         let counters = Vec::new();
-        let thread = SourceThread { name, thread, doorbell, events: inbox, dropped, pulse, counters };
+        let thread = SourceThread { name, thread, doorbell, events: inbox, dropped, pulse, counters, offline: None };
         Ok((thread, SourceInlet { messages, steps }))
     }
 
@@ -76,12 +81,46 @@ impl Ends<'_> {
         if !config.ntp_sources.is_empty() {
             let wanted = servers_of(config, traces);
             let counters = wanted.iter().map(|wanted| wanted.counters.clone()).collect();
-            let (thread, inlet) = self.start("ntp-client", |links| spawn_ntp_client(wanted, links))?;
-            all.push((SourceThread { counters, ..thread }, inlet));
+            let offline = Arc::new(AtomicU64::new(0));
+            let shared = Arc::clone(&offline);
+            let (thread, inlet) = self.start("ntp-client", |links| spawn_ntp_client(wanted, shared, links))?;
+            all.push((SourceThread { counters, offline: Some(offline), ..thread }, inlet));
         }
         Ok(all.into_iter().unzip())
     }
 }
+
+impl Daemon {
+    /// NTP servers are asked from now on, or not; without a name all of them. Returns which.
+    ///
+    /// # Errors
+    /// There is no such server.
+    pub(in crate::runtime) fn ask_online(&mut self, is_online: bool, source: Option<&str>) -> Result<String, String> {
+        let found: Vec<_> = self.model.sources.servers(source).collect();
+        if found.is_empty() {
+            return Err(
+                source.map_or("there is no NTP server".to_owned(), |name| format!("no NTP server is called {name}"))
+            );
+        }
+        let bits = found.iter().fold(0, |bits, (place, _)| bits | 1_u64 << place);
+        for thread in &self.measuring {
+            let Some(offline) = &thread.offline else { continue };
+            _ = if is_online {
+                offline.fetch_and(!bits, Ordering::AcqRel)
+            } else {
+                offline.fetch_or(bits, Ordering::AcqRel)
+            };
+            thread.doorbell.ring();
+        }
+        let names: Vec<_> = found.into_iter().map(|(_, name)| name).collect();
+        let names = names.join(", ");
+        let word = if is_online { "online" } else { "offline" };
+        self.record(Level::Info, Topic::Ntp, format!("{names}: {word}, as was asked for"));
+        Ok(names)
+    }
+}
+
+const _: () = assert!(HELM_SOURCES_MAX <= u64::BITS as usize, "a bit for each server");
 
 /// The servers that are asked, as far as there is room for them.
 fn servers_of(config: &Config, traces: &mut Traces) -> Vec<Wanted> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use nix::errno::Errno;
 
-use super::super::ntp_client::NtpReport;
+use super::super::ntp_client::{ClientStamping, NoCard, NtpReport};
 use super::super::refclock::RefclockReport;
 use super::{leap_word, refclocks};
 use crate::clock::{CascadeNotice, LOCK_LIMIT_SOFTWARE, Standing};
@@ -71,6 +71,20 @@ impl SourcesModel {
         known.map_or_else(|| "nobody".to_owned(), Source::shown)
     }
 
+    /// The NTP servers that somebody may mean by this, with their places; all of them without a name.
+    pub fn servers(&self, name: Option<&str>) -> impl Iterator<Item = (u16, String)> {
+        let servers = self.0.iter().filter_map(|source| Some((source.row.0.checked_sub(NTP_SOURCE.0)?, source)));
+        let is_meant = move |source: &Source| {
+            let address = source.report.and_then(|report| report.address);
+            name.is_none_or(|name| {
+                let is_address =
+                    address.is_some_and(|address| address.to_string() == name || address.ip().to_string() == name);
+                source.name == name || name.strip_prefix("ntp ") == Some(&source.name) || is_address
+            })
+        };
+        servers.filter(move |(_, source)| is_meant(source)).map(|(place, source)| (place, source.shown()))
+    }
+
     /// Whether there is nothing to judge.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -103,6 +117,12 @@ impl SourcesModel {
         let Some(source) = self.get(SourceId(NTP_SOURCE.0 + u16::from(report.place))) else { return };
         let before = source.report.replace(report);
         let shown = source.shown();
+        let untried = ClientStamping::Kernel(NoCard::Untried);
+        let unwanted = ClientStamping::Kernel(NoCard::Unwanted);
+        if before.map_or(untried, |before| before.stamping) != report.stamping && report.stamping != unwanted {
+            let (stamps, reason) = stamps_of(report.stamping);
+            events.record(at, Level::Info, Topic::Ntp, format!("{shown}: {stamps} time stamps: {reason}"), &[]);
+        }
         let state = |report: &NtpReport| (report.state, report.address, report.is_unknown);
         if before.as_ref().map(state) == Some(state(&report)) {
             return;
@@ -203,6 +223,8 @@ impl Source {
             send_error: report
                 .and_then(|report| report.send_error)
                 .map(|errno| Errno::from_raw(errno).desc().to_owned()),
+            stamps: report.map(|report| stamps_of(report.stamping).0.to_owned()),
+            stamps_reason: report.map(|report| stamps_of(report.stamping).1),
             unanswered: report.map(|report| report.unanswered),
             refusal: report.and_then(|report| report.refusal).map(|refusal| refusal_status(&refusal)),
             beyond_s: match verdict {
@@ -245,7 +267,10 @@ impl Source {
                 (None, _) if report.is_unknown => "its name cannot be looked up".to_owned(),
                 (None, _) => "its name is being looked up".to_owned(),
                 (Some(_), ClientState::Denied) => "it refuses us".to_owned(),
-                (Some(_), ClientState::Offline) => "there is no network".to_owned(),
+                (Some(_), ClientState::Offline) => match report.send_error {
+                    Some(errno) => format!("there is no network to it: {}", Errno::from_raw(errno).desc()),
+                    None => "the operator has taken it offline (synchronome online)".to_owned(),
+                },
                 (Some(_), ClientState::Waiting | ClientState::Reachable) if report.refusal.is_some() => {
                     let named = report.refusal.map_or("", |refusal| refusal.reason.name());
                     format!("its answers are of no use ({named})")
@@ -268,6 +293,14 @@ const fn state_word(state: ClientState) -> &'static str {
         ClientState::Waiting => "waiting",
         ClientState::Reachable => "reachable",
         ClientState::Denied => "denied",
+    }
+}
+
+/// Who stamps, and whose stamps these are or why they are not the card's.
+fn stamps_of(stamping: ClientStamping) -> (&'static str, String) {
+    match stamping {
+        ClientStamping::Card(phc) => ("hardware", format!("of /dev/ptp{phc}")),
+        ClientStamping::Kernel(why) => ("software", why.reason().to_owned()),
     }
 }
 

@@ -6,16 +6,23 @@ use std::thread::Builder;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use crate::config::AddressFamily;
 use crate::discipline::helm::HELM_SOURCES_MAX;
 use crate::sharing::Doorbell;
 
 /// The most addresses of one name that are looked at.
 const ADDRESSES_MAX: usize = 16;
 
-struct Lookup {
-    place: usize,
-    host: String,
-    port: u16,
+/// A name to look up.
+pub struct Lookup {
+    /// For whom.
+    pub place: usize,
+    /// The name.
+    pub host: String,
+    /// The port of the addresses.
+    pub port: u16,
+    /// Which of them.
+    pub family: AddressFamily,
 }
 
 /// The way to the thread and back.
@@ -33,8 +40,8 @@ impl std::fmt::Debug for Lookup {
 
 impl Lookups {
     /// Wants the addresses of a name. Each client asks for one at a time, so there is room.
-    pub fn ask(&self, place: usize, host: &str, port: u16) {
-        _ = self.to.try_send(Lookup { place, host: host.to_owned(), port });
+    pub fn ask(&self, lookup: Lookup) {
+        _ = self.to.try_send(lookup);
     }
 
     /// Whether something has been found, or not.
@@ -48,6 +55,11 @@ impl Lookups {
     }
 }
 
+/// Those of a family, in the order of the resolver.
+fn of_family(all: impl Iterator<Item = SocketAddr>, family: AddressFamily) -> Vec<SocketAddr> {
+    all.filter(|address| family.admits(address.ip())).take(ADDRESSES_MAX).collect()
+}
+
 /// Starts the thread; it ends by itself when nobody can ask any more. It is not waited for: it may hang in a lookup.
 ///
 /// # Errors
@@ -56,9 +68,9 @@ pub fn spawn_resolver(doorbell: Doorbell) -> io::Result<Lookups> {
     let (to, asked) = bounded::<Lookup>(HELM_SOURCES_MAX);
     let (found, from) = bounded(HELM_SOURCES_MAX);
     Builder::new().name("resolver".to_owned()).spawn(move || {
-        for Lookup { place, host, port } in asked {
+        for Lookup { place, host, port, family } in asked {
             let addresses = (host.as_str(), port).to_socket_addrs();
-            let addresses: Vec<_> = addresses.map(|all| all.take(ADDRESSES_MAX).collect()).unwrap_or_default();
+            let addresses = addresses.map(|all| of_family(all, family)).unwrap_or_default();
             if found.send((place, addresses)).is_err() {
                 return;
             }
@@ -66,4 +78,19 @@ pub fn spawn_resolver(doorbell: Doorbell) -> io::Result<Lookups> {
         }
     })?;
     Ok(Lookups { to, from })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_the_family_are_asked_and_in_the_resolvers_order() {
+        let all = ["[2001:db8::2]:123", "192.0.2.9:123", "[2001:db8::1]:123", "192.0.2.1:123"];
+        let all: Vec<SocketAddr> = all.iter().map(|address| address.parse().unwrap()).collect();
+        let found = |family| of_family(all.iter().copied(), family);
+        assert_eq!(found(AddressFamily::Any), all);
+        assert_eq!(found(AddressFamily::V4), [all[1], all[3]]);
+        assert_eq!(found(AddressFamily::V6), [all[0], all[2]]);
+    }
 }

@@ -14,6 +14,8 @@ pub enum RxFilter {
     None,
     /// All packets: what an NTP server needs.
     All,
+    /// All packets of NTP.
+    NtpAll,
     /// Event messages of PTP version 2, by Ethernet, UDP over IPv4 and over IPv6.
     PtpV2Event,
     /// Event messages of PTP version 2 by Ethernet.
@@ -29,6 +31,7 @@ impl RxFilter {
         match raw {
             config::FILTER_NONE => Self::None,
             config::FILTER_ALL => Self::All,
+            config::FILTER_NTP_ALL => Self::NtpAll,
             config::FILTER_PTP_V2_EVENT => Self::PtpV2Event,
             config::FILTER_PTP_V2_L2_EVENT => Self::PtpV2L2Event,
             config::FILTER_PTP_V2_L4_EVENT => Self::PtpV2L4Event,
@@ -40,6 +43,7 @@ impl RxFilter {
         match self {
             Self::None => config::FILTER_NONE,
             Self::All => config::FILTER_ALL,
+            Self::NtpAll => config::FILTER_NTP_ALL,
             Self::PtpV2Event => config::FILTER_PTP_V2_EVENT,
             Self::PtpV2L2Event => config::FILTER_PTP_V2_L2_EVENT,
             Self::PtpV2L4Event => config::FILTER_PTP_V2_L4_EVENT,

@@ -234,6 +234,7 @@ pub(crate) mod interface {
 
         pub(crate) const FILTER_NONE: i32 = 0;
         pub(crate) const FILTER_ALL: i32 = 1;
+        pub(crate) const FILTER_NTP_ALL: i32 = 15;
         pub(crate) const FILTER_PTP_V2_L4_EVENT: i32 = 6;
         pub(crate) const FILTER_PTP_V2_L2_EVENT: i32 = 9;
         pub(crate) const FILTER_PTP_V2_EVENT: i32 = 12;

@@ -183,7 +183,7 @@ const PTP: [(&str, usize); 26] = [
 ];
 
 /// linux/net_tstamp.h, linux/ethtool.h, linux/if_packet.h, linux/rtnetlink.h and linux/if_link.h.
-const LINK: [(&str, usize); 62] = [
+const LINK: [(&str, usize); 63] = [
     ("SIOCETHTOOL", interface::SIOCETHTOOL as usize),
     ("SIOCSHWTSTAMP", interface::SIOCSHWTSTAMP as usize),
     ("SIOCGHWTSTAMP", interface::SIOCGHWTSTAMP as usize),
@@ -197,6 +197,7 @@ const LINK: [(&str, usize); 62] = [
     ("HWTSTAMP_TX_ON", interface::hwtstamp_config::TX_ON as usize),
     ("HWTSTAMP_FILTER_NONE", interface::hwtstamp_config::FILTER_NONE as usize),
     ("HWTSTAMP_FILTER_ALL", interface::hwtstamp_config::FILTER_ALL as usize),
+    ("HWTSTAMP_FILTER_NTP_ALL", interface::hwtstamp_config::FILTER_NTP_ALL as usize),
     ("HWTSTAMP_FILTER_PTP_V2_L4_EVENT", interface::hwtstamp_config::FILTER_PTP_V2_L4_EVENT as usize),
     ("HWTSTAMP_FILTER_PTP_V2_L2_EVENT", interface::hwtstamp_config::FILTER_PTP_V2_L2_EVENT as usize),
     ("HWTSTAMP_FILTER_PTP_V2_EVENT", interface::hwtstamp_config::FILTER_PTP_V2_EVENT as usize),
