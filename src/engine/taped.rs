@@ -42,6 +42,8 @@ pub enum EngineKind {
     NtpClient,
     /// The judge of several sources.
     Helm,
+    /// What a reference clock's samples make of it.
+    Refclock,
 }
 
 /// Why a state was written down.

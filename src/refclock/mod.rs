@@ -15,6 +15,7 @@
 //! Read: the manuals of chrony (`refclock`) and ntpd (drivers 22, 28, 46) for what people expect of the options.
 
 mod counters;
+mod recorded;
 #[cfg(test)]
 mod tests;
 

@@ -28,7 +28,7 @@ use super::measured::{SourceLinks, SourceMessage};
 use super::thread::spawn_timing;
 use crate::clock::{ClockWords, HostClock, reference_of_clock};
 use crate::config::{REFCLOCK_SOURCE, RefclockConfig, RefclockDevice, ThreadConfig};
-use crate::engine::Engine;
+use crate::engine::{Engine, Recorder, Taped};
 use crate::refclock::{ClockCounter, ClockState, Config, Effect, Input, Refclock, Sample};
 use crate::sharing::CounterSet;
 use crate::time::{ClockEpoch, Duration, LeapIndicator, LogInterval, Mono, SourceId, StampSource, Timestamp};
@@ -99,7 +99,7 @@ fn open(device: &RefclockDevice) -> io::Result<Box<dyn Driver>> {
 }
 
 /// A sample as it stands in memory or in a datagram: one stamp, taken by who wrote it.
-pub(super) fn sample_of(written: &wire::refclock::Sample) -> Sample {
+pub fn sample_of(written: &wire::refclock::Sample) -> Sample {
     Sample {
         before: written.received,
         after: written.received,
@@ -109,6 +109,11 @@ pub(super) fn sample_of(written: &wire::refclock::Sample) -> Sample {
         is_pulse: written.is_pulse,
         stamped: StampSource::Program,
     }
+}
+
+/// The time that a line of gpsd's JSON says, if it is one that does.
+pub fn sample_in_json(line: &[u8]) -> Option<Sample> {
+    gpsd::time_in(line).map(|written| sample_of(&written))
 }
 
 /// What there is to see of one reference clock.
@@ -128,15 +133,24 @@ pub struct RefclockReport {
     pub counts: [u32; ClockCounter::ALL.len()],
 }
 
+/// A reference clock that is to be read.
+#[derive(Debug)]
+pub struct WantedClock {
+    /// Which, and how.
+    pub config: RefclockConfig,
+    /// Takes the steps of its engine, if somebody asks.
+    pub recorder: Recorder,
+}
+
 /// Starts the thread.
 ///
 /// # Errors
 /// The system's, if there can be no more threads.
-pub fn spawn_refclocks(wanted: Vec<RefclockConfig>, links: SourceLinks) -> io::Result<JoinHandle<()>> {
+pub fn spawn_refclocks(wanted: Vec<WantedClock>, links: SourceLinks) -> io::Result<JoinHandle<()>> {
     let thread = ThreadConfig { core: None, priority: None };
     spawn_timing("refclock", thread, move |_| {
         let now = HostClock.mono();
-        let clocks = wanted.into_iter().enumerate().map(|(place, config)| Read::new(place, config, now)).collect();
+        let clocks = wanted.into_iter().enumerate().map(|(place, wanted)| Read::new(place, wanted, now)).collect();
         let mut thread = RefclockThread { clocks, links, report_at: now };
         while !thread.links.stop.is_set() {
             thread.round();
@@ -179,7 +193,7 @@ impl RefclockThread {
 struct Read {
     place: usize,
     config: RefclockConfig,
-    engine: Refclock,
+    engine: Taped<Refclock>,
     driver: Option<Box<dyn Driver>>,
     absent: Option<i32>,
     open_at: Timestamp<Mono>,
@@ -194,13 +208,16 @@ struct Read {
 }
 
 impl Read {
-    fn new(place: usize, config: RefclockConfig, now: Timestamp<Mono>) -> Self {
+    fn new(place: usize, wanted: WantedClock, now: Timestamp<Mono>) -> Self {
+        let WantedClock { config, recorder } = wanted;
         let source = SourceId(REFCLOCK_SOURCE.0 + place as u16);
+        let mut engine = Taped::new(Refclock::new(engine_config(source, &config), now));
+        engine.record_by(recorder);
         let wanted = config.poll.duration().as_secs_f64() / f64::from(config.samples) / LOOKS as f64;
         let look_every = Duration::from_secs_f64(wanted).max(LOOK_EVERY_MIN).min(LOOK_EVERY_MAX);
         Self {
             place,
-            engine: Refclock::new(engine_config(source, &config), now),
+            engine,
             config,
             driver: None,
             absent: None,

@@ -177,7 +177,8 @@ impl Collector {
             | EngineKind::Grandmaster
             | EngineKind::Discipline
             | EngineKind::NtpClient
-            | EngineKind::Helm => 0,
+            | EngineKind::Helm
+            | EngineKind::Refclock => 0,
         };
         let mut servers: usize = self.streams.iter().map(of_servers).sum();
         loop {
@@ -336,6 +337,42 @@ mod tests {
         assert_eq!((port.span, port.steps), (Some((at(0), at(19_900))), 200), "all of it");
         assert!(server.steps > 500 && server.steps < 19_000 && server.difference.is_none(), "{server:?}");
         assert!(collector.bytes() < 1 << 19, "{}", collector.bytes());
+    }
+
+    #[test]
+    fn a_reference_clock_is_repeated_with_what_it_refused() {
+        use crate::refclock::{ClockCounter, Config, Input, Refclock, Sample};
+        use crate::time::{ClockEpoch, Duration, LeapIndicator, Local, SourceId, StampSource};
+        let mut collector = Collector::new(1 << 20);
+        let mut clock = Taped::new(Refclock::new(Config { samples: 3, ..Config::new(SourceId(7)) }, at(0)));
+        clock.record_by(collector.stream("refclock-0", EngineKind::Refclock));
+        collector.start();
+        let mut effects = Vec::new();
+        for n in 0..400_i64 {
+            let local = Timestamp::<Local>::from_secs(1_800_000_000) + Duration::from_millis(n * 250);
+            // Every tenth is from long ago.
+            let taken = if n % 10 == 0 { local - Duration::from_secs(9) } else { local };
+            let sample = Sample {
+                before: taken,
+                after: taken,
+                reference: taken + Duration::from_micros(n * 37 % 101),
+                error: None,
+                leap: LeapIndicator::NoWarning,
+                is_pulse: false,
+                stamped: StampSource::Program,
+            };
+            clock.step(at(n * 250), Input::Sample { sample, local }, &mut effects);
+            if n % 100 == 99 {
+                clock.step(at(n * 250), Input::Stepped(ClockEpoch(n as u32)), &mut effects);
+                clock.step(at(n * 250), Input::Refused(ClockCounter::Torn), &mut effects);
+                collector.collect();
+            }
+        }
+        clock.step(at(200_000), Input::Tick, &mut effects);
+        collector.collect();
+        let replayed = replay(&trace(&collector)).unwrap();
+        assert!(effects.len() > 500, "{}", effects.len());
+        assert_eq!((replayed[0].steps, &replayed[0].difference, replayed[0].gaps), (409, &None, 0));
     }
 
     #[test]

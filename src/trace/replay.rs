@@ -17,6 +17,7 @@ use crate::engine::{BEGINNING, Cause, EngineKind, RECORD_BYTES_MAX, Recordable, 
 use crate::ntp::client::Client;
 use crate::ntp::server::Responder;
 use crate::ptp::{Grandmaster, Port};
+use crate::refclock::Refclock;
 use crate::time::{Duration, Mono, Timestamp};
 
 /// What became of one stream.
@@ -129,6 +130,7 @@ pub fn replay(trace: &Trace) -> Result<Vec<Replayed>, ReplayError> {
         EngineKind::Discipline => repeat::<Discipline>(trace, stream, &mut Blind),
         EngineKind::NtpClient => repeat::<Client>(trace, stream, &mut Blind),
         EngineKind::Helm => repeat::<Helm>(trace, stream, &mut Blind),
+        EngineKind::Refclock => repeat::<Refclock>(trace, stream, &mut Blind),
         EngineKind::NtpServer => repeat::<Responder>(trace, stream, &mut Blind),
     };
     trace.streams().iter().map(repeat).collect()

@@ -36,6 +36,7 @@ const fn word(kind: EngineKind) -> &'static str {
         EngineKind::NtpServer => "NTP server",
         EngineKind::NtpClient => "NTP client",
         EngineKind::Helm => "helm",
+        EngineKind::Refclock => "reference clock",
     }
 }
 

@@ -11,11 +11,11 @@ use super::super::host::random_bits;
 use super::super::measured::{MEASURED_RING, SourceInlet, SourceLinks};
 use super::super::ntp_client::{Wanted, spawn_ntp_client};
 use super::super::recorder::Traces;
-use super::super::refclock::spawn_refclocks;
+use super::super::refclock::{WantedClock, spawn_refclocks};
 use super::super::wake::Sleeper;
 use super::Daemon;
 use crate::clock::HostClock;
-use crate::config::Config;
+use crate::config::{Config, RefclockConfig};
 use crate::discipline::helm::HELM_SOURCES_MAX;
 use crate::engine::{EngineKind, Random};
 use crate::ntp::client::ClientCounter;
@@ -75,7 +75,11 @@ impl Ends<'_> {
     pub fn start_all(self, config: &Config, traces: &mut Traces) -> io::Result<(Vec<SourceThread>, Vec<SourceInlet>)> {
         let mut all = Vec::new();
         if !config.refclocks.is_empty() {
-            let clocks = config.refclocks.clone();
+            let wanted = |(place, config): (usize, &RefclockConfig)| WantedClock {
+                config: config.clone(),
+                recorder: traces.stream(&format!("refclock-{place}"), EngineKind::Refclock),
+            };
+            let clocks = config.refclocks.iter().enumerate().map(wanted).collect();
             all.push(self.start("refclock", |links| spawn_refclocks(clocks, links))?);
         }
         if !config.ntp_sources.is_empty() {

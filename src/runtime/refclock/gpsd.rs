@@ -33,6 +33,14 @@ const PULSES_COUNT_FOR: Duration = Duration::from_secs(4);
 /// gpsd says something at least this often, if there is a receiver.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
+/// The time that a line says.
+pub(super) fn time_in(line: &[u8]) -> Option<crate::wire::refclock::Sample> {
+    match hear(line, None) {
+        Ok(Heard::Time { sample, .. }) => Some(sample),
+        _ => None,
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Gpsd {
     stream: TcpStream,
