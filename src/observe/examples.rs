@@ -2,7 +2,8 @@
 
 use super::status::{
     BoundPartsStatus, ClockKind, ClockStatus, EventRecord, GrandmasterStatus, HoldoverStatus, NtpClientStatus,
-    NtpLatencyStatus, NtpServerStatus, PhcStatus, PortStatus, SCHEMA, SourceStatus, Status, ThreadStatus, TruthStatus,
+    NtpLatencyStatus, NtpQuestionsStatus, NtpServedStatus, NtpServerStatus, PhcStatus, PortStatus, SCHEMA,
+    SourceStatus, Status, ThreadStatus, TruthStatus,
 };
 use crate::time::SyncState;
 
@@ -50,6 +51,14 @@ pub(super) fn locked() -> Status {
                 max_s: 1.2e-3,
                 within: vec![(20e-6, 850), (50e-6, 1_015), (1e-3, 1_019)],
             }),
+            served: Some(NtpServedStatus {
+                leap: 0,
+                stratum: 1,
+                reference_id: "PTP".to_owned(),
+                root_delay_s: 0.0,
+                root_dispersion_s: 1.3e-6,
+            }),
+            questions: NtpQuestionsStatus { answered: 3, dropped: [("too_long".to_owned(), 1)].into() },
             clients: 17,
             busiest: vec![NtpClientStatus {
                 address: "192.0.2.77".to_owned(),

@@ -362,6 +362,13 @@ fn ntp_server(out: &mut Exposition, server: &NtpServerStatus) {
     for (reason, n) in &server.dropped {
         family.sample(&[("reason", reason)], Some(*n as f64));
     }
+    let help = "Questions of mode 6 from this host that were answered.";
+    out.family("ntp_questions_answered_total", Kind::Counter, help).sample(&[], Some(server.questions.answered as f64));
+    let help = "Questions of mode 6 from this host that were not answered, by reason.";
+    let mut family = out.family("ntp_questions_dropped_total", Kind::Counter, help);
+    for (reason, n) in &server.questions.dropped {
+        family.sample(&[("reason", reason)], Some(*n as f64));
+    }
     let help = "NTP answers, by who took their receive stamp: the network card or the kernel.";
     let mut family = out.family("ntp_receive_stamps_total", Kind::Counter, help);
     for (source, n) in [("hardware", server.hardware_stamps), ("software", server.software_stamps)] {

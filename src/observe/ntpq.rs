@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use super::status::{SourceStatus, Status};
+use super::status::{NtpServedStatus, SourceStatus, Status};
 use super::why::sources;
 use crate::time::{Duration, NtpTimestamp, Timestamp, Utc};
 use crate::wire::ntp::{ControlError, ControlRequest, Operation};
@@ -18,6 +18,8 @@ mod clock_source {
     pub(super) const ATOMIC: u16 = 1;
     /// A radio, as GNSS.
     pub(super) const RADIO: u16 = 4;
+    /// The clock's own time, for which nobody vouches.
+    pub(super) const LOCAL: u16 = 5;
     pub(super) const NTP: u16 = 6;
 }
 
@@ -120,7 +122,19 @@ fn answer(request: &ControlRequest<'_>, status: &Status, now: Timestamp<Utc>) ->
     }
 }
 
+/// What clients are told.
+fn served(status: &Status) -> Option<&NtpServedStatus> {
+    status.ntp_server.as_ref().and_then(|server| server.served.as_ref())
+}
+
+fn is_local(status: &Status) -> bool {
+    status.ntp_server.as_ref().is_some_and(|server| server.local_stratum.is_some())
+}
+
 fn leap_bits(status: &Status) -> u16 {
+    if let Some(served) = served(status) {
+        return u16::from(served.leap);
+    }
     match (status.state.is_synchronised(), status.clock.leap.as_deref()) {
         (false, _) => 3,
         (true, Some("insert")) => 1,
@@ -136,6 +150,7 @@ fn steering(sources: &[SourceStatus]) -> Option<(u16, &SourceStatus)> {
 
 fn system_word(status: &Status, sources: &[SourceStatus]) -> u16 {
     let from = match steering(sources).filter(|_| status.state.is_synchronised()).map(|(_, source)| source) {
+        _ if is_local(status) => clock_source::LOCAL,
         None => clock_source::UNSPECIFIED,
         Some(source) if source.kind == "ntp" => clock_source::NTP,
         Some(source) if source.reference_id.as_deref() == Some("PPS") || source.kind == "ptp" => clock_source::ATOMIC,
@@ -164,19 +179,20 @@ fn is_reached(source: &SourceStatus) -> bool {
 fn system_variables(status: &Status, sources: &[SourceStatus], now: Timestamp<Utc>) -> Variables {
     let clock = &status.clock;
     let steering = steering(sources);
-    let is_synchronised = status.state.is_synchronised();
-    let stratum = status.ntp_server.as_ref().and_then(|server| server.stratum).unwrap_or(STRATUM_UNSYNCHRONISED);
+    let served = served(status);
+    let stratum = served.map(|served| served.stratum).filter(|stratum| *stratum != 0).unwrap_or(STRATUM_UNSYNCHRONISED);
     let mut out = Variables::default();
     out.words("version", &format!("synchronome {}", status.version));
     out.words("processor", std::env::consts::ARCH);
     out.words("system", std::env::consts::OS);
     out.put("leap", &leap_bits(status));
     out.put("stratum", &stratum);
-    // All that is open is dispersion here: how much of it is the way's is the source's to say.
-    out.milliseconds("rootdelay", Some(0.0));
-    out.milliseconds("rootdisp", clock.bound_s.filter(|_| is_synchronised));
-    out.milliseconds("rootdist", clock.bound_s.filter(|_| is_synchronised));
-    out.put("refid", &steering.filter(|_| is_synchronised).map_or("INIT".to_owned(), |(_, source)| followed(source)));
+    // As served: of a local clock and of smeared time other things are said than of the clock itself.
+    let has_time = served.filter(|served| served.stratum != 0);
+    out.milliseconds("rootdelay", has_time.map(|served| served.root_delay_s));
+    out.milliseconds("rootdisp", has_time.map(|served| served.root_dispersion_s));
+    out.milliseconds("rootdist", has_time.map(|served| served.root_delay_s / 2.0 + served.root_dispersion_s));
+    out.put("refid", &has_time.map_or("INIT", |served| &served.reference_id));
     if let Some(age) = clock.last_sample_age_s {
         out.time("reftime", now - Duration::from_secs_f64(age));
     }
@@ -241,16 +257,6 @@ fn peer_variables(source: &SourceStatus, now: Timestamp<Utc>) -> Variables {
 fn host_of(source: &SourceStatus) -> Option<&str> {
     let (host, _) = source.address.as_deref()?.rsplit_once(':')?;
     Some(host.trim_matches(['[', ']']))
-}
-
-/// Whom a clock follows that follows this source (RFC 5905 7.3): an IPv4 address, or the name of a reference clock.
-fn followed(source: &SourceStatus) -> String {
-    match (source.kind.as_str(), host_of(source)) {
-        ("ntp", Some(host)) if !host.contains(':') => host.to_owned(),
-        ("ntp", _) => "IPv6".to_owned(),
-        ("ptp", _) => "PTP".to_owned(),
-        _ => source.reference_id.clone().unwrap_or_else(|| "REFC".to_owned()),
-    }
 }
 
 /// The logarithm of its interval to base 2, as ntpq wants it: not below 0.
@@ -354,18 +360,50 @@ mod tests {
     }
 
     #[test]
-    fn the_system_says_leap_stratum_and_the_bound_as_dispersion() {
-        let (word, text) =
-            told(&locked(), &question(2, 0, "leap,stratum,rootdisp,refid,clock")).expect("they are known");
-        let bound = locked().clock.bound_s.expect("it has one");
+    fn the_system_says_what_is_served() {
+        let names = "leap,stratum,rootdelay,rootdisp,rootdist,refid,clock";
+        let (word, text) = told(&locked(), &question(2, 0, names)).expect("they are known");
         assert_eq!(word, 0x0100);
         assert_eq!(
             text,
-            format!("leap=0, stratum=1, rootdisp={:.6}, refid=PTP, clock=0xed4dffff.00000000\r\n", bound * 1e3)
+            "leap=0, stratum=1, rootdelay=0.000000, rootdisp=0.001300, rootdist=0.001300, refid=PTP, \
+             clock=0xed4dffff.00000000\r\n"
         );
-        let lost = Status { state: SyncState::Freerun, ..locked() };
+        let unknown = NtpServedStatus { leap: 3, stratum: 0, ..NtpServedStatus::default() };
+        let lost = serving(Status { state: SyncState::Freerun, ..locked() }, unknown);
+        let (_, text) = told(&lost, &question(2, 0, "stratum")).expect("it is known");
+        assert_eq!(text, "stratum=16\r\n");
+        assert_eq!(told(&lost, &question(2, 0, "rootdisp")), Err(5), "nobody knows it");
         let (word, text) = told(&lost, &question(2, 0, "leap,refid")).expect("they are known");
         assert_eq!((word, text.as_str()), (0xc000, "leap=3, refid=INIT\r\n"));
+    }
+
+    fn serving(mut status: Status, served: NtpServedStatus) -> Status {
+        status.ntp_server.as_mut().expect("it serves").served = Some(served);
+        status
+    }
+
+    #[test]
+    fn a_local_clock_and_smeared_time_are_told_as_they_are_served() {
+        let names = "leap,stratum,rootdisp,refid";
+        let local = NtpServedStatus {
+            stratum: 10,
+            reference_id: "127.127.1.1".to_owned(),
+            root_dispersion_s: 1.0,
+            ..NtpServedStatus::default()
+        };
+        let mut status = serving(Status { state: SyncState::Freerun, ..locked() }, local);
+        status.ntp_server.as_mut().expect("it serves").local_stratum = Some(10);
+        let (word, text) = told(&status, &question(2, 0, names)).expect("they are known");
+        assert_eq!((word, text.as_str()), (0x0500, "leap=0, stratum=10, rootdisp=1000.000000, refid=127.127.1.1\r\n"));
+
+        // On the day of a leap second: the clock has a warning, its clients have none.
+        let smeared =
+            NtpServedStatus { stratum: 2, reference_id: "254.32.0.0".to_owned(), ..NtpServedStatus::default() };
+        let mut status = serving(locked(), smeared);
+        status.clock.leap = Some("insert".to_owned());
+        let (word, text) = told(&status, &question(2, 0, names)).expect("they are known");
+        assert_eq!((word, text.as_str()), (0x0100, "leap=0, stratum=2, rootdisp=0.000000, refid=254.32.0.0\r\n"));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 
 use super::health::{self, Code, Thresholds};
-use super::status::{ClockKind, NtpServerStatus, PortStatus, Status};
+use super::status::{ClockKind, NtpQuestionsStatus, NtpServerStatus, PortStatus, Status};
 use super::units::{count, ppb, rate, seconds, span};
 use crate::time::SyncState;
 
@@ -344,6 +344,14 @@ impl Page {
             let _ = write!(packets, "{}{n} {reason}", if index == 0 { ", dropped: " } else { ", " });
         }
         self.line(&format!("  {:NAME_WIDTH$} {packets}", ""));
+        let NtpQuestionsStatus { answered, dropped } = &server.questions;
+        if *answered > 0 || !dropped.is_empty() {
+            let mut questions = format!("{} of ntpq answered", count(*answered, "question"));
+            for (index, (reason, n)) in dropped.iter().enumerate() {
+                let _ = write!(questions, "{}{n} {reason}", if index == 0 { ", dropped: " } else { ", " });
+            }
+            self.line(&format!("  {:NAME_WIDTH$} {questions}", ""));
+        }
         if let Some(ahead) = server.smeared_s {
             let (way, by) = if ahead < 0.0 { ("behind", -ahead) } else { ("ahead of", ahead) };
             self.line(&format!("  {:NAME_WIDTH$} smears a leap second: {} {way} UTC", "", seconds(by)));

@@ -444,6 +444,37 @@ pub struct NtpServerStatus {
     /// Those who have asked most, the busiest first, as of when the status was asked for the time before.
     #[serde(default)]
     pub busiest: Vec<NtpClientStatus>,
+    /// What a client is told now; `None` only in a status of an older version.
+    #[serde(default)]
+    pub served: Option<NtpServedStatus>,
+    /// Questions of mode 6 (`ntpq`, `ntpstat`), from this host; they are none of the requests.
+    #[serde(default)]
+    pub questions: NtpQuestionsStatus,
+}
+
+/// What is in an answer beside its stamps.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
+pub struct NtpServedStatus {
+    /// The leap indicator: 0 to 3.
+    pub leap: u8,
+    /// As on the wire: 0 is "not synchronised".
+    pub stratum: u8,
+    /// Letters at stratum 1, else an IPv4 address or what looks like one.
+    pub reference_id: String,
+    /// The root delay.
+    pub root_delay_s: f64,
+    /// The root dispersion.
+    pub root_dispersion_s: f64,
+}
+
+/// What became of questions of mode 6.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
+pub struct NtpQuestionsStatus {
+    /// Answered, if only by what is wrong with them.
+    pub answered: u64,
+    /// Not answered, by reason.
+    #[serde(default)]
+    pub dropped: BTreeMap<String, u64>,
 }
 
 /// How long answers took since the start: from the kernel's receive stamp to the return of the call that sent them, as of a second ago.

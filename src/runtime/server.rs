@@ -46,17 +46,21 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 pub use error::{ServerError, ServerNotice};
 pub use figures::WorkerFigures;
 pub use latency::Latencies;
+pub use questions::QuestionCounter;
 
 use super::host::random_bits;
 use crate::clock::HostClock;
 use crate::config::{CLIENTS_REMEMBERED, LISTEN_MAX, ListenException, ListenInterface, SERVER_CORES_MAX};
 use crate::engine::Recorder;
 use crate::ntp::server::{
-    AccessList, Client, Clients, DropReason, Gate, LocalService, RateLimit, ResponseConfig, ServerCounter, Smear,
-    SmearShape,
+    ANSWER_LENGTH_MAX, AccessList, Client, Clients, DropReason, Gate, LocalService, RateLimit, Request, ResponseConfig,
+    ServerCounter, Smear, SmearShape, respond,
 };
-use crate::sharing::{CounterSet, Doorbell, Latch, PhcLines, Pulse, Seqlock, StampingInterfaces, TimeSnapshot};
+use crate::sharing::{
+    CounterSet, Counters, Doorbell, Latch, PhcLines, Pulse, Seqlock, StampingInterfaces, TimeSnapshot,
+};
 use crate::time::{Duration, LeapStep, Local, Timestamp};
+use crate::wire::ntp::{HEADER_LENGTH, Header, parse};
 use following::{Following, InterfaceAddress, present};
 use listen::{Change, Opened};
 use questions::{Answering, Asking};
@@ -67,6 +71,12 @@ const PREPARATIONS_MAX: Timeout = Timeout::from_secs(10);
 
 /// The stack of a worker: its largest values are a batch's stamps and a poll table.
 const STACK_SIZE: usize = 256 * 1024;
+
+/// The first octet of a client's request: no leap indicator, version 4, mode 3.
+const PLAIN_REQUEST: u8 = 0x23;
+
+/// A port of such a client, as good as any but 0 and 123.
+const PLAIN_PORT: u16 = 49_152;
 
 /// Changes of what is listened on that a worker may have before it: all addresses leave and others come, twice.
 const CHANGES_MAX: usize = 4 * LISTEN_MAX;
@@ -156,6 +166,7 @@ pub struct Server {
     missing: Vec<(SocketAddr, ServerError)>,
     notices: Vec<ServerNotice>,
     latencies: Latencies,
+    precision: i8,
     local: Option<LocalService>,
     smear: Option<Smear>,
     /// Questions of mode 6, where somebody answers them.
@@ -279,12 +290,12 @@ impl Server {
             missing,
             notices,
             latencies: Latencies::default(),
+            precision: worker::measured_precision(HostClock),
             local: options.local,
             smear: options.smear.map(|(shape, duration)| Smear { shape, duration, step: None }),
             questions: bell.map(Answering::pair),
         };
-        let precision = worker::measured_precision(HostClock);
-        let config = ResponseConfig { precision, local: server.local, smear: server.smear, ..ResponseConfig::PLAIN };
+        let config = server.response_config(None);
         for core in cores {
             let recorder = recorders(&worker_name(server.workers.len()));
             server.start_worker(core, options, time, config, recorder)?;
@@ -445,6 +456,27 @@ impl Server {
             ServerError::Absent(address) => ServerError::Tentative(address),
             other => other,
         })
+    }
+
+    /// How answers are made while this leap second is near.
+    fn response_config(&self, step: Option<LeapStep>) -> ResponseConfig {
+        let smear = self.smear.map(|smear| Smear { step, ..smear });
+        ResponseConfig { precision: self.precision, local: self.local, smear, ..ResponseConfig::PLAIN }
+    }
+
+    /// What a client that asks when the stamping clock reads `now` is told; its stamps mean nothing.
+    pub fn served(&self, step: Option<LeapStep>, snapshot: &TimeSnapshot, now: Timestamp<Local>) -> Option<Header> {
+        let mut asked = [0; HEADER_LENGTH];
+        asked[0] = PLAIN_REQUEST;
+        let request = Request { data: &asked, from_port: PLAIN_PORT, received: now, hardware: None, now };
+        let mut out = [0; ANSWER_LENGTH_MAX];
+        let answer = respond(&request, snapshot, self.response_config(step), &mut out).ok()?;
+        parse(&out[..answer.length]).ok().map(|packet| packet.header)
+    }
+
+    /// What became of questions of mode 6.
+    pub fn questions(&self) -> Option<&Counters<QuestionCounter>> {
+        self.questions.as_ref().map(|(_, answering)| answering.counts())
     }
 
     /// Whether this host has asked something in mode 6.

@@ -2,12 +2,15 @@
 
 use super::Daemon;
 use crate::ntp::server::{Client, DropReason, ServerCounter};
-use crate::observe::status::{NtpClientStatus, NtpLatencyStatus, NtpServerStatus, ThreadStatus, TruthStatus};
+use crate::observe::status::{
+    NtpClientStatus, NtpLatencyStatus, NtpQuestionsStatus, NtpServedStatus, NtpServerStatus, ThreadStatus, TruthStatus,
+};
 use crate::observe::{Status, ntpq};
-use crate::runtime::server::{Latencies, Server};
+use crate::runtime::server::{Latencies, QuestionCounter, Server};
 use crate::runtime::truth::TruthReport;
-use crate::sharing::{CounterSet, TimeSnapshot};
+use crate::sharing::{CounterSet, Counters, TimeSnapshot};
 use crate::time::{Duration, Local, Mono, Timestamp};
+use crate::wire::ntp::Header;
 
 impl Daemon {
     /// The status of now.
@@ -19,6 +22,7 @@ impl Daemon {
             let smeared_by = server.smeared_by(self.smear.step, &snapshot, local);
             NtpServerStatus {
                 smeared_s: smeared_by.map(Duration::as_secs_f64),
+                served: server.served(self.smear.step, &snapshot, local).map(|header| served_status(&header)),
                 ..server_status(server, &snapshot, now, local)
             }
         });
@@ -132,6 +136,8 @@ fn server_status(
         stratum: (snapshot.stratum < 16 && local_stratum.is_none()).then_some(snapshot.stratum),
         local_stratum,
         smeared_s: None,
+        served: None,
+        questions: server.questions().map(questions_status).unwrap_or_default(),
         requests: server.count(ServerCounter::Requests),
         answered: [ServerCounter::Answers, ServerCounter::AnswersLocal, ServerCounter::AnswersUnsynchronised]
             .map(|counter| server.count(counter))
@@ -154,6 +160,33 @@ fn server_status(
             .map(|reason| (reason.name().to_owned(), server.dropped(*reason)))
             .filter(|(_, dropped)| *dropped > 0)
             .collect(),
+    }
+}
+
+fn served_status(header: &Header) -> NtpServedStatus {
+    NtpServedStatus {
+        leap: header.leap as u8,
+        stratum: header.stratum,
+        reference_id: reference_in_words(header),
+        root_delay_s: header.root_delay.to_duration().as_secs_f64(),
+        root_dispersion_s: header.root_dispersion.to_duration().as_secs_f64(),
+    }
+}
+
+/// At stratum 1 up to four letters, else as an address: of whom is followed, a hash of it, or how much is smeared.
+fn reference_in_words(header: &Header) -> String {
+    let octets = header.reference_id;
+    if header.stratum == 1 {
+        return String::from_utf8_lossy(&octets).trim_end_matches('\0').to_owned();
+    }
+    std::net::Ipv4Addr::from(octets).to_string()
+}
+
+fn questions_status(counts: &Counters<QuestionCounter>) -> NtpQuestionsStatus {
+    let dropped = counts.iter().filter(|(kind, n)| *kind != QuestionCounter::Answered && *n > 0);
+    NtpQuestionsStatus {
+        answered: counts.get(QuestionCounter::Answered),
+        dropped: dropped.map(|(kind, n)| (kind.name().to_owned(), n)).collect(),
     }
 }
 

@@ -240,7 +240,6 @@ impl Worker {
     }
 
     fn answer_batch(&mut self, index: usize) {
-        self.setup.figures.counts.add(ServerCounter::Requests, self.requests.len() as u64);
         self.read_snapshot();
         let is_heard = self.tape.is_heard();
         if is_heard {
@@ -252,6 +251,7 @@ impl Worker {
         let mut stamps = [Timestamp::<Local>::EPOCH; BATCH];
         let mut outgoing = Outgoing::default();
         let mut cards = Cards::unread(&self.setup.time, &self.setup.figures.counts);
+        let mut questions = 0;
         for number in 0..self.requests.len() {
             let received = self.requests.get(number);
             if self
@@ -260,6 +260,7 @@ impl Worker {
                 .as_ref()
                 .is_some_and(|asking| asking.takes(&received, self.listeners[index].0.place))
             {
+                questions += 1;
                 continue;
             }
             let tape = is_heard.then_some(&mut self.tape);
@@ -296,6 +297,8 @@ impl Worker {
                 Err(Unanswered::NoWayBack) => self.setup.figures.counts.count(ServerCounter::SendFailed),
             }
         }
+        // Questions of mode 6 have counters of their own.
+        self.setup.figures.counts.add(ServerCounter::Requests, self.requests.len() as u64 - questions);
         self.send(index, outgoing, &stamps);
     }
 
