@@ -94,6 +94,8 @@ pub struct Daemon {
     save_at: Timestamp<Mono>,
     /// When it is looked again for other programs that steer; `None`: when one has shown itself.
     look_for_rivals: Option<Timestamp<Mono>>,
+    /// It began with a system clock that nobody had set, and its time is not known yet.
+    has_dead_clock: bool,
 }
 
 /// Why the daemon could not start.
@@ -216,7 +218,11 @@ impl Daemon {
             stop: stop.clone(),
             sleeper: discipline_sleeper,
         };
-        let cascade = CascadeConfig { utc: known.utc, ..cascade_of(&config, &saved) };
+        let is_dead = dead_clock::is_dead(local.read_as());
+        let mut cascade = CascadeConfig { utc: known.utc, ..cascade_of(&config, &saved) };
+        if is_dead {
+            cascade.steering.step = dead_clock::rule_of_a_dead_clock(cascade.steering.step);
+        }
         let recorder = traces.stream("system", EngineKind::Discipline);
         let thread = spawn_discipline(config.threads.discipline, clock, cascade, judged, recorder, links)?;
         let mut model = Model::new(Host::this(), now, known.utc.tai_utc, kind);
@@ -252,10 +258,15 @@ impl Daemon {
             look_at_virtual_clocks: now,
             save_at: now + SAVE_EVERY,
             look_for_rivals: None,
+            has_dead_clock: is_dead,
             config: Config { ptp: Vec::new(), ..config.clone() },
         };
         if let Some(problem) = known.problem {
             daemon.record(Level::Warn, Topic::Clock, problem);
+        }
+        if is_dead {
+            let text = dead_clock::words(local.read_as(), daemon.config.clock.step);
+            daemon.record(Level::Warn, Topic::Clock, text);
         }
         if let Some((level, text)) = vmclock_news {
             daemon.record(level, Topic::Clock, text);
@@ -349,6 +360,11 @@ impl Daemon {
             }
             self.look_after_smear(now, local);
         }
+        if self.has_dead_clock && self.snapshot().state.is_synchronised() {
+            // The configuration's own rule for steps holds again.
+            self.has_dead_clock = false;
+            self.tell_host_utc();
+        }
         self.hear_server(now, local);
         self.answer_questions();
         self.look_after_traces(now, local);
@@ -431,7 +447,10 @@ impl Daemon {
             self.record(Level::Warn, Topic::Clock, problem);
         }
         self.model.knows_utc(known.utc.tai_utc, known.by);
-        let cascade = CascadeConfig { utc: known.utc, ..cascade_of(&self.config, &self.saved) };
+        let mut cascade = CascadeConfig { utc: known.utc, ..cascade_of(&self.config, &self.saved) };
+        if self.has_dead_clock {
+            cascade.steering.step = dead_clock::rule_of_a_dead_clock(cascade.steering.step);
+        }
         _ = self.command(Command::Configure(cascade));
     }
 
@@ -544,6 +563,7 @@ impl Daemon {
 }
 
 mod cards;
+mod dead_clock;
 mod hardware;
 mod ports;
 mod report;
