@@ -381,7 +381,8 @@ impl<C: Clock> Cascade<C> {
             Timescale::Utc | Timescale::TaiWithoutUtc | Timescale::Refused => reference.tai_utc,
         };
         // Before anything is known, the system clock's date is nobody's word for which day it is.
-        let word = UtcWord { clock: reference.clock, stated, warning: reference.leap };
+        let warning = self.voted_leap(reference.leap);
+        let word = UtcWord { clock: reference.clock, stated, warning };
         if let Some(news) = self.leap.hear(utc, word) {
             notify(CascadeNotice::Utc(news));
         }

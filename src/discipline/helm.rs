@@ -119,6 +119,9 @@ pub enum Conflict {
     Prefer,
 }
 
+/// While more than half of the sources have said nothing yet, the first choice waits so many times as long.
+const ALONE_AT_FIRST: i64 = 4;
+
 /// How to judge.
 #[derive(Clone, Copy, PartialEq, Debug, Coded)]
 pub struct HelmConfig {
@@ -454,11 +457,19 @@ impl Helm {
         }
     }
 
-    /// The first choice waits a moment for those who have said nothing yet.
+    /// The first choice waits a moment for those who have said nothing yet: a longer one while less than half of them have, for then whoever
+    /// was first is chosen by nobody, and may be the one that lies.
     fn is_time_for_the_first(&mut self, now: Timestamp<Mono>, standings: &[Standing; HELM_SOURCES_MAX]) -> bool {
         let first_at = *self.first_at.get_or_insert(now);
-        let silent = |(row, standing): (&Row, &Standing)| !row.options.noselect && standing.width == Duration::MAX;
-        !self.rows.iter().zip(standings).any(silent) || now - first_at >= self.config.patience
+        let silent = |(_, standing): &(&Row, &Standing)| standing.width == Duration::MAX;
+        let votes = || self.rows.iter().zip(standings).filter(|(row, _)| !row.options.noselect);
+        let silent = votes().filter(silent).count();
+        let patience = if silent * 2 > votes().count() {
+            self.config.patience.times(ALONE_AT_FIRST)
+        } else {
+            self.config.patience
+        };
+        silent == 0 || now - first_at >= patience
     }
 
     fn steer(
@@ -503,7 +514,10 @@ impl Helm {
             let claim = claims[place]?;
             Some(claim.heard + self.rows[place].options.kind.lost_after(claim.interval))
         });
-        let patience = self.first_at.filter(|_| self.steering.is_none()).map(|at| at + self.config.patience);
+        let first_at = self.first_at.filter(|_| self.steering.is_none());
+        let patience = first_at.into_iter().flat_map(|at| {
+            [1, ALONE_AT_FIRST].map(|times| at + self.config.patience.times(times)).into_iter().filter(|at| *at > now)
+        });
         let settles = self.rows.iter().filter(|row| Some(row.source) != self.steering);
         let settles = settles.filter_map(|row| Some(row.good?.0 + row.hold_off(&self.config)));
         let is_quarantined = |row: &Row| row.is_quarantined && row.verdict != Verdict::Silent;

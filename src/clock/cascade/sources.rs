@@ -18,7 +18,7 @@ use crate::discipline::helm::{
 };
 use crate::discipline::{Reference, Span, Timescale};
 use crate::engine::{Emit, Engine, Recorder, Taped};
-use crate::time::{ClockId, Duration, FrequencyPpb, Local, LogInterval, Mono, SourceId, Timestamp};
+use crate::time::{ClockId, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, SourceId, Timestamp};
 
 mod pulses;
 
@@ -183,6 +183,8 @@ impl<C: Clock> Cascade<C> {
         let steering = sources.helm.steering();
         let Some(row) = sources.row(source) else { return };
         let selected = |r: Reference| (r.selected_at, r.clock);
+        let warning = |reference: Option<Reference>| reference.map(|reference| reference.leap);
+        let is_vote_changed = warning(row.reference) != warning(reference);
         let is_another = row.reference.map(selected) != reference.map(selected) || row.stamped_by != stamped_by;
         row.reference = reference;
         row.interval = interval.unwrap_or(row.interval);
@@ -194,8 +196,35 @@ impl<C: Clock> Cascade<C> {
             self.judge(now, local, notify);
         } else if steering == Some(source) {
             self.follow(now, local, Some(stamped_by), reference, interval, notify);
+        } else if is_vote_changed && let Some(row) = steering.and_then(|steering| sources.row(steering)) {
+            // Another vote on a leap second.
+            let (stamped_by, reference) = (row.stamped_by, row.reference);
+            self.follow(now, local, Some(stamped_by), reference, None, notify);
         }
         self.refresh_guards(now, local, None);
+    }
+
+    /// The leap second of this day: what more than half of the sources that agree on the time announce, whoever of them steers and says `said`.
+    /// One server alone, with a wrong list or a stuck bit, makes none. A pulse or a reference clock that announces nothing has no vote.
+    pub(super) fn voted_leap(&self, said: LeapIndicator) -> LeapIndicator {
+        let Some(sources) = &self.sources else { return said };
+        let vote = |(place, row): (usize, &Row)| {
+            let leap = row.reference?.leap;
+            let is_clock = matches!(row.kind, SourceKind::Refclock | SourceKind::Pulse);
+            let has_vote = sources.helm.verdict(place) == Verdict::Agrees
+                && !row.is_watched
+                && !(is_clock && leap == LeapIndicator::NoWarning);
+            has_vote.then_some(leap)
+        };
+        let votes = || sources.rows.iter().enumerate().filter_map(vote);
+        let all = votes().count();
+        let has_most = |leap: &LeapIndicator| votes().filter(|vote| vote == leap).count() * 2 > all;
+        let warnings = [LeapIndicator::Insert, LeapIndicator::Delete];
+        match warnings.into_iter().find(has_most) {
+            Some(voted) => voted,
+            None if all > 0 && warnings.contains(&said) => LeapIndicator::NoWarning,
+            None => said,
+        }
     }
 
     /// A source is measured at this interval from now on.

@@ -572,3 +572,4 @@ fn what_a_clock_shows_that_has_jumped_says_what_has_happened() {
 
 mod handover;
 mod pulses;
+mod votes;

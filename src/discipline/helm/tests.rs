@@ -105,6 +105,7 @@ fn the_narrowest_of_those_that_agree_steers() {
 fn the_first_choice_waits_a_second_for_those_that_have_said_nothing() {
     let mut bench = Bench::new(&PTP_AND_TWO);
     bench.claims(A, -5, 5);
+    bench.claims(B, -300, 400);
     bench.run(875);
     assert_eq!(bench.last(), None);
     bench.run(500);
@@ -487,5 +488,30 @@ fn what_the_clock_knows_by_one_that_is_not_trusted_is_nothing_against_one_that_i
     let mut bench = left_with_one(HelmConfig::default(), &[NTP, SourceOptions { trust: true, ..NTP }]);
     bench.claims(B, 50_000, 50_200);
     bench.run(125);
+    assert_eq!(bench.last(), Some((Some(B), Why::First)));
+}
+
+#[test]
+fn a_liar_that_answers_first_of_three_is_not_followed_before_the_others_have_had_their_time() {
+    let mut bench = Bench::new(&[SourceKind::Ntp; 3]);
+    bench.claims(A, 50_000, 50_100);
+    bench.run(3_500);
+    assert_eq!(bench.last(), None, "nobody has seconded it");
+    bench.claims(B, -100, 100);
+    bench.run(125);
+    assert_eq!(bench.last(), None, "one against one");
+    bench.claims(C, -300, 400);
+    bench.run(125);
+    assert_eq!(bench.last(), Some((Some(B), Why::First)));
+    assert!(matches!(bench.helm.verdict(0), Verdict::Falseticker { .. }));
+}
+
+#[test]
+fn the_only_one_of_three_that_is_heard_at_all_is_followed_after_four_seconds() {
+    let mut bench = Bench::new(&[SourceKind::Ntp; 3]);
+    bench.claims(B, -100, 100);
+    bench.run(3_900);
+    assert_eq!(bench.last(), None);
+    bench.run(500);
     assert_eq!(bench.last(), Some((Some(B), Why::First)));
 }
