@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use synchronome_kernel::nic::driver;
-use synchronome_kernel::phc::{Phc, VirtualClocks};
+use synchronome_kernel::phc::{Phc, PhcCapabilities, VirtualClocks};
 
 use super::discipline::PhcInlet;
 use super::saved::SavedFrequency;
@@ -252,6 +252,9 @@ fn lack_of(phc: &Phc, has_virtual_clocks: bool) -> Option<String> {
     if !phc.is_writable() {
         return Some(format!("the right to write to {device}"));
     }
+    if phc.capabilities().is_ok_and(|found| is_read_only(&found)) {
+        return Some(format!("a frequency of {device} that can be set (its max_adj is 0, as a hypervisor's)"));
+    }
     let is_bound = || {
         // Set as it is: nothing changes, and who may not do that may do nothing.
         let set = phc.frequency().and_then(|frequency| phc.adjust_frequency(frequency));
@@ -260,6 +263,11 @@ fn lack_of(phc: &Phc, has_virtual_clocks: bool) -> Option<String> {
     (has_virtual_clocks && is_bound()).then(|| {
         format!("the command of {device}, on which virtual clocks run (n_vclocks in /sys/class/ptp/ptp{})", phc.index())
     })
+}
+
+/// Whether the driver can correct the clock at all: those of hypervisors (`ptp_kvm`, `hyperv`, `vmw`, `vmclock`) and ENA's cannot.
+const fn is_read_only(found: &PhcCapabilities) -> bool {
+    found.max_adjustment_ppb <= 0
 }
 
 /// What to say of a clock whose two ways to be read were held against each other.
@@ -295,5 +303,25 @@ pub fn words(error: ClockError) -> String {
     match error {
         ClockError::OutOfRange => "beyond what it can do".to_owned(),
         ClockError::Failed(errno) => std::io::Error::from_raw_os_error(errno).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_whose_driver_corrects_nothing_is_only_read() {
+        let with = |max_adjustment_ppb| PhcCapabilities {
+            max_adjustment_ppb,
+            alarms: 0,
+            external_stamps: 0,
+            periodic_outputs: 0,
+            pins: 0,
+            pps: false,
+            precise_crossing: true,
+            adjust_phase: false,
+        };
+        assert!(is_read_only(&with(0)) && is_read_only(&with(-1)) && !is_read_only(&with(1)));
     }
 }
