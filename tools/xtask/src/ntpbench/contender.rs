@@ -39,7 +39,14 @@ impl Contender {
             Self::Ours => Ok(built("synchronome")),
             Self::Echo => Ok(built("ntpload")),
             Self::Chronyd => installed("chronyd", "chrony"),
-            Self::Ntpd => installed("ntpd", "ntpsec"),
+            // Its package cannot be installed beside chrony, but its program can be anywhere.
+            Self::Ntpd => match std::env::var_os("NTPD") {
+                Some(path) if Path::new(&path).exists() => Ok(path.into()),
+                Some(path) => Err(format!("NTPD={} is not there", path.display())),
+                None => installed("ntpd", "ntpsec").map_err(|why| {
+                    format!("{why}; beside chrony: `apt-get download ntpsec`, `dpkg -x`, and NTPD=.../usr/sbin/ntpd")
+                }),
+            },
         }
     }
 
@@ -65,8 +72,8 @@ impl Contender {
             ),
             Self::Ntpd => (
                 ["-n", "-g", "-c", &path].map(str::to_owned).to_vec(),
-                // Its own clock as a reference; it cannot be set, for lack of the capability.
-                "refclock local stratum 1\ndisable ntp\nrestrict default\n".to_owned(),
+                // Its own clock, which it cannot set for lack of the capability; with `disable ntp` it would tell no time at all.
+                "tos orphan 5 orphanwait 1\nrestrict default\n".to_owned(),
             ),
             Self::Echo => {
                 let address = format!("{SERVER}:123");
