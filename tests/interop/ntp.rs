@@ -145,7 +145,7 @@ fn without_a_loopback_or_a_way_to_any_server_it_runs_and_says_so() {
     let more = "[[ntp.source]]\naddress = \"10.71.0.1\"\npoll = 0\n";
     let mut daemon = Daemon::start(&lab, &space, Options { more, ..Options::default() });
     let status = daemon.wait("it says why nothing leaves", |status| {
-        source(status, "10.71.0.1").reason == "nothing can be sent to it: Network is unreachable"
+        source(status, "10.71.0.1").reason == "there is no network to it: Network is unreachable"
     });
     assert_eq!((status.state, source(&status, "10.71.0.1").verdict.as_str()), (SyncState::NeverSynced, "silent"));
     daemon.end();
