@@ -313,7 +313,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ntp.source.poll_max", POLL, Default::Toml("10"), "The longest interval that the server can make us wait by RATE.").term("maxpoll"),
     option("ntp.source.interleaved", Kind::Switch, OFF, "Ask when the answer before really left, where the server knows.").term("RFC 9769"),
     option("ntp.source.family", Kind::Word(FAMILIES), Default::Toml("\"any\""), "Which addresses of the name are asked: \"4\" those of IPv4 alone, \"6\" those of IPv6, \"any\" all, the first one first, in the order in which the resolver names them (gai.conf)."),
-    option("ntp.source.timestamps", Kind::Word(TIMESTAMPS), Default::Toml("\"auto\""), "Who takes the time stamps: \"auto\" the card where it stamps all packets already, as it mostly does for a [[ptp]] port on it, \"hardware\" tells the card to, and \"software\" is the kernel; where the card gives none the kernel's are used.").term("hwtimestamp"),
+    option("ntp.source.timestamps", Kind::Word(TIMESTAMPS), Default::Toml("\"auto\""), "Who takes the time stamps: \"auto\" the card where it stamps all packets already, as it mostly does for a PTP port on it, \"hardware\" tells the card to, and \"software\" is the kernel; where the card gives none the kernel's are used.").term("hwtimestamp"),
     option("ntp.source.prefer", Kind::Switch, OFF, "It steers before all that are not preferred, if it agrees with the majority."),
     option("ntp.source.trust", Kind::Switch, OFF, "Only sources that are trusted have a vote, while one of them is heard."),
     option("ntp.source.require", Kind::Switch, OFF, "Nobody steers unless one of those that are required agrees."),
@@ -350,7 +350,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("selection.drain", Kind::Frequency { min_ppb: 1.0, max_ppb: 500.0 * PPM }, Default::Toml("\"10ppm\""), "How fast what two sources disagree by is slewed away after a hand-over.").unit("ppm"),
 
     option("ntp.server.listen", Kind::Places { count_max: LISTEN_MAX }, Default::Toml("[]"), "Where NTP requests are answered: on addresses, and on all addresses that an interface has at the time (\"eth0\" is \"eth0:123\"); without any the server is off."),
-    option("ntp.server.listen_except", Kind::Exceptions { count_max: PREFIXES_MAX }, Default::Toml("[]"), "Interfaces and addresses that are left out where ntp.server.listen names an interface, or all addresses (0.0.0.0, [::])."),
+    option("ntp.server.listen_except", Kind::Exceptions { count_max: PREFIXES_MAX }, Default::Toml("[]"), "Interfaces and addresses that are left out where ntp.server.listen names an interface, or all addresses."),
     option("ntp.server.cores", Kind::Cores { count_max: SERVER_CORES_MAX }, Default::Toml("[]"), "The CPUs to run one worker on each; empty: one worker, wherever the kernel likes."),
     option("ntp.server.allow", PREFIXES, Default::Toml("[]"), "Who may ask, as addresses or prefixes like \"10.0.0.0/8\"; empty: everybody; of several that fit the longest counts."),
     option("ntp.server.deny", PREFIXES, Default::Toml("[]"), "Who may not ask, and is told so.").term("kiss code DENY"),
