@@ -41,7 +41,7 @@ mod schedule;
 mod tests;
 
 pub use counters::ClientCounter;
-pub use identity::{OWN_REFERENCE_IDS_MAX, OwnIdentity, Served};
+pub use identity::{OWN_REFERENCE_IDS_MAX, OwnIdentity, Served, reference_id_of};
 pub use schedule::{BURST_REQUESTS, BURST_SPACING, POLL_MAX, POLL_MIN};
 
 use answer::Kiss;

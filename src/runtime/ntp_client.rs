@@ -30,6 +30,7 @@ use crate::engine::{Emit, Engine, Recorder, Taped};
 use crate::net::{CardArrival, Departed, ExchangeBuffer, ExchangeSocket};
 use crate::ntp::client::{
     Client, ClientCounter, ClientState, Config, Effect, Input, OwnIdentity, Refusal, RequestToken, SourceInfo,
+    reference_id_of,
 };
 use crate::sharing::Counters;
 use crate::time::{ClockEpoch, ClockId, Duration, LogInterval, Mono, Observation, SourceId, Stamp, Timestamp};
@@ -476,8 +477,8 @@ impl Asked {
 
     /// Who follows the address that the server sees of us has its time from us.
     fn know_ourselves(&mut self, now: Timestamp<Mono>, socket: &ExchangeSocket) {
-        let Some(IpAddr::V4(address)) = socket.local_address().map(|address| address.ip()) else { return };
-        let seen = Some(address.octets());
+        let Some(address) = socket.local_address() else { return };
+        let seen = Some(reference_id_of(address.ip()));
         if self.own.reference_ids[0] != seen {
             self.own.reference_ids[0] = seen;
             self.client.step(now, Input::Identity(self.own), &mut Emit(|_| ()));
@@ -504,15 +505,7 @@ impl Asked {
         self.settled_at = now;
         self.info = info;
         self.selected_at = info.map(|_| self.selected_at.unwrap_or(now));
-        let address = match self.address.map(|address| address.ip()) {
-            Some(IpAddr::V4(address)) => address.octets(),
-            // As good as a hash for telling two apart.
-            Some(IpAddr::V6(address)) => {
-                let [.., a, b, c, d] = address.octets();
-                [a, b, c, d]
-            }
-            None => [0; 4],
-        };
+        let address = self.address.map_or([0; 4], |address| reference_id_of(address.ip()));
         let since = self.selected_at.unwrap_or(now);
         let reference = info.map(|info| reference_of_server(self.source(), &info, address, since));
         outlet.tell(SourceMessage::Reference(self.source(), reference));

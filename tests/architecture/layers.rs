@@ -57,7 +57,7 @@ const HOUSE: &[Floor] = &[
     pure("sharing", VALUES, &["rtrb"]),
     pure("wire", VALUES, &[]),
     pure("ptp", ENGINES, &[]),
-    pure("ntp", ENGINES, &["libm"]),
+    pure("ntp", ENGINES, &["libm", "md5"]),
     pure("refclock", ENGINES, &[]),
     pure("discipline", ENGINES, &["libm"]),
     // It reads the host's clocks, and the oscillator in it is the simulator's too.

@@ -1,11 +1,27 @@
 //! How we ourselves look to others, so that nobody who has his time from us is followed.
 
+use std::net::IpAddr;
+
+use md5::{Digest as _, Md5};
+
 use crate::coding::Coded;
 use crate::time::{NtpShort, NtpTimestamp};
 use crate::wire::ntp::Header;
 
 /// The most addresses of ours that the loop test knows.
 pub const OWN_REFERENCE_IDS_MAX: usize = 8;
+
+/// What somebody writes as his reference ID who follows the server at this address: an IPv4 address itself, of an IPv6 address the first four
+/// octets of its MD5 (RFC 5905 7.3).
+pub fn reference_id_of(address: IpAddr) -> [u8; 4] {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.octets(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..]: [u8; 16] = Md5::digest(address.octets()).into();
+            [a, b, c, d]
+        }
+    }
+}
 
 /// How we ourselves look to others, for the loop test (RFC 5905 11.2.1, packet test 8).
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Coded)]
@@ -43,5 +59,22 @@ impl OwnIdentity {
                 && served.reference_timestamp == header.reference_timestamp
                 && served.root_delay == header.root_delay
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reference_id_of_an_ipv6_address_is_the_beginning_of_its_md5() {
+        for (address, id) in [
+            ("192.0.2.1", [192, 0, 2, 1]),
+            ("::ffff:192.0.2.1", [192, 0, 2, 1]),
+            ("::", [0x4a, 0xe7, 0x13, 0x36]),
+            ("2001:db8::1", [0x39, 0xab, 0x9b, 0x37]),
+        ] {
+            assert_eq!(reference_id_of(address.parse().unwrap()), id, "{address}");
+        }
     }
 }
