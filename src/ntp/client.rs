@@ -59,6 +59,8 @@ use crate::wire::ntp::{HEADER_LENGTH, Header, Mac, Mode, Packet, parse, write};
 /// How long an answer is waited for.
 pub const ANSWER_AGE_MAX: Duration = Duration::from_secs(4);
 
+/// Whoever sets our clock again and again does not make us ask more often than this: a burst of eight costs a server no more than polls of 8 s.
+const HURRY_INTERVAL_MIN: Duration = Duration::from_secs(64);
 /// A server that left so many requests in a row unanswered is unreachable.
 pub const UNANSWERED_MAX: u32 = 8;
 
@@ -144,6 +146,9 @@ pub enum Input<'a> {
     Identity(OwnIdentity),
     /// Whether there is a network to the server. It begins with one.
     Online(bool),
+    /// All that was known of our clock is void: somebody has set it, or this machine stood still. The server is asked at once, as a new one, if
+    /// it was not in the last minute for the same reason, and never said that it is asked too often.
+    Hurry,
     /// Time has passed: runs the timers that are due.
     Tick,
 }
@@ -276,6 +281,8 @@ pub struct Client {
     unanswered: u32,
     denials: u32,
     refusal: Option<Refusal>,
+    /// When it was last asked to hurry, and did.
+    hurried_at: Option<Timestamp<Mono>>,
 }
 
 impl Client {
@@ -298,6 +305,7 @@ impl Client {
             unanswered: 0,
             denials: 0,
             refusal: None,
+            hurried_at: None,
             config,
         }
     }
@@ -634,6 +642,15 @@ impl Client {
         }
     }
 
+    fn hurry(&mut self, now: Timestamp<Mono>) {
+        let is_asked = !matches!(self.state, ClientState::Offline | ClientState::Denied);
+        let is_rested = self.hurried_at.is_none_or(|at| now - at >= HURRY_INTERVAL_MIN);
+        if is_asked && is_rested && self.schedule.may_hurry() {
+            self.hurried_at = Some(now);
+            self.start(now);
+        }
+    }
+
     fn tick(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
         while let Some(timer) = self.timers.take_expired(now) {
             match timer {
@@ -663,6 +680,7 @@ impl Engine for Client {
             }
             Input::Identity(own) => self.own = own,
             Input::Online(is_online) => self.online(now, is_online, out),
+            Input::Hurry => self.hurry(now),
             Input::Tick => self.tick(now, out),
         }
     }

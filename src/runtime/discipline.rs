@@ -461,6 +461,7 @@ impl DisciplineThread {
         let is_foreign = self.cascade.system_was_set(now, local, by, &mut telling(events));
         if is_foreign {
             events.push(Event::ClockSet(by));
+            self.links.sources.iter().for_each(SourceInlet::lost);
         }
         // What is in flight has one stamp from before and one from after.
         self.inlets.stepped(ClockId::System);

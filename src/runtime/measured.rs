@@ -34,12 +34,19 @@ pub struct SourceInlet {
     pub messages: RingReader<SourceMessage>,
     /// How often the system clock was stepped or set.
     pub steps: Arc<AtomicU32>,
+    /// How often all that was known of the system clock became void.
+    pub losses: Arc<AtomicU32>,
 }
 
 impl SourceInlet {
     /// The system clock was stepped or set: what is under way is of no use.
     pub fn stepped(&self) {
         self.steps.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Nothing is known of the system clock any more: somebody else has set it, or the machine stood still.
+    pub fn lost(&self) {
+        self.losses.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Whether a measurement is of after the last step.
@@ -59,6 +66,8 @@ pub struct SourceLinks {
     pub events: RingWriter<Event>,
     /// How often the system clock was stepped or set.
     pub steps: Arc<AtomicU32>,
+    /// How often all that was known of the system clock became void.
+    pub losses: Arc<AtomicU32>,
     /// A sign of life.
     pub pulse: Pulse,
     /// Asks it to end.
@@ -71,6 +80,11 @@ impl SourceLinks {
     /// How often the system clock was stepped or set, as the epoch of a stamp.
     pub fn steps(&self) -> ClockEpoch {
         ClockEpoch(self.steps.load(Ordering::Acquire))
+    }
+
+    /// How often all that was known of the system clock became void.
+    pub fn losses(&self) -> u32 {
+        self.losses.load(Ordering::Acquire)
     }
 
     /// Tells the discipline.

@@ -116,7 +116,7 @@ pub fn spawn_ntp_client(
         let asked = wanted.into_iter().enumerate().map(|(place, wanted)| Asked::new(place, wanted, now)).collect();
         let buffer = ExchangeBuffer::default();
         let outlet = Outlet { links, cards: ClientCards::default() };
-        let mut thread = NtpClientThread { asked, outlet, lookups, buffer, offline, report_at: now };
+        let mut thread = NtpClientThread { asked, outlet, lookups, buffer, offline, losses: 0, report_at: now };
         while !thread.outlet.links.stop.is_set() {
             thread.round();
             thread.sleep();
@@ -146,6 +146,8 @@ struct NtpClientThread {
     lookups: Lookups,
     buffer: ExchangeBuffer,
     offline: Arc<AtomicU64>,
+    /// How often the clock was lost, as far as the clients know.
+    losses: u32,
     report_at: Timestamp<Mono>,
 }
 
@@ -158,8 +160,13 @@ impl NtpClientThread {
             self.asked[place].found(now, &addresses, &taken, &mut self.outlet);
         }
         let offline = self.offline.load(Ordering::Acquire);
+        let losses = self.outlet.links.losses();
+        let is_lost = std::mem::replace(&mut self.losses, losses) != losses;
         for asked in &mut self.asked {
             asked.look_at_network(HostClock.mono(), offline >> asked.place & 1 == 0, &mut self.outlet);
+            if is_lost {
+                asked.step(HostClock.mono(), Input::Hurry, &mut self.outlet);
+            }
             asked.round(HostClock.mono(), &mut self.buffer, &mut self.outlet);
             if asked.wants_lookup(now) {
                 self.lookups.ask(asked.lookup());

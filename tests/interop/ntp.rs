@@ -21,7 +21,7 @@ use super::running::{Running, unique_path};
 const LIE: Duration = Duration::from_millis(50);
 
 /// A chronyd that serves the machine's clock, which it never touches.
-fn chronyd_server(lab: &Lab, space: &Space, address: &str) -> Running {
+pub(super) fn chronyd_server(lab: &Lab, space: &Space, address: &str) -> Running {
     let (config, pid) = (unique_path(lab, "chronyd", "conf"), unique_path(lab, "chronyd", "pid"));
     let text = format!(
         "local stratum 1\nallow\nbindaddress {address}\ncmdport 0\nbindcmdaddress /\npidfile {}\n",

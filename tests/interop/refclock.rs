@@ -14,6 +14,7 @@ use synchronome::time::{Duration, SyncState, Timestamp};
 
 use super::daemon::{Daemon, Options, assert_bound_held, print_figures, truth};
 use super::lab::{Lab, Space, installed, text};
+use super::ntp::chronyd_server;
 use super::running::{Running, unique_path};
 
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/refclock.c");
@@ -119,6 +120,30 @@ fn a_machine_that_the_hypervisor_moved_is_measured_again_within_a_second() {
     assert_bound_held(&status);
     let disrupted = |event: &&synchronome::observe::status::EventRecord| event.text.contains("-> DISRUPTED");
     assert_eq!(status.events.iter().filter(disrupted).count(), 1, "{status:#?}");
+    daemon.end();
+}
+
+#[test]
+fn who_was_moved_asks_its_servers_at_once_and_in_a_burst() {
+    let mut lab = Lab::new();
+    let space = lab.space();
+    let path = unique_path(&lab, "vmclock", "page");
+    write_vmclock(&path, 1);
+    let _server = chronyd_server(&lab, &space, "127.0.0.1");
+    let clock = format!("vmclock = \"{}\"\n", path.display());
+    let more = "[[ntp.source]]\naddress = \"127.0.0.1\"\npoll = 6\n";
+    let mut daemon = Daemon::start(&lab, &space, Options { clock: &clock, more, ..Options::default() });
+    let requests = |status: &Status| count(status, "127.0.0.1", "requests");
+    // After the first burst the gaps grow: the next request is seconds away.
+    daemon.wait("the first burst is over", |status| requests(status) >= 9);
+    let before = requests(&daemon.wait("the clock is known", |status| status.state.is_synchronised()));
+    write_vmclock(&path, 2);
+    let written = std::time::Instant::now();
+    daemon.wait("it is measured again", |status| requests(status) >= before + 3 && status.state.is_synchronised());
+    let took = written.elapsed().as_secs_f64();
+    println!("vmclock: three requests and a clock that is known again after {took:.1} s, with polls of 64 s");
+    assert!(took < 10.0, "three requests two seconds apart, and what a slow machine adds: {took} s");
+    assert_bound_held(&daemon.status());
     daemon.end();
 }
 

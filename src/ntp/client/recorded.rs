@@ -38,6 +38,7 @@ impl Recordable for Client {
                 is_online.encode(out);
             }
             Input::Tick => out.byte(5),
+            Input::Hurry => out.byte(6),
         }
     }
 
@@ -61,6 +62,7 @@ impl Recordable for Client {
             3 => Input::Identity(OwnIdentity::decode(from)?),
             4 => Input::Online(bool::decode(from)?),
             5 => Input::Tick,
+            6 => Input::Hurry,
             _ => return Err(Malformed),
         };
         Ok(act(&input))

@@ -99,6 +99,11 @@ impl Schedule {
         self.next_group = now + spread(self.interval().duration(), random);
     }
 
+    /// Whether it may be asked before its time: it never said that it is asked too often.
+    pub const fn may_hurry(&self) -> bool {
+        self.may_burst
+    }
+
     /// A request leaves: when the next one does, and what interval that is.
     pub fn sent(&mut self, now: Timestamp<Mono>, random: &mut Random) -> (Timestamp<Mono>, LogInterval) {
         let is_done = self.left == 0;

@@ -236,6 +236,35 @@ fn nothing_is_sent_without_a_network_and_with_it_all_begins_anew() {
     assert_eq!(observations(&bench.exchange()).len(), 2);
 }
 
+#[test]
+fn who_has_lost_its_clock_asks_at_once_and_in_a_burst_but_not_again_within_a_minute() {
+    let mut bench = Bench::answered(Config { poll: LogInterval::new(6), iburst: true, ..config() });
+    for _ in 0..40 {
+        bench.poll();
+        bench.exchange();
+    }
+    let until_next = |bench: &Bench| (bench.client.deadline().unwrap() - bench.now).as_secs_f64();
+    assert!(until_next(&bench) > 60.0);
+    assert_eq!(bench.step(Input::Hurry), []);
+    assert_eq!(until_next(&bench), 0.0);
+    for _ in 1..BURST_REQUESTS {
+        bench.poll();
+        bench.exchange();
+        assert!((1.9..2.1).contains(&until_next(&bench)), "{}", until_next(&bench));
+    }
+    bench.step(Input::Hurry);
+    assert!(until_next(&bench) > 1.9, "it has just hurried");
+}
+
+#[test]
+fn who_said_that_it_is_asked_too_often_is_never_hurried() {
+    let mut bench = Bench::answered(config());
+    bench.bent(kiss(*b"RATE"));
+    let deadline = bench.client.deadline();
+    bench.step(Input::Hurry);
+    assert_eq!(bench.client.deadline(), deadline);
+}
+
 // ---- Whose answer it is ----
 
 #[test]

@@ -34,6 +34,7 @@ impl DisciplineThread {
         self.inlets.stepped(ClockId::System);
         (0..PHCS_MAX as u8).for_each(|index| self.inlets.stepped(ClockId::Phc(index)));
         self.links.sources.iter().for_each(SourceInlet::stepped);
+        self.links.sources.iter().for_each(SourceInlet::lost);
         self.jumps.restart();
         self.told = (false, false);
         self.system_epoch = self.cascade.system().clock().epoch();
