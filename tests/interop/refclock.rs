@@ -101,10 +101,11 @@ fn a_machine_that_the_hypervisor_moved_is_measured_again_within_a_second() {
     let program = writer(&lab);
     let path = unique_path(&lab, "vmclock", "page");
     write_vmclock(&path, 1);
-    let unit = (100 + std::process::id() % 100).to_string();
+    // Another one than that of the test above, which must find none at first.
+    let unit = (200 + std::process::id() % 50).to_string();
     let more = format!("[[refclock]]\nkind = \"shm\"\nunit = {unit}\nname = \"GPS\"\npoll = -2\nsamples = 2\n");
     let clock = format!("vmclock = \"{}\"\n", path.display());
-    let _gps = write(&lab, &space, &program, &["shm", &unit]);
+    let mut gps = write(&lab, &space, &program, &["shm", &unit]);
     let mut daemon = Daemon::start(&lab, &space, Options { clock: &clock, more: &more, ..Options::default() });
     let is_told = |status: &Status| status.events.iter().any(|event| event.text.starts_with(TOLD));
     let status = daemon.wait("it is LOCKED", |status| status.state == SyncState::Locked);
@@ -121,6 +122,8 @@ fn a_machine_that_the_hypervisor_moved_is_measured_again_within_a_second() {
     let disrupted = |event: &&synchronome::observe::status::EventRecord| event.text.contains("-> DISRUPTED");
     assert_eq!(status.events.iter().filter(disrupted).count(), 1, "{status:#?}");
     daemon.end();
+    // It takes its segment with it.
+    assert!(gps.end_by(Signal::SIGTERM).success());
 }
 
 #[test]
@@ -139,10 +142,14 @@ fn who_was_moved_asks_its_servers_at_once_and_in_a_burst() {
     let before = requests(&daemon.wait("the clock is known", |status| status.state.is_synchronised()));
     write_vmclock(&path, 2);
     let written = std::time::Instant::now();
-    daemon.wait("it is measured again", |status| requests(status) >= before + 3 && status.state.is_synchronised());
-    let took = written.elapsed().as_secs_f64();
-    println!("vmclock: three requests and a clock that is known again after {took:.1} s, with polls of 64 s");
-    assert!(took < 10.0, "three requests two seconds apart, and what a slow machine adds: {took} s");
+    daemon.wait("it is asked three times", |status| requests(status) >= before + 3);
+    let asked = written.elapsed().as_secs_f64();
+    daemon.wait("it is known again", |status| status.state.is_synchronised());
+    let known = written.elapsed().as_secs_f64();
+    println!(
+        "vmclock: three requests after {asked:.1} s, the clock is known again after {known:.1} s, with polls of 64 s"
+    );
+    assert!(asked < 8.0 && known < 45.0, "a burst is a request in two seconds, and less than one poll");
     assert_bound_held(&daemon.status());
     daemon.end();
 }
