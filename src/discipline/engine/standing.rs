@@ -89,6 +89,9 @@ impl Discipline {
         self.previous.widen(ahead, behind);
         self.widen_guards(ahead, behind);
         self.learnt.widen(ahead, behind);
+        if ahead != behind {
+            self.bank.iter_mut().for_each(|bank| bank.loosen_offset(ahead - behind));
+        }
         self.stability.interrupt();
         self.link.interrupt();
         self.gate.reset();

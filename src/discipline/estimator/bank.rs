@@ -233,6 +233,19 @@ impl Bank {
         self.stepped = other.stepped;
     }
 
+    /// The clock was moved by somebody, by no more than this in all likelihood; path and oscillator are what they were. Without that word two
+    /// messages, one each way, look like two ways that have changed.
+    pub fn loosen_offset(&mut self, by: Duration) {
+        if !self.knows_offset {
+            return;
+        }
+        self.believed.members.widen([by.as_secs_f64(), 0.0, 0.0].map(square));
+        self.last = Pair::default();
+        self.watch.reset();
+        self.record.clear();
+        self.calm.disturb();
+    }
+
     /// The clock was set by somebody: where it is is not known any more. The path is the same, and so is the oscillator,
     /// nearly.
     pub fn lose_offset(&mut self) {
