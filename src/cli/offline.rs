@@ -28,7 +28,7 @@ pub struct Args {
     pub socket: PathBuf,
 }
 
-/// Tells the daemon.
+/// Tells the daemon which servers it shall not ask.
 pub fn run(args: &Args) -> ExitCode {
     tell("offline", args.source.as_deref(), &args.socket)
 }

@@ -27,7 +27,7 @@ pub struct Args {
     pub socket: PathBuf,
 }
 
-/// Tells the daemon.
+/// Tells the daemon which servers it shall ask again.
 pub fn run(args: &Args) -> ExitCode {
     tell("online", args.source.as_deref(), &args.socket)
 }

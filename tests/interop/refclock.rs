@@ -94,7 +94,7 @@ fn write_vmclock(path: &Path, marker: u64) {
 }
 
 #[test]
-fn a_machine_that_the_hypervisor_moved_is_measured_again_within_a_second() {
+fn a_machine_that_the_hypervisor_moved_is_told_so_within_a_second_and_measured_again() {
     const TOLD: &str = "the hypervisor says that this machine was paused, or moved to another host";
     let mut lab = Lab::new();
     let space = lab.space();
