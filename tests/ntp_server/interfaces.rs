@@ -25,6 +25,7 @@ fn the_addresses_of_an_interface_are_served_while_it_has_them() {
 
     // It comes late, and then its addresses.
     ip("link add va type veth peer name vb");
+    ip("link set va addrgenmode none");
     ip("link set vb up");
     ip("link set va up");
     ip("address add 192.0.2.7/24 dev va");
@@ -48,11 +49,13 @@ fn the_addresses_of_an_interface_are_served_while_it_has_them() {
     assert!(eventually(|| is_served(&mut served, v6)), "{:?}", served.server.take_notices());
     assert!(served.server.take_notices().contains(&ServerNotice::Listening(v6)));
     assert_eq!(ask(&client(v6)).header.stratum, 2);
-    let is_link_local = |address: &SocketAddr| address.to_string().starts_with("[fe80:");
-    assert!(eventually(|| {
-        served.server.retry_missing();
-        served.server.listening().iter().any(is_link_local)
-    }));
+    ip("address add fe80::7/64 dev va nodad");
+    assert!(served.server.retry_missing());
+    let listening = served.server.listening();
+    let link_local = listening.iter().copied().find(|address| address.to_string().starts_with("[fe80:"));
+    let Some(SocketAddr::V6(link_local)) = link_local else { panic!("{listening:?}") };
+    assert_ne!(link_local.scope_id(), 0, "the kernel must know which link is meant");
+    assert_eq!(served.server.take_notices(), [ServerNotice::Listening(SocketAddr::V6(link_local))]);
 
     // One goes, the others stay; it comes back.
     ip("address del 192.0.2.7/24 dev va");
