@@ -72,6 +72,8 @@ MODULE_PARM_DESC(max_adj, "advertised frequency adjustment range, ppb");
 	X(read_post_ns, 0, 0, 100000)		/* bus delay after */ \
 	X(pps_irq, 0, 0, 1)			/* 1: PPS stamped at interrupt, 0: at the edge */ \
 	X(pps_jitter_ns, 0, 0, 100000000)	/* exp. latency added to edge stamps */ \
+	X(perout_width_ns, 100000000, 1, 1000000000) /* how long a pulse of the output is */ \
+	X(extts_edges, 0, 0, 2)			/* the input stamps: 0 the rising edge, 1 either, 2 both at once as the i210 */ \
 	X(ioerr, 0, 0, 4095)			/* errno returned by all clock operations */ \
 	X(card, 1, 0, 2)			/* 0: pulled, net device and PHC are gone; 2: the PHC alone is */ \
 	X(jump_ns, 0, S64_MIN, S64_MAX)		/* trigger: step the clock */ \
@@ -131,8 +133,9 @@ struct pv_port {
 	spinlock_t lock;
 	u64 raw0, ns0, frac0, rate, tick;
 	s64 adj, wander;		/* 2^-60; ppt */
-	struct pv_edge pps, perout;
-	bool extts_on;
+	struct pv_edge pps, perout, fall;	/* fall: where the pulses of perout end */
+	struct ptp_pin_desc pins[2];
+	unsigned int extts;	/* the edges that the input stamps: PTP_RISING_EDGE, PTP_FALLING_EDGE */
 	/* outgoing wire and pending Tx stamps, ordered by due time */
 	spinlock_t qlock;
 	struct sk_buff_head q;
@@ -291,6 +294,7 @@ static void clk_changed(struct pv_port *p, bool step)	/* lock held */
 {
 	edge_arm(&p->pps, step);
 	edge_arm(&p->perout, step);
+	edge_arm(&p->fall, step);
 }
 
 static enum hrtimer_restart edge_fire(struct hrtimer *t)
@@ -330,7 +334,7 @@ static enum hrtimer_restart edge_fire(struct hrtimer *t)
 		ev.pps_times.ts_raw = ktime_to_timespec64(ktime_sub_ns(s.raw, late));
 #endif
 		ptp_clock_event(p->ptp, &ev);
-	} else if (READ_ONCE(peer->extts_on)) {		/* output wired to the peer's input */
+	} else if (READ_ONCE(peer->extts) & (e == &p->fall ? PTP_FALLING_EDGE : PTP_RISING_EDGE)) {	/* output wired to the peer's input */
 		ptp = READ_ONCE(peer->ptp);
 		if (!ptp)
 			return HRTIMER_NORESTART;
@@ -456,11 +460,18 @@ static int pv_crosststamp(struct ptp_clock_info *i, struct system_device_crossts
 	return 0;
 }
 
+/* SDP0 is the input and SDP1 the output of channel 0, where somebody says so */
+static int pv_verify(struct ptp_clock_info *i, unsigned int pin, enum ptp_pin_function func, unsigned int chan)
+{
+	return func == PTP_PF_NONE || (!chan && func == (pin ? PTP_PF_PEROUT : PTP_PF_EXTTS)) ? 0 : -EOPNOTSUPP;
+}
+
 static int pv_enable(struct ptp_clock_info *i, struct ptp_clock_request *rq, int on)
 {
 	struct pv_port *p = PORT(i);
 	struct ptp_perout_request *o = &rq->perout;
-	u64 period;
+	unsigned int edges = rq->extts.flags & PTP_EXTTS_EDGES, able = p->par[P_extts_edges];
+	u64 period, start;
 
 	switch (rq->type) {
 	case PTP_CLK_REQ_PPS:
@@ -469,7 +480,14 @@ static int pv_enable(struct ptp_clock_info *i, struct ptp_clock_request *rq, int
 	case PTP_CLK_REQ_EXTTS:
 		if (rq->extts.index)
 			return -EINVAL;
-		WRITE_ONCE(p->extts_on, on);
+		if (on && ptp_find_pin(p->ptp, PTP_PF_EXTTS, 0) < 0)
+			return -EBUSY;
+		if (on && (rq->extts.flags & PTP_STRICT_FLAGS) &&
+		    ((edges & PTP_FALLING_EDGE && !able) || (edges != PTP_EXTTS_EDGES && able == 2)))
+			return -EOPNOTSUPP;
+		if (!edges)
+			edges = PTP_RISING_EDGE;
+		WRITE_ONCE(p->extts, !on ? 0 : able == 2 ? PTP_EXTTS_EDGES : able ? edges : PTP_RISING_EDGE);
 		return 0;
 	case PTP_CLK_REQ_PEROUT:
 		if (o->index || o->flags)
@@ -477,7 +495,9 @@ static int pv_enable(struct ptp_clock_info *i, struct ptp_clock_request *rq, int
 		period = o->period.sec * NSEC_PER_SEC + o->period.nsec;
 		if (on && period < 10 * NSEC_PER_USEC)
 			return -ERANGE;
-		edge_set(&p->perout, on, o->start.sec * NSEC_PER_SEC + o->start.nsec, period);
+		start = o->start.sec * NSEC_PER_SEC + o->start.nsec;
+		edge_set(&p->perout, on, start, period);
+		edge_set(&p->fall, on, start + p->par[P_perout_width_ns], period);
 		return 0;
 	}
 	return -EOPNOTSUPP;
@@ -802,7 +822,8 @@ static void pv_remove_phc(struct pv_port *p)
 		return;
 	edge_set(&p->pps, false, 0, NSEC_PER_SEC);
 	edge_set(&p->perout, false, 0, NSEC_PER_SEC);
-	WRITE_ONCE(p->extts_on, false);
+	edge_set(&p->fall, false, 0, NSEC_PER_SEC);
+	WRITE_ONCE(p->extts, 0);
 	rtnl_lock();
 	WRITE_ONCE(p->ptp, NULL);
 	rtnl_unlock();
@@ -1012,12 +1033,21 @@ static int pv_create(int i)
 	spin_lock_init(&p->qlock);
 	__skb_queue_head_init(&p->q);
 	skb_queue_head_init(&p->rxq);
-	p->pps.p = p->perout.p = p;
+	p->pps.p = p->perout.p = p->fall.p = p;
 	hrtimer_setup(&p->qtimer, pv_qtimer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
 	hrtimer_setup(&p->pps.timer, edge_fire, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
 	hrtimer_setup(&p->perout.timer, edge_fire, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	hrtimer_setup(&p->fall.timer, edge_fire, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	for (k = 0; k < 2; k++) {
+		p->pins[k].index = k;
+		snprintf(p->pins[k].name, sizeof(p->pins[k].name), "SDP%d", k);
+	}
 	p->info = (struct ptp_clock_info){
 		.owner = THIS_MODULE, .max_adj = max_adj, .pps = 1, .n_ext_ts = 1, .n_per_out = 1,
+		.n_pins = 2, .pin_config = p->pins, .verify = pv_verify,
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
+		.supported_extts_flags = PTP_EXTTS_EDGES | PTP_STRICT_FLAGS,
+#endif
 		.adjfine = pv_adjfine, .adjtime = pv_adjtime, .gettimex64 = pv_gettimex, .settime64 = pv_settime,
 		.getcrosststamp = pv_crosststamp, .enable = pv_enable,
 	};

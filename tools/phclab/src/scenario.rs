@@ -45,6 +45,8 @@ pub const KNOBS: &[&str] = &[
     "read_post_ns",
     "pps_irq",
     "pps_jitter_ns",
+    "perout_width_ns",
+    "extts_edges",
     "ioerr",
     "card",
     "jump_ns",

@@ -22,6 +22,7 @@ pub const TESTS: &[Test] = &[
     ("the ways to cross-timestamp agree with the truth; without cross and extended there is only the basic one", cross),
     ("a read that is slow on one side is biased by half of it", slow_read),
     ("a PPS edge is at a whole second of the PHC", pps),
+    ("the input stamps the edges of the peer's output, where a pin is the input", input),
 ];
 
 /// The rate of the PHC of `phv1` against CLOCK_MONOTONIC_RAW over `ms`, in ppb.
@@ -166,6 +167,54 @@ fn slow_read(_: &Bench) -> Outcome<()> {
     receive_knob("read_pre_ns", 10_000)?;
     let (truth, all) = (truth_ns()?, readings(&device)?);
     is_about("the bias of a symmetric read", all[1].2 - truth, 0.0, 500.0)
+}
+
+/// What the input of a PHC has seen: its readings, in ns.
+fn stamps_of(class: &str) -> Outcome<Vec<i64>> {
+    let mut found = Vec::new();
+    // One a reading, and an empty text when there are no more.
+    loop {
+        let text = fs::read_to_string(format!("{class}/fifo")).map_err(because("fifo"))?;
+        let words: Vec<i64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        let [_, seconds, fraction] = words[..] else { return Ok(found) };
+        found.push(seconds * 1_000_000_000 + fraction);
+    }
+}
+
+fn input(_: &Bench) -> Outcome<()> {
+    let class = |port| -> Outcome<String> {
+        let device = phc_of_here(port)?;
+        Ok(format!("/sys/class/ptp/{}", device.trim_start_matches("/dev/")))
+    };
+    let here = class("phv1")?;
+    let number = fs::read_dir("/sys/class/ptp").map_err(because("/sys/class/ptp"))?.flatten();
+    let name = |path: &PathBuf| fs::read_to_string(path.join("clock_name")).unwrap_or_default();
+    let mut all = number.map(|entry| entry.path());
+    let peer = all.find(|path| name(path).trim() == "phcveth0").ok_or("the peer has no PHC")?;
+    let write = |path: String, text: &str| fs::write(&path, text).map_err(because(&path));
+    let set = |on: &str| write(format!("{here}/extts_enable"), on);
+    holds(set("0 1").is_err(), || "no pin is the input, and it is switched on".to_owned())?;
+    write(format!("{here}/pins/SDP0"), "1 0")?;
+    write(format!("{}/period", peer.display()), "0 0 0 1 0")?;
+    for (edges, width_ns) in [(0, None), (2, Some(100_000_000_i64))] {
+        receive_knob("extts_edges", edges)?;
+        set("0 1")?;
+        stamps_of(&here)?;
+        let truth = Truth::read()?;
+        pause_ms(3_000);
+        let ahead = ((truth.phcs[1] - truth.phcs[0]) / 1_000) as i64;
+        let found: Vec<i64> = stamps_of(&here)?.into_iter().map(|at| (at - ahead).rem_euclid(1_000_000_000)).collect();
+        let expected = |part: i64| {
+            let off = |of: i64| ((part - of + 500_000_000).rem_euclid(1_000_000_000) - 500_000_000).abs();
+            off(0) < 20 || width_ns.is_some_and(|width| off(width) < 20)
+        };
+        let count = if width_ns.is_some() { 6 } else { 3 };
+        holds(found.len() == count && found.iter().all(|part| expected(*part)), || format!("stamps at {found:?} ns"))?;
+        set("0 0")?;
+    }
+    receive_knob("extts_edges", 0)?;
+    write(format!("{}/period", peer.display()), "0 0 0 0 0")?;
+    write(format!("{here}/pins/SDP0"), "0 0")
 }
 
 /// The PPS device of a PHC: it bears its name.
