@@ -43,7 +43,8 @@ fn setting(option: &OptionSpec, value: &str) -> String {
                     let (kind, needs) = match name {
                         "path" => ("sock", ""),
                         "address" | "device" => ("gpsd", ""),
-                        "edge" => ("pps", ""),
+                        "edge" | "phc" => ("pps", ""),
+                        "pin" | "channel" => ("pps", "phc = \"eth1\"\n"),
                         // Who is named must be there: any text that may be a name is one.
                         "lock" => return locked(value),
                         "clock" => ("phc", ""),
@@ -507,4 +508,27 @@ fn check_gives_errors_as_json_too() {
     let error = &json["errors"][0];
     assert_eq!((&error["line"], &error["fault"]), (&2.into(), &"unknown_option".into()));
     assert_eq!(error["suggestion"], "did you mean `lock_limit`?");
+}
+
+#[test]
+fn a_pulse_comes_by_a_device_or_by_a_cards_input_and_a_card_has_one_reader() {
+    let of = |keys: &str| format!("[[refclock]]\nkind = \"pps\"\n{keys}\n");
+    for good in
+        ["phc = \"eth1\"", "phc = \"eth1\"\npin = \"SDP0\"\nchannel = 1\nedge = \"clear\"", "path = \"/dev/pps1\""]
+    {
+        load(&of(good), "t.toml").unwrap_or_else(|errors| panic!("{good}\n{errors}"));
+    }
+    for (wrong, said) in [
+        (
+            "phc = \"eth1\"\npath = \"/dev/pps0\"",
+            "t.toml:4:8: refclock[0].path: a pulse comes by a device or by a card's input",
+        ),
+        ("pin = \"SDP0\"", "t.toml:3:7: refclock[0].pin: pin is of a card's input, and no card is named"),
+        ("channel = 0", "t.toml:3:11: refclock[0].channel: channel is of a card's input, and no card is named"),
+        ("phc = \"/dev/ptp0\"", "t.toml:3:7: refclock[0].phc"),
+    ] {
+        assert!(complaints(&of(wrong)).contains(said), "{}", complaints(&of(wrong)));
+    }
+    let two = format!("{}{}", of("phc = \"eth1\""), of("phc = \"eth1\"\nchannel = 1"));
+    assert!(complaints(&two).contains("the same device as the [[refclock]] in line 1"), "{}", complaints(&two));
 }

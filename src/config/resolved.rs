@@ -312,11 +312,29 @@ pub enum RefclockDevice {
         /// The falling edge begins the second.
         is_clear: bool,
     },
+    /// Pulses at the input of a network card, which its PHC stamps.
+    Extts {
+        /// The card: an interface, or its `clock_name`.
+        clock: String,
+        /// The pin that shall be the input; `None`: one is it already, or the card has no pins.
+        pin: Option<String>,
+        /// The channel of external stamps.
+        channel: u8,
+        /// The falling edge begins the second.
+        is_clear: bool,
+    },
     /// A hardware clock.
     Phc {
         /// An interface, or its `clock_name`.
         name: String,
     },
+}
+
+impl RefclockDevice {
+    /// Whether it gives pulses: others say which second they begin.
+    pub const fn is_pulse(&self) -> bool {
+        matches!(self, Self::Pps { .. } | Self::Extts { .. })
+    }
 }
 
 /// `[selection]`.

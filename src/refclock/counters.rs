@@ -63,8 +63,10 @@ counters! {
     Repeated = "repeated", "it repeats itself";
     /// A time that has passed for certain.
     Implausible = "implausible", "its date is before this program was made: it has lost it (a GPS week rollover, a dead battery)";
-    /// Taken around a step of the system clock.
-    Stepped = "stepped", "the system clock was stepped meanwhile";
+    /// Taken around a step of a clock that stamps.
+    Stepped = "stepped", "the clock that stamps was stepped meanwhile";
+    /// An edge of a pulse, of which nobody can tell whether it begins a second.
+    Edge = "edge", "nobody can tell which of its edges begins a second";
 }
 
 impl From<ParseError> for ClockCounter {

@@ -8,6 +8,7 @@
 //! that, what has none is looked at as often as its samples may come. The stamps are taken by who writes the samples or by the
 //! kernel, so that it does not matter when we come to read them.
 
+mod extts;
 mod gpsd;
 mod phc;
 mod pps;
@@ -18,6 +19,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::thread::JoinHandle;
 
+use self::extts::{Extts, STAMP_ERROR};
 use self::gpsd::Gpsd;
 use self::phc::Phc;
 use self::pps::Pps;
@@ -80,10 +82,11 @@ fn engine_config(source: SourceId, config: &RefclockConfig) -> Config {
         precision: config.precision,
         precision_unsaid: match config.device {
             RefclockDevice::Pps { .. } => PULSE_PRECISION,
+            RefclockDevice::Extts { .. } => STAMP_ERROR,
             RefclockDevice::Phc { .. } => PHC_PRECISION,
             _ => usual.precision_unsaid,
         },
-        is_pulse: matches!(config.device, RefclockDevice::Pps { .. }),
+        is_pulse: config.device.is_pulse(),
         ..usual
     }
 }
@@ -94,6 +97,9 @@ fn open(device: &RefclockDevice) -> io::Result<Box<dyn Driver>> {
         RefclockDevice::Sock { path } => Box::new(Sock::bind(path)?),
         RefclockDevice::Gpsd { address, device } => Box::new(Gpsd::connect(*address, device.as_deref())?),
         RefclockDevice::Pps { path, is_clear } => Box::new(Pps::open(path, *is_clear)?),
+        RefclockDevice::Extts { clock, pin, channel, is_clear } => {
+            Box::new(Extts::open(clock, pin.as_deref(), *channel, *is_clear)?)
+        }
         RefclockDevice::Phc { name } => Box::new(Phc::open(name)?),
     })
 }

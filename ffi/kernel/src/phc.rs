@@ -24,6 +24,7 @@
 //! Read: Documentation/driver-api/ptp.rst, linux/ptp_clock.h, clock_getres(2) under "Dynamic clocks".
 
 mod crossing;
+mod external;
 mod list;
 
 use std::fs::{File, OpenOptions};
@@ -34,6 +35,7 @@ use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime, clock_settime};
 
 pub use crossing::{Crossing, CrossingMethod, SAMPLES_MAX};
+pub use external::{EXTERNAL_STAMPS_MAX, Edges, ExternalStamp, Pin};
 pub use list::{PhcInfo, VirtualClocks, phc_info, phc_list};
 
 use crate::sys::{self, Argument};

@@ -25,6 +25,11 @@ pub(super) fn lacking(device: &RefclockDevice) -> Option<(&'static str, String, 
                 "`run` waits for it; `ls /sys/class/pps` shows those that there are (modprobe pps-ldisc, pps-gpio)";
             Some(("path", format!("{} cannot be opened ({error})", path.display()), remedy.to_owned()))
         }
+        RefclockDevice::Extts { clock: name, .. } => {
+            let clocks = hardware_clocks().unwrap_or_default();
+            let error = find(&clocks, name).err()?;
+            Some(("phc", error.to_string(), "`run` waits for it; `synchronome phc list` shows them".to_owned()))
+        }
         RefclockDevice::Phc { name } => {
             let clocks = hardware_clocks().unwrap_or_default();
             let error = find(&clocks, name).err()?;

@@ -123,6 +123,11 @@ impl PhcReader {
         found
     }
 
+    /// The device, for what else it can do.
+    pub(crate) fn device(&self) -> &Phc {
+        &self.device
+    }
+
     /// How the last crossing was taken.
     pub fn method(&self) -> CrossingMethod {
         self.method

@@ -19,6 +19,9 @@ const KEYS: &[(&str, &[&str])] = &[
     ("path", &["sock", "pps"]),
     ("address", &["gpsd"]),
     ("device", &["gpsd"]),
+    ("phc", &["pps"]),
+    ("pin", &["pps"]),
+    ("channel", &["pps"]),
     ("edge", &["pps"]),
     ("lock", &["pps"]),
     ("clock", &["phc"]),
@@ -41,9 +44,10 @@ pub(super) fn refclock(read: &Reader<'_>, section: &str) -> RefclockConfig {
             (format!("gpsd {}", device.clone().unwrap_or_else(|| address.to_string())), "GPSD".to_owned())
         }
         RefclockDevice::Pps { path, .. } => (format!("PPS {}", path.display()), "PPS".to_owned()),
+        RefclockDevice::Extts { clock, .. } => (format!("PPS {clock}"), "PPS".to_owned()),
         RefclockDevice::Phc { name } => (format!("PHC {name}"), "PHC".to_owned()),
     };
-    let kind = if matches!(device, RefclockDevice::Pps { .. }) { SourceKind::Pulse } else { SourceKind::Refclock };
+    let kind = if device.is_pulse() { SourceKind::Pulse } else { SourceKind::Refclock };
     RefclockConfig {
         device,
         name: text("name").unwrap_or(name),
@@ -73,6 +77,12 @@ fn device(read: &Reader<'_>, section: &str) -> RefclockDevice {
     match read.word(section, "kind") {
         "sock" => RefclockDevice::Sock { path: PathBuf::from(text("path").unwrap_or_default()) },
         "gpsd" => RefclockDevice::Gpsd { address: read.address(section, "address"), device: text("device") },
+        "pps" if read.span(section, "phc").is_some() => RefclockDevice::Extts {
+            clock: read.text(section, "phc"),
+            pin: text("pin"),
+            channel: read.integer(section, "channel") as u8,
+            is_clear: read.word(section, "edge") == "clear",
+        },
         "pps" => RefclockDevice::Pps {
             path: PathBuf::from(text("path").unwrap_or_else(|| "/dev/pps0".to_owned())),
             is_clear: read.word(section, "edge") == "clear",
@@ -114,6 +124,21 @@ pub(super) fn conflicts(source: &Source<'_>, checked: &Checked, errors: &mut Vec
             let message = format!("a refclock of kind \"{kind}\" needs its {key}");
             conflict(Fault::Missing, format!("{section}.{key}"), header, message, (*suggestion).to_owned());
         }
+        if let Some(span) =
+            read.span(&section, "path").filter(|_| kind == "pps" && read.span(&section, "phc").is_some())
+        {
+            let message = "a pulse comes by a device or by a card's input".to_owned();
+            let suggestion = "remove path, or phc".to_owned();
+            conflict(Fault::Conflict, format!("{section}.path"), &span, message, suggestion);
+        }
+        for key in ["pin", "channel"] {
+            let lonely = |_: &Range<usize>| kind == "pps" && read.span(&section, "phc").is_none();
+            if let Some(span) = read.span(&section, key).filter(lonely) {
+                let message = format!("{key} is of a card's input, and no card is named");
+                let suggestion = "phc = \"eth1\" names the card by an interface".to_owned();
+                conflict(Fault::Conflict, format!("{section}.{key}"), &span, message, suggestion);
+            }
+        }
         if let Some(span) = read.span(&section, "lock") {
             let wanted = read.text(&section, "lock");
             let others = (0..headers.len()).filter(|other| *other != index).map(|other| format!("refclock[{other}]"));
@@ -150,12 +175,27 @@ pub(super) fn conflicts(source: &Source<'_>, checked: &Checked, errors: &mut Vec
 fn is_same_device(read: &Reader<'_>, one: &str, other: &str) -> bool {
     let is_good = |section: &str| read.span(section, "kind").is_some();
     let is_named = |section: &str| read.word(section, "kind") != "phc" || read.span(section, "clock").is_some();
-    is_good(one) && is_good(other) && is_named(one) && device(read, one) == device(read, other)
+    if !(is_good(one) && is_good(other) && is_named(one)) {
+        return false;
+    }
+    match (device(read, one), device(read, other)) {
+        // Who reads the stamps of one channel takes away those of the other, before Linux 6.7.
+        (RefclockDevice::Extts { clock: one, .. }, RefclockDevice::Extts { clock: other, .. }) => one == other,
+        (one, other) => one == other,
+    }
 }
 
 /// Whether an option says something of the refclock in this section: the keys of other kinds do not.
 pub(super) fn applies(read: &Reader<'_>, section: &str, name: &str) -> bool {
     debug_assert!(OPTIONS.iter().any(|option| option.path.strip_prefix("refclock.") == Some(name)));
+    if read.word(section, "kind") == "pps" {
+        let is_card = read.span(section, "phc").is_some();
+        match name {
+            "path" => return !is_card,
+            "pin" | "channel" => return is_card,
+            _ => {}
+        }
+    }
     let kinds = KEYS.iter().find(|(key, _)| *key == name).map(|(_, kinds)| *kinds);
     kinds.is_none_or(|kinds| kinds.contains(&read.word(section, "kind")))
 }

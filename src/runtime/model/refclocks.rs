@@ -71,6 +71,7 @@ fn device(config: &RefclockConfig) -> String {
         RefclockDevice::Sock { path } => format!("socket {}", path.display()),
         RefclockDevice::Gpsd { address, .. } => format!("gpsd at {address}"),
         RefclockDevice::Pps { path, .. } => path.display().to_string(),
+        RefclockDevice::Extts { clock, channel, .. } => format!("input {channel} of {clock}"),
         RefclockDevice::Phc { name } => format!("hardware clock {name:?}"),
     }
 }
@@ -81,6 +82,9 @@ fn who_writes(config: &RefclockConfig) -> &'static str {
         RefclockDevice::Sock { .. } => " (whoever sends samples looks for the socket when he starts)",
         RefclockDevice::Gpsd { .. } => " (`gpsmon` shows what it hears; TOFF and PPS are its times)",
         RefclockDevice::Pps { .. } => " (`ppstest` shows the pulses: is the other edge the one?)",
+        RefclockDevice::Extts { .. } => {
+            " (is it the right pin, the other edge, the wire? No other program may read the card's external stamps)"
+        }
         RefclockDevice::Phc { .. } => "",
     }
 }
@@ -94,7 +98,18 @@ fn remedy(config: &RefclockConfig, errno: i32) -> &'static str {
         (RefclockDevice::Pps { .. }, nix::libc::EPERM | nix::libc::EACCES) => {
             ": run as root, or give this user the device; to have an edge stamped that is not yet needs CAP_SYS_TIME"
         }
-        (RefclockDevice::Phc { .. }, nix::libc::ENODEV) => ": `synchronome phc list` shows the names that there are",
+        (RefclockDevice::Extts { .. }, nix::libc::EOPNOTSUPP) => {
+            ": the card has no such input, or cannot stamp its edges; `synchronome phc list` shows how many inputs there are"
+        }
+        (RefclockDevice::Extts { .. }, nix::libc::ENXIO) => {
+            ": no pin of the card is this input; name one with `pin`: /sys/class/ptp/ptp*/pins shows them"
+        }
+        (RefclockDevice::Extts { .. }, nix::libc::EACCES) => {
+            ": to use a card's input takes the right to write to /dev/ptp*"
+        }
+        (RefclockDevice::Phc { .. } | RefclockDevice::Extts { .. }, nix::libc::ENODEV) => {
+            ": `synchronome phc list` shows the names that there are"
+        }
         (RefclockDevice::Gpsd { .. }, nix::libc::ECONNREFUSED) => ": gpsd does not run, or listens elsewhere",
         (RefclockDevice::Sock { .. }, nix::libc::EEXIST) => ": something that is no socket is in its place",
         _ => "",

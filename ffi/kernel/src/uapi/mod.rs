@@ -156,9 +156,9 @@ pub(crate) mod pps {
     }
 }
 
-/// The ioctls of a PTP clock that read (linux/ptp_clock.h): their numbers, and the structs that they fill.
+/// The ioctls of a PTP clock (linux/ptp_clock.h): their numbers, and the structs that they read and fill.
 ///
-/// The header has a second number for each (`PTP_CLOCK_GETCAPS2`, ..., Linux 5.4). For these four both lead to the same
+/// The header has a second number for each (`PTP_CLOCK_GETCAPS2`, ..., Linux 5.4). For the four that read clocks both lead to the same
 /// code (`ptp_ioctl` of drivers/ptp/ptp_chardev.c); only the ioctls that set something differ. So the first numbers
 /// are used: they work on every kernel, and nothing has to be tried twice.
 pub(crate) mod ptp {
@@ -166,6 +166,39 @@ pub(crate) mod ptp {
         PTP_CLOCK_GETCAPS as GETCAPS, PTP_SYS_OFFSET as SYS_OFFSET, PTP_SYS_OFFSET_EXTENDED as SYS_OFFSET_EXTENDED,
         PTP_SYS_OFFSET_PRECISE as SYS_OFFSET_PRECISE,
     };
+    /// Of external stamps both numbers are used: the second is told exactly which edges are wanted, the first is there on every kernel.
+    pub(crate) use libc::{
+        PTP_EXTTS_REQUEST as EXTTS_REQUEST, PTP_EXTTS_REQUEST2 as EXTTS_REQUEST2, PTP_PIN_GETFUNC as PIN_GETFUNC,
+        PTP_PIN_SETFUNC as PIN_SETFUNC,
+    };
+
+    /// Flags of `struct ptp_extts_request`.
+    pub(crate) const ENABLE_FEATURE: u32 = 1;
+    pub(crate) const RISING_EDGE: u32 = 2;
+    pub(crate) const FALLING_EDGE: u32 = 4;
+    /// `enum ptp_pin_function`.
+    pub(crate) const PF_EXTTS: u32 = 1;
+
+    /// `struct ptp_extts_request`.
+    pub(crate) mod extts_request {
+        pub(crate) const SIZE: usize = 16;
+        pub(crate) const FLAGS: usize = 4;
+    }
+
+    /// `struct ptp_extts_event`: a `struct ptp_clock_time`, then this.
+    pub(crate) mod extts_event {
+        pub(crate) const SIZE: usize = 32;
+        pub(crate) const INDEX: usize = 16;
+    }
+
+    /// `struct ptp_pin_desc`: a name, then words.
+    pub(crate) mod pin_desc {
+        pub(crate) const SIZE: usize = 96;
+        pub(crate) const NAME_SIZE: usize = 64;
+        pub(crate) const INDEX: usize = 64;
+        pub(crate) const FUNC: usize = 68;
+        pub(crate) const CHAN: usize = 72;
+    }
 
     /// `PTP_MAX_SAMPLES`: readings that one call can ask for.
     pub(crate) const SAMPLES_MAX: usize = libc::PTP_MAX_SAMPLES as usize;

@@ -146,6 +146,10 @@ fn expectations() -> Vec<(&'static str, u64)> {
             ("PTP_SYS_OFFSET", ptp::SYS_OFFSET),
             ("PTP_SYS_OFFSET_EXTENDED", ptp::SYS_OFFSET_EXTENDED),
             ("PTP_SYS_OFFSET_PRECISE", ptp::SYS_OFFSET_PRECISE),
+            ("PTP_EXTTS_REQUEST", ptp::EXTTS_REQUEST),
+            ("PTP_EXTTS_REQUEST2", ptp::EXTTS_REQUEST2),
+            ("PTP_PIN_GETFUNC", ptp::PIN_GETFUNC),
+            ("PTP_PIN_SETFUNC", ptp::PIN_SETFUNC),
         ]
         .map(|(name, value)| (name, u64::from(value as u32))),
     );
@@ -153,7 +157,22 @@ fn expectations() -> Vec<(&'static str, u64)> {
 }
 
 /// linux/ptp_clock.h.
-const PTP: [(&str, usize); 26] = [
+const PTP: [(&str, usize); 41] = [
+    ("PTP_ENABLE_FEATURE", ptp::ENABLE_FEATURE as usize),
+    ("PTP_RISING_EDGE", ptp::RISING_EDGE as usize),
+    ("PTP_FALLING_EDGE", ptp::FALLING_EDGE as usize),
+    ("PTP_PF_EXTTS", ptp::PF_EXTTS as usize),
+    ("sizeof(struct ptp_extts_request)", ptp::extts_request::SIZE),
+    ("offsetof(struct ptp_extts_request, index)", 0),
+    ("offsetof(struct ptp_extts_request, flags)", ptp::extts_request::FLAGS),
+    ("sizeof(struct ptp_extts_event)", ptp::extts_event::SIZE),
+    ("offsetof(struct ptp_extts_event, t)", 0),
+    ("offsetof(struct ptp_extts_event, index)", ptp::extts_event::INDEX),
+    ("sizeof(struct ptp_pin_desc)", ptp::pin_desc::SIZE),
+    ("sizeof(((struct ptp_pin_desc *)0)->name)", ptp::pin_desc::NAME_SIZE),
+    ("offsetof(struct ptp_pin_desc, index)", ptp::pin_desc::INDEX),
+    ("offsetof(struct ptp_pin_desc, func)", ptp::pin_desc::FUNC),
+    ("offsetof(struct ptp_pin_desc, chan)", ptp::pin_desc::CHAN),
     ("sizeof(struct ptp_clock_time)", ptp::clock_time::SIZE),
     ("offsetof(struct ptp_clock_time, sec)", 0),
     ("offsetof(struct ptp_clock_time, nsec)", ptp::clock_time::NANOSECONDS),
