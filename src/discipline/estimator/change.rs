@@ -17,6 +17,10 @@
 //! best hypothesis has learnt is the new state. That a hypothesis with more freedom explains more is paid for by
 //! its wider densities (Occam's factor), and by a prior.
 //!
+//! A clock that another program slews moves for a moment, and a message of that moment shows a part of it. As a part of a step it
+//! fits nothing, and a path and a frequency that never were explain all of it better. So a step is also tried without the first of
+//! the transits, at the price of a burst's.
+//!
 //! A rule that looks only at signs and run lengths is not enough: PTP's Sync and Delay_Req come when they like, and four
 //! early Delay_Req beside two late Sync, the picture of an oscillator that shifted, were once taken for a shorter way.
 //! The constant that this adds is a wrong offset for good.
@@ -31,6 +35,8 @@ use crate::time::{Local, Timestamp};
 const TRANSITS_MAX: usize = 256;
 /// The density of a transit that is left out as a burst's: `exp(-12)` over the tail's mean.
 const LN_BURST: f64 = -12.0;
+/// So many of the first transits may be of the moment in which a clock was being moved.
+const UNDER_WAY_MAX: usize = 2;
 
 /// What may have happened.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -56,6 +62,14 @@ impl Hypothesis {
             Self::Burst => 0.0,
             Self::Step | Self::Shift | Self::Path => -4.0,
             Self::StepAndShift | Self::Way(..) => -8.0,
+        }
+    }
+
+    /// How many of the first transits may be left out.
+    const fn under_way_max(self) -> usize {
+        match self {
+            Self::Step | Self::StepAndShift => UNDER_WAY_MAX,
+            _ => 0,
         }
     }
 }
@@ -159,10 +173,11 @@ impl Record {
             way(Direction::Backward),
         ];
         let mut best: Option<(f64, Hypothesis, Believed)> = None;
-        for hypothesis in hypotheses.into_iter().flatten() {
+        let without_first = |hypothesis: Hypothesis| (0..=hypothesis.under_way_max()).map(move |n| (hypothesis, n));
+        for (hypothesis, under_way) in hypotheses.into_iter().flatten().flat_map(without_first) {
             let mut believed = before.clone();
             self.open(hypothesis, watch, *noise, &mut believed);
-            let evidence = self.replay(hypothesis, *noise, &mut believed) + hypothesis.ln_prior();
+            let evidence = self.replay(hypothesis, under_way, *noise, &mut believed) + hypothesis.ln_prior();
             if best.as_ref().is_none_or(|(greatest, ..)| evidence > *greatest) {
                 best = Some((evidence, hypothesis, believed));
             }
@@ -190,11 +205,13 @@ impl Record {
         }
     }
 
-    /// Takes all transits again. Returns the logarithm of their density.
-    fn replay(&self, hypothesis: Hypothesis, noise: Noise, believed: &mut Believed) -> f64 {
+    /// Takes all transits again but the first, which came while it was `under_way`. Returns the logarithm of their density.
+    fn replay(&self, hypothesis: Hypothesis, under_way: usize, noise: Noise, believed: &mut Believed) -> f64 {
         let tail_mean = noise.tail_mean(0.0);
-        let mut evidence = 0.0;
-        for transit in &self.transits {
+        let ln_left_out = LN_BURST - libm::log(tail_mean);
+        let under_way = under_way.min(self.transits.len());
+        let mut evidence = ln_left_out * under_way as f64;
+        for transit in &self.transits[under_way..] {
             let moved = match hypothesis {
                 Hypothesis::Way(direction, by) if direction == transit.direction => by,
                 _ => 0.0,
@@ -204,7 +221,7 @@ impl Record {
             let members = &mut believed.members;
             let gate = GATE_TAIL_MEANS * tail_mean + GATE_DEVIATIONS * members.deviation_of_transit(0.0);
             if members.residual(transit.direction, -ago, seconds) > gate {
-                evidence += LN_BURST - libm::log(tail_mean);
+                evidence += ln_left_out;
                 continue;
             }
             if transit.direction == Direction::Forward {
@@ -268,6 +285,21 @@ mod tests {
         let (path, believed) = explained(|_| -3e-6, |_| -3e-6).unwrap();
         assert_eq!(path, Hypothesis::Path);
         assert!((believed.members.mean()[2] + 2e-6).abs() < J, "{:?}", believed.members.mean());
+    }
+
+    #[test]
+    fn a_step_is_found_where_the_first_message_came_while_it_was_under_way() {
+        // It took 0.1 s, in which a transit of each way was measured.
+        for moving in [[0.4, 1.0], [1.0, 0.4], [0.3, 0.7]] {
+            for by in [1.8e-6, -1.8e-6, 2.3e-6, -2.3e-6, 40e-6] {
+                let part = |t: f64, k: usize| by * if t < 0.1 { moving[k] } else { 1.0 };
+                let (step, believed) = explained(|t| part(t, 0), |t| -part(t, 1)).unwrap();
+                assert_eq!(step, Hypothesis::Step, "by {by:e}, at first {moving:?}");
+                let [offset, frequency, delay] = believed.members.mean();
+                assert!((offset - by).abs() < 2.0 * J, "{offset:e} of {by:e}, at first {moving:?}");
+                assert!(frequency.abs() < 1e-6 && (delay - 1e-6).abs() < J, "{frequency:e} {delay:e}");
+            }
+        }
     }
 
     #[test]

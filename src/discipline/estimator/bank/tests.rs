@@ -208,6 +208,29 @@ fn an_oscillator_that_shifts_on_a_path_without_jitter_is_followed() {
 }
 
 #[test]
+fn a_clock_that_was_slewed_while_a_message_was_under_way_is_found_on_the_same_path() {
+    // By another program, on a path without jitter: one request, or a Sync and a request, shows a part of it.
+    for (by, part, with_sync) in
+        [(2.3e-6, 0.42, false), (0.85e-6, 0.3, false), (-0.85e-6, 0.5, true), (13e-6, 0.7, true)]
+    {
+        let mut path = Path::new(0.0, 0.0, 0.25);
+        path.settle(400);
+        path.offset += by * part;
+        if with_sync {
+            path.bank.forward(path.at, Duration::from_secs_f64(path.offset + 1e-6));
+        }
+        path.bank.backward(path.at, Duration::from_secs_f64(1e-6 - path.offset));
+        path.offset += by * (1.0 - part);
+        path.pass(0.1);
+        path.settle(12);
+        let rms = path.rms(60);
+        assert!(rms < 2e-9, "{rms:e} after {by:e}, with a Sync: {with_sync}");
+        let delay = path.bank.estimate().unwrap().delay.as_secs_f64();
+        assert!((delay - 1e-6).abs() < 5e-9, "{delay:e} after {by:e}");
+    }
+}
+
+#[test]
 fn more_requests_than_syncs_do_not_make_a_shift_look_like_a_shorter_way() {
     let mut path = Path::new(0.0, 0.0, 0.25);
     path.settle(120);
