@@ -14,7 +14,9 @@ use super::run::DEFAULT_CONFIG;
 use super::temporary::TemporaryDirectory;
 use super::{EXIT_USAGE, positive_duration};
 use crate::clock::{Correction, HostClock, SystemClock as RealClock};
-use crate::config::{self, Config, ConfigErrors, LogLevel, ObserveConfig, PhcChoice, SystemClock, load_file};
+use crate::config::{
+    self, Config, ConfigErrors, LogLevel, ObserveConfig, PhcChoice, RtcPolicy, SystemClock, load_file,
+};
 use crate::observe::client::ask;
 use crate::observe::status::{ClockKind, SourceStatus, Status};
 use crate::observe::why::{explain, sources};
@@ -142,6 +144,7 @@ fn observing(config: Config, directory: &Path) -> Config {
     };
     config.clock.system = SystemClock::Observe;
     config.clock.phc = PhcChoice::None;
+    config.clock.rtc = RtcPolicy::Kernel;
     config.trace.keep_bytes = 0;
     config.threads.lock_memory = false;
     for port in &mut config.ptp {

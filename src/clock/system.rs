@@ -39,6 +39,8 @@ pub struct SystemClock {
     watch: Watch<(i64, i64)>,
     /// Whether anything was commanded yet: before that the clock is left as it was found.
     is_ours: bool,
+    /// The kernel is never told that the clock is synchronised: then it writes it into no RTC.
+    keeps_from_rtc: bool,
     /// What the kernel was told of the time last, if it still says so.
     told: Option<StatusWrite>,
 }
@@ -101,11 +103,16 @@ fn status_of(snapshot: &TimeSnapshot, tai_utc: Option<TaiUtc>, indicator: LeapIn
     }
 }
 
+/// The same status without the word that the clock is synchronised, where the kernel is not to hear it.
+fn denied(status: StatusWrite, is_denied: bool) -> StatusWrite {
+    StatusWrite { unsync: status.unsync || is_denied, ..status }
+}
+
 /// Whether the kernel still says what it was `told`, and that is not so: it denies a time that is good, or calls one good that is not,
-/// or is nearer to the truth than it knows to be.
+/// or is nearer to the truth than it knows to be. (What it was told is good has a maxerror, also where it shall not call it so.)
 fn is_untrue(told: &StatusWrite, snapshot: &TimeSnapshot) -> bool {
-    let is_good = is_good(snapshot);
-    told.unsync == is_good || is_good && told.max_error_us < bound_of(snapshot).min(MAX_ERROR_US - 1)
+    let (was_good, is_good) = (told.max_error_us < MAX_ERROR_US, is_good(snapshot));
+    was_good != is_good || is_good && told.max_error_us < bound_of(snapshot).min(MAX_ERROR_US - 1)
 }
 
 impl SystemClock {
@@ -124,8 +131,15 @@ impl SystemClock {
             frequency: joined(written),
             watch: Watch::new(written),
             is_ours: false,
+            keeps_from_rtc: false,
             told: None,
         })
+    }
+
+    /// The same, of which the kernel is never told that it is synchronised. That alone keeps it from writing the time into the RTC.
+    #[must_use]
+    pub fn kept_from_the_rtc(self) -> Self {
+        Self { keeps_from_rtc: true, ..self }
     }
 
     /// Corrects the clock once, for somebody who does not steer it: its frequency is left as it is, and nobody vouches for it
@@ -152,7 +166,7 @@ impl SystemClock {
         tai_utc: Option<TaiUtc>,
         indicator: LeapIndicator,
     ) -> Result<(), ClockError> {
-        let status = status_of(snapshot, tai_utc, indicator);
+        let status = denied(status_of(snapshot, tai_utc, indicator), self.keeps_from_rtc);
         let found = self.kernel.set_status(status).map_err(|error| failed(&error))?;
         self.told = Some(status);
         if self.is_ours { self.compare(snapshot.anchor_local, rate_of(&found)) } else { Ok(()) }
@@ -329,6 +343,20 @@ mod tests {
         }
         let far = snapshot(SyncState::Holdover, true, Duration::from_secs(90));
         assert!(!is_untrue(&told(&far), &far), "it takes no more than that");
+    }
+
+    #[test]
+    fn a_kernel_that_is_to_write_no_rtc_is_told_all_but_that_the_clock_is_synchronised() {
+        let good = |us| snapshot(SyncState::Locked, true, Duration::from_micros(us));
+        let told = |snapshot: &TimeSnapshot| denied(status_of(snapshot, Some(TaiUtc(37)), LeapIndicator::Insert), true);
+        let status = told(&good(7));
+        assert!(status.unsync && status.insert_leap);
+        assert_eq!((status.max_error_us, status.tai_utc), (7, Some(37)));
+        assert!(!is_untrue(&status, &good(7)), "it is not told again and again");
+        assert!(is_untrue(&status, &good(8)));
+        let lost = snapshot(SyncState::Freerun, true, Duration::from_micros(7));
+        assert!(is_untrue(&status, &lost) && is_untrue(&told(&lost), &good(7)));
+        assert!(!is_untrue(&told(&lost), &lost));
     }
 
     #[test]

@@ -182,6 +182,7 @@ const CONFLICT: &[Word] = &[now("hold"), now("prefer")];
 const PREFIXES: Kind = Kind::Prefixes { count_max: PREFIXES_MAX };
 const REFCLOCK: &[Word] =
     &[now("shm"), now("sock"), now("gpsd"), now("pps"), now("phc"), later("vmclock", "the hypervisor's page of time")];
+const RTC: &[Word] = &[now("kernel"), now("exit"), now("off")];
 const EDGE: &[Word] = &[now("assert"), now("clear")];
 const SCALE: &[Word] = &[now("utc"), now("tai")];
 const DISTANCE: Kind = Kind::Duration { min: Duration::from_micros(1), max: Duration::from_secs(16), or: &[] };
@@ -265,6 +266,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("clock.utc_offset", Kind::Word(UTC_OFFSET), Default::Toml("\"check\""), "Whose TAI - UTC counts where a grandmaster's is not the one that is known: \"check\" takes no UTC from it, \"source\" believes it, \"host\" goes on with what is known.").term("timePropertiesDS.currentUtcOffset"),
     option("clock.leap_file", Kind::Directory, Default::Toml("\"/usr/share/zoneinfo/leap-seconds.list\""), "The list of leap seconds (IERS, NIST) against which TAI - UTC is checked; one that is not there is done without."),
     option("clock.vmclock", Kind::PathOr(&["auto", "off"]), Default::Toml("\"auto\""), "The hypervisor's page of time, which tells that this machine was paused, moved or restored: \"auto\" is /dev/vmclock0 where that exists, \"off\" is none.").term("vmclock"),
+    option("clock.rtc", Kind::Word(RTC), Default::Toml("\"kernel\""), "Who writes the time into the machine's RTC while the system clock is steered: \"kernel\" leaves it to the kernel, every eleven minutes; \"exit\" sets it to UTC at our end too, if the clock is synchronised and off by 100 ms at most; \"off\" keeps the kernel from it as well, which then never says that the clock is synchronised.").term("rtcsync"),
     option("clock.lock_limit", LIMIT, Default::Unset("10 us where the card takes the time stamps, 100 us where the kernel does"), "A clock is LOCKED while its error bound is at most this.").unit("us"),
     option("clock.max_drift", Kind::Frequency { min_ppb: 0.0, max_ppb: 1_000.0 * PPM }, Default::Toml("\"1ppm\""), "The frequency error that may appear unseen: error bounds grow by this as they age, or by less where the estimator has watched the oscillator for long enough.").unit("ppm").term("PHI (RFC 5905)"),
     option("clock.max_frequency", Kind::Frequency { min_ppb: 1.0, max_ppb: 100_000.0 * PPM }, Default::Toml("\"500ppm\""), "The largest frequency correction, in either direction.").unit("ppm").term("max_adj"),
@@ -484,8 +486,18 @@ mod tests {
             ["clock", "servo", "ptp", "ntp", "refclock", "selection", "threads", "observe", "trace"]
         );
         assert_eq!(DAEMON.names_in("clock.system"), ["simulated"]);
-        let clock =
-            ["system", "phc", "utc_offset", "leap_file", "vmclock", "lock_limit", "max_drift", "max_frequency", "step"];
+        let clock = [
+            "system",
+            "phc",
+            "utc_offset",
+            "leap_file",
+            "vmclock",
+            "rtc",
+            "lock_limit",
+            "max_drift",
+            "max_frequency",
+            "step",
+        ];
         assert_eq!(DAEMON.names_in("clock"), clock);
         assert_eq!(DAEMON.names_in("ntp"), ["source", "server"]);
         assert!(DAEMON.section_exists("ntp") && !DAEMON.section_exists("nt"));

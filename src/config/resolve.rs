@@ -10,7 +10,7 @@ use super::value::Value;
 use super::walk::Checked;
 use super::{
     AddressFamily, ArbTimescale, ClockConfig, Config, DelayMechanism, Listen, ListenException, LogLevel,
-    NtpServerConfig, NtpSourceConfig, ObserveConfig, Origin, PhcChoice, PtpConfig, PtpRole, PtpTransport,
+    NtpServerConfig, NtpSourceConfig, ObserveConfig, Origin, PhcChoice, PtpConfig, PtpRole, PtpTransport, RtcPolicy,
     SelectionConfig, ServoConfig, Setting, Simulated, SystemClock, ThreadConfig, ThreadsConfig, TimestampMode,
     TraceConfig, UtcOffset, VmClock,
 };
@@ -146,6 +146,11 @@ fn clock(read: &Reader<'_>) -> ClockConfig {
             Some(Value::Text(path)) => VmClock::Path(PathBuf::from(path)),
             Some(Value::Word("off")) => VmClock::Off,
             _ => VmClock::Auto,
+        },
+        rtc: match read.word("clock", "rtc") {
+            "exit" => RtcPolicy::Exit,
+            "off" => RtcPolicy::Off,
+            _ => RtcPolicy::Kernel,
         },
         step: StepPolicy {
             first: rule("first"),

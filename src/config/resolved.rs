@@ -87,6 +87,17 @@ pub const NTP_SOURCE: SourceId = SourceId(0x100);
 /// The row of the first reference clock.
 pub const REFCLOCK_SOURCE: SourceId = SourceId(0x200);
 
+/// Who writes the time into the machine's RTC.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RtcPolicy {
+    /// The kernel, every eleven minutes.
+    Kernel,
+    /// It, and we at our end.
+    Exit,
+    /// Nobody: the kernel is kept from it.
+    Off,
+}
+
 /// `[clock]`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ClockConfig {
@@ -100,6 +111,8 @@ pub struct ClockConfig {
     pub leap_file: PathBuf,
     /// The hypervisor's page of time.
     pub vmclock: VmClock,
+    /// Who writes the RTC.
+    pub rtc: RtcPolicy,
     /// When it may step.
     pub step: StepPolicy,
     /// LOCKED means that the error bound is at most this; 1 ns ..= 1 s. `None`: by who takes the stamps.

@@ -26,7 +26,7 @@ use crate::clock::{
     AnyClock, CascadeConfig, HostClock, HostUtc, LOCK_LIMIT_SOFTWARE, OscillatorModel, SoftwareClock, SteeringConfig,
     SystemClock as RealClock, UtcPolicy,
 };
-use crate::config::{Config, PHCS_MAX, PtpConfig, SystemClock, ThreadConfig, UtcOffset};
+use crate::config::{Config, PHCS_MAX, PtpConfig, RtcPolicy, SystemClock, ThreadConfig, UtcOffset};
 use crate::engine::{EngineKind, Random};
 use crate::net::Card;
 use crate::observe::status::ClockKind;
@@ -268,6 +268,9 @@ impl Daemon {
             let text = dead_clock::words(local.read_as(), daemon.config.clock.step);
             daemon.record(Level::Warn, Topic::Clock, text);
         }
+        if let Some(problem) = rtc::problem(daemon.config.clock.rtc, kind) {
+            daemon.record(Level::Warn, Topic::Clock, problem);
+        }
         if let Some((level, text)) = vmclock_news {
             daemon.record(level, Topic::Clock, text);
         }
@@ -404,6 +407,7 @@ impl Daemon {
         check(old.clock.system == config.clock.system, "clock.system");
         check(old.servo.kind == config.servo.kind, "servo.kind");
         check(old.clock.phc == config.clock.phc, "clock.phc");
+        check(old.clock.rtc == config.clock.rtc, "clock.rtc");
         check(old.clock.vmclock == config.clock.vmclock, "clock.vmclock");
         check(old.clock.max_frequency == config.clock.max_frequency, "clock.max_frequency");
         check(old.ntp_server == config.ntp_server, "ntp.server");
@@ -454,8 +458,9 @@ impl Daemon {
         _ = self.command(Command::Configure(cascade));
     }
 
-    /// Ends all threads and waits for them; saves the frequency.
+    /// Ends all threads and waits for them; saves the frequency, and the time where the configuration wants that in the RTC.
     pub fn stop(&mut self) {
+        let last = self.snapshot();
         self.stop.set();
         for port in 0..self.ports.len() {
             self.stop_port(port);
@@ -477,6 +482,11 @@ impl Daemon {
         let (now, local) = (self.host.mono(), self.host.stamping());
         self.hear(now, local);
         self.save_frequency(now, local);
+        match rtc::write(self.config.clock.rtc, self.model.kind(), &last) {
+            Some(Ok(text)) => self.record(Level::Info, Topic::Clock, text),
+            Some(Err(why)) => self.record(Level::Warn, Topic::Clock, format!("the RTC was not written: {why}")),
+            None => {}
+        }
     }
 
     fn hear(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
@@ -568,6 +578,7 @@ mod hardware;
 mod ports;
 mod report;
 mod rivals;
+mod rtc;
 mod smear;
 mod sources;
 mod vmclock;
@@ -590,6 +601,9 @@ fn system_clock_of(config: &Config, software: SoftwareClock, lacks: &mut Vec<Str
         SystemClock::Observe => (AnyClock::Software(software), ClockKind::Observe),
         SystemClock::Simulated(_) => (AnyClock::Software(software), ClockKind::Simulated),
         SystemClock::Discipline => match RealClock::acquire(config.clock.max_frequency) {
+            Ok(clock) if config.clock.rtc == RtcPolicy::Off => {
+                (AnyClock::System(clock.kept_from_the_rtc()), ClockKind::System)
+            }
             Ok(clock) => (AnyClock::System(clock), ClockKind::System),
             Err(error) => {
                 // It says the same, of all clocks and less exactly.

@@ -11,7 +11,7 @@
 //! - no raw pointer crosses the boundary, and none outlives the call that made it, but that of a [`page::Page`], which lives as
 //!   long as it is in our address space;
 //! - "no stamp" is `None`: the kernel says zero, and zero ends at this crate;
-//! - only [`phc`] and [`steer`] can set a clock, and only through a value that someone asked for: an open
+//! - only [`phc`], [`steer`] and [`rtc`] can set a clock, the first two only through a value that someone asked for: an open
 //!   [`phc::Phc`] or the one [`steer::SystemClock`]. Everything else reads ([`adjtimex`] with `modes = 0`).
 //!
 //! Reading order: [`timestamping`] (the heart), [`socket`] (batches and options), [`phc`] and [`steer`] (the clocks),
@@ -32,6 +32,7 @@ pub mod nic;
 pub mod page;
 pub mod phc;
 pub mod pps;
+pub mod rtc;
 pub mod sched;
 pub mod socket;
 pub mod steer;

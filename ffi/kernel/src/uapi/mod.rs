@@ -156,6 +156,25 @@ pub(crate) mod pps {
     }
 }
 
+/// The ioctls of an RTC (linux/rtc.h).
+pub(crate) mod rtc {
+    /// `_IO*('p', n, struct rtc_time)`: direction, size, type, number (asm-generic/ioctl.h).
+    const fn request(direction: libc::Ioctl, number: libc::Ioctl) -> libc::Ioctl {
+        direction << 30 | (time::SIZE as libc::Ioctl) << 16 | (b'p' as libc::Ioctl) << 8 | number
+    }
+
+    pub(crate) const RD_TIME: libc::Ioctl = request(2, 0x09);
+    pub(crate) const SET_TIME: libc::Ioctl = request(1, 0x0a);
+
+    /// What `tm_year` counts from.
+    pub(crate) const YEAR_ZERO: i32 = 1900;
+
+    /// `struct rtc_time`, all of `int`: second, minute, hour, day, month from 0, year, and three that are not asked for.
+    pub(crate) mod time {
+        pub(crate) const SIZE: usize = 36;
+    }
+}
+
 /// The ioctls of a PTP clock (linux/ptp_clock.h): their numbers, and the structs that they read and fill.
 ///
 /// The header has a second number for each (`PTP_CLOCK_GETCAPS2`, ..., Linux 5.4). For the four that read clocks both lead to the same

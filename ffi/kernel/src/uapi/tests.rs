@@ -23,6 +23,7 @@ const INCLUDES: &str = "
 #include <linux/errqueue.h>
 #include <linux/ptp_clock.h>
 #include <linux/pps.h>
+#include <linux/rtc.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <linux/if_packet.h>
@@ -38,6 +39,15 @@ fn expectations() -> Vec<(&'static str, u64)> {
         ("PPS_SETPARAMS", pps::SETPARAMS as usize),
         ("PPS_GETCAP", pps::GETCAP as usize),
         ("PPS_FETCH", pps::FETCH as usize),
+        ("RTC_RD_TIME", rtc::RD_TIME as usize),
+        ("RTC_SET_TIME", rtc::SET_TIME as usize),
+        ("sizeof(struct rtc_time)", rtc::time::SIZE),
+        ("offsetof(struct rtc_time, tm_sec)", 0),
+        ("offsetof(struct rtc_time, tm_min)", 4),
+        ("offsetof(struct rtc_time, tm_hour)", 8),
+        ("offsetof(struct rtc_time, tm_mday)", 12),
+        ("offsetof(struct rtc_time, tm_mon)", 16),
+        ("offsetof(struct rtc_time, tm_year)", 20),
         ("PPS_API_VERS_1", pps::API_VERSION as usize),
         ("PPS_CAPTUREASSERT", pps::CAPTUREASSERT as usize),
         ("PPS_CAPTURECLEAR", pps::CAPTURECLEAR as usize),
