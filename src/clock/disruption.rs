@@ -63,6 +63,11 @@ impl DisruptionWatch {
         }
     }
 
+    /// Whether it tells apart that the machine was loaded from a snapshot.
+    pub fn tells_of_snapshots(&self) -> bool {
+        self.seen.vm_generation.is_some()
+    }
+
     /// Whether the machine was disrupted since the last look.
     ///
     /// # Errors
@@ -119,8 +124,10 @@ mod tests {
         assert_eq!(watch.look(), Ok(None));
         fs::write(&path, page(2, None)).unwrap();
         assert_eq!((watch.look(), watch.look()), (Ok(Some(Disruption::Counter)), Ok(None)));
+        assert!(!watch.tells_of_snapshots());
         fs::write(&path, page(3, Some(1))).unwrap();
         assert_eq!(watch.look(), Ok(Some(Disruption::Snapshot)));
+        assert!(watch.tells_of_snapshots());
         fs::write(&path, page(4, Some(2))).unwrap();
         assert_eq!((watch.look(), watch.look()), (Ok(Some(Disruption::Snapshot)), Ok(None)));
     }

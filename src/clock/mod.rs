@@ -19,6 +19,7 @@ mod continuity;
 mod disruption;
 mod edges;
 mod foretold;
+mod generation;
 mod host;
 pub mod inventory;
 mod leap;
@@ -40,6 +41,7 @@ pub use cascade::{
 pub use continuity::{Continuity, JUMP_FLOOR, Proof};
 pub use disruption::{Disruption, DisruptionWatch, PageFault};
 pub use edges::{Reading, sharpest};
+pub use generation::GenerationNews;
 pub use host::{HostClock, JUMP_MIN, JumpDetector, Moments};
 pub use leap::{AMBIGUOUS, GUARD, HostUtc, Leap, LeapWatch, Ruling, UtcDispute, UtcNews, UtcPolicy, UtcWord};
 pub use oscillator::{GRID, Oscillator, OscillatorModel};

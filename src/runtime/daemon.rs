@@ -10,7 +10,7 @@ use crossbeam_channel::Sender;
 use self::ports::RunningPort;
 use self::smear::SmearWatch;
 use self::sources::{Ends, SourceThread, judged_of};
-use self::vmclock::vmclock_of;
+use self::vmclock::{generation_of, vmclock_of};
 use super::discipline::{COMMANDS_MAX, Command, DisciplineLinks, spawn_discipline};
 use super::events::{EVENTS_RING, Event};
 use super::host::{Host, host_utc, kernel_tai_utc, lacking_capabilities};
@@ -206,6 +206,7 @@ impl Daemon {
             Ok(None) => (None, None),
             Err(problem) => (None, Some((Level::Warn, problem))),
         };
+        let (generation, generation_news) = generation_of(&config.clock.vmclock, vmclock.as_ref());
         let links = DisciplineLinks {
             sources: inlets,
             commands: orders,
@@ -214,6 +215,7 @@ impl Daemon {
             lines: server.is_some().then_some(lines_writer),
             truth: truth_ring,
             vmclock,
+            generation,
             pulse,
             stop: stop.clone(),
             sleeper: discipline_sleeper,
@@ -271,7 +273,7 @@ impl Daemon {
         if let Some(problem) = rtc::problem(daemon.config.clock.rtc, kind) {
             daemon.record(Level::Warn, Topic::Clock, problem);
         }
-        if let Some((level, text)) = vmclock_news {
+        for (level, text) in vmclock_news.into_iter().chain(generation_news) {
             daemon.record(level, Topic::Clock, text);
         }
         daemon.look_for_rivals(now);

@@ -20,8 +20,8 @@ use super::port::{PortLoop, PortMessage};
 use super::thread::spawn_timing;
 use super::wake::Sleeper;
 use crate::clock::{
-    AnyClock, Cascade, CascadeConfig, CascadeNotice, Clock, ClockError, Crossing, DisruptionWatch, HostClock,
-    JumpDetector, Moments, OscillatorModel, PHCS_MAX, PageFault, PhcClock, PhcReader, Recorded, Recording,
+    AnyClock, Cascade, CascadeConfig, CascadeNotice, Clock, ClockError, Crossing, DisruptionWatch, GenerationNews,
+    HostClock, JumpDetector, Moments, OscillatorModel, PHCS_MAX, PageFault, PhcClock, PhcReader, Recorded, Recording,
     SoftwareClock,
 };
 use crate::config::ThreadConfig;
@@ -110,6 +110,8 @@ pub struct DisciplineLinks {
     pub truth: Option<RingWriter<Recorded>>,
     /// The hypervisor's page of time, where there is one.
     pub vmclock: Option<DisruptionWatch>,
+    /// What the kernel tells of the machine's generation ID, where it does.
+    pub generation: Option<GenerationNews>,
     /// A sign of life.
     pub pulse: Pulse,
     /// Asks it to end.

@@ -14,6 +14,7 @@
 //! | [`ptp`] | IEEE 1588-2019 clause 13 and 14: header, five bodies, TLVs |
 //! | [`ntp`] | RFC 5905 7.3 and RFC 7822: header of versions 1 to 4, extension fields, MAC |
 //! | [`refclock`] | what reference clocks write on this machine: shared memory, sockets |
+//! | [`uevent`] | what the kernel tells of its devices, as far as it is that the machine is another one |
 //! | [`vmclock`] | the hypervisor's page of time: what tells that the machine was paused, moved or restored |
 //!
 //! Round trip, fuzzed: what `parse` accepts, `write` writes so that it parses to the same value. Reserved octets are
@@ -23,6 +24,7 @@ pub mod ntp;
 pub mod octets;
 pub mod ptp;
 pub mod refclock;
+pub mod uevent;
 pub mod vmclock;
 
 pub use octets::BufferTooSmall;

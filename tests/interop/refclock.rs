@@ -93,6 +93,21 @@ fn write_vmclock(path: &Path, marker: u64) {
     std::io::Write::write_all(&mut file, &page).expect("a file");
 }
 
+/// Has the kernel tell this network namespace that the machine has another generation ID, as its driver would (Linux 4.18).
+fn tell_of_another_generation() {
+    use nix::sys::socket::{AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, sendto, socket};
+    let text = b"change@/devices/platform/VMGENCTR:00\0ACTION=change\0SUBSYSTEM=platform\0NEW_VMGENID=1\0";
+    let uevent = SockProtocol::NetlinkKObjectUEvent;
+    let socket = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, uevent).expect("netlink");
+    // struct nlmsghdr: length, type, flags (a request), sequence, port.
+    let mut message = (16 + text.len() as u32).to_ne_bytes().to_vec();
+    message.extend([0x10_u16, 0x01].map(u16::to_ne_bytes).concat());
+    message.extend([0; 8]);
+    message.extend(text);
+    let kernel = NetlinkAddr::new(0, 0);
+    sendto(std::os::fd::AsRawFd::as_raw_fd(&socket), &message, &kernel, MsgFlags::empty()).expect("CAP_SYS_ADMIN");
+}
+
 #[test]
 fn a_machine_that_the_hypervisor_moved_is_told_so_within_a_second_and_measured_again() {
     const TOLD: &str = "the hypervisor says that this machine was paused, or moved to another host";
@@ -121,6 +136,23 @@ fn a_machine_that_the_hypervisor_moved_is_told_so_within_a_second_and_measured_a
     assert_bound_held(&status);
     let disrupted = |event: &&synchronome::observe::status::EventRecord| event.text.contains("-> DISRUPTED");
     assert_eq!(status.events.iter().filter(disrupted).count(), 1, "{status:#?}");
+
+    // This page does not tell of snapshots: the kernel does, where the machine has a generation ID.
+    let is_restored = |status: &Status| status.events.iter().any(|event| event.text.contains("loaded from a snapshot"));
+    assert!(!is_restored(&status), "{status:#?}");
+    let has_generation =
+        status.events.iter().any(|event| event.text.starts_with("the kernel tells by the generation ID"));
+    if has_generation {
+        let told = std::time::Instant::now();
+        space.inside(tell_of_another_generation);
+        daemon.wait("it is told", is_restored);
+        println!("vmgenid: told after {:.2} s", told.elapsed().as_secs_f64());
+        assert!(told.elapsed() < Timeout::from_millis(1_500), "it is heard within a second");
+        daemon.wait("it is LOCKED again", |status| status.state == SyncState::Locked);
+        assert_bound_held(&daemon.status_by_command());
+    } else {
+        println!("vmgenid: this machine has no generation ID, or a kernel before 6.10");
+    }
     daemon.end();
     // It takes its segment with it.
     assert!(gps.end_by(Signal::SIGTERM).success());

@@ -3,8 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::clock::DisruptionWatch;
+use crate::clock::{DisruptionWatch, GenerationNews};
 use crate::config::VmClock;
+use crate::observe::Level;
 
 /// The first one: there is one of a machine.
 const DEVICE: &str = "/dev/vmclock0";
@@ -23,6 +24,29 @@ pub(super) fn vmclock_of(config: &VmClock) -> Result<Option<(DisruptionWatch, Pa
             "the hypervisor's page of time {} cannot be used ({error}): that this machine was paused, moved or restored is seen by its sources only (clock.vmclock)",
             path.display()
         )),
+    }
+}
+
+/// The kernel's news of the machine's generation ID, where the page does not tell that the machine was restored; and what there is to say of it.
+pub(super) fn generation_of(
+    config: &VmClock,
+    page: Option<&DisruptionWatch>,
+) -> (Option<GenerationNews>, Option<(Level, String)>) {
+    if *config == VmClock::Off || page.is_some_and(DisruptionWatch::tells_of_snapshots) {
+        return (None, None);
+    }
+    match GenerationNews::open() {
+        Ok(None) => (None, None),
+        Ok(news) => {
+            let text = "the kernel tells by the generation ID (vmgenid) when this machine was restored from a snapshot";
+            (news, Some((Level::Info, text.to_owned())))
+        }
+        Err(error) => {
+            let text = format!(
+                "what the kernel tells of the generation ID (vmgenid) cannot be heard ({error}): that this machine was restored from a snapshot is seen by its sources only"
+            );
+            (None, Some((Level::Warn, text)))
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A machine that was paused, moved or restored, as the hypervisor tells it.
 
 use super::{DisciplineThread, telling};
-use crate::clock::{Clock, Disruption, PHCS_MAX};
+use crate::clock::{Clock, Disruption, DisruptionWatch, GenerationNews, PHCS_MAX};
 use crate::runtime::events::Event;
 use crate::runtime::measured::SourceInlet;
 use crate::time::{ClockId, Duration, Local, Mono, Timestamp};
@@ -16,14 +16,15 @@ impl DisciplineThread {
         if now < self.look_at_vmclock_at {
             return;
         }
-        let Some(watch) = &mut self.links.vmclock else { return };
         self.look_at_vmclock_at = now + LOOK_EVERY;
-        let look = watch.look();
-        let fault = look.err();
+        let page = self.links.vmclock.as_mut().map_or(Ok(None), DisruptionWatch::look);
+        let fault = page.err();
         if fault != std::mem::replace(&mut self.vmclock_fault, fault) {
             self.links.events.push(Event::VmClock(fault));
         }
-        if let Ok(Some(disruption)) = look {
+        let is_another = self.links.generation.as_mut().is_some_and(GenerationNews::look);
+        let disruption = page.ok().flatten().or(is_another.then_some(Disruption::Snapshot));
+        if let Some(disruption) = disruption {
             self.machine_was_disrupted(now, local, disruption);
         }
     }

@@ -1,5 +1,6 @@
 #![cfg_attr(not(test), no_main)]
-//! Any octets as what a reference clock's writer leaves: a segment of shared memory, a datagram, lines of gpsd's JSON, a hypervisor's page;
+//! Any octets as what a reference clock's writer leaves: a segment of shared memory, a datagram, lines of gpsd's JSON, a hypervisor's page, a
+//! message of the kernel's;
 //! and what parses as samples to the engine.
 //!
 //! ```text
@@ -8,6 +9,7 @@
 //!   1 datagrams  40 octets each
 //!   2 gpsd       lines
 //!   3.. a page of time
+//!   4 a message of the kernel's about a device
 //! ```
 
 use synchronome::engine::{Engine, Sink};
@@ -15,7 +17,7 @@ use synchronome::refclock::{ClockState, Config, Effect, Input, Refclock, SAMPLES
 use synchronome::runtime::refclock::{sample_in_json, sample_of};
 use synchronome::time::{Duration, SourceId, Timestamp};
 use synchronome::wire::refclock::{shm, sock};
-use synchronome::wire::vmclock;
+use synchronome::wire::{uevent, vmclock};
 
 synchronome_fuzz::target!(check);
 
@@ -44,6 +46,12 @@ fn check(octets: &[u8]) {
         0 => rest.chunks_exact(shm::SIZE).filter_map(segment).collect(),
         1 => rest.chunks(sock::SIZE).filter_map(|datagram| Some(sample_of(&sock::parse(datagram).ok()?))).collect(),
         2 => rest.split(|octet| *octet == b'\n').filter_map(sample_in_json).collect(),
+        4 => {
+            if uevent::is_new_generation(rest) {
+                assert!(rest.windows(13).any(|piece| piece == b"NEW_VMGENID=1"));
+            }
+            return;
+        }
         _ => {
             if let Ok(page) = vmclock::parse(rest) {
                 assert!(rest.starts_with(b"VCLK") && page.vm_generation.is_none_or(|_| rest.len() >= vmclock::SIZE));
