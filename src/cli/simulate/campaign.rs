@@ -145,11 +145,13 @@ pub fn text(seed: u64, hours: f64) -> String {
         is_lossy |= drawn.is_lossy;
         is_agreed &= !drawn.is_wrong;
     }
-    let hosts = 1 + draw.0.below(2);
-    let hosts: Vec<_> = (0..hosts).map(|index| host(&mut file, &mut draw, index)).collect();
     // Of their own, so that a world without them is what it was before there were any. A server knows of no leap second.
     let mut of_servers = Draw(Random::seeded(seed).branch(4_712));
     let has_servers = !leap && of_servers.happens(0.4);
+    // A server's path is up to 10 ms long, which nobody can be surer of than.
+    let lock_limit_ms = if has_servers { 20 } else { 5 };
+    let hosts = 1 + draw.0.below(2);
+    let hosts: Vec<_> = (0..hosts).map(|index| host(&mut file, &mut draw, index, lock_limit_ms)).collect();
     let world = Drawn { masters, hosts, duration_s, leap, has_servers };
     let events: Vec<_> = (0..draw.0.below(EVENTS_MAX + 1)).map(|_| event(&mut file, &mut draw, &world)).collect();
     is_agreed &= events.iter().all(|event| event.what != "master_step");
@@ -286,7 +288,7 @@ fn ntp_servers(file: &mut String, draw: &mut Draw, duration_s: f64) -> bool {
     is_lossy
 }
 
-fn host(file: &mut String, draw: &mut Draw, index: u64) -> Host {
+fn host(file: &mut String, draw: &mut Draw, index: u64, lock_limit_ms: u32) -> Host {
     let is_kernel = draw.happens(0.35);
     let mut card_reserve = draining::RESERVE;
     let stamps = if is_kernel { "kernel" } else { "hardware" };
@@ -294,7 +296,7 @@ fn host(file: &mut String, draw: &mut Draw, index: u64) -> Host {
     let _ = writeln!(file, "\n[[host]]\nname = \"host{index}\"\nstamps = \"{stamps}\"\nservo = \"{servo}\"");
     let _ = writeln!(
         file,
-        "step_later = \"{STEP_LATER_MS}ms\"\nlock_limit = \"5ms\"\ntai_utc = 37\nkernel_leaps = {}",
+        "step_later = \"{STEP_LATER_MS}ms\"\nlock_limit = \"{lock_limit_ms}ms\"\ntai_utc = 37\nkernel_leaps = {}",
         draw.happens(0.7)
     );
     for clock in if is_kernel { &["system"][..] } else { &["system", "phc"] } {
