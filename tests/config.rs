@@ -260,10 +260,10 @@ t.toml:5:2: klock: unknown section
 #[test]
 fn what_is_planned_is_not_called_unknown() {
     assert_eq!(
-        complaints("[clock]\nleap = \"kernel\"\n"),
-        r#"t.toml:2:1: clock.leap: choosing how leap seconds are applied is not available in this version
-    2 | leap = "kernel"
-      | ^^^^
+        complaints("[[ptp]]\ninterface = \"lo\"\nprofile = \"default\"\n"),
+        r#"t.toml:3:1: ptp[0].profile: choosing a PTP profile is not available in this version
+    3 | profile = "default"
+      | ^^^^^^^
 "#
     );
 }

@@ -30,7 +30,7 @@ use self::sources::Sources;
 pub use self::sources::Standing;
 use super::continuity::{Continuity, Proof};
 use super::disruption::Disruption;
-use super::leap::{HostUtc, LeapWatch, UtcNews, UtcPolicy, UtcWord};
+use super::leap::{HostUtc, LeapPolicy, LeapWatch, UtcNews, UtcPolicy, UtcWord};
 use super::{Clock, Counts, Steering, SteeringConfig};
 use crate::discipline::helm::{HELM_SOURCES_MAX, Verdict, Why};
 use crate::discipline::servo::Kind;
@@ -132,8 +132,10 @@ pub enum CascadeNotice {
     Hub(Option<ClockId>),
     /// The hub is right: the others follow it; or it is not any more, and they do not.
     Gate(bool),
-    /// A leap second was made: TAI - UTC is this now.
-    Leap(TaiUtc),
+    /// A leap second is past: TAI - UTC is this now, if it is known, and the clock has gone through it like that.
+    Leap(Option<TaiUtc>, LeapPolicy),
+    /// What a leap second had put the clock off by has been slewed away.
+    LeapWorkedOff,
     /// Of several sources another one steers, or none.
     Helm {
         /// Who steered.
@@ -162,6 +164,8 @@ pub struct CascadeConfig {
     pub utc: HostUtc,
     /// Whose word counts if they contradict each other.
     pub utc_policy: UtcPolicy,
+    /// How the system clock goes through a leap second.
+    pub leap: LeapPolicy,
 }
 
 impl CascadeConfig {
@@ -219,6 +223,10 @@ pub struct Cascade<C> {
     /// When the machine was found to have stood still the last time, and for how long.
     stood_still: Option<(Timestamp<Mono>, Duration)>,
     leap: LeapWatch,
+    /// When the leap second is due, by the last tick.
+    leap_at: Option<Timestamp<Mono>>,
+    /// The system clock is off by a leap second that is being slewed away.
+    works_off_leap: bool,
     /// Of the system clock, and the epoch that it is of.
     continuity: (Continuity, ClockEpoch),
     paces: [LogInterval; PHCS_MAX],
@@ -242,6 +250,8 @@ impl<C: Clock> Cascade<C> {
             contradictions: KeptBack::default(),
             stood_still: None,
             leap: LeapWatch::new(config.utc, config.utc_policy),
+            leap_at: None,
+            works_off_leap: false,
             continuity: (Continuity::of_the_same_oscillator(), ClockEpoch::default()),
             paces: [CROSSING_FAST; PHCS_MAX],
             sources: None,
@@ -411,7 +421,8 @@ impl<C: Clock> Cascade<C> {
         if self.sources.is_some() {
             self.apply_limits();
         } else {
-            self.system.configure(self.config.of(hub));
+            let of_system = self.limits_of_system();
+            self.system.configure(of_system);
         }
         notify(CascadeNotice::Hub(hub));
     }
@@ -473,6 +484,7 @@ impl<C: Clock> Cascade<C> {
     pub fn tick(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, notify: &mut impl FnMut(CascadeNotice)) {
         self.contradictions.tell_old(now, notify);
         self.judge_if_due(now, local, notify);
+        self.foresee_leap(now, local, notify);
         self.system.tick(now, local, &mut of(ClockId::System, notify));
         for (index, leaf) in self.phcs.iter_mut().enumerate() {
             if let Some(leaf) = leaf {
@@ -495,7 +507,7 @@ impl<C: Clock> Cascade<C> {
             && (utc - leap.at).abs() <= super::leap::AMBIGUOUS
             && (by - (leap.before.duration() - leap.after.duration())).abs() < Duration::from_millis(100)
         {
-            self.leap_is_made(now, local, leap, notify);
+            self.leap_is_past(now, local, leap, LeapPolicy::Kernel, notify);
             return false;
         }
         self.contradictions.drop(ClockId::System);
@@ -559,7 +571,8 @@ impl<C: Clock> Cascade<C> {
             |(leaf, pace): (&Option<Box<Leaf<C>>>, &LogInterval)| Some(leaf.as_ref()?.crossing_at + patience(*pace));
         let crossings = self.phcs.iter().zip(&self.paces).filter_map(latest);
         let helm = self.helm_deadline();
-        self.system.deadline().into_iter().chain(ticks).chain(crossings).chain(helm).filter(|at| *at > now).min()
+        let all = self.system.deadline().into_iter().chain(ticks).chain(crossings).chain(helm).chain(self.leap_at);
+        all.filter(|at| *at > now).min()
     }
 
     /// The PHCs whose crossing is due at `now`; a little early is fine if one is awake anyway.

@@ -43,6 +43,20 @@ pub enum UtcPolicy {
     Host,
 }
 
+/// How the system clock goes through a leap second.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum LeapPolicy {
+    /// The kernel is told of it, and sets its clock; what it does not do in time is done by us.
+    #[default]
+    Kernel,
+    /// We step the clock at its instant, and the kernel is told nothing.
+    Step,
+    /// Nobody steps it: from then on it is a second off, and that is slewed away as fast as the clock may be corrected.
+    Slew,
+    /// Nothing is done: from then on it is a second off, and that is corrected as any other offset.
+    Ignore,
+}
+
 /// What follows from a source's wrong word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ruling {
@@ -108,7 +122,7 @@ pub struct UtcWord {
 }
 
 /// See the module's text. UTC here is counted on with [`LeapWatch::tai_utc`].
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct LeapWatch {
     policy: UtcPolicy,
     host: HostUtc,
@@ -116,6 +130,8 @@ pub struct LeapWatch {
     /// The clock whose word that was last.
     known_by: Option<u64>,
     dispute: Option<UtcDispute>,
+    /// What stands for TAI - UTC while nobody has said it: leap seconds change that too.
+    stand_in: TaiUtc,
     leap: Option<Leap>,
     is_done: bool,
 }
@@ -123,7 +139,16 @@ pub struct LeapWatch {
 impl LeapWatch {
     /// Starts with what the host knows.
     pub fn new(host: HostUtc, policy: UtcPolicy) -> Self {
-        Self { policy, host, known: host.tai_utc, ..Self::default() }
+        Self {
+            policy,
+            host,
+            known: host.tai_utc,
+            known_by: None,
+            dispute: None,
+            stand_in: TaiUtc(0),
+            leap: None,
+            is_done: false,
+        }
     }
 
     /// The host knows something else by now, or another policy holds: from the next word of a source on.
@@ -170,7 +195,10 @@ impl LeapWatch {
         let news = word.stated.and_then(|stated| self.compare(now, word.clock, stated));
         self.leap = None;
         self.is_done = false;
-        let Some(before) = self.tai_utc() else { return news };
+        // A second more or less is one, whatever TAI - UTC is; unless the source's is refused, whose UTC is not ours.
+        let Some(before) = self.tai_utc().or_else(|| self.known.is_none().then_some(self.stand_in)) else {
+            return news;
+        };
         let midnight = Timestamp::from_secs((now.seconds().div_euclid(DAY_S) + 1) * DAY_S);
         let (at, after) = match word.warning {
             LeapIndicator::Insert => (midnight, before.0.saturating_add(1)),
@@ -221,6 +249,7 @@ impl LeapWatch {
         let Some(leap) = self.pending() else { return };
         let moved = |tai_utc: TaiUtc| TaiUtc(tai_utc.0 + leap.after.0 - leap.before.0);
         self.known = self.known.map(moved);
+        self.stand_in = moved(self.stand_in);
         // Who is believed has changed with it; who is ignored has not said yet what it says now.
         if let Some(dispute) = &mut self.dispute {
             dispute.known = moved(dispute.known);
@@ -266,6 +295,11 @@ mod tests {
         UtcWord { clock, ..says(stated, LeapIndicator::NoWarning) }
     }
 
+    /// Nobody has said it.
+    fn untold() -> LeapWatch {
+        LeapWatch::new(HostUtc::default(), UtcPolicy::Check)
+    }
+
     fn known(tai_utc: i16) -> LeapWatch {
         LeapWatch::new(HostUtc::from(TaiUtc(tai_utc)), UtcPolicy::Check)
     }
@@ -279,7 +313,7 @@ mod tests {
     fn a_source_that_says_what_the_host_knows_is_no_news_and_where_nobody_knows_it_is_believed() {
         let mut watch = known(37);
         assert_eq!(watch.hear(before_midnight(40_000), of(1, 37)), None);
-        let mut watch = LeapWatch::default();
+        let mut watch = untold();
         assert_eq!(watch.tai_utc(), None);
         assert_eq!(watch.hear(before_midnight(40_000), of(1, 36)), None);
         assert_eq!(watch.tai_utc(), Some(TaiUtc(36)));
@@ -299,7 +333,7 @@ mod tests {
 
     #[test]
     fn a_change_in_mid_day_is_ignored_of_the_source_that_was_followed_and_refused_of_another() {
-        let mut watch = LeapWatch::default();
+        let mut watch = untold();
         watch.hear(before_midnight(40_000), of(1, 37));
         assert_eq!(watch.hear(before_midnight(39_000), of(1, 38)), disputed(38, 37, Ruling::Ignored));
         assert_eq!(watch.tai_utc(), Some(TaiUtc(37)));
@@ -363,7 +397,7 @@ mod tests {
 
     #[test]
     fn an_inserted_second_changes_the_offset_at_midnight() {
-        let mut watch = LeapWatch::default();
+        let mut watch = untold();
         watch.hear(before_midnight(7_200), says(37, LeapIndicator::Insert));
         assert_eq!(watch.pending().unwrap().at, before_midnight(0));
         assert_eq!(watch.indicator(), LeapIndicator::Insert);
@@ -384,7 +418,7 @@ mod tests {
 
     #[test]
     fn near_the_leap_second_nobody_is_listened_to() {
-        let mut watch = LeapWatch::default();
+        let mut watch = untold();
         watch.hear(before_midnight(7_200), says(37, LeapIndicator::Insert));
         // One that changes early, and takes its warning back.
         watch.hear(before_midnight(3), of(1, 38));
@@ -407,9 +441,22 @@ mod tests {
     }
 
     #[test]
-    fn without_a_known_offset_nothing_is_prepared() {
-        let mut watch = LeapWatch::default();
-        watch.hear(before_midnight(100), says(None, LeapIndicator::Insert));
+    fn a_second_is_a_second_where_nobody_knows_tai_minus_utc() {
+        let mut watch = untold();
+        for (leap, after) in [(LeapIndicator::Insert, 1), (LeapIndicator::Insert, 2), (LeapIndicator::Delete, 1)] {
+            watch.hear(before_midnight(100), says(None, leap));
+            assert_eq!(watch.indicator(), leap);
+            assert_eq!(watch.pending().unwrap().after, TaiUtc(after));
+            watch.done();
+            assert_eq!((watch.tai_utc(), watch.known()), (None, None));
+            watch.hear(before_midnight(-100), says(None, LeapIndicator::NoWarning));
+        }
+    }
+
+    #[test]
+    fn whose_utc_is_refused_makes_no_leap_second() {
+        let mut watch = known(37);
+        watch.hear(before_midnight(100), says(0, LeapIndicator::Insert));
         assert_eq!(watch.indicator(), LeapIndicator::NoWarning);
     }
 }

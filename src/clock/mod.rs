@@ -43,7 +43,9 @@ pub use disruption::{Disruption, DisruptionWatch, PageFault};
 pub use edges::{Reading, sharpest};
 pub use generation::GenerationNews;
 pub use host::{HostClock, JUMP_MIN, JumpDetector, Moments};
-pub use leap::{AMBIGUOUS, GUARD, HostUtc, Leap, LeapWatch, Ruling, UtcDispute, UtcNews, UtcPolicy, UtcWord};
+pub use leap::{
+    AMBIGUOUS, GUARD, HostUtc, Leap, LeapPolicy, LeapWatch, Ruling, UtcDispute, UtcNews, UtcPolicy, UtcWord,
+};
 pub use oscillator::{GRID, Oscillator, OscillatorModel};
 pub use phc::{PhcClock, PhcReader, known_quantum};
 pub use recording::{Recorded, Recording};

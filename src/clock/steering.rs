@@ -224,9 +224,6 @@ impl<C: Clock> Steering<C> {
         let before = self.ahead.duration();
         let step = Adjustment::Step(before - tai_utc.duration(), self.clock.frequency());
         let adjusted = self.clock.adjust(local, step)?;
-        if self.clock.is_stamping() {
-            self.stepped += adjusted.after - adjusted.before;
-        }
         self.leap(tai_utc);
         let told = Input::Adjusted {
             before: adjusted.before + before,
@@ -236,6 +233,21 @@ impl<C: Clock> Steering<C> {
         };
         self.discipline.step(now, told, &mut Emit(|_| ()));
         Ok(())
+    }
+
+    /// As [`Steering::leap`] where nobody sets the clock, nor is it stepped: from now on it is off by the change, and the discipline
+    /// knows by how much.
+    pub fn pass_leap(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, tai_utc: TaiUtc) {
+        let before = self.reading(local);
+        let by = tai_utc.duration() - self.ahead.duration();
+        self.leap(tai_utc);
+        if self.clock.is_stamping() {
+            // To whoever remembers where it was, it is as if it had been stepped.
+            self.stepped += by;
+        }
+        let (epoch, frequency) = (self.clock.epoch(), self.clock.frequency());
+        let told = Input::Adjusted { before, after: before + by, epoch, frequency };
+        self.discipline.step(now, told, &mut Emit(|_| ()));
     }
 
     /// The clock's reading on the discipline's scale, when the stamping clock reads `local`.

@@ -203,6 +203,7 @@ const DELAY: &[Word] = &[now("e2e"), later("p2p", "the peer delay mechanism")];
 const TIMESTAMPS: &[Word] = &[now("auto"), now("hardware"), now("software")];
 const FAMILIES: &[Word] = &[now("any"), now("4"), now("6")];
 const ARB: &[Word] = &[now("auto"), now("utc"), now("tai"), now("refuse")];
+const LEAP: &[Word] = &[now("kernel"), now("step"), now("slew"), now("ignore")];
 const UTC_OFFSET: &[Word] = &[now("check"), now("source"), now("host")];
 const LOG: &[Word] = &[now("error"), now("warn"), now("info"), now("debug"), now("trace")];
 
@@ -252,11 +253,7 @@ pub const SECTIONS: &[Section] = &[
 ];
 
 /// Options and sections that are planned and not built, with what they are.
-pub const LATER: &[(&str, &str)] = &[
-    ("clock.leap", "choosing how leap seconds are applied"),
-    ("ptp.profile", "choosing a PTP profile"),
-    ("ptp.unicast", "unicast PTP"),
-];
+pub const LATER: &[(&str, &str)] = &[("ptp.profile", "choosing a PTP profile"), ("ptp.unicast", "unicast PTP")];
 
 /// Every option, in the order of the manual.
 #[rustfmt::skip] // one row, one option
@@ -264,6 +261,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("clock.system", Kind::Word(SYSTEM), Default::Toml("\"observe\""), "The clock that is ours: \"discipline\" steers the system clock; \"observe\" measures it and never touches it; { simulated = {} } makes one in software and disciplines that.").term("CLOCK_REALTIME"),
     option("clock.phc", Kind::WordOrClocks { words: PHC, count_max: PHCS_MAX }, Default::Toml("\"auto\""), "Which hardware clocks we steer: \"all\" those of the ports below, or \"none\" (they are then only read); \"auto\" is \"all\" where the system clock is disciplined; or a list of interfaces and clock_names, of which those without a port follow.").term("PHC"),
     option("clock.utc_offset", Kind::Word(UTC_OFFSET), Default::Toml("\"check\""), "Whose TAI - UTC counts where a grandmaster's is not the one that is known: \"check\" takes no UTC from it, \"source\" believes it, \"host\" goes on with what is known.").term("timePropertiesDS.currentUtcOffset"),
+    option("clock.leap", Kind::Word(LEAP), Default::Toml("\"kernel\""), "How the system clock goes through a leap second: \"kernel\" has it made by the kernel, at midnight; \"step\" steps the clock itself then; with \"slew\" it is a second off from then on, which is slewed away at clock.max_frequency (2000 s at 500 ppm), and says so; \"ignore\" does nothing, and what the clock is then off by is corrected as any other offset (clock.step.later).").term("STA_INS, STA_DEL"),
     option("clock.leap_file", Kind::Directory, Default::Toml("\"/usr/share/zoneinfo/leap-seconds.list\""), "The list of leap seconds (IERS, NIST) against which TAI - UTC is checked; one that is not there is done without."),
     option("clock.vmclock", Kind::PathOr(&["auto", "off"]), Default::Toml("\"auto\""), "The hypervisor's page of time, which tells that this machine was paused, moved or restored: \"auto\" is /dev/vmclock0 where that exists. Where it does not tell of snapshots, the kernel does by the generation ID. \"off\" hears neither.").term("vmclock"),
     option("clock.rtc", Kind::Word(RTC), Default::Toml("\"kernel\""), "Who writes the time into the machine's RTC while the system clock is steered: \"kernel\" leaves it to the kernel, every eleven minutes; \"exit\" sets it to UTC at our end too, if the clock is synchronised and off by 100 ms at most; \"off\" keeps the kernel from it as well, which then never says that the clock is synchronised.").term("rtcsync"),
@@ -490,6 +488,7 @@ mod tests {
             "system",
             "phc",
             "utc_offset",
+            "leap",
             "leap_file",
             "vmclock",
             "rtc",

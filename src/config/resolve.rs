@@ -9,7 +9,7 @@ use super::read::{Reader, default_value};
 use super::value::Value;
 use super::walk::Checked;
 use super::{
-    AddressFamily, ArbTimescale, ClockConfig, Config, DelayMechanism, Listen, ListenException, LogLevel,
+    AddressFamily, ArbTimescale, ClockConfig, Config, DelayMechanism, LeapMode, Listen, ListenException, LogLevel,
     NtpServerConfig, NtpSourceConfig, ObserveConfig, Origin, PhcChoice, PtpConfig, PtpRole, PtpTransport, RtcPolicy,
     SelectionConfig, ServoConfig, Setting, Simulated, SystemClock, ThreadConfig, ThreadsConfig, TimestampMode,
     TraceConfig, UtcOffset, VmClock,
@@ -140,6 +140,12 @@ fn clock(read: &Reader<'_>) -> ClockConfig {
             "source" => UtcOffset::Source,
             "host" => UtcOffset::Host,
             _ => UtcOffset::Check,
+        },
+        leap: match read.word("clock", "leap") {
+            "step" => LeapMode::Step,
+            "slew" => LeapMode::Slew,
+            "ignore" => LeapMode::Ignore,
+            _ => LeapMode::Kernel,
         },
         leap_file: PathBuf::from(read.text("clock", "leap_file")),
         vmclock: match read.value("clock", "vmclock") {

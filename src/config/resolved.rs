@@ -107,6 +107,8 @@ pub struct ClockConfig {
     pub phc: PhcChoice,
     /// Whose TAI - UTC counts where a source's is not the one that is known.
     pub utc_offset: UtcOffset,
+    /// How it goes through a leap second.
+    pub leap: LeapMode,
     /// The list of leap seconds; empty: none.
     pub leap_file: PathBuf,
     /// The hypervisor's page of time.
@@ -165,6 +167,19 @@ pub enum UtcOffset {
     Source,
     /// What the host knows.
     Host,
+}
+
+/// How the system clock goes through a leap second.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LeapMode {
+    /// The kernel makes it.
+    Kernel,
+    /// The daemon steps the clock.
+    Step,
+    /// The second is slewed away afterwards.
+    Slew,
+    /// Nothing is done; the offset is found and corrected.
+    Ignore,
 }
 
 /// How a simulated clock is wrong.

@@ -23,10 +23,10 @@ use super::truth::{TRUTH_RING, Truth, spawn_truth};
 use super::wake::Sleeper;
 use super::watchdog::{Change, Watchdog};
 use crate::clock::{
-    AnyClock, CascadeConfig, HostClock, HostUtc, LOCK_LIMIT_SOFTWARE, OscillatorModel, SoftwareClock, SteeringConfig,
-    SystemClock as RealClock, UtcPolicy,
+    AnyClock, CascadeConfig, HostClock, HostUtc, LOCK_LIMIT_SOFTWARE, LeapPolicy, OscillatorModel, SoftwareClock,
+    SteeringConfig, SystemClock as RealClock, UtcPolicy,
 };
-use crate::config::{Config, PHCS_MAX, PtpConfig, RtcPolicy, SystemClock, ThreadConfig, UtcOffset};
+use crate::config::{Config, LeapMode, PHCS_MAX, PtpConfig, RtcPolicy, SystemClock, ThreadConfig, UtcOffset};
 use crate::engine::{EngineKind, Random};
 use crate::net::Card;
 use crate::observe::status::ClockKind;
@@ -428,6 +428,7 @@ impl Daemon {
         self.config.servo = config.servo.clone();
         self.config.observe.log = config.observe.log;
         self.config.clock.utc_offset = config.clock.utc_offset;
+        self.config.clock.leap = config.clock.leap;
         self.config.clock.leap_file.clone_from(&config.clock.leap_file);
         self.tell_host_utc();
         self.smear.read_again(self.host.mono());
@@ -656,7 +657,13 @@ fn cascade_of(config: &Config, saved: &SavedFrequency) -> CascadeConfig {
         UtcOffset::Source => UtcPolicy::Source,
         UtcOffset::Host => UtcPolicy::Host,
     };
-    CascadeConfig { steering, lock_limit: config.clock.lock_limit, utc: HostUtc::default(), utc_policy }
+    let leap = match config.clock.leap {
+        LeapMode::Kernel => LeapPolicy::Kernel,
+        LeapMode::Step => LeapPolicy::Step,
+        LeapMode::Slew => LeapPolicy::Slew,
+        LeapMode::Ignore => LeapPolicy::Ignore,
+    };
+    CascadeConfig { steering, lock_limit: config.clock.lock_limit, utc: HostUtc::default(), utc_policy, leap }
 }
 
 /// A ring's writer for threads that are not the daemon's own, as the demo's grandmaster.

@@ -45,8 +45,6 @@ const TELL_PORTS_EVERY: Duration = Duration::SECOND;
 const TOLD_RATE_TOLERANCE: FrequencyPpb = FrequencyPpb::new(1_000.0);
 /// How often the oscillators' frequencies are told, to be saved.
 const TELL_FREQUENCY_EVERY: Duration = Duration::from_secs(60);
-/// A leap second that the kernel has not made by then is made by us.
-const LEAP_LATE_MAX: Duration = Duration::SECOND;
 
 /// A PHC as the control thread hands it over.
 #[derive(Debug)]
@@ -474,16 +472,16 @@ impl DisciplineThread {
         self.publish();
     }
 
-    /// A leap second that the kernel does not make: of a clock in software, or against the kernel's will.
+    /// A leap second that is due, and not the kernel's to make, or that it has not made.
     fn look_at_leap(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
-        if !self.cascade.is_leap_due(local) {
-            return;
-        }
-        let is_real = matches!(self.cascade.system().clock().inner(), AnyClock::System(_));
+        let has_kernel = matches!(self.cascade.system().clock().inner(), AnyClock::System(_));
         let events = &mut self.links.events;
-        // The kernel is given its time to make it, on its own clock.
-        if !is_real || self.cascade.leap_is_late_by(local) >= LEAP_LATE_MAX {
-            self.cascade.make_leap(now, local, &mut telling(events));
+        if self.cascade.look_at_leap(now, local, has_kernel, &mut telling(events)) {
+            // What is in flight has one stamp from before and one from after.
+            self.inlets.stepped(ClockId::System);
+            self.links.sources.iter().for_each(SourceInlet::stepped);
+            self.vouch_at = now;
+            self.publish_at = now;
         }
     }
 

@@ -304,7 +304,7 @@ impl Model {
             Event::Standing(standing) => self.sources.standing(standing),
             Event::Clock(notice) => {
                 match notice {
-                    CascadeNotice::Leap(tai_utc) => self.tai_utc = Some(tai_utc),
+                    CascadeNotice::Leap(tai_utc, _) => self.tai_utc = tai_utc.or(self.tai_utc),
                     CascadeNotice::StoodStill(by) => self.trouble.stood_still(by),
                     CascadeNotice::Disrupted(disruption) => self.trouble.was_disrupted(disruption),
                     _ => {}

@@ -31,8 +31,8 @@ use super::device::{Device, DeviceModel};
 use super::node::{Effects, Record, keep};
 use super::truth::Truth;
 use crate::clock::{
-    ArbPolicy, Cascade, CascadeConfig, CascadeNotice, Clock, HostUtc, JumpDetector, PHCS_MAX, SteeringConfig,
-    UtcPolicy, reference_of,
+    ArbPolicy, Cascade, CascadeConfig, CascadeNotice, Clock, HostUtc, JumpDetector, LeapPolicy, PHCS_MAX,
+    SteeringConfig, UtcPolicy, reference_of,
 };
 use crate::discipline::Reference;
 use crate::discipline::helm::{HelmConfig, SourceOptions, Verdict};
@@ -53,8 +53,6 @@ pub const RING_MAX: usize = 512;
 const PUBLISH_EVERY: Duration = Duration::SECOND;
 /// How often the port is told that the clock is (still) locked.
 const TELL_PORT_EVERY: Duration = Duration::SECOND;
-/// A leap second that the kernel has not made by then is made by us.
-const LEAP_LATE_MAX: Duration = Duration::SECOND;
 const DAY_S: i64 = 86_400;
 
 /// What a host is made of.
@@ -103,6 +101,7 @@ impl HostConfig {
                 lock_limit: None,
                 utc: HostUtc::default(),
                 utc_policy: UtcPolicy::Check,
+                leap: LeapPolicy::Kernel,
             },
             system: DeviceModel::PERFECT,
             phcs: vec![DeviceModel::PERFECT],
@@ -494,7 +493,8 @@ impl Host {
                 | CascadeNotice::Disrupted(_)
                 | CascadeNotice::Hub(_)
                 | CascadeNotice::Gate(_)
-                | CascadeNotice::Leap(_)
+                | CascadeNotice::Leap(..)
+                | CascadeNotice::LeapWorkedOff
                 | CascadeNotice::Utc(_) => {}
             }
         }
@@ -610,11 +610,12 @@ impl Host {
     }
 
     fn look_at_leap(&mut self, now: Timestamp<Mono>) {
-        let local = self.cascade.system().clock().reading();
-        if self.cascade.is_leap_due(local) && self.cascade.leap_is_late_by(local) >= LEAP_LATE_MAX {
-            self.steer(now, |cascade, local, notices| {
-                cascade.make_leap(now, local, &mut |notice| notices.push(notice));
-            });
+        let is_past = self.steer(now, |cascade, local, notices| {
+            cascade.look_at_leap(now, local, true, &mut |notice| notices.push(notice))
+        });
+        if is_past {
+            self.stepped(ClockId::System);
+            self.publish_at = now;
         }
     }
 
@@ -672,7 +673,7 @@ impl Host {
     fn leap_for_the_kernel(&self, local: Timestamp<Local>) -> Option<(Timestamp<Local>, Duration)> {
         let is_good = self.published.state.is_synchronised() && self.published.is_bounded;
         let midnight = || Timestamp::from_secs((local.seconds().div_euclid(DAY_S) + 1) * DAY_S);
-        match self.cascade.leap().indicator() {
+        match self.cascade.leap_for_the_kernel() {
             LeapIndicator::Insert if is_good => Some((midnight(), -Duration::SECOND)),
             LeapIndicator::Delete if is_good => Some((midnight() - Duration::SECOND, Duration::SECOND)),
             _ => None,

@@ -23,6 +23,8 @@ pub struct ServerConfig {
     pub error: Duration,
     /// The same, and nobody is to know: the checker finds those wrong who follow it.
     pub lie: Duration,
+    /// The leap second that it announces; `None`: that of the world, while there is one to come.
+    pub leap: Option<LeapIndicator>,
     /// The mean of an exponential time for which an answer is still in the server after it was stamped.
     pub departs_late: Duration,
 }
@@ -34,6 +36,7 @@ impl ServerConfig {
         root_dispersion: Duration::from_micros(10),
         error: Duration::ZERO,
         lie: Duration::ZERO,
+        leap: None,
         departs_late: Duration::ZERO,
     };
 }
@@ -76,7 +79,7 @@ impl Server {
         let local = at(now);
         let time = TimeSnapshot {
             state: SyncState::Locked,
-            leap: LeapIndicator::NoWarning,
+            leap: self.config.leap.unwrap_or_else(|| truth.warning(now)),
             stratum: self.config.stratum,
             reference_id: *b"GPS\0",
             anchor_local: local,

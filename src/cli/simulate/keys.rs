@@ -40,6 +40,7 @@ const STAMPS: &[Word] = &[now("hardware"), now("kernel")];
 const SHAPE: &[Word] = &[now("exponential"), now("erlang2"), now("gaussian"), now("lognormal")];
 const CONFLICT: &[Word] = &[now("hold"), now("prefer")];
 const ARB: &[Word] = &[now("auto"), now("utc"), now("tai"), now("refuse")];
+const LEAP_MODE: &[Word] = &[now("kernel"), now("step"), now("slew"), now("ignore")];
 const LEAP: &[Word] = &[now("none"), now("insert"), now("delete")];
 const THREAD: &[Word] = &[now("port"), now("discipline"), now("machine"), now("clocks")];
 const MESSAGE: &[Word] = &[now("announce"), now("sync"), now("follow_up"), now("delay_req"), now("delay_resp")];
@@ -152,6 +153,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ntp.lie", SHIFT, AT_ONCE, "The same, and nobody is to know: the checker finds those wrong who follow it.").unit("ms"),
     option("ntp.stratum", Kind::Integer { min: 1, max: 15 }, Default::Toml("1"), "Its stratum."),
     option("ntp.root_dispersion", DELAY, Default::Toml("\"20us\""), "How wrong it says that it may be.").unit("us"),
+    option("ntp.leap", Kind::Word(LEAP), Default::Unset("the one of the world, on its day"), "The leap second that it announces."),
     option("ntp.departs_late", DELAY, AT_ONCE, "Mean of an exponential time for which an answer is in the server after it was stamped.").unit("us"),
     option("ntp.poll", Kind::Integer { min: -4, max: 10 }, Default::Toml("4"), "How often it is asked, as the logarithm to base 2 of seconds."),
     option("ntp.iburst", Kind::Switch, ON, "Whether it is asked more often at first."),
@@ -194,6 +196,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("host.tai_utc", UTC_OFFSET, Default::Unset("not known"), "TAI - UTC as the kernel of the host knows it."),
     option("host.arb", Kind::Word(ARB), Default::Toml("\"auto\""), "As ptp.arb_timescale of the daemon."),
     option("host.delay_asymmetry", SIGNED, AT_ONCE, "As ptp.delay_asymmetry of the daemon.").unit("us"),
+    option("host.leap", Kind::Word(LEAP_MODE), Default::Toml("\"kernel\""), "As clock.leap of the daemon."),
     option("host.kernel_leaps", Kind::Switch, ON, "Whether its kernel makes a leap second that it was told of."),
 
     option("host.ntp_noise", DELAY, Default::Toml("\"2us\""), "Mean of an exponential part of the kernel's stamps of NTP packets: interrupts.").unit("us"),

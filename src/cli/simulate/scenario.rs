@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::keys::SCENARIO;
 use super::rules::conflicts;
-use crate::clock::{ArbPolicy, OscillatorModel};
+use crate::clock::{ArbPolicy, LeapPolicy, OscillatorModel};
 use crate::config::{ConfigErrors, Reader, Value, check, read_text};
 use crate::discipline::helm::{Conflict, HelmConfig, SourceKind, SourceOptions};
 use crate::discipline::policy::StepRule;
@@ -365,6 +365,7 @@ fn server(read: &Reader<'_>, index: usize) -> ServerPlan {
             root_dispersion: duration("root_dispersion"),
             error: duration("error"),
             lie: duration("lie"),
+            leap: maybe_word(read, &section, "leap").map(leap_of),
             departs_late: duration("departs_late"),
         },
         starts: duration("starts"),
@@ -470,6 +471,12 @@ fn host(read: &Reader<'_>, index: usize) -> HostPlan {
         ..CrossingModel::PCIE
     };
     config.ntp_noise = read.duration(&section, "ntp_noise");
+    config.cascade.leap = match read.word(&section, "leap") {
+        "step" => LeapPolicy::Step,
+        "slew" => LeapPolicy::Slew,
+        "ignore" => LeapPolicy::Ignore,
+        _ => LeapPolicy::Kernel,
+    };
     config.kernel_leaps = read.switch(&section, "kernel_leaps");
     config.ptp.delay_asymmetry = read.duration(&section, "delay_asymmetry");
     config.arb = match read.word(&section, "arb") {

@@ -1,43 +1,130 @@
 //! A leap second that comes: when it is due, who makes it, and what follows from it.
+//!
+//! On the discipline's scale, TAI, nothing happens at a leap second that is made: what the clock reads and what is added to it change by a
+//! second each. Where nobody sets the clock ([`LeapPolicy::Slew`], [`LeapPolicy::Ignore`]) only what is added changes. Then the
+//! discipline is told that its clock is a second off from now on, as if somebody had stepped it by a known amount: that is in
+//! the published bound from the first moment, and no source is needed to find it out.
 
 use super::{Cascade, CascadeNotice, Clock};
-use crate::time::{Duration, Local, Mono, Timestamp};
+use crate::clock::{Leap, LeapPolicy, SteeringConfig};
+use crate::discipline::policy::{StepPolicy, StepRule};
+use crate::time::{Duration, LeapIndicator, Local, Mono, Timestamp};
+
+/// A leap second that the kernel has not made by then is made by us.
+const LATE_MAX: Duration = Duration::SECOND;
+/// What a leap second puts a clock off by that nobody sets.
+const OFF_BY: Duration = Duration::SECOND;
 
 impl<C: Clock> Cascade<C> {
-    /// Makes the leap second of a system clock that the kernel does not set: UTC is then what we say.
-    pub fn make_leap(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, notify: &mut impl FnMut(CascadeNotice)) {
-        let Some(leap) = self.leap.pending() else { return };
-        // A clock that refuses is off by the second, and is found to be.
-        if self.system.make_leap(now, local, leap.after).is_err() {
-            self.system.leap(leap.after);
-        }
-        self.leap_is_made(now, local, leap, notify);
-    }
-
-    pub(super) fn leap_is_made(
+    /// Sees to a leap second that is due, unless that is left to the kernel, of which `has_kernel` says whether it sets this clock at all.
+    /// True: it is past, and stamps that are under way are of before.
+    pub fn look_at_leap(
         &mut self,
         now: Timestamp<Mono>,
         local: Timestamp<Local>,
-        leap: crate::clock::Leap,
+        has_kernel: bool,
+        notify: &mut impl FnMut(CascadeNotice),
+    ) -> bool {
+        let utc = self.utc(local);
+        let Some(leap) = self.leap.pending().filter(|leap| utc >= leap.at) else { return false };
+        match self.config.leap {
+            // It is given its time to make it, on its own clock.
+            LeapPolicy::Kernel if has_kernel && utc - leap.at < LATE_MAX => return false,
+            LeapPolicy::Kernel | LeapPolicy::Step => self.make_leap(now, local, leap, notify),
+            how @ (LeapPolicy::Slew | LeapPolicy::Ignore) => self.pass_leap(now, local, leap, how, notify),
+        }
+        true
+    }
+
+    /// UTC is then what we say.
+    fn make_leap(
+        &mut self,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        leap: Leap,
+        notify: &mut impl FnMut(CascadeNotice),
+    ) {
+        // A clock that refuses is off by the second, and is known to be.
+        if self.system.make_leap(now, local, leap.after).is_err() {
+            return self.pass_leap(now, local, leap, LeapPolicy::Ignore, notify);
+        }
+        self.leap_is_past(now, local, leap, LeapPolicy::Step, notify);
+    }
+
+    fn pass_leap(
+        &mut self,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        leap: Leap,
+        how: LeapPolicy,
+        notify: &mut impl FnMut(CascadeNotice),
+    ) {
+        // One that was not right before is corrected like any that is not.
+        self.works_off_leap = how == LeapPolicy::Slew && self.system.state().is_synchronised();
+        self.system.pass_leap(now, local, leap.after);
+        self.apply_limits_of_system();
+        self.leap_is_past(now, local, leap, how, notify);
+    }
+
+    pub(super) fn leap_is_past(
+        &mut self,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        leap: Leap,
+        how: LeapPolicy,
         notify: &mut impl FnMut(CascadeNotice),
     ) {
         self.leap.done();
+        self.leap_at = None;
         self.system.leap(leap.after);
-        notify(CascadeNotice::Leap(leap.after));
+        notify(CascadeNotice::Leap(self.leap.known(), how));
         let (hub, reference) = (self.hub, self.reference);
         self.follow(now, local, hub, reference, None, notify);
         self.refresh_guards(now, local, None);
     }
 
-    /// Whether a leap second is due, and not made yet.
-    pub fn is_leap_due(&mut self, local: Timestamp<Local>) -> bool {
+    /// With each tick: when is it due, and is what the last one has left slewed away?
+    pub(super) fn foresee_leap(
+        &mut self,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        notify: &mut impl FnMut(CascadeNotice),
+    ) {
         let utc = self.utc(local);
-        self.leap.is_due(utc)
+        self.leap_at = self.leap.pending().filter(|leap| leap.at > utc).map(|leap| now + (leap.at - utc));
+        if !self.works_off_leap {
+            return;
+        }
+        // A clock that has lost its bound has lost the second too.
+        let may_be_right =
+            |span: crate::discipline::Span<Duration>| span.low <= Duration::ZERO && span.high >= Duration::ZERO;
+        if self.system.own_span(local).is_none_or(may_be_right) {
+            self.works_off_leap = false;
+            self.apply_limits_of_system();
+            notify(CascadeNotice::LeapWorkedOff);
+        }
     }
 
-    /// How long after its instant a leap second that is due has not been made; zero if none is.
-    pub fn leap_is_late_by(&mut self, local: Timestamp<Local>) -> Duration {
-        let utc = self.utc(local);
-        self.leap.pending().map_or(Duration::ZERO, |leap| (utc - leap.at).max(Duration::ZERO))
+    /// The leap second of which the kernel is to be told: none that is not its own to make.
+    pub fn leap_for_the_kernel(&self) -> LeapIndicator {
+        match self.config.leap {
+            LeapPolicy::Kernel => self.leap.indicator(),
+            LeapPolicy::Step | LeapPolicy::Slew | LeapPolicy::Ignore => LeapIndicator::NoWarning,
+        }
+    }
+
+    /// The system clock's limits: while a leap second is slewed away it is never stepped, and LOCKED although it is off by that.
+    pub(super) fn limits_of_system(&self) -> SteeringConfig {
+        let limits = self.limits_of(self.hub);
+        if !self.works_off_leap {
+            return limits;
+        }
+        let step = StepPolicy { later: StepRule::Never, panic: None, ..limits.step };
+        SteeringConfig { lock_limit: limits.lock_limit + OFF_BY, step, ..limits }
+    }
+
+    fn apply_limits_of_system(&mut self) {
+        let limits = self.limits_of_system();
+        self.system.configure(limits);
     }
 }

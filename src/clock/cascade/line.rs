@@ -13,7 +13,9 @@ impl<C: Clock> Cascade<C> {
     /// The lines of all PHCs whose stamps may be believed at `now`, when the system clock reads `local`.
     pub fn lines(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) -> PhcLines {
         let mut lines = PhcLines::default();
-        let Some(tai_utc) = self.leap.tai_utc().filter(|_| self.is_gate_open) else { return lines };
+        // A system clock that is off by a leap second stamps what leaves: what comes must not be stamped by better ones.
+        let is_told = self.is_gate_open && !self.works_off_leap;
+        let Some(tai_utc) = self.leap.tai_utc().filter(|_| is_told) else { return lines };
         // Around a leap second nobody knows which UTC a stamp is of.
         if self.is_ambiguous(local) {
             return lines;

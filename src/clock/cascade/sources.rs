@@ -395,7 +395,7 @@ impl<C: Clock> Cascade<C> {
     }
 
     pub(super) fn apply_limits(&mut self) {
-        let of_system = self.limits_of(self.hub);
+        let of_system = self.limits_of_system();
         self.system.configure(of_system);
         for index in 0..self.phcs.len() {
             let config = self.limits_of(Some(ClockId::Phc(index as u8)));

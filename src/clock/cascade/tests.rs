@@ -2,7 +2,7 @@
 
 use super::follow::local_stamp;
 use super::*;
-use crate::clock::{HostUtc, OscillatorModel, Ruling, SoftwareClock, UtcDispute, UtcPolicy};
+use crate::clock::{HostUtc, LeapPolicy, OscillatorModel, Ruling, SoftwareClock, UtcDispute, UtcPolicy};
 use crate::discipline::policy::{StepPolicy, StepRule};
 use crate::discipline::servo::Kind;
 use crate::sharing::{PhcLine, PhcLines};
@@ -28,6 +28,8 @@ struct World {
     reference: Option<Reference>,
     /// How long the machine has stood still.
     paused: Duration,
+    /// What a leap second has added to UTC, which the stamping clock has not gone through.
+    leapt: Duration,
     /// What the master's clock is ahead of the truth.
     master_ahead: Duration,
     hub: ClockId,
@@ -59,8 +61,12 @@ fn steering(kind: Kind) -> SteeringConfig {
 }
 
 fn software(start: Timestamp<Local>, offset: Duration, ppm: f64) -> SoftwareClock {
+    limited(start, offset, ppm, MAX)
+}
+
+fn limited(start: Timestamp<Local>, offset: Duration, ppm: f64, most: FrequencyPpb) -> SoftwareClock {
     let model = OscillatorModel { frequency: FrequencyPpb::from_ppm(ppm), ..OscillatorModel::PERFECT };
-    SoftwareClock::new(start, offset, model, MAX)
+    SoftwareClock::new(start, offset, model, most)
 }
 
 impl World {
@@ -69,14 +75,20 @@ impl World {
     }
 
     fn at(hub: ClockId, kind: Kind, start: Timestamp<Local>) -> Self {
+        Self::corrected_by(hub, kind, start, MAX)
+    }
+
+    /// Whose clocks take corrections of up to `most`.
+    fn corrected_by(hub: ClockId, kind: Kind, start: Timestamp<Local>, most: FrequencyPpb) -> Self {
         let now = Timestamp::from_secs(500);
         let config = CascadeConfig {
-            steering: steering(kind),
+            steering: SteeringConfig { max_frequency: most, ..steering(kind) },
             lock_limit: None,
             utc: HostUtc::default(),
             utc_policy: UtcPolicy::Check,
+            leap: LeapPolicy::Kernel,
         };
-        let system = software(start, Duration::from_millis(3), 32.0);
+        let system = limited(start, Duration::from_millis(3), 32.0, most);
         let cascade = Cascade::new(system, config, now, start);
         let reference = Reference {
             source: PORT,
@@ -101,6 +113,7 @@ impl World {
             notices: Vec::new(),
             phc_set_by: Duration::ZERO,
             paused: Duration::ZERO,
+            leapt: Duration::ZERO,
             reference: Some(reference),
             master_ahead: Duration::ZERO,
             hub,
@@ -114,7 +127,7 @@ impl World {
         };
         for (index, ppm) in [(0, -35.0), (1, 12.0)] {
             let crossing = world.crossing(index);
-            let clock = software(crossing.device, Duration::from_secs(-40), ppm).on(ClockId::Phc(index));
+            let clock = limited(crossing.device, Duration::from_secs(-40), ppm, most).on(ClockId::Phc(index));
             world.cascade.add_phc(index, clock, &crossing, None);
             world.phcs += 1;
         }
@@ -230,7 +243,7 @@ impl World {
                 let (steering, ..) = self.cascade.phc(index, now).unwrap();
                 steering.clock().line(raw).0 - tai
             }
-            _ => self.cascade.system().clock().line(utc).0 - utc - self.paused,
+            _ => self.cascade.system().clock().line(utc).0 - utc - self.paused - self.leapt,
         }
     }
 
@@ -413,10 +426,10 @@ fn a_leap_second_moves_utc_and_disturbs_nobody() {
     world.run(8);
     world.notices.clear();
     let local = world.utc();
-    assert!(!world.cascade.is_leap_due(local));
+    assert!(!world.cascade.leap().is_due(local.read_as()));
     world.run(2);
     let (now, local) = (world.now, world.utc());
-    assert!(world.cascade.is_leap_due(local + Duration::from_millis(10)));
+    assert!(world.cascade.leap().is_due((local + Duration::from_millis(10)).read_as()));
     // The kernel sets its clock back; nobody else has said anything yet.
     world.start = world.start - Duration::SECOND;
     let was_foreign = world.cascade.system_was_set(now, local - Duration::SECOND, -Duration::SECOND, &mut |_| {});
@@ -498,15 +511,95 @@ fn a_leap_second_that_nobody_makes_is_made_in_the_served_time() {
     world.run(31);
     // The kernel has not made it: its clock is a second ahead from here on, and ours must not be.
     let (now, local) = (world.now, world.utc());
-    assert!(world.cascade.is_leap_due(local));
     let served = |world: &mut World| world.cascade.snapshot(world.now, world.utc() + A_MOMENT);
     let before = served(&mut world);
-    world.cascade.make_leap(now, local, &mut |_| {});
+    assert!(!world.cascade.look_at_leap(now - Duration::SECOND, local - Duration::from_secs(2), false, &mut |_| {}));
+    assert!(world.cascade.look_at_leap(now, local, false, &mut |_| {}));
     let after = served(&mut world);
     let moved = after.anchor_utc - before.anchor_utc;
     assert!((moved + Duration::SECOND).abs() < Duration::from_micros(1), "{moved}");
     assert!(after.state.is_synchronised());
     assert_eq!(world.cascade.leap().tai_utc(), Some(TaiUtc(38)));
+}
+
+/// A second is gone in 50 s by that.
+const LEAP_SLEW: FrequencyPpb = FrequencyPpb::new(20_000_000.0);
+
+/// A second is inserted at the end of 2026, a moment ago, and the clock goes through it like this.
+fn through_a_leap(leap: LeapPolicy, later: StepRule) -> World {
+    let start = Timestamp::from_secs(1_798_761_600 - 30);
+    let mut world = World::corrected_by(ClockId::Phc(0), Kind::Estimator, start, LEAP_SLEW);
+    let config = world.cascade.config;
+    let step = StepPolicy { later, ..config.steering.step };
+    world.cascade.configure(CascadeConfig { leap, steering: SteeringConfig { step, ..config.steering }, ..config });
+    world.reference = world.reference.map(|reference| Reference { leap: LeapIndicator::Insert, ..reference });
+    world.follow();
+    world.run(29);
+    assert_eq!(world.cascade.leap().indicator(), LeapIndicator::Insert);
+    assert_eq!(world.cascade.leap_for_the_kernel(), LeapIndicator::NoWarning);
+    let due = world.cascade.deadline(world.now).expect("there is something to do");
+    assert!(due <= world.now + Duration::SECOND);
+    world.run(1);
+    world.notices.clear();
+    world.leapt = -Duration::SECOND;
+    let (now, local) = (world.now, world.utc());
+    let World { cascade, notices, .. } = &mut world;
+    assert!(cascade.look_at_leap(now, local, true, &mut |notice| notices.push(notice)), "it leaves it to nobody");
+    assert_eq!(notices[..1], [CascadeNotice::Leap(Some(TaiUtc(38)), leap)]);
+    world
+}
+
+/// What the system clock is ahead of UTC, and how far it may be by its own word.
+fn ahead_of_utc(world: &mut World) -> (Duration, Duration) {
+    let at = world.utc() + A_MOMENT;
+    let bound = world.cascade.system().bound(at).expect("it is bounded").total().greatest_error();
+    (world.error(ClockId::System), bound)
+}
+
+#[test]
+fn a_clock_that_is_stepped_at_a_leap_second_is_right_at_once() {
+    let mut world = through_a_leap(LeapPolicy::Step, StepRule::Never);
+    for _ in 0..5 {
+        let (ahead, bound) = ahead_of_utc(&mut world);
+        assert!(ahead.abs() < bound && bound < Duration::from_micros(10), "{ahead} {bound}");
+        world.run(1);
+    }
+}
+
+#[test]
+fn a_leap_second_that_is_slewed_is_in_the_bound_until_it_is_gone_and_the_clock_locked_all_the_while() {
+    let mut world = through_a_leap(LeapPolicy::Slew, StepRule::Any);
+    for second in 0..60 {
+        let (ahead, bound) = ahead_of_utc(&mut world);
+        assert!(ahead.abs() <= bound && bound <= ahead.abs() + Duration::from_micros(20), "{second}: {ahead} {bound}");
+        // Around midnight nothing is measured for a moment.
+        let state = world.state(ClockId::System);
+        assert!(state == SyncState::Locked || second < 3 && state == SyncState::Holdover, "{second}: {state}");
+        if second == 20 {
+            assert_eq!(line_of(&mut world, 0), None, "what arrives is not stamped by a better clock than what leaves");
+        }
+        world.run(1);
+    }
+    assert!(world.notices.contains(&CascadeNotice::LeapWorkedOff));
+    let is_step = |notice: &CascadeNotice| matches!(notice, CascadeNotice::Discipline(_, Notice::Stepped(_)));
+    assert!(!world.notices.iter().any(is_step));
+    assert!(ahead_of_utc(&mut world).0.abs() < Duration::from_micros(1));
+    assert!(line_of(&mut world, 0).is_some());
+}
+
+#[test]
+fn a_leap_second_that_is_ignored_is_an_offset_like_any_other() {
+    for (later, after, is_right) in [(StepRule::Any, 5, true), (StepRule::Never, 5, false), (StepRule::Never, 60, true)]
+    {
+        let mut world = through_a_leap(LeapPolicy::Ignore, later);
+        let (ahead, bound) = ahead_of_utc(&mut world);
+        assert!(ahead > Duration::from_millis(999) && bound >= ahead, "{ahead} {bound}");
+        world.run(after);
+        let (ahead, bound) = ahead_of_utc(&mut world);
+        assert!(ahead.abs() <= bound);
+        assert_eq!(ahead.abs() < Duration::from_micros(1), is_right, "{later:?} {ahead}");
+        assert_eq!(world.state(ClockId::System) == SyncState::Locked, is_right);
+    }
 }
 
 /// The source says this of TAI - UTC from now on, or is another clock that does.

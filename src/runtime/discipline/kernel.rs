@@ -26,7 +26,7 @@ impl DisciplineThread {
 
     /// Tells the kernel how good its time is, and sees whether another program steers it too.
     pub(super) fn vouch(&mut self, snapshot: &TimeSnapshot) {
-        let (tai_utc, indicator) = (self.cascade.leap().tai_utc(), self.cascade.leap().indicator());
+        let (tai_utc, indicator) = (self.cascade.leap().tai_utc(), self.cascade.leap_for_the_kernel());
         let AnyClock::System(clock) = self.cascade.system().clock().inner() else { return };
         let events = &mut self.links.events;
         match clock.vouch(snapshot, tai_utc, indicator) {

@@ -4,7 +4,7 @@ use synchronome_kernel::phc::CrossingMethod;
 
 use super::reason::disruption_text;
 use super::utc::named_of;
-use crate::clock::{CascadeNotice, ClockError, JumpedTo, PHCS_MAX, Tampering};
+use crate::clock::{CascadeNotice, ClockError, JumpedTo, LeapPolicy, PHCS_MAX, Tampering};
 use crate::discipline::Notice;
 use crate::observe::status::PhcStatus;
 use crate::observe::{Events, Level, Topic};
@@ -242,7 +242,14 @@ impl PhcsModel {
             }
             // Of no PHC: they count TAI, and are steered by whoever steers.
             CascadeNotice::Utc(_) | CascadeNotice::Helm { .. } | CascadeNotice::Verdict(..) => return None,
-            CascadeNotice::Leap(tai_utc) => (Level::Info, format!("leap second: TAI - UTC is {} s now", tai_utc.0)),
+            CascadeNotice::Leap(tai_utc, how) => {
+                let level = if how == LeapPolicy::Ignore { Level::Warn } else { Level::Info };
+                let now = tai_utc.map_or(String::new(), |tai_utc| format!("TAI - UTC is {} s now; ", tai_utc.0));
+                (level, format!("leap second: {now}{}", left_by(how)))
+            }
+            CascadeNotice::LeapWorkedOff => {
+                (Level::Info, "the leap second is slewed away: the clock shows UTC again".to_owned())
+            }
         };
         events.record(at, level, Topic::Clock, text, &[]);
         None
@@ -324,5 +331,16 @@ fn method_word(method: CrossingMethod) -> &'static str {
         CrossingMethod::Precise => "precise",
         CrossingMethod::Extended => "extended",
         CrossingMethod::Basic => "basic",
+    }
+}
+/// What a leap second has done to the clock.
+const fn left_by(how: LeapPolicy) -> &'static str {
+    match how {
+        LeapPolicy::Kernel => "the kernel has set the clock",
+        LeapPolicy::Step => "the clock was stepped by us",
+        LeapPolicy::Slew => "the clock is a second off, which is slewed away (clock.leap = \"slew\")",
+        LeapPolicy::Ignore => {
+            "the clock was not set: it is a second off, which is corrected as any other offset (clock.leap)"
+        }
     }
 }

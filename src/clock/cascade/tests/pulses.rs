@@ -35,6 +35,7 @@ impl Bench {
             lock_limit: None,
             utc: HostUtc::default(),
             utc_policy: UtcPolicy::Check,
+            leap: LeapPolicy::Kernel,
         };
         let mut cascade = Cascade::new(software(start, Duration::ZERO, 20.0), config, now, start);
         cascade.judge_by(HelmConfig::default(), now);

@@ -22,6 +22,7 @@ impl Bench {
             lock_limit: None,
             utc: HostUtc::from(TaiUtc(37)),
             utc_policy: UtcPolicy::Check,
+            leap: LeapPolicy::Kernel,
         };
         let mut cascade = Cascade::new(software(local, Duration::ZERO, 20.0), config, now, local);
         cascade.judge_by(HelmConfig::default(), now);
