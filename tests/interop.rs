@@ -19,6 +19,8 @@ mod ntp;
 mod refclock;
 #[path = "interop/running.rs"]
 mod running;
+#[path = "interop/tiers.rs"]
+mod tiers;
 
 use std::collections::BTreeSet;
 use std::time::{Duration as Timeout, Instant};

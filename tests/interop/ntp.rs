@@ -84,7 +84,7 @@ impl Drop for Liar {
     }
 }
 
-fn source<'s>(status: &'s Status, name: &str) -> &'s SourceStatus {
+pub(super) fn source<'s>(status: &'s Status, name: &str) -> &'s SourceStatus {
     status.sources.iter().find(|source| source.name == name).unwrap_or_else(|| panic!("no {name} in {status:#?}"))
 }
 
