@@ -61,6 +61,7 @@ fn observe(criterion: &mut Criterion) {
         timescale: Timescale::Utc,
         tai_utc: None,
         is_held_over: false,
+        is_orphan: false,
         accuracy: None,
         ruler: None,
         proofs: 0,

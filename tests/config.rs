@@ -53,6 +53,11 @@ fn setting(option: &OptionSpec, value: &str) -> String {
                     format!("[[refclock]]\nkind = \"{kind}\"\n{needs}{name} = {value}\n")
                 }
                 // It means nothing by itself.
+                None if option.path == "ntp.server.local.orphan" => {
+                    format!(
+                        "[ntp.server.local]\nstratum = 10\norphan = {value}\n[[ntp.source]]\naddress = \"ntp.example.net\"\n"
+                    )
+                }
                 None if option.path == "ntp.server.local.distance" => {
                     format!("[ntp.server.local]\nstratum = 10\ndistance = {value}\n")
                 }

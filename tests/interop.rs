@@ -15,6 +15,8 @@ mod embedded;
 mod lab;
 #[path = "interop/ntp.rs"]
 mod ntp;
+#[path = "interop/orphans.rs"]
+mod orphans;
 #[path = "interop/refclock.rs"]
 mod refclock;
 #[path = "interop/running.rs"]

@@ -547,7 +547,7 @@ fn chronyd_sees_the_served_clock_within_the_bound_and_refuses_an_unsynchronised_
 
 #[test]
 fn what_the_server_says_that_it_serves_is_what_a_client_gets() {
-    let local = LocalService { stratum: 10, distance: Duration::SECOND };
+    let local = LocalService { stratum: 10, distance: Duration::SECOND, is_orphan: false };
     let options = ServerOptions { listen: vec![(LOCALHOST, 0).into()], local: Some(local), ..ServerOptions::default() };
     let of = |header: &Header| (header.leap, header.stratum, header.reference_id, header.root_delay);
     // Looked after, and nobody vouches for its time.
@@ -562,7 +562,7 @@ fn what_the_server_says_that_it_serves_is_what_a_client_gets() {
 
 #[test]
 fn chronyd_follows_a_local_clock_which_is_counted_apart() {
-    let local = LocalService { stratum: 10, distance: Duration::SECOND };
+    let local = LocalService { stratum: 10, distance: Duration::SECOND, is_orphan: false };
     let options = ServerOptions { listen: vec![(LOCALHOST, 0).into()], local: Some(local), ..ServerOptions::default() };
     let served = Served::with_saying(&options, || {
         let (mono, local, _) = HostClock.both();

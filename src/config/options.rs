@@ -365,6 +365,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ntp.server.smear_duration", Kind::Duration { min: Duration::from_secs(2 * 3_600), max: Duration::from_secs(48 * 3_600), or: &[] }, Default::Toml("\"24h\""), "How long that takes, one half before the leap second and one after it.").unit("h"),
     option("ntp.server.local.stratum", Kind::Integer { min: 1, max: 15 }, Default::Unset("that the time is not known"), "What is served while nobody vouches for the time: the clock's own, with this stratum."),
     option("ntp.server.local.distance", Kind::Duration { min: Duration::from_millis(1), max: Duration::from_secs(15), or: &[] }, Default::Toml("\"1s\""), "The error bound beyond which ntp.server.local takes over, and the root distance that it claims at most.").unit("s").term("root distance"),
+    option("ntp.server.local.orphan", Kind::Switch, OFF, "Whether several servers that serve their clocks at this stratum, and ask each other, agree on the one with the least address while none of them has a source.").term("orphan"),
 
     option("threads.lock_memory", Kind::Switch, Default::Toml("true"), "Keep all memory resident; where that is not permitted, a warning says so.").term("mlockall"),
     option("threads.ptp.core", CORE, NO_CORE, "The CPU that the threads are pinned to."),

@@ -52,6 +52,7 @@ fn ntp_server(read: &Reader<'_>, places: Vec<Listen>, cores: Vec<usize>) -> NtpS
         local: read.value("ntp.server.local", "stratum").map(|_| LocalService {
             stratum: read.integer("ntp.server.local", "stratum") as u8,
             distance: read.duration("ntp.server.local", "distance"),
+            is_orphan: read.switch("ntp.server.local", "orphan"),
         }),
     }
 }
@@ -340,11 +341,24 @@ pub fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigError> {
         }
     }
     left_out(&read, &mut conflict);
-    if let Some(span) = read.span("ntp.server.local", "distance")
-        && read.span("ntp.server.local", "stratum").is_none()
-    {
-        let message = "without ntp.server.local.stratum nothing of the clock's own is served".to_owned();
-        conflict("ntp.server.local.distance".to_owned(), &span, message, "add stratum = 10, or remove it");
+    for key in ["distance", "orphan"] {
+        if let Some(span) = read.span("ntp.server.local", key)
+            && read.span("ntp.server.local", "stratum").is_none()
+        {
+            let message = "without ntp.server.local.stratum nothing of the clock's own is served".to_owned();
+            conflict(format!("ntp.server.local.{key}"), &span, message, "add stratum = 10, or remove it");
+        }
+    }
+    if let Some(span) = read.span("ntp.server.local", "orphan").filter(|_| read.switch("ntp.server.local", "orphan")) {
+        if checked.repeated("ntp.source").is_empty() {
+            let message = "there is no other server to agree with".to_owned();
+            let suggestion = "name each of the others in a [[ntp.source]]";
+            conflict("ntp.server.local.orphan".to_owned(), &span, message, suggestion);
+        }
+        if read.span("ntp.server.local", "stratum").is_some() && read.integer("ntp.server.local", "stratum") > 14 {
+            let message = "those who follow are one stratum further, and 15 is the last".to_owned();
+            conflict("ntp.server.local.orphan".to_owned(), &span, message, "stratum = 10");
+        }
     }
     let sections = ["refclock", "ntp.source"].into_iter().flat_map(|name| {
         checked.repeated(name).iter().enumerate().map(move |(index, header)| (format!("{name}[{index}]"), header))

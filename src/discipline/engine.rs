@@ -470,10 +470,11 @@ impl Discipline {
     ) -> TimeSnapshot {
         let (bound, drift_rate) = self.bound_to_publish(reading);
         let served = self.state.is_synchronised() && bound.is_some();
-        let reference = self.held.filter(|_| served);
+        let orphan = self.reference.filter(|reference| reference.is_orphan && !self.is_silent);
+        let reference = self.held.filter(|_| served).or(orphan);
         TimeSnapshot {
             state: self.state,
-            leap: reference.map_or(LeapIndicator::Unknown, |reference| reference.leap),
+            leap: reference.filter(|_| served).map_or(LeapIndicator::Unknown, |reference| reference.leap),
             tai_utc: self.held.and_then(|reference| reference.tai_utc),
             stratum: reference.map_or(16, |reference| reference.stratum),
             reference_id: reference.map_or(*b"INIT", |reference| reference.reference_id),

@@ -152,6 +152,8 @@ pub struct Claim {
     pub interval: LogInterval,
     /// Counts its messages.
     pub messages: u32,
+    /// It serves its own clock, and where it stands among those who do: the least is followed, by who has nobody else.
+    pub orphan: Option<u64>,
 }
 
 /// The claims of all sources, by their rows.
@@ -347,6 +349,7 @@ impl Helm {
             let span = alive(row, claims[place])?.span?;
             (half_width(&span) <= row.options.max_distance).then_some(span)
         });
+        let spans = self.without_orphans(&spans, claims);
         let is_trusted = |place: usize| spans[place].is_some() && self.rows[place].options.trust;
         let has_trusted = (0..self.rows.len()).any(is_trusted);
         let votes = |with_quarantined: bool| -> Spans {
@@ -395,6 +398,16 @@ impl Helm {
         let chosen = self.choose(now, is_conflict, &standings);
         self.steer(now, is_conflict, chosen, claims, &standings, out);
         self.next = self.look_again(now, claims);
+    }
+
+    /// Who serves nothing but its own clock does not count beside one that has a source, nor beside the first of its kind.
+    fn without_orphans(&self, spans: &Spans, claims: &Claims) -> Spans {
+        let order = |place: usize| claims[place].and_then(|claim| claim.orphan);
+        let is_heard = |place: &usize| spans[*place].is_some() && !self.rows[*place].options.noselect;
+        let heard = || (0..self.rows.len()).filter(is_heard);
+        let has_source = heard().any(|place| order(place).is_none());
+        let first = heard().filter_map(order).min().filter(|_| !has_source);
+        std::array::from_fn(|place| spans[place].filter(|_| order(place).is_none() || order(place) == first))
     }
 
     fn lacks_required(&self) -> bool {

@@ -44,6 +44,9 @@ pub struct Reference {
     pub tai_utc: Option<TaiUtc>,
     /// It has lost its own source and runs on by what it had learnt: what it says proves nothing new.
     pub is_held_over: bool,
+    /// It has no source and never claims one: it serves its own clock so that others agree with it (`local` with `orphan`). It is followed, and says
+    /// nothing of what time it is.
+    pub is_orphan: bool,
     /// How right it says it is; `None` if it does not.
     pub accuracy: Option<Duration>,
     /// The clock of this host that it is seen through; `None` if it is heard.

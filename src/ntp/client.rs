@@ -41,7 +41,7 @@ mod schedule;
 mod tests;
 
 pub use counters::ClientCounter;
-pub use identity::{OWN_REFERENCE_IDS_MAX, OwnIdentity, Served, reference_id_of};
+pub use identity::{OWN_REFERENCE_IDS_MAX, Orphan, OwnIdentity, Served, reference_id_of};
 pub use schedule::{BURST_REQUESTS, BURST_SPACING, POLL_MAX, POLL_MIN};
 
 use answer::Kiss;
@@ -96,6 +96,8 @@ pub struct Config {
     pub burst: bool,
     /// Ask when the answer before really left (RFC 9769), where the server knows.
     pub interleaved: bool,
+    /// Who serves its own clock at this stratum has no source, and is followed only if it is to lead us.
+    pub orphan: Option<Orphan>,
     /// A time that has passed for certain, as the day of the build: where our clock reads less, this tells the server's era.
     pub not_before: Timestamp<Utc>,
     /// From the operating system's randomness, another one for each client: the bits of the requests come from it.
@@ -112,6 +114,7 @@ impl Config {
             iburst: true,
             burst: false,
             interleaved: false,
+            orphan: None,
             not_before: Timestamp::from_secs(1_767_225_600), // 2026-01-01
             seed,
         }
@@ -468,7 +471,7 @@ impl Client {
         }
         // The transmit timestamp is of an earlier answer in interleaved mode, so it cannot be in order with the others.
         let departed = if is_interleaved { header.receive_timestamp } else { header.transmit_timestamp };
-        match answer::standing(&Header { transmit_timestamp: departed, ..header }, &self.own) {
+        match answer::standing(&Header { transmit_timestamp: departed, ..header }, &self.own, self.config.orphan) {
             Ok(info) => self.answered(now, info, out),
             Err(reason) => {
                 self.refuse(reason, answer::said(&header), out);

@@ -98,9 +98,16 @@ pub struct LocalService {
     pub stratum: u8,
     /// It takes over when the error bound is beyond this, or there is none; and this is what it claims then.
     pub distance: Duration,
+    /// Several hosts serve their clocks so, and agree on one of them: whoever has this stratum has no source.
+    pub is_orphan: bool,
 }
 
 impl LocalService {
+    /// Whether the clock follows that of another one who has no source either: then it is one stratum further, and says whom it follows.
+    pub fn is_following(self, snapshot: &TimeSnapshot) -> bool {
+        self.is_orphan && snapshot.stratum == self.stratum.saturating_add(1)
+    }
+
     /// `LOCL` (RFC 5905 figure 12), and below stratum 1, where a name has no place, the address of ntpd's driver for a local clock.
     pub const fn reference_id(self) -> [u8; 4] {
         if self.stratum == 1 { *b"LOCL" } else { [127, 127, 1, 1] }
@@ -280,6 +287,17 @@ impl Standing {
     fn local(snapshot: &TimeSnapshot, request: &Request<'_>, config: ResponseConfig) -> Option<Self> {
         let local = config.local.filter(|local| local.is_served_at(snapshot, request.now))?;
         let bound = snapshot.bound_at(request.received).max(snapshot.bound_at(request.now)).greatest_error();
+        if local.is_following(snapshot) {
+            // What the one that is followed claims, and the way to it.
+            return Some(Self {
+                leap: LeapIndicator::NoWarning,
+                stratum: snapshot.stratum,
+                root_delay: NtpShort::from_duration_rounded_up(snapshot.mean_path_delay.max(Duration::ZERO).times(2)),
+                root_dispersion: NtpShort::from_duration_rounded_up(local.distance + config.resolution()),
+                reference_id: snapshot.reference_id,
+                is_local: true,
+            });
+        }
         Some(Self {
             leap: LeapIndicator::NoWarning,
             stratum: local.stratum,

@@ -332,6 +332,10 @@ impl Chain {
                 let value = format!("it has its time from us: {said}");
                 self.fail("loop", value, "another origin", LOOP_REMEDY);
             }
+            "orphan_after_us" | "orphan_follows" => {
+                let value = format!("it has no source itself: {said}");
+                self.fail("source", value, "one with a source, or the first of those without", ORPHAN_REMEDY);
+            }
             "rx_stamp_missing" | "tx_stamp_missing" => {
                 let value = format!("the kernel gave no stamp ({})", refusal.reason);
                 self.fail("stamps", value, "both", STAMPS_REMEDY);
@@ -460,6 +464,8 @@ const ANSWER_REMEDY: &str = "\
     server must run, and serve this network (chrony: allow)";
 const UNSYNCHRONISED_REMEDY: &str = "\
     on the server: chronyc tracking, ntpq -p or w32tm /query /status say whom it has lost";
+/// Of servers that agree on one of them.
+const ORPHAN_REMEDY: &str = "nothing: of those with ntp.server.local.orphan the others follow the one with the least address, until there is a source";
 const LOOP_REMEDY: &str = "name a server that does not follow this host: ntp.source.address";
 const STAMPS_REMEDY: &str = "\
     a driver or a container that does not stamp; `synchronome check` says what is missing";

@@ -26,12 +26,14 @@ use super::measured::{SourceLinks, SourceMessage};
 use super::thread::spawn_timing;
 use crate::clock::{HostClock, reference_of_server};
 use crate::config::{NTP_SOURCE, NtpSourceConfig, ThreadConfig};
+use crate::discipline::Reference;
 use crate::engine::{Emit, Engine, Recorder, Taped};
 use crate::net::{CardArrival, Departed, ExchangeBuffer, ExchangeSocket};
 use crate::ntp::client::{
-    Client, ClientCounter, ClientState, Config, Effect, Input, OwnIdentity, Refusal, RequestToken, SourceInfo,
+    Client, ClientCounter, ClientState, Config, Effect, Input, Orphan, OwnIdentity, Refusal, RequestToken, SourceInfo,
     reference_id_of,
 };
+use crate::ntp::server::LocalService;
 use crate::sharing::Counters;
 use crate::time::{ClockEpoch, ClockId, Duration, LogInterval, Mono, Observation, SourceId, Stamp, Timestamp};
 
@@ -94,6 +96,8 @@ pub struct Wanted {
     pub counters: Counters<ClientCounter>,
     /// Takes its steps.
     pub recorder: Option<Recorder>,
+    /// What our own server serves while there is no source, where several agree on one of them.
+    pub orphan: Option<LocalService>,
 }
 
 /// Starts both threads. A bit in `offline` says of each server that it is not to be asked; whoever changes it rings.
@@ -207,6 +211,7 @@ struct Exchange {
 struct Asked {
     place: usize,
     config: NtpSourceConfig,
+    orphan: Option<LocalService>,
     seed: u64,
     client: Taped<Client>,
     counters: Counters<ClientCounter>,
@@ -240,12 +245,13 @@ struct Asked {
 
 impl Asked {
     fn new(place: usize, wanted: Wanted, now: Timestamp<Mono>) -> Self {
-        let Wanted { config, seed, counters, recorder } = wanted;
+        let Wanted { config, seed, counters, recorder, orphan } = wanted;
         let written = config.host.parse::<IpAddr>().ok();
         let literal = written.filter(|ip| config.family.admits(*ip)).map(|ip| SocketAddr::new(ip, config.port));
         let mut asked = Self {
             place,
-            client: Taped::new(Client::new(client_config(&config, place, seed))),
+            client: Taped::new(Client::new(client_config(&config, place, seed, orphan_of(orphan, literal)))),
+            orphan,
             counters,
             config,
             seed,
@@ -313,7 +319,8 @@ impl Asked {
         self.address = Some(address);
         self.exchange = None;
         self.seed = self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
-        let config = client_config(&self.config, self.place, self.seed);
+        let orphan = orphan_of(self.orphan, self.address);
+        let config = client_config(&self.config, self.place, self.seed, orphan);
         self.client.change(|client| *client = Client::new(config));
         self.cut_until = None;
         if self.info.take().is_some() {
@@ -510,11 +517,22 @@ impl Asked {
 
     fn says(&mut self, now: Timestamp<Mono>, info: Option<SourceInfo>, outlet: &mut Outlet) {
         self.settled_at = now;
+        let local = self.orphan.map(|local| (local.stratum, local.distance));
+        // The same server with a source and without one: two times that have nothing to do with each other.
+        let is_orphan = |info: SourceInfo| local.is_some_and(|(stratum, _)| info.stratum == stratum);
+        if self.info.map(is_orphan) != info.map(is_orphan) {
+            self.selected_at = None;
+        }
         self.info = info;
         self.selected_at = info.map(|_| self.selected_at.unwrap_or(now));
         let address = self.address.map_or([0; 4], |address| reference_id_of(address.ip()));
         let since = self.selected_at.unwrap_or(now);
-        let reference = info.map(|info| reference_of_server(self.source(), &info, address, since));
+        let reference = info.map(|info| {
+            let distance = local.filter(|_| is_orphan(info)).map(|(_, distance)| distance);
+            let reference = reference_of_server(self.source(), &info, address, since);
+            let accuracy = reference.accuracy.max(distance);
+            Reference { is_orphan: distance.is_some(), accuracy, ..reference }
+        });
         outlet.tell(SourceMessage::Reference(self.source(), reference));
     }
 
@@ -548,12 +566,18 @@ const fn is_no_way(errno: i32) -> bool {
     matches!(errno, libc::ENETUNREACH | libc::EHOSTUNREACH | libc::ENETDOWN | libc::EADDRNOTAVAIL)
 }
 
-fn client_config(source: &NtpSourceConfig, place: usize, seed: u64) -> Config {
+/// How a server at this address stands to ours, where both have no source.
+fn orphan_of(local: Option<LocalService>, address: Option<SocketAddr>) -> Option<Orphan> {
+    Some(Orphan { stratum: local?.stratum, server: reference_id_of(address?.ip()) })
+}
+
+fn client_config(source: &NtpSourceConfig, place: usize, seed: u64, orphan: Option<Orphan>) -> Config {
     Config {
         poll: source.poll,
         poll_max: source.poll_max,
         iburst: source.iburst,
         interleaved: source.interleaved,
+        orphan,
         ..Config::new(SourceId(NTP_SOURCE.0 + place as u16), seed)
     }
 }

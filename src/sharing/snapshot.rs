@@ -49,7 +49,7 @@ pub struct TimeSnapshot {
     pub leap: LeapIndicator,
     /// The TAI - UTC with which our time is counted, as far as that is known.
     pub tai_utc: Option<TaiUtc>,
-    /// NTP stratum as served: 1..=15; 16 while not synchronised.
+    /// NTP stratum as served: 1..=15; 16 while not synchronised, but where another's local clock is followed (`orphan`).
     pub stratum: u8,
     /// NTP reference ID as served (RFC 5905 7.3).
     pub reference_id: [u8; 4],

@@ -30,6 +30,8 @@ pub struct Options<'a> {
     pub port: &'a str,
     /// What the grandmaster is ahead of the machine's clock.
     pub reference_offset: &'a str,
+    /// What the simulated clock is ahead by at first.
+    pub offset: &'a str,
     /// More options of the clock.
     pub clock: &'a str,
     /// More sections.
@@ -38,7 +40,7 @@ pub struct Options<'a> {
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Self { interface: "vb", port: "", reference_offset: "0s", clock: "", more: "" }
+        Self { interface: "vb", port: "", reference_offset: "0s", offset: "1s", clock: "", more: "" }
     }
 }
 
@@ -50,15 +52,15 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts it with a simulated clock that is 1 s and 50 ppm wrong, and returns when it answers.
+    /// Starts it with a simulated clock that is `offset` and 50 ppm wrong, and returns when it answers.
     pub fn start(lab: &Lab, space: &Space, options: Options<'_>) -> Self {
         let directory = unique_path(lab, "synchronome", "d");
         std::fs::create_dir(&directory).expect("a directory");
         let config = directory.join("synchronome.toml");
-        let Options { interface, port, reference_offset, clock, more } = options;
+        let Options { interface, port, reference_offset, offset, clock, more } = options;
         let text = format!(
             "[clock]\n\
-             system = {{ simulated = {{ offset = \"1s\", frequency = \"50ppm\", wander = 1e-9, seed = 1, \
+             system = {{ simulated = {{ offset = \"{offset}\", frequency = \"50ppm\", wander = 1e-9, seed = 1, \
              reference_offset = \"{reference_offset}\" }} }}\n\
              {clock}\n\
              [[ptp]]\n\

@@ -24,6 +24,8 @@ mod pulses;
 
 /// What was seen of a card's source by a crossing is good for so long.
 const SEEN_FOR: Duration = Duration::from_secs(2);
+/// One that serves its own clock is known for so long before it is followed: those who have a source answer meanwhile.
+const ORPHAN_WAIT: Duration = Duration::from_secs(10);
 /// Meanwhile the system clock may run off from the card's source by so much.
 const SEEN_DRIFT: FrequencyPpb = FrequencyPpb::new(10_000.0);
 
@@ -315,17 +317,19 @@ impl<C: Clock> Cascade<C> {
     ) {
         let Self { sources: Some(sources), system, .. } = self else { return };
         let Sources { helm, rows, claims, .. } = &mut **sources;
+        let memory = system.own_span(local);
         for (claim, row) in claims.iter_mut().zip(rows) {
             let usable = row.reference.filter(|reference| reference.timescale != Timescale::Refused);
+            let usable = usable.filter(|reference| !reference.is_orphan || is_needed(reference, now, memory));
             *claim = usable.and(row.heard).map(|heard| {
                 let span = match row.stamped_by {
                     ClockId::System => system.span_of(row.source, local),
                     _ => row.seen.and_then(|seen| seen.at_present(now, system.stepped())),
                 };
-                Claim { span, heard, interval: row.interval, messages: row.messages }
+                let orphan = row.reference.filter(|reference| reference.is_orphan).map(|reference| reference.clock);
+                Claim { span, heard, interval: row.interval, messages: row.messages, orphan }
             });
         }
-        let memory = system.own_span(local);
         let mut chosen = None;
         let mut take = |effect| match effect {
             Effect::Steer { from, to, why, heard } => chosen = Some((from, to, why, heard)),
@@ -421,6 +425,14 @@ impl<C: Clock> Cascade<C> {
             self.apply_limits();
         }
     }
+}
+
+/// Whether one that serves nothing but its own clock may be followed: it was there for a while, and ours does not know the time as well as such
+/// a clock may claim to.
+fn is_needed(orphan: &Reference, now: Timestamp<Mono>, memory: Option<Span<Duration>>) -> bool {
+    let limit = orphan.accuracy.unwrap_or_default();
+    let is_lost = memory.is_none_or(|memory| memory.low.abs().max(memory.high.abs()) > limit);
+    is_lost && now - orphan.selected_at >= ORPHAN_WAIT
 }
 
 impl Seen {

@@ -95,6 +95,7 @@ impl World {
             timescale: Timescale::Tai(TAI_UTC),
             tai_utc: Some(TAI_UTC),
             is_held_over: false,
+            is_orphan: false,
             accuracy: Some(Duration::from_nanos(100)),
             ruler: None,
             proofs: 0,

@@ -46,6 +46,7 @@ impl Bench {
             timescale: Timescale::Utc,
             tai_utc: None,
             is_held_over: false,
+            is_orphan: false,
             accuracy: None,
             ruler: None,
             proofs: 0,

@@ -130,9 +130,9 @@ impl Discipline {
         Some(Whereabouts { offset, error, proofs: self.proofs.wrapping_mul(2) + u32::from(proof.is_of_before) })
     }
 
-    /// The proofs that count.
+    /// The proofs that count. Of who serves nothing but its own clock there is none.
     fn proof(&self) -> Option<Proof<'_>> {
-        let held = self.held?;
+        let held = self.held.filter(|held| !held.is_orphan)?;
         let is_of_before = !self.envelope.is_any_held();
         let (envelope, accuracy) =
             if is_of_before { (&self.previous, self.previous_accuracy) } else { (&self.envelope, held.accuracy) };

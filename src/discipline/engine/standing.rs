@@ -41,6 +41,9 @@ impl Discipline {
             self.previous.forget_offset();
             self.begin_learnt_anew();
         }
+        if is_another && (reference.is_orphan || self.held.is_some_and(|held| held.is_orphan)) {
+            self.begin_in_another_time();
+        }
         let has_changed_places = is_another && self.change_places(now, &reference, before);
         if has_changed_places {
             // What is known now was learnt without any.
@@ -72,6 +75,21 @@ impl Discipline {
             self.transition(now, StateEvent::SourceSelected, out);
         }
         self.is_to_confirm = has_changed_places;
+    }
+
+    /// Of two sources one has no source itself, and their times have nothing to do with each other: what was proven of one says nothing of the
+    /// other, and the clock goes there at once. Its oscillator is the same.
+    fn begin_in_another_time(&mut self) {
+        for envelope in [&mut self.envelope, &mut self.previous, &mut self.learnt] {
+            envelope.forget_offset();
+        }
+        self.known_frequency = self.oscillator_frequency().or(self.known_frequency);
+        self.servo.restart();
+        self.bank.iter_mut().for_each(Bank::lose_offset);
+        self.is_bank_tracking = false;
+        self.slew_ends = None;
+        self.bias = Duration::ZERO;
+        self.has_corrected = false;
     }
 
     /// What is proven from now on is about another time perhaps; so is what is likely, of the same oscillator.
@@ -113,6 +131,9 @@ impl Discipline {
             self.hold_over_with_the_source(now, bound, out);
             return;
         }
+        if self.reference.is_some_and(|reference| reference.is_orphan) {
+            return self.follow_an_orphan(now, out);
+        }
         if bound.is_some_and(|bound| bound <= limit) && self.samples_inside >= LOCK_SAMPLES {
             self.is_confirmed = true;
             self.transition(now, StateEvent::LockReached, out);
@@ -131,6 +152,13 @@ impl Discipline {
         self.transition(now, StateEvent::SourceHeldOver, out);
         let useless = self.config.lock_limit.times(USELESS_LIMITS);
         if self.state == SyncState::Holdover && bound.is_none_or(|bound| bound > useless) {
+            self.transition(now, StateEvent::BoundUseless, out);
+        }
+    }
+
+    /// Who follows one that has no time itself is not synchronised, however near to it he is.
+    fn follow_an_orphan(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
+        if self.state.is_synchronised() {
             self.transition(now, StateEvent::BoundUseless, out);
         }
     }

@@ -45,6 +45,7 @@ fn reference() -> Reference {
         timescale: Timescale::Utc,
         tai_utc: None,
         is_held_over: false,
+        is_orphan: false,
         accuracy: None,
         ruler: None,
         proofs: 0,

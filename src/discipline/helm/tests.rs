@@ -15,6 +15,7 @@ struct Bench {
     now: i64,
     claims: Claims,
     memory: Option<Span<Duration>>,
+    orphans: [Option<u64>; HELM_SOURCES_MAX],
     steered: Vec<(i64, Option<SourceId>, Why)>,
     verdicts: Vec<(SourceId, Verdict)>,
 }
@@ -30,7 +31,15 @@ impl Bench {
         for (source, options) in (0..).zip(options) {
             helm.add(SourceId(source), *options).expect("a place");
         }
-        Self { helm, now: 0, claims: [None; HELM_SOURCES_MAX], memory: None, steered: Vec::new(), verdicts: Vec::new() }
+        Self {
+            helm,
+            now: 0,
+            claims: [None; HELM_SOURCES_MAX],
+            memory: None,
+            steered: Vec::new(),
+            verdicts: Vec::new(),
+            orphans: [None; HELM_SOURCES_MAX],
+        }
     }
 
     /// From now on a source claims from `low` to `high`, in microseconds.
@@ -38,7 +47,8 @@ impl Bench {
         let span = Some(Span { low: Duration::from_micros(low), high: Duration::from_micros(high) });
         let messages = self.claims[usize::from(source.0)].map_or(0, |claim| claim.messages);
         let interval = LogInterval::new(-3);
-        self.claims[usize::from(source.0)] = Some(Claim { span, heard: at(self.now), interval, messages });
+        self.claims[usize::from(source.0)] =
+            Some(Claim { span, heard: at(self.now), interval, messages, orphan: self.orphans[usize::from(source.0)] });
     }
 
     fn silences(&mut self, source: SourceId) {
@@ -514,4 +524,30 @@ fn the_only_one_of_three_that_is_heard_at_all_is_followed_after_four_seconds() {
     assert_eq!(bench.last(), None);
     bench.run(500);
     assert_eq!(bench.last(), Some((Some(B), Why::First)));
+}
+
+#[test]
+fn of_those_without_a_source_the_first_is_followed_and_none_beside_one_that_has_a_source() {
+    let mut bench = Bench::new(&[SourceKind::Ntp; 3]);
+    bench.orphans = {
+        let mut orphans = [None; HELM_SOURCES_MAX];
+        (orphans[0], orphans[1]) = (Some(7), Some(5));
+        orphans
+    };
+    // They are seconds apart, and two against one if it came to that.
+    bench.claims(A, -1_000_000, 1_000_000);
+    bench.claims(B, 9_000_000, 11_000_000);
+    bench.run(10_000);
+    assert_eq!(bench.helm.steering(), Some(B), "the least of them");
+    assert_eq!(bench.helm.verdict(0), Verdict::Silent, "the other has no vote");
+
+    bench.memory = None;
+    bench.claims(C, -5_000_100, -5_000_000);
+    bench.run(1_000);
+    assert_eq!(bench.helm.steering(), Some(C), "it is no matter of a majority");
+    assert_eq!([0, 1].map(|row| bench.helm.verdict(row)), [Verdict::Silent; 2]);
+    bench.silences(C);
+    bench.memory = None;
+    bench.run(2_000);
+    assert_eq!(bench.helm.steering(), Some(B));
 }

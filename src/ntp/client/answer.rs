@@ -1,6 +1,6 @@
 //! What an answer says of its sender, as pure functions of its header (RFC 5905 7.4 and 11.2).
 
-use super::{ClientCounter, OwnIdentity, SourceInfo};
+use super::{ClientCounter, Orphan, OwnIdentity, SourceInfo};
 use crate::ntp::server::ROOT_DISTANCE_MAX;
 use crate::time::{Duration, LeapIndicator, NtpTimestamp};
 use crate::wire::ntp::Header;
@@ -47,8 +47,13 @@ pub(super) fn said(header: &Header) -> SourceInfo {
 /// What the server says of its time, if that is fit to be followed.
 ///
 /// `Err` is the first reason against it, in this order: synchronised, stratum 1..=15, root distance
-/// `root_delay / 2 + root_dispersion < 16 s`, stamps that are set and in order, no loop through us.
-pub(super) fn standing(header: &Header, own: &OwnIdentity) -> Result<SourceInfo, ClientCounter> {
+/// `root_delay / 2 + root_dispersion < 16 s`, stamps that are set and in order, no loop through us, and none of those without a source that
+/// are not to be followed.
+pub(super) fn standing(
+    header: &Header,
+    own: &OwnIdentity,
+    orphan: Option<Orphan>,
+) -> Result<SourceInfo, ClientCounter> {
     let info = said(header);
     let before = |a: NtpTimestamp, b: NtpTimestamp| a.since(b).is_negative();
     let (received, transmitted) = (header.receive_timestamp, header.transmit_timestamp);
@@ -66,6 +71,8 @@ pub(super) fn standing(header: &Header, own: &OwnIdentity) -> Result<SourceInfo,
         ),
         (own.is_followed_by(header), ClientCounter::FollowsUs),
         (own.is(header), ClientCounter::OurselvesAnswered),
+        (orphan.is_some_and(|orphan| header.stratum > orphan.stratum), ClientCounter::OrphanFollows),
+        (orphan.is_some_and(|orphan| orphan.is_after_us(header, own)), ClientCounter::OrphanAfterUs),
     ];
     match against.into_iter().find(|(is_unfit, _)| *is_unfit) {
         Some((_, reason)) => Err(reason),

@@ -85,6 +85,10 @@ counters! {
     ReferenceLater = "reference_later",
     /// The server follows us.
     FollowsUs = "follows_us",
+    /// It has no source, and follows the clock of another one that has none (`ntp.server.local.orphan`).
+    OrphanFollows = "orphan_follows",
+    /// It serves its own clock, and comes after us among those who do: it is to follow us.
+    OrphanAfterUs = "orphan_after_us",
     /// The server is we ourselves.
     OurselvesAnswered = "ourselves_answered",
     /// An answer without a receive stamp.

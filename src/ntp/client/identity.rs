@@ -62,6 +62,23 @@ impl OwnIdentity {
     }
 }
 
+/// How the server stands to us where it has no source, and neither have we: several hosts that serve their own clock at one stratum choose the one whose
+/// address makes the least reference ID, and the others follow that.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
+pub struct Orphan {
+    /// The stratum at which all of them serve their own clock.
+    pub stratum: u8,
+    /// What those write as their reference ID who follow the server.
+    pub server: [u8; 4],
+}
+
+impl Orphan {
+    /// Whether somebody serves its own clock who is to follow ours. Both sides see the same two addresses, and come to the same conclusion.
+    pub(super) fn is_after_us(self, header: &Header, own: &OwnIdentity) -> bool {
+        header.stratum == self.stratum && own.reference_ids[0].is_none_or(|ours| ours <= self.server)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -545,6 +545,34 @@ fn a_server_that_follows_one_of_our_addresses_is_not_followed() {
 }
 
 #[test]
+fn of_servers_without_a_source_the_least_is_followed_and_nobody_who_follows_another() {
+    // The address of the server, and ours.
+    for (server, ours, is_first) in [(5, 7, true), (7, 5, false), (5, 5, false)] {
+        let orphan = Orphan { stratum: 10, server: [10, 0, 0, server] };
+        let mut bench = Bench::answered(Config { orphan: Some(orphan), ..config() });
+        let mut own = OwnIdentity::default();
+        own.reference_ids[0] = Some([10, 0, 0, ours]);
+        bench.step(Input::Identity(own));
+        let good = [ClientCounter::Answers, ClientCounter::Measured];
+        assert_eq!(counts(&bench.bent(|a| a.stratum = 9)), good, "it has a source");
+        let found = counts(&bench.bent(|a| a.stratum = 10));
+        assert_eq!(found, if is_first { good.to_vec() } else { vec![ClientCounter::OrphanAfterUs] }, "{server} {ours}");
+        assert_eq!(counts(&bench.bent(|a| a.stratum = 11)), [ClientCounter::OrphanFollows]);
+    }
+    let mut bench = Bench::answered(Config { orphan: Some(Orphan { stratum: 10, server: [1; 4] }), ..config() });
+    assert_eq!(
+        counts(&bench.bent(|a| a.stratum = 10)),
+        [ClientCounter::OrphanAfterUs],
+        "not before we know our own address"
+    );
+    assert_eq!(
+        counts(&Bench::answered(config()).bent(|a| a.stratum = 10)).len(),
+        2,
+        "and whoever agrees with nobody follows it"
+    );
+}
+
+#[test]
 fn our_own_server_is_recognised_by_what_it_serves() {
     let mut bench = Bench::answered(config());
     let reference_timestamp = bench.wire_time();

@@ -451,7 +451,7 @@ proptest! {
     }
 }
 
-const LOCAL: LocalService = LocalService { stratum: 10, distance: Duration::SECOND };
+const LOCAL: LocalService = LocalService { stratum: 10, distance: Duration::SECOND, is_orphan: false };
 
 fn answered_locally(local: LocalService, snapshot: &TimeSnapshot) -> (Header, Answer) {
     let mut out = [0; 48];
@@ -477,6 +477,25 @@ fn a_local_clock_is_served_with_its_stratum_and_never_counts_as_synchronised() {
     assert!(claimed > LOCAL.distance && claimed < LOCAL.distance + UNIT.times(2), "{claimed}");
     let (header, _) = answered_locally(LocalService { stratum: 1, ..LOCAL }, &alone());
     assert_eq!((header.stratum, &header.reference_id), (1, b"LOCL"));
+}
+
+#[test]
+fn who_follows_a_host_without_a_source_is_one_stratum_further_and_no_surer_than_that() {
+    let follows = TimeSnapshot {
+        state: SyncState::Acquiring,
+        stratum: 11,
+        reference_id: [10, 71, 0, 1],
+        mean_path_delay: Duration::from_millis(3),
+        ..alone()
+    };
+    let orphan = LocalService { is_orphan: true, ..LOCAL };
+    let (header, answer) = answered_locally(orphan, &follows);
+    assert_eq!((answer.is_synchronised, answer.is_local), (false, true));
+    assert_eq!((header.leap, header.stratum, header.reference_id), (LeapIndicator::NoWarning, 11, [10, 71, 0, 1]));
+    let claimed = header.root_delay.to_duration().half() + header.root_dispersion.to_duration();
+    assert!(claimed >= LOCAL.distance + Duration::from_millis(3), "{claimed}");
+    let (header, _) = answered_locally(orphan, &alone());
+    assert_eq!((header.stratum, header.reference_id), (10, [127, 127, 1, 1]), "who leads serves his own clock");
 }
 
 #[test]

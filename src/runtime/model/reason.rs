@@ -161,6 +161,9 @@ impl Model {
         if let Some(text) = self.timescale_problem() {
             return text;
         }
+        if !snapshot.state.is_synchronised() && snapshot.stratum < 16 {
+            return "the host that is followed has no source itself: all of them agree, and none knows the time (ntp.server.local.orphan)".to_owned();
+        }
         let (head, tail) = self.reason;
         match self.cause(snapshot.state) {
             Some(cause) => format!("{head}: {cause}{tail}"),

@@ -272,19 +272,31 @@ impl Source {
                     None => "the operator has taken it offline (synchronome online)".to_owned(),
                 },
                 (Some(_), ClientState::Waiting | ClientState::Reachable) if report.refusal.is_some() => {
-                    let named = report.refusal.map_or("", |refusal| refusal.reason.name());
-                    format!("its answers are of no use ({named})")
+                    match report.refusal.map(|refusal| refusal.reason) {
+                        Some(ClientCounter::OrphanAfterUs) => "it has no source, and is to follow us".to_owned(),
+                        Some(ClientCounter::OrphanFollows) => "it follows a host that has no source".to_owned(),
+                        reason => format!("its answers are of no use ({})", reason.map_or("", CounterSet::name)),
+                    }
                 }
                 (Some(_), ClientState::Waiting) if report.send_error.is_some() => {
                     let error = report.send_error.map_or("", |errno| Errno::from_raw(errno).desc());
                     format!("nothing can be sent to it: {error}")
                 }
                 (Some(_), ClientState::Waiting) => "it does not answer: is UDP port 123 open on the way?".to_owned(),
+                (Some(_), ClientState::Reachable) if report.info.is_some_and(|info| is_local(&info)) => {
+                    "it serves nothing but its own clock, and is followed only where no other source is heard"
+                        .to_owned()
+                }
                 (Some(_), ClientState::Reachable) => "it says too little, or is too far away (max_distance)".to_owned(),
             },
             (verdict, _) => in_words(verdict),
         }
     }
+}
+
+/// Whether a server says that its time is its own clock's.
+fn is_local(info: &SourceInfo) -> bool {
+    info.reference_id == [127, 127, 1, 1] || &info.reference_id == b"LOCL"
 }
 
 const fn state_word(state: ClientState) -> &'static str {

@@ -26,6 +26,7 @@ fn reference(source: SourceId) -> Reference {
         timescale: Timescale::Utc,
         tai_utc: Some(TaiUtc(37)),
         is_held_over: false,
+        is_orphan: false,
         accuracy: Some(Duration::from_micros(1)),
         ruler: None,
         proofs: 0,
