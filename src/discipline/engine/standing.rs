@@ -74,6 +74,9 @@ impl Discipline {
         if is_another {
             self.transition(now, StateEvent::SourceSelected, out);
         }
+        if reference.is_orphan {
+            self.follow_an_orphan(now, out);
+        }
         self.is_to_confirm = has_changed_places;
     }
 

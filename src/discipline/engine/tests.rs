@@ -19,6 +19,8 @@ struct Bench {
     jitter: f64,
     notices: Vec<Notice>,
     obeys: bool,
+    /// What the source is ahead of the truth.
+    ahead: Duration,
 }
 
 const SOURCE: SourceId = SourceId(0);
@@ -78,6 +80,7 @@ impl Bench {
             jitter: 1e-6,
             notices: Vec::new(),
             obeys: true,
+            ahead: Duration::ZERO,
         }
     }
 
@@ -98,7 +101,7 @@ impl Bench {
     fn exchange(&mut self, extra_delay: Duration) {
         let mut delay = || Duration::from_secs_f64(5e-6 + self.jitter * self.random.exponential());
         let (forth, back) = (delay() + extra_delay, delay());
-        let truth = self.now.read_as::<Local>();
+        let truth = self.now.read_as::<Local>() + self.ahead;
         let remote = |at| Self::stamp(at, ClockId::Remote(SOURCE), ClockEpoch(0));
         let received = Self::stamp(self.reading(), ClockId::Disciplined, self.epoch);
         let sync = Observation {
@@ -114,7 +117,7 @@ impl Bench {
         let request = Observation {
             source: SOURCE,
             sent,
-            received: remote(self.now.read_as::<Local>() + back),
+            received: remote(self.now.read_as::<Local>() + self.ahead + back),
             correction: Duration::ZERO,
             exchange: 0,
         };
@@ -416,6 +419,43 @@ fn a_disturbed_clock_is_disrupted_until_it_is_measured_again() {
     (0..24).for_each(|_| bench.exchange(Duration::ZERO));
     assert_eq!(bench.discipline.state(), SyncState::Locked);
     assert!(bench.offset.abs() < Duration::from_micros(10), "recovered in 3 s: {}", bench.offset);
+}
+
+#[test]
+fn who_follows_a_host_without_a_source_is_never_locked_nor_bounded_and_goes_to_a_source_at_once() {
+    for servo in [Kind::Pi, Kind::Estimator] {
+        let mut bench = Bench::new(Config { servo, ..config() }, Duration::from_secs(2), 30.0);
+        let follow = |bench: &mut Bench, is_orphan| {
+            let selected_at = bench.now;
+            bench.step(Input::Reference(Some(Reference { is_orphan, stratum: 11, selected_at, ..reference() })));
+        };
+        let served = |bench: &Bench| {
+            let snapshot = bench.discipline.snapshot(bench.now, bench.reading(), bench.reading(), FrequencyPpb::ZERO);
+            (snapshot.state.is_synchronised(), snapshot.is_bounded, snapshot.stratum, snapshot.leap)
+        };
+        (0..80).for_each(|_| bench.exchange(Duration::ZERO));
+        assert_eq!(bench.discipline.state(), SyncState::Locked);
+
+        bench.ahead = Duration::from_secs(7);
+        follow(&mut bench, true);
+        for _ in 0..80 {
+            bench.exchange(Duration::ZERO);
+            assert_eq!(bench.bound(), None);
+            assert_eq!(served(&bench), (false, false, 11, LeapIndicator::Unknown));
+        }
+        assert_eq!(bench.discipline.state(), SyncState::Freerun);
+        assert!((bench.offset - bench.ahead).abs() < Duration::from_micros(20), "{}", bench.offset);
+
+        bench.ahead = Duration::ZERO;
+        follow(&mut bench, false);
+        assert_eq!(bench.bound(), None, "nothing is known of the time yet");
+        for _ in 0..80 {
+            bench.exchange(Duration::ZERO);
+            assert!(bench.bound().is_none_or(|bound| bench.offset.abs() <= bound), "{}", bench.offset);
+        }
+        assert_eq!(bench.discipline.state(), SyncState::Locked, "{servo:?}");
+        assert!(bench.offset.abs() < Duration::from_micros(20), "{}", bench.offset);
+    }
 }
 
 #[test]
