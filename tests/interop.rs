@@ -11,6 +11,8 @@
 mod daemon;
 #[path = "interop/embedded.rs"]
 mod embedded;
+#[path = "interop/hybrid.rs"]
+mod hybrid;
 #[path = "interop/lab.rs"]
 mod lab;
 #[path = "interop/ntp.rs"]

@@ -34,7 +34,7 @@ pub(super) fn chronyd_server(lab: &Lab, space: &Space, address: &str) -> Running
 }
 
 /// A server of our own that lies.
-struct Liar {
+pub(super) struct Liar {
     latch: Latch,
     renewal: Option<JoinHandle<()>>,
     _server: Server,
@@ -57,7 +57,7 @@ fn lie() -> TimeSnapshot {
 }
 
 impl Liar {
-    fn start(space: &Space, address: Ipv4Addr) -> Self {
+    pub(super) fn start(space: &Space, address: Ipv4Addr) -> Self {
         let latch = Latch::default();
         let (mut writer, snapshot) = Seqlock::new(&lie());
         let (_, lines) = Seqlock::new(&PhcLines::default());
@@ -152,15 +152,20 @@ fn without_a_loopback_or_a_way_to_any_server_it_runs_and_says_so() {
 }
 
 /// A rule of a packet filter in a namespace, for as long as this lives.
-struct Closed<'s>(&'s Space);
+pub(super) struct Closed<'s>(&'s Space);
 
 impl<'s> Closed<'s> {
     /// Nothing to UDP port 123 passes this hook any more.
-    fn at(space: &'s Space, hook: &str) -> Self {
+    pub(super) fn at(space: &'s Space, hook: &str) -> Self {
+        Self::ports(space, hook, "123")
+    }
+
+    /// As above, to these ports.
+    pub(super) fn ports(space: &'s Space, hook: &str, ports: &str) -> Self {
         for rule in [
             "add table inet closed".to_owned(),
             format!("add chain inet closed way {{ type filter hook {hook} priority 0; }}"),
-            "add rule inet closed way udp dport 123 drop".to_owned(),
+            format!("add rule inet closed way udp dport {ports} drop"),
         ] {
             nft(space, &rule);
         }

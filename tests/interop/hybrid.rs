@@ -1,0 +1,94 @@
+//! A ptp4l grandmaster beside chronyd servers, one of which lies: who steers, when the others take over, and how wrong the clock is meanwhile.
+
+use std::net::Ipv4Addr;
+use std::time::{Duration as Timeout, Instant};
+
+use synchronome::observe::Status;
+use synchronome::time::SyncState;
+
+use super::daemon::{Daemon, Options, assert_bound_held, print_figures, truth};
+use super::lab::{Lab, Space};
+use super::ntp::{Closed, Liar, chronyd_server, source};
+use super::running::{Running, always_master, ptp4l};
+
+/// At eight Syncs a second another source is to steer 2.5 s after the last one; the rest is what a busy machine adds.
+const HANDED_OVER: Timeout = Timeout::from_millis(4_500);
+/// Both ways, the steering clock's error is that of software stamps on a busy machine.
+const ERROR_MAX_S: f64 = 2e-3;
+
+fn grandmaster(lab: &Lab, space: &Space) -> Running {
+    ptp4l(lab, space, "va", &["--logAnnounceInterval=-1", always_master()])
+}
+
+fn steers(status: &Status, name: &str) -> bool {
+    source(status, name).is_steering
+}
+
+fn ntp_steers(status: &Status) -> bool {
+    steers(status, "10.71.0.1") || steers(status, "10.71.0.3")
+}
+
+/// Waits until a server steers that was none of PTP's, and says how long it took.
+fn handed_over(daemon: &mut Daemon, why: &str) -> Status {
+    let lost = Instant::now();
+    let status = daemon.wait("a server steers", ntp_steers);
+    let took = lost.elapsed();
+    println!("hybrid: {why}: a server steers after {:.2} s, in {}", took.as_secs_f64(), status.state);
+    assert!(took <= HANDED_OVER, "{why}: it took {took:?}");
+    assert!(status.state.is_synchronised(), "{status:#?}");
+    status
+}
+
+#[test]
+fn ptp_steers_beside_real_servers_which_take_over_and_give_back_without_a_step() {
+    let mut lab = Lab::new();
+    let (master, slave) = lab.pair();
+    for host in [3, 4] {
+        master.ip(&format!("address add 10.71.0.{host}/24 dev va"));
+    }
+    let _servers = ["10.71.0.1", "10.71.0.3"].map(|address| chronyd_server(&lab, &master, address));
+    let _liar = Liar::start(&master, Ipv4Addr::new(10, 71, 0, 4));
+    let first = grandmaster(&lab, &master);
+    let servers = [1, 3, 4].map(|host| format!("[[ntp.source]]\naddress = \"10.71.0.{host}\"\npoll = 0\n"));
+    let more = format!("[selection]\nhold_off = \"2s\"\n{}", servers.concat());
+    let mut daemon = Daemon::start(&lab, &slave, Options { more: &more, ..Options::default() });
+
+    let before = daemon.wait("PTP steers, and the liar is found out", |status| {
+        let liar = source(status, "10.71.0.4").verdict == "falseticker";
+        status.state == SyncState::Locked && steers(status, "vb") && liar && truth(status).samples > 0
+    });
+    println!("hybrid: {}", source(&before, "10.71.0.4").reason);
+    assert_eq!(source(&before, "10.71.0.1").verdict, "agrees", "{before:#?}");
+
+    // It dies, and is started again.
+    drop(first);
+    handed_over(&mut daemon, "the grandmaster is gone");
+    std::thread::sleep(Timeout::from_secs(3));
+    print_figures("hybrid: by the servers", &daemon.status());
+    let back = Instant::now();
+    let _again = grandmaster(&lab, &master);
+    daemon.wait("PTP steers again", |status| steers(status, "vb") && status.state == SyncState::Locked);
+    println!("hybrid: PTP steers again {:.1} s after it was started", back.elapsed().as_secs_f64());
+
+    // A firewall closes PTP's ports, and opens them again.
+    let closed = Closed::ports(&slave, "input", "319-320");
+    handed_over(&mut daemon, "its ports are closed");
+    drop(closed);
+    daemon.wait("PTP steers once more", |status| steers(status, "vb") && status.state == SyncState::Locked);
+
+    // And the servers': PTP goes on, and who does not answer has no vote.
+    let closed = Closed::at(&slave, "output");
+    daemon.wait("the servers are silent", |status| source(status, "10.71.0.1").verdict == "silent");
+    let status = daemon.status();
+    assert!(steers(&status, "vb") && status.state == SyncState::Locked, "{status:#?}");
+    drop(closed);
+    daemon.wait("they agree again", |status| source(status, "10.71.0.1").verdict == "agrees");
+
+    let status = daemon.status_by_command();
+    print_figures("hybrid", &status);
+    assert_bound_held(&status);
+    assert_eq!(status.clock.steps, before.clock.steps, "no hand-over is a step");
+    assert!(truth(&status).max_s.is_some_and(|max| max < ERROR_MAX_S), "{status:#?}");
+    assert_eq!(source(&status, "10.71.0.4").verdict, "falseticker", "{status:#?}");
+    daemon.end();
+}
