@@ -223,6 +223,8 @@ pub struct Cascade<C> {
     /// When the machine was found to have stood still the last time, and for how long.
     stood_still: Option<(Timestamp<Mono>, Duration)>,
     leap: LeapWatch,
+    /// When it is looked for again, without a word of anybody.
+    look_for_leap_at: Timestamp<Mono>,
     /// When the leap second is due, by the last tick.
     leap_at: Option<Timestamp<Mono>>,
     /// The system clock is off by a leap second that is being slewed away.
@@ -250,6 +252,7 @@ impl<C: Clock> Cascade<C> {
             contradictions: KeptBack::default(),
             stood_still: None,
             leap: LeapWatch::new(config.utc, config.utc_policy),
+            look_for_leap_at: now,
             leap_at: None,
             works_off_leap: false,
             continuity: (Continuity::of_the_same_oscillator(), ClockEpoch::default()),
@@ -393,7 +396,7 @@ impl<C: Clock> Cascade<C> {
         // Before anything is known, the system clock's date is nobody's word for which day it is.
         let warning = self.voted_leap(reference.leap);
         let word = UtcWord { clock: reference.clock, stated, warning };
-        if let Some(news) = self.leap.hear(utc, word) {
+        for news in [self.leap.hear(utc, word), self.leap.take_leap_news()].into_iter().flatten() {
             notify(CascadeNotice::Utc(news));
         }
         let timescale = match (reference.timescale, self.leap.tai_utc()) {

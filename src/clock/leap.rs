@@ -5,18 +5,26 @@
 //! early, and leap flags linger. So the change is ours: it was announced during the day, it is made at midnight, and what
 //! is said to the contrary within [`GUARD`] of it is not listened to.
 //!
+//! Which leap seconds there are the list knows (IERS, Bulletin C, half a year ahead), if it is there and good for that day: then what sources
+//! announce, or leave out, does not count, and is told ([`LeapDispute`]). Without such a list most of those count who agree on the time. A leap second
+//! is at the end of a month, whoever announces it when: NTP servers may do so for all of that month (RFC 5905 figure 9 says the day,
+//! RFC 1305 said so of the month, and servers do both), and in mid-month it is a stuck bit.
+//!
 //! And a source can be wrong about it on all other days: a table of years ago, a grandmaster that sends UTC and calls it TAI,
 //! one that sends GPS time. Whoever takes its word moves the system clock by whole seconds; whoever takes the host's word
 //! does too, if it was the readings that were wrong. From what it sends alone the two cannot be told apart. So where its
 //! word is not that of those who know (the kernel, the list of leap seconds, the same source until a moment ago), nobody
 //! takes UTC from it until the operator has said which ([`UtcPolicy`]). TAI, which PHCs count, is not in question.
 
-use crate::time::{Duration, LeapIndicator, TaiUtc, Timestamp, Utc, civil_from_days};
+use crate::time::{Duration, LeapIndicator, LeapStep, LeapTable, TaiUtc, Timestamp, Utc, civil_from_days};
 
 /// For so long before and after a leap second what sources say of TAI - UTC is not listened to.
 pub const GUARD: Duration = Duration::from_secs(60);
 /// For so long before and after it readings of a clock that counts UTC are ambiguous.
 pub const AMBIGUOUS: Duration = Duration::from_millis(1_500);
+
+/// A leap second that nobody announces is missed within so long before it: PTP does not announce it for longer than 12 h (IEEE 1588-2019 9.4).
+const MISSED_WITHIN: Duration = Duration::from_secs(6 * 3_600);
 
 const DAY_S: i64 = 86_400;
 
@@ -79,9 +87,22 @@ pub struct UtcDispute {
     pub ruling: Ruling,
 }
 
+/// What sources announce for the end of this UTC day is not what the list of leap seconds has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LeapDispute {
+    /// What they announce.
+    pub announced: LeapIndicator,
+    /// What the list has.
+    pub listed: LeapIndicator,
+    /// What will be done.
+    pub taken: LeapIndicator,
+}
+
 /// What is new about TAI - UTC.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum UtcNews {
+    /// Sources and the list of leap seconds do not agree on today's leap second; `None`: they do again, or the day is over.
+    Leap(Option<LeapDispute>),
     /// A source says something else than is known.
     Disputed(UtcDispute),
     /// It says what is known again, or another one is followed that does.
@@ -95,6 +116,31 @@ pub enum UtcNews {
     },
 }
 
+/// What a list of leap seconds says of those to come.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct LeapList {
+    /// The next one, or one that was a moment ago.
+    pub next: Option<LeapStep>,
+    /// It has all of them until then; `None`: it does not say.
+    pub good_until: Option<Timestamp<Utc>>,
+}
+
+impl LeapList {
+    /// What a whole list says at `now`.
+    pub fn of(table: &LeapTable, now: Timestamp<Utc>) -> Self {
+        Self { next: table.step_near(now, Duration::from_secs(DAY_S)), good_until: table.expires() }
+    }
+
+    /// The leap second of the day that ends at `midnight`; `None`: it does not reach so far. One that it has is one, however old it is.
+    fn says(&self, midnight: Timestamp<Utc>) -> Option<LeapIndicator> {
+        match self.next.filter(|next| next.from == midnight) {
+            Some(next) if next.after > next.before => Some(LeapIndicator::Insert),
+            Some(_) => Some(LeapIndicator::Delete),
+            None => self.good_until.is_none_or(|until| midnight <= until).then_some(LeapIndicator::NoWarning),
+        }
+    }
+}
+
 /// What the host itself knows of TAI - UTC: from the kernel, or a list of leap seconds.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct HostUtc {
@@ -102,11 +148,13 @@ pub struct HostUtc {
     pub tai_utc: Option<TaiUtc>,
     /// It comes from a list that has expired: there may have been a leap second since.
     pub is_old: bool,
+    /// The list, if there is one.
+    pub list: Option<LeapList>,
 }
 
 impl From<TaiUtc> for HostUtc {
     fn from(tai_utc: TaiUtc) -> Self {
-        Self { tai_utc: Some(tai_utc), is_old: false }
+        Self { tai_utc: Some(tai_utc), ..Self::default() }
     }
 }
 
@@ -132,6 +180,12 @@ pub struct LeapWatch {
     dispute: Option<UtcDispute>,
     /// What stands for TAI - UTC while nobody has said it: leap seconds change that too.
     stand_in: TaiUtc,
+    /// What was announced last.
+    announced: Option<LeapIndicator>,
+    /// It is not what the list has.
+    leap_dispute: Option<LeapDispute>,
+    /// And that has not been told yet.
+    is_untold: bool,
     leap: Option<Leap>,
     is_done: bool,
 }
@@ -146,6 +200,9 @@ impl LeapWatch {
             known_by: None,
             dispute: None,
             stand_in: TaiUtc(0),
+            announced: None,
+            leap_dispute: None,
+            is_untold: false,
             leap: None,
             is_done: false,
         }
@@ -153,7 +210,8 @@ impl LeapWatch {
 
     /// The host knows something else by now, or another policy holds: from the next word of a source on.
     pub fn configure(&mut self, host: HostUtc, policy: UtcPolicy) {
-        if host != self.host && !host.is_old && host.tai_utc.is_some() {
+        let of_offset = |host: HostUtc| (host.tai_utc, host.is_old);
+        if of_offset(host) != of_offset(self.host) && !host.is_old && host.tai_utc.is_some() {
             (self.known, self.known_by) = (host.tai_utc, None);
         }
         (self.host, self.policy) = (host, policy);
@@ -193,20 +251,69 @@ impl LeapWatch {
             return None;
         }
         let news = word.stated.and_then(|stated| self.compare(now, word.clock, stated));
+        self.announced = (word.warning != LeapIndicator::Unknown).then_some(word.warning);
+        self.look(now);
+        news
+    }
+
+    /// What is new about the leap second of this day, told once.
+    pub fn take_leap_news(&mut self) -> Option<UtcNews> {
+        std::mem::take(&mut self.is_untold).then_some(UtcNews::Leap(self.leap_dispute))
+    }
+
+    /// This is announced now; it counts with the next look.
+    pub fn announce(&mut self, warning: LeapIndicator) {
+        self.announced = Some(warning);
+    }
+
+    /// What was announced last, if anything was.
+    pub fn announced(&self) -> Option<LeapIndicator> {
+        self.announced
+    }
+
+    /// Time has passed: is there a leap second at the end of this UTC day?
+    pub fn look(&mut self, now: Timestamp<Utc>) {
+        if self.is_guarded(now) {
+            return;
+        }
         self.leap = None;
         self.is_done = false;
-        // A second more or less is one, whatever TAI - UTC is; unless the source's is refused, whose UTC is not ours.
-        let Some(before) = self.tai_utc().or_else(|| self.known.is_none().then_some(self.stand_in)) else {
-            return news;
-        };
         let midnight = Timestamp::from_secs((now.seconds().div_euclid(DAY_S) + 1) * DAY_S);
-        let (at, after) = match word.warning {
+        let (.., day) = civil_from_days(midnight.seconds().div_euclid(DAY_S));
+        let warning = if day == 1 { self.settle(now, midnight) } else { self.agree() };
+        // A second more or less is one, whatever TAI - UTC is; unless the source's is refused, whose UTC is not ours.
+        let Some(before) = self.tai_utc().or_else(|| self.known.is_none().then_some(self.stand_in)) else { return };
+        let (at, after) = match warning {
             LeapIndicator::Insert => (midnight, before.0.saturating_add(1)),
             LeapIndicator::Delete => (midnight - Duration::SECOND, before.0.saturating_sub(1)),
-            LeapIndicator::NoWarning | LeapIndicator::Unknown => return news,
+            LeapIndicator::NoWarning | LeapIndicator::Unknown => return,
         };
         self.leap = Some(Leap { at, before, after: TaiUtc(after) });
-        news
+    }
+
+    /// What is announced for the end of a month, held against the list.
+    fn settle(&mut self, now: Timestamp<Utc>, midnight: Timestamp<Utc>) -> LeapIndicator {
+        let announced = self.announced.unwrap_or(LeapIndicator::NoWarning);
+        let Some(listed) = self.host.list.and_then(|list| list.says(midnight)) else {
+            self.agree();
+            return announced;
+        };
+        let is_believed = self.policy == UtcPolicy::Source && self.announced.is_some();
+        let taken = if is_believed { announced } else { listed };
+        let is_missed = announced == LeapIndicator::NoWarning;
+        if announced == listed || self.announced.is_none() || is_missed && midnight - now > MISSED_WITHIN {
+            self.agree();
+            return taken;
+        }
+        let dispute = LeapDispute { announced, listed, taken };
+        self.is_untold |= self.leap_dispute.replace(dispute) != Some(dispute);
+        taken
+    }
+
+    /// There is nothing to dispute, and no leap second by that.
+    fn agree(&mut self) -> LeapIndicator {
+        self.is_untold |= self.leap_dispute.take().is_some();
+        LeapIndicator::NoWarning
     }
 
     /// Holds a source's word against what is known.
@@ -257,6 +364,7 @@ impl LeapWatch {
                 dispute.stated = moved(dispute.stated);
             }
         }
+        self.announced = None;
         self.is_done = true;
     }
 
@@ -393,6 +501,87 @@ mod tests {
     /// 2026-12-31, so many seconds before midnight.
     fn before_midnight(seconds: i64) -> Timestamp<Utc> {
         Timestamp::from_secs(1_798_761_600 - seconds)
+    }
+
+    /// A host with a list that is good for so long after midnight, and has this leap second.
+    fn listed(good_for_s: i64, next: LeapIndicator) -> HostUtc {
+        let after = match next {
+            LeapIndicator::Insert => 38,
+            LeapIndicator::Delete => 36,
+            LeapIndicator::NoWarning | LeapIndicator::Unknown => 37,
+        };
+        let step = LeapStep { from: before_midnight(0), before: TaiUtc(37), after: TaiUtc(after) };
+        let next = (after != 37).then_some(step);
+        let list = LeapList { next, good_until: Some(before_midnight(-good_for_s)) };
+        HostUtc { list: Some(list), ..HostUtc::from(TaiUtc(37)) }
+    }
+
+    fn leap_disputed(announced: LeapIndicator, listed: LeapIndicator, taken: LeapIndicator) -> Option<UtcNews> {
+        Some(UtcNews::Leap(Some(LeapDispute { announced, listed, taken })))
+    }
+
+    #[test]
+    fn a_list_that_reaches_so_far_wins_against_what_sources_announce_and_that_is_told_once() {
+        use LeapIndicator::{Delete, Insert, NoWarning};
+        for (announced, has) in [(Insert, NoWarning), (Delete, NoWarning), (Delete, Insert), (NoWarning, Insert)] {
+            let mut watch = LeapWatch::new(listed(1, has), UtcPolicy::Check);
+            watch.hear(before_midnight(7_200), says(37, announced));
+            assert_eq!(watch.indicator(), has);
+            assert_eq!(watch.take_leap_news(), leap_disputed(announced, has, has));
+            watch.hear(before_midnight(7_100), says(37, announced));
+            assert_eq!(watch.take_leap_news(), None);
+            watch.hear(before_midnight(7_000), says(37, has));
+            assert_eq!((watch.take_leap_news(), watch.indicator()), (Some(UtcNews::Leap(None)), has));
+        }
+    }
+
+    #[test]
+    fn a_list_that_has_expired_by_then_does_not_deny_a_leap_second_and_one_that_it_has_is_one() {
+        use LeapIndicator::{Insert, NoWarning};
+        for (announced, has) in [(Insert, NoWarning), (NoWarning, NoWarning), (NoWarning, Insert), (Insert, Insert)] {
+            let mut watch = LeapWatch::new(listed(-1, has), UtcPolicy::Check);
+            watch.hear(before_midnight(7_200), says(37, announced));
+            let expected = if has == Insert { Insert } else { announced };
+            assert_eq!(watch.indicator(), expected, "{announced:?} {has:?}");
+            assert_eq!(watch.take_leap_news().is_some(), has == Insert && announced == NoWarning);
+        }
+    }
+
+    #[test]
+    fn who_believes_the_source_makes_its_leap_second_against_the_list_and_without_a_source_that_of_the_list() {
+        let mut watch = LeapWatch::new(listed(1, LeapIndicator::NoWarning), UtcPolicy::Source);
+        watch.hear(before_midnight(7_200), says(37, LeapIndicator::Insert));
+        assert_eq!(watch.indicator(), LeapIndicator::Insert);
+        assert!(watch.take_leap_news().is_some());
+        let mut watch = LeapWatch::new(listed(1, LeapIndicator::Delete), UtcPolicy::Source);
+        watch.look(before_midnight(80_000));
+        assert_eq!((watch.indicator(), watch.take_leap_news()), (LeapIndicator::Delete, None));
+    }
+
+    #[test]
+    fn nobody_misses_an_announcement_in_the_morning() {
+        let mut watch = LeapWatch::new(listed(1, LeapIndicator::Insert), UtcPolicy::Check);
+        watch.hear(before_midnight(40_000), says(37, LeapIndicator::NoWarning));
+        assert_eq!((watch.indicator(), watch.take_leap_news()), (LeapIndicator::Insert, None));
+        watch.look(before_midnight(20_000));
+        assert!(watch.take_leap_news().is_some());
+        watch.look(before_midnight(0));
+        watch.done();
+        watch.look(before_midnight(-61));
+        assert_eq!((watch.indicator(), watch.take_leap_news()), (LeapIndicator::NoWarning, Some(UtcNews::Leap(None))));
+    }
+
+    #[test]
+    fn what_is_announced_for_a_month_is_made_at_its_end_and_not_before() {
+        const DAY: i64 = 86_400;
+        let mut watch = known(37);
+        watch.hear(before_midnight(20 * DAY + 100), says(37, LeapIndicator::Insert));
+        for seconds in [20 * DAY + 100, 19 * DAY, DAY + 1] {
+            watch.look(before_midnight(seconds));
+            assert_eq!(watch.indicator(), LeapIndicator::NoWarning, "{seconds} s before");
+        }
+        watch.look(before_midnight(DAY));
+        assert_eq!(watch.pending().map(|leap| leap.at), Some(before_midnight(0)));
     }
 
     #[test]

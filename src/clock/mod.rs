@@ -44,7 +44,8 @@ pub use edges::{Reading, sharpest};
 pub use generation::GenerationNews;
 pub use host::{HostClock, JUMP_MIN, JumpDetector, Moments};
 pub use leap::{
-    AMBIGUOUS, GUARD, HostUtc, Leap, LeapPolicy, LeapWatch, Ruling, UtcDispute, UtcNews, UtcPolicy, UtcWord,
+    AMBIGUOUS, GUARD, HostUtc, Leap, LeapDispute, LeapList, LeapPolicy, LeapWatch, Ruling, UtcDispute, UtcNews,
+    UtcPolicy, UtcWord,
 };
 pub use oscillator::{GRID, Oscillator, OscillatorModel};
 pub use phc::{PhcClock, PhcReader, known_quantum};

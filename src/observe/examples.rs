@@ -122,6 +122,7 @@ fn clock() -> ClockStatus {
         timescale: Some("timescale ARB, taken as UTC".to_owned()),
         tai_utc_s: None,
         leap: Some("none".to_owned()),
+        leap_dispute: None,
         mean_path_delay_s: Some(1.22e-6),
     }
 }

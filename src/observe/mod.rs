@@ -27,7 +27,7 @@ pub mod status;
 mod units;
 pub mod why;
 
-pub use event::{EVENTS_MAX, Events, Level, Topic, rfc3339};
+pub use event::{EVENTS_MAX, Events, Level, Topic, parse_rfc3339, rfc3339};
 pub use server::{
     Answers, BindError, CONNECTIONS_MAX, Observers, ObserversConfig, Order, REQUEST_BYTES_MAX, REQUEST_TIME_MAX,
     WakeToken,

@@ -237,6 +237,7 @@ impl Page {
             "delete" => "LEAP SECOND DELETED at the end of this UTC day".to_owned(),
             other => format!("leap {other}"),
         }));
+        scale.extend(clock.leap_dispute.clone());
         if !scale.is_empty() {
             self.row("", &scale.join(", "));
         }

@@ -220,6 +220,9 @@ pub struct ClockStatus {
     pub tai_utc_s: Option<i64>,
     /// The leap second at the end of this UTC day: `none`, `insert` or `delete`; `None` if not known.
     pub leap: Option<String>,
+    /// What sources announce of it against the list of leap seconds, in words; absent where they agree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leap_dispute: Option<String>,
     /// The filtered one-way delay to the master.
     pub mean_path_delay_s: Option<f64>,
 }

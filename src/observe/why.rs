@@ -406,7 +406,12 @@ impl Chain {
                 );
             }
             "undecided" => self.fail("agreement", &source.reason, "a majority", CONFLICT_REMEDY),
-            "agrees" => self.ok("agreement", &source.reason),
+            "agrees" => {
+                self.ok("agreement", &source.reason);
+                if let Some(dispute) = &status.clock.leap_dispute {
+                    self.note("leap second", dispute, LEAP_REMEDY);
+                }
+            }
             // Its last message is too old, or it has just come.
             _ => self.fail("agreement", &source.reason, "heard of late, and enough of it", "wait for its next message"),
         }
@@ -456,6 +461,8 @@ impl Chain {
 
 const REQUEST_REMEDY: &str = "\
     ip route get ADDRESS says how it would leave; a firewall of this host may forbid it (nft list ruleset)";
+const LEAP_REMEDY: &str =
+    "update the list of leap seconds (tzdata; clock.leap_file), or mend the sources that have another one";
 const SMEARED_REMEDY: &str =
     "servers that smear and servers that do not disagree by up to a second for a day: ask only the ones or the others";
 const UPSTREAM_REMEDY: &str = "nobody keeps that right: let that server follow a source, or ask another one";

@@ -13,7 +13,7 @@ use self::sources::{Ends, SourceThread, judged_of};
 use self::vmclock::{generation_of, vmclock_of};
 use super::discipline::{COMMANDS_MAX, Command, DisciplineLinks, spawn_discipline};
 use super::events::{EVENTS_RING, Event};
-use super::host::{Host, host_utc, kernel_tai_utc, lacking_capabilities};
+use super::host::{Host, KnownUtc, host_utc, kernel_tai_utc, lacking_capabilities};
 use super::model::{Model, PortModel, SourcesModel};
 use super::phcs::Phcs;
 use super::recorder::Traces;
@@ -50,6 +50,8 @@ const MAKE_SURE_OF_LINKS_EVERY: Duration = Duration::from_secs(60);
 const NEWS_PAUSE: Duration = Duration::from_millis(100);
 /// How often the oscillator's frequency is saved.
 const SAVE_EVERY: Duration = Duration::from_secs(3_600);
+/// How often the list of leap seconds is read: IERS announces one half a year before.
+const READ_LEAP_LIST_EVERY: Duration = Duration::from_secs(3_600);
 /// The discipline's thread and the ways to it.
 #[derive(Debug)]
 struct DisciplineThread {
@@ -96,6 +98,10 @@ pub struct Daemon {
     look_for_rivals: Option<Timestamp<Mono>>,
     /// It began with a system clock that nobody had set, and its time is not known yet.
     has_dead_clock: bool,
+    /// What this host knows of TAI - UTC and leap seconds.
+    known_utc: KnownUtc,
+    /// When the list of leap seconds is read again.
+    read_leap_list_at: Timestamp<Mono>,
 }
 
 /// Why the daemon could not start.
@@ -261,6 +267,8 @@ impl Daemon {
             save_at: now + SAVE_EVERY,
             look_for_rivals: None,
             has_dead_clock: is_dead,
+            known_utc: known.clone(),
+            read_leap_list_at: now + READ_LEAP_LIST_EVERY,
             config: Config { ptp: Vec::new(), ..config.clone() },
         };
         if let Some(problem) = known.problem {
@@ -364,6 +372,9 @@ impl Daemon {
                 server.gather_latencies();
             }
             self.look_after_smear(now, local);
+            if now >= self.read_leap_list_at {
+                self.look_after_leap_list(local);
+            }
         }
         if self.has_dead_clock && self.snapshot().state.is_synchronised() {
             // The configuration's own rule for steps holds again.
@@ -450,15 +461,26 @@ impl Daemon {
     fn tell_host_utc(&mut self) {
         let local = self.host.stamping();
         let known = host_utc(&self.config.clock.leap_file, kernel_tai_utc(), local.read_as());
-        if let Some(problem) = known.problem {
+        if let Some(problem) = known.problem.clone().filter(|_| known.problem != self.known_utc.problem) {
             self.record(Level::Warn, Topic::Clock, problem);
         }
+        self.known_utc = known.clone();
+        self.read_leap_list_at = self.host.mono() + READ_LEAP_LIST_EVERY;
         self.model.knows_utc(known.utc.tai_utc, known.by);
         let mut cascade = CascadeConfig { utc: known.utc, ..cascade_of(&self.config, &self.saved) };
         if self.has_dead_clock {
             cascade.steering.step = dead_clock::rule_of_a_dead_clock(cascade.steering.step);
         }
         _ = self.command(Command::Configure(cascade));
+    }
+
+    /// The list may be another one by now, or have expired: a daemon runs for longer than a list is good.
+    fn look_after_leap_list(&mut self, local: Timestamp<Local>) {
+        self.read_leap_list_at = self.host.mono() + READ_LEAP_LIST_EVERY;
+        let known = host_utc(&self.config.clock.leap_file, kernel_tai_utc(), local.read_as());
+        if (known.utc.list, &known.problem) != (self.known_utc.utc.list, &self.known_utc.problem) {
+            self.tell_host_utc();
+        }
     }
 
     /// Ends all threads and waits for them; saves the frequency, and the time where the configuration wants that in the RTC.

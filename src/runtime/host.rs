@@ -9,7 +9,7 @@ use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 use nix::sys::socket::SockaddrIn;
 
-use crate::clock::HostUtc;
+use crate::clock::{HostUtc, LeapList};
 use crate::ptp::clock_identity;
 use crate::time::{LeapTable, TaiUtc, Timestamp, Utc};
 use crate::wire::ptp::ClockIdentity;
@@ -68,8 +68,16 @@ pub fn host_utc(list: &Path, kernel: Option<TaiUtc>, now: Timestamp<Utc>) -> Kno
         Err(problem) => (None, Some(problem)),
     };
     let is_old = list.as_ref().is_some_and(|list| list.is_expired(now));
+    let reach = list.as_ref().map(|list| LeapList::of(list, now));
     let listed = list.and_then(|list| list.offset_today(now));
-    let known = |tai_utc: Option<TaiUtc>, is_old, by| KnownUtc { utc: HostUtc { tai_utc, is_old }, by, problem: None };
+    let expired = is_old.then(|| {
+        format!("the list of leap seconds {name} has expired: of those to come it may lack some (update it: tzdata)")
+    });
+    let known = |tai_utc: Option<TaiUtc>, is_old, by| KnownUtc {
+        utc: HostUtc { tai_utc, is_old, list: reach },
+        by,
+        problem: expired.clone(),
+    };
     match (kernel, listed) {
         (Some(kernel), Some(listed)) if kernel == listed => {
             known(Some(listed), false, "the kernel and the list of leap seconds")
@@ -228,7 +236,9 @@ mod tests {
         );
         // Until 2019.
         fs::write(&path, "#@ 3771000000\n3692217600 37\n").unwrap();
-        assert_eq!(known(None), (Some(37), true, None));
+        let (taken, is_old, problem) = known(None);
+        assert_eq!((taken, is_old), (Some(37), true));
+        assert!(problem.unwrap().contains("has expired"));
         let (taken, is_old, problem) = known(Some(38));
         assert_eq!((taken, is_old), (Some(38), false));
         assert!(problem.unwrap().contains("(expired): the kernel is believed"));

@@ -248,6 +248,8 @@ pub struct Model {
     tai_utc: Option<TaiUtc>,
     utc_known_by: &'static str,
     utc_dispute: Option<UtcDispute>,
+    /// Sources and the list of leap seconds do not agree on today's, in words.
+    leap_dispute: Option<String>,
     /// What is done to the system clock.
     kind: ClockKind,
     /// The hardware clocks.
@@ -277,6 +279,7 @@ impl Model {
             tai_utc,
             utc_known_by: "nobody",
             utc_dispute: None,
+            leap_dispute: None,
             kind,
             phcs: PhcsModel::default(),
             sources: SourcesModel::default(),
@@ -523,6 +526,7 @@ impl Model {
             }),
             tai_utc_s: self.tai_utc_in_force().map(|offset| i64::from(offset.0)),
             leap: leap_word(snapshot.leap).map(str::to_owned),
+            leap_dispute: self.leap_dispute.clone(),
             mean_path_delay_s: was_measured.then(|| snapshot.mean_path_delay.as_secs_f64()),
         }
     }

@@ -146,6 +146,8 @@ pub struct Host {
     random_of_clients: Random,
     /// What each server has said last, and how often it is asked.
     servers: Vec<(Option<Reference>, LogInterval)>,
+    /// The clients are to ask at once: nothing is known of the system clock any more.
+    hurries: bool,
     ring: VecDeque<Message>,
     overflows: u64,
     /// Those while the discipline's thread ran.
@@ -211,6 +213,7 @@ impl Host {
             clients: Vec::new(),
             random_of_clients,
             servers: Vec::new(),
+            hurries: false,
             ring: VecDeque::with_capacity(RING_MAX),
             overflows: 0,
             overflows_awake: 0,
@@ -499,6 +502,7 @@ impl Host {
             }
         }
         self.notices = notices;
+        self.hurries |= self.cascade.take_hurry();
         self.look_at_steps(now);
         done
     }
@@ -593,6 +597,7 @@ impl Host {
         });
         if is_foreign {
             keep(&mut self.was_set, now + self.paused, by);
+            self.hurries = !self.clients.is_empty();
         }
         self.stepped(ClockId::System);
         self.told = (false, false);

@@ -1,6 +1,6 @@
 //! What time it really is.
 
-use crate::time::{Duration, LeapIndicator, Local, Mono, TaiUtc, Timestamp, Utc};
+use crate::time::{Duration, LeapIndicator, Local, Mono, TaiUtc, Timestamp, Utc, civil_from_days};
 
 /// What the time is at the world's beginning, CLOCK_MONOTONIC 0: a date in 2026. The two scales are far
 /// apart on purpose, so that taking one for the other shows.
@@ -25,9 +25,17 @@ impl Default for Truth {
 }
 
 impl Truth {
-    /// A world that begins `before` the end of a UTC day, which has a leap second, or none.
+    /// A world that begins `before` the end of a UTC day of 2026, which has a leap second, or none. One that has is the last of its month.
     pub fn before_midnight(before: Duration, leap: LeapIndicator) -> Self {
-        let midnight = Timestamp::from_secs((LOCAL_EPOCH.seconds().div_euclid(DAY_S) + 1) * DAY_S);
+        let first = LOCAL_EPOCH.seconds().div_euclid(DAY_S);
+        let is_last = |day: &i64| leap == LeapIndicator::NoWarning || civil_from_days(day + 1).2 == 1;
+        let day = (first..first + 31).find(is_last).expect("a month has 31 days at most");
+        Self::before_the_end_of(Timestamp::from_secs(day * DAY_S), before, leap)
+    }
+
+    /// A world that begins `before` the end of the UTC day that begins at `day`.
+    pub fn before_the_end_of(day: Timestamp<Utc>, before: Duration, leap: LeapIndicator) -> Self {
+        let midnight = Timestamp::from_secs((day.seconds().div_euclid(DAY_S) + 1) * DAY_S);
         Self { start: midnight - before, leap }
     }
 
@@ -67,6 +75,11 @@ impl Truth {
         Some(Timestamp::EPOCH + (Timestamp::from_secs(midnight) - before - self.start))
     }
 
+    /// The end of the UTC day in which it begins.
+    pub fn midnight(&self) -> Timestamp<Utc> {
+        Timestamp::from_secs((self.start.seconds().div_euclid(DAY_S) + 1) * DAY_S)
+    }
+
     /// TAI - UTC now.
     pub fn tai_utc(&self, now: Timestamp<Mono>) -> TaiUtc {
         TaiUtc(TAI_UTC.0 - (self.leapt(now).as_nanos() / 1_000_000_000) as i16)
@@ -98,6 +111,13 @@ mod tests {
             }
             assert_eq!(truth.utc(leaps_at).seconds() % DAY_S, if tai_utc == 38 { DAY_S - 1 } else { 0 });
         }
+    }
+
+    #[test]
+    fn a_leap_second_is_at_the_end_of_a_month() {
+        let truth = Truth::before_midnight(Duration::from_secs(100), LeapIndicator::Insert);
+        let midnight = truth.local(Timestamp::EPOCH + Duration::from_secs(100));
+        assert_eq!(civil_from_days(midnight.seconds().div_euclid(DAY_S)), (2026, 10, 1));
     }
 
     #[test]

@@ -85,6 +85,8 @@ struct Node {
     phc_statistics: Vec<Statistics>,
     /// A master that nobody should follow.
     is_stranger: bool,
+    /// What arrives before, it does not hear.
+    starts: Timestamp<Mono>,
     /// Who of several sources steers it.
     steered: Option<SourceId>,
 }
@@ -193,6 +195,7 @@ impl World {
             phc_statistics: Vec::new(),
             is_stranger: false,
             steered: None,
+            starts: self.now + delay,
         });
         self.wake(id, self.now + delay);
         id
@@ -389,6 +392,8 @@ impl World {
         self.digest.word(self.now.ticks() as u64);
         let Some(event) = self.held_back(event) else { return };
         match event {
+            // It has not begun yet.
+            Event::Arrival { to, .. } if self.now < self.nodes[to.0].starts => {}
             Event::Arrival { from, to, frame, channel, stamp } => {
                 let stamp = match stamp {
                     Taken::Before(stamp) => stamp,

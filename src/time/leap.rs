@@ -156,6 +156,11 @@ impl LeapTable {
         steps.into_iter().find(|step| step.from + reach >= now)
     }
 
+    /// When IERS may have said more than this; `None`: the table does not say.
+    pub fn expires(&self) -> Option<Timestamp<Utc>> {
+        self.expires
+    }
+
     /// Whether the table's own expiry has passed: worth a warning, never a stop.
     pub fn is_expired(&self, now: Timestamp<Utc>) -> bool {
         self.expires.is_some_and(|expires| expires <= now)

@@ -40,6 +40,7 @@ const STAMPS: &[Word] = &[now("hardware"), now("kernel")];
 const SHAPE: &[Word] = &[now("exponential"), now("erlang2"), now("gaussian"), now("lognormal")];
 const CONFLICT: &[Word] = &[now("hold"), now("prefer")];
 const ARB: &[Word] = &[now("auto"), now("utc"), now("tai"), now("refuse")];
+const LEAP_LIST: &[Word] = &[now("none"), now("insert"), now("delete"), now("expired")];
 const LEAP_MODE: &[Word] = &[now("kernel"), now("step"), now("slew"), now("ignore")];
 const LEAP: &[Word] = &[now("none"), now("insert"), now("delete")];
 const THREAD: &[Word] = &[now("port"), now("discipline"), now("machine"), now("clocks")];
@@ -108,8 +109,9 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("duration", SPAN, Default::Required, "How long the run is, in virtual time.").unit("min"),
     option("sample", Kind::Duration { min: Duration::from_millis(1), max: Duration::from_secs(60), or: &[] }, Default::Toml("\"125ms\""), "How often the true error is sampled, on a grid of true time.").unit("ms"),
     option("seed", Kind::Integer { min: 0, max: i64::MAX }, Default::Toml("1"), "Seed of all that is random, unless the command line says another."),
+    option("date", Kind::Text { bytes_max: 10 }, Default::Unset("2026-09-21, or the end of that month where there is a leap second"), "The UTC day on which the run begins, as YYYY-MM-DD."),
     option("midnight", SPAN, Default::Unset("9 h 46 min after the beginning"), "When the UTC day ends, from the beginning of the run.").unit("min"),
-    option("leap", Kind::Word(LEAP), Default::Toml("\"none\""), "The leap second at the end of that day."),
+    option("leap", Kind::Word(LEAP), Default::Toml("\"none\""), "The leap second at the end of that day, the last of its month."),
 
     option("master.name", NAME, Default::Required, "Its name, for the events."),
     option("master.priority1", Kind::Integer { min: 0, max: 255 }, Default::Toml("128"), "The lower, the better: who is followed."),
@@ -193,10 +195,12 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("host.max_drift", Kind::Frequency { min_ppb: 0.0, max_ppb: 1_000.0 * PPM }, Default::Toml("\"1ppm\""), "As clock.max_drift of the daemon.").unit("ppm"),
     option("host.max_frequency", Kind::Frequency { min_ppb: 1.0, max_ppb: 100_000.0 * PPM }, Default::Toml("\"500ppm\""), "As clock.max_frequency of the daemon.").unit("ppm"),
     option("host.step_later", LATER, Default::Toml("\"never\""), "As clock.step.later of the daemon."),
+    option("host.panic", Kind::Duration { min: Duration::from_millis(1), max: YEAR, or: &["never"] }, Default::Toml("\"1000s\""), "As clock.step.panic of the daemon.").unit("s"),
     option("host.tai_utc", UTC_OFFSET, Default::Unset("not known"), "TAI - UTC as the kernel of the host knows it."),
     option("host.arb", Kind::Word(ARB), Default::Toml("\"auto\""), "As ptp.arb_timescale of the daemon."),
     option("host.delay_asymmetry", SIGNED, AT_ONCE, "As ptp.delay_asymmetry of the daemon.").unit("us"),
     option("host.leap", Kind::Word(LEAP_MODE), Default::Toml("\"kernel\""), "As clock.leap of the daemon."),
+    option("host.leap_list", Kind::Word(LEAP_LIST), Default::Unset("there is none"), "What its list of leap seconds has for the end of that day; \"expired\" has none, and may lack one."),
     option("host.kernel_leaps", Kind::Switch, ON, "Whether its kernel makes a leap second that it was told of."),
 
     option("host.ntp_noise", DELAY, Default::Toml("\"2us\""), "Mean of an exponential part of the kernel's stamps of NTP packets: interrupts.").unit("us"),

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::keys::SCENARIO;
-use super::scenario::{maybe_duration, maybe_float, maybe_text, maybe_word};
+use super::scenario::{day_of, maybe_duration, maybe_float, maybe_text, maybe_word};
 use crate::config::{Checked, ConfigError, Fault, Reader, Source, Value};
 use crate::discipline::helm::HELM_SOURCES_MAX;
+use crate::observe::rfc3339;
 use crate::sim::{EVENTS_MAX, HELD_MAX, SAMPLES_MAX};
 use crate::time::{Duration, LogInterval};
 
@@ -142,6 +143,21 @@ pub(super) fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigErr
             message,
             format!("sample = \"{millis}ms\" is enough"),
         );
+    }
+    if let Some(date) = maybe_text(&read, "", "date") {
+        let has_leap = maybe_word(&read, "", "leap").is_some_and(|leap| leap != "none");
+        let next_day = day_of(&date).map(|day| rfc3339(day + Duration::from_secs(86_400)));
+        let wrong = match next_day {
+            None => Some(("no such day", "YYYY-MM-DD")),
+            Some(next) if has_leap && next.get(8..10) != Some("01") => {
+                Some(("leap seconds are made at the end of a month", "take the last day of one"))
+            }
+            Some(_) => None,
+        };
+        if let Some((message, suggestion)) = wrong {
+            let span = read.span("", "date");
+            tell("date".to_owned(), span.as_ref(), Fault::Conflict, message.to_owned(), suggestion.to_owned());
+        }
     }
     let (under_way, room) = (under_way(&read), EVENTS_MAX as f64);
     if 2.0 * under_way > room {

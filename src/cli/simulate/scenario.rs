@@ -4,18 +4,19 @@ use std::path::Path;
 
 use super::keys::SCENARIO;
 use super::rules::conflicts;
-use crate::clock::{ArbPolicy, LeapPolicy, OscillatorModel};
+use crate::clock::{ArbPolicy, LeapList, LeapPolicy, OscillatorModel};
 use crate::config::{ConfigErrors, Reader, Value, check, read_text};
 use crate::discipline::helm::{Conflict, HelmConfig, SourceKind, SourceOptions};
 use crate::discipline::policy::StepRule;
 use crate::discipline::servo::Kind;
 use crate::ntp::client;
+use crate::observe::parse_rfc3339;
 use crate::ptp::GrandmasterConfig;
 use crate::sim::{
     BurstModel, ClientConfig, CrossingModel, DeviceModel, HopModel, HostConfig, LOCAL_EPOCH, LinkModel, NTP_SOURCE,
     Rule, ServerConfig, Shape, Stall, StampModel, TAI_UTC, TransparentModel, Truth, TxStampModel, master_config,
 };
-use crate::time::{Duration, FrequencyPpb, LeapIndicator, LogInterval, StampSource, TaiUtc, Timestamp};
+use crate::time::{Duration, FrequencyPpb, LeapIndicator, LeapStep, LogInterval, StampSource, TaiUtc, Timestamp, Utc};
 use crate::wire::ptp::MessageType;
 
 /// One scenario.
@@ -235,12 +236,19 @@ fn resolve(read: &Reader<'_>) -> Scenario {
     let count = |section: &str| read.checked().repeated(section).len();
     let duration = read.duration("", "duration");
     let leap = leap_of(read.word("", "leap"));
-    let truth = Truth::before_midnight(maybe_duration(read, "", "midnight").unwrap_or_else(next_midnight), leap);
+    let midnight = maybe_duration(read, "", "midnight").unwrap_or_else(next_midnight);
+    let truth = match maybe_text(read, "", "date").and_then(|date| day_of(&date)) {
+        Some(day) => Truth::before_the_end_of(day, midnight, leap),
+        None => Truth::before_midnight(midnight, leap),
+    };
     let masters: Vec<_> = (0..count("master")).map(|index| master(read, index, &truth)).collect();
     let servers: Vec<_> = (0..count("ntp")).map(|index| server(read, index)).collect();
     let mut hosts: Vec<_> = (0..count("host")).map(|index| host(read, index)).collect();
     for (index, host) in hosts.iter_mut().enumerate().filter(|_| !servers.is_empty()) {
         host.config.helm = Some(helm(read, &format!("host[{index}]"), !masters.is_empty()));
+    }
+    for (index, host) in hosts.iter_mut().enumerate() {
+        host.config.cascade.utc.list = leap_list(read, &format!("host[{index}]"), &truth);
     }
     let names = masters.iter().map(|master| &master.name).chain(hosts.iter().map(|host| &host.name));
     let names: Vec<_> = names.chain(servers.iter().map(|server| &server.name)).collect();
@@ -271,6 +279,11 @@ fn resolve(read: &Reader<'_>) -> Scenario {
         windows,
         limits: limits(read),
     }
+}
+
+/// The beginning of a UTC day that is given as YYYY-MM-DD; `None` if there is no such day.
+pub(super) fn day_of(date: &str) -> Option<Timestamp<Utc>> {
+    parse_rfc3339(&format!("{date}T00:00:00.000Z"))
 }
 
 /// From the beginning of a world without a midnight of its own.
@@ -306,6 +319,19 @@ fn leap_of(word: &str) -> LeapIndicator {
         "delete" => LeapIndicator::Delete,
         _ => LeapIndicator::NoWarning,
     }
+}
+
+/// What a host's list of leap seconds says of the end of the world's day.
+fn leap_list(read: &Reader<'_>, host: &str, truth: &Truth) -> Option<LeapList> {
+    let midnight = truth.midnight();
+    let change = match maybe_word(read, host, "leap_list")? {
+        "expired" => return Some(LeapList { next: None, good_until: Some(midnight - Duration::SECOND) }),
+        "insert" => 1,
+        "delete" => -1,
+        _ => return Some(LeapList { next: None, good_until: Some(midnight) }),
+    };
+    let next = LeapStep { from: midnight, before: TAI_UTC, after: TaiUtc(TAI_UTC.0 + change) };
+    Some(LeapList { next: Some(next), good_until: Some(midnight) })
 }
 
 fn tai_utc(number: i64) -> TaiUtc {
@@ -492,6 +518,10 @@ fn host(read: &Reader<'_>, index: usize) -> HostPlan {
     steering.max_drift = read.frequency(&section, "max_drift");
     steering.max_frequency = read.frequency(&section, "max_frequency");
     steering.drain = read.frequency(&section, "drain");
+    steering.step.panic = match read.value(&section, "panic") {
+        Some(Value::Duration(limit)) => Some(limit),
+        _ => None,
+    };
     steering.step.later = match read.value(&section, "step_later") {
         Some(Value::Word("any")) => StepRule::Any,
         Some(Value::Duration(above)) => StepRule::Above(above),

@@ -12,6 +12,8 @@ use crate::time::{Duration, LeapIndicator, Local, Mono, Timestamp};
 
 /// A leap second that the kernel has not made by then is made by us.
 const LATE_MAX: Duration = Duration::SECOND;
+/// How often a leap second is looked for of which nobody says anything new.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// What a leap second puts a clock off by that nobody sets.
 const OFF_BY: Duration = Duration::SECOND;
 
@@ -91,6 +93,10 @@ impl<C: Clock> Cascade<C> {
         notify: &mut impl FnMut(CascadeNotice),
     ) {
         let utc = self.utc(local);
+        if now >= self.look_for_leap_at {
+            self.look_for_leap_at = now + LOOK_EVERY;
+            self.look_for_leap(local, notify);
+        }
         self.leap_at = self.leap.pending().filter(|leap| leap.at > utc).map(|leap| now + (leap.at - utc));
         if !self.works_off_leap {
             return;
@@ -103,6 +109,21 @@ impl<C: Clock> Cascade<C> {
             self.apply_limits_of_system();
             notify(CascadeNotice::LeapWorkedOff);
         }
+    }
+
+    /// Another day may have begun, with what was announced long ago or stands in the list; and others may agree than when somebody said
+    /// something last.
+    fn look_for_leap(&mut self, local: Timestamp<Local>, notify: &mut impl FnMut(CascadeNotice)) {
+        // The date of a clock that was never right is nobody's word.
+        if self.system.bound(local).is_none() {
+            return;
+        }
+        if let Some(said) = self.leap.announced() {
+            self.leap.announce(self.voted_leap(said));
+        }
+        let utc = self.utc(local);
+        self.leap.look(utc);
+        self.leap.take_leap_news().into_iter().for_each(|news| notify(CascadeNotice::Utc(news)));
     }
 
     /// The leap second of which the kernel is to be told: none that is not its own to make.

@@ -14,7 +14,7 @@
 
 use super::{Cascade, CascadeNotice, Clock, Crossing, LOCK_LIMIT_NTP, READING_ERROR, SteeringConfig};
 use crate::discipline::helm::{
-    Claim, Claims, Effect, HELM_SOURCES_MAX, Helm, HelmConfig, Input, SourceKind, SourceOptions, Verdict,
+    Claim, Claims, Effect, HELM_SOURCES_MAX, Helm, HelmConfig, Input, SourceKind, SourceOptions, Verdict, Why,
 };
 use crate::discipline::{Reference, Span, Timescale};
 use crate::engine::{Emit, Engine, Recorder, Taped};
@@ -26,6 +26,8 @@ mod pulses;
 const SEEN_FOR: Duration = Duration::from_secs(2);
 /// One that serves its own clock is known for so long before it is followed: those who have a source answer meanwhile.
 const ORPHAN_WAIT: Duration = Duration::from_secs(10);
+/// Sources that contradict each other have all of them asked at once this often at most.
+const HURRIES_EVERY: Duration = Duration::from_secs(64);
 /// Meanwhile the system clock may run off from the card's source by so much.
 const SEEN_DRIFT: FrequencyPpb = FrequencyPpb::new(10_000.0);
 
@@ -65,6 +67,10 @@ pub(super) struct Sources {
     claims: Claims,
     /// The lock limit is that of the less exact kind still.
     pub(super) is_lax: bool,
+    /// All that can be are to be asked at once.
+    hurries: bool,
+    /// When that was so last.
+    hurried: Option<Timestamp<Mono>>,
 }
 
 impl Sources {
@@ -106,6 +112,8 @@ impl<C: Clock> Cascade<C> {
             rows: Vec::with_capacity(HELM_SOURCES_MAX),
             claims: [None; HELM_SOURCES_MAX],
             is_lax: false,
+            hurries: false,
+            hurried: None,
         }));
         self.system.reserve_guards(HELM_SOURCES_MAX - 1);
         for leaf in self.phcs.iter_mut().flatten() {
@@ -151,6 +159,12 @@ impl<C: Clock> Cascade<C> {
     /// Who steers, of several.
     pub fn steered_by(&self) -> Option<SourceId> {
         self.sources.as_ref()?.helm.steering()
+    }
+
+    /// Whether all sources that can be asked are to be asked at once, told once. What contradicts the others may be a liar, or the first to tell that this
+    /// machine stood still: then what the others said is of before.
+    pub fn take_hurry(&mut self) -> bool {
+        self.sources.as_mut().is_some_and(|sources| std::mem::take(&mut sources.hurries))
     }
 
     /// What is thought of each source, in the order in which they were added.
@@ -316,9 +330,12 @@ impl<C: Clock> Cascade<C> {
         notify: &mut impl FnMut(CascadeNotice),
     ) {
         let Self { sources: Some(sources), system, .. } = self else { return };
-        let Sources { helm, rows, claims, .. } = &mut **sources;
+        let Sources { helm, rows, claims, hurries, hurried, .. } = &mut **sources;
         let memory = system.own_span(local);
+        // Whose proofs contradict each other has none for a moment.
+        let mut is_contradicted = false;
         for (claim, row) in claims.iter_mut().zip(rows) {
+            let had_span = claim.is_some_and(|claim| claim.span.is_some());
             let usable = row.reference.filter(|reference| reference.timescale != Timescale::Refused);
             let usable = usable.filter(|reference| !reference.is_orphan || is_needed(reference, now, memory));
             *claim = usable.and(row.heard).map(|heard| {
@@ -326,16 +343,26 @@ impl<C: Clock> Cascade<C> {
                     ClockId::System => system.span_of(row.source, local),
                     _ => row.seen.and_then(|seen| seen.at_present(now, system.stepped())),
                 };
+                is_contradicted |= had_span && span.is_none() && row.stamped_by == ClockId::System;
                 let orphan = row.reference.filter(|reference| reference.is_orphan).map(|reference| reference.clock);
                 Claim { span, heard, interval: row.interval, messages: row.messages, orphan }
             });
         }
         let mut chosen = None;
         let mut take = |effect| match effect {
-            Effect::Steer { from, to, why, heard } => chosen = Some((from, to, why, heard)),
-            Effect::Verdict { source, verdict } => notify(CascadeNotice::Verdict(source, verdict)),
+            Effect::Steer { from, to, why, heard } => {
+                is_contradicted |= matches!(why, Why::Contradiction | Why::Falseticker);
+                chosen = Some((from, to, why, heard));
+            }
+            Effect::Verdict { source, verdict } => {
+                is_contradicted |= matches!(verdict, Verdict::Falseticker { .. });
+                notify(CascadeNotice::Verdict(source, verdict));
+            }
         };
         helm.step(now, Input::Judge { claims, memory }, &mut Emit(&mut take));
+        if is_contradicted && hurried.is_none_or(|at| now - at >= HURRIES_EVERY) {
+            (*hurries, *hurried) = (true, Some(now));
+        }
         if let Some((from, to, why, heard)) = chosen {
             notify(CascadeNotice::Helm { from, to, why, heard });
             self.steer_by(now, local, to, notify);

@@ -493,7 +493,7 @@ fn a_phc_that_jumped_or_is_not_crossed_any_more_has_no_line() {
 
 #[test]
 fn around_a_leap_second_no_line_says_which_utc_it_is() {
-    let start = Timestamp::from_secs(1_800_057_600 - 30);
+    let start = Timestamp::from_secs(1_798_761_600 - 30);
     assert_eq!(start.seconds() % 86_400, 86_400 - 30);
     let mut world = World::at(ClockId::Phc(0), Kind::Pi, start);
     world.reference = world.reference.map(|reference| Reference { leap: LeapIndicator::Insert, ..reference });

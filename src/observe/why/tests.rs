@@ -45,6 +45,16 @@ fn who_steers_has_passed_every_test() {
 }
 
 #[test]
+fn what_sources_announce_against_the_list_of_leap_seconds_is_noted_with_what_to_do() {
+    let mut status = several();
+    status.clock.leap_dispute = Some("the sources announce a leap second".to_owned());
+    let explanation = explain(&status, &status.sources[0]);
+    let noted = explanation.tests.iter().find(|test| test.test == "leap second").expect("it is noted");
+    assert_eq!((explanation.failed(), noted.value.as_str()), (None, "the sources announce a leap second"));
+    assert!(noted.remedy.contains("clock.leap_file"));
+}
+
+#[test]
 fn who_guards_is_told_what_it_would_take_to_steer() {
     let explanation = server(&guard());
     assert_eq!((explanation.standing, explanation.failed()), ("guards", None));

@@ -1,7 +1,7 @@
 //! Several sources: what the ports, the NTP clients and the reference clocks say goes to the helm.
 
 use super::super::events::Event;
-use super::super::measured::SourceMessage;
+use super::super::measured::{SourceInlet, SourceMessage};
 use super::{DisciplineThread, telling};
 use crate::clock::{AnyClock, Cascade, Recording};
 use crate::discipline::helm::{HelmConfig, SourceOptions};
@@ -53,6 +53,9 @@ impl DisciplineThread {
     pub(super) fn look_at_helm(&mut self) {
         if !self.cascade.has_helm() {
             return;
+        }
+        if self.cascade.take_hurry() {
+            self.links.sources.iter().for_each(SourceInlet::lost);
         }
         let port = self.cascade.steered_by().map(|source| usize::from(source.0));
         let followed = port.filter(|port| *port < self.inlets.len());

@@ -4,10 +4,10 @@
 //! second. So they are named wherever one is met.
 
 use super::Model;
-use crate::clock::{Ruling, UtcDispute, UtcNews};
+use crate::clock::{LeapDispute, Ruling, UtcDispute, UtcNews};
 use crate::discipline::Notice;
 use crate::observe::{Level, Topic};
-use crate::time::{Duration, Mono, TaiUtc, Timestamp, Utc};
+use crate::time::{Duration, LeapIndicator, Mono, TaiUtc, Timestamp, Utc};
 
 /// TAI - GPS: GPS counts TAI from where UTC was in 1980 (IS-GPS-200).
 const TAI_GPS_S: i64 = 19;
@@ -23,8 +23,19 @@ impl Model {
 
     /// Something is new about it.
     pub(super) fn utc_news(&mut self, at: (Timestamp<Mono>, Timestamp<Utc>), news: UtcNews) {
-        self.utc_dispute = None;
+        if !matches!(news, UtcNews::Leap(_)) {
+            self.utc_dispute = None;
+        }
         let (level, text) = match news {
+            UtcNews::Leap(Some(dispute)) => {
+                let text = leap_dispute_text(dispute);
+                self.leap_dispute = Some(text.clone());
+                (Level::Warn, text)
+            }
+            UtcNews::Leap(None) => {
+                self.leap_dispute = None;
+                (Level::Info, "the list of leap seconds is contradicted no more".to_owned())
+            }
             UtcNews::Disputed(dispute) => {
                 self.utc_dispute = Some(dispute);
                 (Level::Error, self.dispute_text(dispute))
@@ -81,6 +92,27 @@ impl Model {
         };
         format!("{what}: {follows}")
     }
+}
+
+/// What sources announce for the end of the day against the list of leap seconds, and what follows.
+fn leap_dispute_text(LeapDispute { announced, listed, taken }: LeapDispute) -> String {
+    let words = |leap| match leap {
+        LeapIndicator::Insert => "one inserted",
+        LeapIndicator::Delete => "one deleted",
+        LeapIndicator::NoWarning | LeapIndicator::Unknown => "none",
+    };
+    let follows = match (taken == listed, listed) {
+        (true, LeapIndicator::NoWarning) => {
+            "none is made, as the list is good for that day (clock.utc_offset = \"source\" believes the sources)"
+        }
+        (true, _) => "it is made as the list has it",
+        (false, _) => "they are believed, as clock.utc_offset demands",
+    };
+    format!(
+        "for the end of this UTC day the sources announce a leap second: {}, the list of leap seconds has: {}; {follows}",
+        words(announced),
+        words(listed)
+    )
 }
 
 /// What follows from a wrong word, in a few words.
@@ -148,6 +180,21 @@ mod tests {
         assert!(text.contains("one leap second") && text.contains("believed"), "{text}");
         assert_eq!(model.tai_utc_in_force(), Some(TaiUtc(36)));
         assert!(told(36, 38, Ruling::Refused).1.contains("what sources have said before 38 s"));
+    }
+
+    #[test]
+    fn a_leap_second_that_the_list_does_not_have_is_told_with_what_follows_until_it_is_over() {
+        let mut model = model();
+        let at = (Timestamp::from_secs(5), Timestamp::EPOCH);
+        let (announced, listed) = (LeapIndicator::Insert, LeapIndicator::NoWarning);
+        model.utc_news(at, UtcNews::Leap(Some(LeapDispute { announced, listed, taken: listed })));
+        let told = model.events.records(at.0).pop().expect("an event");
+        assert!(told.text.contains("one inserted") && told.text.contains("none is made"), "{}", told.text);
+        assert_eq!((told.level.as_str(), model.leap_dispute.as_ref()), ("warn", Some(&told.text)));
+        model.utc_news(at, UtcNews::Leap(None));
+        assert_eq!(model.leap_dispute, None);
+        let missed = LeapDispute { announced: listed, listed: announced, taken: announced };
+        assert!(leap_dispute_text(missed).ends_with("it is made as the list has it"));
     }
 
     #[test]

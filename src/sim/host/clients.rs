@@ -113,7 +113,14 @@ impl Host {
     }
 
     pub(super) fn clients_deadline(&self) -> Option<Timestamp<Mono>> {
-        self.clients.iter().filter_map(|asked| asked.client.deadline()).min().map(|at| at + self.paused)
+        let due = self.clients.iter().filter_map(|asked| asked.client.deadline()).min();
+        let at_once = self.hurries.then_some(self.ticked_at);
+        at_once.or(due).map(|at| at + self.paused)
+    }
+
+    /// Whether all clients are to ask at once, told once.
+    pub(in crate::sim) fn take_hurry(&mut self) -> bool {
+        std::mem::take(&mut self.hurries)
     }
 
     /// The clients whose timers are due.

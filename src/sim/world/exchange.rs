@@ -38,8 +38,12 @@ impl NtpEvent {
 
 impl World {
     pub(super) fn tick_clients(&mut self, host: NodeId) {
-        let Role::Host(role) = &self.nodes[host.0].role else { return };
-        for place in 0..role.clients() {
+        let Role::Host(role) = &mut self.nodes[host.0].role else { return };
+        let (clients, hurries) = (role.clients(), role.take_hurry());
+        for place in 0..clients {
+            if hurries {
+                self.step_client(host, place, Input::Hurry);
+            }
             let Role::Host(role) = &self.nodes[host.0].role else { return };
             if role.is_client_due(self.now, place) {
                 self.step_client(host, place, Input::Tick);
