@@ -336,9 +336,11 @@ impl Discipline {
         if was_silent {
             self.transition(now, StateEvent::SamplesResumed, out);
         }
-        if self.config.step.panic.is_some_and(|limit| offset.abs() > limit) {
+        // An estimate that something has put far off is slewed towards until it is begun anew; what cannot be taken back is bound to the proof.
+        let possible = self.within_the_proof(offset, reading);
+        if self.config.step.panic.is_some_and(|limit| possible.abs() > limit) {
             if !self.is_panicking {
-                out.emit(Effect::Notice(Notice::Panic(offset)));
+                out.emit(Effect::Notice(Notice::Panic(possible)));
             }
             self.is_panicking = true;
             self.last_offset = offset;
@@ -358,11 +360,11 @@ impl Discipline {
         }
         self.judge(now, reading, out);
         if self.config.step.later != StepRule::Never
-            && may_step(self.config.step.later, offset)
+            && may_step(self.config.step.later, possible)
             && self.is_far_off(reading)
         {
-            self.command(Adjustment::Step(-offset, -self.runs_off_by()), out);
-            out.emit(Effect::Notice(Notice::Stepped(-offset)));
+            self.command(Adjustment::Step(-possible, -self.runs_off_by()), out);
+            out.emit(Effect::Notice(Notice::Stepped(-possible)));
             self.gate.reset();
         } else if self.bank.is_some() {
             self.slew_away(now, offset, out);
@@ -371,6 +373,14 @@ impl Discipline {
             self.slew_ends = Some(now + self.interval.duration().scaled(OVERDUE_INTERVALS));
             self.command(Adjustment::Frequency(frequency), out);
         }
+    }
+
+    /// The nearest offset to this that is possible by what is proven, when the clock reads `reading`; itself while nothing is.
+    fn within_the_proof(&self, offset: Duration, reading: Timestamp<Local>) -> Duration {
+        let now = self.timeline.free_now(reading);
+        let correction = self.timeline.correction(reading);
+        let span = self.envelope.at(now).map(|span| span.shifted(correction));
+        span.map_or(offset, |span| offset.clamp(span.low, span.high.max(span.low)))
     }
 
     /// Whether even the proven interval does not contain zero: only then is a later step more than noise.
