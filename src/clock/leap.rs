@@ -516,8 +516,8 @@ mod tests {
         HostUtc { list: Some(list), ..HostUtc::from(TaiUtc(37)) }
     }
 
-    fn leap_disputed(announced: LeapIndicator, listed: LeapIndicator, taken: LeapIndicator) -> Option<UtcNews> {
-        Some(UtcNews::Leap(Some(LeapDispute { announced, listed, taken })))
+    fn leap_disputed(announced: LeapIndicator, listed: LeapIndicator, taken: LeapIndicator) -> UtcNews {
+        UtcNews::Leap(Some(LeapDispute { announced, listed, taken }))
     }
 
     #[test]
@@ -527,7 +527,7 @@ mod tests {
             let mut watch = LeapWatch::new(listed(1, has), UtcPolicy::Check);
             watch.hear(before_midnight(7_200), says(37, announced));
             assert_eq!(watch.indicator(), has);
-            assert_eq!(watch.take_leap_news(), leap_disputed(announced, has, has));
+            assert_eq!(watch.take_leap_news(), Some(leap_disputed(announced, has, has)));
             watch.hear(before_midnight(7_100), says(37, announced));
             assert_eq!(watch.take_leap_news(), None);
             watch.hear(before_midnight(7_000), says(37, has));
