@@ -273,6 +273,11 @@ fn warnings(config: &Config, machine: &Machine) -> Vec<Warning> {
             warn(path(), message.to_owned(), remedy.to_owned());
         }
         for rival in &machine.rivals {
+            if rival.is_occasional() {
+                let remedy = format!("harmless where it does not; else `{}`", rival.stop_with());
+                warn(path(), format!("{rival} may set the clock now and then: {}", rival.habit()), remedy);
+                continue;
+            }
             let remedy = format!("two programs that steer one clock fight: stop it with `{}`", rival.stop_with());
             warn(path(), format!("{rival} runs and may steer the same clocks"), remedy);
         }
@@ -363,11 +368,14 @@ mod tests {
 
     #[test]
     fn whoever_steers_the_system_clock_must_be_allowed_to_and_alone() {
-        let rival = Rival { program: "chronyd".to_owned(), pid: 812, unit: Some("chrony.service".to_owned()) };
-        let machine = Machine { may_set_time: false, rivals: vec![rival], ..machine() };
+        let rival = Rival { program: "chronyd".to_owned(), pid: Some(812), unit: Some("chrony.service".to_owned()) };
+        let tools = Rival { program: "vmtoolsd".to_owned(), pid: Some(9), unit: None };
+        let machine = Machine { may_set_time: false, rivals: vec![rival, tools], ..machine() };
         let config = |word: &str| load(&format!("clock.system = '{word}'"), "test").unwrap().config;
         let found = warnings(&config("discipline"), &machine);
-        assert_eq!(found.len(), 2);
+        assert_eq!(found.len(), 3);
+        assert!(found[2].message.starts_with("vmtoolsd (pid 9) may set the clock now and then: if "), "{found:?}");
+        assert!(found[2].remedy.starts_with("harmless where it does not; else `vmware-toolbox-cmd"), "{found:?}");
         assert!(found[0].message.contains("CAP_SYS_TIME") && found[0].path == "clock.system");
         assert!(found[1].message.contains("chronyd (pid 812)"));
         assert!(found[1].remedy.contains("systemctl disable --now chrony.service"));

@@ -203,7 +203,7 @@ fn set(args: &Args, config: Config) -> Result<Action, String> {
     done.map_err(|error| format!("the kernel refuses to set the clock: {error:?}"))?;
     println!("{}", if args.json { json(action, &measured) } else { text(action, &measured, limit) });
     if action != Action::Measured {
-        for rival in rivals() {
+        for rival in rivals().iter().filter(|rival| !rival.is_occasional()) {
             eprintln!("synchronome set: {rival} steers this clock too; `{}` stops it", rival.stop_with());
         }
     }

@@ -460,7 +460,7 @@ impl DisciplineThread {
         let events = &mut self.links.events;
         let is_foreign = self.cascade.system_was_set(now, local, by, &mut telling(events));
         if is_foreign {
-            events.push(Event::ClockSet(by));
+            events.push(Event::ClockSet { by, to: local });
             self.links.sources.iter().for_each(SourceInlet::lost);
         }
         // What is in flight has one stamp from before and one from after.

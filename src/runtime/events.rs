@@ -11,7 +11,7 @@ use super::thread::Refusal;
 use crate::clock::{CascadeNotice, ClockError, PageFault, Standing, Tampering};
 use crate::net::{StampingChange, TxTrouble};
 use crate::ptp::{ForeignMasterStatus, ParentInfo, PortState, StateReason};
-use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, LogInterval, Mono, SyncState, Timestamp};
+use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, LogInterval, Mono, SyncState, Timestamp};
 use crate::wire::ptp::PortIdentity;
 
 /// The events that fit into a ring until the control thread comes round.
@@ -56,8 +56,13 @@ pub enum Event {
     VouchFailed(ClockError),
     /// The hypervisor's page of time cannot be read; `None`: it can again.
     VmClock(Option<PageFault>),
-    /// The discipline's thread saw the system clock being set, by this much.
-    ClockSet(Duration),
+    /// The discipline's thread saw the system clock being set.
+    ClockSet {
+        /// By this much; positive is ahead.
+        by: Duration,
+        /// What it showed afterwards.
+        to: Timestamp<Local>,
+    },
     /// The frequency error of a clock's oscillator, once a minute and at the end: worth saving.
     Oscillator(ClockId, FrequencyPpb),
     /// A port changed its state.

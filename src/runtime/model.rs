@@ -233,6 +233,8 @@ pub struct Model {
     pub lacks: Vec<String>,
     /// Who else steers.
     pub rivals: Vec<Rival>,
+    /// Who may set the system clock, whatever we do to it ourselves.
+    pub suspects: Vec<Rival>,
     oscillator: Option<FrequencyPpb>,
     steps: u64,
     /// Why the clock is in its state: what comes before the cause, and what after it.
@@ -268,6 +270,7 @@ impl Model {
             events: Events::default(),
             lacks: Vec::new(),
             rivals: Vec::new(),
+            suspects: Vec::new(),
             oscillator: None,
             steps: 0,
             reason: reason_of(SyncState::NeverSynced, StateEvent::SourceSelected),
@@ -341,10 +344,26 @@ impl Model {
                 let (level, text) = vmclock_text(fault);
                 self.events.record(at, level, Topic::Clock, text, &[]);
             }
-            Event::ClockSet(by) => {
-                self.trouble.was_set(by);
-                let text = format!("somebody set the system clock by {by}; measuring again");
-                self.events.record(at, Level::Warn, Topic::Clock, text, &[("by_s", &by.as_secs_f64())]);
+            Event::ClockSet { by, to } => {
+                let (from, to) = (rfc3339((to - by).read_as()), rfc3339(to.read_as()));
+                let how = format!("by {by}, from {from} to {to}");
+                let text =
+                    format!("somebody set the system clock {how}; measuring again; {}", suspected(&self.suspects));
+                let who: Vec<_> = self.suspects.iter().map(Rival::to_string).collect();
+                self.trouble.was_set(match &who[..] {
+                    [] => how,
+                    who => format!("{how}, perhaps {}", who.join(" or ")),
+                });
+                let names = who.join(", ");
+                let fields: [(&str, &dyn std::fmt::Display); 4] =
+                    [("by_s", &by.as_secs_f64()), ("from", &from), ("to", &to), ("suspects", &names)];
+                self.events.record(
+                    at,
+                    Level::Warn,
+                    Topic::Clock,
+                    text,
+                    if who.is_empty() { &fields[..3] } else { &fields },
+                );
             }
             Event::Oscillator(ClockId::Phc(phc), frequency) => self.phcs.set_oscillator(phc, frequency),
             Event::Oscillator(_, frequency) => self.oscillator = Some(frequency),
@@ -547,10 +566,21 @@ fn is_silent(now: Timestamp<Mono>, snapshot: &TimeSnapshot) -> bool {
     now - snapshot.anchor_mono > SNAPSHOT_AGE_MAX
 }
 
+/// Who may have set the system clock, each with what would keep it from that.
+fn suspected(suspects: &[Rival]) -> String {
+    let each: Vec<_> = suspects.iter().map(Rival::with_remedy).collect();
+    match &each[..] {
+        [] => {
+            "no program was found that does so by itself (an operator's date -s, a container, a hypervisor?)".to_owned()
+        }
+        each => format!("suspected: {}", each.join(", ")),
+    }
+}
+
 /// Another program has set the system clock's frequency, to this if it was still seen, and moved it by so much: which one, if some are known
 /// that do such things.
 fn foreign_text(found: Option<FrequencyPpb>, by: Duration, rivals: &[Rival]) -> String {
-    let culprits: Vec<_> = rivals.iter().map(|rival| format!("{rival}: `{}`", rival.stop_with())).collect();
+    let culprits: Vec<_> = rivals.iter().filter(|rival| rival.may_slew()).map(Rival::with_remedy).collect();
     let remedy = match &culprits[..] {
         [] => "it must be stopped, or clock.system be \"observe\"".to_owned(),
         culprits => format!("stop {}, or let clock.system be \"observe\"", culprits.join(", ")),

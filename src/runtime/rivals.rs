@@ -4,6 +4,10 @@
 //! commonest mistake of all, since distributions start a time daemon by themselves. So they are looked for by name in
 //! /proc (proc(5)); a program that has no right to set a clock, or was told not to, is none.
 //!
+//! What a hypervisor has in its guests (VMware Tools, qemu-ga, Hyper-V's `hv_utils` in the kernel) is another thing: it sets
+//! the clock now and then, after a pause or a move, or never, by settings that are not seen from here. It is named as a
+//! suspect when somebody has set the clock, and until then it is no more than worth knowing.
+//!
 //! The kernel does not say who has set its clock. That somebody did is seen in what is read back; who it was, only here.
 
 use std::fmt;
@@ -19,10 +23,14 @@ enum Steers {
     System,
     /// PHCs too, for which a device that it may write is enough; those of its own network namespace.
     Cards,
+    /// CLOCK_REALTIME, set or slewed now and then if it is told to.
+    NowAndThen,
+    /// CLOCK_REALTIME, set only, if it is told to.
+    SetsNowAndThen,
 }
 
 /// The programs, by the name that the kernel has of them: 15 bytes at most.
-const PROGRAMS: [(&str, Steers); 10] = [
+const PROGRAMS: [(&str, Steers); 12] = [
     ("chronyd", Steers::System),
     ("ntpd", Steers::System),
     ("ntp-daemon", Steers::System),
@@ -33,7 +41,15 @@ const PROGRAMS: [(&str, Steers); 10] = [
     ("ptp4l", Steers::Cards),
     ("ts2phc", Steers::Cards),
     ("sfptpd", Steers::Cards),
+    ("vmtoolsd", Steers::NowAndThen),
+    (QEMU_GA, Steers::SetsNowAndThen),
 ];
+/// The guest agent of QEMU; a host sets its guest's time by the command `guest-set-time`.
+const QEMU_GA: &str = "qemu-ga";
+/// Hyper-V's module, which is no process: it sets the clock when the host says so.
+const HV_UTILS: &str = "hv_utils";
+/// What the host offers it if time synchronisation is on: a device of this class on the VMBus.
+const HYPERV_TIMESYNC: &str = "9527e630-d0ae-497b-adce-e80ab0175caf";
 /// Options that tell a program to leave the clock alone.
 const HARMLESS: [(&str, &str); 3] = [("chronyd", "-x"), ("ptp4l", "--free_running=1"), ("phc2sys", "--free_running=1")];
 
@@ -42,8 +58,8 @@ const HARMLESS: [(&str, &str); 3] = [("chronyd", "-x"), ("ptp4l", "--free_runnin
 pub struct Rival {
     /// Its name.
     pub program: String,
-    /// Its process.
-    pub pid: u32,
+    /// Its process; `None`: it is the kernel's own.
+    pub pid: Option<u32>,
     /// The unit of systemd that it belongs to, like `chrony.service`.
     pub unit: Option<String>,
 }
@@ -51,29 +67,87 @@ pub struct Rival {
 impl Rival {
     /// Whether it is one that steers cards.
     pub fn steers_cards(&self) -> bool {
-        let steers = PROGRAMS.iter().find(|(name, _)| *name == self.program).map(|(_, steers)| *steers);
-        steers == Some(Steers::Cards) || self.program == "phc2sys"
+        self.steers() == Steers::Cards || self.program == "phc2sys"
     }
 
-    /// The command that stops it.
-    pub fn stop_with(&self) -> String {
-        match &self.unit {
-            Some(unit) => format!("systemctl disable --now {unit}"),
-            None => format!("kill {}", self.pid),
+    /// Whether it sets the clock now and then at most, and may never do it: no rival until it has.
+    pub fn is_occasional(&self) -> bool {
+        matches!(self.steers(), Steers::NowAndThen | Steers::SetsNowAndThen)
+    }
+
+    /// Whether it may change a clock's frequency.
+    pub fn may_slew(&self) -> bool {
+        self.steers() != Steers::SetsNowAndThen
+    }
+
+    fn steers(&self) -> Steers {
+        if self.program == HV_UTILS {
+            return Steers::SetsNowAndThen;
         }
+        PROGRAMS.iter().find(|(name, _)| *name == self.program).map_or(Steers::System, |(_, steers)| *steers)
+    }
+
+    /// The command that stops it, or the option that tells it to leave the clock alone.
+    pub fn stop_with(&self) -> String {
+        match (self.program.as_str(), &self.unit, self.pid) {
+            ("vmtoolsd", ..) => "vmware-toolbox-cmd timesync disable".to_owned(),
+            (QEMU_GA, ..) => "qemu-ga --block-rpcs=guest-set-time".to_owned(),
+            (HV_UTILS, ..) => "Disable-VMIntegrationService -VMName NAME -Name \"Time Synchronization\"".to_owned(),
+            (_, Some(unit), _) => format!("systemctl disable --now {unit}"),
+            (_, None, Some(pid)) => format!("kill {pid}"),
+            (program, None, None) => format!("rmmod {program}"),
+        }
+    }
+
+    /// When one that is [occasional](Self::is_occasional) sets the clock, and what there is to know of its setting.
+    pub fn habit(&self) -> &'static str {
+        match self.program.as_str() {
+            "vmtoolsd" => {
+                "if its time synchronisation is on (`vmware-toolbox-cmd timesync status`); at a resume or a move also if it is \
+                 off, unless the machine's time.synchronize.* are FALSE"
+            }
+            QEMU_GA => "when its host asks for it (guest-set-time; before QEMU 7.2 the option is --blacklist)",
+            HV_UTILS => {
+                "when its host says so, at the start and after a pause; without this integration service, which is switched \
+                 off on the host, there is no PHC of the hypervisor's either"
+            }
+            _ => "all the time",
+        }
+    }
+
+    /// `chronyd (pid 812): `systemctl disable --now chrony.service``.
+    pub fn with_remedy(&self) -> String {
+        format!("{self}: `{}`", self.stop_with())
     }
 }
 
 impl fmt::Display for Rival {
     /// `chronyd (pid 812)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (pid {})", self.program, self.pid)
+        match self.pid {
+            Some(pid) => write!(f, "{} (pid {pid})", self.program),
+            None => write!(f, "{} (of the kernel)", self.program),
+        }
     }
 }
 
 /// The programs that steer clocks of this machine, by process; empty if /proc does not say.
 pub fn rivals() -> Vec<Rival> {
-    rivals_in(Path::new("/proc"))
+    let mut found = rivals_in(Path::new("/proc"));
+    found.extend(hyperv_in(Path::new("/sys/bus/vmbus/devices")));
+    found
+}
+
+/// Hyper-V's, if the host offers time synchronisation and the module has taken it.
+fn hyperv_in(devices: &Path) -> Option<Rival> {
+    let is_timesync = |device: &Path| {
+        let class = fs::read_to_string(device.join("class_id")).unwrap_or_default();
+        let driver = fs::read_link(device.join("driver")).unwrap_or_default();
+        class.contains(HYPERV_TIMESYNC) && driver.ends_with(HV_UTILS)
+    };
+    let mut devices = fs::read_dir(devices).into_iter().flatten().flatten();
+    let is_there = devices.any(|device| is_timesync(&device.path()));
+    is_there.then(|| Rival { program: HV_UTILS.to_owned(), pid: None, unit: None })
 }
 
 fn rivals_in(proc: &Path) -> Vec<Rival> {
@@ -88,13 +162,13 @@ fn rivals_in(proc: &Path) -> Vec<Rival> {
         let theirs = fs::read_link(entry.path().join("ns/net")).ok();
         let is_elsewhere = ours.is_some() && theirs.is_some() && ours != theirs;
         let is_able = match steers {
-            Steers::System => may_set_time(&read("status")),
+            Steers::System | Steers::NowAndThen | Steers::SetsNowAndThen => may_set_time(&read("status")),
             Steers::Cards => !is_elsewhere,
         };
         let command = read("cmdline");
         let program = if *name == "systemd-timesyn" { "systemd-timesyncd" } else { *name };
         if is_able && !is_harmless(name, &command) {
-            found.push(Rival { program: program.to_owned(), pid, unit: unit_of(&read("cgroup")) });
+            found.push(Rival { program: program.to_owned(), pid: Some(pid), unit: unit_of(&read("cgroup")) });
         }
     }
     found.sort_by_key(|rival| rival.pid);
@@ -110,7 +184,15 @@ fn may_set_time(status: &str) -> bool {
 fn is_harmless(program: &str, command: &str) -> bool {
     let told =
         |(name, option): &(&str, &str)| *name == program && command.split('\0').any(|argument| argument == *option);
-    HARMLESS.iter().any(told)
+    HARMLESS.iter().any(told) || program == QEMU_GA && is_setting_blocked(command)
+}
+
+/// qemu-ga is told by `-b LIST`, `--block-rpcs=LIST`, or `--blacklist=LIST` of old what its host may not do.
+fn is_setting_blocked(command: &str) -> bool {
+    let is_block = |argument: &str| argument.starts_with("-b") || argument.starts_with("--b");
+    let arguments: Vec<_> = command.split('\0').collect();
+    let is_list = |pair: &[&str]| pair[1].contains("guest-set-time") && (is_block(pair[0]) || is_block(pair[1]));
+    arguments.windows(2).any(is_list)
 }
 
 /// The service in the last part of a cgroup's path: `0::/system.slice/chrony.service`.
@@ -119,10 +201,11 @@ fn unit_of(cgroup: &str) -> Option<String> {
     cgroup.lines().find_map(last)
 }
 
-/// Each of them as something that is lacking, like a capability.
+/// Each of them as something that is lacking, like a capability; who sets the clock now and then at most is none.
 pub fn as_lacks(rivals: &[Rival]) -> Vec<String> {
     rivals
         .iter()
+        .filter(|rival| !rival.is_occasional())
         .map(|rival| {
             format!(
                 "sole command of the clocks: {rival} runs too, and two programs that steer one clock fight; stop it with `{}`",
@@ -182,6 +265,45 @@ mod tests {
         assert_eq!(found("ptp4l", &[("cmdline", "ptp4l\0-i\0eth0\0--free_running=1\0")]), [""; 0]);
         assert_eq!(found("cron", &[("status", ABLE)]), [""; 0]);
         assert_eq!(found("chronyd", &[]), ["chronyd (pid 812)"], "what is not known is taken for the worse");
+    }
+
+    #[test]
+    fn what_a_hypervisor_has_in_its_guest_is_known_with_its_own_remedy_and_is_nothing_that_is_lacking() {
+        let proc = process("vmtoolsd", &[("status", ABLE), ("cgroup", "0::/system.slice/open-vm-tools.service\n")]);
+        let rivals = rivals_in(proc.path());
+        assert_eq!(rivals[0].stop_with(), "vmware-toolbox-cmd timesync disable", "the tools do more than that");
+        assert!(rivals[0].is_occasional() && rivals[0].may_slew() && as_lacks(&rivals).is_empty());
+        let proc = process("qemu-ga", &[("status", ABLE), ("cmdline", "/usr/bin/qemu-ga\0-b\0guest-exec\0")]);
+        let rivals = rivals_in(proc.path());
+        assert_eq!(rivals[0].with_remedy(), "qemu-ga (pid 812): `qemu-ga --block-rpcs=guest-set-time`");
+        assert!(rivals[0].is_occasional() && !rivals[0].may_slew());
+        for told in ["--block-rpcs=guest-exec,guest-set-time\0", "-b\0guest-set-time\0", "--blacklist=guest-set-time\0"]
+        {
+            let command = format!("/usr/bin/qemu-ga\0{told}");
+            assert_eq!(found("qemu-ga", &[("status", ABLE), ("cmdline", &command)]), [""; 0], "{told}");
+        }
+        let allowed = ("cmdline", "/usr/bin/qemu-ga\0--allow-rpcs=guest-set-time\0");
+        assert_eq!(found("qemu-ga", &[("status", ABLE), allowed]).len(), 1);
+    }
+
+    #[test]
+    fn hyper_v_is_suspected_where_the_host_offers_its_time() {
+        let devices = tempfile::tempdir().unwrap();
+        assert_eq!(hyperv_in(&devices.path().join("absent")), None);
+        let device = |name: &str, class: &str| {
+            let device = devices.path().join(name);
+            fs::create_dir(&device).unwrap();
+            fs::write(device.join("class_id"), format!("{{{class}}}\n")).unwrap();
+            std::os::unix::fs::symlink("../../../../bus/vmbus/drivers/hv_utils", device.join("driver")).unwrap();
+        };
+        device("heartbeat", "57164f39-9115-4e78-ab55-382f3bd5422d");
+        assert_eq!(hyperv_in(devices.path()), None, "the module has other devices too");
+        device("2dd1ce17", HYPERV_TIMESYNC);
+        let rival = hyperv_in(devices.path()).unwrap();
+        assert_eq!(rival.to_string(), "hv_utils (of the kernel)");
+        assert!(rival.is_occasional() && rival.stop_with().contains("Time Synchronization"));
+        fs::remove_file(devices.path().join("2dd1ce17/driver")).unwrap();
+        assert_eq!(hyperv_in(devices.path()), None, "nobody listens to it");
     }
 
     #[test]

@@ -18,14 +18,17 @@ impl Daemon {
         }
     }
 
-    /// The frequency of a clock was set by another program: who may that be?
+    /// A clock, or its frequency, was set by another program: who may that be?
     pub(super) fn find_rivals(&mut self, now: Timestamp<Mono>) {
-        let mut found = rivals();
+        let found = rivals();
+        self.model.suspects.clone_from(&found);
+        self.model.rivals = found;
         if self.model.kind() != ClockKind::System {
             // Whoever steers the system clock alone is welcome to it.
-            found.retain(Rival::steers_cards);
+            self.model.rivals.retain(Rival::steers_cards);
         }
-        self.look_for_rivals = (!found.is_empty()).then(|| now + LOOK_AGAIN_EVERY);
-        self.model.rivals = found;
+        // A hypervisor's tools are there for good.
+        let is_disturbed = !self.model.rivals.iter().all(Rival::is_occasional);
+        self.look_for_rivals = is_disturbed.then(|| now + LOOK_AGAIN_EVERY);
     }
 }

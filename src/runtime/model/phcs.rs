@@ -169,11 +169,7 @@ impl PhcsModel {
     /// Another program has set the frequency of a PHC.
     pub fn foreign(&mut self, events: &mut Events, at: At, index: u8, tampering: &Tampering, rivals: &[Rival]) {
         let Some(phc) = self.get(index) else { return };
-        let suspects: Vec<_> = rivals
-            .iter()
-            .filter(|rival| rival.steers_cards())
-            .map(|rival| format!("{rival}: `{}`", rival.stop_with()))
-            .collect();
+        let suspects: Vec<_> = rivals.iter().filter(|rival| rival.steers_cards()).map(Rival::with_remedy).collect();
         let remedy = match &suspects[..] {
             [] => format!(
                 "stop it (phc_ctl, a second ptp4l or ts2phc, in whatever container), or let clock.phc leave {} out",

@@ -13,14 +13,14 @@ use crate::sharing::TimeSnapshot;
 use crate::time::{Duration, Mono, SyncState, Timestamp};
 
 /// What the system clock's discipline has said of it, until it says the contrary.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(super) struct SystemTrouble {
     /// It does not obey.
     refuses: Option<i32>,
     /// The offset that exceeds the panic limit.
     panic: Option<Duration>,
-    /// It was set by this.
-    set_by: Option<Duration>,
+    /// It was set: by how much, from when to when, and perhaps by whom.
+    set: Option<String>,
     /// It stood still for so long, with the whole machine.
     stood_still: Option<Duration>,
     /// The hypervisor has said this of the machine.
@@ -44,10 +44,10 @@ impl SystemTrouble {
         }
     }
 
-    /// Somebody set it.
-    pub(super) fn was_set(&mut self, by: Duration) {
+    /// Somebody set it, in words.
+    pub(super) fn was_set(&mut self, how: String) {
         self.is_understood();
-        self.set_by = Some(by);
+        self.set = Some(how);
     }
 
     /// The machine stood still.
@@ -64,15 +64,15 @@ impl SystemTrouble {
 
     /// What disturbed it last is not the reason any more.
     fn is_understood(&mut self) {
-        (self.set_by, self.stood_still, self.disrupted) = (None, None, None);
+        (self.set, self.stood_still, self.disrupted) = (None, None, None);
     }
 
     /// What has disturbed it, after the state's own words for that.
     fn disturbance(&self, head: &str) -> String {
-        match (self.set_by, self.stood_still, self.disrupted) {
+        match (&self.set, self.stood_still, self.disrupted) {
             (_, _, Some(disruption)) => disruption_text(disruption).to_owned(),
             (_, Some(by), None) => format!("this machine stood still for {by}, and its clock with it"),
-            (Some(by), None, None) => format!("{head} by {by}"),
+            (Some(how), None, None) => format!("{head} {how}"),
             (None, None, None) => head.to_owned(),
         }
     }

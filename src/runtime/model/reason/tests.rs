@@ -224,11 +224,29 @@ fn a_port_without_link_or_master_is_the_reason_for_silence() {
 }
 
 #[test]
-fn who_set_the_system_clock_is_not_known_but_by_how_much() {
+fn a_clock_that_was_set_is_told_with_the_time_before_and_after_and_who_may_have_done_it() {
     let mut told = with_hub(SyncState::Locked);
-    told.hear(Event::ClockSet(Duration::from_secs(3)));
+    told.hear(was_set());
+    let said = told.model.events.records(told.now).pop().unwrap();
+    let begins =
+        "somebody set the system clock by 300 s, from 2023-11-14T22:13:20.000Z to 2023-11-14T22:18:20.000Z; measuring";
+    assert!(said.text.starts_with(begins) && said.text.contains("; no program was found that does so"), "{said:?}");
+    assert_eq!(said.fields["to"], "2023-11-14T22:18:20.000Z");
+    let rival = |program: &str| Rival { program: program.to_owned(), pid: Some(812), unit: None };
+    told.model.suspects = vec![rival("chronyd"), rival("vmtoolsd")];
+    told.hear(was_set());
+    let said = told.model.events.records(told.now).pop().unwrap().text;
+    let ends = "; suspected: chronyd (pid 812): `kill 812`, vmtoolsd (pid 812): `vmware-toolbox-cmd timesync disable`";
+    assert!(said.ends_with(ends), "{said}");
     let reason = told.enters(SyncState::Disrupted, StateEvent::Disturbed);
-    assert_eq!(reason, "somebody set the system clock by 3.00 s; it is being measured again");
+    let expected = "somebody set the system clock by 300 s, from 2023-11-14T22:13:20.000Z to 2023-11-14T22:18:20.000Z, perhaps \
+                    chronyd (pid 812) or vmtoolsd (pid 812); it is being measured again";
+    assert_eq!(reason, expected);
+}
+
+/// Five minutes ahead.
+fn was_set() -> Event {
+    Event::ClockSet { by: Duration::from_secs(300), to: Timestamp::from_parts(1_700_000_300, 0) }
 }
 
 #[test]
@@ -245,7 +263,7 @@ fn nobody_is_accused_where_the_whole_machine_stood_still() {
 #[test]
 fn what_the_hypervisor_says_of_the_machine_is_the_reason() {
     let mut told = with_hub(SyncState::Locked);
-    told.hear(Event::ClockSet(Duration::from_secs(3)));
+    told.hear(was_set());
     told.hear(Event::Clock(CascadeNotice::Disrupted(Disruption::Snapshot)));
     let said = told.model.events.records(told.now).pop().unwrap().text;
     assert_eq!(said, "the hypervisor says that this machine was loaded from a snapshot: all clocks are measured again");
@@ -271,10 +289,12 @@ fn who_steers_too_is_named_with_the_way_to_stop_it_when_its_hand_shows() {
     let begins =
         "another program has set the frequency of the system clock, or slewed it, and moved it by up to 2.03 us";
     assert!(over.starts_with(begins), "{over}");
-    let rival = Rival { program: "chronyd".to_owned(), pid: 812, unit: Some("chrony.service".to_owned()) };
+    let rival = Rival { program: "chronyd".to_owned(), pid: Some(812), unit: Some("chrony.service".to_owned()) };
     told.model.rivals.push(rival);
     let text = event(&mut told);
     assert!(text.contains("stop chronyd (pid 812): `systemctl disable --now chrony.service`"), "{text}");
+    told.model.rivals = vec![Rival { program: "hv_utils".to_owned(), pid: None, unit: None }];
+    assert!(event(&mut told).ends_with("it must be stopped, or clock.system be \"observe\""), "who only sets does not");
 }
 
 #[test]
@@ -285,7 +305,7 @@ fn who_sets_a_phc_too_is_named_if_it_is_one_that_steers_cards() {
         told.hear(Event::Foreign(ClockId::Phc(0), Tampering { found: FrequencyPpb::from_ppm(-8.0), ahead, behind }));
         told.model.events.records(told.now).pop().unwrap().text
     };
-    let rival = |program: &str| Rival { program: program.to_owned(), pid: 812, unit: None };
+    let rival = |program: &str| Rival { program: program.to_owned(), pid: Some(812), unit: None };
     told.model.rivals.push(rival("chronyd"));
     let text = event(&mut told);
     assert!(text.starts_with("another program has set the frequency of the clock of eth0 to -8.000 ppm"), "{text}");
