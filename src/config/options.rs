@@ -201,7 +201,7 @@ const ROLE: &[Word] =
 const TRANSPORT: &[Word] = &[now("udp4"), now("udp6"), now("ethernet")];
 const DELAY: &[Word] = &[now("e2e"), later("p2p", "the peer delay mechanism")];
 const TIMESTAMPS: &[Word] = &[now("auto"), now("hardware"), now("software")];
-const FAMILIES: &[Word] = &[now("any"), now("4"), now("6")];
+const FAMILIES: &[Word] = &[now("any"), now("4"), now("6"), now("prefer4"), now("prefer6")];
 const ARB: &[Word] = &[now("auto"), now("utc"), now("tai"), now("refuse")];
 const LEAP: &[Word] = &[now("kernel"), now("step"), now("slew"), now("ignore")];
 const UTC_OFFSET: &[Word] = &[now("check"), now("source"), now("host")];
@@ -309,10 +309,11 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ntp.source.address", Kind::Text { bytes_max: 255 }, Default::Required, "The server: a name or an address, with \":port\" if that is not 123; a name is looked up again when nobody answers there."),
     option("ntp.source.pool", Kind::Integer { min: 1, max: 7 }, Default::Toml("1"), "So many of the addresses behind that name are asked; one that does not answer is replaced by another."),
     option("ntp.source.iburst", Kind::Switch, Default::Toml("true"), "Ask more often at first."),
+    option("ntp.source.burst", Kind::Switch, OFF, "Ask eight times, 2 s apart, at each poll (RFC 5905), of a server that is yours or allows it; one that has said RATE is asked once.").term("burst"),
     option("ntp.source.poll", POLL, Default::Toml("6"), "How often it is asked, as the logarithm to base 2 of seconds: -4 is 16 a second, 6 each 64 s.").term("minpoll"),
     option("ntp.source.poll_max", POLL, Default::Toml("10"), "The longest interval that the server can make us wait by RATE.").term("maxpoll"),
     option("ntp.source.interleaved", Kind::Switch, OFF, "Ask when the answer before really left, where the server knows.").term("RFC 9769"),
-    option("ntp.source.family", Kind::Word(FAMILIES), Default::Toml("\"any\""), "Which addresses of the name are asked: \"4\" those of IPv4 alone, \"6\" those of IPv6, \"any\" all, the first one first, in the order in which the resolver names them (gai.conf)."),
+    option("ntp.source.family", Kind::Word(FAMILIES), Default::Toml("\"any\""), "Which addresses of the name are asked: \"4\" those of IPv4 alone, \"6\" those of IPv6, \"any\" all, the first one first, in the order in which the resolver names them (gai.conf); \"prefer4\" and \"prefer6\" are all too, those of the one family first."),
     option("ntp.source.timestamps", Kind::Word(TIMESTAMPS), Default::Toml("\"auto\""), "Who takes the time stamps: \"auto\" the card where it stamps all packets already, as it mostly does for a PTP port on it, \"hardware\" tells the card to, and \"software\" is the kernel; where the card gives none the kernel's are used.").term("hwtimestamp"),
     option("ntp.source.prefer", Kind::Switch, OFF, "It steers before all that are not preferred, if it agrees with the majority."),
     option("ntp.source.trust", Kind::Switch, OFF, "Only sources that are trusted have a vote, while one of them is heard."),

@@ -229,10 +229,13 @@ fn ntp_source(read: &Reader<'_>, section: &str) -> NtpSourceConfig {
         poll,
         poll_max: LogInterval::new(read.integer(section, "poll_max") as i8).max(poll),
         iburst: switch("iburst"),
+        burst: switch("burst"),
         interleaved: switch("interleaved"),
         family: match read.word(section, "family") {
             "4" => AddressFamily::V4,
             "6" => AddressFamily::V6,
+            "prefer4" => AddressFamily::Prefer4,
+            "prefer6" => AddressFamily::Prefer6,
             _ => AddressFamily::Any,
         },
         timestamps: match read.word(section, "timestamps") {

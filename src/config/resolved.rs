@@ -270,6 +270,8 @@ pub struct NtpSourceConfig {
     pub poll_max: LogInterval,
     /// More often at first.
     pub iburst: bool,
+    /// A burst at each poll.
+    pub burst: bool,
     /// RFC 9769.
     pub interleaved: bool,
     /// By which family of addresses.
@@ -408,15 +410,28 @@ pub enum AddressFamily {
     V4,
     /// IPv6 alone.
     V6,
+    /// All, those of IPv4 first.
+    Prefer4,
+    /// All, those of IPv6 first.
+    Prefer6,
 }
 
 impl AddressFamily {
     /// Whether an address is of it.
     pub const fn admits(self, address: std::net::IpAddr) -> bool {
         match self {
-            Self::Any => true,
+            Self::Any | Self::Prefer4 | Self::Prefer6 => true,
             Self::V4 => address.is_ipv4(),
             Self::V6 => address.is_ipv6(),
+        }
+    }
+
+    /// Whether an address, of those that it admits, comes after the others.
+    pub const fn is_second_choice(self, address: std::net::IpAddr) -> bool {
+        match self {
+            Self::Any | Self::V4 | Self::V6 => false,
+            Self::Prefer4 => address.is_ipv6(),
+            Self::Prefer6 => address.is_ipv4(),
         }
     }
 }

@@ -11,6 +11,8 @@
 
 mod card;
 mod resolver;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -576,6 +578,7 @@ fn client_config(source: &NtpSourceConfig, place: usize, seed: u64, orphan: Opti
         poll: source.poll,
         poll_max: source.poll_max,
         iburst: source.iburst,
+        burst: source.burst,
         interleaved: source.interleaved,
         orphan,
         ..Config::new(SourceId(NTP_SOURCE.0 + place as u16), seed)

@@ -55,9 +55,12 @@ impl Lookups {
     }
 }
 
-/// Those of a family, in the order of the resolver.
+/// Those of a family, the preferred ones first, else in the order of the resolver.
 fn of_family(all: impl Iterator<Item = SocketAddr>, family: AddressFamily) -> Vec<SocketAddr> {
-    all.filter(|address| family.admits(address.ip())).take(ADDRESSES_MAX).collect()
+    let mut admitted: Vec<_> = all.filter(|address| family.admits(address.ip())).collect();
+    admitted.sort_by_key(|address| family.is_second_choice(address.ip()));
+    admitted.truncate(ADDRESSES_MAX);
+    admitted
 }
 
 /// Starts the thread; it ends by itself when nobody can ask any more. It is not waited for: it may hang in a lookup.
@@ -92,5 +95,22 @@ mod tests {
         assert_eq!(found(AddressFamily::Any), all);
         assert_eq!(found(AddressFamily::V4), [all[1], all[3]]);
         assert_eq!(found(AddressFamily::V6), [all[0], all[2]]);
+    }
+
+    #[test]
+    fn the_preferred_family_comes_first_and_the_other_is_asked_where_there_is_none() {
+        let parse = |all: &[&str]| all.iter().map(|address| address.parse().unwrap()).collect::<Vec<SocketAddr>>();
+        let all = parse(&["[2001:db8::2]:123", "192.0.2.9:123", "[2001:db8::1]:123", "192.0.2.1:123"]);
+        let found = |family| of_family(all.iter().copied(), family);
+        assert_eq!(found(AddressFamily::Prefer4), [all[1], all[3], all[0], all[2]]);
+        assert_eq!(found(AddressFamily::Prefer6), [all[0], all[2], all[1], all[3]]);
+        let only_v6 = parse(&["[2001:db8::2]:123", "[2001:db8::1]:123"]);
+        assert_eq!(of_family(only_v6.iter().copied(), AddressFamily::Prefer4), only_v6);
+        // Of so many that not all are kept, the preferred ones are.
+        let mut many: Vec<SocketAddr> =
+            (1..40_u16).map(|n| SocketAddr::from(([0x2001, 0, 0, 0, 0, 0, 0, n], 123))).collect();
+        many.push(all[1]);
+        let kept = of_family(many.iter().copied(), AddressFamily::Prefer4);
+        assert_eq!((kept.len(), kept[0]), (ADDRESSES_MAX, all[1]));
     }
 }
