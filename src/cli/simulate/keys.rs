@@ -109,6 +109,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("duration", SPAN, Default::Required, "How long the run is, in virtual time.").unit("min"),
     option("sample", Kind::Duration { min: Duration::from_millis(1), max: Duration::from_secs(60), or: &[] }, Default::Toml("\"125ms\""), "How often the true error is sampled, on a grid of true time.").unit("ms"),
     option("seed", Kind::Integer { min: 0, max: i64::MAX }, Default::Toml("1"), "Seed of all that is random, unless the command line says another."),
+    option("seeds", Kind::Integer { min: 1, max: 1_000 }, Default::Toml("1"), "How many seeds, from this one on, `cargo xtask scenarios` runs it with."),
     option("date", Kind::Text { bytes_max: 10 }, Default::Unset("2026-09-21, or the end of that month where there is a leap second"), "The UTC day on which the run begins, as YYYY-MM-DD."),
     option("midnight", SPAN, Default::Unset("9 h 46 min after the beginning"), "When the UTC day ends, from the beginning of the run.").unit("min"),
     option("leap", Kind::Word(LEAP), Default::Toml("\"none\""), "The leap second at the end of that day, the last of its month."),

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use super::figures::written;
-use super::run::{HostOutcome, Outcome};
+use super::run::{HostOutcome, Outcome, Seam};
 use super::scenario::{Limits, Scenario};
 use crate::sim::{NodeId, Rule};
 use crate::time::{Duration, Mono, SyncState, Timestamp};
@@ -136,7 +136,7 @@ fn of_helm(limits: &Limits, host: &HostOutcome, broken: &mut Broke) {
     let name = &host.name;
     let since = |at: Timestamp<Mono>| at - Timestamp::EPOCH;
     let shown = |who: &Option<String>| who.clone().unwrap_or_else(|| "nobody".to_owned());
-    let changes: Vec<_> = host.steered.iter().filter(|handover| !handover.is_first).collect();
+    let changes: Vec<_> = host.handovers().collect();
     if let Some(wanted) = limits.handovers.filter(|wanted| *wanted != changes.len() as u64) {
         let at = changes.get(wanted as usize).map_or(broken.end, |handover| since(handover.at));
         let all: Vec<_> = host.steered.iter().map(|h| format!("{} after {}", shown(&h.to), since(h.at))).collect();
@@ -148,6 +148,15 @@ fn of_helm(limits: &Limits, host: &HostOutcome, broken: &mut Broke) {
                 let (to, why) = (shown(&handover.to), handover.why.reason());
                 broken.tell(since(handover.at), format!("{name}: {to} steers after {took} (limit {most}): {why}"));
             }
+        }
+    }
+    // Whoever is right before and after cannot have had to step by more.
+    for handover in changes {
+        let Seam { stepped, bounds, .. } = handover.seam;
+        if let Some(by) = stepped.filter(|by| by.as_secs_f64() > bounds) {
+            let (to, bounds) = (shown(&handover.to), written(bounds));
+            broken
+                .tell(since(handover.at), format!("{name}: {to} steers after a step of {by} (both bounds: {bounds})"));
         }
     }
     if let Some(wanted) = &limits.steered_by {

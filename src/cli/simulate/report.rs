@@ -53,6 +53,14 @@ pub fn line(file: &str, outcome: &Outcome) -> String {
         locked.and_then(|all| all.into_iter().max()).map_or("never".to_owned(), |time| time.to_string()),
         outcome.checker.violations(),
     );
+    let handovers: Vec<_> = outcome.hosts.iter().flat_map(HostOutcome::handovers).collect();
+    if !handovers.is_empty() {
+        let took = handovers.iter().filter_map(|handover| handover.took).max();
+        let took = took.map_or(String::new(), |took| format!(", after {took} at most"));
+        let moved = handovers.iter().filter_map(|handover| handover.moved()).reduce(f64::max);
+        let moved = moved.map_or(String::new(), |moved| format!(", moved by {} at most", written(moved)));
+        let _ = write!(text, "  hand-overs {}{took}{moved}", handovers.len());
+    }
     text.push_str(if outcome.broken.is_empty() { "  good\n" } else { "  FAILED\n" });
     if !outcome.broken.is_empty() {
         verdict(&mut text, file, outcome);
@@ -74,6 +82,12 @@ pub fn summary(file: &str, scenario: &Scenario, outcomes: &[Outcome]) -> String 
         let seconds = |time: Duration| time.as_secs_f64();
         let lock_times = outcomes.iter().filter_map(|run| Some((seconds(run.hosts[host].lock_time?), run.seed)));
         row(&mut text, "  LOCKED after", lock_times.collect(), written);
+        let handovers =
+            || outcomes.iter().flat_map(|run| run.hosts[host].handovers().map(|handover| (handover, run.seed)));
+        let took = handovers().filter_map(|(handover, seed)| Some((seconds(handover.took?), seed)));
+        row(&mut text, "  another source steers after", took.collect(), written);
+        let moved = handovers().filter_map(|(handover, seed)| Some((handover.moved()?, seed)));
+        row(&mut text, "  which moved the clock by", moved.collect(), written);
         for (window, Window { name, span, .. }) in scenario.windows.iter().enumerate() {
             let _ = writeln!(text, "  window {name}, {} to {}", span.0, span.1);
             let of = |figure: &dyn Fn(&Figures) -> Option<f64>| -> OverSeeds {
@@ -150,10 +164,13 @@ fn whole(text: &mut String, host: &HostOutcome) {
 
 /// Who of several sources steered, and who was found to be wrong.
 fn of_helm(text: &mut String, host: &HostOutcome) {
-    for Handover { at, to, why, took, .. } in &host.steered {
+    for handover in &host.steered {
+        let Handover { at, to, why, took, is_first, .. } = handover;
         let to = to.as_deref().unwrap_or("nobody");
         let took = took.map_or(String::new(), |took| format!(", {took} after its last message"));
-        let _ = writeln!(text, "  {to} steers after {}: {}{took}", *at - Timestamp::EPOCH, why.reason());
+        let moved = handover.moved().filter(|_| !is_first);
+        let moved = moved.map_or(String::new(), |moved| format!("; the clock moved by {}", written(moved)));
+        let _ = writeln!(text, "  {to} steers after {}: {}{took}{moved}", *at - Timestamp::EPOCH, why.reason());
     }
     for (at, name) in &host.falsetickers {
         let _ = writeln!(text, "  {name} is a falseticker after {}", *at - Timestamp::EPOCH);
@@ -266,6 +283,8 @@ fn handover_to_json(handover: &Handover) -> Json {
         "to": handover.to,
         "why": handover.why.reason(),
         "took_s": handover.took.map(Duration::as_secs_f64),
+        "moved_s": handover.moved(),
+        "stepped_s": handover.seam.stepped.map(Duration::as_secs_f64),
     })
 }
 

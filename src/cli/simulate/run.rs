@@ -8,7 +8,7 @@ use super::points::{Curves, Point, points};
 use super::scenario::{HostPlan, MasterPlan, Scenario, Window};
 use crate::discipline::helm::{Verdict, Why};
 use crate::engine::Random;
-use crate::sim::{Checker, Host, NTP_SOURCE, NodeId, Steered, Violation, World};
+use crate::sim::{Checker, Host, NTP_SOURCE, NodeId, Statistics, Steered, Violation, World};
 use crate::time::{Duration, Mono, SourceId, SyncState, Timestamp};
 
 /// A master says the new TAI - UTC so long after a leap second.
@@ -49,6 +49,13 @@ pub struct HostOutcome {
     pub points: Vec<Point>,
 }
 
+impl HostOutcome {
+    /// When another source than before steered, or nobody any more.
+    pub fn handovers(&self) -> impl Iterator<Item = &Handover> {
+        self.steered.iter().filter(|handover| !handover.is_first)
+    }
+}
+
 /// Another source steers.
 #[derive(Clone, Debug)]
 pub struct Handover {
@@ -62,6 +69,19 @@ pub struct Handover {
     pub why: Why,
     /// How long after the last message of the one before, if that was lost or wrong.
     pub took: Option<Duration>,
+    /// How the clock went through it.
+    pub seam: Seam,
+}
+
+/// Where one source ends and another one begins.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Seam {
+    /// What the true error changed by between the samples around it, in seconds.
+    pub moved: f64,
+    /// The greatest step of the clock in the second after it.
+    pub stepped: Option<Duration>,
+    /// The bounds of before and after together, in seconds; infinite if there was none.
+    pub bounds: f64,
 }
 
 /// What came of one run.
@@ -197,7 +217,7 @@ impl<'s> Run<'s> {
                     jumps_found: node.jumped().iter().map(|(at, _)| *at).collect(),
                     sets_found: node.was_set().iter().map(|(at, _)| *at).collect(),
                     parents: selections(record.parents()),
-                    steered: handovers(scenario, node),
+                    steered: handovers(scenario, node, world.statistics(*host)),
                     falsetickers: falsetickers(scenario, node),
                     contradictions: record.contradictions(),
                     end_state: node.published().state,
@@ -244,7 +264,7 @@ fn name_of(scenario: &Scenario, source: SourceId) -> String {
     place.and_then(|place| scenario.servers.get(place)).map_or_else(|| "ptp".to_owned(), |server| server.name.clone())
 }
 
-fn handovers(scenario: &Scenario, host: &Host) -> Vec<Handover> {
+fn handovers(scenario: &Scenario, host: &Host, samples: &Statistics) -> Vec<Handover> {
     let handover = |(at, steered): &(Timestamp<Mono>, Steered)| {
         let is_loss = matches!(steered.why, Why::Lost | Why::Contradiction | Why::Falseticker);
         Handover {
@@ -253,9 +273,32 @@ fn handovers(scenario: &Scenario, host: &Host) -> Vec<Handover> {
             is_first: steered.from.is_none(),
             why: steered.why,
             took: steered.heard.filter(|_| is_loss && steered.to.is_some()).map(|heard| *at - heard),
+            seam: seam(*at, host.record().steps(), samples, scenario.sample),
         }
     };
     host.steered().iter().map(handover).collect()
+}
+
+impl Handover {
+    /// What the clock moved by, in seconds, either way; `None` where nothing was claimed before or after.
+    pub fn moved(&self) -> Option<f64> {
+        Some(self.seam.moved.abs()).filter(|_| self.seam.bounds.is_finite())
+    }
+}
+
+/// How the clock goes through what happens at `at`.
+fn seam(at: Timestamp<Mono>, steps: &[(Timestamp<Mono>, Duration)], samples: &Statistics, sample: Duration) -> Seam {
+    // The first sample is an interval after the beginning.
+    let after = ((at - Timestamp::EPOCH).as_secs_f64() / sample.as_secs_f64()) as usize;
+    let (Some(before), true) = (after.checked_sub(1), after < samples.len()) else {
+        return Seam { bounds: f64::INFINITY, ..Seam::default() };
+    };
+    let in_its_second = steps.iter().filter(|(made, _)| *made >= at && *made - at <= Duration::SECOND);
+    Seam {
+        moved: samples.errors()[after] - samples.errors()[before],
+        stepped: in_its_second.map(|(_, by)| by.abs()).max(),
+        bounds: samples.bounds()[before] + samples.bounds()[after],
+    }
 }
 
 fn falsetickers(scenario: &Scenario, host: &Host) -> Vec<(Timestamp<Mono>, String)> {

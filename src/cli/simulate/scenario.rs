@@ -30,6 +30,8 @@ pub struct Scenario {
     pub sample: Duration,
     /// Its seed, unless another one is asked for.
     pub seed: u64,
+    /// With how many seeds, from that one on, it is judged.
+    pub seeds: u64,
     /// What time it really is.
     pub truth: Truth,
     /// The grandmasters.
@@ -271,6 +273,7 @@ fn resolve(read: &Reader<'_>) -> Scenario {
         duration,
         sample: read.duration("", "sample"),
         seed: read.integer("", "seed").unsigned_abs(),
+        seeds: read.integer("", "seeds").unsigned_abs(),
         truth,
         masters,
         hosts,

@@ -223,6 +223,25 @@ fn what_lasts_a_moment_is_seen_in_a_picture_of_a_day() {
 }
 
 #[test]
+fn who_steps_at_a_hand_over_by_more_than_both_bounds_has_broken_a_limit() {
+    let servers = "[[ntp]]\nname = \"one\"\npoll = 0\n[[event]]\nat = \"25s\"\nwhat = \"link_down\"\nwho = \"gm\"\n";
+    let scenario = small(servers);
+    let mut outcome = run::run(&scenario, 1);
+    let place = outcome.hosts[0].steered.iter().position(|handover| !handover.is_first).expect("it is handed over");
+    let seam = &mut outcome.hosts[0].steered[place].seam;
+    assert!(seam.stepped.is_none() && seam.bounds > 0.0 && seam.bounds < 1e-2, "{seam:?}");
+    assert!(seam.moved.abs() <= seam.bounds, "{seam:?}");
+    let bounds = Duration::from_secs_f64(seam.bounds);
+    let told = |by: Duration, outcome: &mut Outcome| {
+        outcome.hosts[0].steered[place].seam.stepped = Some(by);
+        limits::broken(&scenario, outcome).iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    };
+    assert_eq!(told(bounds.half(), &mut outcome), "");
+    let broken = told(bounds.times(2), &mut outcome);
+    assert!(broken.contains("server: ptp steers after a step of"), "{broken}");
+}
+
+#[test]
 fn a_broken_limit_of_the_helm_is_told_and_one_that_is_kept_is_not() {
     let servers = "[[ntp]]\nname = \"one\"\npoll = 0\n[[ntp]]\nname = \"two\"\npoll = 0\nlie = \"500ms\"\n\
         [[event]]\nat = \"25s\"\nwhat = \"link_down\"\nwho = \"gm\"\n";

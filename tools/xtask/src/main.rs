@@ -5,6 +5,7 @@ mod ci;
 mod clients;
 mod holdover;
 mod ntpbench;
+mod scenarios;
 
 use std::process::{Command, ExitCode};
 
@@ -24,6 +25,8 @@ enum Task {
     Accuracy(accuracy::Options),
     /// Run days of lock that end with the source lost for an hour, and judge what is then said of the time.
     Holdover(holdover::Options),
+    /// Run every scenario in config/scenarios with its seeds, and print how each one went.
+    Scenarios(scenarios::Options),
     /// Measure what an NTP answer costs, beside other servers and the least that sockets allow.
     Ntpbench(ntpbench::Options),
     /// Let NTP clients that cargo can build ask our server: ntpd-rs and rtimed.
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
     match Arguments::parse().task {
         Task::Accuracy(options) => accuracy::run(&options),
         Task::Holdover(options) => holdover::run(&options),
+        Task::Scenarios(options) => scenarios::run(&options),
         Task::Ntpbench(options) => ntpbench::run(&options),
         Task::Clients(options) => clients::run(&options),
         Task::Ci(options) => ci::run(&options),

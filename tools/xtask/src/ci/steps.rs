@@ -93,15 +93,10 @@ fn accuracy(run: &mut Run) -> Outcome {
     show(run.command(ourselves).args(["accuracy", "--short"]))
 }
 
-/// Each by its own seed.
+/// Each with the seeds that it wants.
 fn scenarios(run: &mut Run) -> Outcome {
-    let folder = run.root.join("config/scenarios");
-    let entries = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
-    files.sort();
-    let out = run.target();
-    show(run.cargo(&["run", "-q", "--release", "-p", "synchronome", "--", "simulate", "--out"]).arg(out).args(files))
+    let ourselves = std::env::current_exe().map_err(|error| format!("our own path: {error}"))?;
+    show(run.command(ourselves).arg("scenarios"))
 }
 
 /// The first seeds: a week, always the same; by hand it runs for a year.
