@@ -80,7 +80,8 @@ pub struct Seam {
     pub moved: f64,
     /// The greatest step of the clock in the second after it.
     pub stepped: Option<Duration>,
-    /// The bounds of before and after together, in seconds; infinite if there was none.
+    /// The bounds of before and after together, in seconds; infinite if there was none, or if the one of before did not hold: after a
+    /// pause that nobody has told of the clock goes back to where it should be.
     pub bounds: f64,
 }
 
@@ -293,11 +294,12 @@ fn seam(at: Timestamp<Mono>, steps: &[(Timestamp<Mono>, Duration)], samples: &St
     let (Some(before), true) = (after.checked_sub(1), after < samples.len()) else {
         return Seam { bounds: f64::INFINITY, ..Seam::default() };
     };
+    let was_right = samples.errors()[before].abs() <= samples.bounds()[before];
     let in_its_second = steps.iter().filter(|(made, _)| *made >= at && *made - at <= Duration::SECOND);
     Seam {
         moved: samples.errors()[after] - samples.errors()[before],
         stepped: in_its_second.map(|(_, by)| by.abs()).max(),
-        bounds: samples.bounds()[before] + samples.bounds()[after],
+        bounds: if was_right { samples.bounds()[before] + samples.bounds()[after] } else { f64::INFINITY },
     }
 }
 
