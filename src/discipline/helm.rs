@@ -595,6 +595,12 @@ fn half_width(span: &Span<Duration>) -> Duration {
     span.half_width().abs()
 }
 
+/// What a difference of at most a second most likely is on the day of a leap second, or the day after.
+pub fn mistaken_at_a_leap(beyond: Duration) -> Option<&'static str> {
+    let is_smeared = beyond.abs() <= Duration::from_millis(1_250);
+    is_smeared.then_some("a leap second is near: a smeared and an unsmeared source differ like this")
+}
+
 /// What a difference of whole seconds between two sources most likely is, if it is one of those that people make.
 pub fn mistaken_for(beyond: Duration) -> Option<&'static str> {
     let near = |seconds: i64| (beyond.abs() - Duration::from_secs(seconds)).abs() < Duration::from_millis(250);

@@ -122,6 +122,7 @@ fn clock() -> ClockStatus {
         timescale: Some("timescale ARB, taken as UTC".to_owned()),
         tai_utc_s: None,
         leap: Some("none".to_owned()),
+        leap_age_s: None,
         leap_dispute: None,
         mean_path_delay_s: Some(1.22e-6),
     }
@@ -149,6 +150,7 @@ fn port() -> PortStatus {
             steps_removed: 0,
             time_source: "internal oscillator".to_owned(),
         }),
+        grandmaster_change: None,
         sync_interval_s: Some(0.125),
         mean_path_delay_s: Some(1.22e-6),
         last_sync_age_s: Some(0.1),

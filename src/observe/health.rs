@@ -3,7 +3,7 @@
 //! | code | word | when |
 //! |---|---|---|
 //! | 0 | OK | synchronised, the bound at most `warn`, the last sample younger than `max_age` |
-//! | 1 | WARNING | the bound exceeds `warn`; or the clock is in HOLDOVER |
+//! | 1 | WARNING | the bound exceeds `warn`; or the clock is in HOLDOVER; or a source is a falseticker, or sources contradict each other without a majority |
 //! | 2 | CRITICAL | not synchronised; the bound exceeds `crit`; the last sample is older than `max_age`; of several sources none is heard; a thread is silent; a simulated clock's truth left its bound |
 //! | 3 | UNKNOWN | the daemon does not answer |
 //!
@@ -174,6 +174,9 @@ pub fn findings(status: &Status, thresholds: &Thresholds) -> Vec<Finding> {
     if let Some(text) = none_is_heard(&status.sources) {
         find(Code::Critical, text);
     }
+    for text in contradictions(&status.sources) {
+        find(Code::Warning, text);
+    }
     for thread in &status.threads {
         if let Some(age) = thread.alive_age_s.filter(|age| Duration::from_secs_f64(*age) > THREAD_SILENT_MAX) {
             find(Code::Critical, format!("thread {} has been silent for {}", thread.name, span(age)));
@@ -206,6 +209,19 @@ fn none_is_heard(sources: &[SourceStatus]) -> Option<String> {
     };
     let whys: Vec<_> = sources.iter().map(why).collect();
     Some(format!("no source is heard ({}); see `synchronome why`", whys.join(", ")))
+}
+
+/// Who is found to lie, and who may: the clock does not follow them, and with the next one that lies there may be no majority.
+fn contradictions(sources: &[SourceStatus]) -> Vec<String> {
+    let named = |source: &SourceStatus| format!("{} {}", source.kind, source.name);
+    let judged = |verdict: &'static str| sources.iter().filter(move |source| source.verdict == verdict);
+    let mut texts: Vec<_> =
+        judged("falseticker").map(|source| format!("{} is a falseticker: {}", named(source), source.reason)).collect();
+    let undecided: Vec<_> = judged("undecided").map(named).collect();
+    if !undecided.is_empty() {
+        texts.push(format!("contradicted, without a majority: {}; see `synchronome why`", undecided.join(", ")));
+    }
+    texts
 }
 
 /// The verdict over a status.

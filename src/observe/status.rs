@@ -220,6 +220,9 @@ pub struct ClockStatus {
     pub tai_utc_s: Option<i64>,
     /// The leap second at the end of this UTC day: `none`, `insert` or `delete`; `None` if not known.
     pub leap: Option<String>,
+    /// How long ago the last leap second was made, while the daemon ran.
+    #[serde(default)]
+    pub leap_age_s: Option<f64>,
     /// What sources announce of it against the list of leap seconds, in words; absent where they agree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leap_dispute: Option<String>,
@@ -354,6 +357,9 @@ pub struct PortStatus {
     pub parent: Option<String>,
     /// The clock at the root.
     pub grandmaster: Option<GrandmasterStatus>,
+    /// The last time that it was another one than before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grandmaster_change: Option<GrandmasterChangeStatus>,
     /// The master's interval between two Syncs.
     pub sync_interval_s: Option<f64>,
     /// The filtered one-way delay to the master.
@@ -368,6 +374,17 @@ pub struct PortStatus {
     /// Messages and reasons of drops, by name.
     #[serde(default)]
     pub counters: BTreeMap<String, u64>,
+}
+
+/// A port came to follow another grandmaster.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
+pub struct GrandmasterChangeStatus {
+    /// grandmasterIdentity of the one before.
+    pub from: String,
+    /// And of the one after.
+    pub to: String,
+    /// How long ago.
+    pub age_s: f64,
 }
 
 /// The clock at the root, as its Announce says.

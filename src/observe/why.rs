@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::status::{PortStatus, RefusalStatus, SCHEMA, SourceStatus, Status};
 use super::units::{count, seconds, span};
-use crate::discipline::helm::{PTP_LOST_INTERVALS, mistaken_for};
+use crate::discipline::helm::{PTP_LOST_INTERVALS, mistaken_at_a_leap, mistaken_for};
 use crate::time::Duration;
 
 /// Of so many requests one must have been answered, as long as the source is still heard.
@@ -20,6 +20,10 @@ const REQUESTS_ANSWERED_OF: u32 = 3;
 const OWN_WORD_SHARE: f64 = 0.5;
 /// How a server is described that is smearing a leap second.
 const SMEARED: &str = "a smeared leap second";
+/// A leap second of so long ago may still be smeared, or missing.
+const LEAP_NEAR_S: f64 = 86_400.0;
+/// A new grandmaster may be behind what is wrong for so long.
+const GRANDMASTER_NEW_S: f64 = 3_600.0;
 /// What a server says that it follows which has nobody but its own clock.
 const LOCAL_CLOCKS: [&str; 4] = ["LOCL", "LOCAL", "127.127.1.0", "127.127.1.1"];
 
@@ -397,7 +401,13 @@ impl Chain {
         match source.verdict.as_str() {
             "falseticker" => {
                 let beyond = source.beyond_s.map(Duration::from_secs_f64).unwrap_or_default();
-                let named = mistaken_for(beyond).map_or(String::new(), |words| format!("{words}. "));
+                let is_leap_near = matches!(status.clock.leap.as_deref(), Some("insert" | "delete"))
+                    || status.clock.leap_age_s.is_some_and(|age| age < LEAP_NEAR_S);
+                let at_a_leap = mistaken_at_a_leap(beyond).filter(|_| is_leap_near);
+                let port = status.ptp.iter().find(|port| source.kind == "ptp" && port.interface == source.name);
+                let named = mistaken_for(beyond).into_iter().chain(at_a_leap).map(str::to_owned);
+                let named = named.chain(port.into_iter().flat_map(|port| behind(port, beyond)));
+                let named = named.fold(String::new(), |text, words| text + &words + ". ");
                 self.fail(
                     "agreement",
                     &source.reason,
@@ -455,6 +465,27 @@ impl Chain {
         let value = format!("{name} steers and is right to within {}, this one to within {}", widths[1], widths[0]);
         self.note("selection", value, "less than half of it would take over; ntp.source.prefer, ptp.prefer");
     }
+}
+
+/// What may be behind a port's falsehood, by what its grandmaster says and when it came.
+fn behind(port: &PortStatus, beyond: Duration) -> Vec<String> {
+    let change = port.grandmaster_change.as_ref().filter(|change| change.age_s < GRANDMASTER_NEW_S);
+    let changed = change.map(|change| {
+        format!("its grandmaster changed from {} to {} {} ago", change.from, change.to, span(change.age_s))
+    });
+    let claimed = port.grandmaster.as_ref().and_then(|grandmaster| {
+        // IEEE 1588-2019 table 4.
+        let claim = match grandmaster.class {
+            6 => "locked to a primary reference",
+            7 => "in holdover, and still within its specification",
+            13 => "locked to a source of the application's own time",
+            14 => "in holdover on the application's own time, and still within its specification",
+            _ => return None,
+        };
+        let class = grandmaster.class;
+        Some(format!("its grandmaster claims clockClass {class} ({claim}) and is at least {} off", beyond.abs()))
+    });
+    changed.into_iter().chain(claimed).collect()
 }
 
 // What would change it, where that takes a sentence.

@@ -9,7 +9,8 @@ use crate::config::{Config, PtpConfig, PtpTransport};
 use crate::discipline::{Notice, StateEvent};
 use crate::net::{Stamping, StampingChange};
 use crate::observe::status::{
-    BoundPartsStatus, ClockKind, ClockStatus, GrandmasterStatus, HoldoverStatus, PortStatus, SCHEMA, bound_s,
+    BoundPartsStatus, ClockKind, ClockStatus, GrandmasterChangeStatus, GrandmasterStatus, HoldoverStatus, PortStatus,
+    SCHEMA, bound_s,
 };
 use crate::observe::{Events, Level, Status, Topic, rfc3339};
 use crate::ptp::{Counter, ParentInfo, PortState, StateReason};
@@ -17,6 +18,7 @@ use crate::sharing::{Counters, LIMITS, SNAPSHOT_AGE_MAX, TimeSnapshot};
 use crate::time::{
     ClockId, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, StampSource, SyncState, TaiUtc, Timestamp,
 };
+use crate::wire::ptp::ClockIdentity;
 pub use sources::SourcesModel;
 
 use phcs::PhcsModel;
@@ -39,6 +41,10 @@ pub struct PortModel {
     state_reason: Option<StateReason>,
     stamp_watch: StampWatch,
     parent: Option<ParentInfo>,
+    /// The last grandmaster, also while there is none.
+    last_grandmaster: Option<ClockIdentity>,
+    /// When it was another one than before, and which.
+    grandmaster_change: Option<(Timestamp<Mono>, ClockIdentity)>,
     report: Option<PortReport>,
     /// Why the port does not run, if it does not.
     pub waiting_for: Option<String>,
@@ -62,6 +68,8 @@ impl PortModel {
             state_reason: None,
             stamp_watch: StampWatch::default(),
             parent: None,
+            last_grandmaster: None,
+            grandmaster_change: None,
             report: None,
             waiting_for: None,
             phc: None,
@@ -121,6 +129,10 @@ impl PortModel {
             phc: self.phc().map(|index| format!("/dev/ptp{index}")),
             parent: parent.map(|parent| parent.port.to_string()),
             grandmaster: parent.map(grandmaster_status),
+            grandmaster_change: self.grandmaster_change.zip(self.last_grandmaster).map(|((at, from), to)| {
+                let age_s = (now - at).as_secs_f64().max(0.0);
+                GrandmasterChangeStatus { from: from.to_string(), to: to.to_string(), age_s }
+            }),
             sync_interval_s: parent.and(self.sync_interval).map(|interval| interval.duration().as_secs_f64()),
             mean_path_delay_s: parent.map(|_| delay.as_secs_f64()),
             last_sync_age_s: (self.syncs.0 > 0).then(|| (now - self.syncs.1).as_secs_f64().max(0.0)),
@@ -250,6 +262,8 @@ pub struct Model {
     tai_utc: Option<TaiUtc>,
     utc_known_by: &'static str,
     utc_dispute: Option<UtcDispute>,
+    /// When a leap second was made.
+    leap_made: Option<Timestamp<Mono>>,
     /// Sources and the list of leap seconds do not agree on today's, in words.
     leap_dispute: Option<String>,
     /// What is done to the system clock.
@@ -282,6 +296,7 @@ impl Model {
             tai_utc,
             utc_known_by: "nobody",
             utc_dispute: None,
+            leap_made: None,
             leap_dispute: None,
             kind,
             phcs: PhcsModel::default(),
@@ -310,7 +325,10 @@ impl Model {
             Event::Standing(standing) => self.sources.standing(standing),
             Event::Clock(notice) => {
                 match notice {
-                    CascadeNotice::Leap(tai_utc, _) => self.tai_utc = tai_utc.or(self.tai_utc),
+                    CascadeNotice::Leap(tai_utc, _) => {
+                        self.tai_utc = tai_utc.or(self.tai_utc);
+                        self.leap_made = Some(now);
+                    }
                     CascadeNotice::StoodStill(by) => self.trouble.stood_still(by),
                     CascadeNotice::Disrupted(disruption) => self.trouble.was_disrupted(disruption),
                     _ => {}
@@ -446,6 +464,12 @@ impl Model {
         let Some(model) = self.ports.get_mut(port) else { return };
         let before = model.parent.map(|parent| (parent.port, parent.grandmaster));
         model.parent = parent;
+        if let Some(parent) = parent
+            && let Some(last) = model.last_grandmaster.replace(parent.grandmaster)
+            && last != parent.grandmaster
+        {
+            model.grandmaster_change = Some((at.0, last));
+        }
         let interface = model.config.interface.clone();
         if parent.map(|parent| (parent.port, parent.grandmaster)) == before {
             return;
@@ -545,6 +569,7 @@ impl Model {
             }),
             tai_utc_s: self.tai_utc_in_force().map(|offset| i64::from(offset.0)),
             leap: leap_word(snapshot.leap).map(str::to_owned),
+            leap_age_s: self.leap_made.map(|made| (now - made).as_secs_f64().max(0.0)),
             leap_dispute: self.leap_dispute.clone(),
             mean_path_delay_s: was_measured.then(|| snapshot.mean_path_delay.as_secs_f64()),
         }

@@ -322,6 +322,8 @@ fn differences_that_people_make_are_named() {
     assert!(mistaken_for(Duration::from_secs(-37)).unwrap().starts_with("37 s: TAI"));
     assert!(mistaken_for(Duration::from_secs(18) + Duration::from_millis(3)).unwrap().contains("GPS"));
     assert_eq!(mistaken_for(Duration::from_secs(5)), None);
+    assert!(mistaken_at_a_leap(Duration::from_millis(-430)).unwrap().contains("a smeared and an unsmeared source"));
+    assert_eq!(mistaken_at_a_leap(Duration::from_secs(2)), None);
 }
 
 #[test]

@@ -119,6 +119,26 @@ fn performance_data_has_no_exponent() {
 }
 
 #[test]
+fn a_falseticker_is_a_warning_that_names_it_and_so_are_sources_without_a_majority() {
+    let mut status = several();
+    let found = findings(&status, &Thresholds::default());
+    let text = "ntp 198.51.100.7 is a falseticker: it is 49.7 ms ahead of all that the majority allows".to_owned();
+    assert_eq!(
+        found,
+        [Finding { code: Code::Warning, text }],
+        "one of four: the clock is right, and who lies is to be mended"
+    );
+    status.sources.retain(|source| source.verdict != "falseticker");
+    assert_eq!(code(&status), Code::Ok, "a name that is unknown is none");
+    for source in &mut status.sources[..2] {
+        source.verdict = "undecided".to_owned();
+    }
+    let found = verdict(&status, &Thresholds::default());
+    assert_eq!(found.code, Code::Warning);
+    assert!(found.line.contains("contradicted, without a majority: ptp vb0, ntp ntp1.example.net;"), "{found:?}");
+}
+
+#[test]
 fn when_no_source_is_heard_any_more_it_is_critical_while_the_clock_still_holds() {
     let mut status = Status { sources: several().sources, ..holdover() };
     assert_eq!(code(&status), Code::Warning);

@@ -1,4 +1,5 @@
 use super::super::examples::{locked, never_synced, several};
+use super::super::status::GrandmasterChangeStatus;
 use super::*;
 
 fn server(source: &SourceStatus) -> Explanation {
@@ -137,6 +138,48 @@ fn a_falseticker_that_forgot_leap_seconds_hears_which() {
     let (test, _, _, remedy) = failed(&explanation);
     assert_eq!((explanation.standing, test), ("falseticker", "agreement"));
     assert!(remedy.contains("TAI is taken for UTC"), "{remedy}");
+}
+
+#[test]
+fn of_a_grandmaster_that_is_wrong_its_claim_and_that_it_is_new_are_told() {
+    let mut status = several();
+    status.sources[0] = SourceStatus {
+        verdict: "falseticker".to_owned(),
+        is_steering: false,
+        beyond_s: Some(0.05),
+        ..status.sources[0].clone()
+    };
+    let remedy = |status: &Status| failed(&explain(status, &status.sources[0])).3.to_owned();
+    assert!(
+        remedy(&status).starts_with("look at that source first"),
+        "it claims nothing (248), and has always been there"
+    );
+    status.ptp[0].grandmaster.as_mut().unwrap().class = 6;
+    let (from, to) = ("001b21.fffe.000001".to_owned(), "001b21.fffe.aabbcc".to_owned());
+    status.ptp[0].grandmaster_change = Some(GrandmasterChangeStatus { from, to, age_s: 12.0 });
+    let expected = "its grandmaster changed from 001b21.fffe.000001 to 001b21.fffe.aabbcc 12 s ago. its grandmaster claims \
+                    clockClass 6 (locked to a primary reference) and is at least 50.0 ms off. look at";
+    assert!(remedy(&status).starts_with(expected), "{}", remedy(&status));
+    status.ptp[0].grandmaster_change.as_mut().unwrap().age_s = 4_000.0;
+    assert!(!remedy(&status).contains("changed"), "long ago");
+}
+
+#[test]
+fn near_a_leap_second_a_difference_of_less_than_a_second_may_be_a_smear() {
+    let liar = |beyond_s| SourceStatus { verdict: "falseticker".to_owned(), beyond_s: Some(beyond_s), ..guard() };
+    let mut status = several();
+    let says_so = |status: &Status, beyond_s| {
+        let explanation = explain(status, &liar(beyond_s));
+        failed(&explanation).3.contains("a smeared and an unsmeared source differ like this")
+    };
+    assert!(!says_so(&status, -0.4), "no leap second is near");
+    status.clock.leap = Some("insert".to_owned());
+    assert!(says_so(&status, -0.4) && !says_so(&status, 2.0));
+    status.clock.leap = Some("none".to_owned());
+    status.clock.leap_age_s = Some(3_600.0);
+    assert!(says_so(&status, 0.9));
+    status.clock.leap_age_s = Some(90_000.0);
+    assert!(!says_so(&status, 0.9), "it is over");
 }
 
 #[test]

@@ -4,12 +4,14 @@ use crate::config::load;
 use crate::discipline::Notice;
 use crate::net::{Missing, Stamping, StampingChange};
 use crate::observe::status::ClockKind;
+use crate::ptp::{ParentInfo, TimeProperties};
 use crate::runtime::events::{Event, PhcReport};
 use crate::runtime::host::Host;
 use crate::runtime::model::PortModel;
 use crate::runtime::rivals::Rival;
 use crate::sharing::Counters;
-use crate::time::{ClockEpoch, ClockId, FrequencyPpb, TaiUtc, Timestamp};
+use crate::time::{ClockEpoch, ClockId, FrequencyPpb, LeapIndicator, TaiUtc, Timestamp};
+use crate::wire::ptp::{ClockAccuracy, ClockIdentity, ClockQuality, PortIdentity, TimeSource};
 use synchronome_kernel::phc::CrossingMethod;
 
 /// A daemon with one port on `eth0`, whose PHC hears the source and is in `hub`.
@@ -312,4 +314,47 @@ fn who_sets_a_phc_too_is_named_if_it_is_one_that_steers_cards() {
     assert!(text.contains("moved it by up to 40.0 us") && !text.contains("chronyd"), "{text}");
     told.model.rivals.push(rival("ts2phc"));
     assert!(event(&mut told).ends_with("stop ts2phc (pid 812): `kill 812`"));
+}
+
+#[test]
+fn that_a_port_follows_another_grandmaster_is_remembered_also_if_there_was_none_between() {
+    let mut told = with_hub(SyncState::Locked);
+    let parent = |octet: u8| {
+        let identity = ClockIdentity([0, 0x1b, 0x21, 0xff, 0xfe, 0, 0, octet]);
+        Some(ParentInfo {
+            port: PortIdentity { clock_identity: identity, port_number: 1 },
+            grandmaster: identity,
+            quality: ClockQuality {
+                clock_class: 6,
+                clock_accuracy: ClockAccuracy(0x21),
+                offset_scaled_log_variance: 0,
+            },
+            priority1: 128,
+            priority2: 128,
+            steps_removed: 1,
+            time_properties: TimeProperties {
+                current_utc_offset: Some(TaiUtc(37)),
+                leap: LeapIndicator::NoWarning,
+                ptp_timescale: true,
+                time_traceable: true,
+                frequency_traceable: true,
+                time_source: TimeSource::GNSS,
+            },
+            selected_at: Timestamp::EPOCH,
+        })
+    };
+    let follow = |told: &mut Told, parent| {
+        told.hear(Event::Parent { port: 0, parent });
+        let snapshot = TimeSnapshot::unsynchronised(told.now);
+        told.model.ports[0].status(told.now, &snapshot, &told.model.phcs).grandmaster_change
+    };
+    for same in [parent(1), None, parent(1)] {
+        assert_eq!(follow(&mut told, same), None);
+    }
+    assert_eq!(follow(&mut told, None), None);
+    assert!(follow(&mut told, parent(2)).is_some());
+    told.now = told.now + Duration::from_secs(5);
+    let change = follow(&mut told, parent(2)).unwrap();
+    let names = (change.from.as_str(), change.to.as_str(), change.age_s);
+    assert_eq!(names, ("001b21.fffe.000001", "001b21.fffe.000002", 5.0));
 }
