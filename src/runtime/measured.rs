@@ -5,7 +5,7 @@
 //! measurement across one nothing is used.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::events::Event;
 use super::wake::Sleeper;
@@ -36,6 +36,8 @@ pub struct SourceInlet {
     pub steps: Arc<AtomicU32>,
     /// How often all that was known of the system clock became void.
     pub losses: Arc<AtomicU32>,
+    /// A bit for each NTP server that is found to be a falseticker.
+    pub falsetickers: Arc<AtomicU64>,
 }
 
 impl SourceInlet {
@@ -68,6 +70,8 @@ pub struct SourceLinks {
     pub steps: Arc<AtomicU32>,
     /// How often all that was known of the system clock became void.
     pub losses: Arc<AtomicU32>,
+    /// A bit for each NTP server that is found to be a falseticker.
+    pub falsetickers: Arc<AtomicU64>,
     /// A sign of life.
     pub pulse: Pulse,
     /// Asks it to end.

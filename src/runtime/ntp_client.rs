@@ -6,7 +6,8 @@
 //! ```
 //!
 //! A server without an address is waited for, however long; one that does not answer any more, or has refused us, is looked up
-//! again, and another address behind its name takes its place. Requests are stamped by the kernel both ways, and by the card where
+//! again, and another address behind its name takes its place. So it is with a member of a pool that is a falseticker, or too far from the true time, at eight
+//! polls in a row; one at a time, and not where no other is left that is good. Requests are stamped by the kernel both ways, and by the card where
 //! it does (see the file `card`). The stamps say after how many steps of the system clock they were taken: of a measurement across one nothing is used.
 
 mod card;
@@ -45,6 +46,8 @@ const ROUND_MAX: Duration = Duration::SECOND;
 const REPORT_EVERY: Duration = Duration::SECOND;
 /// A server that has not answered for so long is looked up again.
 const LOOK_UP_AGAIN: Duration = Duration::from_secs(64);
+/// A member of a pool whose time was of no use at so many polls in a row is replaced.
+const UNFIT_MAX: u32 = 8;
 /// How often it is looked whether there is a way to a server again.
 const LOOK_FOR_A_WAY: Duration = Duration::from_millis(500);
 /// For so long the card's stamp of a request is waited for, after the kernel's.
@@ -178,6 +181,10 @@ impl NtpClientThread {
                 self.lookups.ask(asked.lookup());
             }
         }
+        if let Some(place) = to_replace(&self.asked, now) {
+            self.asked[place].is_looking_up = true;
+            self.lookups.ask(self.asked[place].lookup());
+        }
         if now >= self.report_at {
             self.report_at = now + REPORT_EVERY;
             for asked in &self.asked {
@@ -193,6 +200,17 @@ impl NtpClientThread {
         let sockets = self.asked.iter().filter_map(|asked| asked.exchange.as_ref()).map(|exchange| &exchange.socket);
         self.outlet.links.sleeper.sleep_on_many(sockets, now, deadline, || self.lookups.has_found());
     }
+}
+
+/// Which member of a pool is given up for another one; each name has one at a time, and one that is good must be left.
+fn to_replace(asked: &[Asked], now: Timestamp<Mono>) -> Option<usize> {
+    asked.iter().position(|one| {
+        let mut others = asked.iter().filter(|other| other.place != one.place && other.config.host == one.config.host);
+        let is_good = |other: &Asked| other.client.state() == ClientState::Reachable && other.unfit == 0;
+        let is_coming = |other: &Asked| other.is_looking_up || other.info.is_none();
+        let is_due = one.unfit >= UNFIT_MAX && !one.is_looking_up && one.is_wanted && now >= one.look_up_at;
+        is_due && !one.is_literal && others.clone().any(is_good) && !others.any(is_coming)
+    })
 }
 
 /// The socket of the latest request.
@@ -229,6 +247,8 @@ struct Asked {
     look_up_at: Timestamp<Mono>,
     retry_after: Duration,
     is_looking_up: bool,
+    /// At so many polls in a row its time was of no use.
+    unfit: u32,
     departed: Option<(Timestamp<crate::time::Local>, Timestamp<crate::time::Local>)>,
     round_trip: Option<Duration>,
     send_error: Option<i32>,
@@ -268,6 +288,7 @@ impl Asked {
             look_up_at: now,
             retry_after: RETRY_FIRST,
             is_looking_up: false,
+            unfit: 0,
             departed: None,
             round_trip: None,
             send_error: None,
@@ -311,6 +332,7 @@ impl Asked {
     /// The addresses behind the name; `taken` are asked already.
     fn found(&mut self, now: Timestamp<Mono>, addresses: &[SocketAddr], taken: &[SocketAddr], outlet: &mut Outlet) {
         self.is_looking_up = false;
+        self.unfit = 0;
         self.is_unknown = addresses.is_empty();
         self.settled_at = now;
         self.retry_after = if self.is_unknown { self.retry_after.times(2).min(RETRY_MAX) } else { RETRY_FIRST };
@@ -519,6 +541,9 @@ impl Asked {
 
     fn says(&mut self, now: Timestamp<Mono>, info: Option<SourceInfo>, outlet: &mut Outlet) {
         self.settled_at = now;
+        let is_false = outlet.links.falsetickers.load(Ordering::Acquire) >> self.place & 1 == 1;
+        let is_far = info.is_some_and(|info| info.root_distance() > self.config.options.max_distance);
+        self.unfit = if info.is_some() && (is_false || is_far) { self.unfit.saturating_add(1) } else { 0 };
         let local = self.orphan.map(|local| (local.stratum, local.distance));
         // The same server with a source and without one: two times that have nothing to do with each other.
         let is_orphan = |info: SourceInfo| local.is_some_and(|(stratum, _)| info.stratum == stratum);

@@ -56,13 +56,14 @@ impl Ends<'_> {
         let (to_discipline, messages) = Ring::with_capacity(MEASURED_RING, self.discipline.doorbell());
         let (events, inbox) = Ring::with_capacity(EVENTS_RING, self.control.doorbell());
         let (doorbell, dropped) = (sleeper.doorbell(), messages.drops());
-        let (steps, losses) = (Arc::default(), Arc::default());
+        let (steps, losses, falsetickers) = (Arc::default(), Arc::default(), Arc::default());
         let pulse = Pulse::new(HostClock.mono());
         let links = SourceLinks {
             to_discipline,
             events,
             steps: Arc::clone(&steps),
             losses: Arc::clone(&losses),
+            falsetickers: Arc::clone(&falsetickers),
             pulse: pulse.clone(),
             stop: self.stop.clone(),
             sleeper,
@@ -70,7 +71,7 @@ impl Ends<'_> {
         let thread = spawn(links)?;
         let counters = Vec::new();
         let thread = SourceThread { name, thread, doorbell, events: inbox, dropped, pulse, counters, offline: None };
-        Ok((thread, SourceInlet { messages, steps, losses }))
+        Ok((thread, SourceInlet { messages, steps, losses, falsetickers }))
     }
 
     /// All of them for which there is something to measure.

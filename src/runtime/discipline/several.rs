@@ -1,10 +1,13 @@
 //! Several sources: what the ports, the NTP clients and the reference clocks say goes to the helm.
 
+use std::sync::atomic::Ordering;
+
 use super::super::events::Event;
 use super::super::measured::{SourceInlet, SourceMessage};
 use super::{DisciplineThread, telling};
 use crate::clock::{AnyClock, Cascade, Recording};
-use crate::discipline::helm::{HelmConfig, SourceOptions};
+use crate::config::NTP_SOURCE;
+use crate::discipline::helm::{HelmConfig, SourceKind, SourceOptions, Verdict};
 use crate::engine::Recorder;
 use crate::time::{ClockId, Local, Mono, SourceId, Timestamp};
 
@@ -102,10 +105,18 @@ impl DisciplineThread {
         self.tell_truth();
     }
 
-    /// What is thought of each source; nobody waits for this.
+    /// What is thought of each source; nobody waits for this. Who asks the NTP servers hears which are wrong.
     pub(super) fn tell_standings(&mut self) {
+        let mut falsetickers = 0_u64;
         for standing in self.cascade.standings() {
+            let place = standing.source.0.checked_sub(NTP_SOURCE.0).filter(|_| standing.kind == SourceKind::Ntp);
+            if let (Some(place), Verdict::Falseticker { .. }) = (place, standing.verdict) {
+                falsetickers |= 1_u64.checked_shl(place.into()).unwrap_or(0);
+            }
             self.links.events.push_quietly(Event::Standing(standing));
+        }
+        for inlet in &self.links.sources {
+            inlet.falsetickers.store(falsetickers, Ordering::Release);
         }
     }
 }

@@ -1,4 +1,6 @@
+use super::super::wake::Sleeper;
 use super::*;
+use crate::sharing::{Latch, Pulse, Ring};
 use crate::time::{LeapIndicator, NtpTimestamp};
 use crate::wire::ntp::{HEADER_LENGTH, Header, Mode, Packet, parse, write};
 
@@ -62,4 +64,132 @@ fn a_server_gets_a_burst_at_each_poll_where_the_configuration_says_so_and_none_o
     let slowed = requests_in_ten_polls("iburst = false\nburst = true", true);
     // One, and after RATE one each 256 s.
     assert!((2..=4).contains(&slowed), "{slowed}");
+}
+
+fn outlet() -> Outlet {
+    let sleeper = Sleeper::new().expect("an eventfd");
+    let (to_discipline, _) = Ring::with_capacity(64, sleeper.doorbell());
+    let (events, _) = Ring::with_capacity(64, sleeper.doorbell());
+    let links = SourceLinks {
+        to_discipline,
+        events,
+        steps: Arc::default(),
+        losses: Arc::default(),
+        falsetickers: Arc::default(),
+        pulse: Pulse::new(Timestamp::EPOCH),
+        stop: Latch::default(),
+        sleeper,
+    };
+    Outlet { links, cards: ClientCards::default() }
+}
+
+fn address(n: u8) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, n], 123))
+}
+
+fn info(root_dispersion: Duration) -> SourceInfo {
+    let root_delay = Duration::from_millis(10);
+    SourceInfo { leap: LeapIndicator::NoWarning, stratum: 2, reference_id: [10, 0, 0, 1], root_delay, root_dispersion }
+}
+
+/// A pool of three, each asked once and answered.
+fn pool(now: Timestamp<Mono>, outlet: &mut Outlet) -> Vec<Asked> {
+    let wanted =
+        |seed| Wanted { config: source("pool = 3"), seed, counters: Counters::default(), recorder: None, orphan: None };
+    let mut all: Vec<_> = (0..3).map(|place| Asked::new(place, wanted(place as u64 + 1), now)).collect();
+    for place in 0..3 {
+        let taken: Vec<_> = all.iter().filter_map(|asked| asked.address).collect();
+        all[place].found(now, &[address(1), address(2), address(3)], &taken, outlet);
+        answer_once(&mut all[place], now, outlet);
+    }
+    all
+}
+
+/// A request and its answer, without a network.
+fn answer_once(asked: &mut Asked, now: Timestamp<Mono>, outlet: &mut Outlet) {
+    let mut effects = Vec::new();
+    asked.client.step(now, Input::Tick, &mut effects);
+    let (frame, token) = effects
+        .iter()
+        .find_map(|effect| match effect {
+            Effect::Send { frame, token } => Some((*frame, *token)),
+            _ => None,
+        })
+        .expect("it asks at once");
+    let bytes = answer_to(&frame, false);
+    asked.step(now, Input::Received { token, bytes: &bytes, stamp: None }, outlet);
+    assert_eq!(asked.client.state(), ClientState::Reachable);
+}
+
+#[test]
+fn a_member_of_a_pool_that_is_wrong_at_eight_polls_in_a_row_is_replaced_by_another_address() {
+    let (now, mut outlet) = (Timestamp::from_secs(100), outlet());
+    let mut all = pool(now, &mut outlet);
+    let later = now + Duration::from_secs(512);
+    outlet.links.falsetickers.store(0b010, Ordering::Release);
+    for poll in 0..UNFIT_MAX {
+        assert_eq!(to_replace(&all, later), None, "after {poll}");
+        for asked in &mut all {
+            asked.says(later, Some(info(Duration::from_millis(1))), &mut outlet);
+        }
+    }
+    assert_eq!(to_replace(&all, later), Some(1));
+    let taken: Vec<_> = all.iter().filter_map(|asked| asked.address).collect();
+    let behind = [address(1), address(2), address(3), address(4)];
+    all[1].found(later, &behind, &taken, &mut outlet);
+    assert_eq!(all[1].address, Some(address(4)));
+    assert_eq!((all[0].address, all[2].address), (Some(address(1)), Some(address(3))));
+    assert_eq!(to_replace(&all, later), None, "it begins anew");
+}
+
+#[test]
+fn one_that_was_right_in_between_stays_and_one_that_is_too_far_away_does_not() {
+    let (now, mut outlet) = (Timestamp::from_secs(100), outlet());
+    let mut all = pool(now, &mut outlet);
+    let later = now + Duration::from_secs(512);
+    let far = info(Duration::from_secs(4));
+    for poll in 0..2 * UNFIT_MAX {
+        let said = if poll == UNFIT_MAX - 1 { info(Duration::from_millis(1)) } else { far };
+        all[2].says(later, Some(said), &mut outlet);
+        assert_eq!(to_replace(&all, later), (poll == 2 * UNFIT_MAX - 1).then_some(2), "{poll}");
+    }
+}
+
+#[test]
+fn of_several_that_are_wrong_one_at_a_time_is_replaced_and_none_where_no_other_is_good() {
+    let (now, mut outlet) = (Timestamp::from_secs(100), outlet());
+    let mut all = pool(now, &mut outlet);
+    let later = now + Duration::from_secs(512);
+    (all[0].unfit, all[1].unfit) = (UNFIT_MAX, UNFIT_MAX);
+    assert_eq!(to_replace(&all, later), Some(0));
+    all[0].is_looking_up = true;
+    assert_eq!(to_replace(&all, later), None, "the first one's place is not filled yet");
+    all[0].is_looking_up = false;
+    all[2].unfit = 1;
+    assert_eq!(to_replace(&all, later), None, "nobody good is left");
+}
+
+#[test]
+fn a_name_that_nobody_knows_is_no_end_and_when_names_are_gone_the_address_stays_until_they_are_back() {
+    let (start, mut outlet) = (Timestamp::from_secs(100), outlet());
+    let wanted = Wanted { config: source(""), seed: 1, counters: Counters::default(), recorder: None, orphan: None };
+    let mut asked = Asked::new(0, wanted, start);
+    assert!(asked.wants_lookup(start));
+    asked.found(start, &[], &[], &mut outlet);
+    assert!(asked.is_unknown && asked.address.is_none());
+    assert!(!asked.wants_lookup(start + Duration::SECOND), "it is tried again, and not at once");
+    let back = start + Duration::from_secs(5);
+    assert!(asked.wants_lookup(back));
+    asked.found(back, &[address(1)], &[], &mut outlet);
+    assert_eq!((asked.address, asked.is_unknown), (Some(address(1)), false));
+    // It never answers, and the name server is gone: the address that there is stays.
+    let silent = back + LOOK_UP_AGAIN;
+    assert!(asked.wants_lookup(silent));
+    asked.found(silent, &[], &[address(1)], &mut outlet);
+    assert_eq!((asked.address, asked.is_unknown), (Some(address(1)), true));
+    // Names are known again, and the server has another address.
+    let known = silent + LOOK_UP_AGAIN;
+    assert!(asked.wants_lookup(known));
+    asked.found(known, &[address(1), address(2)], &[address(1)], &mut outlet);
+    assert_eq!((asked.address, asked.is_unknown), (Some(address(2)), false));
 }
