@@ -361,6 +361,7 @@ impl Discipline {
         self.judge(now, reading, out);
         if self.config.step.later != StepRule::Never
             && may_step(self.config.step.later, possible)
+            && possible == offset
             && self.is_far_off(reading)
         {
             self.command(Adjustment::Step(-possible, -self.runs_off_by()), out);
@@ -458,7 +459,8 @@ pub(super) fn hold_to_proof(
     let Some(own) = bank.estimate() else { return false };
     let estimate = ruler.map_or(own, |ruler| ruler.from_source(own, bank.at()));
     let offset = estimate.offset + estimate.frequency.drift(free - bank.at());
-    let margin = estimate.deviation.scaled(UNPROVEN_DEVIATIONS);
+    // One that doubts itself by more than is proven may not be off by more for that.
+    let margin = estimate.deviation.scaled(UNPROVEN_DEVIATIONS).min(span.high - span.low);
     let is_outside = offset < span.low - margin || offset > span.high + margin;
     *unproven = if is_outside { *unproven + 1 } else { 0 };
     if *unproven >= UNPROVEN_MAX {
