@@ -1,6 +1,5 @@
-//! A ptp4l grandmaster beside chronyd servers, one of which lies: who steers, when the others take over, and how wrong the clock is meanwhile.
+//! A ptp4l grandmaster beside three chronyd servers, one of which is off by its own configuration: who steers, when the others take over, and how wrong the clock is meanwhile.
 
-use std::net::Ipv4Addr;
 use std::time::{Duration as Timeout, Instant};
 
 use synchronome::observe::Status;
@@ -8,7 +7,7 @@ use synchronome::time::SyncState;
 
 use super::daemon::{Daemon, Options, assert_bound_held, print_figures, truth};
 use super::lab::{Lab, Space};
-use super::ntp::{Closed, Liar, chronyd_server, source};
+use super::ntp::{Closed, chronyd_off_by, chronyd_server, source};
 use super::running::{Running, always_master, ptp4l};
 
 /// At eight Syncs a second another source is to steer 2.5 s after the last one; the rest is what a busy machine adds.
@@ -47,17 +46,21 @@ fn ptp_steers_beside_real_servers_which_take_over_and_give_back_without_a_step()
         master.ip(&format!("address add 10.71.0.{host}/24 dev va"));
     }
     let _servers = ["10.71.0.1", "10.71.0.3"].map(|address| chronyd_server(&lab, &master, address));
-    let _liar = Liar::start(&master, Ipv4Addr::new(10, 71, 0, 4));
+    // By 50 ms, and honest otherwise: leap, stratum and root distance are as they should be.
+    let _wrong = chronyd_off_by(&lab, &master, "10.71.0.4", 0.05);
     let first = grandmaster(&lab, &master);
     let servers = [1, 3, 4].map(|host| format!("[[ntp.source]]\naddress = \"10.71.0.{host}\"\npoll = 0\n"));
     let more = format!("[selection]\nhold_off = \"2s\"\n{}", servers.concat());
     let mut daemon = Daemon::start(&lab, &slave, Options { more: &more, ..Options::default() });
 
-    let before = daemon.wait("PTP steers, and the liar is found out", |status| {
-        let liar = source(status, "10.71.0.4").verdict == "falseticker";
-        status.state == SyncState::Locked && steers(status, "vb") && liar && truth(status).samples > 0
+    let before = daemon.wait("PTP steers, and the wrong server is found out", |status| {
+        let wrong = source(status, "10.71.0.4").verdict == "falseticker";
+        status.state == SyncState::Locked && steers(status, "vb") && wrong && truth(status).samples > 0
     });
-    println!("hybrid: {}", source(&before, "10.71.0.4").reason);
+    let wrong = source(&before, "10.71.0.4");
+    println!("hybrid: {}; off by {:?} s to within {:?} s", wrong.reason, wrong.offset_s, wrong.distance_s);
+    let off = wrong.offset_s.expect("it was measured").abs();
+    assert!((off - 0.05).abs() < wrong.distance_s.expect("with its interval") && off > 0.03, "{wrong:#?}");
     assert_eq!(source(&before, "10.71.0.1").verdict, "agrees", "{before:#?}");
 
     // It dies, and is started again.

@@ -22,15 +22,76 @@ const LIE: Duration = Duration::from_millis(50);
 
 /// A chronyd that serves the machine's clock, which it never touches.
 pub(super) fn chronyd_server(lab: &Lab, space: &Space, address: &str) -> Running {
-    let (config, pid) = (unique_path(lab, "chronyd", "conf"), unique_path(lab, "chronyd", "pid"));
+    let pid = unique_path(lab, "chronyd", "pid");
     let text = format!(
         "local stratum 1\nallow\nbindaddress {address}\ncmdport 0\nbindcmdaddress /\npidfile {}\n",
         pid.display()
     );
+    chronyd(lab, space, &text)
+}
+
+/// A chronyd that follows one chronyd and serves what it has from it, `offset_s` off, without a touch on any clock: what it would correct its own
+/// by is in what it serves.
+pub(super) fn chronyd_off_by(lab: &Lab, space: &Space, address: &str, offset_s: f64) -> Running {
+    let pid = unique_path(lab, "chronyd", "pid");
+    let text = format!(
+        "server 10.71.0.1 iburst minpoll 0 maxpoll 0 offset {offset_s}\nallow\nbindaddress {address}\ncmdport 0\n\
+         bindcmdaddress /\npidfile {}\n",
+        pid.display()
+    );
+    chronyd(lab, space, &text)
+}
+
+fn chronyd(lab: &Lab, space: &Space, text: &str) -> Running {
+    let config = unique_path(lab, "chronyd", "conf");
     std::fs::write(&config, text).expect("a file");
     let mut command = space.command("chronyd", "chrony");
     command.args(["-x", "-d", "-u", "root", "-f"]).arg(&config);
     Running::start(lab, "chronyd", &mut command)
+}
+
+/// What a chronyd client says of itself, in the line of its `log tracking` that it wrote last.
+#[derive(Clone, Copy, Debug)]
+struct Claim {
+    /// By how much it may have the server's frequency wrong.
+    skew_ppm: f64,
+    /// The standard deviation of its offset.
+    sd_s: f64,
+    /// Half of the root delay, the root dispersion and the offset that is left: it cannot be further off.
+    error_max_s: f64,
+}
+
+/// A chronyd client, and where it keeps its log.
+struct Client {
+    _process: Running,
+    log: std::path::PathBuf,
+}
+
+impl Client {
+    fn start(lab: &Lab, space: &Space, server: &str) -> Self {
+        let directory = unique_path(lab, "chronyd", "d");
+        std::fs::create_dir(&directory).expect("a directory");
+        let pid = unique_path(lab, "chronyd", "pid");
+        let text = format!(
+            "server {server} iburst minpoll 0 maxpoll 0\nport 0\ncmdport 0\nbindcmdaddress /\nlogdir {}\nlog tracking\n\
+             pidfile {}\n",
+            directory.display(),
+            pid.display()
+        );
+        Self { _process: chronyd(lab, space, &text), log: directory.join("tracking.log") }
+    }
+
+    /// Its claims, the latest last. The columns (chrony.conf(5), `log`): day, time, address, stratum, frequency, skew, offset, leap, combined
+    /// sources, standard deviation, remaining correction, root delay, root dispersion, maximum error since the last line.
+    fn claims(&self) -> Vec<Claim> {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let claim = |line: &str| {
+            let columns: Vec<_> = line.split_whitespace().collect();
+            let number = |column: usize| columns.get(column)?.parse::<f64>().ok();
+            Some(Claim { skew_ppm: number(5)?, sd_s: number(9)?, error_max_s: number(13)? })
+        };
+        text.lines().filter(|line| line.contains("10.71.")).filter_map(claim).collect()
+    }
 }
 
 /// A server of our own that lies.
@@ -98,6 +159,7 @@ fn of_three_servers_the_liar_is_named_one_steers_and_when_that_ends_another_goes
     let mut first = chronyd_server(&lab, &master, "10.71.0.1");
     let _second = chronyd_server(&lab, &master, "10.71.0.3");
     let _liar = Liar::start(&master, Ipv4Addr::new(10, 71, 0, 4));
+    let chronyd = Client::start(&lab, &slave, "10.71.0.1");
     let more = "[[ntp.source]]\naddress = \"10.71.0.1\"\npoll = 0\nprefer = true\n\
                 [[ntp.source]]\naddress = \"10.71.0.3\"\npoll = 0\n\
                 [[ntp.source]]\naddress = \"10.71.0.4\"\npoll = 0\n\
@@ -118,6 +180,20 @@ fn of_three_servers_the_liar_is_named_one_steers_and_when_that_ends_another_goes
     std::thread::sleep(Timeout::from_secs(15));
     let status = daemon.status_by_command();
     print_figures("chronyd servers, polls of 1 s", &status);
+    let claims = chronyd.claims();
+    let claim = claims.last().expect("chronyd follows the same server, and says how well");
+    println!(
+        "ntp: beside it a chronyd of the same server claims, after {} updates: standard deviation {:.2} us, skew {:.3} ppm, at most \
+         {:.1} us off; our true error is {:.2} us RMS, {:.2} us at most, and our bound {:.1} us",
+        claims.len(),
+        claim.sd_s * 1e6,
+        claim.skew_ppm,
+        claim.error_max_s * 1e6,
+        truth(&status).rms_s.unwrap_or_default() * 1e6,
+        truth(&status).max_s.unwrap_or_default() * 1e6,
+        status.clock.bound_s.unwrap_or_default() * 1e6
+    );
+    assert!(claims.len() > 5 && claim.sd_s > 0.0 && claim.error_max_s > 0.0, "{claims:?}");
     assert_bound_held(&status);
     assert!(truth(&status).rms_s.is_some_and(|rms| rms < 100e-6), "{status:#?}");
     assert_eq!(source(&status, "10.71.0.3").verdict, "agrees", "{status:#?}");
