@@ -33,6 +33,8 @@ const ESTIMATE_MESSAGES_MIN: u32 = 6;
 const ESTIMATE_DEVIATION_MAX: Duration = Duration::from_millis(1);
 /// An estimate that is outside of what is proven after so many messages in a row is wrong.
 const UNPROVEN_MAX: u32 = 16;
+/// A later step waits for a possible estimate where messages come so often at least: of rarer ones that would take minutes.
+const STEP_WAITS_FOR: Duration = Duration::from_millis(500);
 /// Outside is: by more than so many of its own standard deviations.
 const UNPROVEN_DEVIATIONS: f64 = 4.0;
 /// What an oscillator does is learnt after so many messages: the first estimates are not its fault.

@@ -151,7 +151,8 @@ fn of_helm(limits: &Limits, host: &HostOutcome, broken: &mut Broke) {
         }
     }
     // Whoever is right before and after cannot have had to step by more.
-    for handover in changes {
+    let is_about_it = limits.handovers.is_some() || limits.handover_time.is_some();
+    for handover in changes.into_iter().filter(|_| is_about_it) {
         let Seam { stepped, bounds, .. } = handover.seam;
         if let Some(by) = stepped.filter(|by| by.as_secs_f64() > bounds) {
             let (to, bounds) = (shown(&handover.to), written(bounds));

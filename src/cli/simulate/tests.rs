@@ -224,7 +224,8 @@ fn what_lasts_a_moment_is_seen_in_a_picture_of_a_day() {
 
 #[test]
 fn who_steps_at_a_hand_over_by_more_than_both_bounds_has_broken_a_limit() {
-    let servers = "[[ntp]]\nname = \"one\"\npoll = 0\n[[event]]\nat = \"25s\"\nwhat = \"link_down\"\nwho = \"gm\"\n";
+    let servers = "[[ntp]]\nname = \"one\"\npoll = 0\n[[event]]\nat = \"25s\"\nwhat = \"link_down\"\nwho = \"gm\"\n\
+        [limits]\nhandover_time = \"10s\"\n";
     let scenario = small(servers);
     let mut outcome = run::run(&scenario, 1);
     let place = outcome.hosts[0].steered.iter().position(|handover| !handover.is_first).expect("it is handed over");

@@ -3,7 +3,7 @@
 use super::{
     CORRECTED_FROM, CORRECTION_ERROR, CORRECTION_RATE, Config, Discipline, ESTIMATE_DEVIATION_MAX,
     ESTIMATE_MESSAGES_MIN, Effect, Notice, OVERDUE_INTERVALS, SLEW_BY_SYNC_MAX, SLEW_MARGIN, SLEW_OWN, SLEW_OWN_PART,
-    SLEW_WORTH, SLEW_WORTH_DEVIATIONS, SLEW_WORTH_FROM, SPIKE_FLOOR, STAMP_RESOLUTION, SYNC_IS_NEAR,
+    SLEW_WORTH, SLEW_WORTH_DEVIATIONS, SLEW_WORTH_FROM, SPIKE_FLOOR, STAMP_RESOLUTION, STEP_WAITS_FOR, SYNC_IS_NEAR,
     UNPROVEN_DEVIATIONS, UNPROVEN_MAX, WOBBLE_FADES,
 };
 use crate::discipline::envelope::{Contradiction, Span};
@@ -361,7 +361,7 @@ impl Discipline {
         self.judge(now, reading, out);
         if self.config.step.later != StepRule::Never
             && may_step(self.config.step.later, possible)
-            && possible == offset
+            && (possible == offset || self.interval.duration() > STEP_WAITS_FOR)
             && self.is_far_off(reading)
         {
             self.command(Adjustment::Step(-possible, -self.runs_off_by()), out);
