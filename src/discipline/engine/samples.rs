@@ -378,18 +378,18 @@ impl Discipline {
 
     /// The nearest offset to this that is possible by what is proven, when the clock reads `reading`; itself while nothing is.
     fn within_the_proof(&self, offset: Duration, reading: Timestamp<Local>) -> Duration {
-        let now = self.timeline.free_now(reading);
-        let correction = self.timeline.correction(reading);
-        let span = self.envelope.at(now).map(|span| span.shifted(correction));
-        span.map_or(offset, |span| offset.clamp(span.low, span.high.max(span.low)))
+        self.proven(reading).map_or(offset, |span| offset.clamp(span.low, span.high.max(span.low)))
     }
 
     /// Whether even the proven interval does not contain zero: only then is a later step more than noise.
     pub(super) fn is_far_off(&self, reading: Timestamp<Local>) -> bool {
-        let now = self.timeline.free_now(reading);
+        self.proven(reading).is_some_and(|span| span.low > Duration::ZERO || span.high < Duration::ZERO)
+    }
+
+    /// What the clock is proven to be ahead by, when it reads `reading`.
+    fn proven(&self, reading: Timestamp<Local>) -> Option<Span<Duration>> {
         let correction = self.timeline.correction(reading);
-        let zero_inside = |span: Span<Duration>| span.low <= Duration::ZERO && span.high >= Duration::ZERO;
-        self.envelope.at(now).is_some_and(|span| !zero_inside(span.shifted(correction)))
+        self.envelope.at(self.timeline.free_now(reading)).map(|span| span.shifted(correction))
     }
 
     pub(super) fn command(&mut self, adjustment: Adjustment, out: &mut impl Sink<Effect>) {

@@ -317,6 +317,14 @@ mod tests {
 
     const LATE: Duration = Duration::from_millis(2);
 
+    /// Three good ones.
+    fn pulses(extts: &mut Extts<Fake>) {
+        for _ in 0..3 {
+            extts.card.pass(rest());
+            pulse(extts, LATE);
+        }
+    }
+
     fn rest() -> Duration {
         Duration::SECOND - LATE
     }
@@ -374,10 +382,7 @@ mod tests {
     #[test]
     fn a_card_that_was_set_between_the_edge_and_the_crossing_says_nothing() {
         let mut extts = Extts::new(Fake::new()).expect("a fake opens");
-        for _ in 0..3 {
-            extts.card.pass(rest());
-            pulse(&mut extts, LATE);
-        }
+        pulses(&mut extts);
         for by in [Duration::from_micros(50), Duration::from_micros(-50), Duration::from_secs(37)] {
             extts.card.pass(rest());
             extts.card.pending.push(extts.card.device);
@@ -386,10 +391,7 @@ mod tests {
             let mut taken = Vec::new();
             extts.read(&mut |one| taken.push(one)).expect("a fake does not fail");
             assert_eq!(taken, [Err(ClockCounter::Stepped)], "{by}");
-            for _ in 0..3 {
-                extts.card.pass(rest());
-                pulse(&mut extts, LATE);
-            }
+            pulses(&mut extts);
         }
         extts.card.pass(rest());
         assert!(matches!(pulse(&mut extts, LATE), (Some(Ok(_)), _)), "and it is good again");
@@ -398,10 +400,7 @@ mod tests {
     #[test]
     fn a_frequency_that_was_corrected_counts_in_the_error_of_the_sample() {
         let mut extts = Extts::new(Fake::new()).expect("a fake opens");
-        for _ in 0..3 {
-            extts.card.pass(rest());
-            pulse(&mut extts, LATE);
-        }
+        pulses(&mut extts);
         extts.card.slower += 10e-6;
         extts.card.pass(rest());
         let (taken, at) = pulse(&mut extts, LATE);

@@ -73,8 +73,8 @@ struct Report {
 }
 
 pub fn run(options: &Options) -> ExitCode {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let files = match files(&root, options) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("tools/xtask of the project");
+    let files = match files(root, options) {
         Ok(files) => files,
         Err(told) => {
             eprint!("{told}");

@@ -118,11 +118,16 @@ pub(crate) mod sockaddr_in6 {
     pub(crate) const SCOPE_ID: usize = 24;
 }
 
+/// `_IO*('p', number, size)`, which PPS sources and RTCs share: direction, octets, type, number (asm-generic/ioctl.h).
+const fn ioctl_of_p(direction: libc::Ioctl, size: usize, number: libc::Ioctl) -> libc::Ioctl {
+    direction << 30 | (size as libc::Ioctl) << 16 | (b'p' as libc::Ioctl) << 8 | number
+}
+
 /// The ioctls of a PPS source and their structs (linux/pps.h).
 pub(crate) mod pps {
-    /// `_IO*('p', n, a pointer)`: direction, size of a pointer, type, number (asm-generic/ioctl.h).
+    /// The header names a pointer to each struct, so that the size is a pointer's.
     const fn request(direction: libc::Ioctl, number: libc::Ioctl) -> libc::Ioctl {
-        direction << 30 | (size_of::<usize>() as libc::Ioctl) << 16 | (b'p' as libc::Ioctl) << 8 | number
+        super::ioctl_of_p(direction, size_of::<usize>(), number)
     }
 
     pub(crate) const GETPARAMS: libc::Ioctl = request(2, 0xa1);
@@ -158,13 +163,8 @@ pub(crate) mod pps {
 
 /// The ioctls of an RTC (linux/rtc.h).
 pub(crate) mod rtc {
-    /// `_IO*('p', n, struct rtc_time)`: direction, size, type, number (asm-generic/ioctl.h).
-    const fn request(direction: libc::Ioctl, number: libc::Ioctl) -> libc::Ioctl {
-        direction << 30 | (time::SIZE as libc::Ioctl) << 16 | (b'p' as libc::Ioctl) << 8 | number
-    }
-
-    pub(crate) const RD_TIME: libc::Ioctl = request(2, 0x09);
-    pub(crate) const SET_TIME: libc::Ioctl = request(1, 0x0a);
+    pub(crate) const RD_TIME: libc::Ioctl = super::ioctl_of_p(2, time::SIZE, 0x09);
+    pub(crate) const SET_TIME: libc::Ioctl = super::ioctl_of_p(1, time::SIZE, 0x0a);
 
     /// What `tm_year` counts from.
     pub(crate) const YEAR_ZERO: i32 = 1900;
