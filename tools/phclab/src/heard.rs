@@ -37,8 +37,8 @@ pub struct Word {
     pub clocks: BTreeMap<Clock, ClockWord>,
     /// Whose stamps each port has that has any.
     pub stamps: Vec<String>,
-    /// Syncs that all ports have received so far and could measure with.
-    pub syncs: u64,
+    /// Syncs that all ports have received so far and could measure with; `None` where it has no port.
+    pub syncs: Option<u64>,
     /// The reason for its state.
     pub reason: String,
     /// All that it says in words, in lower case; of its events only the latest.
@@ -60,7 +60,7 @@ impl Word {
             since: answer["state_since_s"].as_f64().map(|ago| at - ago),
             clocks: clocks(answer),
             stamps: ports.iter().filter_map(|port| port["timestamps"].as_str().map(str::to_owned)).collect(),
-            syncs: syncs.sum(),
+            syncs: (!ports.is_empty()).then(|| syncs.sum()),
             reason: answer["reason"].as_str().unwrap_or_default().to_owned(),
             text: text.to_lowercase(),
         }
@@ -112,7 +112,7 @@ pub struct Standing {
     pub states: BTreeSet<String>,
     /// How old its last sample was at most while it said LOCKED, in seconds; infinite if there was none.
     pub sample_age_s: f64,
-    /// Syncs a second that it received and could measure with; `None` if it was asked once only.
+    /// Syncs a second that it received and could measure with; `None` if it was asked once only, or has no port.
     pub syncs_per_s: Option<f64>,
 }
 
@@ -128,10 +128,11 @@ impl Standing {
                 found.sample_age_s = found.sample_age_s.max(said.sample_age_s.unwrap_or(f64::MAX));
             }
         }
-        if let [first, .., last] = &inside[..] {
+        let counted: Vec<_> = inside.iter().filter_map(|word| Some((word.at, word.syncs?))).collect();
+        if let [first, .., last] = counted[..] {
             // A port that starts anew counts from nothing.
-            let more = inside.windows(2).map(|pair| pair[1].syncs.saturating_sub(pair[0].syncs));
-            found.syncs_per_s = Some(more.sum::<u64>() as f64 / (last.at - first.at));
+            let more = counted.windows(2).map(|pair| pair[1].1.saturating_sub(pair[0].1));
+            found.syncs_per_s = Some(more.sum::<u64>() as f64 / (last.0 - first.0));
         }
         found
     }

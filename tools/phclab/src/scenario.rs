@@ -338,6 +338,8 @@ pub struct Synchronome {
     pub clock: String,
     /// Lines for `[servo]` of the made configuration.
     pub servo: String,
+    /// A list of leap seconds: /run/leap-seconds.list in the guest, for a configuration that names it.
+    pub leap_list: Option<String>,
 }
 
 /// Something that breaks.

@@ -33,7 +33,7 @@ fn an_answer_is_understood_by_its_clocks() {
     let states = [Clock::PHC, Clock::Phc(3), Clock::System, Clock::Phc(5)].map(|clock| word.state(clock));
     assert_eq!(states, ["LOCKED", "ACQUIRING", "LOCKED", ""]);
     assert!((word.bound_ns(Clock::System).unwrap() - 840.0).abs() < 1e-6);
-    assert_eq!((word.bound_ns(Clock::Phc(3)), word.syncs, word.stamps.len()), (None, 240, 1));
+    assert_eq!((word.bound_ns(Clock::Phc(3)), word.syncs, word.stamps.len()), (None, Some(240), 1));
     let steered: Vec<_> = word.clocks.values().map(|said| said.is_steered).collect();
     assert_eq!(steered, [true, false, true]);
     assert!(word.text.contains("no receive stamps") && word.text.contains("new"));
@@ -51,6 +51,8 @@ fn a_standing_is_what_was_said_throughout_a_window() {
     assert!((all.sample_age_s - 0.7).abs() < 1e-12, "a clock that holds over has no new samples, and says so");
     assert_eq!(Standing::of(&words, Clock::System, (11.0, 20.0)).syncs_per_s, None, "one answer has no rate");
     assert_eq!(Standing::of(&words, Clock::System, (20.0, 30.0)), Standing::default());
+    let portless = words.map(|word| Word { syncs: None, ..word });
+    assert_eq!(Standing::of(&portless, Clock::System, (0.0, 20.0)).syncs_per_s, None, "who has no port hears no Syncs");
 }
 
 #[test]

@@ -15,6 +15,8 @@ const PTP4L: &str = "-E -H -m -q --logSyncInterval=-2 --logMinDelayReqInterval=-
                      --summary_interval=0 --tx_timestamp_timeout=10";
 /// Where the sockets of linuxptp are.
 const SOCKETS: &str = "/run/linuxptp";
+/// Where a scenario's list of leap seconds is.
+const LEAP_LIST: &str = "/run/leap-seconds.list";
 /// Where our daemon's socket is.
 pub const STATUS_SOCKET: &str = "/run/synchronome/status.sock";
 
@@ -140,6 +142,11 @@ fn start_ours(scenario: &Scenario, folder: &Path) -> Outcome<Process> {
     let runtime = Path::new(STATUS_SOCKET).parent().expect("it has a folder");
     for folder in [&state, runtime] {
         fs::create_dir_all(folder).map_err(because(folder.display()))?;
+    }
+    // What an earlier scenario left is not this one's.
+    let _ = fs::remove_file(LEAP_LIST);
+    if let Some(list) = &scenario.synchronome.leap_list {
+        fs::write(LEAP_LIST, list).map_err(because(LEAP_LIST))?;
     }
     let config = configuration(scenario);
     let observe = format!(
