@@ -98,6 +98,8 @@ pub struct Standing {
     pub interval: LogInterval,
     /// Nobody says which second its pulses begin.
     pub is_unnumbered: bool,
+    /// It counts TAI, and nobody says how far UTC is behind that.
+    pub lacks_utc: bool,
     /// Since when it could have steered without a break.
     pub good_since: Option<Timestamp<Mono>>,
     /// How long it must, to take over from another one.
@@ -180,6 +182,8 @@ impl<C: Clock> Cascade<C> {
             heard: row.heard,
             interval: row.interval,
             is_unnumbered: row.is_unnumbered,
+            lacks_utc: self.leap.tai_utc().is_none()
+                && row.reference.is_some_and(|reference| reference.timescale == Timescale::TaiWithoutUtc),
             good_since: sources.helm.good_since(place),
             hold_off: sources.helm.hold_off(place),
         })

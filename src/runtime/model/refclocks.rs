@@ -13,6 +13,10 @@ use crate::sharing::CounterSet;
 pub(super) const UNNUMBERED: &str =
     "no source says which second its pulses begin: one is needed that leaves 0.4 s open at most";
 
+/// Of a clock that counts TAI.
+pub(super) const WITHOUT_UTC: &str =
+    "it counts TAI (scale), and what UTC is to that nobody says: a list of leap seconds does (clock.leap_file), or PTP";
+
 /// What has changed and is worth a line.
 pub(super) fn news(
     config: &RefclockConfig,

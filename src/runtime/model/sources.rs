@@ -256,11 +256,12 @@ impl Source {
 
     fn reason(&self, verdict: Verdict) -> String {
         if let (Verdict::Silent, Some((config, Some(report)))) = (verdict, &self.clock) {
-            let is_unnumbered = self.standing.is_some_and(|standing| standing.is_unnumbered);
-            if is_unnumbered && report.state == ClockState::Delivering {
-                return refclocks::UNNUMBERED.to_owned();
-            }
-            return refclocks::why_silent(config, report);
+            let standing = self.standing.filter(|_| report.state == ClockState::Delivering);
+            return match standing {
+                Some(standing) if standing.is_unnumbered => refclocks::UNNUMBERED.to_owned(),
+                Some(standing) if standing.lacks_utc => refclocks::WITHOUT_UTC.to_owned(),
+                _ => refclocks::why_silent(config, report),
+            };
         }
         match (verdict, self.report) {
             (Verdict::Silent, Some(report)) => match (report.address, report.state) {

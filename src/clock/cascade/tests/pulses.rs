@@ -29,11 +29,15 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::with(HostUtc::default())
+    }
+
+    fn with(utc: HostUtc) -> Self {
         let (now, start) = (Timestamp::from_secs(500), Timestamp::from_secs(1_800_000_000) + AHEAD);
         let config = CascadeConfig {
             steering: steering(Kind::Estimator),
             lock_limit: None,
-            utc: HostUtc::default(),
+            utc,
             utc_policy: UtcPolicy::Check,
             leap: LeapPolicy::Kernel,
         };
@@ -230,4 +234,28 @@ fn who_is_named_numbers_and_nobody_else() {
     bench.cascade.number_by(PULSE, SERVER);
     bench.run(10);
     assert!(!bench.standing(PULSE).is_unnumbered);
+}
+
+#[test]
+fn a_clock_that_counts_tai_is_of_use_where_somebody_says_what_utc_is() {
+    for utc in [HostUtc::default(), HostUtc::from(TaiUtc(37))] {
+        let is_known = utc.tai_utc.is_some();
+        let mut bench = Bench::with(utc);
+        let words = ClockWords {
+            is_tai: true,
+            accuracy: Duration::ZERO,
+            leap: LeapIndicator::NoWarning,
+            stratum: 0,
+            reference_id: *b"TEST",
+        };
+        let reference = Some(reference_of_clock(SERVER, &words, Timestamp::from_secs(500)));
+        let (now, local, each) = (bench.now, bench.local(), Some(LogInterval::new(0)));
+        bench.cascade.introduce(now, local, (SERVER, ClockId::System), reference, each, &mut |_| {});
+        bench.lie = Duration::from_secs(37);
+        bench.has_pulses = false;
+        bench.run(10);
+        assert_eq!(bench.standing(SERVER).lacks_utc, !is_known);
+        assert_eq!(bench.cascade.steered_by(), is_known.then_some(SERVER));
+        assert!(!is_known || bench.error().abs() < Duration::from_millis(20), "{}", bench.error());
+    }
 }
