@@ -1,4 +1,4 @@
-//! What the hypervisor says of pauses, migrations and snapshots: the marker of its page of time, `/dev/vmclock0`.
+//! What the hypervisor says of pauses, migrations and snapshots: the marker of its page of time, `/dev/vmclock0`, and its clock, which runs on.
 //!
 //! A machine that was paused finds no trace of that in itself: all its clocks stood still together. One that was moved runs by another
 //! counter, at another rate, and finds no trace of that either. The page tells: its marker is another one afterwards. Until then nothing
@@ -6,16 +6,27 @@
 //!
 //! The page is read by read(2), half a microsecond or so, and not mapped: so the kernel sees to it that the copy is whole, and a
 //! file in its place that becomes shorter is an error and no signal.
+//!
+//! Where there is no page, a clock of the hypervisor's (`ptp_kvm` and the like) that is read now and then shows a pause too: it is ahead all at once of what
+//! this machine's counter says has passed.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use super::Crossing;
+use crate::time::{Duration, Local, Timestamp};
 use crate::wire::vmclock::{Page, ParseError, SIZE, parse};
 
 /// So many looks in a row at a page that is being written, and it counts as broken.
 const TORN_MAX: u32 = 8;
+/// A clock that is ahead by less than this of what has passed was not stopped beside: no machine is paused for a shorter time to speak of.
+const PAUSE_MIN: Duration = Duration::from_millis(10);
+/// Nor one that is ahead at a rate that counters are off by, or clocks slewed at,
+const RATE_MAX: f64 = 1e-3;
+/// or at the rate it had until now, if that is one at which a host's clock may be slewed (chrony's `maxslewrate` ends there).
+const SLEW_MAX: f64 = 0.1;
 
 /// What has become of the machine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,6 +35,8 @@ pub enum Disruption {
     Counter,
     /// It was loaded from a snapshot.
     Snapshot,
+    /// A clock of the hypervisor's is ahead by so much all at once: the machine was paused, or somebody set the host's clock.
+    HostRanOn(Duration),
 }
 
 /// Why the page does not say anything.
@@ -91,6 +104,39 @@ impl DisruptionWatch {
     }
 }
 
+/// Looks whether a clock of the hypervisor's has run on while this machine stood still.
+#[derive(Debug, Default)]
+pub struct PauseWatch {
+    last: Option<Shown>,
+    /// What it was ahead at last, per second.
+    rate: f64,
+}
+
+/// What it showed at a time of CLOCK_MONOTONIC_RAW, which stands still with the machine and is never set.
+#[derive(Clone, Copy, Debug)]
+struct Shown {
+    raw: Timestamp<Local>,
+    device: Timestamp<Local>,
+}
+
+impl PauseWatch {
+    /// The clock was read: for how long it ran on alone since the reading before, if it did.
+    ///
+    /// A clock that is behind shows no pause: somebody has set it, which its offset tells.
+    pub fn look(&mut self, crossing: &Crossing) -> Option<Duration> {
+        let shown = Shown { raw: crossing.raw, device: crossing.device };
+        let last = self.last.replace(shown)?;
+        let passed = shown.raw - last.raw;
+        let ahead = (shown.device - last.device) - passed;
+        let rate = std::mem::take(&mut self.rate);
+        let known = PAUSE_MIN + crossing.window + crossing.slack + passed.scaled(RATE_MAX.max(rate * 1.5));
+        let found = (ahead > known).then_some(ahead);
+        let now = ahead.as_secs_f64() / passed.as_secs_f64().max(f64::MIN_POSITIVE);
+        self.rate = if (0.0..=SLEW_MAX).contains(&now) { now } else { 0.0 };
+        found
+    }
+}
+
 impl ParseError {
     /// What is the matter.
     pub(crate) const fn words(self) -> &'static str {
@@ -146,6 +192,46 @@ mod tests {
         assert_eq!(watch.look(), Err(PageFault::Format(ParseError::Torn)), "nobody writes for so long");
         fs::write(&path, page(2, None)).unwrap();
         assert_eq!(watch.look(), Ok(Some(Disruption::Counter)));
+    }
+
+    fn at(raw: f64, device: f64) -> Crossing {
+        let local = |seconds: f64| Timestamp::<Local>::from_secs(1_000) + Duration::from_secs_f64(seconds);
+        Crossing {
+            before: local(0.0),
+            device: local(1e9 + device),
+            after: local(0.0),
+            raw: local(raw),
+            mono: Timestamp::from_secs(0),
+            window: Duration::from_micros(2),
+            slack: Duration::ZERO,
+        }
+    }
+
+    fn pauses(readings: &[(f64, f64)]) -> Vec<f64> {
+        let mut watch = PauseWatch::default();
+        readings
+            .iter()
+            .filter_map(|&(raw, device)| watch.look(&at(raw, device)))
+            .map(|by| (by.as_secs_f64() * 1e3).round() / 1e3)
+            .collect()
+    }
+
+    #[test]
+    fn a_clock_that_ran_on_alone_shows_how_long_this_machine_stood_still() {
+        assert_eq!(pauses(&[(0.0, 7.0), (0.5, 7.5), (1.0, 10.0), (1.5, 10.5)]), [2.0]);
+        // The downtime of a live migration; again and again.
+        assert_eq!(pauses(&[(0.0, 0.0), (0.5, 0.55), (1.0, 1.05), (1.5, 1.62)]), [0.05, 0.07]);
+        // However long it was not read.
+        assert_eq!(pauses(&[(0.0, 0.0), (0.5, 0.5), (64.5, 124.5)]), [60.0]);
+    }
+
+    #[test]
+    fn a_clock_that_is_slewed_set_back_or_run_by_another_oscillator_shows_none() {
+        assert_eq!(pauses(&[(0.0, 0.0), (64.0, 64.032), (128.0, 128.064)]), [0.0; 0], "500 ppm");
+        assert_eq!(pauses(&[(0.0, 0.0), (1.0, 1.0), (2.0, -3600.0), (3.0, -3599.0)]), [0.0; 0], "set back");
+        // A host that slews at 8 % is told of once, and not with each reading.
+        let slewed: Vec<_> = (0..20).map(|n| (f64::from(n), f64::from(n) * 1.08)).collect();
+        assert_eq!(pauses(&slewed), [0.08]);
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub use cascade::{
     Crossing, JumpedTo, LOCK_LIMIT_HARDWARE, LOCK_LIMIT_NTP, LOCK_LIMIT_SOFTWARE, PHCS_MAX, Standing,
 };
 pub use continuity::{Continuity, JUMP_FLOOR, Proof};
-pub use disruption::{Disruption, DisruptionWatch, PageFault};
+pub use disruption::{Disruption, DisruptionWatch, PageFault, PauseWatch};
 pub use edges::{Reading, sharpest};
 pub use generation::GenerationNews;
 pub use host::{HostClock, JUMP_MIN, JumpDetector, Moments};

@@ -164,6 +164,7 @@ pub fn spawn_discipline(
             tell_foreign_phc_at: [now; PHCS_MAX],
             is_vouching: true,
             look_at_vmclock_at: now,
+            disrupted_at: None,
             vmclock_fault: None,
         };
         for what in refused.iter().flatten() {
@@ -220,6 +221,8 @@ struct DisciplineThread {
     /// The kernel takes what it is told of the time.
     is_vouching: bool,
     look_at_vmclock_at: Timestamp<Mono>,
+    /// When the hypervisor told last that the machine was disrupted.
+    disrupted_at: Option<Timestamp<Mono>>,
     /// What was told of the hypervisor's page.
     vmclock_fault: Option<PageFault>,
 }

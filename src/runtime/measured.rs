@@ -11,7 +11,7 @@ use super::events::Event;
 use super::wake::Sleeper;
 use crate::discipline::Reference;
 use crate::sharing::{Latch, Pulse, RingReader, RingWriter};
-use crate::time::{ClockEpoch, ClockId, LogInterval, Observation, SourceId, Stamp};
+use crate::time::{ClockEpoch, ClockId, Duration, LogInterval, Observation, SourceId, Stamp};
 
 /// Messages to the discipline that fit into a ring.
 pub const MEASURED_RING: usize = 256;
@@ -25,6 +25,8 @@ pub enum SourceMessage {
     Reference(SourceId, Option<Reference>),
     /// How often it is measured.
     Interval(SourceId, LogInterval),
+    /// A clock of the hypervisor's ran on by so much while this machine stood still.
+    RanOn(Duration),
 }
 
 /// The discipline's ends.

@@ -28,7 +28,7 @@ use self::sock::Sock;
 use super::events::Event;
 use super::measured::{SourceLinks, SourceMessage};
 use super::thread::spawn_timing;
-use crate::clock::{ClockWords, HostClock, reference_of_clock};
+use crate::clock::{ClockError, ClockWords, HostClock, reference_of_clock};
 use crate::config::{REFCLOCK_SOURCE, RefclockConfig, RefclockDevice, ThreadConfig};
 use crate::engine::{Engine, Recorder, Taped};
 use crate::refclock::{ClockCounter, ClockState, Config, Effect, Input, Refclock, Sample};
@@ -70,6 +70,19 @@ pub(super) trait Driver: Send {
     /// # Errors
     /// The device's, which is opened anew then.
     fn read(&mut self, take: &mut dyn FnMut(Taken)) -> io::Result<()>;
+
+    /// For how long the device was found to have run on while this machine stood still; told once.
+    fn ran_on(&mut self) -> Option<Duration> {
+        None
+    }
+}
+
+/// What a clock refuses, as the system's errors are.
+pub(super) fn failed(error: ClockError) -> io::Error {
+    match error {
+        ClockError::Failed(errno) => io::Error::from_raw_os_error(errno),
+        ClockError::OutOfRange => io::Error::from_raw_os_error(libc::ERANGE),
+    }
 }
 
 /// What the samples of clocks of one kind are like.
@@ -280,6 +293,9 @@ impl Read {
         let mut taken = std::mem::take(&mut self.taken);
         taken.clear();
         let read = driver.read(&mut |one| taken.push(one));
+        if let Some(by) = driver.ran_on() {
+            links.tell(SourceMessage::RanOn(by));
+        }
         // What was written before the system clock was stepped cannot be told from what was written after it.
         let steps = links.steps();
         let is_stepped = std::mem::replace(&mut self.steps, steps) != steps;

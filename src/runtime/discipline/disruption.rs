@@ -9,6 +9,8 @@ use crate::time::{ClockId, Duration, Local, Mono, Timestamp};
 /// How often the hypervisor's page is looked at: this thread goes round for other reasons at least once a second, and as a rule
 /// much more often.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// What two of the hypervisor's ways tell within this time is the same pause: its clock is read less often than its page.
+const SAME_WITHIN: Duration = Duration::from_secs(2);
 
 impl DisciplineThread {
     /// Whether this machine was paused, moved or restored since the last look: before anything that came in meanwhile is judged.
@@ -29,6 +31,16 @@ impl DisciplineThread {
         }
     }
 
+    /// A clock of the hypervisor's, which is a source, has run on alone.
+    pub(super) fn hypervisor_ran_on(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, by: Duration) {
+        // The page may have it already, and says more.
+        self.look_at_vmclock_at = now;
+        self.look_at_vmclock(now, local);
+        if self.disrupted_at.is_none_or(|at| now - at > SAME_WITHIN) {
+            self.machine_was_disrupted(now, local, Disruption::HostRanOn(by));
+        }
+    }
+
     fn machine_was_disrupted(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, disruption: Disruption) {
         self.cascade.machine_was_disrupted(now, local, disruption, &mut telling(&mut self.links.events));
         // What is in flight has one stamp from before and one from after, of whichever clock.
@@ -36,6 +48,7 @@ impl DisciplineThread {
         (0..PHCS_MAX as u8).for_each(|index| self.inlets.stepped(ClockId::Phc(index)));
         self.links.sources.iter().for_each(SourceInlet::stepped);
         self.links.sources.iter().for_each(SourceInlet::lost);
+        self.disrupted_at = Some(now);
         self.jumps.restart();
         self.told = (false, false);
         self.system_epoch = self.cascade.system().clock().epoch();

@@ -100,6 +100,7 @@ impl DisciplineThread {
             SourceMessage::Interval(source, interval) => {
                 self.cascade.is_heard_each(now, local, source, interval, &mut telling(events));
             }
+            SourceMessage::RanOn(by) => self.hypervisor_ran_on(now, local, by),
         }
         self.look_at_steps();
         self.tell_truth();

@@ -70,7 +70,7 @@ impl SystemTrouble {
     /// What has disturbed it, after the state's own words for that.
     fn disturbance(&self, head: &str) -> String {
         match (&self.set, self.stood_still, self.disrupted) {
-            (_, _, Some(disruption)) => disruption_text(disruption).to_owned(),
+            (_, _, Some(disruption)) => disruption_text(disruption),
             (_, Some(by), None) => format!("this machine stood still for {by}, and its clock with it"),
             (Some(how), None, None) => format!("{head} {how}"),
             (None, None, None) => head.to_owned(),
@@ -87,11 +87,17 @@ impl SystemTrouble {
 }
 
 /// What has become of the machine.
-pub(in crate::runtime) const fn disruption_text(disruption: Disruption) -> &'static str {
-    match disruption {
+pub(in crate::runtime) fn disruption_text(disruption: Disruption) -> String {
+    let known = match disruption {
         Disruption::Counter => "the hypervisor says that this machine was paused, or moved to another host",
         Disruption::Snapshot => "the hypervisor says that this machine was loaded from a snapshot",
-    }
+        Disruption::HostRanOn(by) => {
+            return format!(
+                "the hypervisor's clock ran on by {by} alone: this machine was paused, or that clock was set"
+            );
+        }
+    };
+    known.to_owned()
 }
 
 /// What is the matter with the hypervisor's page.

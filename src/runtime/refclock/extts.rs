@@ -16,7 +16,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::libc;
 use synchronome_kernel::phc::{EXTERNAL_STAMPS_MAX, Edges, ExternalStamp, Phc};
 
-use super::{Driver, Taken};
+use super::{Driver, Taken, failed};
 use crate::clock::inventory::{find, hardware_clocks};
 use crate::clock::{ClockError, Crossing, PhcReader};
 use crate::refclock::{ClockCounter, Sample};
@@ -213,13 +213,6 @@ impl<C: Card> Extts<C> {
 fn known(crossing: &Crossing) -> Known {
     let system = crossing.before + (crossing.after - crossing.before).half();
     Known { system, device: crossing.device, rate: None }
-}
-
-fn failed(error: ClockError) -> io::Error {
-    match error {
-        ClockError::Failed(errno) => io::Error::from_raw_os_error(errno),
-        ClockError::OutOfRange => io::Error::from_raw_os_error(libc::ERANGE),
-    }
 }
 
 impl<C: Card> Driver for Extts<C> {

@@ -271,6 +271,9 @@ fn what_the_hypervisor_says_of_the_machine_is_the_reason() {
     assert_eq!(said, "the hypervisor says that this machine was loaded from a snapshot: all clocks are measured again");
     let reason = told.enters(SyncState::Disrupted, StateEvent::Disturbed);
     assert_eq!(reason, "the hypervisor says that this machine was loaded from a snapshot; it is being measured again");
+    told.hear(Event::Clock(CascadeNotice::Disrupted(Disruption::HostRanOn(Duration::from_secs(2)))));
+    let reason = told.enters(SyncState::Disrupted, StateEvent::Disturbed);
+    assert!(reason.starts_with("the hypervisor's clock ran on by 2.00 s alone: this machine was paused"), "{reason}");
     told.hear(Event::VmClock(Some(PageFault::Read(5))));
     let said = told.model.events.records(told.now).pop().unwrap().text;
     assert!(said.starts_with("the hypervisor's page of time says nothing ("), "{said}");
