@@ -1,6 +1,8 @@
 //! The tests: first all that may run side by side, then the ones that measure real time.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -45,14 +47,39 @@ impl fmt::Display for Tally {
     }
 }
 
+/// How long the tests of each module took that run one by one: each ends with its line.
+#[derive(Default)]
+struct Modules {
+    took: BTreeMap<String, Duration>,
+    last: Duration,
+}
+
+impl Modules {
+    /// Takes a line in that was printed so long after the start.
+    fn hear(&mut self, line: &str, at: Duration) {
+        if let Some(name) = line.strip_prefix("test ").and_then(|rest| rest.split_once(" ... ")).map(|(name, _)| name) {
+            let module = name.rsplit_once("::").map_or("others", |(module, _)| module);
+            *self.took.entry(module.to_owned()).or_default() += at.saturating_sub(self.last);
+        }
+        self.last = at;
+    }
+}
+
+impl fmt::Display for Modules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = self.took.iter().map(|(module, took)| format!("{module} {:.0} s", took.as_secs_f64()));
+        f.write_str(&all.collect::<Vec<_>>().join(", "))
+    }
+}
+
 pub fn run(run: &mut Run) -> Outcome {
     let names = integration_tests(run)?;
     let mut arguments = vec!["test", "--workspace", "--all-features", "--lib", "--bins"];
     for name in names.iter().filter(|name| !REALTIME.contains(&name.as_str())) {
         arguments.extend(["--test", name]);
     }
-    cargo_test(run, &arguments)?;
-    cargo_test(run, &["test", "--workspace", "--all-features", "--doc"])
+    cargo_test(run, &arguments, |_| {})?;
+    cargo_test(run, &["test", "--workspace", "--all-features", "--doc"], |_| {})
 }
 
 pub fn run_realtime(run: &mut Run) -> Outcome {
@@ -66,13 +93,19 @@ pub fn run_realtime(run: &mut Run) -> Outcome {
         return Ok(());
     }
     arguments.extend(["--", "--test-threads=1"]);
-    cargo_test(run, &arguments)
+    let (start, mut modules) = (Instant::now(), Modules::default());
+    let outcome = cargo_test(run, &arguments, |line| modules.hear(line, start.elapsed()));
+    println!("ci: realtime by modules: {modules}");
+    outcome
 }
 
-fn cargo_test(run: &mut Run, arguments: &[&str]) -> Outcome {
+fn cargo_test(run: &mut Run, arguments: &[&str], mut hear: impl FnMut(&str)) -> Outcome {
     let mut command = run.cargo(arguments);
     let mut heard = Tally::default();
-    let outcome = show_lines(&mut command, |line| heard.hear(line));
+    let outcome = show_lines(&mut command, |line| {
+        heard.hear(line);
+        hear(line);
+    });
     run.tally.passed += heard.passed;
     run.tally.failed += heard.failed;
     run.tally.ignored += heard.ignored;
@@ -116,5 +149,23 @@ mod tests {
             tally.hear(line);
         }
         assert_eq!(tally, Tally { passed: 5, failed: 4, ignored: 1 });
+    }
+
+    #[test]
+    fn what_each_module_took_is_added_up_by_the_lines_that_end_its_tests() {
+        let mut modules = Modules::default();
+        let lines = [
+            ("   Compiling synchronome", 30.0),
+            ("running 3 tests", 31.0),
+            ("test ntp::a_closed_port ... ok", 41.0),
+            ("test hybrid::who_steers ... ok", 61.0),
+            ("test ntp::another ... FAILED", 66.0),
+            ("test alone ... ok", 68.0),
+            ("test result: ok. 3 passed; 0 failed", 68.5),
+        ];
+        for (line, at) in lines {
+            modules.hear(line, Duration::from_secs_f64(at));
+        }
+        assert_eq!(modules.to_string(), "hybrid 20 s, ntp 15 s, others 2 s");
     }
 }
