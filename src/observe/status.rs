@@ -101,9 +101,9 @@ pub struct SourceStatus {
     /// `waiting`, `reachable`, `denied` or `offline`; of a reference clock `absent`, `waiting`, `delivering` or `silent`.
     #[serde(default)]
     pub client_state: Option<String>,
-    /// Its name could not be looked up the last time.
+    /// Why its name could not be looked up the last time, in the resolver's words.
     #[serde(default)]
-    pub is_name_unknown: bool,
+    pub name_error: Option<String>,
     /// Why the latest request could not be sent.
     #[serde(default)]
     pub send_error: Option<String>,

@@ -247,17 +247,17 @@ impl Chain {
     // ---- A server ----
 
     fn client(&mut self, source: &SourceStatus) {
-        match &source.address {
-            Some(address) => self.ok("name", address),
-            None if source.is_name_unknown => {
-                self.fail(
-                    "name",
-                    "cannot be looked up",
-                    "a name that is known",
-                    format!("getent ahosts {}: {NAME_REMEDY}", source.name),
-                );
+        let remedy = || format!("getent ahosts {}: {NAME_REMEDY}", source.name);
+        match (&source.address, &source.name_error) {
+            (Some(address), None) => self.ok("name", address),
+            // Whoever answers there does so without a name.
+            (Some(address), Some(why)) => {
+                self.note("name", format!("cannot be looked up any more ({why}); {address} is still asked"), remedy());
             }
-            None => self.fail("name", "is being looked up", "an address", "wait a moment"),
+            (None, Some(why)) => {
+                self.fail("name", format!("cannot be looked up: {why}"), "a name that is known", remedy());
+            }
+            (None, None) => self.fail("name", "is being looked up", "an address", "wait a moment"),
         }
         if source.client_state.as_deref() == Some("offline") && source.send_error.is_none() {
             self.fail("online", "it was taken offline", "online", format!("synchronome online {}", source.name));

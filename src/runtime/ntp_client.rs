@@ -23,7 +23,8 @@ use std::thread::JoinHandle;
 
 use self::card::{Arrived, ByCard, ClientCards};
 pub use self::card::{ClientStamping, NoCard};
-use self::resolver::{Lookup, Lookups, spawn_resolver};
+pub use self::resolver::NoAddress;
+use self::resolver::{Found, Lookup, Lookups, spawn_resolver};
 use super::events::Event;
 use super::measured::{SourceLinks, SourceMessage};
 use super::thread::spawn_timing;
@@ -68,8 +69,8 @@ pub struct NtpReport {
     pub place: u8,
     /// Whom it asks; `None`: the name is not looked up yet.
     pub address: Option<SocketAddr>,
-    /// The name could not be looked up the last time.
-    pub is_unknown: bool,
+    /// Why the name could not be looked up the last time.
+    pub no_address: Option<NoAddress>,
     /// Where it stands.
     pub state: ClientState,
     /// Of the last eight requests, which were answered.
@@ -164,9 +165,9 @@ impl NtpClientThread {
     fn round(&mut self) {
         let now = HostClock.mono();
         self.outlet.links.pulse.beat(now);
-        while let Some((place, addresses)) = self.lookups.take() {
+        while let Some((place, found)) = self.lookups.take() {
             let taken: Vec<_> = self.asked.iter().filter_map(|asked| asked.address).collect();
-            self.asked[place].found(now, &addresses, &taken, &mut self.outlet);
+            self.asked[place].found(now, &found, &taken, &mut self.outlet);
         }
         let offline = self.offline.load(Ordering::Acquire);
         let losses = self.outlet.links.losses();
@@ -237,7 +238,7 @@ struct Asked {
     counters: Counters<ClientCounter>,
     address: Option<SocketAddr>,
     is_literal: bool,
-    is_unknown: bool,
+    no_address: Option<NoAddress>,
     exchange: Option<Exchange>,
     own: OwnIdentity,
     info: Option<SourceInfo>,
@@ -279,7 +280,7 @@ impl Asked {
             seed,
             address: literal,
             is_literal: written.is_some(),
-            is_unknown: written.is_some() && literal.is_none(),
+            no_address: (written.is_some() && literal.is_none()).then(|| NoAddress::new(NoAddress::FAMILY)),
             exchange: None,
             own: OwnIdentity::default(),
             info: None,
@@ -329,14 +330,15 @@ impl Asked {
         true
     }
 
-    /// The addresses behind the name; `taken` are asked already.
-    fn found(&mut self, now: Timestamp<Mono>, addresses: &[SocketAddr], taken: &[SocketAddr], outlet: &mut Outlet) {
+    /// The addresses behind the name; `taken` are asked already. Without any the present one stays, and soon the name is looked up again.
+    fn found(&mut self, now: Timestamp<Mono>, found: &Found, taken: &[SocketAddr], outlet: &mut Outlet) {
         self.is_looking_up = false;
         self.unfit = 0;
-        self.is_unknown = addresses.is_empty();
-        self.settled_at = now;
-        self.retry_after = if self.is_unknown { self.retry_after.times(2).min(RETRY_MAX) } else { RETRY_FIRST };
+        self.no_address = found.as_ref().err().copied();
+        self.retry_after = if found.is_err() { self.retry_after.times(2).min(RETRY_MAX) } else { RETRY_FIRST };
         self.look_up_at = now + self.retry_after;
+        let Ok(addresses) = found else { return };
+        self.settled_at = now;
         // A new address, if there is one: the present one does not answer.
         let free = addresses.iter().find(|address| !taken.contains(address));
         let Some(address) = free.copied().filter(|address| Some(*address) != self.address) else { return };
@@ -575,7 +577,7 @@ impl Asked {
             stamping,
             place: self.place as u8,
             address: self.address,
-            is_unknown: self.is_unknown,
+            no_address: self.no_address,
             state: self.client.state(),
             reach: self.client.reach(),
             interval: self.client.interval(),

@@ -1,6 +1,6 @@
 //! Our daemon as a process of its own, asked over its status socket.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -36,11 +36,13 @@ pub struct Options<'a> {
     pub clock: &'a str,
     /// More sections.
     pub more: &'a str,
+    /// What it has in place of /etc/hosts, and no name server beside it.
+    pub hosts: Option<&'a Path>,
 }
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Self { interface: "vb", port: "", reference_offset: "0s", offset: "1s", clock: "", more: "" }
+        Self { interface: "vb", port: "", reference_offset: "0s", offset: "1s", clock: "", more: "", hosts: None }
     }
 }
 
@@ -57,7 +59,7 @@ impl Daemon {
         let directory = unique_path(lab, "synchronome", "d");
         std::fs::create_dir(&directory).expect("a directory");
         let config = directory.join("synchronome.toml");
-        let Options { interface, port, reference_offset, offset, clock, more } = options;
+        let Options { interface, port, reference_offset, offset, clock, more, hosts } = options;
         let text = format!(
             "[clock]\n\
              system = {{ simulated = {{ offset = \"{offset}\", frequency = \"50ppm\", wander = 1e-9, seed = 1, \
@@ -74,7 +76,19 @@ impl Daemon {
             directory = directory.display()
         );
         std::fs::write(&config, text).expect("a file");
-        let mut command = space.command(SYNCHRONOME, "nothing: cargo builds it");
+        let mut command = match hosts {
+            None => space.command(SYNCHRONOME, "nothing: cargo builds it"),
+            Some(hosts) => {
+                let nobody = directory.join("resolv.conf");
+                std::fs::write(&nobody, "nameserver 127.0.0.1\n").expect("a file");
+                // `ip netns exec` has made a mount namespace, so that this is seen by nobody else.
+                let mut command = space.command("sh", "dash");
+                let script =
+                    "mount --bind \"$1\" /etc/hosts && mount --bind \"$2\" /etc/resolv.conf && shift 2 && exec \"$@\"";
+                command.args(["-c", script, "sh"]).args([hosts, &nobody]).arg(SYNCHRONOME);
+                command
+            }
+        };
         let process = Running::start(lab, "synchronome", command.arg("run").arg(config));
         let mut daemon = Self { process, socket: directory.join("status.sock") };
         let start = Instant::now();

@@ -464,3 +464,52 @@ fn a_network_that_is_gone_is_not_counted_against_a_server_which_is_asked_at_once
     assert!(back.elapsed() < Timeout::from_secs(3));
     daemon.end();
 }
+
+const NAME: &str = "time.example.net";
+
+#[test]
+fn a_name_that_comes_goes_and_comes_back_with_another_address_is_followed_and_each_is_told() {
+    let mut lab = Lab::new();
+    let (master, slave) = lab.pair();
+    master.ip("address add 10.71.0.3/24 dev va");
+    let first = chronyd_server(&lab, &master, "10.71.0.1");
+    let _second = chronyd_server(&lab, &master, "10.71.0.3");
+    let hosts = unique_path(&lab, "etc", "hosts");
+    // Written anew in its place: the daemon sees this very file.
+    let names = |text: &str| std::fs::write(&hosts, format!("127.0.0.1 localhost\n{text}\n")).expect("a file");
+    names("");
+    let more = "[[ntp.source]]\naddress = \"time.example.net\"\npoll = 0\n";
+    let mut daemon = Daemon::start(&lab, &slave, Options { more, hosts: Some(&hosts), ..Options::default() });
+    let unknown = "its name cannot be looked up: Temporary failure in name resolution";
+    daemon.wait("it runs without names and says why", |status| source(status, NAME).reason == unknown);
+    let (why, code) = daemon.command(&["why", NAME]);
+    assert!(code == 1 && why.contains("cannot be looked up: Temporary failure in name resolution"), "{why}");
+    assert!(daemon.command(&["status"]).0.contains(unknown));
+
+    names("10.71.0.1 time.example.net");
+    let at = |status: &Status, address: &str| source(status, NAME).address.as_deref() == Some(address);
+    daemon.wait("it steers", |status| source(status, NAME).is_steering && at(status, "10.71.0.1:123"));
+    let has_told = |status: &Status, what: &str| status.events.iter().any(|event| event.text.contains(what));
+    assert!(has_told(&daemon.status(), "its name can be looked up again"));
+
+    names("");
+    drop(first);
+    let gone = std::time::Instant::now();
+    // A server is looked up again when it has not answered for 64 s.
+    std::thread::sleep(Timeout::from_secs(40));
+    let status = daemon.wait("the name is gone, and the address stays", |status| {
+        at(status, "10.71.0.1:123") && source(status, NAME).name_error.is_some()
+    });
+    println!("ntp: that the name is gone was found {:.0} s after the server was", gone.elapsed().as_secs_f64());
+    assert!(has_told(&status, &format!("{unknown}; the address stays, and it is tried again")), "{status:#?}");
+    let shown = daemon.command(&["status"]).0;
+    assert!(shown.contains("its name cannot be looked up any more: Temporary failure"), "{shown}");
+
+    names("10.71.0.3 time.example.net");
+    let back = std::time::Instant::now();
+    let status = daemon.wait("it asks at the other address", |status| at(status, "10.71.0.3:123"));
+    println!("ntp: the new address was found {:.1} s after the name was back", back.elapsed().as_secs_f64());
+    assert!(has_told(&status, "it is asked at another address, no longer at 10.71.0.1:123"), "{status:#?}");
+    daemon.wait("it steers again", |status| source(status, NAME).is_steering && source(status, NAME).reach != Some(0));
+    daemon.end();
+}

@@ -105,5 +105,8 @@ impl Page {
         if source.verdict != "agrees" {
             self.row("", &format!("{:12}{}", "", source.reason));
         }
+        if let (Some(why), Some(_)) = (&source.name_error, &source.address) {
+            self.row("", &format!("{:12}its name cannot be looked up any more: {why}", ""));
+        }
     }
 }

@@ -68,8 +68,16 @@ fn who_guards_is_told_what_it_would_take_to_steer() {
 
 #[test]
 fn a_name_that_is_unknown_comes_first() {
-    let explanation = server(&SourceStatus { address: None, is_name_unknown: true, ..guard() });
+    let name_error = Some("Temporary failure in name resolution".to_owned());
+    let explanation = server(&SourceStatus { address: None, name_error: name_error.clone(), ..guard() });
     assert_eq!(failed(&explanation).0, "name");
+    assert_eq!(failed(&explanation).1, "cannot be looked up: Temporary failure in name resolution");
+    // Who answers at the address from before does so without a name.
+    let explanation = server(&SourceStatus { name_error, ..guard() });
+    assert_eq!(explanation.failed(), None);
+    let noted = &explanation.tests[0];
+    assert_eq!((noted.test, noted.outcome), ("name", Outcome::Note));
+    assert!(noted.value.contains("Temporary failure in name resolution"), "{noted:?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use nix::errno::Errno;
 
-use super::super::ntp_client::{ClientStamping, NoCard, NtpReport};
+use super::super::ntp_client::{ClientStamping, NoAddress, NoCard, NtpReport};
 use super::super::refclock::RefclockReport;
 use super::{leap_word, refclocks};
 use crate::clock::{CascadeNotice, LOCK_LIMIT_SOFTWARE, Standing};
@@ -123,20 +123,9 @@ impl SourcesModel {
             let (stamps, reason) = stamps_of(report.stamping);
             events.record(at, Level::Info, Topic::Ntp, format!("{shown}: {stamps} time stamps: {reason}"), &[]);
         }
-        let state = |report: &NtpReport| (report.state, report.address, report.is_unknown);
-        if before.as_ref().map(state) == Some(state(&report)) {
-            return;
+        for (level, text) in news(before.as_ref(), &report).into_iter().flatten() {
+            events.record(at, level, Topic::Ntp, format!("{shown}: {text}"), &[]);
         }
-        let (level, text) = match (report.address, report.state) {
-            (None, _) if report.is_unknown => (Level::Warn, "its name cannot be looked up; trying again"),
-            (Some(_), ClientState::Reachable) => (Level::Info, "it answers"),
-            (Some(_), ClientState::Denied) => (Level::Warn, "it refuses us"),
-            (Some(_), ClientState::Waiting) if before.is_some_and(|before| before.state == ClientState::Reachable) => {
-                (Level::Warn, "it does not answer any more")
-            }
-            _ => return,
-        };
-        events.record(at, level, Topic::Ntp, format!("{shown}: {text}"), &[]);
     }
 
     /// What is thought of a source.
@@ -219,7 +208,7 @@ impl Source {
                 Some(clock) => Some(refclocks::state_word(&clock).to_owned()),
                 None => report.map(|report| state_word(report.state).to_owned()),
             },
-            is_name_unknown: report.is_some_and(|report| report.is_unknown),
+            name_error: report.and_then(|report| report.no_address).map(|why| why.words().to_owned()),
             send_error: report
                 .and_then(|report| report.send_error)
                 .map(|errno| Errno::from_raw(errno).desc().to_owned()),
@@ -263,9 +252,12 @@ impl Source {
                 _ => refclocks::why_silent(config, report),
             };
         }
+        let unknown = self.report.and_then(|report| report.no_address).map(|why| unknown_in_words(&why));
         match (verdict, self.report) {
+            (Verdict::Silent, Some(NtpReport { address: None, .. })) if unknown.is_some() => {
+                unknown.unwrap_or_default()
+            }
             (Verdict::Silent, Some(report)) => match (report.address, report.state) {
-                (None, _) if report.is_unknown => "its name cannot be looked up".to_owned(),
                 (None, _) => "its name is being looked up".to_owned(),
                 (Some(_), ClientState::Denied) => "it refuses us".to_owned(),
                 (Some(_), ClientState::Offline) => match report.send_error {
@@ -293,6 +285,36 @@ impl Source {
             (verdict, _) => in_words(verdict),
         }
     }
+}
+
+fn unknown_in_words(why: &NoAddress) -> String {
+    format!("its name cannot be looked up: {}", why.words())
+}
+
+/// What changed since the report before: of the name, of the address, of the answers.
+fn news(before: Option<&NtpReport>, report: &NtpReport) -> [Option<(Level, String)>; 3] {
+    let was_unknown = before.is_some_and(|before| before.no_address.is_some());
+    let name = match (&report.no_address, report.address) {
+        (Some(why), None) if !was_unknown => Some((Level::Warn, format!("{}; trying again", unknown_in_words(why)))),
+        (Some(why), Some(_)) if !was_unknown => {
+            Some((Level::Warn, format!("{}; the address stays, and it is tried again", unknown_in_words(why))))
+        }
+        (None, _) if was_unknown => Some((Level::Info, "its name can be looked up again".to_owned())),
+        _ => None,
+    };
+    let address = before.and_then(|before| before.address).filter(|before| Some(*before) != report.address);
+    let address = address.map(|before| (Level::Info, format!("it is asked at another address, no longer at {before}")));
+    let state = |report: &NtpReport| (report.state, report.address);
+    let answers = match (report.address, report.state) {
+        _ if before.map(state) == Some(state(report)) => None,
+        (Some(_), ClientState::Reachable) => Some((Level::Info, "it answers".to_owned())),
+        (Some(_), ClientState::Denied) => Some((Level::Warn, "it refuses us".to_owned())),
+        (Some(_), ClientState::Waiting) if before.is_some_and(|before| before.state == ClientState::Reachable) => {
+            Some((Level::Warn, "it does not answer any more".to_owned()))
+        }
+        _ => None,
+    };
+    [name, address, answers]
 }
 
 /// Whether a server says that its time is its own clock's.
@@ -373,3 +395,6 @@ fn in_words(verdict: Verdict) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -99,7 +99,7 @@ fn pool(now: Timestamp<Mono>, outlet: &mut Outlet) -> Vec<Asked> {
     let mut all: Vec<_> = (0..3).map(|place| Asked::new(place, wanted(place as u64 + 1), now)).collect();
     for place in 0..3 {
         let taken: Vec<_> = all.iter().filter_map(|asked| asked.address).collect();
-        all[place].found(now, &[address(1), address(2), address(3)], &taken, outlet);
+        all[place].found(now, &Ok(vec![address(1), address(2), address(3)]), &taken, outlet);
         answer_once(&mut all[place], now, outlet);
     }
     all
@@ -135,8 +135,8 @@ fn a_member_of_a_pool_that_is_wrong_at_eight_polls_in_a_row_is_replaced_by_anoth
     }
     assert_eq!(to_replace(&all, later), Some(1));
     let taken: Vec<_> = all.iter().filter_map(|asked| asked.address).collect();
-    let behind = [address(1), address(2), address(3), address(4)];
-    all[1].found(later, &behind, &taken, &mut outlet);
+    let behind = vec![address(1), address(2), address(3), address(4)];
+    all[1].found(later, &Ok(behind), &taken, &mut outlet);
     assert_eq!(all[1].address, Some(address(4)));
     assert_eq!((all[0].address, all[2].address), (Some(address(1)), Some(address(3))));
     assert_eq!(to_replace(&all, later), None, "it begins anew");
@@ -174,22 +174,24 @@ fn a_name_that_nobody_knows_is_no_end_and_when_names_are_gone_the_address_stays_
     let (start, mut outlet) = (Timestamp::from_secs(100), outlet());
     let wanted = Wanted { config: source(""), seed: 1, counters: Counters::default(), recorder: None, orphan: None };
     let mut asked = Asked::new(0, wanted, start);
+    let nobody = Err(NoAddress::new("Temporary failure in name resolution"));
     assert!(asked.wants_lookup(start));
-    asked.found(start, &[], &[], &mut outlet);
-    assert!(asked.is_unknown && asked.address.is_none());
+    asked.found(start, &nobody, &[], &mut outlet);
+    assert_eq!((asked.address, asked.no_address), (None, nobody.as_ref().err().copied()));
     assert!(!asked.wants_lookup(start + Duration::SECOND), "it is tried again, and not at once");
     let back = start + Duration::from_secs(5);
     assert!(asked.wants_lookup(back));
-    asked.found(back, &[address(1)], &[], &mut outlet);
-    assert_eq!((asked.address, asked.is_unknown), (Some(address(1)), false));
+    asked.found(back, &Ok(vec![address(1)]), &[], &mut outlet);
+    assert_eq!((asked.address, asked.no_address), (Some(address(1)), None));
     // It never answers, and the name server is gone: the address that there is stays.
     let silent = back + LOOK_UP_AGAIN;
     assert!(asked.wants_lookup(silent));
-    asked.found(silent, &[], &[address(1)], &mut outlet);
-    assert_eq!((asked.address, asked.is_unknown), (Some(address(1)), true));
-    // Names are known again, and the server has another address.
-    let known = silent + LOOK_UP_AGAIN;
-    assert!(asked.wants_lookup(known));
-    asked.found(known, &[address(1), address(2)], &[address(1)], &mut outlet);
-    assert_eq!((asked.address, asked.is_unknown), (Some(address(2)), false));
+    asked.found(silent, &nobody, &[address(1)], &mut outlet);
+    assert_eq!((asked.address, asked.no_address), (Some(address(1)), nobody.as_ref().err().copied()));
+    // Names are known again soon, and the server has another address.
+    assert!(!asked.wants_lookup(silent + Duration::SECOND));
+    let known = silent + Duration::from_secs(5);
+    assert!(asked.wants_lookup(known), "it is not waited as long as for a server that does not answer");
+    asked.found(known, &Ok(vec![address(1), address(2)]), &[address(1)], &mut outlet);
+    assert_eq!((asked.address, asked.no_address), (Some(address(2)), None));
 }
