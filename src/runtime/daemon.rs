@@ -23,8 +23,8 @@ use super::truth::{TRUTH_RING, Truth, spawn_truth};
 use super::wake::Sleeper;
 use super::watchdog::{Change, Watchdog};
 use crate::clock::{
-    AnyClock, CascadeConfig, HostClock, HostUtc, LOCK_LIMIT_SOFTWARE, LeapPolicy, OscillatorModel, SoftwareClock,
-    SteeringConfig, SystemClock as RealClock, UtcPolicy,
+    AnyClock, CascadeConfig, HostClock, HostUtc, LOCK_LIMIT_SOFTWARE, LeapPolicy, OscillatorModel, SetAlarm,
+    SoftwareClock, SteeringConfig, SystemClock as RealClock, UtcPolicy,
 };
 use crate::config::{Config, LeapMode, PHCS_MAX, PtpConfig, RtcPolicy, SystemClock, ThreadConfig, UtcOffset};
 use crate::engine::{EngineKind, Random};
@@ -192,7 +192,11 @@ impl Daemon {
         }
         let (events, inbox) = Ring::with_capacity(EVENTS_RING, sleeper.doorbell());
         let (commands, orders) = crossbeam_channel::bounded(COMMANDS_MAX);
-        let discipline_sleeper = Sleeper::new()?;
+        let mut discipline_sleeper = Sleeper::new()?;
+        // Without one, the discipline finds out at its next look, within a second.
+        if let Ok(alarm) = SetAlarm::new() {
+            discipline_sleeper.heed(alarm);
+        }
         let doorbell = discipline_sleeper.doorbell();
         let judged = judged_of(&config, &mut traces);
         let ends = Ends { discipline: &discipline_sleeper, control: &sleeper, stop: &stop };

@@ -246,7 +246,10 @@ impl DisciplineThread {
         let has_told = self.let_the_guest_go_round(now);
         // Most of what wakes a port concerns it alone.
         let guest_row = self.guest.as_ref().map(|guest| guest.row);
-        if has_told || guest_row.is_none() || now >= self.wake_at || is_called(&self.links, &self.inlets, guest_row) {
+        let is_called = || is_called(&self.links, &self.inlets, guest_row);
+        // Whether it was us who set the clock is found by looking.
+        let was_set = self.links.sleeper.take_set();
+        if has_told || was_set || guest_row.is_none() || now >= self.wake_at || is_called() {
             self.discipline();
         }
         self.sleep();

@@ -1,5 +1,6 @@
-//! How a sleeping thread is woken: an eventfd behind a [`Doorbell`].
+//! How a sleeping thread is woken: an eventfd behind a [`Doorbell`], and for who wants to know it the setting of the clock.
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::time::TimeSpec;
 
+use crate::clock::SetAlarm;
 use crate::discipline::helm::HELM_SOURCES_MAX;
 use crate::sharing::{Doorbell, Wake};
 use crate::time::{Duration, Mono, Timestamp};
@@ -49,6 +51,8 @@ impl Ready {
 pub struct Sleeper {
     doorbell: Doorbell,
     eventfd: Arc<EventFd>,
+    alarm: Option<SetAlarm>,
+    was_set: Cell<bool>,
 }
 
 impl Sleeper {
@@ -58,7 +62,18 @@ impl Sleeper {
     /// eventfd(2)'s: too many open files.
     pub fn new() -> io::Result<Self> {
         let eventfd = Arc::new(EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?);
-        Ok(Self { doorbell: Doorbell::new(Eventfd(Arc::clone(&eventfd))), eventfd })
+        let doorbell = Doorbell::new(Eventfd(Arc::clone(&eventfd)));
+        Ok(Self { doorbell, eventfd, alarm: None, was_set: Cell::new(false) })
+    }
+
+    /// From now on it also wakes when somebody sets CLOCK_REALTIME.
+    pub fn heed(&mut self, alarm: SetAlarm) {
+        self.alarm = Some(alarm);
+    }
+
+    /// Whether CLOCK_REALTIME was set, by whomever, during the sleeps since the last call; `false` without an alarm.
+    pub fn take_set(&self) -> bool {
+        self.was_set.take()
     }
 
     /// For those who wake this thread.
@@ -80,16 +95,17 @@ impl Sleeper {
         has_work: impl FnOnce() -> bool,
     ) -> [Ready; 2] {
         let interest = PollFlags::POLLIN | PollFlags::POLLPRI;
-        let mut fds = [self.bell(), PollFd::new(first, interest), PollFd::new(second.unwrap_or(first), interest)];
+        let second_fd = PollFd::new(second.unwrap_or(first), interest);
+        let mut fds = [self.bell(), PollFd::new(first, interest), second_fd, self.bell()];
         let count = if second.is_some() { 3 } else { 2 };
-        self.sleep_on(&mut fds[..count], now, deadline, has_work);
+        self.sleep_on(&mut fds, count, now, deadline, has_work);
         let ready = |fd: &PollFd<'_>| fd.revents().map_or(Ready::default(), Ready::of);
         [ready(&fds[1]), if second.is_some() { ready(&fds[2]) } else { Ready::default() }]
     }
 
     /// As [`Sleeper::sleep`], with nothing but the doorbell to wait for.
     pub fn sleep_on_the_bell(&self, now: Timestamp<Mono>, deadline: Timestamp<Mono>, has_work: impl FnOnce() -> bool) {
-        self.sleep_on(&mut [self.bell()], now, deadline, has_work);
+        self.sleep_on(&mut [self.bell(), self.bell()], 1, now, deadline, has_work);
     }
 
     /// As [`Sleeper::sleep`], with as many descriptors as there may be NTP servers; who has something is seen by looking.
@@ -100,32 +116,43 @@ impl Sleeper {
         deadline: Timestamp<Mono>,
         has_work: impl FnOnce() -> bool,
     ) {
-        let mut fds: [PollFd<'_>; HELM_SOURCES_MAX + 1] = std::array::from_fn(|_| self.bell());
+        let mut fds: [PollFd<'_>; HELM_SOURCES_MAX + 2] = std::array::from_fn(|_| self.bell());
         let mut count = 1;
-        for (place, socket) in fds[1..].iter_mut().zip(sockets) {
+        for (place, socket) in fds[1..=HELM_SOURCES_MAX].iter_mut().zip(sockets) {
             *place = PollFd::new(socket.as_fd(), PollFlags::POLLIN | PollFlags::POLLPRI);
             count += 1;
         }
-        self.sleep_on(&mut fds[..count], now, deadline, has_work);
+        self.sleep_on(&mut fds, count, now, deadline, has_work);
     }
 
     fn bell(&self) -> PollFd<'_> {
         PollFd::new(self.eventfd.as_fd(), PollFlags::POLLIN)
     }
 
-    fn sleep_on(
-        &self,
-        fds: &mut [PollFd<'_>],
+    /// The first `count` are waited for, of which the very first is the bell; behind them is room for the alarm.
+    fn sleep_on<'f>(
+        &'f self,
+        fds: &mut [PollFd<'f>],
+        count: usize,
         now: Timestamp<Mono>,
         deadline: Timestamp<Mono>,
         has_work: impl FnOnce() -> bool,
     ) {
+        let all = count + usize::from(self.alarm.is_some());
+        if let Some(alarm) = &self.alarm {
+            fds[count] = PollFd::new(alarm.as_fd(), PollFlags::POLLIN);
+        }
+        let fds = &mut fds[..all];
         self.arm();
         let mut is_rung = false;
         if !has_work() {
             let timeout = TimeSpec::from_duration((deadline - now).max(Duration::ZERO).to_std());
             // An interrupted or failed wait is a short one, in which nothing was found ready.
-            is_rung = ppoll(fds, Some(timeout), None).is_ok() && fds[0].any() != Some(false);
+            let is_ok = ppoll(fds, Some(timeout), None).is_ok();
+            is_rung = is_ok && fds[0].any() != Some(false);
+            if let Some(alarm) = self.alarm.as_ref().filter(|_| is_ok && fds[count].any() != Some(false)) {
+                self.was_set.set(self.was_set.get() | alarm.take());
+            }
         }
         self.doorbell.awake();
         // Packets and deadlines wake us far more often than the bell: only when that rang is there anything to read. A

@@ -137,6 +137,8 @@ static int shift(long seconds)
 		perror("clock_settime");
 		return 1;
 	}
+	clock_gettime(CLOCK_REALTIME, &time);
+	printf("figure: set to %lld.%06ld\n", (long long)time.tv_sec, time.tv_nsec / 1000);
 	return 0;
 }
 
