@@ -411,8 +411,7 @@ impl Bank {
     /// The first message after the clock was set: `offset = +-(transit - delay - noise)` by each member's delay. What is not
     /// known of the delay is from now on not known of the offset either.
     fn find_offset(&mut self, direction: Direction, at: Timestamp<Local>, transit: f64) {
-        let late = self.noise.tail_mean(0.0);
-        self.believed.members.place(direction, transit - late, late);
+        self.believed.members.place(direction, transit, self.noise);
         self.believed.members.widen([0.0, square(FREQUENCY_MOVED), 0.0]);
         self.believed.at = at;
         self.knows_offset = true;
@@ -522,7 +521,7 @@ impl Bank {
 
     /// Something changed: what explains it best is believed from now on.
     fn find_change(&mut self) {
-        let found = self.record.explain(&self.watch, self.moved[0] + self.moved[1]);
+        let found = self.record.explain(&self.watch, self.moved[0] + self.moved[1], self.frequency_max);
         let begun = self.record.begun();
         self.watch.reset();
         self.record.clear();

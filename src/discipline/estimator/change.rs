@@ -5,10 +5,10 @@
 //! | hypothesis | what is opened | by |
 //! |---|---|---|
 //! | a burst | nothing | |
-//! | the master, or the clock under ours, stepped | the offset | the greatest residual `r` |
-//! | the oscillator shifted | the frequency | `r` over how long it took |
+//! | the master, or the clock under ours, stepped | the offset | all of it |
+//! | the oscillator shifted | the frequency | the greatest residual `r` over how long it took |
 //! | both at once | both | |
-//! | a new path, both ways alike | the base delay | `r` |
+//! | a new path, both ways alike | the base delay | all of it |
 //! | one way changed | its constant | the least residual of its run |
 //!
 //! From the first unusual transit on all of them are kept, together with the members as they were before it. So each hypothesis is tried on what
@@ -19,7 +19,14 @@
 //!
 //! A clock that another program slews moves for a moment, and a message of that moment shows a part of it. As a part of a step it
 //! fits nothing, and a path and a frequency that never were explain all of it better. So a step is also tried without the first of
-//! the transits, at the price of a burst's.
+//! the transits, at the price of a burst's. And a machine that was paused finds all that waited for it at once, each message stamped
+//! at the end of the pause, and the longer ago it was sent the later: what another one of its way has overtaken since, by more than
+//! an oscillator can have run, says nothing of a step.
+//!
+//! An offset of which nothing is known is not a variance of a second squared: beside noise of a nanosecond the difference of two
+//! numbers of that size is rounding, and one message that does not fit has the filter run away. So the first transit
+//! *places* what is open: that is the limit of an ever larger variance, and exact. Only the density still has the size of `r`.
+//! The frequency is not opened by more than an oscillator may be off.
 //!
 //! A rule that looks only at signs and run lengths is not enough: PTP's Sync and Delay_Req come when they like, and four
 //! early Delay_Req beside two late Sync, the picture of an oscillator that shifted, were once taken for a shorter way.
@@ -27,6 +34,7 @@
 
 use super::member::Direction;
 use super::mixture::{Mixture, Noise};
+use super::special::PHI_0;
 use super::watch::{GATE_DEVIATIONS, GATE_TAIL_MEANS, Watch};
 use crate::coding::Coded;
 use crate::time::{Local, Timestamp};
@@ -65,6 +73,15 @@ impl Hypothesis {
         }
     }
 
+    /// What the first transit tells, of which nothing is known before it.
+    const fn opens(self) -> Option<Open> {
+        match self {
+            Self::Step | Self::StepAndShift => Some(Open::Offset),
+            Self::Path => Some(Open::Delay),
+            Self::Burst | Self::Shift | Self::Way(..) => None,
+        }
+    }
+
     /// How many of the first transits may be left out.
     const fn under_way_max(self) -> usize {
         match self {
@@ -72,6 +89,13 @@ impl Hypothesis {
             _ => 0,
         }
     }
+}
+
+/// What is not known at all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Open {
+    Offset,
+    Delay,
 }
 
 #[derive(Clone, Copy, Debug, Coded)]
@@ -152,11 +176,12 @@ impl Record {
     }
 
     /// The hypothesis that explains best what came, and what is believed then. `None` if it has not begun. `longer` is what
-    /// one way and the other are longer by than the base delay already, together (s).
+    /// one way and the other are longer by than the base delay already, together (s); the oscillator is off by `frequency_max` at most
+    /// (s/s).
     ///
     /// No way there and back is shorter than nothing, whatever the clocks say: one way alone cannot have become shorter by more than
     /// both took.
-    pub fn explain(&self, watch: &Watch, longer: f64) -> Option<(Hypothesis, Believed)> {
+    pub fn explain(&self, watch: &Watch, longer: f64, frequency_max: f64) -> Option<(Hypothesis, Believed)> {
         let (before, noise) = self.before.as_ref()?;
         let both_ways = 2.0 * before.members.mean()[2] + longer;
         let way = |direction| {
@@ -176,8 +201,9 @@ impl Record {
         let without_first = |hypothesis: Hypothesis| (0..=hypothesis.under_way_max()).map(move |n| (hypothesis, n));
         for (hypothesis, under_way) in hypotheses.into_iter().flatten().flat_map(without_first) {
             let mut believed = before.clone();
-            self.open(hypothesis, watch, *noise, &mut believed);
-            let evidence = self.replay(hypothesis, under_way, *noise, &mut believed) + hypothesis.ln_prior();
+            self.open(hypothesis, watch, *noise, frequency_max, &mut believed);
+            let replay = Replay { watch, noise: *noise, frequency_max, under_way };
+            let evidence = self.replay(hypothesis, replay, &mut believed) + hypothesis.ln_prior();
             if best.as_ref().is_none_or(|(greatest, ..)| evidence > *greatest) {
                 best = Some((evidence, hypothesis, believed));
             }
@@ -185,42 +211,65 @@ impl Record {
         best.map(|(_, hypothesis, believed)| (hypothesis, believed))
     }
 
-    /// Enlarges the variances of what a hypothesis leaves open.
-    fn open(&self, hypothesis: Hypothesis, watch: &Watch, noise: Noise, believed: &mut Believed) {
+    /// Enlarges the variances of what a hypothesis leaves open, but for what the first transit places.
+    fn open(&self, hypothesis: Hypothesis, watch: &Watch, noise: Noise, frequency_max: f64, believed: &mut Believed) {
         let Some(last) = self.transits.last() else { return };
         let elapsed = (last.at - believed.at).as_secs_f64().max(1e-9);
-        let (by, gate, tail) = (square(watch.greatest()), square(watch.gate()), square(noise.tail_mean(0.0)));
-        let rate = by / square(elapsed);
+        let (gate, tail) = (square(watch.gate()), square(noise.tail_mean(0.0)));
+        let rate = square((watch.greatest() / elapsed).min(frequency_max));
         believed.members.widen(match hypothesis {
             // What is open of a way is so below: offset and delay at once.
             Hypothesis::Burst | Hypothesis::Way(..) => [0.0; 3],
-            Hypothesis::Step => [by, 0.0, tail / 4.0],
+            Hypothesis::Step => [0.0, 0.0, tail / 4.0],
             // It began before the gate saw it.
             Hypothesis::Shift => [gate, rate, 0.0],
-            Hypothesis::StepAndShift => [by, rate, tail / 4.0],
-            Hypothesis::Path => [tail / 4.0, 0.0, by],
+            Hypothesis::StepAndShift => [0.0, rate, tail / 4.0],
+            Hypothesis::Path => [tail / 4.0, 0.0, 0.0],
         });
         if let Hypothesis::Way(direction, _) = hypothesis {
             believed.members.widen_way(direction, tail);
         }
     }
 
-    /// Takes all transits again but the first, which came while it was `under_way`. Returns the logarithm of their density.
-    fn replay(&self, hypothesis: Hypothesis, under_way: usize, noise: Noise, believed: &mut Believed) -> f64 {
+    /// Takes all transits again but those that are left out. Returns the logarithm of their density.
+    fn replay(&self, hypothesis: Hypothesis, replay: Replay<'_>, believed: &mut Believed) -> f64 {
+        let Replay { watch, noise, under_way: mut left_out, .. } = replay;
         let tail_mean = noise.tail_mean(0.0);
         let ln_left_out = LN_BURST - libm::log(tail_mean);
-        let under_way = under_way.min(self.transits.len());
-        let mut evidence = ln_left_out * under_way as f64;
-        for transit in &self.transits[under_way..] {
+        let mut open = hypothesis.opens();
+        let mut evidence = 0.0;
+        for (index, transit) in self.transits.iter().enumerate() {
             let moved = match hypothesis {
                 Hypothesis::Way(direction, by) if direction == transit.direction => by,
                 _ => 0.0,
             };
+            if hypothesis.under_way_max() > 0 && self.is_overtaken(index, hypothesis, replay, believed) {
+                evidence += ln_left_out;
+                continue;
+            }
+            if left_out > 0 {
+                left_out -= 1;
+                evidence += ln_left_out;
+                continue;
+            }
             let seconds = transit.seconds - moved;
             let ago = believed.predict(transit.at);
             let members = &mut believed.members;
+            let residual = members.residual(transit.direction, -ago, seconds);
+            if let Some(open) = open.take() {
+                let by = watch.greatest();
+                evidence += libm::log(PHI_0 / by) - 0.5 * square(residual / by);
+                match open {
+                    Open::Offset => {
+                        members.place(transit.direction, seconds, noise);
+                        believed.at = transit.at;
+                    }
+                    Open::Delay => members.place_delay(transit.direction, ago, seconds, noise),
+                }
+                continue;
+            }
             let gate = GATE_TAIL_MEANS * tail_mean + GATE_DEVIATIONS * members.deviation_of_transit(0.0);
-            if members.residual(transit.direction, -ago, seconds) > gate {
+            if residual > gate {
                 evidence += ln_left_out;
                 continue;
             }
@@ -231,6 +280,31 @@ impl Record {
         }
         evidence
     }
+
+    /// Whether a later transit of the same way says that this one was late by more than the gate, however the oscillator runs by the
+    /// hypothesis.
+    fn is_overtaken(&self, index: usize, hypothesis: Hypothesis, replay: Replay<'_>, believed: &Believed) -> bool {
+        let own = self.transits[index];
+        let [_, frequency, _] = believed.members.mean();
+        let shifts_by = if hypothesis == Hypothesis::StepAndShift { replay.frequency_max } else { 0.0 };
+        let is_earlier = |later: &Transit| {
+            let elapsed = (later.at - own.at).as_secs_f64();
+            let run = own.direction.sign() * frequency * elapsed - shifts_by * elapsed.abs();
+            later.direction == own.direction && later.seconds < own.seconds + run - replay.watch.gate()
+        };
+        self.transits[index + 1..].iter().any(is_earlier)
+    }
+}
+
+/// How transits are taken again.
+#[derive(Clone, Copy)]
+struct Replay<'a> {
+    watch: &'a Watch,
+    noise: Noise,
+    /// (s/s).
+    frequency_max: f64,
+    /// So many of the first that nothing has overtaken are left out.
+    under_way: usize,
 }
 
 fn square(value: f64) -> f64 {
@@ -266,7 +340,7 @@ mod tests {
             let residual = believed.members.residual(direction, -ago, 1e-6 + late + jitter);
             let deviation = || believed.members.deviation_of_transit(0.0);
             if watch.judge(direction, residual, deviation, J) == Verdict::Changed {
-                return record.explain(&watch, 0.0);
+                return record.explain(&watch, 0.0, 5e-4);
             }
         }
         None
@@ -299,6 +373,37 @@ mod tests {
                 assert!((offset - by).abs() < 2.0 * J, "{offset:e} of {by:e}, at first {moving:?}");
                 assert!(frequency.abs() < 1e-6 && (delay - 1e-6).abs() < J, "{frequency:e} {delay:e}");
             }
+        }
+    }
+
+    #[test]
+    fn messages_that_waited_through_a_pause_of_the_machine_leave_a_step_of_just_its_length() {
+        for (pause, j) in [(1.0, 5e-6), (60.0, 5e-6), (3_600.0, 1e-7), (3_600.0, 1e-9)] {
+            let noise = Noise { range: 1.731 * j, resolution: 1e-9 };
+            let at = Timestamp::from_secs(1_000);
+            let known = Belief { mean: [0.0, 0.0, 1e-6], deviation: [j / 10.0, 1e-9, j / 10.0] };
+            let before = Believed { members: Mixture::new(known), at };
+            let (mut record, mut watch) = (Record::new(), Watch::default());
+            record.begin(&before, noise);
+            let mut keep = |direction: Direction, t: f64, late: f64| {
+                let seconds = 1e-6 - direction.sign() * pause + late;
+                record.keep(direction, at + Duration::from_secs_f64(t), seconds);
+                watch.judge(direction, seconds - 1e-6, || 1e-7, j)
+            };
+            // Eight have waited, the first of them for a second; all are stamped at once.
+            for k in 0..8 {
+                assert_ne!(keep(Direction::Forward, 0.01, 0.94 - 0.125 * f64::from(k)), Verdict::Changed);
+            }
+            keep(Direction::Backward, 0.02, j);
+            keep(Direction::Backward, 0.05, 0.3 * j);
+            keep(Direction::Forward, 0.06, 0.7 * j);
+            keep(Direction::Backward, 0.1, 1.2 * j);
+            let (step, believed) = record.explain(&watch, 0.0, 5e-4).unwrap();
+            assert_eq!(step, Hypothesis::Step, "{pause} s");
+            let [offset, frequency, delay] = believed.members.mean();
+            assert!((offset + pause).abs() < 2.0 * j, "{pause} s: {offset}");
+            assert!(frequency.abs() < 1e-8 && (delay - 1e-6).abs() < j, "{pause} s: {frequency:e} {delay:e}");
+            assert!(believed.members.deviation(0.0) < 2.0 * j, "{pause} s: {}", believed.members.deviation(0.0));
         }
     }
 
@@ -336,7 +441,7 @@ mod tests {
         let mut record = Record::new();
         let at = Timestamp::from_secs(1);
         record.keep(Direction::Forward, at, 0.0);
-        assert!(record.explain(&Watch::default(), 0.0).is_none(), "it never began");
+        assert!(record.explain(&Watch::default(), 0.0, 5e-4).is_none(), "it never began");
         let nothing = Belief { mean: [0.0; 3], deviation: [1.0; 3] };
         record.begin(&Believed { members: Mixture::new(nothing), at }, NOISE);
         (0..1_000).for_each(|_| record.keep(Direction::Forward, at, 0.0));

@@ -166,6 +166,18 @@ impl<const N: usize> Members<N> {
         }
     }
 
+    /// Only the offset and the frequency are known, and a transit of `transit` seconds in `direction` is, to within `spread`, `ago` seconds
+    /// before the state's instant: the delay is what makes both true.
+    pub fn place_delay(&mut self, direction: Direction, ago: f64, transit: f64, spread: f64) {
+        let (hx, hf) = (direction.sign(), -direction.sign() * ago);
+        for k in 0..N {
+            self.b[k] = transit - (self.x[k] * hx + self.f[k] * hf);
+            self.xb[k] = -(self.xx[k] * hx + self.xf[k] * hf);
+            self.fb[k] = -(self.xf[k] * hx + self.ff[k] * hf);
+            self.bb[k] = spread * spread - (self.xb[k] * hx + self.fb[k] * hf);
+        }
+    }
+
     /// The delay is not known by what was, but `delay` (s), and as uncertain as itself.
     pub fn set_delay(&mut self, delay: f64) {
         (self.b, self.bb) = ([delay; N], [delay * delay; N]);
@@ -324,6 +336,28 @@ mod tests {
             // The transit is known to 30 ns, whatever the delay is: 10 ns either way.
             let of_transit = member.xx[0] + member.bb[0] + 2.0 * direction.sign() * member.xb[0];
             assert!(close(of_transit, 9e-16, 1e-9) && close(member.xx[0], 1e-15, 1e-9), "{of_transit}");
+        }
+    }
+
+    #[test]
+    fn what_places_the_delay_makes_the_transit_true_and_is_the_limit_of_knowing_nothing_of_it() {
+        for direction in [Direction::Forward, Direction::Backward] {
+            let known = member([7e-6, 2e-5, 1e-6], [1e-8, 3e-6, 1e-4]);
+            let (mut placed, mut told) = (known, known);
+            placed.place_delay(direction, 1e-3, 5e-6, 3e-8);
+            let foretold = placed.b[0] + direction.sign() * (placed.x[0] - 1e-3 * placed.f[0]);
+            assert!(close(foretold, 5e-6, 1e-12), "{placed:?}");
+            // A delay of which nothing is known to 0.1 ms, and a message with 30 ns of normal noise.
+            told.observe(direction, 1e-3, 5e-6, Spread { tail_mean: 1e-12, spread: 3e-8 });
+            for (placed, told) in [
+                (placed.b, told.b),
+                (placed.xx, told.xx),
+                (placed.xb, told.xb),
+                (placed.fb, told.fb),
+                (placed.bb, told.bb),
+            ] {
+                assert!(close(placed[0], told[0], 1e-3), "{placed:?} {told:?}");
+            }
         }
     }
 

@@ -51,6 +51,17 @@ impl Noise {
         (self.range / of_two.sqrt()).max(self.resolution)
     }
 
+    /// The deviation of the normal part, for a shape.
+    fn spread(&self, shape: f64) -> f64 {
+        (shape * self.tail_mean(shape)).max(self.resolution)
+    }
+
+    /// Mean and standard deviation of one delay's noise, for a shape.
+    fn moments(&self, shape: f64) -> (f64, f64) {
+        let tail_mean = self.tail_mean(shape);
+        (tail_mean, (square(tail_mean) + square(self.spread(shape))).sqrt())
+    }
+
     /// Of purely exponential delays with this mean.
     pub fn of_tail_mean(tail_mean: f64, resolution: f64) -> Self {
         Self { range: tail_mean * IQR_OF_TWO_EXPONENTIALS, resolution }
@@ -131,9 +142,22 @@ impl Mixture {
         self.mean[1] += by;
     }
 
-    /// The offset is what makes a transit of this length true, to within `spread`, by each member's own delay.
-    pub fn place(&mut self, direction: Direction, transit: f64, spread: f64) {
-        self.rows.iter_mut().for_each(|row| row.place(direction, transit, spread));
+    /// The offset is what makes a transit of this length true, by each member's own delay and noise.
+    pub fn place(&mut self, direction: Direction, transit: f64, noise: Noise) {
+        for (row, shape) in self.rows.iter_mut().zip(SHAPES) {
+            let (late, spread) = noise.moments(shape);
+            row.place(direction, transit - late, spread);
+        }
+        self.sum_up();
+    }
+
+    /// The delay is what makes a transit of this length true, which was `ago` seconds before the members' instant, by each member's own
+    /// offset and noise.
+    pub fn place_delay(&mut self, direction: Direction, ago: f64, transit: f64, noise: Noise) {
+        for (row, shape) in self.rows.iter_mut().zip(SHAPES) {
+            let (late, spread) = noise.moments(shape);
+            row.place_delay(direction, ago, transit - late, spread);
+        }
         self.sum_up();
     }
 
@@ -176,8 +200,7 @@ impl Mixture {
         let mut shapes = SHAPES.iter();
         self.rows.each_mut().map(|row| {
             let shape = *shapes.next().expect("a row for each shape");
-            let tail_mean = noise.tail_mean(shape);
-            let spread = (shape * tail_mean).max(noise.resolution);
+            let (tail_mean, spread) = (noise.tail_mean(shape), noise.spread(shape));
             row.observe(direction, ago, transit, Spread { tail_mean, spread })
         })
     }

@@ -100,6 +100,29 @@ fn a_quiet_path_becomes_calm_until_anything_unusual_and_a_loud_one_never() {
 }
 
 #[test]
+fn a_pause_that_messages_waited_through_does_not_make_it_run_away() {
+    for pause in [1.0, 60.0, 3_600.0] {
+        let mut path = Path::new(5e-6, 1e-9, 0.125);
+        path.settle(1_000);
+        let frequency = path.frequency;
+        // The clock stood still; eight Syncs have waited, for up to a second, and are stamped at once.
+        path.offset -= pause;
+        for k in 0..8 {
+            let waited = 0.97 - 0.125 * f64::from(k);
+            path.bank.forward(path.at, Duration::from_secs_f64(path.offset + path.base[0] + waited));
+        }
+        for exchange in 0..40 {
+            let error = path.exchange().unwrap();
+            assert!(error.abs() <= 1.1 * pause, "{pause} s: off by {error} after {exchange} exchanges");
+            assert!(exchange < 8 || error.abs() < 1e-5, "{pause} s: off by {error} after {exchange} exchanges");
+        }
+        let estimate = path.bank.estimate().unwrap();
+        assert!((estimate.frequency.ratio() - frequency).abs() < 1e-7, "{pause} s: {estimate:?}");
+        assert!(estimate.deviation < Duration::from_micros(5), "{pause} s: {estimate:?}");
+    }
+}
+
+#[test]
 fn it_says_how_wrong_it_is() {
     let mut path = Path::new(1e-6, 1e-9, 1.0);
     path.settle(1_000);
