@@ -205,6 +205,10 @@ pub(super) struct Watch {
     awaits_message: bool,
     /// Since it did, or just before, a foreign hand has set its card.
     has_lost_trace: bool,
+    /// When a pause ended or a foreign hand touched the clock, the last time, and until how long after it wrong time was served as right.
+    disturbed: Option<(Timestamp<Mono>, Duration)>,
+    /// At the last look it was.
+    is_wrong: bool,
 }
 
 impl Watch {
@@ -229,6 +233,27 @@ impl Watch {
         // What a foreign hand has just done to the card has not been seen yet.
         self.has_lost_trace = self.phc_excused_until.is_some_and(|until| now <= until);
         self.served = None;
+    }
+
+    /// From `at` on the served time may be wrong, and how long that goes unnoticed is measured. Returns what was measured last.
+    pub fn disturb(&mut self, at: Timestamp<Mono>) -> Option<(Timestamp<Mono>, Duration)> {
+        self.is_wrong = false;
+        self.disturbed.replace((at, Duration::ZERO))
+    }
+
+    /// The last time from which on the served time may have been wrong, and for how long it was without the daemon's knowing.
+    pub fn unnoticed(&self) -> Option<(Timestamp<Mono>, Duration)> {
+        self.disturbed
+    }
+
+    /// Whether wrong time is served as right at the moment; it is until the first look that finds that it is not.
+    fn note(&mut self, now: Timestamp<Mono>, is_wrong: bool) {
+        if let Some((at, lasted)) = self.disturbed.as_mut().filter(|(at, _)| now >= *at) {
+            if is_wrong || self.is_wrong {
+                *lasted = now - *at;
+            }
+            self.is_wrong = is_wrong;
+        }
     }
 
     /// A message has been measured: if it was the first after a pause, it is to be understood in so much time.
@@ -312,6 +337,10 @@ impl Checker {
         let served = look.published.utc_at(look.local);
         let is_served = look.published.is_served_at(look.local);
         let is_excused = watch.awaits_message || watch.excused_until.is_some_and(|until| look.now <= until);
+        if watch.disturbed.is_some() {
+            let is_wrong = |bound| look.judges.error(served, look.truth).abs() > bound;
+            watch.note(look.now, bound_of(look).is_some_and(is_wrong));
+        }
         if !is_excused {
             watch.excused_until = None;
             if let Some(violation) = self.bound(look, served, is_served) {
@@ -347,19 +376,20 @@ impl Checker {
     }
 
     fn bound(&mut self, look: &Look<'_>, served: Timestamp<Utc>, is_served: bool) -> Option<Violation> {
-        let published = look.published;
-        if !published.is_bounded {
-            return None;
-        }
+        let bound = bound_of(look)?;
         self.bounded += 1;
         let error = look.judges.error(served, look.truth);
-        let bound = published.bound_at(look.local).greatest_error();
         if is_served {
             let share = error.abs().as_secs_f64() / bound.as_secs_f64();
             self.tightest = if share > self.tightest { share } else { self.tightest };
         }
         (error.abs() > bound).then_some(Violation::Bound { error, bound })
     }
+}
+
+/// The published bound; `None`: none is.
+fn bound_of(look: &Look<'_>) -> Option<Duration> {
+    look.published.is_bounded.then(|| look.published.bound_at(look.local).greatest_error())
 }
 
 const fn bit(node: NodeId) -> u128 {

@@ -79,6 +79,8 @@ struct Node {
     leaps_by: Option<Timestamp<Mono>>,
     past: Past,
     watch: Watch,
+    /// All but the last that the watch has measured.
+    disturbances: Vec<(Timestamp<Mono>, Duration)>,
     statistics: Statistics,
     bounds: BoundStatistics,
     /// Of each PHC.
@@ -190,6 +192,7 @@ impl World {
             leaps_by: None,
             past: Past::default(),
             watch: Watch::default(),
+            disturbances: Vec::new(),
             statistics: Statistics::default(),
             bounds: BoundStatistics::default(),
             phc_statistics: Vec::new(),
@@ -351,6 +354,13 @@ impl World {
             Role::Host(host) => host.phc(index, now).map(|phc| phc.reading() - truth.tai(now)),
             Role::Master(_) | Role::Slave(_) | Role::Server(_) => None,
         }
+    }
+
+    /// When each pause of a node with its clocks ended, and when a foreign hand touched its system clock; and for how long since then wrong time
+    /// was served as right.
+    pub fn unnoticed(&self, node: NodeId) -> Vec<(Timestamp<Mono>, Duration)> {
+        let Node { disturbances, watch, .. } = &self.nodes[node.0];
+        disturbances.iter().copied().chain(watch.unnoticed()).collect()
     }
 
     /// The samples of a node's true error.

@@ -54,6 +54,8 @@ pub struct Figures {
     pub p999: f64,
     /// Its greatest magnitude.
     pub max: Greatest,
+    /// The greatest less the least, signs counted.
+    pub moved: f64,
     /// Interval, ADEV, TDEV, MTIE; as far as the window is long enough.
     pub stability: Vec<(f64, f64, f64, f64)>,
     /// The share of samples at which a bound was published.
@@ -74,6 +76,12 @@ fn rank(sorted: &[f64], share: f64) -> f64 {
 fn rms(errors: &[f64]) -> f64 {
     let squares: f64 = errors.iter().map(|x| x * x).sum();
     if errors.is_empty() { 0.0 } else { (squares / errors.len() as f64).sqrt() }
+}
+
+/// The greatest less the least.
+fn spread(values: &[f64]) -> f64 {
+    let (least, most) = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(*x), b.max(*x)));
+    if values.is_empty() { 0.0 } else { most - least }
 }
 
 fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
@@ -114,6 +122,7 @@ impl Figures {
             p99: rank(&magnitudes, 0.99),
             p999: rank(&magnitudes, 0.999),
             max: series.greatest(errors),
+            moved: spread(errors),
             stability: stability.collect(),
             bounded: published.len() as f64 / count,
             bound_median: rank(&published, 0.5),
@@ -135,6 +144,7 @@ impl Figures {
             "rms" => is_sampled.then_some((self.rms, None)),
             "p99" => is_sampled.then_some((self.p99, None)),
             "max" => is_sampled.then(|| at(self.max)),
+            "moved" => is_sampled.then_some((self.moved, None)),
             "phc_rms" => self.phc.filter(|_| is_sampled).map(|phc| (phc.rms, None)),
             "phc_max" => self.phc.filter(|_| is_sampled).map(|phc| at(phc.max)),
             "bound_median" => is_bounded.then_some((self.bound_median, None)),

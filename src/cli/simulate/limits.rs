@@ -6,7 +6,7 @@
 use std::fmt;
 
 use super::figures::written;
-use super::run::{HostOutcome, Outcome, Seam};
+use super::run::{HostOutcome, Outcome, Seam, Vetoed};
 use super::scenario::{Limits, Scenario};
 use crate::sim::{NodeId, Rule};
 use crate::time::{Duration, Mono, SyncState, Timestamp};
@@ -124,6 +124,12 @@ fn whole(limits: &Limits, host: &HostOutcome, broken: &mut Broke) {
         let at = one_too_many.map_or(broken.end, |at| *at - Timestamp::EPOCH);
         broken.tell(at, format!("{name}: {} {what}, not {wanted}", found.len()));
     }
+    if let Some(most) = limits.notice_time {
+        for (since, lasted) in host.unnoticed.iter().filter(|(_, lasted)| *lasted > most) {
+            let what = format!("{name}: wrong time was served as right for {lasted} (limit {most})");
+            broken.tell(*since - Timestamp::EPOCH + *lasted, what);
+        }
+    }
     of_helm(limits, host, broken);
     let end_state = host.end_state.to_string();
     if let Some(wanted) = limits.end_state.as_ref().filter(|wanted| **wanted != end_state) {
@@ -171,11 +177,16 @@ fn of_helm(limits: &Limits, host: &HostOutcome, broken: &mut Broke) {
     {
         broken.tell(since(handover.at), format!("{name}: {never} steers"));
     }
-    if let Some(wanted) = &limits.falsetickers {
-        for (at, found) in host.falsetickers.iter().filter(|(_, found)| !wanted.contains(found)) {
-            broken.tell(since(*at), format!("{name}: {found} was found to be a falseticker"));
+    if let Some(most) = limits.veto_time {
+        for Vetoed { at, name: found, took } in host.falsetickers.iter().filter(|found| found.took > most) {
+            broken.tell(since(*at), format!("{name}: {found} is a falseticker after {took} (limit {most})"));
         }
-        for missing in wanted.iter().filter(|wanted| !host.falsetickers.iter().any(|(_, found)| found == *wanted)) {
+    }
+    if let Some(wanted) = &limits.falsetickers {
+        for found in host.falsetickers.iter().filter(|found| !wanted.contains(&found.name)) {
+            broken.tell(since(found.at), format!("{name}: {} was found to be a falseticker", found.name));
+        }
+        for missing in wanted.iter().filter(|wanted| !host.falsetickers.iter().any(|found| found.name == **wanted)) {
             broken.at_the_end(format!("{name}: {missing} was never found to be a falseticker"));
         }
     }

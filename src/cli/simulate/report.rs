@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value as Json, json};
 
 use super::figures::{Figures, INTERVALS_S, written};
-use super::run::{Handover, HostOutcome, Outcome};
+use super::run::{Handover, HostOutcome, Outcome, Vetoed};
 use super::scenario::{Scenario, Window};
 use crate::time::{Duration, Timestamp};
 
@@ -61,6 +61,12 @@ pub fn line(file: &str, outcome: &Outcome) -> String {
         let moved = moved.map_or(String::new(), |moved| format!(", moved by {} at most", written(moved)));
         let _ = write!(text, "  hand-overs {}{took}{moved}", handovers.len());
     }
+    if let Some(lasted) = outcome.hosts.iter().flat_map(HostOutcome::noticed_after).max() {
+        let _ = write!(text, "  noticed after {lasted} at most");
+    }
+    if let Some(took) = outcome.hosts.iter().flat_map(HostOutcome::vetoed_after).max() {
+        let _ = write!(text, "  vetoed after {took} at most");
+    }
     text.push_str(if outcome.broken.is_empty() { "  good\n" } else { "  FAILED\n" });
     if !outcome.broken.is_empty() {
         verdict(&mut text, file, outcome);
@@ -88,6 +94,10 @@ pub fn summary(file: &str, scenario: &Scenario, outcomes: &[Outcome]) -> String 
         row(&mut text, "  another source steers after", took.collect(), written);
         let moved = handovers().filter_map(|(handover, seed)| Some((handover.moved()?, seed)));
         row(&mut text, "  which moved the clock by", moved.collect(), written);
+        let noticed = outcomes.iter().flat_map(|run| run.hosts[host].noticed_after().map(|t| (seconds(t), run.seed)));
+        row(&mut text, "  wrong time served as right for", noticed.collect(), written);
+        let vetoed = outcomes.iter().flat_map(|run| run.hosts[host].vetoed_after().map(|t| (seconds(t), run.seed)));
+        row(&mut text, "  a falseticker is one after", vetoed.collect(), written);
         for (window, Window { name, span, .. }) in scenario.windows.iter().enumerate() {
             let _ = writeln!(text, "  window {name}, {} to {}", span.0, span.1);
             let of = |figure: &dyn Fn(&Figures) -> Option<f64>| -> OverSeeds {
@@ -117,10 +127,11 @@ pub fn summary(file: &str, scenario: &Scenario, outcomes: &[Outcome]) -> String 
 }
 
 /// The rows of a summary, and the names of their figures.
-const FIGURES: [(&str, &str); 7] = [
+const FIGURES: [(&str, &str); 8] = [
     ("    true error, rms", "rms"),
     ("    true error, p99", "p99"),
     ("    true error, max", "max"),
+    ("    true error, least to greatest", "moved"),
     ("    card's clock, rms", "phc_rms"),
     ("    card's clock, max", "phc_max"),
     ("    bound, median", "bound_median"),
@@ -159,6 +170,11 @@ fn whole(text: &mut String, host: &HostOutcome) {
         host.sets_found.len(),
         host.contradictions,
     );
+    if !host.unnoticed.is_empty() {
+        let lasted: Vec<_> = host.unnoticed.iter().map(|(_, lasted)| lasted.to_string()).collect();
+        let _ =
+            writeln!(text, "  wrong time served as right after pauses and settings by others: {}", lasted.join(", "));
+    }
     of_helm(text, host);
 }
 
@@ -172,8 +188,9 @@ fn of_helm(text: &mut String, host: &HostOutcome) {
         let moved = moved.map_or(String::new(), |moved| format!("; the clock moved by {}", written(moved)));
         let _ = writeln!(text, "  {to} steers after {}: {}{took}{moved}", *at - Timestamp::EPOCH, why.reason());
     }
-    for (at, name) in &host.falsetickers {
-        let _ = writeln!(text, "  {name} is a falseticker after {}", *at - Timestamp::EPOCH);
+    for Vetoed { at, name, took } in &host.falsetickers {
+        let at = *at - Timestamp::EPOCH;
+        let _ = writeln!(text, "  {name} is a falseticker after {at}, {took} after its last change");
     }
 }
 
@@ -189,7 +206,7 @@ fn of_window(text: &mut String, window: &Window, figures: &Figures) {
     }
     let _ = writeln!(
         text,
-        "    true error    rms {}{}  p99 {}{}  max {}{}  mean {}",
+        "    true error    rms {}{}  p99 {}{}  max {}{}  mean {}  moved {}{}",
         written(figures.rms),
         limit("rms"),
         written(figures.p99),
@@ -197,6 +214,8 @@ fn of_window(text: &mut String, window: &Window, figures: &Figures) {
         written(figures.max.value),
         limit("max"),
         written(figures.mean),
+        written(figures.moved),
+        limit("moved"),
     );
     if let Some(phc) = figures.phc {
         let (rms, max) = (written(phc.rms), written(phc.max.value));
@@ -250,7 +269,9 @@ pub fn to_json(file: &str, scenario: &Scenario, outcome: &Outcome) -> Json {
                 "sets_found": host.sets_found.len(),
                 "contradictions": host.contradictions,
                 "steered": host.steered.iter().map(handover_to_json).collect::<Vec<_>>(),
-                "falsetickers": host.falsetickers.iter().map(|(_, name)| name).collect::<Vec<_>>(),
+                "falsetickers": host.falsetickers.iter().map(|found| &found.name).collect::<Vec<_>>(),
+                "vetoed_s": host.vetoed_after().map(seconds).collect::<Vec<_>>(),
+                "noticed_s": host.noticed_after().map(seconds).collect::<Vec<_>>(),
                 "windows": windows.collect::<Vec<_>>(),
             })
         })
@@ -301,6 +322,7 @@ pub fn figures_to_json(figures: &Figures) -> Json {
         "p99_s": figures.p99,
         "p999_s": figures.p999,
         "max_s": figures.max.value,
+        "moved_s": figures.moved,
         "phc_rms_s": figures.phc.map(|phc| phc.rms),
         "phc_max_s": figures.phc.map(|phc| phc.max.value),
         "bounded": figures.bounded,

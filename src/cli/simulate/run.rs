@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::figures::{Figures, Series};
 use super::limits::Broken;
 use super::points::{Curves, Point, points};
-use super::scenario::{HostPlan, MasterPlan, Scenario, Window};
+use super::scenario::{HostPlan, MasterPlan, Scenario, What, Window};
 use crate::discipline::helm::{Verdict, Why};
 use crate::engine::Random;
 use crate::sim::{Checker, Host, NTP_SOURCE, NodeId, Statistics, Steered, Violation, World};
@@ -37,8 +37,10 @@ pub struct HostOutcome {
     pub parents: Vec<Timestamp<Mono>>,
     /// Who of several sources steered, by name, since when, and how long after the last message of a source that was lost or wrong.
     pub steered: Vec<Handover>,
-    /// Who was found to be a falseticker, by name, and when first.
-    pub falsetickers: Vec<(Timestamp<Mono>, String)>,
+    /// Who was found to be a falseticker.
+    pub falsetickers: Vec<Vetoed>,
+    /// When each pause of the machine ended, or somebody else touched its clock; and for how long after that wrong time was served as right.
+    pub unnoticed: Vec<(Timestamp<Mono>, Duration)>,
     /// How often the proofs of the bound contradicted each other.
     pub contradictions: u32,
     /// The state at the end.
@@ -54,6 +56,27 @@ impl HostOutcome {
     pub fn handovers(&self) -> impl Iterator<Item = &Handover> {
         self.steered.iter().filter(|handover| !handover.is_first)
     }
+
+    /// How long wrong time was served as right, after each pause of the machine and after each time that somebody else touched its clock.
+    pub fn noticed_after(&self) -> impl Iterator<Item = Duration> {
+        self.unnoticed.iter().map(|(_, lasted)| *lasted)
+    }
+
+    /// How long it took to find each falseticker.
+    pub fn vetoed_after(&self) -> impl Iterator<Item = Duration> {
+        self.falsetickers.iter().map(|found| found.took)
+    }
+}
+
+/// A source is found to be a falseticker for the first time.
+#[derive(Clone, Debug)]
+pub struct Vetoed {
+    /// When.
+    pub at: Timestamp<Mono>,
+    /// Its name.
+    pub name: String,
+    /// How long after it began, or something last happened to its time or its path, or to the clock that it is measured by.
+    pub took: Duration,
 }
 
 /// Another source steers.
@@ -210,6 +233,7 @@ impl<'s> Run<'s> {
             .map(|(host, plan)| {
                 let windows = scenario.windows.iter();
                 let (node, record) = (world.host(*host), world.host(*host).record());
+                let unnoticed = world.unnoticed(*host);
                 HostOutcome {
                     name: plan.name.clone(),
                     figures: windows.map(|window| figures(&world, *host, window, scenario.sample)).collect(),
@@ -219,7 +243,8 @@ impl<'s> Run<'s> {
                     sets_found: node.was_set().iter().map(|(at, _)| *at).collect(),
                     parents: selections(record.parents()),
                     steered: handovers(scenario, node, world.statistics(*host)),
-                    falsetickers: falsetickers(scenario, node),
+                    falsetickers: falsetickers(scenario, node, &unnoticed),
+                    unnoticed,
                     contradictions: record.contradictions(),
                     end_state: node.published().state,
                     states: record.states().to_vec(),
@@ -303,15 +328,32 @@ fn seam(at: Timestamp<Mono>, steps: &[(Timestamp<Mono>, Duration)], samples: &St
     }
 }
 
-fn falsetickers(scenario: &Scenario, host: &Host) -> Vec<(Timestamp<Mono>, String)> {
-    let mut found: Vec<(Timestamp<Mono>, String)> = Vec::new();
+/// Who was found to be one, and how long after anything had happened to it, or to the host's own clock.
+fn falsetickers(scenario: &Scenario, host: &Host, disturbed: &[(Timestamp<Mono>, Duration)]) -> Vec<Vetoed> {
+    let mut found: Vec<Vetoed> = Vec::new();
     for (at, (source, verdict)) in host.verdicts() {
         let name = name_of(scenario, *source);
-        if matches!(verdict, Verdict::Falseticker { .. }) && !found.iter().any(|(_, other)| *other == name) {
-            found.push((*at, name));
+        if matches!(verdict, Verdict::Falseticker { .. }) && !found.iter().any(|other| other.name == name) {
+            let changed = Timestamp::EPOCH + changed(scenario, *source, *at - Timestamp::EPOCH);
+            let own = disturbed.iter().map(|(own, _)| *own).filter(|own| own <= at);
+            let took = *at - own.fold(changed, Timestamp::max);
+            found.push(Vetoed { at: *at, name, took });
         }
     }
     found
+}
+
+/// When before `by` a source began, or something last happened to its time or to its path.
+fn changed(scenario: &Scenario, source: SourceId, by: Duration) -> Duration {
+    let server = source.0.checked_sub(NTP_SOURCE.0).map(usize::from);
+    let first_server = scenario.masters.len() + scenario.hosts.len();
+    let is_it = |who: usize| server.map_or(who < scenario.masters.len(), |server| who == first_server + server);
+    let of_masters = || scenario.masters.iter().map(|master| master.starts).min();
+    let begins = server.map_or_else(of_masters, |server| scenario.servers.get(server).map(|server| server.starts));
+    let matters =
+        |what: &What| matches!(what, What::MasterStep(_) | What::ServerStep(_) | What::Path(_) | What::Announce(_));
+    let events = scenario.events.iter().filter(|event| is_it(event.who) && matters(&event.what));
+    events.map(|event| event.at).chain(begins).filter(|at| *at <= by).max().unwrap_or_default()
 }
 
 /// When another master than before was selected.

@@ -200,6 +200,10 @@ pub struct Limits {
     pub handovers: Option<u64>,
     /// From the last message of a source that is lost or wrong until another steers.
     pub handover_time: Option<Duration>,
+    /// From when a source goes wrong until it is a falseticker.
+    pub veto_time: Option<Duration>,
+    /// From a pause's end, or a foreign hand's touch, until wrong time is no longer served as right.
+    pub notice_time: Option<Duration>,
     /// Who steers at the end.
     pub steered_by: Option<String>,
     /// Who never does.
@@ -592,7 +596,7 @@ fn event(read: &Reader<'_>, section: &str, who: usize) -> EventPlan {
 }
 
 /// The names of a window's limits that are times.
-const WINDOW_LIMITS: [&str; 7] = ["rms", "p99", "max", "phc_rms", "phc_max", "bound_median", "bound_max"];
+const WINDOW_LIMITS: [&str; 8] = ["rms", "p99", "max", "moved", "phc_rms", "phc_max", "bound_median", "bound_max"];
 
 fn window(read: &Reader<'_>, index: usize, duration: Duration) -> Window {
     let section = format!("window[{index}]");
@@ -615,6 +619,8 @@ fn limits(read: &Reader<'_>) -> Limits {
         parents: count("parents"),
         handovers: count("handovers"),
         handover_time: maybe_duration(read, "limits", "handover_time"),
+        veto_time: maybe_duration(read, "limits", "veto_time"),
+        notice_time: maybe_duration(read, "limits", "notice_time"),
         steered_by: maybe_text(read, "limits", "steered_by"),
         never_by: maybe_text(read, "limits", "never_by"),
         falsetickers: maybe_text(read, "limits", "falsetickers")

@@ -94,6 +94,7 @@ fn each_limit_can_be_broken() {
         ("[[window]]\nfrom = \"20s\"\nrms = \"1ns\"\n", "rms"),
         ("[[window]]\nfrom = \"20s\"\nbound_median = \"100ns\"\n", "bound_median"),
         ("[[window]]\nfrom = \"0s\"\nbounded = 1.0\n", "a bound for"),
+        ("[[window]]\nfrom = \"20s\"\nmoved = \"1ns\"\n", "moved"),
         ("[limits]\nlock_time = \"10ms\"\n", "LOCKED after"),
         ("[limits]\nsteps = 0\n", "1 steps"),
         ("[limits]\njumps_found = 3\n", "0 jumps"),
@@ -223,6 +224,29 @@ fn what_lasts_a_moment_is_seen_in_a_picture_of_a_day() {
 }
 
 #[test]
+fn how_soon_a_pause_or_a_foreign_hand_is_noticed_is_told_and_can_be_limited() {
+    for (stamps, what) in [("hardware", "set_clock"), ("hardware", "stall"), ("kernel", "stall")] {
+        let text = format!(
+            "{SMALL}stamps = \"{stamps}\"\n[[event]]\nat = \"25s\"\nwhat = \"{what}\"\nwho = \"server\"\n{}\n",
+            if what == "stall" { "thread = \"clocks\"\nfor = \"30ms\"" } else { "by = \"50ms\"" }
+        );
+        let run = |limit: &str| {
+            let limits = format!("[limits]\nend_state = \"any\"\nnotice_time = \"{limit}\"\n");
+            let scenario = load(&format!("{text}{limits}"), "t.toml").unwrap_or_else(|errors| panic!("{errors}"));
+            (run::run(&scenario, 1), scenario)
+        };
+        let (outcome, scenario) = run("1s");
+        assert_eq!(in_words(&outcome), "", "{stamps}, {what}");
+        let noticed: Vec<_> = outcome.hosts[0].noticed_after().collect();
+        assert!(noticed.len() == 1 && noticed[0] > Duration::ZERO, "{stamps}, {what}: {noticed:?}");
+        let text = report::text("t", &scenario, &outcome);
+        assert!(text.contains("wrong time served as right after pauses and settings by others: "), "{text}");
+        let broken = in_words(&run("1ns").0);
+        assert!(broken.contains("server: wrong time was served as right for "), "{stamps}, {what}: {broken}");
+    }
+}
+
+#[test]
 fn who_steps_at_a_hand_over_by_more_than_both_bounds_has_broken_a_limit() {
     let servers = "[[ntp]]\nname = \"one\"\npoll = 0\n[[event]]\nat = \"25s\"\nwhat = \"link_down\"\nwho = \"gm\"\n\
         [limits]\nhandover_time = \"10s\"\n";
@@ -255,6 +279,7 @@ fn a_broken_limit_of_the_helm_is_told_and_one_that_is_kept_is_not() {
         "steered_by = \"one\"",
         "never_by = \"two\"",
         "falsetickers = \"two\"",
+        "veto_time = \"10s\"",
     ] {
         assert_eq!(told(kept), "", "{kept}");
     }
@@ -264,6 +289,7 @@ fn a_broken_limit_of_the_helm_is_told_and_one_that_is_kept_is_not() {
         ("handover_time = \"1ms\"", "(limit 1.00 ms): the one before is silent"),
         ("steered_by = \"ptp\"", "after 40.0 s: server: one steers at the end, not ptp"),
         ("never_by = \"ptp\"", "server: ptp steers"),
+        ("veto_time = \"1ns\"", "server: two is a falseticker after "),
         ("falsetickers = \"none\"", "server: two was found to be a falseticker"),
         ("falsetickers = \"one two\"", "after 40.0 s: server: one was never found to be a falseticker"),
     ] {

@@ -191,6 +191,32 @@ fn a_machine_that_stood_still_is_excused_until_a_message_tells_and_a_moment_long
 }
 
 #[test]
+fn how_long_wrong_time_was_served_as_right_is_measured_while_it_is_excused() {
+    let (right, mut wrong, mut unknown, mut watch) = (good(), good(), good(), Watch::default());
+    wrong.anchor_utc = wrong.anchor_utc - Duration::SECOND;
+    (unknown.is_bounded, unknown.stratum, unknown.state) = (false, 16, SyncState::Disrupted);
+    unknown.leap = LeapIndicator::Unknown;
+    assert_eq!(watch.unnoticed(), None);
+    assert_eq!(watch.disturb(NOW + Duration::SECOND), None);
+    watch.excuse(NOW, Duration::from_secs(60));
+    let mut at = |millis, published| {
+        let now = NOW + Duration::from_millis(millis);
+        assert_eq!(found(&Look { now, ..look(published) }, &mut watch), None);
+        watch.unnoticed().unwrap().1
+    };
+    assert_eq!(at(500, &wrong), Duration::ZERO, "the pause still lasts");
+    assert_eq!(at(1_200, &wrong), Duration::from_millis(200));
+    // It was wrong until this look, as far as is known.
+    assert_eq!(at(1_300, &unknown), Duration::from_millis(300));
+    assert_eq!(at(1_400, &unknown), Duration::from_millis(300));
+    assert_eq!(at(2_000, &wrong), Duration::SECOND, "wrong again");
+    assert_eq!(at(2_100, &right), Duration::from_millis(1_100));
+    assert_eq!(at(9_000, &right), Duration::from_millis(1_100));
+    let before = (NOW + Duration::SECOND, Duration::from_millis(1_100));
+    assert_eq!(watch.disturb(NOW + Duration::from_secs(10)), Some(before));
+}
+
+#[test]
 fn a_card_that_was_reset_while_the_machine_stood_still_or_just_before_tells_nothing_of_it() {
     let mut snapshot = good();
     snapshot.anchor_utc = snapshot.anchor_utc - Duration::SECOND;

@@ -103,6 +103,7 @@ impl World {
         if what == Stall::Clocks {
             host.pause(now, until);
             place.watch.excuse_until_message(now);
+            place.disturbances.extend(place.watch.disturb(until));
         }
         if let Some(deadline) = self.nodes[node.0].role.deadline(now) {
             self.wake(node, deadline);
@@ -116,7 +117,9 @@ impl World {
         if let Role::Host(host) = &mut place.role {
             host.system(now).set(by);
             // Who does not run sees nothing; what he has published grows stale by itself.
-            place.watch.excuse(now, host.stalled_for(now) + NOTICE);
+            let stalled = host.stalled_for(now);
+            place.watch.excuse(now, stalled + NOTICE);
+            place.disturbances.extend(place.watch.disturb(now + stalled));
         }
     }
 
@@ -126,7 +129,9 @@ impl World {
         let place = &mut self.nodes[node.0];
         if let Role::Host(host) = &mut place.role {
             host.system(now).detune(to);
-            place.watch.excuse(now, host.stalled_for(now) + NOTICE);
+            let stalled = host.stalled_for(now);
+            place.watch.excuse(now, stalled + NOTICE);
+            place.disturbances.extend(place.watch.disturb(now + stalled));
         }
     }
 

@@ -46,6 +46,8 @@ struct Run {
     handovers: usize,
     handover_s: Option<f64>,
     moved_s: Option<f64>,
+    noticed_s: Option<f64>,
+    vetoed_s: Option<f64>,
 }
 
 /// What came of all seeds of a scenario: of each figure the worst.
@@ -65,6 +67,10 @@ struct Verdict {
     handover_s: Option<f64>,
     /// What the clock moved by meanwhile.
     handover_moved_s: Option<f64>,
+    /// For how long after a pause, or after somebody else had touched the clock, wrong time was served as right.
+    noticed_s: Option<f64>,
+    /// How long it took to find a falseticker.
+    vetoed_s: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -170,6 +176,8 @@ fn of_outcome(outcome: &Outcome) -> Run {
         handovers: handovers.len(),
         handover_s: handovers.iter().filter_map(|handover| handover.took).max().map(Duration::as_secs_f64),
         moved_s: handovers.iter().filter_map(|handover| handover.moved()).reduce(f64::max),
+        noticed_s: outcome.hosts.iter().flat_map(HostOutcome::noticed_after).max().map(Duration::as_secs_f64),
+        vetoed_s: outcome.hosts.iter().flat_map(HostOutcome::vetoed_after).max().map(Duration::as_secs_f64),
     }
 }
 
@@ -196,6 +204,8 @@ fn verdict(file: &File, runs: &mut [Run]) -> Verdict {
         handovers: runs.iter().map(|run| run.handovers).max().unwrap_or_default(),
         handover_s: most(|run| run.handover_s),
         handover_moved_s: most(|run| run.moved_s),
+        noticed_s: most(|run| run.noticed_s),
+        vetoed_s: most(|run| run.vetoed_s),
     }
 }
 
@@ -214,6 +224,11 @@ fn line(verdict: &Verdict) -> String {
         let (took, moved) = (maybe(verdict.handover_s, "?"), maybe(verdict.handover_moved_s, "?"));
         // Writing to a String cannot fail.
         let _ = write!(text, "  hand-overs {}, after {took}, moved by {moved} at most", verdict.handovers);
+    }
+    for (what, after) in [("noticed", verdict.noticed_s), ("vetoed", verdict.vetoed_s)] {
+        if let Some(after) = after {
+            let _ = write!(text, "  {what} after {} at most", written(after));
+        }
     }
     text.push('\n');
     text
