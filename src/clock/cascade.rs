@@ -25,6 +25,7 @@
 //! they hold their course until it is as sure of the time as they are.
 
 use self::doubt::Doubt;
+pub use self::jumped::JumpedTo;
 use self::reason::{KeptBack, but_contradictions};
 use self::sources::Sources;
 pub use self::sources::Standing;
@@ -36,8 +37,8 @@ use crate::discipline::helm::{HELM_SOURCES_MAX, Verdict, Why};
 use crate::discipline::servo::Kind;
 use crate::discipline::{Notice, Reference, Timescale};
 use crate::time::{
-    ClockEpoch, ClockId, Duration, FrequencyPpb, Local, LogInterval, Mono, Observation, SourceId, SyncState, TaiUtc,
-    Timestamp,
+    ClockEpoch, ClockId, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, Observation, SourceId,
+    SyncState, TaiUtc, Timestamp, Utc,
 };
 
 /// The most PHCs of one host that are steered.
@@ -69,8 +70,6 @@ pub const LOCK_LIMIT_SOFTWARE: Duration = Duration::from_micros(100);
 pub const LOCK_LIMIT_NTP: Duration = Duration::from_millis(100);
 /// No clock runs further off than this from CLOCK_MONOTONIC.
 const RATE_MAX: FrequencyPpb = FrequencyPpb::new(1_500_000.0);
-/// A clock that shows less than that counts from its own beginning.
-const YEAR_S: i64 = 365 * 86_400;
 
 /// One reading of a PHC between two of the system clock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -90,31 +89,6 @@ pub struct Crossing {
     /// How far `raw` may be off beside that, as `mono` may: an interrupt may have come between two readings. Zero where the kernel
     /// reads `raw` at the same instant.
     pub slack: Duration,
-}
-
-/// What a clock shows that has jumped.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum JumpedTo {
-    /// A time near that at which clocks begin to count when they are powered up or reset: 1970.
-    Zero,
-    /// UTC, to which many drivers set a card that they start.
-    Utc,
-    /// Something else.
-    Elsewhere,
-}
-
-impl JumpedTo {
-    /// What it reads, and the system clock beside it, of which TAI - UTC is so much ahead.
-    fn of(device: Timestamp<Local>, system: Timestamp<Local>, tai_utc: Option<TaiUtc>) -> Self {
-        let is_utc = (device - system).abs() < Duration::SECOND;
-        if device.seconds() < YEAR_S {
-            Self::Zero
-        } else if is_utc && tai_utc.is_some_and(|tai_utc| tai_utc.0 > 1) {
-            Self::Utc
-        } else {
-            Self::Elsewhere
-        }
-    }
 }
 
 /// What is worth telling, and of which clock.
@@ -223,6 +197,8 @@ pub struct Cascade<C> {
     /// When the machine was found to have stood still the last time, and for how long.
     stood_still: Option<(Timestamp<Mono>, Duration)>,
     leap: LeapWatch,
+    /// What another program has told the kernel of the leap second at the end of the UTC day, and the end of that day.
+    kernel_leap: Option<(LeapIndicator, Timestamp<Utc>)>,
     /// When it is looked for again, without a word of anybody.
     look_for_leap_at: Timestamp<Mono>,
     /// When the leap second is due, by the last tick.
@@ -252,6 +228,7 @@ impl<C: Clock> Cascade<C> {
             contradictions: KeptBack::default(),
             stood_still: None,
             leap: LeapWatch::new(config.utc, config.utc_policy),
+            kernel_leap: None,
             look_for_leap_at: now,
             leap_at: None,
             works_off_leap: false,
@@ -692,6 +669,7 @@ mod doubt;
 mod follow;
 mod foretold;
 mod gate;
+mod jumped;
 mod leap;
 mod line;
 mod reason;

@@ -22,6 +22,7 @@ mod foretold;
 mod generation;
 mod host;
 pub mod inventory;
+mod kernel_leap;
 mod leap;
 mod oscillator;
 mod phc;

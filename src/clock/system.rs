@@ -8,9 +8,10 @@
 //! second: STA_UNSYNC unless the time is bounded, maxerror the bound, esterror the last offset, TAI - UTC, leap second. What it
 //! was told does not wait for its second once it is not true any more.
 
-use synchronome_kernel::adjtimex::Timex;
+use synchronome_kernel::adjtimex::{LeapState, Timex};
 use synchronome_kernel::steer::{StatusWrite, SystemClock as Kernel};
 
+use super::kernel_leap::KernelLeap;
 use super::phc::{failed, from_scaled_ppm, scaled_ppm};
 use super::tampering::{Tampering, Watch};
 use super::{Adjusted, Clock, ClockError};
@@ -43,6 +44,8 @@ pub struct SystemClock {
     keeps_from_rtc: bool,
     /// What the kernel was told of the time last, if it still says so.
     told: Option<StatusWrite>,
+    /// Who announced a leap second to it beside us.
+    leap: KernelLeap,
 }
 
 /// How a clock is corrected by somebody who does not steer it; positive puts it forward.
@@ -68,6 +71,21 @@ fn joined((tick_us, scaled): (i64, i64)) -> FrequencyPpb {
 /// Tick and frequency of what the kernel says.
 fn rate_of(found: &Timex) -> (i64, i64) {
     (found.tick_us, found.frequency_scaled_ppm)
+}
+
+/// The leap second that the kernel was told to make; `None` while it makes it, and after it: then the bits say nothing.
+fn leap_of(found: &Timex) -> Option<LeapIndicator> {
+    let is_over = matches!(found.state, LeapState::InProgress | LeapState::Over);
+    // With both it inserts one (`second_overflow`).
+    (!is_over).then(|| leap_by(found.status.insert_leap(), found.status.delete_leap()))
+}
+
+const fn leap_by(is_inserted: bool, is_deleted: bool) -> LeapIndicator {
+    match (is_inserted, is_deleted) {
+        (true, _) => LeapIndicator::Insert,
+        (false, true) => LeapIndicator::Delete,
+        (false, false) => LeapIndicator::NoWarning,
+    }
 }
 
 /// The kernel is told how good its time is about so often, and must be right until the next time: its own growth of maxerror
@@ -133,6 +151,7 @@ impl SystemClock {
             is_ours: false,
             keeps_from_rtc: false,
             told: None,
+            leap: KernelLeap::new(),
         })
     }
 
@@ -167,9 +186,20 @@ impl SystemClock {
         indicator: LeapIndicator,
     ) -> Result<(), ClockError> {
         let status = denied(status_of(snapshot, tai_utc, indicator), self.keeps_from_rtc);
+        // The bits are written as a whole: what another program has set must be seen before.
+        if let Some(found) = self.kernel.read().ok().as_ref().and_then(leap_of) {
+            self.leap.found(snapshot.anchor_local.seconds(), found);
+        }
         let found = self.kernel.set_status(status).map_err(|error| failed(&error))?;
         self.told = Some(status);
+        self.leap.wrote(leap_by(status.insert_leap, status.delete_leap));
         if self.is_ours { self.compare(snapshot.anchor_local, rate_of(&found)) } else { Ok(()) }
+    }
+
+    /// The leap second of this UTC day that another program has told the kernel of since this was asked last, or taken back. What was found first is another
+    /// program's.
+    pub fn take_leap_of_others(&mut self) -> Option<LeapIndicator> {
+        self.leap.take()
     }
 
     /// Whether this is to be vouched for at once, for what the kernel says of its time is not true any more.

@@ -521,7 +521,7 @@ impl Daemon {
     fn hear(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
         while let Some(event) = self.discipline.events.pop() {
             // So that it can be told who that is likely to be.
-            if matches!(event, Event::Foreign(..) | Event::ForeignIsOver(_) | Event::ClockSet { .. }) {
+            if event.is_anothers_doing() {
                 self.find_rivals(now);
             }
             // A clock that is gone is read in vain before its card is looked at by turns.

@@ -11,7 +11,9 @@ use super::thread::Refusal;
 use crate::clock::{CascadeNotice, ClockError, PageFault, Standing, Tampering};
 use crate::net::{StampingChange, TxTrouble};
 use crate::ptp::{ForeignMasterStatus, ParentInfo, PortState, StateReason};
-use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, LogInterval, Mono, SyncState, Timestamp};
+use crate::time::{
+    ClockEpoch, ClockId, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, SyncState, Timestamp,
+};
 use crate::wire::ptp::PortIdentity;
 
 /// The events that fit into a ring until the control thread comes round.
@@ -54,6 +56,8 @@ pub enum Event {
     ForeignIsOver(Duration),
     /// The kernel does not take what it is told of its time.
     VouchFailed(ClockError),
+    /// Another program, or an earlier run of ours, has told the kernel of this leap second at the end of the UTC day, or has taken it back.
+    KernelLeap(LeapIndicator),
     /// The hypervisor's page of time cannot be read; `None`: it can again.
     VmClock(Option<PageFault>),
     /// The discipline's thread saw the system clock being set.
@@ -143,6 +147,13 @@ pub enum Event {
         /// errno.
         errno: i32,
     },
+}
+
+impl Event {
+    /// Whether another program has had its hand on the system clock.
+    pub const fn is_anothers_doing(&self) -> bool {
+        matches!(self, Self::Foreign(..) | Self::ForeignIsOver(_) | Self::ClockSet { .. } | Self::KernelLeap(_))
+    }
 }
 
 /// A PHC, as its discipline sees it.

@@ -21,10 +21,12 @@ use crate::time::{
 use crate::wire::ptp::ClockIdentity;
 pub use sources::SourcesModel;
 
+use others::{foreign_text, kernel_leap_text, suspected};
 use phcs::PhcsModel;
 use reason::{StampWatch, SystemTrouble, reason_of, vmclock_text};
 use utc::{named_of, ruling_text};
 
+mod others;
 mod phcs;
 mod reason;
 mod refclocks;
@@ -358,6 +360,10 @@ impl Model {
                 let text = format!("the kernel does not take what it is told of its time ({})", words(error));
                 self.events.record(at, Level::Error, Topic::Clock, text, &[]);
             }
+            Event::KernelLeap(leap) => {
+                let text = kernel_leap_text(leap, &self.rivals);
+                self.events.record(at, Level::Warn, Topic::Clock, text, &[]);
+            }
             Event::VmClock(fault) => {
                 let (level, text) = vmclock_text(fault);
                 self.events.record(at, level, Topic::Clock, text, &[]);
@@ -589,32 +595,6 @@ fn holdover_status(snapshot: &TimeSnapshot, now: Timestamp<Mono>) -> Vec<Holdove
 /// The thread that publishes has not done so for too long.
 fn is_silent(now: Timestamp<Mono>, snapshot: &TimeSnapshot) -> bool {
     now - snapshot.anchor_mono > SNAPSHOT_AGE_MAX
-}
-
-/// Who may have set the system clock, each with what would keep it from that.
-fn suspected(suspects: &[Rival]) -> String {
-    let each: Vec<_> = suspects.iter().map(Rival::with_remedy).collect();
-    match &each[..] {
-        [] => {
-            "no program was found that does so by itself (an operator's date -s, a container, a hypervisor?)".to_owned()
-        }
-        each => format!("suspected: {}", each.join(", ")),
-    }
-}
-
-/// Another program has set the system clock's frequency, to this if it was still seen, and moved it by so much: which one, if some are known
-/// that do such things.
-fn foreign_text(found: Option<FrequencyPpb>, by: Duration, rivals: &[Rival]) -> String {
-    let culprits: Vec<_> = rivals.iter().filter(|rival| rival.may_slew()).map(Rival::with_remedy).collect();
-    let remedy = match &culprits[..] {
-        [] => "it must be stopped, or clock.system be \"observe\"".to_owned(),
-        culprits => format!("stop {}, or let clock.system be \"observe\"", culprits.join(", ")),
-    };
-    let how = found.map_or_else(|| ", or slewed it".to_owned(), |found| format!(" to {found}"));
-    format!(
-        "another program has set the frequency of the system clock{how}, and moved it by up to {by} (the error bound is as \
-         much wider): {remedy}"
-    )
 }
 
 /// What the discipline of a clock says, for people.

@@ -14,6 +14,7 @@ use crate::time::{Duration, LeapIndicator, Local, Mono, Timestamp};
 const LATE_MAX: Duration = Duration::SECOND;
 /// How often a leap second is looked for of which nobody says anything new.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
+const DAY_S: i64 = 86_400;
 /// What a leap second puts a clock off by that nobody sets.
 const OFF_BY: Duration = Duration::SECOND;
 
@@ -111,6 +112,15 @@ impl<C: Clock> Cascade<C> {
         }
     }
 
+    /// Another program has told the kernel that there is this leap second at the end of the UTC day, or none after all. It counts as the word of one source
+    /// more, on the side of others that say the same ([`Cascade::judge_by`]); where one source is followed, that one's word counts alone.
+    pub fn kernel_was_told(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, warning: LeapIndicator) {
+        let day = self.utc(local).seconds().div_euclid(DAY_S);
+        let is_warning = matches!(warning, LeapIndicator::Insert | LeapIndicator::Delete);
+        self.kernel_leap = is_warning.then_some((warning, Timestamp::from_secs((day + 1) * DAY_S)));
+        self.look_for_leap_at = now;
+    }
+
     /// Another day may have begun, with what was announced long ago or stands in the list; and others may agree than when somebody said
     /// something last.
     fn look_for_leap(&mut self, local: Timestamp<Local>, notify: &mut impl FnMut(CascadeNotice)) {
@@ -118,10 +128,11 @@ impl<C: Clock> Cascade<C> {
         if self.system.bound(local).is_none() {
             return;
         }
+        let utc = self.utc(local);
+        self.kernel_leap = self.kernel_leap.filter(|(_, until)| utc < *until);
         if let Some(said) = self.leap.announced() {
             self.leap.announce(self.voted_leap(said));
         }
-        let utc = self.utc(local);
         self.leap.look(utc);
         self.leap.take_leap_news().into_iter().for_each(|news| notify(CascadeNotice::Utc(news)));
     }

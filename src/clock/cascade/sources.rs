@@ -225,7 +225,8 @@ impl<C: Clock> Cascade<C> {
     }
 
     /// The leap second of this day: what more than half of the sources that agree on the time announce, whoever of them steers and says `said`.
-    /// One server alone, with a wrong list or a stuck bit, makes none. A pulse or a reference clock that announces nothing has no vote.
+    /// One server alone, with a wrong list or a stuck bit, makes none. A pulse or a reference clock that announces nothing has no vote. What another program has
+    /// told the kernel is a vote more for what a source says too.
     pub(super) fn voted_leap(&self, said: LeapIndicator) -> LeapIndicator {
         let Some(sources) = &self.sources else { return said };
         let vote = |(place, row): (usize, &Row)| {
@@ -237,6 +238,8 @@ impl<C: Clock> Cascade<C> {
             has_vote.then_some(leap)
         };
         let votes = || sources.rows.iter().enumerate().filter_map(vote);
+        let of_kernel = self.kernel_leap.map(|(leap, _)| leap).filter(|leap| votes().any(|vote| vote == *leap));
+        let votes = || votes().chain(of_kernel);
         let all = votes().count();
         let has_most = |leap: &LeapIndicator| votes().filter(|vote| vote == leap).count() * 2 > all;
         let warnings = [LeapIndicator::Insert, LeapIndicator::Delete];

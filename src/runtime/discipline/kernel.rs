@@ -28,14 +28,20 @@ impl DisciplineThread {
     pub(super) fn vouch(&mut self, snapshot: &TimeSnapshot) {
         let (tai_utc, indicator) = (self.cascade.leap().tai_utc(), self.cascade.leap_for_the_kernel());
         let AnyClock::System(clock) = self.cascade.system().clock().inner() else { return };
-        let events = &mut self.links.events;
-        match clock.vouch(snapshot, tai_utc, indicator) {
+        let vouched = clock.vouch(snapshot, tai_utc, indicator);
+        let of_others = clock.take_leap_of_others();
+        match vouched {
             Ok(()) => self.is_vouching = true,
             Err(error) => {
                 if std::mem::take(&mut self.is_vouching) {
-                    events.push(Event::VouchFailed(error));
+                    self.links.events.push(Event::VouchFailed(error));
                 }
             }
+        }
+        if let Some(leap) = of_others {
+            let (now, local) = self.moments.now();
+            self.cascade.kernel_was_told(now, local, leap);
+            self.links.events.push(Event::KernelLeap(leap));
         }
     }
 

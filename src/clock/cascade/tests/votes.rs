@@ -1,7 +1,7 @@
 //! Votes on a leap second: of several servers that agree on the time, one that announces a leap second alone makes none.
 
 use super::*;
-use crate::clock::reference_of_server;
+use crate::clock::{LeapList, reference_of_server};
 use crate::discipline::helm::{HelmConfig, SourceKind, SourceOptions};
 use crate::ntp::client::SourceInfo;
 use crate::time::{ClockEpoch, Stamp, StampSource};
@@ -107,4 +107,55 @@ fn the_only_server_is_believed() {
     let mut bench = Bench::new(1);
     bench.run(20, &[LeapIndicator::Insert]);
     assert_eq!(bench.cascade.leap().indicator(), LeapIndicator::Insert);
+}
+
+#[test]
+fn what_another_program_told_the_kernel_is_one_vote_more_and_makes_no_leap_second_alone() {
+    use LeapIndicator::{Delete, Insert, NoWarning};
+    for (announced, of_kernel, expected) in [
+        // Three servers: one alone is not enough, with the kernel's word it is two of four, and two servers are enough without.
+        ([Insert, NoWarning, NoWarning], Insert, NoWarning),
+        ([Insert, Insert, NoWarning], Insert, Insert),
+        ([NoWarning, NoWarning, NoWarning], Insert, NoWarning),
+        ([Insert, Insert, NoWarning], Delete, Insert),
+    ] {
+        let mut bench = Bench::new(3);
+        bench.run(40, &announced);
+        let (now, local) = (bench.now, bench.local());
+        bench.cascade.kernel_was_told(now, local, of_kernel);
+        bench.run(2, &announced);
+        assert_eq!(bench.cascade.leap().indicator(), expected, "{announced:?} and {of_kernel:?}");
+    }
+    // Of two servers one is not the most, and with the kernel it is; taken back, it is not any more.
+    let mut bench = Bench::new(2);
+    bench.run(40, &[Insert, NoWarning]);
+    assert_eq!(bench.cascade.leap().indicator(), NoWarning);
+    let (now, local) = (bench.now, bench.local());
+    bench.cascade.kernel_was_told(now, local, Insert);
+    bench.run(2, &[Insert, NoWarning]);
+    assert_eq!(bench.cascade.leap().indicator(), Insert);
+    let (now, local) = (bench.now, bench.local());
+    bench.cascade.kernel_was_told(now, local, NoWarning);
+    bench.run(2, &[Insert, NoWarning]);
+    assert_eq!(bench.cascade.leap().indicator(), NoWarning);
+}
+
+#[test]
+fn without_a_source_that_says_the_same_the_kernels_word_makes_no_leap_second_and_the_list_denies_it() {
+    let mut bench = Bench::new(1);
+    bench.run(40, &[LeapIndicator::NoWarning]);
+    let (now, local) = (bench.now, bench.local());
+    bench.cascade.kernel_was_told(now, local, LeapIndicator::Insert);
+    bench.run(15, &[LeapIndicator::NoWarning]);
+    assert_eq!(bench.cascade.leap().indicator(), LeapIndicator::NoWarning);
+
+    let mut listed = Bench::new(2);
+    let list = LeapList { next: None, good_until: Some(Timestamp::from_secs(NOON + 200 * 86_400)) };
+    let utc = HostUtc { list: Some(list), ..HostUtc::from(TaiUtc(37)) };
+    listed.cascade.leap.configure(utc, UtcPolicy::Check);
+    listed.run(40, &[LeapIndicator::Insert, LeapIndicator::NoWarning]);
+    let (now, local) = (listed.now, listed.local());
+    listed.cascade.kernel_was_told(now, local, LeapIndicator::Insert);
+    listed.run(15, &[LeapIndicator::Insert, LeapIndicator::NoWarning]);
+    assert_eq!(listed.cascade.leap().indicator(), LeapIndicator::NoWarning);
 }

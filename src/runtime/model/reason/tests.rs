@@ -246,6 +246,22 @@ fn a_clock_that_was_set_is_told_with_the_time_before_and_after_and_who_may_have_
     assert_eq!(reason, expected);
 }
 
+#[test]
+fn who_told_the_kernel_of_a_leap_second_is_named_with_what_it_is_worth() {
+    let mut told = with_hub(SyncState::Locked);
+    let event = |told: &mut Told, leap| {
+        told.hear(Event::KernelLeap(leap));
+        told.model.events.records(told.now).pop().unwrap().text
+    };
+    let ends = "; that counts as the word of one source, and the list of leap seconds before it";
+    let expected = "another program, or who steered the clock before, has told the kernel that a second is inserted at the end of this UTC day";
+    assert_eq!(event(&mut told, LeapIndicator::Insert), format!("{expected}{ends}"));
+    told.model.rivals.push(Rival { program: "ntpd".to_owned(), pid: Some(812), unit: None });
+    let text = event(&mut told, LeapIndicator::Delete);
+    assert!(text.starts_with("another program (ntpd (pid 812)?) has told the kernel that the last second"), "{text}");
+    assert!(event(&mut told, LeapIndicator::NoWarning).contains("that there is no leap second today after all"));
+}
+
 /// Five minutes ahead.
 fn was_set() -> Event {
     Event::ClockSet { by: Duration::from_secs(300), to: Timestamp::from_parts(1_700_000_300, 0) }
