@@ -3,7 +3,7 @@
 //! | code | word | when |
 //! |---|---|---|
 //! | 0 | OK | synchronised, the bound at most `warn`, the last sample younger than `max_age` |
-//! | 1 | WARNING | the bound exceeds `warn`; or the clock is in HOLDOVER; or a source is a falseticker, or sources contradict each other without a majority |
+//! | 1 | WARNING | the bound exceeds `warn`; or the clock is in HOLDOVER; or a source is a falseticker, or sources contradict each other without a majority, or one smears a leap second and another one does not |
 //! | 2 | CRITICAL | not synchronised; the bound exceeds `crit`; the last sample is older than `max_age`; of several sources none is heard; a thread is silent; a simulated clock's truth left its bound |
 //! | 3 | UNKNOWN | the daemon does not answer |
 //!
@@ -18,6 +18,7 @@ use serde::Serialize;
 use super::render::headline;
 use super::status::{SourceStatus, Status};
 use super::units::{count, span};
+use super::why::{SMEARED, SMEARED_REMEDY, at_a_leap};
 use crate::time::{Duration, SyncState};
 
 /// `crit` is this many times `warn` unless said otherwise.
@@ -174,7 +175,7 @@ pub fn findings(status: &Status, thresholds: &Thresholds) -> Vec<Finding> {
     if let Some(text) = none_is_heard(&status.sources) {
         find(Code::Critical, text);
     }
-    for text in contradictions(&status.sources) {
+    for text in contradictions(status).into_iter().chain(smears_and_does_not(&status.sources)) {
         find(Code::Warning, text);
     }
     for thread in &status.threads {
@@ -212,16 +213,39 @@ fn none_is_heard(sources: &[SourceStatus]) -> Option<String> {
 }
 
 /// Who is found to lie, and who may: the clock does not follow them, and with the next one that lies there may be no majority.
-fn contradictions(sources: &[SourceStatus]) -> Vec<String> {
-    let named = |source: &SourceStatus| format!("{} {}", source.kind, source.name);
-    let judged = |verdict: &'static str| sources.iter().filter(move |source| source.verdict == verdict);
-    let mut texts: Vec<_> =
-        judged("falseticker").map(|source| format!("{} is a falseticker: {}", named(source), source.reason)).collect();
+fn contradictions(status: &Status) -> Vec<String> {
+    let judged = |verdict: &'static str| status.sources.iter().filter(move |source| source.verdict == verdict);
+    let lies = |source: &SourceStatus| {
+        let beyond = source.beyond_s.map(Duration::from_secs_f64).unwrap_or_default();
+        let perhaps = at_a_leap(status, beyond).map_or(String::new(), |words| format!(" ({words}: {SMEARED_REMEDY})"));
+        format!("{} is a falseticker: {}{perhaps}", named(source), source.reason)
+    };
+    let mut texts: Vec<_> = judged("falseticker").map(lies).collect();
     let undecided: Vec<_> = judged("undecided").map(named).collect();
     if !undecided.is_empty() {
         texts.push(format!("contradicted, without a majority: {}; see `synchronome why`", undecided.join(", ")));
     }
     texts
+}
+
+/// Of those that are heard some smear a leap second, by their own word, and others do not: while the smear is small they may all agree still.
+fn smears_and_does_not(sources: &[SourceStatus]) -> Option<String> {
+    let is_smearing =
+        |source: &SourceStatus| source.reference_id.as_ref().is_some_and(|reference| reference.starts_with(SMEARED));
+    let heard = || sources.iter().filter(|source| source.verdict != "silent");
+    let names = |smears: bool| heard().filter(|source| is_smearing(source) == smears).map(named).collect::<Vec<_>>();
+    let (smearing, others) = (names(true), names(false));
+    (!smearing.is_empty() && !others.is_empty()).then(|| {
+        format!(
+            "a leap second is smeared by {}, and not by {}: {SMEARED_REMEDY}",
+            smearing.join(", "),
+            others.join(", ")
+        )
+    })
+}
+
+fn named(source: &SourceStatus) -> String {
+    format!("{} {}", source.kind, source.name)
 }
 
 /// The verdict over a status.

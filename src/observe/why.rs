@@ -19,7 +19,7 @@ const REQUESTS_ANSWERED_OF: u32 = 3;
 /// A server whose own word is more than this part of what is open is itself the reason for it.
 const OWN_WORD_SHARE: f64 = 0.5;
 /// How a server is described that is smearing a leap second.
-const SMEARED: &str = "a smeared leap second";
+pub(super) const SMEARED: &str = "a smeared leap second";
 /// A leap second of so long ago may still be smeared, or missing.
 const LEAP_NEAR_S: f64 = 86_400.0;
 /// A new grandmaster may be behind what is wrong for so long.
@@ -401,9 +401,7 @@ impl Chain {
         match source.verdict.as_str() {
             "falseticker" => {
                 let beyond = source.beyond_s.map(Duration::from_secs_f64).unwrap_or_default();
-                let is_leap_near = matches!(status.clock.leap.as_deref(), Some("insert" | "delete"))
-                    || status.clock.leap_age_s.is_some_and(|age| age < LEAP_NEAR_S);
-                let at_a_leap = mistaken_at_a_leap(beyond).filter(|_| is_leap_near);
+                let at_a_leap = at_a_leap(status, beyond);
                 let port = status.ptp.iter().find(|port| source.kind == "ptp" && port.interface == source.name);
                 let named = mistaken_for(beyond).into_iter().chain(at_a_leap).map(str::to_owned);
                 let named = named.chain(port.into_iter().flat_map(|port| behind(port, beyond)));
@@ -467,6 +465,13 @@ impl Chain {
     }
 }
 
+/// What an offset beyond what is allowed may be near a leap second.
+pub(super) fn at_a_leap(status: &Status, beyond: Duration) -> Option<&'static str> {
+    let is_leap_near = matches!(status.clock.leap.as_deref(), Some("insert" | "delete"))
+        || status.clock.leap_age_s.is_some_and(|age| age < LEAP_NEAR_S);
+    mistaken_at_a_leap(beyond).filter(|_| is_leap_near)
+}
+
 /// What may be behind a port's falsehood, by what its grandmaster says and when it came.
 fn behind(port: &PortStatus, beyond: Duration) -> Vec<String> {
     let change = port.grandmaster_change.as_ref().filter(|change| change.age_s < GRANDMASTER_NEW_S);
@@ -494,7 +499,7 @@ const REQUEST_REMEDY: &str = "\
     ip route get ADDRESS says how it would leave; a firewall of this host may forbid it (nft list ruleset)";
 const LEAP_REMEDY: &str =
     "update the list of leap seconds (tzdata; clock.leap_file), or mend the sources that have another one";
-const SMEARED_REMEDY: &str =
+pub(super) const SMEARED_REMEDY: &str =
     "servers that smear and servers that do not disagree by up to a second for a day: ask only the ones or the others";
 const UPSTREAM_REMEDY: &str = "nobody keeps that right: let that server follow a source, or ask another one";
 const ANSWER_REMEDY: &str = "\

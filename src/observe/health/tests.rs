@@ -155,3 +155,39 @@ fn when_no_source_is_heard_any_more_it_is_critical_while_the_clock_still_holds()
     assert!(found.line.contains("ntp ntp1.example.net: its last three requests were not answered"), "{found:?}");
     assert!(found.line.contains("ntp ntp9.example.net: its name cannot be looked up"), "{found:?}");
 }
+
+#[test]
+fn who_smears_beside_who_does_not_is_a_warning_with_what_to_do_also_while_they_agree() {
+    let mut status = several();
+    status.sources.retain(|source| source.verdict != "falseticker");
+    assert_eq!(code(&status), Code::Ok, "{:#?}", findings(&status, &Thresholds::default()));
+    let smeared = Some("a smeared leap second (+0.001 s)".to_owned());
+    let last = status.sources.iter().rposition(|source| source.verdict == "agrees").expect("one");
+    status.sources[last].reference_id.clone_from(&smeared);
+    let found = findings(&status, &Thresholds::default());
+    let name = named(&status.sources[last]);
+    assert_eq!((found.len(), found[0].code), (1, Code::Warning), "{found:#?}");
+    assert!(found[0].text.starts_with(&format!("a leap second is smeared by {name}, and not by ")), "{found:#?}");
+    assert!(found[0].text.ends_with("ask only the ones or the others"), "{found:#?}");
+    // If all do, or all others are silent, nobody disagrees.
+    for source in &mut status.sources {
+        source.reference_id.clone_from(&smeared);
+    }
+    assert_eq!(code(&status), Code::Ok);
+    status.sources[0].reference_id = None;
+    assert_eq!(code(&status), Code::Warning);
+    status.sources[0].verdict = "silent".to_owned();
+    assert_eq!(code(&status), Code::Ok);
+}
+
+#[test]
+fn near_a_leap_second_a_falsetickers_warning_says_that_it_may_be_a_smear() {
+    let mut status = several();
+    let liar = status.sources.iter_mut().find(|source| source.verdict == "falseticker").expect("one");
+    liar.beyond_s = Some(-0.4);
+    let text = |status: &Status| findings(status, &Thresholds::default())[0].text.clone();
+    assert!(!text(&status).contains("unsmeared"), "no leap second is near");
+    status.clock.leap_age_s = Some(3_600.0);
+    assert!(text(&status).contains("a smeared and an unsmeared source differ like this"), "{}", text(&status));
+    assert!(text(&status).contains("ask only the ones or the others"), "{}", text(&status));
+}
