@@ -67,13 +67,19 @@ impl Tally {
             Some(self.offsets[(last as f64 * share) as usize] as f64 / 1e9)
         };
         let seconds = span.as_secs_f64();
-        let latency = |share: f64| self.latencies.value_at_quantile(share) as f64 / 1e9;
+        // Of what was asked, not of what was answered: a server that drops what it cannot answer at once would else look quick.
+        let (sent, answered) = (self.sent.max(1), self.latencies.len());
+        let latency = |share: f64| {
+            let rank = (share * sent as f64).ceil().max(1.0) as u64;
+            let is_answered = rank <= answered;
+            is_answered.then(|| self.latencies.value_at_quantile(rank as f64 / answered as f64) as f64 / 1e9)
+        };
         Report {
             rate_per_s: rate,
             sent_per_s: self.sent as f64 / seconds,
-            answered_per_s: self.latencies.len() as f64 / seconds,
+            answered_per_s: answered as f64 / seconds,
             sent: self.sent,
-            answered: self.latencies.len(),
+            answered,
             interleaved: self.interleaved,
             refused: self.refused,
             strange: self.strange,
@@ -81,13 +87,18 @@ impl Tally {
             latency_p90_s: latency(0.9),
             latency_p99_s: latency(0.99),
             latency_p999_s: latency(0.999),
-            latency_max_s: latency(1.0),
+            latency_max_s: (answered > 0).then(|| self.latencies.max() as f64 / 1e9),
             offset_min_s: offset(0.0),
             offset_p50_s: offset(0.5),
             offset_max_s: offset(1.0),
             offset_p1_to_p99_s: offset(0.99).zip(offset(0.01)).map(|(high, low)| high - low),
         }
     }
+}
+
+/// A latency; of a request that was lost there is none.
+fn us(seconds: Option<f64>) -> String {
+    seconds.map_or_else(|| "lost".to_owned(), |seconds| format!("{:.1} us", seconds * 1e6))
 }
 
 /// What became of the requests of one run.
@@ -109,16 +120,16 @@ pub struct Report {
     pub refused: u64,
     /// What came and was no answer.
     pub strange: u64,
-    /// From when a request was due to the kernel's stamp of its answer.
-    pub latency_p50_s: f64,
+    /// From when a request was due to the kernel's stamp of its answer: half of all requests had theirs within this; `None`: more were lost.
+    pub latency_p50_s: Option<f64>,
     /// As above.
-    pub latency_p90_s: f64,
+    pub latency_p90_s: Option<f64>,
     /// As above.
-    pub latency_p99_s: f64,
+    pub latency_p99_s: Option<f64>,
     /// As above.
-    pub latency_p999_s: f64,
-    /// As above.
-    pub latency_max_s: f64,
+    pub latency_p999_s: Option<f64>,
+    /// The longest of those that were answered.
+    pub latency_max_s: Option<f64>,
     /// What the clients see their clock to be behind by, of answers in basic mode.
     pub offset_min_s: Option<f64>,
     /// As above.
@@ -138,21 +149,21 @@ impl Report {
     /// On one line.
     pub fn to_line(self) -> String {
         format!(
-            "{:>9.0}/s  answered {:>9.0}/s  lost {:>6.2} %  latency p50 {:>7.1} us  p99 {:>8.1} us",
+            "{:>9.0}/s  answered {:>9.0}/s  lost {:>6.2} %  latency p50 {:>10}  p99 {:>11}",
             self.sent_per_s,
             self.answered_per_s,
             self.loss() * 100.0,
-            self.latency_p50_s * 1e6,
-            self.latency_p99_s * 1e6
+            us(self.latency_p50_s),
+            us(self.latency_p99_s)
         )
     }
 
     /// For people.
     pub fn to_text(self) -> String {
-        let us = |seconds: f64| format!("{:.1} us", seconds * 1e6);
         let offset = self.offset_p50_s.zip(self.offset_p1_to_p99_s).zip(self.offset_min_s.zip(self.offset_max_s));
         let offset = offset.map_or("no offsets".to_owned(), |((middle, spread), (min, max))| {
-            format!("offset {} in the middle, 98 % within {}, {} to {}", us(middle), us(spread), us(min), us(max))
+            let [middle, spread, min, max] = [middle, spread, min, max].map(|seconds| us(Some(seconds)));
+            format!("offset {middle} in the middle, 98 % within {spread}, {min} to {max}")
         });
         format!(
             "{}\n{} answered of {}, {} interleaved, {} without time, {} strange; latency p90 {}, p99.9 {}, max {}\n{offset}",
@@ -171,5 +182,32 @@ impl Report {
     /// As one JSON object.
     pub fn to_json(self) -> String {
         serde_json::to_string(&self).expect("plain data")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(sent: u64, answered: u64) -> Report {
+        let mut tally = Tally { sent, ..Tally::default() };
+        for microseconds in 1..=answered {
+            tally.answered(&Header::default(), true, 0, 0, microseconds * 1_000, Duration::ZERO);
+        }
+        tally.report(1_000.0, Duration::from_secs(1))
+    }
+
+    #[test]
+    fn a_lost_request_is_later_than_all_others() {
+        let rounded = |seconds: Option<f64>| seconds.map(|seconds| (seconds * 1e6).round() as u64);
+        let all = report(1_000, 1_000);
+        assert_eq!((rounded(all.latency_p50_s), rounded(all.latency_p99_s)), (Some(500), Some(990)));
+        let some = report(1_000, 995);
+        assert_eq!((rounded(some.latency_p50_s), rounded(some.latency_p99_s)), (Some(500), Some(990)));
+        assert_eq!((some.latency_p999_s, rounded(some.latency_max_s)), (None, Some(995)));
+        let few = report(1_000, 980);
+        assert_eq!((rounded(few.latency_p90_s), few.latency_p99_s), (Some(900), None));
+        assert_eq!((report(1_000, 0).latency_p50_s, report(0, 0).latency_max_s), (None, None));
+        assert!(few.to_line().contains("lost   2.00 %") && few.to_line().ends_with("lost"), "{}", few.to_line());
     }
 }

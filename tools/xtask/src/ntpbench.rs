@@ -17,7 +17,7 @@ use contender::{Contender, Running};
 use overload::Overload;
 use space::{Bench, Load, Report};
 
-/// For `p99`: this part of what chronyd can answer.
+/// For `p99`, of all requests: this part of what chronyd can answer.
 const SHARE_OF_SATURATION: f64 = 0.8;
 /// And for the cost: where the core is full nothing can be told apart.
 const SHARE_FOR_COST: f64 = 0.5;
@@ -108,18 +108,19 @@ fn measure(options: &Options) -> Result<Found, String> {
             let cost = used / report.answered_per_s.max(1.0);
             let load = Load { rate: SHARE_OF_SATURATION * saturation_per_s, ..load };
             let late = bench.load(&load)?;
+            let p99 = late.latency_p99_s.unwrap_or(f64::INFINITY);
             eprintln!(
                 "ntpbench: round {round}: {:<8} {:.2} us of CPU an answer at {:.0}/s; p99 {:.1} us at {:.0}/s, {:.2} % lost",
                 contender.name(),
                 cost * 1e6,
                 report.answered_per_s,
-                late.latency_p99_s * 1e6,
+                p99 * 1e6,
                 late.sent_per_s,
                 late.loss() * 100.0
             );
             let of_it = rounds.entry(*contender).or_default();
             of_it.cpu_per_answer_s.push(cost);
-            of_it.p99_s.push(late.latency_p99_s);
+            of_it.p99_s.push(p99);
             drop(server);
             std::thread::sleep(Duration::from_millis(100));
         }

@@ -31,7 +31,8 @@ pub struct Report {
     pub sent: u64,
     pub answered: u64,
     pub refused: u64,
-    pub latency_p99_s: f64,
+    /// Of all requests; `None`: of a hundred more than one was not answered.
+    pub latency_p99_s: Option<f64>,
     pub offset_min_s: Option<f64>,
     pub offset_max_s: Option<f64>,
     pub offset_p1_to_p99_s: Option<f64>,
