@@ -41,6 +41,10 @@ const BATCHES_PER_TURN_MAX: usize = 8;
 /// A round takes no longer than this, if nothing comes: for the pulse, and for a latch that was set without a wake-up.
 pub(super) const ROUND_MAX: Duration = Duration::from_millis(100);
 
+/// What a worker of the ordinary class runs before others have their turn, in ns: the least there is. Its rounds are shorter; and when it wakes it
+/// does not wait for the end of somebody's turn of some milliseconds.
+const SLICE_NS: u64 = 100_000;
+
 /// Pairs of readings to measure the precision with.
 const PRECISION_READINGS: usize = 100;
 
@@ -479,10 +483,16 @@ fn scheduling(core: Option<usize>, priority: Option<u8>) -> Vec<ServerNotice> {
             notices.push(ServerNotice::NotPinned { core, errno });
         }
     }
-    if let Some(priority) = priority
-        && let Err(error) = sched::set_fifo(priority)
-    {
-        notices.push(ServerNotice::not_realtime(priority, &error));
+    let is_realtime = priority.is_some_and(|priority| match sched::set_fifo(priority) {
+        Ok(()) => true,
+        Err(error) => {
+            notices.push(ServerNotice::not_realtime(priority, &error));
+            false
+        }
+    });
+    if !is_realtime {
+        // Only a courtesy of the kernel is lost if this fails.
+        let _ = sched::set_slice(SLICE_NS);
     }
     notices
 }
