@@ -16,9 +16,10 @@ use support::{
     Ask, BOUND, OFFSET, Served, ask, client, eventually, in_namespace, is_in_namespace, output_of, unsynchronised,
 };
 use synchronome::clock::HostClock;
+use synchronome::engine::{Asks, Recorder, Tape};
 use synchronome::ntp::server::{AccessList, DropReason, LocalService, RateLimit, ServerCounter};
 use synchronome::runtime::server::{ServerError, ServerNotice, ServerOptions, WorkerHandle};
-use synchronome::sharing::TimeSnapshot;
+use synchronome::sharing::{Latch, TimeSnapshot};
 use synchronome::time::{Duration, LeapIndicator, NtpShort, NtpTimestamp, SyncState};
 use synchronome::wire::ntp::{Header, Mode, ParseError, parse};
 use synchronome_kernel::sched;
@@ -108,40 +109,134 @@ fn thirty_two_clients_at_once_all_get_their_own_answers() {
     assert_eq!(served.server.dropped_total(), 0);
 }
 
-#[test]
-fn each_worker_gets_what_came_in_on_its_own_core() {
-    let cores: Vec<_> = sched::available_cpus().expect("a set of cores").into_iter().take(2).collect();
+/// Two cores; in the reverse order, so that a worker's place among the sockets is not its core's number.
+fn two_cores_in_reverse() -> Vec<usize> {
+    let cores: Vec<_> = sched::available_cpus().expect("a set of cores").into_iter().take(2).rev().collect();
     assert_eq!(cores.len(), 2, "this test needs two cores");
-    // In the reverse order: a worker's place among the sockets is not its core's number.
-    let order = vec![cores[1], cores[0]];
-    let options =
-        ServerOptions { listen: vec![(LOCALHOST, 0).into()], cores: order.clone(), ..ServerOptions::default() };
-    let mut served = Served::with(&options);
-    assert!(!served.server.take_notices().iter().any(|notice| matches!(notice, ServerNotice::NotSteered { .. })));
+    cores
+}
+
+fn on_core(core: usize, body: impl FnOnce() + Send + 'static) {
+    let pinned = move || {
+        let mut set = nix::sched::CpuSet::new();
+        set.set(core).expect("a core");
+        nix::sched::sched_setaffinity(nix::unistd::Pid::from_raw(0), &set).expect("may be pinned");
+        body();
+    };
+    std::thread::spawn(pinned).join().expect("it does not panic");
+}
+
+/// One request, whose answer nobody waits for.
+fn send_from(core: usize, address: SocketAddr) {
+    on_core(core, move || assert_eq!(client(address).send(&support::request(1)).ok(), Some(48)));
+}
+
+/// Asks from each of these cores: its worker alone gets it. The loopback receives on the core that sends.
+fn assert_steered(served: &Served, cores: &[usize]) {
     let address = served.address();
-    for core in cores {
-        let of = |served: &Served, worker: usize| {
-            served.server.workers()[worker].figures().counts.get(ServerCounter::Requests)
-        };
-        let before = [0, 1].map(|worker| of(&served, worker));
-        // The loopback receives on the core that sends.
-        std::thread::spawn(move || {
-            let mut set = nix::sched::CpuSet::new();
-            set.set(core).expect("a core");
-            nix::sched::sched_setaffinity(nix::unistd::Pid::from_raw(0), &set).expect("may be pinned");
+    let requests = |worker: usize| served.server.workers()[worker].figures().counts.get(ServerCounter::Requests);
+    for core in cores.iter().copied() {
+        let before: Vec<_> = (0..cores.len()).map(requests).collect();
+        on_core(core, move || {
             for _ in 0..50 {
                 // Another port each time: by address they would be spread over both.
                 let _ = ask(&client(address));
             }
-        })
-        .join()
-        .expect("a client");
+        });
         for (worker, before) in before.into_iter().enumerate() {
-            let got = of(&served, worker) - before;
-            let is_its_own = order[worker] == core;
+            let got = requests(worker) - before;
+            let is_its_own = cores[worker] == core;
             assert!(if is_its_own { got >= 50 } else { got == 0 }, "core {core}: worker {worker} got {got}");
         }
     }
+}
+
+#[test]
+fn each_worker_gets_what_came_in_on_its_own_core() {
+    let cores = two_cores_in_reverse();
+    let options =
+        ServerOptions { listen: vec![(LOCALHOST, 0).into()], cores: cores.clone(), ..ServerOptions::default() };
+    let mut served = Served::with(&options);
+    assert!(!served.server.take_notices().iter().any(|notice| matches!(notice, ServerNotice::NotSteered { .. })));
+    assert_steered(&served, &cores);
+}
+
+/// A tape that breaks down when it is told to: its worker panics with the next request.
+#[derive(Debug)]
+struct Faulty(Latch);
+
+impl Tape for Faulty {
+    fn asks(&mut self) -> Asks {
+        assert!(!self.0.is_set(), "a fault that a test has made");
+        Asks::Nothing
+    }
+
+    fn write(&mut self, _: &[u8]) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_worker_that_dies_is_replaced_and_each_core_has_its_own_again() {
+    let cores = two_cores_in_reverse();
+    let options = ServerOptions {
+        listen: vec![(LOCALHOST, 0).into(), (Ipv4Addr::new(127, 0, 0, 2), 0).into()],
+        cores: cores.clone(),
+        ..ServerOptions::default()
+    };
+    let faults = [Latch::default(), Latch::default()];
+    let mut faulty = faults.to_vec();
+    let mut recorders = |_: &str| Some(Recorder::new(Box::new(Faulty(faulty.remove(0)))));
+    let mut served = Served::attended(&options, &mut recorders);
+    assert_steered(&served, &cores);
+    served.server.take_notices();
+    let requests = served.server.count(ServerCounter::Requests);
+
+    // The first one: its socket's number is not the last.
+    faults[0].set();
+    assert!(eventually(|| {
+        send_from(cores[0], served.address());
+        served.server.has_lost_a_worker()
+    }));
+    served.server.look_after_workers(HostClock.mono(), &mut |_| None);
+    assert_eq!(
+        served.server.take_notices(),
+        [
+            ServerNotice::WorkerEnded { worker: 0, errno: None, again_after: Duration::ZERO },
+            ServerNotice::WorkerReplaced { worker: 0 }
+        ]
+    );
+    assert_eq!((served.server.restarts(), served.server.has_lost_a_worker()), (1, false));
+    assert!(served.server.count(ServerCounter::Requests) >= requests, "what was counted stays");
+    assert_steered(&served, &cores);
+
+    // The other one, which soon gets nobody in its place: the first answers for both until then.
+    faults[1].set();
+    assert!(eventually(|| {
+        send_from(cores[1], served.address());
+        served.server.has_lost_a_worker()
+    }));
+    let again = Latch::default();
+    again.set();
+    served.server.look_after_workers(HostClock.mono(), &mut |_| Some(Recorder::new(Box::new(Faulty(again.clone())))));
+    assert_eq!(served.server.restarts(), 2);
+    assert!(eventually(|| {
+        send_from(cores[1], served.address());
+        served.server.has_lost_a_worker()
+    }));
+    let now = HostClock.mono();
+    served.server.look_after_workers(now, &mut |_| None);
+    let ended = ServerNotice::WorkerEnded { worker: 1, errno: None, again_after: Duration::SECOND };
+    assert!(served.server.take_notices().contains(&ended));
+    assert_eq!(served.server.restarts(), 2, "it ended soon: not at once again");
+    for address in served.server.listening().to_vec() {
+        for _ in 0..20 {
+            assert_eq!(ask(&client(address)).header.stratum, 2);
+        }
+    }
+    served.server.look_after_workers(now + Duration::SECOND, &mut |_| None);
+    assert_eq!(served.server.restarts(), 3);
+    assert_steered(&served, &cores);
 }
 
 #[test]

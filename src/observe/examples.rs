@@ -26,6 +26,7 @@ pub(super) fn locked() -> Status {
         ntp_server: Some(NtpServerStatus {
             listen: vec!["0.0.0.0:123".to_owned(), "[::]:123".to_owned()],
             workers: 2,
+            worker_restarts: 0,
             stratum: Some(1),
             local_stratum: None,
             smeared_s: None,

@@ -362,6 +362,8 @@ fn ntp_server(out: &mut Exposition, server: &NtpServerStatus) {
     for (reason, n) in &server.dropped {
         family.sample(&[("reason", reason)], Some(*n as f64));
     }
+    let help = "Workers of the NTP server that were started in the place of one that had ended unasked.";
+    out.family("ntp_worker_restarts_total", Kind::Counter, help).sample(&[], Some(server.worker_restarts as f64));
     let help = "Questions of mode 6 from this host that were answered.";
     out.family("ntp_questions_answered_total", Kind::Counter, help).sample(&[], Some(server.questions.answered as f64));
     let help = "Questions of mode 6 from this host that were not answered, by reason.";

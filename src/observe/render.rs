@@ -339,6 +339,11 @@ impl Page {
             tone,
             &format!("{}, {}", server.listen.join(" "), count(server.workers.into(), "worker")),
         );
+        if server.worker_restarts > 0 {
+            let ended = count(server.worker_restarts, "worker");
+            let were = if server.worker_restarts == 1 { "was" } else { "were" };
+            self.line(&format!("  {:NAME_WIDTH$} {ended} ended unasked and {were} replaced: see events", ""));
+        }
         let mut packets = format!("{}, {} answered", count(server.requests, "request"), server.answered);
         let dropped: Vec<_> = server.dropped.iter().filter(|(_, n)| **n > 0).collect();
         for (index, (reason, n)) in dropped.into_iter().enumerate() {

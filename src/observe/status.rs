@@ -413,6 +413,9 @@ pub struct NtpServerStatus {
     pub listen: Vec<String>,
     /// How many threads answer.
     pub workers: u32,
+    /// Workers that were started in the place of one that had ended unasked.
+    #[serde(default)]
+    pub worker_restarts: u64,
     /// As served: 1 to 15; `None` while what is served is "not synchronised".
     pub stratum: Option<u8>,
     /// With this stratum the clock's own time is served, for which nobody vouches (`ntp.server.local`); `None` while it is not.

@@ -305,7 +305,7 @@ impl Daemon {
     pub fn has_news(&self) -> bool {
         let of_sources = self.measuring.iter().any(|thread| !thread.events.is_empty());
         of_sources
-            || self.server.as_ref().is_some_and(Server::is_asked)
+            || self.server.as_ref().is_some_and(|server| server.is_asked() || server.has_lost_a_worker())
             || !self.discipline.events.is_empty()
             || self.ports.iter().flatten().any(|port| !port.events.is_empty())
     }
@@ -384,6 +384,9 @@ impl Daemon {
             // The configuration's own rule for steps holds again.
             self.has_dead_clock = false;
             self.tell_host_utc();
+        }
+        if let Some(server) = &mut self.server {
+            server.look_after_workers(now, &mut |name| Some(self.traces.stream(name, EngineKind::NtpServer)));
         }
         self.hear_server(now, local);
         self.answer_questions();

@@ -19,6 +19,8 @@
 //! ([`hardware_stamp`](crate::ntp::server::hardware_stamp)), if the discipline says at the moment what it means; every other one
 //! with the kernel's. The same goes for the departure of its answer, where interleaved mode asks for it. The cards are set up by the ports that use them, not by the server.
 //!
+//! A worker that ends unasked is replaced ([`Server::look_after_workers`]).
+//!
 //! After its preparations a worker does not allocate, lock, log or format.
 //!
 //! An address that this host has not (yet) is not an error: it may come with an interface that is still down. It is
@@ -33,6 +35,7 @@ mod following;
 mod latency;
 mod listen;
 mod questions;
+mod restart;
 mod worker;
 
 use std::net::SocketAddr;
@@ -41,6 +44,7 @@ use std::thread::JoinHandle;
 use std::time::Duration as Timeout;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use nix::errno::Errno;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 pub use error::{ServerError, ServerNotice};
@@ -59,11 +63,12 @@ use crate::ntp::server::{
 use crate::sharing::{
     CounterSet, Counters, Doorbell, Latch, PhcLines, Pulse, Seqlock, StampingInterfaces, TimeSnapshot,
 };
-use crate::time::{Duration, LeapStep, Local, Timestamp};
+use crate::time::{Duration, LeapStep, Local, Mono, Timestamp};
 use crate::wire::ntp::{HEADER_LENGTH, Header, parse};
 use following::{Following, InterfaceAddress, present};
-use listen::{Change, Opened};
+use listen::{Change, Group, Opened};
 use questions::{Answering, Asking};
+use restart::{Comeback, Farewell};
 use worker::{Worker, WorkerSetup};
 
 /// How long a worker may take over its preparations.
@@ -159,9 +164,14 @@ pub struct ServedTime {
 pub struct Server {
     stop: Latch,
     workers: Vec<WorkerHandle>,
+    /// What new workers are made by, and where they read what they serve.
+    options: ServerOptions,
+    time: ServedTime,
+    bell: Option<Doorbell>,
+    restarts: u64,
     listening: Vec<SocketAddr>,
-    /// The place of each of these: a number that it keeps as long as it is served.
-    places: Vec<usize>,
+    /// The sockets of each of these.
+    groups: Vec<Group>,
     following: Following,
     missing: Vec<(SocketAddr, ServerError)>,
     notices: Vec<ServerNotice>,
@@ -187,7 +197,10 @@ pub struct WorkerHandle {
     list: BusiestClients,
     blanks: Sender<Box<Latencies>>,
     filled: Receiver<Box<Latencies>>,
-    thread: Option<JoinHandle<()>>,
+    /// Set when its thread ends, however it does.
+    ended: Latch,
+    comeback: Comeback,
+    thread: Option<JoinHandle<Result<(), Errno>>>,
 }
 
 impl WorkerHandle {
@@ -284,8 +297,12 @@ impl Server {
         let mut server = Self {
             stop,
             workers: Vec::new(),
+            options: options.clone(),
+            time: time.clone(),
+            bell: bell.clone(),
+            restarts: 0,
             listening: Vec::new(),
-            places: Vec::new(),
+            groups: Vec::new(),
             following,
             missing,
             notices,
@@ -295,10 +312,11 @@ impl Server {
             smear: options.smear.map(|(shape, duration)| Smear { shape, duration, step: None }),
             questions: bell.map(Answering::pair),
         };
-        let config = server.response_config(None);
-        for core in cores {
-            let recorder = recorders(&worker_name(server.workers.len()));
-            server.start_worker(core, options, time, config, recorder)?;
+        for (index, core) in cores.into_iter().enumerate() {
+            let pulse = Pulse::new(HostClock.mono());
+            let recorder = recorders(&worker_name(index));
+            let worker = server.start_worker(index, core, WorkerFigures::default(), pulse, recorder)?;
+            server.workers.push(worker);
         }
         for sockets in opened {
             server.hand_out(sockets);
@@ -309,14 +327,15 @@ impl Server {
         }
     }
 
+    /// Starts a thread for the worker of this place, and waits until it is prepared.
     fn start_worker(
         &mut self,
+        index: usize,
         core: Option<usize>,
-        options: &ServerOptions,
-        time: &ServedTime,
-        config: ResponseConfig,
+        figures: WorkerFigures,
+        pulse: Pulse,
         recorder: Option<Recorder>,
-    ) -> Result<(), ServerError> {
+    ) -> Result<WorkerHandle, ServerError> {
         let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
             .map_err(|errno| ServerError::thread("eventfd", &errno.into()))?;
         let wake = Arc::new(wake);
@@ -325,21 +344,21 @@ impl Server {
         let ((blanks, blank), (fill, filled)) = (bounded(1), bounded(1));
         // The only one there is: it goes to the worker and comes back.
         let _ = blanks.try_send(Box::<Latencies>::default());
-        let clients = Clients::new(options.clients, options.limit, random_bits());
-        let figures = WorkerFigures::default();
-        let pulse = Pulse::new(HostClock.mono());
+        let clients = Clients::new(self.options.clients, self.options.limit, random_bits());
+        let now = HostClock.mono();
+        pulse.beat(now);
         let setup = WorkerSetup {
             core,
-            priority: options.priority,
-            config,
-            time: time.clone(),
+            priority: self.options.priority,
+            config: self.response_config(None),
+            time: self.time.clone(),
             stop: self.stop.clone(),
             figures: figures.clone(),
             pulse: pulse.clone(),
             wake: Arc::clone(&wake),
             sockets: incoming,
             recorder,
-            gate: Gate::new(options.access.clone(), clients),
+            gate: Gate::new(self.options.access.clone(), clients),
             questions: self.questions.as_ref().map(|(asking, _)| asking.clone()),
             lists_wanted: wanted,
             lists_made: made,
@@ -347,16 +366,25 @@ impl Server {
             filled: fill,
         };
         let (ready, prepared) = bounded(1);
+        let ended = Latch::default();
+        let farewell = Farewell { ended: ended.clone(), bell: self.bell.clone() };
+        let body = move || {
+            // Let go of last: the worker's own ends of everything are closed by then.
+            let _farewell = farewell;
+            Worker::prepare(setup, &ready).run()
+        };
         let thread = std::thread::Builder::new()
-            .name(worker_name(self.workers.len()))
+            .name(worker_name(index))
             .stack_size(STACK_SIZE)
-            .spawn(move || Worker::prepare(setup, &ready).run())
+            .spawn(body)
             .map_err(|error| ServerError::thread("thread", &error))?;
-        self.workers.push(WorkerHandle {
+        let prepared = prepared.recv_timeout(PREPARATIONS_MAX).map_err(|_| ServerError::Unready)?;
+        self.notices.extend(prepared.notices);
+        Ok(WorkerHandle {
             core,
             figures,
             pulse,
-            thread_id: 0,
+            thread_id: prepared.thread_id,
             wake,
             sockets,
             lists_wanted,
@@ -364,42 +392,137 @@ impl Server {
             list: BusiestClients::default(),
             blanks,
             filled,
+            ended,
+            comeback: Comeback::new(now),
             thread: Some(thread),
-        });
-        self.await_preparations(&prepared)
+        })
     }
 
-    /// Dropping `self` on an error stops the workers that run already.
-    fn await_preparations(&mut self, prepared: &Receiver<worker::Prepared>) -> Result<(), ServerError> {
-        let prepared = prepared.recv_timeout(PREPARATIONS_MAX).map_err(|_| ServerError::Unready)?;
-        self.notices.extend(prepared.notices);
-        if let Some(worker) = self.workers.last_mut() {
-            worker.thread_id = prepared.thread_id;
+    /// Whether a worker has ended unasked: then [`Server::look_after_workers`] has something to do.
+    pub fn has_lost_a_worker(&self) -> bool {
+        !self.stop.is_set() && self.workers.iter().any(|worker| worker.thread.is_some() && worker.ended.is_set())
+    }
+
+    /// Replaces workers that have ended unasked: for the control thread, when it is woken and at least once a second. Until then, and until
+    /// another one is due, the others serve the core of one that has. `recorders` as for [`Server::spawn_attended`]. [`Server::take_notices`] says
+    /// what has happened.
+    pub fn look_after_workers(&mut self, now: Timestamp<Mono>, recorders: &mut dyn FnMut(&str) -> Option<Recorder>) {
+        // They are ending because they shall.
+        if self.stop.is_set() {
+            return;
         }
-        Ok(())
+        for index in 0..self.workers.len() {
+            let worker = &mut self.workers[index];
+            if let Some(thread) = worker.thread.take_if(|_| worker.ended.is_set()) {
+                // A panic was reported by the panic hook.
+                let errno = thread.join().ok().and_then(Result::err);
+                let again_after = worker.comeback.ended(now);
+                self.retire(index);
+                self.notices.push(ServerNotice::WorkerEnded { worker: index, errno, again_after });
+            }
+            if self.workers[index].thread.is_none() && self.workers[index].comeback.is_due(now) {
+                self.restart(index, now, recorders);
+            }
+        }
+    }
+
+    /// So many workers were started in the place of one that had ended.
+    pub fn restarts(&self) -> u64 {
+        self.restarts
+    }
+
+    /// Closes the sockets of a worker that has ended: its requests go to the others.
+    fn retire(&mut self, index: usize) {
+        let cores = self.cores();
+        for group in &mut self.groups {
+            group.leave(index);
+            self.notices.extend(group.steer(&cores));
+        }
+        self.lend();
+    }
+
+    fn restart(&mut self, index: usize, now: Timestamp<Mono>, recorders: &mut dyn FnMut(&str) -> Option<Recorder>) {
+        let old = &self.workers[index];
+        let (core, figures, pulse, mut comeback) = (old.core, old.figures.clone(), old.pulse.clone(), old.comeback);
+        match self.start_worker(index, core, figures, pulse, recorders(&worker_name(index))) {
+            Ok(mut worker) => {
+                comeback.started(now);
+                worker.comeback = comeback;
+                self.workers[index] = worker;
+            }
+            Err(error) => {
+                self.workers[index].comeback.ended(now);
+                self.notices.push(ServerNotice::Waiting(error));
+                return;
+            }
+        }
+        self.restarts += 1;
+        let cores = self.cores();
+        let mut failed = Vec::new();
+        for group in &mut self.groups {
+            match group.join(index) {
+                Ok(notice) => self.notices.extend(notice.into_iter().chain(group.steer(&cores))),
+                Err(error) => failed.push((group.address, error)),
+            }
+        }
+        for group in &self.groups {
+            if let Some((_, socket)) = group.sockets().find(|(worker, _)| *worker == index) {
+                self.workers[index].tell(Change::Take(socket.clone()));
+            }
+        }
+        self.lend();
+        // It cannot be opened any more, as the interface has lost it: it is left by all, and taken again by all when it comes back.
+        for (address, error) in failed {
+            if let Some(index) = self.listening.iter().position(|one| *one == address) {
+                self.leave(index);
+            }
+            if !self.following.gave_up(address) {
+                self.missing.push((address, error.clone()));
+            }
+            self.notices.push(ServerNotice::Waiting(error));
+        }
+        self.notices.push(ServerNotice::WorkerReplaced { worker: index });
+    }
+
+    /// Questions of mode 6 are answered from a worker's socket.
+    fn lend(&mut self) {
+        let Some((_, answering)) = &mut self.questions else { return };
+        for group in &self.groups {
+            if let Some((_, socket)) = group.sockets().next() {
+                answering.set(group.place, socket.lent());
+            }
+        }
     }
 
     /// Gives each worker its socket. There must be a place for it.
     fn hand_out(&mut self, opened: Opened) {
-        let place = (0..LISTEN_MAX).find(|place| !self.places.contains(place)).expect("fewer addresses than places");
-        self.listening.push(opened.address);
-        self.places.push(place);
-        if let (Some((_, answering)), Some(socket)) = (&mut self.questions, opened.sockets.first()) {
-            answering.set(place, socket.lent());
+        let is_free = |place: &usize| !self.groups.iter().any(|group| group.place == *place);
+        let place = (0..LISTEN_MAX).find(is_free).expect("fewer addresses than places");
+        let Opened { mut group, notices } = opened;
+        self.notices.extend(notices);
+        self.notices.push(ServerNotice::Listening(group.address));
+        group.put(place);
+        let cores = self.cores();
+        for (index, worker) in self.workers.iter().enumerate() {
+            // One that is to be replaced joins when that is done.
+            if worker.thread.is_none() {
+                group.leave(index);
+                self.notices.extend(group.steer(&cores));
+            }
         }
-        self.notices.extend(opened.notices);
-        self.notices.push(ServerNotice::Listening(opened.address));
-        for (worker, mut socket) in self.workers.iter().zip(opened.sockets) {
-            socket.place = place;
-            worker.tell(Change::Take(socket));
+        for (worker, socket) in group.sockets() {
+            self.workers[worker].tell(Change::Take(socket.clone()));
         }
+        self.listening.push(group.address);
+        self.groups.push(group);
+        self.lend();
     }
 
     /// Closes what is served under this number of [`Server::listening`].
     fn leave(&mut self, index: usize) {
-        let (address, place) = (self.listening.remove(index), self.places.remove(index));
+        let (address, group) = (self.listening.remove(index), self.groups.remove(index));
         for worker in &self.workers {
-            worker.tell(Change::Leave(place));
+            worker.tell(Change::Leave(group.place));
         }
         self.notices.push(ServerNotice::Left(address));
     }
@@ -442,7 +565,7 @@ impl Server {
     }
 
     fn open_followed(&self, address: SocketAddr) -> Result<Opened, ServerError> {
-        if self.places.len() + self.missing.len() >= LISTEN_MAX {
+        if self.groups.len() + self.missing.len() >= LISTEN_MAX {
             return Err(ServerError::Full(address));
         }
         let covers = |one: &SocketAddr| {
@@ -629,3 +752,6 @@ impl Drop for Server {
         self.end();
     }
 }
+
+#[cfg(test)]
+mod tests;

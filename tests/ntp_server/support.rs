@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration as Timeout, Instant};
 
 use synchronome::clock::HostClock;
+use synchronome::engine::Recorder;
 use synchronome::runtime::server::{ServedTime, Server, ServerError, ServerOptions};
 use synchronome::sharing::{BoundParts, Latch, PhcLines, Seqlock, StampingInterfaces, TimeSnapshot};
 use synchronome::time::{Duration, FrequencyPpb, LeapIndicator, NtpTimestamp, SyncState, Timestamp, Utc};
@@ -87,9 +88,22 @@ impl Served {
         Self::start(options, synchronised)
     }
 
+    /// Synchronised, with these recorders.
+    pub fn attended(options: &ServerOptions, recorders: &mut dyn FnMut(&str) -> Option<Recorder>) -> Self {
+        Self::start_attended(options, synchronised, recorders).expect("a server")
+    }
+
     fn start(
         options: &ServerOptions,
         snapshot: impl Fn() -> TimeSnapshot + Send + 'static,
+    ) -> Result<Self, ServerError> {
+        Self::start_attended(options, snapshot, &mut |_| None)
+    }
+
+    fn start_attended(
+        options: &ServerOptions,
+        snapshot: impl Fn() -> TimeSnapshot + Send + 'static,
+        recorders: &mut dyn FnMut(&str) -> Option<Recorder>,
     ) -> Result<Self, ServerError> {
         let latch = Latch::default();
         let (mut writer, reader) = Seqlock::new(&snapshot());
@@ -98,7 +112,7 @@ impl Served {
         let (_, interfaces) = Seqlock::new(&StampingInterfaces::default());
         let (_, leap) = Seqlock::new(&None);
         let time = ServedTime { snapshot: reader, lines, interfaces, leap };
-        let server = Server::spawn(options, &time, latch.clone())?;
+        let server = Server::spawn_attended(options, &time, latch.clone(), None, recorders)?;
         let ended = latch.clone();
         let renewal = std::thread::spawn(move || {
             while !ended.is_set() {

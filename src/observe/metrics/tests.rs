@@ -161,6 +161,7 @@ fn the_figures_that_matter_are_there_with_their_time() {
     assert_eq!(parsed.value("gm_clock_class", &port), Some(248.0));
     assert_eq!(parsed.value("ntp_answered_total", &[]), Some(1_040.0));
     assert_eq!(parsed.value("ntp_answered_local_total", &[]), Some(6.0));
+    assert_eq!(parsed.value("ntp_worker_restarts_total", &[]), Some(0.0));
     assert_eq!(parsed.value("ntp_receive_stamps_total", &[("source", "hardware")]), Some(1_020.0));
     assert_eq!(parsed.value("ntp_receive_stamps_total", &[("source", "software")]), Some(20.0));
     assert_eq!(parsed.value("ntp_transmit_stamps_total", &[("source", "hardware")]), Some(525.0));

@@ -69,6 +69,15 @@ fn a_clock_of_which_nothing_is_known_yet_is_shown_without_figures() {
 }
 
 #[test]
+fn workers_that_were_replaced_are_shown() {
+    let mut status = locked();
+    assert!(!render(&status, PLAIN).contains("replaced"));
+    status.ntp_server.as_mut().expect("it serves").worker_restarts = 2;
+    let text = render(&status, PLAIN);
+    assert!(text.contains("2 workers ended unasked and were replaced: see events\n"), "{text}");
+}
+
+#[test]
 fn colours_and_their_absence_change_no_word() {
     for status in [locked(), holdover(), never_synced(), waiting(), lacking(), hardware(), several()] {
         let mut coloured = render(&status, Style { colour: true, unicode: true });

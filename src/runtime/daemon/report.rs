@@ -133,6 +133,7 @@ fn server_status(
     NtpServerStatus {
         listen: server.listening().iter().map(ToString::to_string).collect(),
         workers: server.workers().len() as u32,
+        worker_restarts: server.restarts(),
         stratum: (snapshot.stratum < 16 && local_stratum.is_none()).then_some(snapshot.stratum),
         local_stratum,
         smeared_s: None,

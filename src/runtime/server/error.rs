@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 
 use nix::errno::Errno;
 
+use super::worker_name;
 use crate::config::LISTEN_MAX;
+use crate::time::Duration;
 
 /// Why the server does not serve, or not on one address.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -144,6 +146,20 @@ pub enum ServerNotice {
         /// errno(3).
         errno: Errno,
     },
+    /// A worker has ended unasked; its requests go to the others meanwhile.
+    WorkerEnded {
+        /// Its place among the workers.
+        worker: usize,
+        /// What it could not receive from its socket for; `None`: it panicked.
+        errno: Option<Errno>,
+        /// When another one is started in its place.
+        again_after: Duration,
+    },
+    /// Another worker runs in its place.
+    WorkerReplaced {
+        /// Its place among the workers.
+        worker: usize,
+    },
     /// The kernel does not stamp the requests of an address: the workers do, a little late.
     NoKernelStamps {
         /// Where.
@@ -168,7 +184,7 @@ impl ServerNotice {
 
     /// Whether something is worse than it was configured to be.
     pub fn is_warning(&self) -> bool {
-        !matches!(self, Self::Listening(_) | Self::Left(_))
+        !matches!(self, Self::Listening(_) | Self::Left(_) | Self::WorkerReplaced { .. })
     }
 }
 
@@ -194,6 +210,22 @@ impl fmt::Display for ServerNotice {
                 "NTP server: requests to {address} do not go to the worker of the core that received them: {}",
                 errno.desc()
             ),
+            Self::WorkerEnded { worker, errno, again_after } => {
+                let name = worker_name(*worker);
+                match errno {
+                    Some(errno) => {
+                        write!(f, "NTP server: the worker {name} has ended: its socket fails: {}", errno.desc())?;
+                    }
+                    None => write!(f, "NTP server: the worker {name} has ended by a fault of ours (please report it)")?,
+                }
+                match *again_after {
+                    Duration::ZERO => f.write_str("; another one is started"),
+                    after => write!(f, "; another one is started in {after}"),
+                }
+            }
+            Self::WorkerReplaced { worker } => {
+                write!(f, "NTP server: another worker runs in the place of {}", worker_name(*worker))
+            }
             Self::NoKernelStamps { address, errno } => write!(
                 f,
                 "NTP server: the kernel does not stamp the requests to {address}: {}; the workers do, a little late",

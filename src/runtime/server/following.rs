@@ -103,6 +103,13 @@ impl Following {
         self.taken.push(address);
     }
 
+    /// This one was taken, and is not served any more although it was not lost; `false`: it is not followed.
+    pub(super) fn gave_up(&mut self, address: SocketAddr) -> bool {
+        let before = self.taken.len();
+        self.taken.retain(|one| *one != address);
+        self.taken.len() < before
+    }
+
     /// The interfaces that are not there, or have no address.
     pub(super) fn without_address(&self, present: &[InterfaceAddress]) -> Vec<ServerError> {
         let is_there = |name: &str| present.iter().any(|one| one.interface == name);

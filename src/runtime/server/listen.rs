@@ -19,7 +19,7 @@ const RECEIVE_BUFFER: usize = 1 << 20;
 const PACKETS_MAY_COME_BACK: &str = "/proc/sys/net/core/tstamp_allow_data";
 
 /// One worker's socket on one address.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Listener {
     socket: Arc<UdpSocket>,
     /// The number of its address among those that are served, below `LISTEN_MAX`.
@@ -32,6 +32,15 @@ impl Listener {
     /// For who sends from it as long as the worker has it.
     pub(super) fn lent(&self) -> Weak<UdpSocket> {
         Arc::downgrade(&self.socket)
+    }
+}
+
+#[cfg(test)]
+impl Listener {
+    /// One that always has something to say, and that nothing can be received from: a socket of TCP without a connection.
+    pub(super) fn broken(place: usize) -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM.nonblocking(), None).expect("a socket");
+        Self { socket: Arc::new(UdpSocket::from(socket)), place, takes_card_stamps: false }
     }
 }
 
@@ -52,10 +61,74 @@ pub(super) enum Change {
 
 /// One address, open for all workers.
 pub(super) struct Opened {
+    pub(super) group: Group,
+    pub(super) notices: Vec<ServerNotice>,
+}
+
+/// The sockets of one address: one of each worker that runs.
+///
+/// The kernel numbers them as they are bound, and gives the number of one that is closed to the last one (net/core/sock_reuseport.c). The program
+/// that steers answers with such a number, so it must be made anew when a socket goes or comes; and to know the numbers none
+/// may close but here: each is held here too, and a worker that ends does not close its own.
+#[derive(Debug)]
+pub(super) struct Group {
     /// With the port taken, where 0 was asked for.
     pub(super) address: SocketAddr,
-    pub(super) sockets: Vec<Listener>,
-    pub(super) notices: Vec<ServerNotice>,
+    /// The number of the address among those that are served, below `LISTEN_MAX`.
+    pub(super) place: usize,
+    /// By the kernel's numbers: whose it is, by its place among the workers.
+    sockets: Vec<(usize, Listener)>,
+}
+
+impl Group {
+    /// From now on it has this number.
+    pub(super) fn put(&mut self, place: usize) {
+        self.place = place;
+        for (_, socket) in &mut self.sockets {
+            socket.place = place;
+        }
+    }
+
+    /// One worker more: opens its socket. Says what is worse than it should be.
+    pub(super) fn join(&mut self, worker: usize) -> Result<Option<ServerNotice>, ServerError> {
+        // The first one may have got its port from the kernel; the others join it there.
+        let address = self.address;
+        let socket = bind(address, true)?;
+        let failed = |call| move |error: io::Error| ServerError::socket(address, call, &error);
+        enable_packet_info(&socket).map_err(failed("IP_PKTINFO"))?;
+        let mut notice = None;
+        let takes_card_stamps = enable_stamps(&socket).unwrap_or_else(|error| {
+            notice = Some(ServerNotice::no_kernel_stamps(address, &error));
+            false
+        });
+        // Less room than wished for costs a burst its tail, and no more.
+        let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+        let socket = UdpSocket::from(socket);
+        self.address = socket.local_addr().map_err(failed("getsockname"))?;
+        let listener = Listener { socket: Arc::new(socket), place: self.place, takes_card_stamps };
+        self.sockets.push((worker, listener));
+        Ok(notice)
+    }
+
+    /// One worker less: its socket closes, if the worker has ended.
+    pub(super) fn leave(&mut self, worker: usize) {
+        if let Some(number) = self.sockets.iter().position(|(of, _)| *of == worker) {
+            self.sockets.swap_remove(number);
+        }
+    }
+
+    /// Gives each worker what came in on its core, if each has one of its own; what came in elsewhere is spread over them. Says if the kernel does not.
+    pub(super) fn steer(&self, cores: &[Option<usize>]) -> Option<ServerNotice> {
+        let pinned: Vec<usize> = self.sockets.iter().filter_map(|(worker, _)| cores[*worker]).collect();
+        let (_, first) = self.sockets.first().filter(|_| cores.len() > 1 && !pinned.is_empty())?;
+        // They are spread by address then: as right, and a little dearer.
+        steer_by_cpu(first, &pinned).err().map(|error| ServerNotice::not_steered(self.address, &error))
+    }
+
+    /// The workers that have a socket, each with its own.
+    pub(super) fn sockets(&self) -> impl Iterator<Item = (usize, &Listener)> {
+        self.sockets.iter().map(|(worker, socket)| (*worker, socket))
+    }
 }
 
 /// Checks that nobody listens on an address yet: with `SO_REUSEPORT` we would share it with another process of our
@@ -73,30 +146,14 @@ pub(super) fn assert_free(address: SocketAddr) -> Result<(), ServerError> {
 /// Opens an address once for each worker, by the cores that they run on. A worker on a core of its own gets what came in on that core:
 /// nothing of a request is handed from one core to another.
 pub(super) fn open(address: SocketAddr, cores: &[Option<usize>]) -> Result<Opened, ServerError> {
-    let mut opened = Opened { address, sockets: Vec::with_capacity(cores.len()), notices: Vec::new() };
-    for _ in cores {
-        // The first one may have got its port from the kernel; the others join it there.
-        let socket = bind(opened.address, true)?;
-        let failed = |call| move |error: io::Error| ServerError::socket(address, call, &error);
-        enable_packet_info(&socket).map_err(failed("IP_PKTINFO"))?;
-        let takes_card_stamps = enable_stamps(&socket).unwrap_or_else(|error| {
-            opened.notices = vec![ServerNotice::no_kernel_stamps(address, &error)];
-            false
-        });
-        // Less room than wished for costs a burst its tail, and no more.
-        let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
-        let socket = UdpSocket::from(socket);
-        opened.address = socket.local_addr().map_err(failed("getsockname"))?;
-        opened.sockets.push(Listener { socket: Arc::new(socket), place: 0, takes_card_stamps });
+    let mut group = Group { address, place: 0, sockets: Vec::with_capacity(cores.len()) };
+    let mut notices = Vec::new();
+    for worker in 0..cores.len() {
+        // What is so of one is so of all, and said once.
+        notices = group.join(worker)?.into_iter().collect();
     }
-    let pinned: Vec<usize> = cores.iter().copied().flatten().collect();
-    if let Some(first) = opened.sockets.first().filter(|_| pinned.len() > 1)
-        && let Err(error) = steer_by_cpu(first, &pinned)
-    {
-        // They are spread by address then: as right, and a little dearer.
-        opened.notices.push(ServerNotice::not_steered(address, &error));
-    }
-    Ok(opened)
+    notices.extend(group.steer(cores));
+    Ok(Opened { group, notices })
 }
 
 /// Those of the kernel, those of cards that make some, and of what is sent where it is asked for. Returns whether cards can be asked for

@@ -4,6 +4,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::eventfd::EventFd;
@@ -34,6 +35,9 @@ const BATCH: usize = 32;
 
 /// Octets of the longest request: what fits an Ethernet frame.
 const REQUEST_LENGTH_MAX: usize = 1472;
+
+/// A socket that could not be received from so many times in a row is broken.
+const RECEIVE_FAILURES_MAX: u32 = 1_000;
 
 /// Batches of one socket before the next one has its turn.
 const BATCHES_PER_TURN_MAX: usize = 8;
@@ -95,6 +99,8 @@ pub(super) struct Worker {
     departures: Departures,
     card_pace: CardPace,
     latencies: Latencies,
+    /// By the sockets' places: so many times in a row nothing could be received although there was something.
+    failures: [u32; LISTEN_MAX],
     /// The same once more, for who records what is answered from it.
     tape: Taped<Responder>,
 }
@@ -131,6 +137,7 @@ impl Worker {
             departures: Departures::default(),
             card_pace: CardPace::new(clock.mono()),
             latencies: Latencies::default(),
+            failures: [0; LISTEN_MAX],
             tape,
             setup,
         };
@@ -140,7 +147,10 @@ impl Worker {
     }
 
     /// Serves until the latch is set.
-    pub(super) fn run(mut self) {
+    ///
+    /// # Errors
+    /// A socket is broken: this is what it says.
+    pub(super) fn run(mut self) -> Result<(), Errno> {
         // A counted thread's name must live for ever; there are few of them.
         #[cfg(feature = "count-allocations")]
         let name: &'static str = std::thread::current().name().unwrap_or_default().to_owned().leak();
@@ -154,13 +164,14 @@ impl Worker {
             }
             for index in 0..self.listeners.len() {
                 if ready.readable & 1 << index != 0 {
-                    self.serve(index);
+                    self.serve(index)?;
                     self.collect_departures(index, ready.failing & 1 << index != 0);
                 }
             }
             self.list_clients();
             self.hand_over_latencies();
         }
+        Ok(())
     }
 
     fn wait(&self) -> Ready {
@@ -188,7 +199,10 @@ impl Worker {
         let _ = self.setup.wake.read();
         while let Ok(change) = self.setup.sockets.try_recv() {
             match change {
-                Change::Take(listener) => self.listeners.push((listener, Departing::default())),
+                Change::Take(listener) => {
+                    self.failures[listener.place] = 0;
+                    self.listeners.push((listener, Departing::default()));
+                }
                 // What was found readable before now has another number: it is found again in the next round.
                 Change::Leave(place) => self.listeners.retain(|(listener, _)| listener.place != place),
             }
@@ -225,22 +239,29 @@ impl Worker {
     }
 
     /// Answers what waits on one socket, a few batches of it.
-    fn serve(&mut self, index: usize) {
+    fn serve(&mut self, index: usize) -> Result<(), Errno> {
+        let place = self.listeners[index].0.place;
         for _ in 0..BATCHES_PER_TURN_MAX {
             match self.requests.recv(&self.listeners[index].0) {
-                Ok(0) => return,
+                Ok(0) => break,
                 Ok(count) => {
+                    self.failures[place] = 0;
                     self.answer_batch(index);
                     if count < BATCH {
-                        return;
+                        break;
                     }
                 }
-                Err(_) => {
+                Err(error) => {
                     self.setup.figures.counts.count(ServerCounter::ReceiveFailed);
-                    return;
+                    self.failures[place] += 1;
+                    if self.failures[place] >= RECEIVE_FAILURES_MAX {
+                        return Err(error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw));
+                    }
+                    break;
                 }
             }
         }
+        Ok(())
     }
 
     fn answer_batch(&mut self, index: usize) {
