@@ -373,6 +373,51 @@ fn a_worker_shows_that_it_lives_while_nobody_asks() {
     assert!(std::path::Path::new(&format!("/proc/self/task/{}", worker.thread_id())).exists());
 }
 
+/// How long a thread has run, or wanted to, in seconds (`/proc/PID/task/TID/schedstat`, Documentation/scheduler/sched-stats.rst).
+fn runnable_s(thread: u32) -> f64 {
+    let path = format!("/proc/self/task/{thread}/schedstat");
+    let figures = std::fs::read_to_string(path).expect("a kernel with CONFIG_SCHED_INFO");
+    let nanos = figures.split_whitespace().take(2).map(|figure| figure.parse::<u64>().expect("a number"));
+    Timeout::from_nanos(nanos.sum()).as_secs_f64()
+}
+
+#[test]
+fn a_worker_with_a_busy_poll_does_not_sleep_for_so_long_after_a_request_and_lives_and_ends_as_any_other() {
+    let busy_poll = Duration::from_millis(700);
+    let options = ServerOptions { listen: vec![(LOCALHOST, 0).into()], busy_poll, ..ServerOptions::default() };
+    let mut served = Served::with(&options);
+    let refused = |notice: &ServerNotice| matches!(notice, ServerNotice::NoBusyPoll { .. });
+    let is_told = served.server.take_notices().iter().any(refused);
+    assert!(nix::unistd::geteuid().is_root() || is_told, "without CAP_NET_ADMIN the kernel does not look into queues");
+    let worker = served.server.workers()[0].thread_id();
+    let within = |what: Timeout| {
+        let before = runnable_s(worker);
+        std::thread::sleep(what);
+        (runnable_s(worker) - before) / what.as_secs_f64()
+    };
+    let (asleep, client) = (Timeout::from_millis(400), client(served.address()));
+    assert!(within(asleep) < 0.5, "it sleeps until the first request");
+    for _ in 0..3 {
+        assert_eq!(ask(&client).header.stratum, 2);
+    }
+    let share = within(Timeout::from_millis(400));
+    assert!(share > 0.8, "awake for {share} of the time");
+    let age = served.server.workers()[0].pulse().age(HostClock.mono());
+    assert!(age < Duration::from_millis(300), "no sign of life for {age}");
+    // A change of what is listened on, and the questions of the control thread, are heard meanwhile.
+    served.server.busiest_clients();
+    assert!(eventually(|| served.server.busiest_clients().0 == 1));
+    std::thread::sleep(Timeout::from_millis(700));
+    assert!(within(asleep) < 0.5, "it sleeps again when nothing has come for so long");
+    assert_eq!(ask(&client).header.stratum, 2);
+    let start = Instant::now();
+    served.latch.set();
+    while !served.server.workers()[0].is_finished() {
+        assert!(start.elapsed() < Timeout::from_secs(10), "a worker does not end");
+        std::thread::sleep(Timeout::from_millis(1));
+    }
+}
+
 #[test]
 fn a_busy_port_is_an_error_with_its_remedy() {
     let other = UdpSocket::bind((LOCALHOST, 0)).expect("loopback");

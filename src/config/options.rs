@@ -356,6 +356,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ntp.server.listen", Kind::Places { count_max: LISTEN_MAX }, Default::Toml("[]"), "Where NTP requests are answered: on addresses, and on all addresses that an interface has at the time (\"eth0\" is \"eth0:123\"); without any the server is off."),
     option("ntp.server.listen_except", Kind::Exceptions { count_max: PREFIXES_MAX }, Default::Toml("[]"), "Interfaces and addresses that are left out where ntp.server.listen names an interface, or all addresses."),
     option("ntp.server.cores", Kind::Cores { count_max: SERVER_CORES_MAX }, Default::Toml("[]"), "The CPUs to run one worker on each; empty: one worker, wherever the kernel likes."),
+    option("ntp.server.busy_poll", Kind::Duration { min: Duration::from_micros(1), max: Duration::SECOND, or: &["off"] }, Default::Toml("\"off\""), "So long after a request a worker keeps looking for the next one instead of sleeping: sooner answers, for a core that is never idle.").unit("us").term("SO_BUSY_POLL"),
     option("ntp.server.allow", PREFIXES, Default::Toml("[]"), "Who may ask, as addresses or prefixes like \"10.0.0.0/8\"; empty: everybody; of several that fit the longest counts."),
     option("ntp.server.deny", PREFIXES, Default::Toml("[]"), "Who may not ask, and is told so.").term("kiss code DENY"),
     option("ntp.server.ignore", PREFIXES, Default::Toml("[]"), "Who gets no answer."),

@@ -18,7 +18,7 @@ use crate::discipline::helm::{Conflict, HELM_SOURCES_MAX, HelmConfig, SourceKind
 use crate::discipline::policy::{StepPolicy, StepRule};
 use crate::discipline::servo::Kind;
 use crate::ntp::server::{AccessList, LocalService, RateLimit, SmearShape};
-use crate::time::LogInterval;
+use crate::time::{Duration, LogInterval};
 
 fn ntp_server(read: &Reader<'_>, places: Vec<Listen>, cores: Vec<usize>) -> NtpServerConfig {
     let (mut listen, mut interfaces) = (Vec::new(), Vec::new());
@@ -35,11 +35,16 @@ fn ntp_server(read: &Reader<'_>, places: Vec<Listen>, cores: Vec<usize>) -> NtpS
         }
         _ => None,
     };
+    let busy_poll = match read.value("ntp.server", "busy_poll") {
+        Some(Value::Duration(duration)) => duration,
+        _ => Duration::ZERO,
+    };
     NtpServerConfig {
         listen,
         interfaces,
         except: read.exceptions("ntp.server", "listen_except"),
         cores,
+        busy_poll,
         access: AccessList::new(&prefixes("allow"), &prefixes("deny"), &prefixes("ignore")),
         limit,
         clients: read.integer("ntp.server", "clients") as usize,

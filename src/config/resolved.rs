@@ -514,6 +514,8 @@ pub struct NtpServerConfig {
     pub except: Vec<ListenException>,
     /// One pinned worker for each; empty: one worker, not pinned. No two alike.
     pub cores: Vec<usize>,
+    /// So long after a request a worker looks for the next one without sleeping; zero: it sleeps.
+    pub busy_poll: Duration,
     /// Who may ask.
     pub access: AccessList,
     /// How often; `None`: as often as they like.
@@ -535,6 +537,7 @@ impl NtpServerConfig {
             interfaces: Vec::new(),
             except: Vec::new(),
             cores: Vec::new(),
+            busy_poll: Duration::ZERO,
             access: AccessList::default(),
             limit: None,
             clients,

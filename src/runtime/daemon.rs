@@ -154,6 +154,7 @@ impl Daemon {
                     interfaces: server.interfaces.clone(),
                     except: server.except.clone(),
                     cores: server_cores(&config),
+                    busy_poll: server.busy_poll,
                     priority: config.threads.server.priority,
                     access: server.access.clone(),
                     limit: server.limit,

@@ -102,6 +102,8 @@ pub struct ServerOptions {
     pub except: Vec<ListenException>,
     /// One worker pinned to each; empty: one worker, not pinned. At most [`SERVER_CORES_MAX`].
     pub cores: Vec<usize>,
+    /// So long after a request a worker looks for the next one without sleeping; zero: it sleeps at once.
+    pub busy_poll: Duration,
     /// SCHED_FIFO priority of the workers, 1 ..= 99; `None`: the ordinary scheduler.
     pub priority: Option<u8>,
     /// Who may ask.
@@ -124,6 +126,7 @@ impl Default for ServerOptions {
             interfaces: Vec::new(),
             except: Vec::new(),
             cores: Vec::new(),
+            busy_poll: Duration::ZERO,
             priority: None,
             access: AccessList::default(),
             limit: None,
@@ -287,7 +290,7 @@ impl Server {
             listen::assert_free(*address)?;
         }
         for address in &fixed {
-            match listen::open(*address, &cores) {
+            match listen::open(*address, &cores, options.busy_poll) {
                 Ok(sockets) => opened.push(sockets),
                 Err(error) if error.is_absent() => missing.push((*address, error)),
                 Err(error) => return Err(error),
@@ -349,6 +352,7 @@ impl Server {
         pulse.beat(now);
         let setup = WorkerSetup {
             core,
+            busy_poll: self.options.busy_poll,
             priority: self.options.priority,
             config: self.response_config(None),
             time: self.time.clone(),
@@ -574,7 +578,7 @@ impl Server {
         if !self.listening.iter().any(covers) {
             listen::assert_free(address)?;
         }
-        listen::open(address, &self.cores()).map_err(|error| match error {
+        listen::open(address, &self.cores(), self.options.busy_poll).map_err(|error| match error {
             // The interface has it: the kernel told us so.
             ServerError::Absent(address) => ServerError::Tentative(address),
             other => other,
@@ -621,7 +625,7 @@ impl Server {
         // What keeps it from an address is among the notices.
         let _ = self.follow();
         for (address, old) in std::mem::take(&mut self.missing) {
-            match listen::open(address, &self.cores()) {
+            match listen::open(address, &self.cores(), self.options.busy_poll) {
                 Ok(opened) => self.hand_out(opened),
                 Err(error) => {
                     if error != old {

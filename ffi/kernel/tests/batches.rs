@@ -11,8 +11,8 @@ use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, Socket, Type};
 use support::{loopback_v4, loopback_v6, next_item, receive, settle};
 use synchronome_kernel::socket::{
-    BATCH_MAX, RecvBatch, SendBatch, SendRefused, SendReport, enable_packet_info, set_multicast_all,
-    set_multicast_interface_v4, set_select_error_queue,
+    BATCH_MAX, RecvBatch, SendBatch, SendRefused, SendReport, busy_poll, enable_packet_info, set_busy_poll,
+    set_multicast_all, set_multicast_interface_v4, set_select_error_queue,
 };
 use synchronome_kernel::timestamping::{ErrorQueueItem, enable_software_timestamps};
 
@@ -306,4 +306,15 @@ fn a_filled_error_queue_wakes_a_poll_for_priority_data_where_asked() {
     set_select_error_queue(&sender, true).expect("SO_SELECT_ERR_QUEUE");
     assert_eq!(polled(), PollFlags::POLLERR | PollFlags::POLLPRI);
     assert!(start.elapsed() < Duration::from_secs(1), "the stamp was there");
+}
+
+#[test]
+fn a_busy_poll_is_set_and_switched_off_or_refused_for_want_of_a_capability() {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    match set_busy_poll(&socket, 50) {
+        Ok(()) => assert_eq!(busy_poll(&socket).expect("readable"), 50),
+        Err(error) => assert_eq!(error.raw_os_error(), Some(libc::EPERM)),
+    }
+    set_busy_poll(&socket, 0).expect("less needs no privilege");
+    assert_eq!(busy_poll(&socket).expect("readable"), 0);
 }

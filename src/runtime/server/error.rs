@@ -146,6 +146,13 @@ pub enum ServerNotice {
         /// errno(3).
         errno: Errno,
     },
+    /// The workers look for requests to an address without sleeping, but the kernel does not look into the card's queue for them.
+    NoBusyPoll {
+        /// Where.
+        address: SocketAddr,
+        /// errno(3).
+        errno: Errno,
+    },
     /// A worker has ended unasked; its requests go to the others meanwhile.
     WorkerEnded {
         /// Its place among the workers.
@@ -178,6 +185,10 @@ impl ServerNotice {
         Self::NoKernelStamps { address, errno: errno_of(error) }
     }
 
+    pub(super) fn no_busy_poll(address: SocketAddr, error: &io::Error) -> Self {
+        Self::NoBusyPoll { address, errno: errno_of(error) }
+    }
+
     pub(super) fn not_steered(address: SocketAddr, error: &io::Error) -> Self {
         Self::NotSteered { address, errno: errno_of(error) }
     }
@@ -208,6 +219,12 @@ impl fmt::Display for ServerNotice {
             Self::NotSteered { address, errno } => write!(
                 f,
                 "NTP server: requests to {address} do not go to the worker of the core that received them: {}",
+                errno.desc()
+            ),
+            Self::NoBusyPoll { address, errno } => write!(
+                f,
+                "NTP server: the network card's queue is not looked into for requests to {address}: {} (ntp.server.busy_poll needs CAP_NET_ADMIN \
+                 for that, or net.core.busy_read as long); the workers look at their sockets only",
                 errno.desc()
             ),
             Self::WorkerEnded { worker, errno, again_after } => {

@@ -6,10 +6,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Weak};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
-use synchronome_kernel::socket::{enable_packet_info, steer_by_cpu};
+use synchronome_kernel::socket::{enable_packet_info, set_busy_poll, steer_by_cpu};
 use synchronome_kernel::timestamping::{TimestampRequest, enable_software_timestamps, enable_timestamps};
 
 use super::{ServerError, ServerNotice};
+use crate::time::Duration;
 
 /// Room for a burst that comes while the worker is away, in bytes; the kernel limits it (net.core.rmem_max).
 const RECEIVE_BUFFER: usize = 1 << 20;
@@ -76,6 +77,8 @@ pub(super) struct Group {
     pub(super) address: SocketAddr,
     /// The number of the address among those that are served, below `LISTEN_MAX`.
     pub(super) place: usize,
+    /// So long the card's queue is looked at where nothing has come; zero: not.
+    busy_poll: Duration,
     /// By the kernel's numbers: whose it is, by its place among the workers.
     sockets: Vec<(usize, Listener)>,
 }
@@ -101,6 +104,12 @@ impl Group {
             notice = Some(ServerNotice::no_kernel_stamps(address, &error));
             false
         });
+        if self.busy_poll > Duration::ZERO {
+            let microseconds = (self.busy_poll.as_nanos() / 1_000).max(1) as u32;
+            if let Err(error) = set_busy_poll(&socket, microseconds) {
+                notice = notice.or_else(|| Some(ServerNotice::no_busy_poll(address, &error)));
+            }
+        }
         // Less room than wished for costs a burst its tail, and no more.
         let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
         let socket = UdpSocket::from(socket);
@@ -145,8 +154,8 @@ pub(super) fn assert_free(address: SocketAddr) -> Result<(), ServerError> {
 
 /// Opens an address once for each worker, by the cores that they run on. A worker on a core of its own gets what came in on that core:
 /// nothing of a request is handed from one core to another.
-pub(super) fn open(address: SocketAddr, cores: &[Option<usize>]) -> Result<Opened, ServerError> {
-    let mut group = Group { address, place: 0, sockets: Vec::with_capacity(cores.len()) };
+pub(super) fn open(address: SocketAddr, cores: &[Option<usize>], busy_poll: Duration) -> Result<Opened, ServerError> {
+    let mut group = Group { address, place: 0, busy_poll, sockets: Vec::with_capacity(cores.len()) };
     let mut notices = Vec::new();
     for worker in 0..cores.len() {
         // What is so of one is so of all, and said once.

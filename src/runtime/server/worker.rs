@@ -49,6 +49,9 @@ pub(super) const ROUND_MAX: Duration = Duration::from_millis(100);
 /// does not wait for the end of somebody's turn of some milliseconds.
 const SLICE_NS: u64 = 100_000;
 
+/// While a worker looks for requests without sleeping, it looks for everything else each so many rounds: new sockets, stamps, the end.
+const ROUNDS_PER_LOOK: u32 = 16;
+
 /// Pairs of readings to measure the precision with.
 const PRECISION_READINGS: usize = 100;
 
@@ -56,6 +59,8 @@ const PRECISION_READINGS: usize = 100;
 pub(super) struct WorkerSetup {
     pub(super) core: Option<usize>,
     pub(super) priority: Option<u8>,
+    /// So long after a request it does not sleep.
+    pub(super) busy_poll: Duration,
     pub(super) config: ResponseConfig,
     pub(super) time: ServedTime,
     pub(super) stop: Latch,
@@ -99,6 +104,10 @@ pub(super) struct Worker {
     departures: Departures,
     card_pace: CardPace,
     latencies: Latencies,
+    /// Until then it does not sleep.
+    awake_until: Timestamp<Mono>,
+    /// Rounds in which it has not slept, in a row.
+    sleepless: u32,
     /// By the sockets' places: so many times in a row nothing could be received although there was something.
     failures: [u32; LISTEN_MAX],
     /// The same once more, for who records what is answered from it.
@@ -137,6 +146,8 @@ impl Worker {
             departures: Departures::default(),
             card_pace: CardPace::new(clock.mono()),
             latencies: Latencies::default(),
+            awake_until: clock.mono(),
+            sleepless: 0,
             failures: [0; LISTEN_MAX],
             tape,
             setup,
@@ -157,8 +168,9 @@ impl Worker {
         #[cfg(feature = "count-allocations")]
         let _slot = synchronome_kernel::alloc::register_thread(name);
         while !self.setup.stop.is_set() {
-            self.setup.pulse.beat(self.clock.mono());
-            let ready = self.wait();
+            let now = self.clock.mono();
+            self.setup.pulse.beat(now);
+            let ready = self.find_work(now);
             if ready.woken {
                 self.take_sockets();
             }
@@ -174,7 +186,28 @@ impl Worker {
         Ok(())
     }
 
-    fn wait(&self) -> Ready {
+    /// Sleeps until there is work; with a busy poll only if there was none for so long.
+    fn find_work(&mut self, now: Timestamp<Mono>) -> Ready {
+        if now >= self.awake_until {
+            self.sleepless = 0;
+            return self.wait(ROUND_MAX);
+        }
+        self.sleepless = self.sleepless.wrapping_add(1);
+        if self.sleepless.is_multiple_of(ROUNDS_PER_LOOK) {
+            // Whoever else wants this core, as the kernel's thread that receives may, has his turn.
+            std::thread::yield_now();
+            return Ready { readable: self.all_listeners(), ..self.wait(Duration::ZERO) };
+        }
+        // Receiving looks into the card's queue, where waiting would not.
+        Ready { readable: self.all_listeners(), ..Ready::default() }
+    }
+
+    /// One bit each.
+    fn all_listeners(&self) -> u32 {
+        (0..self.listeners.len()).fold(0, |bits, index| bits | 1 << index)
+    }
+
+    fn wait(&self, timeout: Duration) -> Ready {
         let wake = self.setup.wake.as_fd();
         let mut fds: [PollFd<'_>; LISTEN_MAX + 1] = std::array::from_fn(|index| match index.checked_sub(1) {
             None => PollFd::new(wake, PollFlags::POLLIN),
@@ -184,7 +217,7 @@ impl Worker {
         });
         let used = &mut fds[..=self.listeners.len()];
         // EINTR, the only error to expect, is an empty round.
-        if ppoll(used, Some(TimeSpec::from(ROUND_MAX.to_std())), None).is_err() {
+        if ppoll(used, Some(TimeSpec::from(timeout.to_std())), None).is_err() {
             return Ready::default();
         }
         let has_event = |fd: &PollFd<'_>| fd.any().unwrap_or(true);
@@ -247,6 +280,7 @@ impl Worker {
                 Ok(count) => {
                     self.failures[place] = 0;
                     self.answer_batch(index);
+                    self.awake_until = self.now + self.setup.busy_poll;
                     if count < BATCH {
                         break;
                     }

@@ -41,6 +41,9 @@ pub struct Options {
     /// Seconds in which a thousand guests ask once a second each.
     #[arg(long, default_value_t = 60.0)]
     guests_for: f64,
+    /// `ntp.server.busy_poll` of our server.
+    #[arg(long)]
+    busy_poll: Option<String>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -77,7 +80,7 @@ struct Found {
 }
 
 fn measure(options: &Options) -> Result<Found, String> {
-    let bench = Bench::new()?;
+    let bench = Bench::new(options.busy_poll.clone())?;
     let mut rounds: BTreeMap<Contender, Rounds> = BTreeMap::new();
     let mut missing = Vec::new();
     let mut contenders = Vec::new();

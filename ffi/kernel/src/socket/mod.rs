@@ -17,7 +17,8 @@ mod receive;
 mod send;
 
 pub use options::{
-    enable_packet_info, set_multicast_all, set_multicast_interface_v4, set_select_error_queue, steer_by_cpu,
+    busy_poll, enable_packet_info, set_busy_poll, set_multicast_all, set_multicast_interface_v4,
+    set_select_error_queue, steer_by_cpu,
 };
 pub use receive::{Received, RecvBatch};
 pub use send::{SendBatch, SendRefused, SendReport};

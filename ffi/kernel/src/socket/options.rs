@@ -58,6 +58,31 @@ pub fn enable_packet_info(fd: impl AsFd) -> io::Result<()> {
     }
 }
 
+/// When nothing is there to be received, the socket's queue of the network card is looked at for so long, instead of waiting for the card's
+/// interrupt; for a call that does not wait: once (`SO_BUSY_POLL`, socket(7); 0 switches it off). Where the kernel can, it also leaves the queue to
+/// those who look (`SO_PREFER_BUSY_POLL`, Linux 5.11).
+///
+/// # Errors
+/// `EPERM` without `CAP_NET_ADMIN` for more than `net.core.busy_read` says; `ENOPROTOOPT` of a kernel without `CONFIG_NET_RX_BUSY_POLL`.
+pub fn set_busy_poll(fd: impl AsFd, microseconds: u32) -> io::Result<()> {
+    let fd = fd.as_fd();
+    let value = i32::try_from(microseconds).unwrap_or(i32::MAX);
+    sys::set_option(fd, libc::SOL_SOCKET, libc::SO_BUSY_POLL, &value.to_ne_bytes())?;
+    // It is a wish beside the first: kernels before do not know of it.
+    let _ = sys::set_flag(fd, libc::SOL_SOCKET, libc::SO_PREFER_BUSY_POLL, value > 0);
+    Ok(())
+}
+
+/// For how long the socket's queue is looked at, in microseconds ([`set_busy_poll`]).
+///
+/// # Errors
+/// Those of getsockopt(2).
+pub fn busy_poll(fd: impl AsFd) -> io::Result<u32> {
+    let mut value = [0; 4];
+    sys::option(fd.as_fd(), libc::SOL_SOCKET, libc::SO_BUSY_POLL, &mut value)?;
+    Ok(u32::from_ne_bytes(value))
+}
+
 /// A filled error queue polls as `POLLPRI` too (`SO_SELECT_ERR_QUEUE`, Linux 3.10), not only as `POLLERR`.
 ///
 /// For pollers that cannot tell `POLLERR` of a transmit stamp from that of a failed socket, or that wake for `POLLPRI`

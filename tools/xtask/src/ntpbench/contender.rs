@@ -51,7 +51,8 @@ impl Contender {
     }
 
     /// What it is started with; it may write files there.
-    fn command(self, directory: &Path, core: usize) -> std::io::Result<(Vec<String>, Option<String>)> {
+    fn command(self, bench: &Bench) -> std::io::Result<(Vec<String>, Option<String>)> {
+        let (directory, core, busy_poll) = (bench.directory(), bench.server_core(), bench.busy_poll());
         let config = directory.join(format!("{}.conf", self.name()));
         let path = config.display().to_string();
         let directory = directory.display();
@@ -60,7 +61,7 @@ impl Contender {
                 vec!["run".to_owned(), path],
                 format!(
                     "[clock]\nsystem = \"observe\"\n[[ntp.source]]\naddress = \"{CLIENT}\"\npoll = 0\n[ntp.server]\nlisten = [\"{SERVER}:123\"]\n\
-                     cores = [{core}]\n[observe]\nhttp = \"off\"\nruntime_directory = \"{directory}\"\nstate_directory = \"{directory}\"\n\
+                     cores = [{core}]\nbusy_poll = \"{busy_poll}\"\n[observe]\nhttp = \"off\"\nruntime_directory = \"{directory}\"\nstate_directory = \"{directory}\"\n\
                      [threads]\nlock_memory = false\n"
                 ),
             ),
@@ -113,8 +114,7 @@ impl Running {
     /// # Errors
     /// It does not.
     pub fn start(bench: &Bench, contender: Contender) -> Result<Self, String> {
-        let (arguments, _) =
-            contender.command(bench.directory(), bench.server_core()).map_err(|error| format!("a file: {error}"))?;
+        let (arguments, _) = contender.command(bench).map_err(|error| format!("a file: {error}"))?;
         let mut command: Command = bench.server_command(&contender.program()?);
         command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().map_err(|error| format!("{}: {error}", contender.name()))?;

@@ -52,6 +52,7 @@ pub struct Bench {
     /// Gives our own server its time.
     source: Option<Child>,
     cores: [usize; 2],
+    busy_poll: Option<String>,
 }
 
 impl Bench {
@@ -59,12 +60,12 @@ impl Bench {
     ///
     /// # Errors
     /// What is missing: root, programs, two cores.
-    pub fn new() -> Result<Self, String> {
+    pub fn new(busy_poll: Option<String>) -> Result<Self, String> {
         let cores = available_cores()?;
         let name = |end: &str| format!("ntpbench-{}-{end}", std::process::id());
         let directory = std::env::temp_dir().join(name("files"));
         std::fs::create_dir_all(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
-        let mut bench = Self { client: name("c"), server: name("s"), directory, source: None, cores };
+        let mut bench = Self { client: name("c"), server: name("s"), directory, source: None, cores, busy_poll };
         for space in [&bench.client, &bench.server] {
             succeed(Command::new(installed("ip", "iproute2")?).args(["netns", "add", space]))?;
             ip(space, "link set lo up")?;
@@ -105,6 +106,10 @@ impl Bench {
 
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    pub fn busy_poll(&self) -> &str {
+        self.busy_poll.as_deref().unwrap_or("off")
     }
 
     pub fn server_core(&self) -> usize {
