@@ -5,6 +5,9 @@
 //! the end, closes its sockets, has the others serve its core, and starts another worker with new sockets: at once, and if that does not live long
 //! either, after a time that doubles. Those who ask notice a lost request at most.
 
+use super::listen::Change;
+use super::{Server, ServerNotice, worker_name};
+use crate::engine::Recorder;
 use crate::sharing::{Doorbell, Latch};
 use crate::time::{Duration, Mono, Timestamp};
 
@@ -68,6 +71,94 @@ impl Drop for Farewell {
         if let Some(bell) = &self.bell {
             bell.ring();
         }
+    }
+}
+
+impl Server {
+    /// Whether a worker has ended unasked: then [`Server::look_after_workers`] has something to do.
+    pub fn has_lost_a_worker(&self) -> bool {
+        !self.stop.is_set() && self.workers.iter().any(|worker| worker.thread.is_some() && worker.ended.is_set())
+    }
+
+    /// Replaces workers that have ended unasked: for the control thread, when it is woken and at least once a second. Until then, and until
+    /// another one is due, the others serve the core of one that has. `recorders` as for [`Server::spawn_attended`]. [`Server::take_notices`] says
+    /// what has happened.
+    pub fn look_after_workers(&mut self, now: Timestamp<Mono>, recorders: &mut dyn FnMut(&str) -> Option<Recorder>) {
+        // They are ending because they shall.
+        if self.stop.is_set() {
+            return;
+        }
+        for index in 0..self.workers.len() {
+            let worker = &mut self.workers[index];
+            if let Some(thread) = worker.thread.take_if(|_| worker.ended.is_set()) {
+                // A panic was reported by the panic hook.
+                let errno = thread.join().ok().and_then(Result::err);
+                let again_after = worker.comeback.ended(now);
+                self.retire(index);
+                self.notices.push(ServerNotice::WorkerEnded { worker: index, errno, again_after });
+            }
+            if self.workers[index].thread.is_none() && self.workers[index].comeback.is_due(now) {
+                self.restart(index, now, recorders);
+            }
+        }
+    }
+
+    /// So many workers were started in the place of one that had ended.
+    pub fn restarts(&self) -> u64 {
+        self.restarts
+    }
+
+    /// Closes the sockets of a worker that has ended: its requests go to the others.
+    pub(super) fn retire(&mut self, index: usize) {
+        let cores = self.cores();
+        for group in &mut self.groups {
+            group.leave(index);
+            self.notices.extend(group.steer(&cores));
+        }
+        self.lend();
+    }
+
+    fn restart(&mut self, index: usize, now: Timestamp<Mono>, recorders: &mut dyn FnMut(&str) -> Option<Recorder>) {
+        let old = &self.workers[index];
+        let (core, figures, pulse, mut comeback) = (old.core, old.figures.clone(), old.pulse.clone(), old.comeback);
+        match self.start_worker(index, core, figures, pulse, recorders(&worker_name(index))) {
+            Ok(mut worker) => {
+                comeback.started(now);
+                worker.comeback = comeback;
+                self.workers[index] = worker;
+            }
+            Err(error) => {
+                self.workers[index].comeback.ended(now);
+                self.notices.push(ServerNotice::Waiting(error));
+                return;
+            }
+        }
+        self.restarts += 1;
+        let cores = self.cores();
+        let mut failed = Vec::new();
+        for group in &mut self.groups {
+            match group.join(index) {
+                Ok(notice) => self.notices.extend(notice.into_iter().chain(group.steer(&cores))),
+                Err(error) => failed.push((group.address, error)),
+            }
+        }
+        for group in &self.groups {
+            if let Some((_, socket)) = group.sockets().find(|(worker, _)| *worker == index) {
+                self.workers[index].tell(Change::Take(socket.clone()));
+            }
+        }
+        self.lend();
+        // It cannot be opened any more, as the interface has lost it: it is left by all, and taken again by all when it comes back.
+        for (address, error) in failed {
+            if let Some(index) = self.listening.iter().position(|one| *one == address) {
+                self.leave(index);
+            }
+            if !self.following.gave_up(address) {
+                self.missing.push((address, error.clone()));
+            }
+            self.notices.push(ServerNotice::Waiting(error));
+        }
+        self.notices.push(ServerNotice::WorkerReplaced { worker: index });
     }
 }
 
