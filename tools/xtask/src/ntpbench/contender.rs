@@ -73,8 +73,9 @@ impl Contender {
             ),
             Self::Ntpd => (
                 ["-n", "-g", "-c", &path].map(str::to_owned).to_vec(),
-                // Its own clock, which it cannot set for lack of the capability; with `disable ntp` it would tell no time at all.
-                "tos orphan 5 orphanwait 1\nrestrict default\n".to_owned(),
+                // Its own clock, which it cannot set for lack of the capability; with `disable ntp` it would tell no time at all. As it comes it
+                // limits how often each address may ask, and after some twenty requests of one says nothing more.
+                "tos orphan 5 orphanwait 1\nunrestrict default limited kod\n".to_owned(),
             ),
             Self::Echo => {
                 let address = format!("{SERVER}:123");
