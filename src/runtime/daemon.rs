@@ -153,7 +153,7 @@ impl Daemon {
                     listen: server.listen.clone(),
                     interfaces: server.interfaces.clone(),
                     except: server.except.clone(),
-                    cores: server_cores(&config),
+                    cores: server::cores(&config),
                     busy_poll: server.busy_poll,
                     priority: config.threads.server.priority,
                     access: server.access.clone(),
@@ -386,10 +386,7 @@ impl Daemon {
             self.has_dead_clock = false;
             self.tell_host_utc();
         }
-        if let Some(server) = &mut self.server {
-            server.look_after_workers(now, &mut |name| Some(self.traces.stream(name, EngineKind::NtpServer)));
-        }
-        self.hear_server(now, local);
+        self.look_after_server(now, local);
         self.answer_questions();
         self.look_after_traces(now, local);
         self.watch(now, local);
@@ -551,14 +548,6 @@ impl Daemon {
         }
     }
 
-    fn hear_server(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
-        let notices = self.server.as_mut().map(Server::take_notices).unwrap_or_default();
-        for notice in notices {
-            let level = if notice.is_warning() { Level::Warn } else { Level::Info };
-            self.model.events.record((now, local.read_as()), level, Topic::Ntp, notice.to_string(), &[]);
-        }
-    }
-
     fn look_after_traces(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
         let at = (now, local.read_as());
         let Some(told) = self.traces.turn(now, at.1) else { return };
@@ -612,6 +601,7 @@ mod ports;
 mod report;
 mod rivals;
 mod rtc;
+mod server;
 mod smear;
 mod sources;
 mod vmclock;
@@ -620,11 +610,6 @@ fn join(name: &str, thread: JoinHandle<()>) {
     if thread.join().is_err() {
         tracing::error!(target: "synchronome::daemon", "thread {name} panicked");
     }
-}
-
-fn server_cores(config: &Config) -> Vec<usize> {
-    let listed = config.ntp_server.as_ref().map(|server| server.cores.clone()).unwrap_or_default();
-    if listed.is_empty() { config.threads.server.core.into_iter().collect() } else { listed }
 }
 
 /// The system's clock that is steered, and what is done to it: the real one only where the configuration says so and
