@@ -144,6 +144,14 @@ fn malformed_packets_are_counted_by_reason_and_the_server_goes_on() {
 }
 
 #[test]
+fn a_server_with_a_rate_limit_asks_for_a_poll_interval_that_stays_within_it() {
+    let limit = Some(RateLimit { interval: Duration::from_secs(5), burst: 100 });
+    let options = ServerOptions { listen: vec![(LOCALHOST, 0).into()], limit, ..ServerOptions::default() };
+    assert_eq!(ask(&client(Served::with(&options).address())).header.poll, 3);
+    assert_eq!(ask(&client(Served::on((LOCALHOST, 0)).address())).header.poll, 0);
+}
+
+#[test]
 fn requests_to_a_broadcast_address_are_not_answered() {
     let served = Served::on((Ipv4Addr::UNSPECIFIED, 0));
     let client = UdpSocket::bind((LOCALHOST, 0)).expect("loopback");

@@ -502,7 +502,8 @@ impl Server {
     /// How answers are made while this leap second is near.
     fn response_config(&self, step: Option<LeapStep>) -> ResponseConfig {
         let smear = self.smear.map(|smear| Smear { step, ..smear });
-        ResponseConfig { precision: self.precision, local: self.local, smear, ..ResponseConfig::PLAIN }
+        let poll_min = self.options.limit.map_or(ResponseConfig::PLAIN.poll_min, RateLimit::poll_min);
+        ResponseConfig { precision: self.precision, poll_min, local: self.local, smear }
     }
 
     /// What a client that asks when the stamping clock reads `now` is told; its stamps mean nothing.

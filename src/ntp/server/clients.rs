@@ -42,6 +42,17 @@ pub struct RateLimit {
     pub burst: u16,
 }
 
+impl RateLimit {
+    /// The shortest poll interval that stays within it, as log2 of seconds; at least 0.
+    pub fn poll_min(self) -> i8 {
+        let mut poll = 0;
+        while poll < i8::MAX / 2 && Duration::SECOND.times(1 << poll) < self.interval {
+            poll += 1;
+        }
+        poll
+    }
+}
+
 /// What is to be done with a request, by how often its sender has asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Pace {
@@ -215,6 +226,13 @@ mod tests {
 
     fn find(clients: &Clients, from: IpAddr) -> Option<Client> {
         clients.places.iter().flatten().find(|client| client.key == key_of(from)).copied()
+    }
+
+    #[test]
+    fn the_poll_that_is_asked_for_is_the_shortest_within_the_limit() {
+        let of = |millis| RateLimit { interval: Duration::from_millis(millis), burst: 1 }.poll_min();
+        let polls = [1, 1_000, 1_001, 2_000, 8_000, 9_000, 3_600_000].map(of);
+        assert_eq!(polls, [0, 0, 1, 1, 3, 4, 12]);
     }
 
     #[test]
