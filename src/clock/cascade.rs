@@ -35,7 +35,7 @@ use super::leap::{HostUtc, LeapPolicy, LeapWatch, UtcNews, UtcPolicy, UtcWord};
 use super::{Clock, Counts, Steering, SteeringConfig};
 use crate::discipline::helm::{HELM_SOURCES_MAX, Verdict, Why};
 use crate::discipline::servo::Kind;
-use crate::discipline::{Notice, Reference, Timescale};
+use crate::discipline::{Notice, Reference, SavedOscillator, Timescale};
 use crate::time::{
     ClockEpoch, ClockId, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, Observation, SourceId,
     SyncState, TaiUtc, Timestamp, Utc,
@@ -240,10 +240,10 @@ impl<C: Clock> Cascade<C> {
     }
 
     /// Takes in a PHC, whose first crossing is this.
-    /// `saved_frequency` is what its oscillator ran off by in an earlier run.
-    pub fn add_phc(&mut self, index: u8, clock: C, crossing: &Crossing, saved_frequency: Option<FrequencyPpb>) {
+    /// `saved` is its oscillator as an earlier run has left it.
+    pub fn add_phc(&mut self, index: u8, clock: C, crossing: &Crossing, saved: Option<SavedOscillator>) {
         let Some(place) = self.phcs.get_mut(usize::from(index)) else { return };
-        let config = SteeringConfig { saved_frequency, ..self.config.of(Some(ClockId::Phc(index))) };
+        let config = SteeringConfig { saved, ..self.config.of(Some(ClockId::Phc(index))) };
         let since = (clock.epoch(), crossing.device);
         let mut steering = Steering::new(clock, Counts::Tai, config, crossing.mono, crossing.device);
         if self.sources.is_some() {

@@ -8,7 +8,8 @@
 use super::foretold::{ExceededAt, Foretold};
 use super::{Adjusted, Clock, ClockError};
 use crate::discipline::{
-    Adjustment, Config, Discipline, Effect, Input, Notice, Reference, Ruler, Span, Timescale, Whereabouts,
+    Adjustment, Config, Discipline, Effect, Input, Notice, Reference, Ruler, SavedOscillator, Span, Timescale,
+    Whereabouts,
 };
 use crate::engine::{Emit, Engine, Recorder, Taped};
 use crate::sharing::{BoundParts, TimeSnapshot};
@@ -411,6 +412,11 @@ impl<C: Clock> Steering<C> {
     /// What the oscillator is thought to run off by, uncorrected.
     pub fn oscillator_frequency(&self) -> Option<FrequencyPpb> {
         self.discipline.oscillator_frequency()
+    }
+
+    /// The same with how sure that is, and how it wanders, for a later run.
+    pub fn oscillator(&self) -> Option<SavedOscillator> {
+        self.discipline.oscillator()
     }
 
     /// When the state began.

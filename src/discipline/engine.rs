@@ -1,7 +1,7 @@
 //! The discipline of one clock by one source, with others beside it.
 
 use self::guards::Guard;
-use super::estimator::Bank;
+use super::estimator::{Bank, SavedOscillator};
 use super::policy::StepPolicy;
 use super::servo::{Kind, Pi};
 use super::{Adjustment, Envelope, Link, Reference, Ruler, SpikeGate, Stability, StateEvent, Timeline};
@@ -199,8 +199,8 @@ pub struct Config {
     pub integral: Option<f64>,
     /// Measure, never correct.
     pub hold: bool,
-    /// The oscillator's frequency error as it was saved by an earlier run.
-    pub saved_frequency: Option<FrequencyPpb>,
+    /// The oscillator as an earlier run has left it.
+    pub saved: Option<SavedOscillator>,
     /// How fast what a new source and the one before disagree by is slewed away.
     pub drain: FrequencyPpb,
 }
@@ -311,7 +311,7 @@ impl Discipline {
             state_since: now,
             reference: None,
             held: None,
-            known_frequency: config.saved_frequency,
+            known_frequency: config.saved.map(|saved| saved.frequency),
             has_corrected: false,
             is_panicking: false,
             is_silent: false,
@@ -379,6 +379,13 @@ impl Discipline {
             Some(_) => self.estimate().filter(|_| self.is_bank_tracking).map(|estimate| estimate.frequency),
             None => self.servo.is_tracking().then(|| self.servo.runs_off_by_on_average()),
         }
+    }
+
+    /// The same with how sure that is, and how it wanders, for a later run.
+    pub fn oscillator(&self) -> Option<SavedOscillator> {
+        let frequency = self.oscillator_frequency()?;
+        let alone = SavedOscillator::of_frequency(frequency);
+        Some(self.bank.as_ref().map_or(alone, |bank| bank.remember(frequency)))
     }
 
     /// When the state began.

@@ -37,6 +37,7 @@ mod timeline;
 
 pub use engine::{Config, DRAIN, Discipline, Effect, Input, LOCK_SAMPLES, Notice, Whereabouts};
 pub use envelope::{Contradiction, Envelope, Span};
+pub use estimator::{SavedOscillator, WANDER_LEVELS};
 pub use gate::SpikeGate;
 pub use link::{Link, OffsetSample};
 pub use median::MovingMedian;

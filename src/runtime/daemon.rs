@@ -17,7 +17,7 @@ use super::host::{Host, KnownUtc, host_utc, kernel_tai_utc, lacking_capabilities
 use super::model::{Model, PortModel, SourcesModel};
 use super::phcs::Phcs;
 use super::recorder::Traces;
-use super::saved::SavedFrequency;
+use super::saved::{Moment, SavedFrequency};
 use super::server::{ServedTime, Server, ServerOptions, worker_name};
 use super::truth::{TRUTH_RING, Truth, spawn_truth};
 use super::wake::Sleeper;
@@ -476,7 +476,7 @@ impl Daemon {
         if self.has_dead_clock {
             cascade.steering.step = dead_clock::rule_of_a_dead_clock(cascade.steering.step);
         }
-        _ = self.command(Command::Configure(cascade));
+        _ = self.command(Command::Configure(Box::new(cascade)));
     }
 
     /// The list may be another one by now, or have expired: a daemon runs for longer than a list is good.
@@ -585,8 +585,8 @@ impl Daemon {
         if self.config.servo.hold {
             return;
         }
-        let system = self.model.oscillator().map(|frequency| self.saved.save(frequency));
-        let phcs: Vec<_> = self.model.phcs.oscillators().map(|(phc, found)| self.phcs.save(phc, found)).collect();
+        let system = self.model.oscillator().map(|oscillator| self.saved.save(&oscillator, &Moment::now()));
+        let phcs: Vec<_> = self.model.phcs.oscillators().map(|(phc, found)| self.phcs.save(phc, &found)).collect();
         for error in system.into_iter().chain(phcs).filter_map(Result::err) {
             let text = format!("cannot save an oscillator's frequency: {error}");
             self.model.events.record((now, local.read_as()), Level::Warn, Topic::Daemon, text, &[]);
@@ -664,7 +664,7 @@ fn cascade_of(config: &Config, saved: &SavedFrequency) -> CascadeConfig {
         proportional: config.servo.proportional,
         integral: config.servo.integral,
         hold: config.servo.hold,
-        saved_frequency: saved.load(),
+        saved: saved.load(&Moment::now()),
         drain: config.selection.drain,
     };
     let utc_policy = match config.clock.utc_offset {

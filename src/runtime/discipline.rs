@@ -25,6 +25,7 @@ use crate::clock::{
     SoftwareClock,
 };
 use crate::config::ThreadConfig;
+use crate::discipline::SavedOscillator;
 use crate::engine::{Recorder, Taped};
 use crate::ptp::{ClockReport, Port};
 use crate::sharing::{Latch, PhcLines, Pulse, RingWriter, SeqlockWriter, TimeSnapshot};
@@ -57,8 +58,8 @@ pub struct PhcInlet {
     pub clock: Option<PhcClock>,
     /// The largest correction of a clock in software over it.
     pub frequency_max: FrequencyPpb,
-    /// What its oscillator ran off by in an earlier run.
-    pub saved_frequency: Option<FrequencyPpb>,
+    /// Its oscillator as an earlier run has left it.
+    pub saved: Option<SavedOscillator>,
     /// Takes the steps of its discipline, if somebody asks.
     pub recorder: Option<Recorder>,
 }
@@ -88,7 +89,7 @@ pub enum Command {
     /// A PHC that no port uses any more, or that is gone.
     RemovePhc(u8),
     /// Other limits, from a reloaded configuration.
-    Configure(CascadeConfig),
+    Configure(Box<CascadeConfig>),
 }
 
 /// The thread's ends of everything that it shares.
@@ -396,19 +397,19 @@ impl DisciplineThread {
                 }
                 self.choose(now, local);
             }
-            Command::Configure(config) => self.cascade.configure(config),
+            Command::Configure(config) => self.cascade.configure(*config),
         }
     }
 
     fn add_phc(&mut self, index: u8, inlet: PhcInlet) {
-        let PhcInlet { reader, crossing, clock, frequency_max, saved_frequency, recorder } = inlet;
+        let PhcInlet { reader, crossing, clock, frequency_max, saved, recorder } = inlet;
         let Some(place) = self.readers.get_mut(usize::from(index)) else { return };
         let software = || SoftwareClock::new(crossing.device, Duration::ZERO, OscillatorModel::PERFECT, frequency_max);
         let clock = match clock {
             Some(clock) => AnyClock::Phc(clock),
             None => AnyClock::Software(software().on(ClockId::Phc(index))),
         };
-        self.cascade.add_phc(index, Recording::new(clock), &crossing, saved_frequency);
+        self.cascade.add_phc(index, Recording::new(clock), &crossing, saved);
         if let (Some((steering, ..)), Some(recorder)) = (self.cascade.phc(index, crossing.mono), recorder) {
             steering.record_by(recorder);
         }
@@ -636,14 +637,14 @@ impl DisciplineThread {
     }
 
     fn tell_frequency(&mut self) {
-        if let Some(frequency) = self.cascade.system().oscillator_frequency() {
-            self.links.events.push(Event::Oscillator(ClockId::System, frequency));
+        if let Some(oscillator) = self.cascade.system().oscillator() {
+            self.links.events.push(Event::Oscillator(ClockId::System, oscillator));
         }
         let now = self.host.mono();
         for index in 0..PHCS_MAX as u8 {
-            let frequency = self.cascade.phc(index, now).and_then(|(steering, ..)| steering.oscillator_frequency());
-            if let Some(frequency) = frequency {
-                self.links.events.push(Event::Oscillator(ClockId::Phc(index), frequency));
+            let oscillator = self.cascade.phc(index, now).and_then(|(steering, ..)| steering.oscillator());
+            if let Some(oscillator) = oscillator {
+                self.links.events.push(Event::Oscillator(ClockId::Phc(index), oscillator));
             }
         }
     }

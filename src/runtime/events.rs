@@ -9,6 +9,7 @@ use super::ntp_client::NtpReport;
 use super::refclock::RefclockReport;
 use super::thread::Refusal;
 use crate::clock::{CascadeNotice, ClockError, PageFault, Standing, Tampering};
+use crate::discipline::SavedOscillator;
 use crate::net::{StampingChange, TxTrouble};
 use crate::ptp::{ForeignMasterStatus, ParentInfo, PortState, StateReason};
 use crate::time::{
@@ -67,8 +68,8 @@ pub enum Event {
         /// What it showed afterwards.
         to: Timestamp<Local>,
     },
-    /// The frequency error of a clock's oscillator, once a minute and at the end: worth saving.
-    Oscillator(ClockId, FrequencyPpb),
+    /// What is known of a clock's oscillator, once a minute and at the end: worth saving.
+    Oscillator(ClockId, SavedOscillator),
     /// A port changed its state.
     PortState {
         /// Its row in the configuration.

@@ -6,7 +6,7 @@ use super::phcs::words;
 use super::rivals::{Rival, as_lacks};
 use crate::clock::{ArbPolicy, CascadeNotice, LOCK_LIMIT_HARDWARE, LOCK_LIMIT_NTP, LOCK_LIMIT_SOFTWARE, UtcDispute};
 use crate::config::{Config, PtpConfig, PtpTransport};
-use crate::discipline::{Notice, StateEvent};
+use crate::discipline::{Notice, SavedOscillator, StateEvent};
 use crate::net::{Stamping, StampingChange};
 use crate::observe::status::{
     BoundPartsStatus, ClockKind, ClockStatus, GrandmasterChangeStatus, GrandmasterStatus, HoldoverStatus, PortStatus,
@@ -16,7 +16,7 @@ use crate::observe::{Events, Level, Status, Topic, rfc3339};
 use crate::ptp::{Counter, ParentInfo, PortState, StateReason};
 use crate::sharing::{Counters, LIMITS, SNAPSHOT_AGE_MAX, TimeSnapshot};
 use crate::time::{
-    ClockId, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, StampSource, SyncState, TaiUtc, Timestamp,
+    ClockId, Duration, LeapIndicator, Local, LogInterval, Mono, StampSource, SyncState, TaiUtc, Timestamp,
 };
 use crate::wire::ptp::ClockIdentity;
 pub use sources::SourcesModel;
@@ -249,7 +249,7 @@ pub struct Model {
     pub rivals: Vec<Rival>,
     /// Who may set the system clock, whatever we do to it ourselves.
     pub suspects: Vec<Rival>,
-    oscillator: Option<FrequencyPpb>,
+    oscillator: Option<SavedOscillator>,
     steps: u64,
     /// Why the clock is in its state: what comes before the cause, and what after it.
     reason: (&'static str, &'static str),
@@ -311,8 +311,8 @@ impl Model {
         self.kind
     }
 
-    /// What the oscillator runs off by, as last told.
-    pub fn oscillator(&self) -> Option<FrequencyPpb> {
+    /// What is known of the oscillator, as last told.
+    pub fn oscillator(&self) -> Option<SavedOscillator> {
         self.oscillator
     }
 
@@ -389,8 +389,8 @@ impl Model {
                     if who.is_empty() { &fields[..3] } else { &fields },
                 );
             }
-            Event::Oscillator(ClockId::Phc(phc), frequency) => self.phcs.set_oscillator(phc, frequency),
-            Event::Oscillator(_, frequency) => self.oscillator = Some(frequency),
+            Event::Oscillator(ClockId::Phc(phc), oscillator) => self.phcs.set_oscillator(phc, oscillator),
+            Event::Oscillator(_, oscillator) => self.oscillator = Some(oscillator),
             Event::PortState { port, from, to, reason } => {
                 let Some(model) = self.ports.get_mut(usize::from(port)) else { return };
                 model.state = to;
@@ -458,7 +458,7 @@ impl Model {
                     self.locked_at.get_or_insert(at.0);
                 }
             }
-            Notice::Measured(frequency) => self.oscillator = Some(frequency),
+            Notice::Measured(frequency) => self.oscillator = Some(SavedOscillator::of_frequency(frequency)),
             Notice::Stepped(_) => self.steps += 1,
             _ => {}
         }
@@ -561,7 +561,7 @@ impl Model {
             bound_growth_ppb: snapshot.is_bounded.then(|| snapshot.drift_rate.ppb()),
             holdover: holdover_status(snapshot, now),
             frequency_ppb: Some(snapshot.frequency.ppb()),
-            oscillator_frequency_ppb: self.oscillator.map(FrequencyPpb::ppb),
+            oscillator_frequency_ppb: self.oscillator.map(|oscillator| oscillator.frequency.ppb()),
             epoch: snapshot.epoch.0,
             steps: self.steps,
             last_sample_age_s: snapshot.last_sample.map(|last| (now - last).as_secs_f64().max(0.0)),

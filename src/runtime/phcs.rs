@@ -10,11 +10,12 @@ use synchronome_kernel::nic::driver;
 use synchronome_kernel::phc::{Phc, PhcCapabilities, VirtualClocks};
 
 use super::discipline::PhcInlet;
-use super::saved::SavedFrequency;
+use super::saved::{Moment, SavedFrequency};
 use crate::clock::comparison::Asymmetry;
 use crate::clock::inventory::{find, hardware_clocks};
 use crate::clock::{Clock, ClockError, PHCS_MAX, PhcClock, PhcReader, known_quantum};
 use crate::config::{Config, PhcChoice};
+use crate::discipline::SavedOscillator;
 use crate::net::{device_below, phc_behind};
 use crate::observe::Level;
 use crate::time::FrequencyPpb;
@@ -112,7 +113,7 @@ impl Phcs {
             crossing,
             clock,
             frequency_max: config.clock.max_frequency,
-            saved_frequency: saved.load(),
+            saved: saved.load(&Moment::now()),
             recorder: None,
         };
         let name = name.to_owned();
@@ -162,13 +163,13 @@ impl Phcs {
         self.entries.iter().enumerate().filter_map(of)
     }
 
-    /// Saves what the oscillator of a PHC runs off by.
+    /// Saves what is known of the oscillator of a PHC.
     ///
     /// # Errors
     /// The file system's.
-    pub fn save(&self, index: u8, frequency: FrequencyPpb) -> std::io::Result<()> {
+    pub fn save(&self, index: u8, oscillator: &SavedOscillator) -> std::io::Result<()> {
         match self.entries.get(usize::from(index)).and_then(Option::as_ref) {
-            Some(entry) => entry.saved.save(frequency),
+            Some(entry) => entry.saved.save(oscillator, &Moment::now()),
             None => Ok(()),
         }
     }

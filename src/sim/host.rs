@@ -91,7 +91,7 @@ impl HostConfig {
             proportional: None,
             integral: None,
             hold: false,
-            saved_frequency: None,
+            saved: None,
             drain: crate::discipline::DRAIN,
         };
         Self {

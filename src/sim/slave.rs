@@ -58,7 +58,7 @@ impl SlaveConfig {
                 proportional: None,
                 integral: None,
                 hold: false,
-                saved_frequency: None,
+                saved: None,
                 drain: crate::discipline::DRAIN,
             },
             offset: Duration::ZERO,

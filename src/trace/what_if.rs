@@ -270,7 +270,7 @@ impl Other {
         change: &dyn Fn(&mut Config),
     ) -> Self {
         let mut config = *recorded.config();
-        config.saved_frequency = recorded.oscillator_frequency().or(config.saved_frequency);
+        config.saved = recorded.oscillator().or(config.saved);
         change(&mut config);
         let mut clock = SoftwareClock::new(free, reading - free, OscillatorModel::PERFECT, config.max_frequency);
         // Within the limit, as it is in force: refused only if another limit was asked for, and then nothing is.

@@ -55,7 +55,7 @@ fn steering(kind: Kind) -> SteeringConfig {
         proportional: None,
         integral: None,
         hold: false,
-        saved_frequency: None,
+        saved: None,
         drain: crate::discipline::DRAIN,
     }
 }

@@ -36,7 +36,7 @@ impl Bench {
             proportional: None,
             integral: None,
             hold: false,
-            saved_frequency: None,
+            saved: None,
             drain: crate::discipline::DRAIN,
         };
         let steering = Steering::new(clock, Counts::Utc, config, now, now.read_as());

@@ -441,8 +441,8 @@ pub(super) fn error_of(observation: &Observation) -> Duration {
 /// An estimator for this oscillator.
 pub(super) fn new_bank(config: &Config) -> Bank {
     let mut bank = Bank::new(config.max_frequency, STAMP_RESOLUTION);
-    if let Some(frequency) = config.saved_frequency {
-        bank.expect_frequency(frequency);
+    if let Some(saved) = &config.saved {
+        bank.expect(saved);
     }
     bank
 }

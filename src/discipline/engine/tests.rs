@@ -36,7 +36,7 @@ fn config() -> Config {
         proportional: None,
         integral: None,
         hold: false,
-        saved_frequency: None,
+        saved: None,
         drain: crate::discipline::DRAIN,
     }
 }
@@ -380,10 +380,33 @@ fn a_clock_is_never_told_more_than_it_obeys_and_it_is_told_once_if_that_is_not_e
 
 #[test]
 fn a_saved_frequency_saves_the_measurement() {
-    let saved = Config { saved_frequency: Some(FrequencyPpb::from_ppm(40.0)), ..config() };
+    let saved = Config { saved: Some(SavedOscillator::of_frequency(FrequencyPpb::from_ppm(40.0))), ..config() };
     let mut bench = Bench::new(saved, Duration::from_secs(2), 40.0);
     (0..3).for_each(|_| bench.exchange(Duration::ZERO));
     assert!(bench.offset.abs() < Duration::from_micros(30), "{}", bench.offset);
+}
+
+#[test]
+fn what_was_saved_of_another_oscillator_does_no_harm() {
+    let mut wanders = [0.0; crate::discipline::WANDER_LEVELS];
+    wanders[0] = 1.0;
+    for wrong_ppm in [-5.0, 40.0] {
+        let frequency = FrequencyPpb::from_ppm(40.0 + wrong_ppm);
+        let saved = SavedOscillator { frequency, deviation: FrequencyPpb::new(20.0), wanders };
+        let mut bench = Bench::new(
+            Config { saved: Some(saved), ..Config { servo: Kind::Estimator, ..config() } },
+            Duration::from_secs(2),
+            40.0,
+        );
+        for _ in 0..400 {
+            bench.exchange(Duration::ZERO);
+            assert!(bench.bound().is_none_or(|bound| bench.offset.abs() <= bound), "{wrong_ppm} ppm: {}", bench.offset);
+        }
+        assert_eq!(bench.discipline.state(), SyncState::Locked, "{wrong_ppm} ppm");
+        assert!(bench.offset.abs() < Duration::from_micros(2), "{wrong_ppm} ppm: {}", bench.offset);
+        let oscillator = bench.discipline.oscillator().unwrap();
+        assert!((oscillator.frequency.ppm() - 40.0).abs() < 0.1 && oscillator.is_plausible(), "{oscillator:?}");
+    }
 }
 
 #[test]

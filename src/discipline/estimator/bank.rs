@@ -3,6 +3,7 @@
 use super::calm::Calm;
 use super::change::{Believed, Hypothesis, Record};
 use super::member::{Belief, Direction};
+use super::memory::{DEVIATION_MAX, SavedOscillator};
 use super::mixture::{Mixture, Noise};
 use super::watch::{Verdict, Watch};
 use crate::coding::Coded;
@@ -103,6 +104,8 @@ pub struct Bank {
     resolution: f64,
     frequency_max: f64,
     frequency_known: Option<f64>,
+    /// How sure that is, one standard deviation.
+    known_to: f64,
     /// What was believed before it was forgotten: nothing better is known of the oscillator until something is heard.
     frequency_before: Option<f64>,
     last: Pair,
@@ -138,6 +141,7 @@ impl Bank {
             resolution,
             frequency_max: frequency_max.abs().ratio(),
             frequency_known: None,
+            known_to: DEVIATION_MAX.ratio(),
             frequency_before: None,
             last: Pair::default(),
             round_trips: MovingMedian::default(),
@@ -168,7 +172,7 @@ impl Bank {
 
     fn begin_anew(&mut self, frequency: Option<f64>) {
         self.frequency_before = self.frequency().map(FrequencyPpb::ratio);
-        self.frequency_known = frequency;
+        (self.frequency_known, self.known_to) = (frequency, DEVIATION_MAX.ratio());
         self.origin = None;
         self.knows_offset = false;
         self.heard = 0;
@@ -226,7 +230,7 @@ impl Bank {
         self.believed = other.believed.clone();
         self.origin = other.origin;
         self.knows_offset = other.knows_offset;
-        self.frequency_known = other.frequency_known;
+        (self.frequency_known, self.known_to) = (other.frequency_known, other.known_to);
         self.frequency_before = other.frequency_before;
         self.noise = other.noise;
         self.heard = other.heard;
@@ -262,9 +266,18 @@ impl Bank {
         self.calm.disturb();
     }
 
-    /// The oscillator's frequency error as it was saved by an earlier run.
-    pub fn expect_frequency(&mut self, frequency: FrequencyPpb) {
-        self.frequency_known = Some(frequency.ratio());
+    /// The oscillator as an earlier run has left it.
+    pub fn expect(&mut self, saved: &SavedOscillator) {
+        (self.frequency_known, self.known_to) = (Some(saved.frequency.ratio()), saved.deviation.ratio());
+        self.believed.members.expect_wanders(&saved.wanders);
+    }
+
+    /// What is to be kept of the oscillator, which runs off by `frequency`, for a later run.
+    pub fn remember(&self, frequency: FrequencyPpb) -> SavedOscillator {
+        let wanders = self.believed.members.wanders();
+        let sum: f64 = wanders.iter().sum();
+        let deviation = self.frequency_deviation();
+        SavedOscillator { frequency, deviation, wanders: wanders.map(|share| share / sum) }
     }
 
     /// What `V` runs off by, as far as anything is known of it: also between a new beginning and its first exchange.
@@ -376,7 +389,7 @@ impl Bank {
             Pair { forward: Some((a, _)), backward: Some((b, _)) } => (a - b).abs().as_secs_f64(),
             _ => 0.0,
         };
-        let frequency = self.frequency_known.map_or((0.0, self.frequency_max), |known| (known, 1e-6));
+        let frequency = self.frequency_known.map_or((0.0, self.frequency_max), |known| (known, self.known_to));
         let uncertainty = delay.abs().max(self.resolution) + apart * frequency.1;
         self.believed.members.set(Belief {
             mean: [offset, frequency.0, delay.max(self.resolution)],
@@ -400,7 +413,7 @@ impl Bank {
         let run_off = frequency * (at - sync_at).as_secs_f64().abs().max((at - request_at).as_secs_f64().abs());
         let outside = (offset - middle).abs() - delay - run_off.abs() - self.resolution;
         if outside > CONTRADICTS * self.believed.members.deviation(0.0) {
-            self.frequency_known = Some(frequency);
+            (self.frequency_known, self.known_to) = (Some(frequency), DEVIATION_MAX.ratio());
             return self.begin(at);
         }
         self.believed.members.set_delay(delay);

@@ -9,11 +9,11 @@ use super::special::exp_below_zero;
 use crate::coding::Coded;
 
 /// Random-walk FM of the oscillator, s/s per sqrt(s), by decades: an ovenised one to a bad one in the sun.
-const WANDERS: [f64; 6] = [1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6];
+pub const WANDERS: [f64; 6] = [1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6];
 /// How blunt the edge of the delays is: the normal part as a share of the exponential one.
 const SHAPES: [f64; 3] = [0.001, 0.3, 4.0];
 /// Members of one shape stand side by side, a lane for each wander.
-const LANES: usize = WANDERS.len();
+pub const LANES: usize = WANDERS.len();
 /// And there is such a row for each shape.
 const ROWS: usize = SHAPES.len();
 /// The members are mixed at every so manieth Sync: at each one, with a quarter of the shares, nothing is more exact.
@@ -24,6 +24,8 @@ const TO_OTHER_WANDER: f64 = 1.5e-4 * MIX_EVERY as f64;
 const TO_OTHER_SHAPE: f64 = 5e-4 * MIX_EVERY as f64;
 /// A member whose own share of its new weight is larger than this is not mixed.
 const UNMIXED: f64 = 0.99;
+/// What was learnt in an earlier run counts for so much of the weights; the rest is shared alike, for what may have changed.
+const REMEMBERED: f64 = 0.9;
 /// No weight falls below this.
 const WEIGHT_MIN: f64 = 1e-12;
 /// No member is found less likely than this part of the likeliest: `exp(-50)`.
@@ -108,6 +110,24 @@ impl Mixture {
             mean: belief.mean,
             deviation_now: None,
             unmixed: 0,
+        }
+    }
+
+    /// How likely each wander is, whatever the shape.
+    pub fn wanders(&self) -> [f64; LANES] {
+        let mut sums = [0.0; LANES];
+        for row in &self.weights {
+            sums.iter_mut().zip(row).for_each(|(sum, weight)| *sum += weight);
+        }
+        sums
+    }
+
+    /// Each wander is as likely as it was in an earlier run, nearly.
+    pub fn expect_wanders(&mut self, wanders: &[f64; LANES]) {
+        for row in &mut self.weights {
+            for (weight, share) in row.iter_mut().zip(wanders) {
+                *weight = (REMEMBERED * share + (1.0 - REMEMBERED) / LANES as f64) / ROWS as f64;
+            }
         }
     }
 

@@ -23,6 +23,7 @@
 //! | `watch` | which messages are believed at once, and when something must have changed |
 //! | `change` | what it was: a burst, a step, a shift, another path |
 //! | `calm` | whether a request now and then is enough |
+//! | `memory` | what is kept of an oscillator from one run to the next |
 //! | `bank` | all of it, message by message |
 
 mod bank;
@@ -31,9 +32,11 @@ mod change;
 #[cfg(test)]
 mod equations;
 mod member;
+mod memory;
 mod mixture;
 mod special;
 mod watch;
 
 pub use bank::{Bank, Estimate, Shift};
+pub use memory::{SavedOscillator, WANDER_LEVELS};
 pub(crate) use special::decimal_power;

@@ -128,9 +128,9 @@ impl Daemon {
     /// Somebody does not use a PHC any more: it goes with the last one that did.
     pub(super) fn release_phc(&mut self, user: User) {
         if !self.config.servo.hold {
-            for (index, frequency) in self.model.phcs.oscillators() {
+            for (index, oscillator) in self.model.phcs.oscillators() {
                 // The next start measures it if it cannot be saved.
-                _ = self.phcs.save(index, frequency);
+                _ = self.phcs.save(index, &oscillator);
             }
         }
         if let Some(index) = self.phcs.release(user) {

@@ -5,13 +5,13 @@ use synchronome_kernel::phc::CrossingMethod;
 use super::reason::disruption_text;
 use super::utc::named_of;
 use crate::clock::{CascadeNotice, ClockError, JumpedTo, LeapPolicy, PHCS_MAX, Tampering};
-use crate::discipline::Notice;
+use crate::discipline::{Notice, SavedOscillator};
 use crate::observe::status::PhcStatus;
 use crate::observe::{Events, Level, Topic};
 use crate::runtime::events::PhcReport;
 use crate::runtime::phcs::words;
 use crate::runtime::rivals::Rival;
-use crate::time::{ClockId, Duration, FrequencyPpb, Mono, SyncState, TaiUtc, Timestamp, Utc};
+use crate::time::{ClockId, Duration, Mono, SyncState, TaiUtc, Timestamp, Utc};
 
 /// When something happened.
 type At = (Timestamp<Mono>, Timestamp<Utc>);
@@ -22,7 +22,7 @@ struct PhcModel {
     name: String,
     device: String,
     report: Option<PhcReport>,
-    oscillator: Option<FrequencyPpb>,
+    oscillator: Option<SavedOscillator>,
     unreadable: Option<String>,
     /// Since when there has been no such device.
     gone_since: Option<Timestamp<Mono>>,
@@ -72,15 +72,15 @@ impl PhcsModel {
         }
     }
 
-    /// What the oscillator of a PHC runs off by.
-    pub fn set_oscillator(&mut self, index: u8, frequency: FrequencyPpb) {
+    /// What is known of the oscillator of a PHC.
+    pub fn set_oscillator(&mut self, index: u8, oscillator: SavedOscillator) {
         if let Some(phc) = self.get(index) {
-            phc.oscillator = Some(frequency);
+            phc.oscillator = Some(oscillator);
         }
     }
 
     /// The oscillators that are known, to be saved.
-    pub fn oscillators(&self) -> impl Iterator<Item = (u8, FrequencyPpb)> {
+    pub fn oscillators(&self) -> impl Iterator<Item = (u8, SavedOscillator)> {
         let known = |(index, phc): (usize, &Option<PhcModel>)| Some((index as u8, phc.as_ref()?.oscillator?));
         self.0.iter().enumerate().filter_map(known)
     }
@@ -260,7 +260,7 @@ impl PhcsModel {
 impl PhcModel {
     fn told(&mut self, notice: Notice) -> (Level, String) {
         if let Notice::Measured(frequency) = notice {
-            self.oscillator = Some(frequency);
+            self.oscillator = Some(SavedOscillator::of_frequency(frequency));
         }
         match notice {
             Notice::Refused { errno } => {
@@ -301,7 +301,7 @@ impl PhcModel {
                 report.bound.map(|bound| bound + report.drift_rate.abs().drift(age))
             })),
             frequency_ppb: report.map(|report| report.frequency.ppb()),
-            oscillator_frequency_ppb: self.oscillator.map(FrequencyPpb::ppb),
+            oscillator_frequency_ppb: self.oscillator.map(|oscillator| oscillator.frequency.ppb()),
             crossing_method: report.map_or("", |report| method_word(report.method)).to_owned(),
             crossing_window_s: report.map_or(0.0, |report| report.half_window.as_secs_f64()),
             problem: self.problem(),

@@ -51,7 +51,7 @@ impl Bench {
             proportional: None,
             integral: None,
             hold: false,
-            saved_frequency: None,
+            saved: None,
             drain: DRAIN,
         };
         let (now, offset) = (Timestamp::from_secs(100), Duration::from_millis(3));

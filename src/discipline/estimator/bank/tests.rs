@@ -386,3 +386,57 @@ fn by_another_measure_of_the_same_time_nothing_is_lost() {
     let greatest = (0..200).map(|_| path.exchange().unwrap().abs()).fold(0.0, f64::max);
     assert!(greatest < 5e-8, "{greatest}");
 }
+
+/// A run of an NTP client, polls of 16 s; what it has learnt, and where the oscillator was left.
+fn learnt() -> (SavedOscillator, f64) {
+    let mut path = Path::new(1e-4, 1e-10, 16.0);
+    path.settle(2_000);
+    let frequency = path.bank.frequency().unwrap();
+    (path.bank.remember(frequency), path.frequency)
+}
+
+/// The RMS error from three to eleven minutes after a restart, and that of the standard deviation that was claimed (s).
+fn after_a_restart(saved: &SavedOscillator, frequency: f64) -> (f64, f64) {
+    let (mut square_error, mut square_claim) = (0.0, 0.0);
+    for seed in 0..20 {
+        let mut path = Path::new(1e-4, 1e-10, 16.0);
+        (path.random, path.frequency, path.base) = (Random::seeded(100 + seed), frequency, [5e-3; 2]);
+        path.bank.expect(saved);
+        path.settle(10);
+        for _ in 0..30 {
+            square_error += square(path.exchange().unwrap());
+            square_claim += square(path.bank.estimate().unwrap().deviation.as_secs_f64());
+        }
+    }
+    let mean = |sum: f64| (sum / 600.0).sqrt();
+    (mean(square_error), mean(square_claim))
+}
+
+#[test]
+fn after_a_restart_what_was_learnt_of_the_oscillator_makes_the_first_minutes_better() {
+    let (saved, frequency) = learnt();
+    assert!(saved.is_plausible(), "{saved:?}");
+    // Ten minutes later, and the number alone.
+    let (error, claim) = after_a_restart(&saved.aged(Duration::from_secs(600)), frequency);
+    let (error_alone, claim_alone) = after_a_restart(&SavedOscillator::of_frequency(saved.frequency), frequency);
+    println!(
+        "RMS {error:.2e} s, claimed {claim:.2e} s; with the frequency alone {error_alone:.2e} s, {claim_alone:.2e} s"
+    );
+    assert!(error < 0.85 * error_alone && claim < 0.75 * claim_alone, "{error} {error_alone} {claim} {claim_alone}");
+    assert!(error < claim, "it says how wrong it is: {error} {claim}");
+}
+
+#[test]
+fn what_was_learnt_of_another_oscillator_is_unlearnt() {
+    let (saved, frequency) = learnt();
+    // It is 5 ppm off, and wanders a thousand times as much; the bank was as good as certain of both.
+    let mut path = Path::new(1e-6, 1e-7, 1.0);
+    path.frequency = frequency + 5e-6;
+    path.bank.expect(&saved.aged(Duration::ZERO));
+    path.settle(300);
+    let mut fresh = Path::new(1e-6, 1e-7, 1.0);
+    fresh.frequency = frequency + 5e-6;
+    fresh.settle(300);
+    let (rms, without) = (path.rms(1_000), fresh.rms(1_000));
+    assert!(rms < 1.05 * without, "{rms}, and without any memory {without}");
+}
