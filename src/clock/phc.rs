@@ -139,6 +139,11 @@ impl PhcClock {
         self.watch.take()
     }
 
+    /// Whether the card has been told this frequency already, and nobody another one since.
+    fn is_dialled(&self, frequency: FrequencyPpb) -> bool {
+        self.dither.is_none() && scaled_ppm(frequency) == self.watch.written
+    }
+
     fn set_frequency(&mut self, frequency: FrequencyPpb) -> Result<(), ClockError> {
         let scaled = scaled_ppm(frequency);
         // Drivers cut off what is less than their quantum: a value just short of a multiple would lose a whole one.
@@ -187,7 +192,8 @@ impl Clock for PhcClock {
             dither.since = at + step;
             dither.nearest(frequency)
         });
-        match self.set_frequency(chosen) {
+        let is_in_force = self.is_dialled(chosen);
+        match if is_in_force { Ok(()) } else { self.set_frequency(chosen) } {
             Ok(()) => self.wanted = frequency,
             // The step has happened; the frequency is as it was, and is told so.
             Err(_) if step != Duration::ZERO => {}
