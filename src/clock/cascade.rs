@@ -166,6 +166,8 @@ struct Leaf<C> {
     window: Duration,
     /// It seems to have jumped.
     doubt: Option<Doubt>,
+    /// Crossings in a row of which only the half was told that says most.
+    halves: u32,
 }
 
 impl<C: Clock> Leaf<C> {
@@ -258,6 +260,7 @@ impl<C: Clock> Cascade<C> {
             crossing_at: crossing.mono,
             window: crossing.window.half(),
             doubt: None,
+            halves: 0,
         }));
     }
 

@@ -7,6 +7,10 @@ use crate::time::{
     ClockEpoch, ClockId, Duration, Local, Mono, Observation, SourceId, Stamp, StampSource, SyncState, Timestamp,
 };
 
+/// Of crossings at one instant, whose two halves say the same, so many in a row are told by the half that steers alone. The other one
+/// costs as much, and shows that the two still agree.
+const HALVES: u32 = 3;
+
 impl<C: Clock> Cascade<C> {
     /// The system clock by its hub, a PHC.
     pub(super) fn steer_system(&mut self, index: u8, crossing: &Crossing, notify: &mut impl FnMut(CascadeNotice)) {
@@ -20,6 +24,9 @@ impl<C: Clock> Cascade<C> {
             return;
         };
         let ruler = leaf.steering.ruler(ClockId::Phc(index), crossing.device, offset);
+        let is_at_one_instant = crossing.before == crossing.after;
+        let is_half = is_at_one_instant && leaf.halves < HALVES && self.system.state() == SyncState::Locked;
+        leaf.halves = if is_half { leaf.halves + 1 } else { 0 };
         let reference = self.crossing_reference(Reference { proofs, ..reference }, ruler, is_held_over);
         let source = SourceId(CROSSING_SOURCE.0 + 1 + u16::from(index));
         let reference = Reference { source, ..reference };
@@ -30,7 +37,7 @@ impl<C: Clock> Cascade<C> {
         self.system.follow(now, local, Some(reference), &mut of(ClockId::System, notify));
         let mut contradicts = false;
         let (system, mut tell) = (&mut self.system, but_contradictions(ClockId::System, &mut contradicts, notify));
-        observe_pair(system, now, local, reference.source, pair, &mut tell);
+        observe_pair(system, now, local, reference.source, pair, is_half, &mut tell);
         drop(tell);
         if contradicts {
             self.keep_back(ClockId::System, now);
@@ -63,7 +70,7 @@ impl<C: Clock> Cascade<C> {
         let pair = ((device, theirs(after)), (theirs(before), device));
         let id = ClockId::Phc(index);
         leaf.steering.follow(now, crossing.device, Some(reference), &mut of(id, notify));
-        observe_pair(&mut leaf.steering, now, crossing.device, CROSSING_SOURCE, pair, &mut of(id, notify));
+        observe_pair(&mut leaf.steering, now, crossing.device, CROSSING_SOURCE, pair, false, &mut of(id, notify));
         self.set_pace(index, id, now, local, notify);
     }
 
@@ -94,17 +101,18 @@ fn remote(at: Timestamp<Local>, source: SourceId, error: Duration) -> Stamp {
     Stamp { error, ..local_stamp(at, ClockId::Remote(source)) }
 }
 
-/// An edge from us to the hub, and one from it to us: the first one first, so that the second finds the delay.
+/// An edge from us to the hub, and one from it to us: the first one first, so that the second finds the delay. Or only the second one.
 fn observe_pair<C: Clock>(
     steering: &mut Steering<C>,
     now: Timestamp<Mono>,
     local: Timestamp<Local>,
     source: SourceId,
     (to_hub, from_hub): ((Stamp, Stamp), (Stamp, Stamp)),
+    is_second_alone: bool,
     notify: &mut impl FnMut(Notice),
 ) {
     let epoch = steering.clock().epoch();
-    for (sent, received) in [to_hub, from_hub] {
+    for (sent, received) in [to_hub, from_hub].into_iter().skip(usize::from(is_second_alone)) {
         // The first one has had the clock stepped: the second one's stamp, and `local`, are of before that.
         if steering.clock().epoch() != epoch {
             break;

@@ -303,6 +303,27 @@ fn all_clocks_are_right_whoever_hears_the_source() {
 }
 
 #[test]
+fn by_crossings_at_one_instant_of_which_most_are_told_by_half_the_system_clock_is_as_right() {
+    let mut world = World::new(ClockId::Phc(0), Kind::Estimator);
+    world.window = Duration::ZERO;
+    world.run(30);
+    let told = |world: &World| world.cascade.phcs[0].as_ref().map(|leaf| leaf.halves);
+    let mut halves = std::collections::BTreeSet::new();
+    for _ in 0..600 {
+        world.run_ticks(1);
+        halves.extend(told(&world));
+        world.assert_bounds();
+        let error = world.error(ClockId::System).abs();
+        assert!(error < Duration::from_nanos(20), "{error}");
+    }
+    assert_eq!(halves.into_iter().collect::<Vec<_>>(), [0, 1, 2, 3], "each fourth one is told whole");
+    // Where there is a window, both edges say something of their own.
+    let mut world = World::new(ClockId::Phc(0), Kind::Estimator);
+    world.run(60);
+    assert_eq!(told(&world), Some(0));
+}
+
+#[test]
 fn the_system_clock_waits_until_the_phc_is_right() {
     let mut world = World::new(ClockId::Phc(0), Kind::Pi);
     world.run(20);
