@@ -1,7 +1,7 @@
 use super::super::wake::Sleeper;
 use super::*;
-use crate::sharing::{Latch, Pulse, Ring};
-use crate::time::{LeapIndicator, NtpTimestamp};
+use crate::sharing::{Latch, Pulse, Ring, RingReader};
+use crate::time::{LeapIndicator, NtpTimestamp, StampSource};
 use crate::wire::ntp::{HEADER_LENGTH, Header, Mode, Packet, parse, write};
 
 /// The one `[[ntp.source]]` of a configuration, with these lines.
@@ -67,8 +67,13 @@ fn a_server_gets_a_burst_at_each_poll_where_the_configuration_says_so_and_none_o
 }
 
 fn outlet() -> Outlet {
+    outlet_and_inbox().0
+}
+
+/// With what the discipline gets.
+fn outlet_and_inbox() -> (Outlet, RingReader<SourceMessage>) {
     let sleeper = Sleeper::new().expect("an eventfd");
-    let (to_discipline, _) = Ring::with_capacity(64, sleeper.doorbell());
+    let (to_discipline, inbox) = Ring::with_capacity(64, sleeper.doorbell());
     let (events, _) = Ring::with_capacity(64, sleeper.doorbell());
     let links = SourceLinks {
         to_discipline,
@@ -80,7 +85,7 @@ fn outlet() -> Outlet {
         stop: Latch::default(),
         sleeper,
     };
-    Outlet { links, cards: ClientCards::default() }
+    (Outlet { links, cards: ClientCards::default() }, inbox)
 }
 
 fn address(n: u8) -> SocketAddr {
@@ -194,4 +199,44 @@ fn a_name_that_nobody_knows_is_no_end_and_when_names_are_gone_the_address_stays_
     assert!(asked.wants_lookup(known), "it is not waited as long as for a server that does not answer");
     asked.found(known, &Ok(vec![address(1), address(2)]), &[address(1)], &mut outlet);
     assert_eq!((asked.address, asked.no_address), (Some(address(2)), None));
+}
+
+/// What an exchange with a server that is `ahead`, over ways of these lengths, says of our offset and of the delay, by a configuration with these lines.
+fn measured(lines: &str, ahead: Duration, [forth, back]: [Duration; 2]) -> (Duration, Duration) {
+    let now = Timestamp::from_secs(100);
+    let (mut outlet, mut inbox) = outlet_and_inbox();
+    let wanted = Wanted { config: source(lines), seed: 1, counters: Counters::default(), recorder: None, orphan: None };
+    let mut asked = Asked::new(0, wanted, now);
+    let (source, truth) = (asked.source(), Timestamp::from_secs(1_790_000_000));
+    let stamp = |at, clock| Stamp {
+        at,
+        clock,
+        epoch: ClockEpoch::default(),
+        source: StampSource::Kernel,
+        error: Duration::ZERO,
+    };
+    let ours = |at| stamp(at, ClockId::System);
+    let theirs = |at| stamp(at + ahead, ClockId::Remote(source));
+    let edge = |sent, received| Observation { source, sent, received, correction: Duration::ZERO, exchange: 0 };
+    asked.observe(edge(ours(truth), theirs(truth + forth)), &mut outlet);
+    asked.observe(edge(theirs(truth + forth), ours(truth + forth + back)), &mut outlet);
+    let mut transit = || match inbox.pop() {
+        Some(SourceMessage::Observation(edge)) => edge.received.at - edge.sent.at - edge.correction,
+        other => panic!("{other:?}"),
+    };
+    let (request, answer) = (transit(), transit());
+    ((answer - request).half(), (answer + request).half())
+}
+
+#[test]
+fn what_is_known_of_a_servers_error_and_of_the_way_to_it_is_taken_out_of_what_is_measured() {
+    let us = Duration::from_micros;
+    let ways = [us(200), us(400)];
+    // Unknown, the server's being ahead makes us behind, and a longer way back makes us ahead by half of what it is longer.
+    assert_eq!(measured("", us(3_000), ways), (us(100) - us(3_000), us(300)));
+    assert_eq!(measured("time_offset = \"3ms\"", us(3_000), ways), (us(100), us(300)));
+    assert_eq!(measured("delay_asymmetry = \"100us\"", Duration::ZERO, ways), (Duration::ZERO, us(300)));
+    let both = "time_offset = \"3ms\"\ndelay_asymmetry = \"100us\"";
+    assert_eq!(measured(both, us(3_000), ways), (Duration::ZERO, us(300)));
+    assert_eq!(measured("delay_asymmetry = \"-100us\"", Duration::ZERO, [us(400), us(200)]), (Duration::ZERO, us(300)));
 }
