@@ -688,17 +688,6 @@ fn utc_is_not_taken_from_a_source_that_counts_tai_as_utc_and_tai_is() {
     assert_eq!(world.state(ClockId::System), SyncState::Locked);
 }
 
-#[test]
-fn what_a_clock_shows_that_has_jumped_says_what_has_happened() {
-    let to = |device: i64, tai_utc: Option<TaiUtc>| {
-        JumpedTo::of(Timestamp::from_secs(device), Timestamp::from_secs(1_798_761_600), tai_utc)
-    };
-    assert_eq!((to(0, Some(TAI_UTC)), to(86_400, None)), (JumpedTo::Zero, JumpedTo::Zero));
-    assert_eq!(to(1_798_761_600, Some(TAI_UTC)), JumpedTo::Utc);
-    assert_eq!(to(1_798_761_600, None), JumpedTo::Elsewhere, "what UTC is nobody has said");
-    assert_eq!(to(1_798_761_637, Some(TAI_UTC)), JumpedTo::Elsewhere);
-}
-
 mod handover;
 mod pulses;
 mod votes;
