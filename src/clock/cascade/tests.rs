@@ -438,20 +438,6 @@ fn another_hub_takes_over_without_a_step() {
 }
 
 #[test]
-fn what_is_announced_long_before_is_served_as_a_warning_on_the_last_day_only() {
-    // A source that warns all month, as some do.
-    let mut world = World::at(ClockId::Phc(0), Kind::Pi, Timestamp::from_secs(1_798_761_600 - 86_400 - 30));
-    world.reference = world.reference.map(|reference| Reference { leap: LeapIndicator::Insert, ..reference });
-    world.follow();
-    world.run(20);
-    assert_eq!(world.cascade.snapshot(world.now, world.utc()).leap, LeapIndicator::NoWarning);
-    world.run(20);
-    world.follow();
-    world.run(1);
-    assert_eq!(world.cascade.snapshot(world.now, world.utc()).leap, LeapIndicator::Insert);
-}
-
-#[test]
 fn a_leap_second_moves_utc_and_disturbs_nobody() {
     // 30 s before the end of 2026, with a warning.
     let mut world = World::at(ClockId::Phc(0), Kind::Pi, Timestamp::from_secs(1_798_761_600 - 30));

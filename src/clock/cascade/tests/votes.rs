@@ -159,3 +159,17 @@ fn without_a_source_that_says_the_same_the_kernels_word_makes_no_leap_second_and
     listed.run(15, &[LeapIndicator::Insert, LeapIndicator::NoWarning]);
     assert_eq!(listed.cascade.leap().indicator(), LeapIndicator::NoWarning);
 }
+
+#[test]
+fn what_is_announced_long_before_is_served_as_a_warning_on_the_last_day_only() {
+    // A source that warns all month, as some do.
+    let mut world = World::at(ClockId::Phc(0), Kind::Pi, Timestamp::from_secs(1_798_761_600 - 86_400 - 30));
+    world.reference = world.reference.map(|reference| Reference { leap: LeapIndicator::Insert, ..reference });
+    world.follow();
+    world.run(20);
+    assert_eq!(world.cascade.snapshot(world.now, world.utc()).leap, LeapIndicator::NoWarning);
+    world.run(20);
+    world.follow();
+    world.run(1);
+    assert_eq!(world.cascade.snapshot(world.now, world.utc()).leap, LeapIndicator::Insert);
+}
