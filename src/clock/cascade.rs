@@ -490,7 +490,9 @@ impl<C: Clock> Cascade<C> {
             && (utc - leap.at).abs() <= super::leap::AMBIGUOUS
             && (by - (leap.before.duration() - leap.after.duration())).abs() < Duration::from_millis(100)
         {
-            self.leap_is_past(now, local, leap, LeapPolicy::Kernel, notify);
+            let ahead = self.ahead_after(leap);
+            self.system.leap(ahead);
+            self.leap_is_past(now, local, LeapPolicy::Kernel, notify);
             return false;
         }
         self.contradictions.drop(ClockId::System);

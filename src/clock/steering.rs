@@ -190,8 +190,9 @@ impl<C: Clock> Steering<C> {
         Reference { timescale, ruler: reference.ruler.map(|ruler| Ruler { at, ..ruler }), ..reference }
     }
 
-    /// TAI - UTC is this from now on, and the clock that counts UTC was set accordingly: by the kernel, or by nobody if
-    /// it is a software clock, whose UTC then is what this says.
+    /// The discipline's scale is ahead of UTC by this from now on, and the clock that counts UTC was set accordingly: by the kernel, or by
+    /// nobody if it is a software clock, whose UTC then is what this says. A leap second changes it by a second; it is not TAI - UTC where the
+    /// first source counted UTC.
     pub fn leap(&mut self, tai_utc: TaiUtc) {
         self.ahead = tai_utc;
         self.discipline.annotate(tai_utc.duration());

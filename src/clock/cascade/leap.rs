@@ -8,7 +8,7 @@
 use super::{Cascade, CascadeNotice, Clock};
 use crate::clock::{Leap, LeapPolicy, SteeringConfig};
 use crate::discipline::policy::{StepPolicy, StepRule};
-use crate::time::{Duration, LeapIndicator, Local, Mono, Timestamp};
+use crate::time::{Duration, LeapIndicator, Local, Mono, TaiUtc, Timestamp};
 
 /// A leap second that the kernel has not made by then is made by us.
 const LATE_MAX: Duration = Duration::SECOND;
@@ -47,11 +47,12 @@ impl<C: Clock> Cascade<C> {
         leap: Leap,
         notify: &mut impl FnMut(CascadeNotice),
     ) {
+        let ahead = self.ahead_after(leap);
         // A clock that refuses is off by the second, and is known to be.
-        if self.system.make_leap(now, local, leap.after).is_err() {
+        if self.system.make_leap(now, local, ahead).is_err() {
             return self.pass_leap(now, local, leap, LeapPolicy::Ignore, notify);
         }
-        self.leap_is_past(now, local, leap, LeapPolicy::Step, notify);
+        self.leap_is_past(now, local, LeapPolicy::Step, notify);
     }
 
     fn pass_leap(
@@ -64,22 +65,28 @@ impl<C: Clock> Cascade<C> {
     ) {
         // One that was not right before is corrected like any that is not.
         self.works_off_leap = how == LeapPolicy::Slew && self.system.state().is_synchronised();
-        self.system.pass_leap(now, local, leap.after);
+        let ahead = self.ahead_after(leap);
+        self.system.pass_leap(now, local, ahead);
         self.apply_limits_of_system();
-        self.leap_is_past(now, local, leap, how, notify);
+        self.leap_is_past(now, local, how, notify);
     }
 
+    /// What the scale of the system clock's discipline will be ahead of UTC. That is not TAI - UTC where it has first followed a source that
+    /// counts UTC: its scale was UTC then, and only what changes by the leap second is added.
+    pub(super) fn ahead_after(&self, leap: Leap) -> TaiUtc {
+        TaiUtc(self.system.ahead().0 + (leap.after.0 - leap.before.0))
+    }
+
+    /// The discipline of the system clock has been told.
     pub(super) fn leap_is_past(
         &mut self,
         now: Timestamp<Mono>,
         local: Timestamp<Local>,
-        leap: Leap,
         how: LeapPolicy,
         notify: &mut impl FnMut(CascadeNotice),
     ) {
         self.leap.done();
         self.leap_at = None;
-        self.system.leap(leap.after);
         notify(CascadeNotice::Leap(self.leap.known(), how));
         let (hub, reference) = (self.hub, self.reference);
         self.follow(now, local, hub, reference, None, notify);
