@@ -7,7 +7,7 @@
 //! left in peace, so that every host must be LOCKED at the end, unless messages are lost all the time, or a clock has more to slew than
 //! it can until then.
 //!
-//! In some worlds there are NTP servers beside the masters, one of which may lie, always or at times: by more than any bound there,
+//! In some worlds there are NTP servers beside the masters. They vote on the leap second, and there is no list of them. One may lie of it, and of the time, always or at times: by more than any bound there,
 //! since what is hidden by the others' bounds nobody can find out, and only where all others together can outvote it. Where a
 //! master is wrong for good and NTP servers are not, it may be that nobody steers at the end.
 
@@ -145,9 +145,9 @@ pub fn text(seed: u64, hours: f64) -> String {
         is_lossy |= drawn.is_lossy;
         is_agreed &= !drawn.is_wrong;
     }
-    // Of their own, so that a world without them is what it was before there were any. A server knows of no leap second.
+    // Of their own, so that a world without them is what it was before there were any.
     let mut of_servers = Draw(Random::seeded(seed).branch(4_712));
-    let has_servers = !leap && of_servers.happens(0.4);
+    let has_servers = of_servers.happens(0.4);
     // A server's path is up to 10 ms long, which nobody can be surer of than.
     let lock_limit_ms = if has_servers { 20 } else { 5 };
     let hosts = 1 + draw.0.below(2);
@@ -156,7 +156,8 @@ pub fn text(seed: u64, hours: f64) -> String {
     let events: Vec<_> = (0..draw.0.below(EVENTS_MAX + 1)).map(|_| event(&mut file, &mut draw, &world)).collect();
     is_agreed &= events.iter().all(|event| event.what != "master_step");
     if has_servers {
-        is_lossy |= ntp_servers(&mut file, &mut of_servers, duration_s);
+        let mut of_leaps = Draw(Random::seeded(seed).branch(4_713));
+        is_lossy |= ntp_servers(&mut file, &mut of_servers, &mut of_leaps, duration_s);
     }
     // Where a fifth of all Announce is lost, three in a row are now and then, and at some ends that was a moment ago.
     let is_unsure = is_lossy || (has_servers && !is_agreed) || !draining::is_drained(&world, &events);
@@ -229,7 +230,7 @@ fn master(file: &mut String, draw: &mut Draw, index: u64) -> Master {
 }
 
 /// One to four NTP servers, one of them a liar at times, and what happens to them. Whether messages are lost for good.
-fn ntp_servers(file: &mut String, draw: &mut Draw, duration_s: f64) -> bool {
+fn ntp_servers(file: &mut String, draw: &mut Draw, of_leaps: &mut Draw, duration_s: f64) -> bool {
     let count = 1 + draw.0.below(SERVERS_MAX);
     // Two others at least, so that it is outvoted also while the port hears no master.
     let liar = (count > 2 && draw.happens(0.7)).then(|| draw.0.below(count));
@@ -246,6 +247,9 @@ fn ntp_servers(file: &mut String, draw: &mut Draw, duration_s: f64) -> bool {
         let _ = writeln!(file, "stratum = {stratum}\nstarts = {}", ns(starts));
         let (dispersion, departs_late) = (draw.decades(-5.0, -3.0), draw.decades(-6.0, -4.0));
         let _ = writeln!(file, "root_dispersion = {}\ndeparts_late = {}", ns(dispersion), ns(departs_late));
+        if liar == Some(index) && of_leaps.happens(0.5) {
+            let _ = writeln!(file, "leap = \"{}\"", of_leaps.one(&["none", "insert", "delete"]));
+        }
         let is_preferred = draw.happens(0.1);
         if liar == Some(index) && lies_always {
             let _ = writeln!(file, "lie = {}", ns(draw.sign() * draw.decades(LIE_MIN, 2.0)));
