@@ -13,7 +13,7 @@ use synchronome_kernel::steer::{StatusWrite, SystemClock as Kernel};
 
 use super::kernel_leap::KernelLeap;
 use super::phc::{failed, from_scaled_ppm, scaled_ppm};
-use super::tampering::{Tampering, Watch};
+use super::tampering::{FRESH, Tampering, Watch};
 use super::{Adjusted, Clock, ClockError};
 use crate::discipline::Adjustment;
 use crate::sharing::TimeSnapshot;
@@ -46,6 +46,8 @@ pub struct SystemClock {
     told: Option<StatusWrite>,
     /// Who announced a leap second to it beside us.
     leap: KernelLeap,
+    /// The clock's reading when the kernel's word on that was seen last.
+    leap_seen_at: Option<Timestamp<Local>>,
 }
 
 /// How a clock is corrected by somebody who does not steer it; positive puts it forward.
@@ -152,6 +154,7 @@ impl SystemClock {
             keeps_from_rtc: false,
             told: None,
             leap: KernelLeap::new(),
+            leap_seen_at: None,
         })
     }
 
@@ -186,9 +189,12 @@ impl SystemClock {
         indicator: LeapIndicator,
     ) -> Result<(), ClockError> {
         let status = denied(status_of(snapshot, tai_utc, indicator), self.keeps_from_rtc);
-        // The bits are written as a whole: what another program has set must be seen before.
-        if let Some(found) = self.kernel.read().ok().as_ref().and_then(leap_of) {
-            self.leap.found(snapshot.anchor_local.seconds(), found);
+        // The bits are written as a whole: what another program has set must be seen before. As a rule a command of a moment ago has brought it.
+        let at = snapshot.anchor_local;
+        if self.leap_seen_at.is_none_or(|seen| (at - seen).abs() > FRESH)
+            && let Ok(found) = self.kernel.read()
+        {
+            self.see_leap(at, &found);
         }
         let found = self.kernel.set_status(status).map_err(|error| failed(&error))?;
         self.told = Some(status);
@@ -231,7 +237,7 @@ impl SystemClock {
         if !self.watch.look(at, found, joined) {
             return Ok(());
         }
-        let written = self.write(self.frequency);
+        let written = self.write(at, self.frequency);
         if written.is_err() {
             self.watch.written = ours;
         }
@@ -243,11 +249,20 @@ impl SystemClock {
         self.watch.take()
     }
 
-    fn write(&mut self, frequency: FrequencyPpb) -> Result<(), ClockError> {
+    /// What the kernel has on a leap second when the clock reads `at`.
+    fn see_leap(&mut self, at: Timestamp<Local>, found: &Timex) {
+        self.leap_seen_at = Some(at);
+        if let Some(leap) = leap_of(found) {
+            self.leap.found(at.seconds(), leap);
+        }
+    }
+
+    fn write(&mut self, at: Timestamp<Local>, frequency: FrequencyPpb) -> Result<(), ClockError> {
         let (tick, scaled) = split(frequency);
         // The tick is written only when it changes, or is another program's.
         let tick_change = (tick != self.watch.written.0).then_some(tick);
         let found = self.kernel.adjust(scaled, tick_change).map_err(|error| failed(&error))?;
+        self.see_leap(at, &found);
         self.watch.written = rate_of(&found);
         self.frequency = joined(self.watch.written);
         Ok(())
@@ -287,7 +302,7 @@ impl Clock for SystemClock {
             // It forgets.
             self.told = None;
         }
-        match self.write(frequency) {
+        match self.write(at + step, frequency) {
             // The step has happened; the frequency is as it was, and is told so.
             Err(error) if step == Duration::ZERO => return Err(error),
             _ => {}
@@ -299,7 +314,7 @@ impl Clock for SystemClock {
         true
     }
 
-    fn restart(&mut self, _: Timestamp<Local>) -> ClockEpoch {
+    fn restart(&mut self, at: Timestamp<Local>) -> ClockEpoch {
         self.epoch = self.epoch.next();
         self.told = None;
         // All that was known of its time is void, and so is what was done to it.
@@ -308,7 +323,7 @@ impl Clock for SystemClock {
         }
         // Whoever set the clock may have changed its rate too. If it cannot be set now, the next command does it.
         if self.is_ours {
-            _ = self.write(self.frequency);
+            _ = self.write(at, self.frequency);
         } else {
             self.frequency = joined(self.watch.written);
         }

@@ -7,7 +7,7 @@
 use crate::time::{Duration, FrequencyPpb, Local, Timestamp};
 
 /// What was seen so short a time ago need not be looked at again.
-const FRESH: Duration = Duration::from_millis(5);
+pub(super) const FRESH: Duration = Duration::from_millis(5);
 
 /// What another program has done to a clock's rate.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -47,8 +47,10 @@ const SLEW_BY_SYNC_MAX: Duration = Duration::from_millis(250);
 const SLEW_OWN: Duration = Duration::from_millis(125);
 /// At shorter intervals it takes this part of the interval.
 const SLEW_OWN_PART: f64 = 0.25;
-/// An offset is worth an awakening that is more than this, what clocks and stamps resolve,
-const SLEW_WORTH: Duration = Duration::from_nanos(1);
+/// An offset is worth an awakening that is more than this, about half of what stamps resolve,
+const SLEW_WORTH: Duration = Duration::from_ticks(26_000);
+/// or, of a clock that is seen through another one of this host, what reading it resolves,
+const SLEW_WORTH_BY_RULER: Duration = Duration::from_nanos(1);
 /// and more than so many of its standard deviations. Not many: its mean is right, however unsure it is.
 const SLEW_WORTH_DEVIATIONS: f64 = 0.5;
 /// From this interval on: at shorter ones the next Sync is near.

@@ -3,8 +3,8 @@
 use super::{
     CORRECTED_FROM, CORRECTION_ERROR, CORRECTION_RATE, Config, Discipline, ESTIMATE_DEVIATION_MAX,
     ESTIMATE_MESSAGES_MIN, Effect, Notice, OVERDUE_INTERVALS, SLEW_BY_SYNC_MAX, SLEW_MARGIN, SLEW_OWN, SLEW_OWN_PART,
-    SLEW_WORTH, SLEW_WORTH_DEVIATIONS, SLEW_WORTH_FROM, SPIKE_FLOOR, STAMP_RESOLUTION, STEP_WAITS_FOR, SYNC_IS_NEAR,
-    UNPROVEN_DEVIATIONS, UNPROVEN_MAX, WOBBLE_FADES,
+    SLEW_WORTH, SLEW_WORTH_BY_RULER, SLEW_WORTH_DEVIATIONS, SLEW_WORTH_FROM, SPIKE_FLOOR, STAMP_RESOLUTION,
+    STEP_WAITS_FOR, SYNC_IS_NEAR, UNPROVEN_DEVIATIONS, UNPROVEN_MAX, WOBBLE_FADES,
 };
 use crate::discipline::envelope::{Contradiction, Span};
 use crate::discipline::estimator::{Bank, Estimate};
@@ -275,8 +275,9 @@ impl Discipline {
     /// Whether an offset should be gone before the next Sync, though somebody must wake up to end the slew.
     fn is_worth_an_awakening(&self, offset: Duration) -> bool {
         let sure = |estimate: Estimate| offset.abs() > estimate.deviation.scaled(SLEW_WORTH_DEVIATIONS);
+        let worth = if self.ruler.is_some() { SLEW_WORTH_BY_RULER } else { SLEW_WORTH };
         self.interval.duration() >= SLEW_WORTH_FROM
-            && offset.abs() > SLEW_WORTH
+            && offset.abs() > worth
             && self.bank.as_ref().and_then(Bank::estimate).is_some_and(sure)
     }
 
