@@ -13,6 +13,7 @@ use synchronome_kernel::phc::CrossingMethod;
 
 pub use self::inlet::PortInlet;
 use self::inlet::{Inlets, Taken};
+use self::told::ToldLine;
 pub use self::several::Judged;
 use super::events::{Event, PhcReport};
 use super::measured::SourceInlet;
@@ -35,6 +36,7 @@ mod disruption;
 mod inlet;
 mod kernel;
 mod several;
+mod told;
 
 /// Commands from the control thread that may wait.
 pub const COMMANDS_MAX: usize = 32;
@@ -42,8 +44,6 @@ pub const COMMANDS_MAX: usize = 32;
 const PUBLISH_EVERY: Duration = Duration::SECOND;
 /// How often ports are told that the clock is (still) locked.
 const TELL_PORTS_EVERY: Duration = Duration::SECOND;
-/// A PHC whose correction has changed by less goes on by what was told of it until the next second.
-const TOLD_RATE_TOLERANCE: FrequencyPpb = FrequencyPpb::new(1_000.0);
 /// How often the oscillators' frequencies are told, to be saved.
 const TELL_FREQUENCY_EVERY: Duration = Duration::from_secs(60);
 
@@ -157,7 +157,7 @@ pub fn spawn_discipline(
             publish_at: now,
             vouch_at: now,
             commands: 0,
-            told_rates: [FrequencyPpb::ZERO; PHCS_MAX],
+            told_lines: [None; PHCS_MAX],
             tell_frequency_at: now + TELL_FREQUENCY_EVERY,
             system_epoch: ClockEpoch::default(),
             phc_epochs: [None; PHCS_MAX],
@@ -209,8 +209,8 @@ struct DisciplineThread {
     vouch_at: Timestamp<Mono>,
     /// [`Cascade::commands`] when the time was published last: what is on another line since then must be said.
     commands: u64,
-    /// The corrections that were told of the PHCs last.
-    told_rates: [FrequencyPpb; PHCS_MAX],
+    /// What was told of the PHCs last.
+    told_lines: [Option<ToldLine>; PHCS_MAX],
     tell_frequency_at: Timestamp<Mono>,
     /// To see that one of ours was stepped.
     system_epoch: ClockEpoch,
@@ -595,8 +595,8 @@ impl DisciplineThread {
         told.write(&self.cascade.lines(now, local));
     }
 
-    /// What is known of the PHCs: of all, or of those that run at another rate than was told, for a slew makes old words
-    /// wrong within a moment.
+    /// What is known of the PHCs: of all, or of those that are not where they would be by what was told, for a slew makes old
+    /// words wrong within a moment.
     fn tell_phcs(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, all: bool) {
         for index in 0..PHCS_MAX as u8 {
             let is_hub = self.cascade.hub() == Some(ClockId::Phc(index));
@@ -604,12 +604,13 @@ impl DisciplineThread {
             let method = place.phc.method();
             let doubt = self.cascade.phc_in_doubt(index).unwrap_or_default();
             let Some((steering, reading, half_window)) = self.cascade.phc(index, now) else { continue };
-            let rate = steering.clock().frequency();
-            let told = &mut self.told_rates[usize::from(index)];
-            if !all && (rate - *told).abs() <= TOLD_RATE_TOLERANCE {
+            let correction = reading - steering.free(reading);
+            let line = ToldLine { at: now, correction, rate: steering.clock().frequency() };
+            let told = &mut self.told_lines[usize::from(index)];
+            if !all && told.is_some_and(|told| told.holds(&line)) {
                 continue;
             }
-            *told = rate;
+            *told = Some(line);
             let is_steered = matches!(steering.clock().inner(), AnyClock::Phc(_));
             let snapshot = steering.snapshot(now, reading);
             let bound = snapshot.is_bounded.then(|| snapshot.parts.total().greatest_error() + doubt);
