@@ -15,6 +15,8 @@ mod embedded;
 mod hybrid;
 #[path = "interop/lab.rs"]
 mod lab;
+#[path = "interop/load.rs"]
+mod load;
 #[path = "interop/ntp.rs"]
 mod ntp;
 #[path = "interop/orphans.rs"]

@@ -100,6 +100,11 @@ impl Daemon {
         daemon
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// What it says of itself now.
     pub fn status(&mut self) -> Status {
         self.process.assert_alive();

@@ -11,8 +11,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::{Domain, Protocol, Socket, Type};
 use synchronome_kernel::socket::{RecvBatch, SendBatch, enable_packet_info};
 use synchronome_kernel::timestamping::enable_software_timestamps;
-
-use super::pin;
+use synchronome_ntpload::pin;
 
 const BATCH: usize = 32;
 const DATAGRAM_MAX: usize = 1_472;

@@ -7,7 +7,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::pin;
+use synchronome_ntpload::pin;
 
 /// Turns between two looks at the clock.
 const TURNS: u64 = 1_000;

@@ -13,15 +13,15 @@ use synchronome::wire::ntp::{HEADER_LENGTH, Header, Mode as NtpMode, Packet, par
 use synchronome_kernel::socket::{RecvBatch, SendBatch};
 use synchronome_kernel::timestamping::enable_software_timestamps;
 
-use super::report::{Report, Tally};
-use super::{Mode, Target};
+use crate::report::{Report, Tally};
+use crate::{Mode, Target};
 
 /// Requests in one system call.
 const BATCH: usize = 32;
 /// Requests that can be under way.
 const UNDER_WAY: usize = 1 << 20;
-/// How long the last answers are waited for.
-const GRACE: Duration = Duration::from_millis(300);
+/// How long the last answers are waited for, unless [`Load::patient`] says otherwise.
+const PATIENCE: Duration = Duration::from_millis(300);
 /// Room for the answers that come while requests are sent, in bytes.
 const BUFFER: usize = 4 << 20;
 
@@ -49,6 +49,7 @@ pub struct Load {
     last_received: Vec<u64>,
     next_number: u32,
     next_client: u32,
+    patience: Duration,
 }
 
 /// Both clocks at one instant: stamps of the kernel are of the one, the schedule of the other.
@@ -104,7 +105,14 @@ impl Load {
             last_received: vec![0; target.clients.max(1) as usize],
             next_number: 1,
             next_client: 0,
+            patience: PATIENCE,
         })
+    }
+
+    /// The last answers are waited for so long.
+    #[must_use]
+    pub fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Asks `rate` times a second for so long, evenly.
@@ -126,7 +134,8 @@ impl Load {
                 made += count;
             }
             self.receive(&start, &mut tally)?;
-            if now > span_ns + GRACE.as_nanos() as u64 {
+            let is_over = now > span_ns && made == all && tally.are_all_answered();
+            if is_over || now > span_ns + self.patience.as_nanos() as u64 {
                 break;
             }
         }

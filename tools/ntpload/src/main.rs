@@ -13,14 +13,12 @@
 
 mod echo;
 mod idle;
-mod load;
-mod report;
 
-use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+use synchronome_ntpload::{Load, Target, pin};
 
 /// What an NTP server does under load.
 #[derive(Parser)]
@@ -40,40 +38,6 @@ enum Command {
     Echo(echo::Options),
     /// Count in a loop at the lowest priority on one core.
     Idle(idle::Options),
-}
-
-/// Whom to ask, and as whom.
-#[derive(Args, Clone)]
-struct Target {
-    /// The server: an address with a port.
-    server: SocketAddr,
-    /// How many clients there seem to be.
-    #[arg(long, default_value_t = 1_000)]
-    clients: u32,
-    /// The first of their addresses, which must all be routed to this host; without it they share this host's own.
-    #[arg(long)]
-    sources: Option<IpAddr>,
-    /// Sockets, each with a port of its own, that the clients are spread over.
-    #[arg(long, default_value_t = 4)]
-    sockets: usize,
-    /// The mode of the requests.
-    #[arg(long, value_enum, default_value = "basic")]
-    mode: Mode,
-    /// The CPU to run on.
-    #[arg(long)]
-    core: Option<usize>,
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
-}
-
-/// How a client asks.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Mode {
-    /// RFC 5905.
-    Basic,
-    /// RFC 9769: when the answer before really left.
-    Interleaved,
 }
 
 #[derive(Args)]
@@ -127,7 +91,7 @@ fn main() -> ExitCode {
 
 fn one(run: &Run) -> std::io::Result<()> {
     pin(run.target.core)?;
-    let mut load = load::Load::new(&run.target)?;
+    let mut load = Load::new(&run.target)?;
     let report = load.run(run.rate, Duration::from_secs_f64(run.seconds))?;
     println!("{}", if run.target.json { report.to_json() } else { report.to_text() });
     Ok(())
@@ -135,7 +99,7 @@ fn one(run: &Run) -> std::io::Result<()> {
 
 fn many(sweep: &Sweep) -> std::io::Result<()> {
     pin(sweep.target.core)?;
-    let mut load = load::Load::new(&sweep.target)?;
+    let mut load = Load::new(&sweep.target)?;
     let (mut rate, mut saturation) = (sweep.from, None);
     while rate <= sweep.to {
         let report = load.run(rate, Duration::from_secs_f64(sweep.seconds))?;
@@ -155,13 +119,5 @@ fn many(sweep: &Sweep) -> std::io::Result<()> {
             saturation.map_or("none".to_owned(), |rate| format!("{rate:.0}"))
         );
     }
-    Ok(())
-}
-
-/// Binds this thread to one CPU.
-fn pin(core: Option<usize>) -> std::io::Result<()> {
-    let Some(core) = core else { return Ok(()) };
-    let mut set = nix::sched::CpuSet::new();
-    set.set(core).and_then(|()| nix::sched::sched_setaffinity(nix::unistd::Pid::from_raw(0), &set))?;
     Ok(())
 }

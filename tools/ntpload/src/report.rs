@@ -59,6 +59,11 @@ impl Tally {
         self.offsets.push((there + back).half().as_nanos());
     }
 
+    /// Nothing is under way any more.
+    pub fn are_all_answered(&self) -> bool {
+        self.latencies.len() >= self.sent
+    }
+
     /// The figures of all that.
     pub fn report(mut self, rate: f64, span: Duration) -> Report {
         self.offsets.sort_unstable();

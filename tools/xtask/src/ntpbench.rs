@@ -185,8 +185,9 @@ impl Found {
         ));
         if let Some(overload) = &self.overload {
             lines.push(format!(
-                "a worker with a fifth of a core answers {:.0}/s, and {:.0}/s when asked for three times that; the thread that steers is silent for {:.0} \
+                "a worker with a fifth of a core (by {}) answers {:.0}/s, and {:.0}/s when asked for three times that; the thread that steers is silent for {:.0} \
                  and {:.0} ms at most; resident {:.1} and {:.1} MiB",
+                overload.held_by,
                 overload.answered_per_s,
                 overload.answered_per_s_overloaded,
                 overload.silent_s[0] * 1e3,
@@ -221,6 +222,7 @@ impl Found {
                 "offset_p1_to_p99_s": self.guests.offset_p1_to_p99_s,
             },
             "overload": self.overload.as_ref().map(|overload| serde_json::json!({
+                "held_by": overload.held_by,
                 "answered_per_s": overload.answered_per_s,
                 "answered_per_s_overloaded": overload.answered_per_s_overloaded,
                 "silent_s": overload.silent_s,
