@@ -13,8 +13,8 @@ use synchronome_kernel::phc::CrossingMethod;
 
 pub use self::inlet::PortInlet;
 use self::inlet::{Inlets, Taken};
-use self::told::ToldLine;
 pub use self::several::Judged;
+use self::told::ToldLine;
 use super::events::{Event, PhcReport};
 use super::measured::SourceInlet;
 use super::port::{PortLoop, PortMessage};
