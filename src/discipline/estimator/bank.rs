@@ -506,6 +506,9 @@ impl Bank {
 
     /// By how much a transit was longer than foretold, if it is to be used (s). One that is not has been dealt with.
     fn late_if_usual(&mut self, direction: Direction, at: Timestamp<Local>, transit: f64) -> Option<f64> {
+        if direction == Direction::Backward && self.record.began_after(at) {
+            return None;
+        }
         let elapsed = (at - self.believed.at).as_secs_f64();
         let members = &self.believed.members;
         let residual = members.residual(direction, elapsed, transit);

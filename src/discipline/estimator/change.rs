@@ -157,6 +157,12 @@ impl Record {
         self.before.as_ref().map(|(believed, _)| believed.at)
     }
 
+    /// Whether the first unusual transit is of after `at`: a request that left then, and whose stamp has become known only now, says nothing of
+    /// what changed, and nothing against it.
+    pub fn began_after(&self, at: Timestamp<Local>) -> bool {
+        self.transits.first().is_some_and(|first| at < first.at)
+    }
+
     /// Whether no more transits fit.
     pub fn is_full(&self) -> bool {
         self.transits.len() >= TRANSITS_MAX
