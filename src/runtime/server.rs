@@ -44,7 +44,6 @@ use std::thread::JoinHandle;
 use std::time::Duration as Timeout;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use nix::errno::Errno;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 pub use error::{ServerError, ServerNotice};
@@ -57,8 +56,8 @@ use crate::clock::HostClock;
 use crate::config::{CLIENTS_REMEMBERED, LISTEN_MAX, ListenException, ListenInterface, SERVER_CORES_MAX};
 use crate::engine::Recorder;
 use crate::ntp::server::{
-    ANSWER_LENGTH_MAX, AccessList, Client, Clients, DropReason, Gate, LocalService, RateLimit, Request, ResponseConfig,
-    ServerCounter, Smear, SmearShape, respond,
+    ANSWER_LENGTH_MAX, AccessList, Client, Clients, Departures, DropReason, Gate, LocalService, RateLimit, Request,
+    ResponseConfig, ServerCounter, Smear, SmearShape, respond,
 };
 use crate::sharing::{
     CounterSet, Counters, Doorbell, Latch, PhcLines, Pulse, Seqlock, StampingInterfaces, TimeSnapshot,
@@ -69,7 +68,7 @@ use following::{Following, InterfaceAddress, present};
 use listen::{Change, Group, Opened};
 use questions::{Answering, Asking};
 use restart::{Comeback, Farewell};
-use worker::{Worker, WorkerSetup};
+use worker::{Ended, Memory, Worker, WorkerSetup};
 
 /// How long a worker may take over its preparations.
 const PREPARATIONS_MAX: Timeout = Timeout::from_secs(10);
@@ -203,7 +202,9 @@ pub struct WorkerHandle {
     /// Set when its thread ends, however it does.
     ended: Latch,
     comeback: Comeback,
-    thread: Option<JoinHandle<Result<(), Errno>>>,
+    thread: Option<JoinHandle<Ended>>,
+    /// What it has left to the next one in its place.
+    left: Option<Memory>,
 }
 
 impl WorkerHandle {
@@ -318,7 +319,7 @@ impl Server {
         for (index, core) in cores.into_iter().enumerate() {
             let pulse = Pulse::new(HostClock.mono());
             let recorder = recorders(&worker_name(index));
-            let worker = server.start_worker(index, core, WorkerFigures::default(), pulse, recorder)?;
+            let worker = server.start_worker(index, core, WorkerFigures::default(), pulse, recorder, None)?;
             server.workers.push(worker);
         }
         for sockets in opened {
@@ -338,6 +339,7 @@ impl Server {
         figures: WorkerFigures,
         pulse: Pulse,
         recorder: Option<Recorder>,
+        left: Option<Memory>,
     ) -> Result<WorkerHandle, ServerError> {
         let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
             .map_err(|errno| ServerError::thread("eventfd", &errno.into()))?;
@@ -347,7 +349,10 @@ impl Server {
         let ((blanks, blank), (fill, filled)) = (bounded(1), bounded(1));
         // The only one there is: it goes to the worker and comes back.
         let _ = blanks.try_send(Box::<Latencies>::default());
-        let clients = Clients::new(self.options.clients, self.options.limit, random_bits());
+        let Memory { clients, departures } = left.unwrap_or_else(|| Memory {
+            clients: Clients::new(self.options.clients, self.options.limit, random_bits()),
+            departures: Departures::default(),
+        });
         let now = HostClock.mono();
         pulse.beat(now);
         let setup = WorkerSetup {
@@ -375,7 +380,7 @@ impl Server {
         let body = move || {
             // Let go of last: the worker's own ends of everything are closed by then.
             let _farewell = farewell;
-            Worker::prepare(setup, &ready).run()
+            Worker::prepare(setup, departures, &ready).run()
         };
         let thread = std::thread::Builder::new()
             .name(worker_name(index))
@@ -399,6 +404,7 @@ impl Server {
             ended,
             comeback: Comeback::new(now),
             thread: Some(thread),
+            left: None,
         })
     }
 

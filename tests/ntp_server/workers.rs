@@ -1,18 +1,23 @@
 //! The threads that answer: who gets which requests, how they wait, and what becomes of one that ends.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
 use std::time::{Duration as Timeout, Instant};
 
+use nix::sched::{CloneFlags, setns, unshare};
 use synchronome::clock::HostClock;
 use synchronome::engine::{Asks, Recorder, Tape};
 use synchronome::ntp::server::ServerCounter;
 use synchronome::runtime::server::{ServerNotice, ServerOptions, WorkerHandle};
 use synchronome::sharing::Latch;
 use synchronome::time::Duration;
+use synchronome::wire::ntp::{Header, parse};
 use synchronome_kernel::sched;
 
 use super::LOCALHOST;
-use super::support::{self, Served, ask, client, eventually};
+use super::support::{self, Served, ask, client, eventually, in_namespace, is_in_namespace, output_of};
 
 /// Two cores; in the reverse order, so that a worker's place among the sockets is not its core's number.
 fn two_cores_in_reverse() -> Vec<usize> {
@@ -38,11 +43,17 @@ fn send_from(core: usize, address: SocketAddr) {
 
 /// Asks from each of these cores: its worker alone gets it. The loopback receives on the core that sends.
 fn assert_steered(served: &Served, cores: &[usize]) {
-    let address = served.address();
+    assert_steered_at(served, served.address(), cores, || {});
+}
+
+/// The same at one of its addresses, asked from where `enter` leads.
+fn assert_steered_at(served: &Served, address: SocketAddr, cores: &[usize], enter: impl Fn() + Clone + Send + 'static) {
     let requests = |worker: usize| served.server.workers()[worker].figures().counts.get(ServerCounter::Requests);
     for core in cores.iter().copied() {
         let before: Vec<_> = (0..cores.len()).map(requests).collect();
+        let enter = enter.clone();
         on_core(core, move || {
+            enter();
             for _ in 0..50 {
                 // Another port each time: by address they would be spread over both.
                 let _ = ask(&client(address));
@@ -51,7 +62,7 @@ fn assert_steered(served: &Served, cores: &[usize]) {
         for (worker, before) in before.into_iter().enumerate() {
             let got = requests(worker) - before;
             let is_its_own = cores[worker] == core;
-            assert!(if is_its_own { got >= 50 } else { got == 0 }, "core {core}: worker {worker} got {got}");
+            assert!(if is_its_own { got >= 50 } else { got == 0 }, "{address}, core {core}: worker {worker} got {got}");
         }
     }
 }
@@ -64,6 +75,66 @@ fn each_worker_gets_what_came_in_on_its_own_core() {
     let mut served = Served::with(&options);
     assert!(!served.server.take_notices().iter().any(|notice| matches!(notice, ServerNotice::NotSteered { .. })));
     assert_steered(&served, &cores);
+}
+
+#[test]
+fn each_worker_gets_what_came_in_on_its_own_core_over_ipv6() {
+    if !is_in_namespace() {
+        return in_namespace("workers::each_worker_gets_what_came_in_on_its_own_core_over_ipv6", &[]);
+    }
+    let cores = two_cores_in_reverse();
+    let v6: SocketAddr = "[::1]:0".parse().expect("an address");
+    let options =
+        ServerOptions { listen: vec![v6, (LOCALHOST, 0).into()], cores: cores.clone(), ..ServerOptions::default() };
+    let mut served = Served::with(&options);
+    assert!(!served.server.take_notices().iter().any(|notice| matches!(notice, ServerNotice::NotSteered { .. })));
+    let listening = served.server.listening().to_vec();
+    assert_eq!(listening.len(), 2, "needs IPv6 (net.ipv6.conf.all.disable_ipv6=0): {listening:?}");
+    for address in listening {
+        assert_steered_at(&served, address, &cores, || {});
+    }
+}
+
+#[test]
+fn each_worker_gets_what_came_over_a_cable_to_its_own_core() {
+    if !is_in_namespace() {
+        return in_namespace("workers::each_worker_gets_what_came_over_a_cable_to_its_own_core", &[]);
+    }
+    // Another host, as long as somebody has it open. A cable hands a packet over on the core that it was sent from.
+    let apart = || {
+        unshare(CloneFlags::CLONE_NEWNET).expect("root of a user namespace");
+        File::open("/proc/thread-self/ns/net").expect("proc(5)")
+    };
+    let far = Arc::new(std::thread::spawn(apart).join().expect("no panic"));
+    let enter = {
+        let far = Arc::clone(&far);
+        move || setns(&*far, CloneFlags::CLONE_NEWNET).expect("ours")
+    };
+    let ip = |arguments: &str| output_of("ip", "iproute2", &arguments.split(' ').collect::<Vec<_>>());
+    let far_path = format!("/proc/{}/fd/{}", std::process::id(), far.as_raw_fd());
+    ip(&format!("link add va type veth peer name vb netns {far_path}"));
+    let configure = |interface: &str, host: u8| {
+        ip(&format!("address add 192.0.2.{host}/24 dev {interface}"));
+        ip(&format!("address add 2001:db8::{host}/64 dev {interface} nodad"));
+        ip(&format!("link set {interface} up"));
+    };
+    configure("va", 1);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            enter();
+            configure("vb", 2);
+        });
+    });
+    let cores = two_cores_in_reverse();
+    let listen: Vec<SocketAddr> =
+        ["192.0.2.1:123", "[2001:db8::1]:123"].map(|text| text.parse().expect("an address")).into();
+    let mut served =
+        Served::with(&ServerOptions { listen: listen.clone(), cores: cores.clone(), ..ServerOptions::default() });
+    assert_eq!(served.server.listening(), listen);
+    assert!(!served.server.take_notices().iter().any(|notice| matches!(notice, ServerNotice::NotSteered { .. })));
+    for address in listen {
+        assert_steered_at(&served, address, &cores, enter.clone());
+    }
 }
 
 /// A tape that breaks down when it is told to: its worker panics with the next request.
@@ -108,7 +179,7 @@ fn a_worker_that_dies_is_replaced_and_each_core_has_its_own_again() {
         served.server.take_notices(),
         [
             ServerNotice::WorkerEnded { worker: 0, errno: None, again_after: Duration::ZERO },
-            ServerNotice::WorkerReplaced { worker: 0 }
+            ServerNotice::WorkerReplaced { worker: 0, clients: 1, forgotten: 0 }
         ]
     );
     assert_eq!((served.server.restarts(), served.server.has_lost_a_worker()), (1, false));
@@ -142,6 +213,71 @@ fn a_worker_that_dies_is_replaced_and_each_core_has_its_own_again() {
     served.server.look_after_workers(now + Duration::SECOND, &mut |_| None);
     assert_eq!(served.server.restarts(), 3);
     assert_steered(&served, &cores);
+}
+
+/// A request of interleaved mode with these three stamps, and the answer to it.
+fn ask_interleaved(client: &UdpSocket, stamps: [u64; 3]) -> Header {
+    let mut request = support::request(0);
+    for (at, stamp) in [24, 32, 40].into_iter().zip(stamps) {
+        request[at..at + 8].copy_from_slice(&stamp.to_be_bytes());
+    }
+    client.send(&request).expect("loopback");
+    let mut data = [0; 64];
+    let length = client.recv(&mut data).expect("an answer");
+    parse(&data[..length]).expect("an NTP packet").header
+}
+
+#[test]
+fn a_worker_in_another_ones_place_knows_its_clients_and_one_in_the_place_of_an_heir_that_died_soon_knows_nobody() {
+    let options = ServerOptions { listen: vec![(LOCALHOST, 0).into()], ..ServerOptions::default() };
+    let faults = [Latch::default(), Latch::default()];
+    let recorder = |fault: &Latch| Some(Recorder::new(Box::new(Faulty(fault.clone()))));
+    let mut served = Served::attended(&options, &mut |_| recorder(&faults[0]));
+    let client = client(served.address());
+    let requests = |served: &mut Served| {
+        // As the worker has it after the first call.
+        served.server.busiest_clients();
+        assert!(eventually(|| served.server.busiest_clients().0 > 0));
+        served.server.busiest_clients().1[0].requests
+    };
+    let dies = |served: &Served, fault: &Latch| {
+        fault.set();
+        assert!(eventually(|| {
+            client.send(&support::request(1)).expect("loopback");
+            served.server.has_lost_a_worker()
+        }));
+    };
+    let is_awaited =
+        |served: &Served, departures| eventually(|| served.server.count(ServerCounter::Departures) > departures);
+    let first = ask_interleaved(&client, [0, 2, 3]);
+    let second = ask_interleaved(&client, [first.receive_timestamp.to_bits(), 4, 5]);
+    assert!(is_awaited(&served, 0), "when it left is known");
+    let before = requests(&mut served);
+    assert!(before >= 2, "{before}");
+
+    dies(&served, &faults[0]);
+    let now = HostClock.mono();
+    served.server.look_after_workers(now, &mut |_| recorder(&faults[1]));
+    let replaced = ServerNotice::WorkerReplaced { worker: 0, clients: 1, forgotten: 0 };
+    assert!(served.server.take_notices().contains(&replaced));
+    let departures = served.server.count(ServerCounter::Departures);
+    let third = ask_interleaved(&client, [second.receive_timestamp.to_bits(), 6, 7]);
+    assert_eq!(third.origin_timestamp.to_bits(), 6, "it is interleaved: the answer before is remembered");
+    assert!(third.transmit_timestamp.since(second.transmit_timestamp) >= Duration::ZERO);
+    assert!(is_awaited(&served, departures));
+    let after = requests(&mut served);
+    assert!(after > before, "{after} requests, of which {before} were the other one's");
+
+    // The heir ends soon: nobody takes over what it may have died of.
+    dies(&served, &faults[1]);
+    served.server.look_after_workers(now, &mut |_| None);
+    served.server.look_after_workers(now + Duration::SECOND, &mut |_| None);
+    assert_eq!(served.server.restarts(), 2);
+    let replaced = ServerNotice::WorkerReplaced { worker: 0, clients: 0, forgotten: 0 };
+    assert!(served.server.take_notices().contains(&replaced));
+    let fourth = ask_interleaved(&client, [third.receive_timestamp.to_bits(), 8, 9]);
+    assert_eq!(fourth.origin_timestamp.to_bits(), 9, "in basic mode, as with anybody who is not known");
+    assert_eq!(requests(&mut served), 1);
 }
 
 /// How long a thread has run, or wanted to, in seconds (`/proc/PID/task/TID/schedstat`, Documentation/scheduler/sched-stats.rst).

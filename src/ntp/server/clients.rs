@@ -43,6 +43,11 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
+    /// In which an empty bucket fills.
+    fn whole(self) -> Duration {
+        self.interval.times(i64::from(self.burst))
+    }
+
     /// The shortest poll interval that stays within it, as log2 of seconds; at least 0.
     pub fn poll_min(self) -> i8 {
         let mut poll = 0;
@@ -132,7 +137,7 @@ impl Clients {
         let mut pace = Pace::Answer;
         if let Some(limit) = self.limit {
             let full_at = client.full_at.max(now) + limit.interval;
-            if full_at - now > limit.interval.times(i64::from(limit.burst)) {
+            if full_at - now > limit.whole() {
                 pace = self.over_the_limit();
             } else {
                 client.full_at = full_at;
@@ -177,6 +182,26 @@ impl Clients {
         let mixed = mixed ^ (mixed >> 29);
         let (one, other) = (mixed as usize & self.mask, (mixed >> 32) as usize & self.mask);
         [one, one ^ 1, other, other ^ 1]
+    }
+
+    /// Forgets what cannot be right, of a table that is taken over from who has come to grief: a place that is not its client's, a time that has
+    /// not been, counts that contradict each other. Returns how many that were.
+    pub fn forget_damaged(&mut self, now: Timestamp<Mono>) -> usize {
+        let mut forgotten = 0;
+        for place in 0..self.places.len() {
+            let Some(client) = self.places[place] else { continue };
+            let is_whole = self.ways(client.key).contains(&place)
+                && client.since <= client.heard
+                && client.heard <= now
+                && client.full_at - now <= self.limit.map_or(Duration::ZERO, RateLimit::whole)
+                && client.requests > 0
+                && client.limited <= client.requests;
+            if !is_whole {
+                self.places[place] = None;
+                forgotten += 1;
+            }
+        }
+        forgotten
     }
 
     /// Copies those who have asked most into `top`, the busiest first; returns how many there are in all.
@@ -339,6 +364,34 @@ mod tests {
         }
         let remembered = (2_000..2_032).filter(|n| find(&clients, host(*n)).is_some()).count();
         assert!(remembered >= 28, "{remembered}");
+    }
+
+    #[test]
+    fn a_table_that_is_taken_over_keeps_its_clients_and_forgets_what_is_damaged() {
+        let mut clients = table(Some(LIMIT));
+        for n in 0..200 {
+            for _ in 0..=n % 6 {
+                clients.heard(NOW, host(n), 4);
+            }
+        }
+        let whole = clients.clone();
+        assert_eq!((clients.forget_damaged(NOW), clients.busiest(&mut [])), (0, 200));
+        assert_eq!(clients.places, whole.places);
+        // One in another one's place, and one of each kind that cannot be.
+        let damages: [fn(&mut Client); 6] = [
+            |client| client.key ^= 0x5a5a_0000,
+            |client| client.heard = NOW + Duration::from_nanos(1),
+            |client| client.since = client.heard + Duration::SECOND,
+            |client| client.full_at = NOW + Duration::from_secs(5),
+            |client| client.requests = 0,
+            |client| client.limited = client.requests + 1,
+        ];
+        let taken: Vec<_> = (0..clients.places.len()).filter(|place| clients.places[*place].is_some()).collect();
+        for (place, damage) in taken.iter().zip(damages) {
+            damage(clients.places[*place].as_mut().unwrap());
+        }
+        assert_eq!((clients.forget_damaged(NOW), clients.busiest(&mut [])), (6, 194));
+        assert!(taken[6..].iter().all(|place| clients.places[*place] == whole.places[*place]));
     }
 
     #[test]

@@ -66,6 +66,11 @@ impl Gate {
         }
     }
 
+    /// Who has asked, for another one's gate.
+    pub fn into_clients(self) -> Clients {
+        self.clients
+    }
+
     /// Who has asked.
     pub fn clients(&self) -> &Clients {
         &self.clients

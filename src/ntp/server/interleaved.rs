@@ -108,6 +108,24 @@ impl Half {
     }
 }
 
+impl Half {
+    /// Returns how many that were.
+    fn forget_damaged(&mut self) -> usize {
+        let mut forgotten = 0;
+        for (number, place) in self.places.iter_mut().enumerate() {
+            let is_damaged = place.is_some_and(|remembered| {
+                let departed = remembered.departure.map_or(0, |departure| departure.transmit.to_bits());
+                Self::place(remembered.receive) != number || remembered.receive.to_bits() & 1 == 0 || departed & 1 == 1
+            });
+            if is_damaged {
+                *place = None;
+                forgotten += 1;
+            }
+        }
+        forgotten
+    }
+}
+
 /// Which answers left when, of those who ask for it.
 #[derive(Clone, Debug, Default)]
 pub struct Departures {
@@ -121,6 +139,12 @@ impl Departures {
     pub fn departed(&mut self, receive: NtpTimestamp, departure: Departure) {
         self.newcomers.departed(receive, departure);
         self.known.departed(receive, departure);
+    }
+
+    /// Forgets what cannot be right, of what is taken over from who has come to grief: a place that is not its stamp's, stamps that none of ours
+    /// can be. Returns how many that were.
+    pub fn forget_damaged(&mut self) -> usize {
+        self.newcomers.forget_damaged() + self.known.forget_damaged()
     }
 
     /// Our clock is in this epoch; if it is another one than before, nothing is remembered any more.
@@ -217,7 +241,7 @@ pub fn interleave(
 mod tests {
     use super::*;
     use crate::ntp::server::ANSWER_LENGTH_MAX;
-    use crate::time::{LeapIndicator, Local, SyncState};
+    use crate::time::{FrequencyPpb, LeapIndicator, Local, SyncState};
 
     const CLOCK: Timestamp<Local> = Timestamp::from_secs(1_790_000_000);
     const NONE: NtpTimestamp = NtpTimestamp::UNSET;
@@ -353,6 +377,66 @@ mod tests {
         assert!(departures.of(second.receive_timestamp).is_some(), "the same epoch");
         departures.in_epoch(ClockEpoch(1));
         assert_eq!(departures.of(second.receive_timestamp), None);
+    }
+
+    #[test]
+    fn what_is_taken_over_is_still_known_and_what_is_damaged_is_forgotten() {
+        let mut departures = Departures::default();
+        let remembered: Vec<_> = (0..4).map(|n| introduce(&mut departures, 1_000 * n, 8).0.receive_timestamp).collect();
+        assert_eq!(departures.forget_damaged(), 0);
+        let [whole, moved, even, odd] = remembered[..] else { panic!("four") };
+        let place = |receive| Half::place(receive);
+        let known = &mut departures.newcomers.places;
+        let empty = (0..REMEMBERED_MAX).find(|number| known[*number].is_none()).unwrap();
+        known.swap(place(moved), empty);
+        known[place(even)].as_mut().unwrap().receive = stamp(even.to_bits() ^ 1);
+        known[place(odd)].as_mut().unwrap().departure = Some(departure(stamp(9)));
+        assert_eq!(departures.forget_damaged(), 3);
+        assert!(departures.of(whole).is_some());
+        let known = [moved, even, odd].iter().filter(|receive| departures.of(**receive).is_some()).count();
+        assert_eq!((known, departures.forget_damaged()), (0, 0));
+    }
+
+    /// RFC 9769 has the client take the difference of a receive stamp of now and a transmit stamp of the answer before: what our clock was
+    /// slewed by between them must not be in it.
+    #[test]
+    fn a_departure_that_is_remembered_is_right_after_the_hosts_clock_was_slewed() {
+        for (ppm, seconds) in [(500.0, 16), (-500.0, 16), (83_333.0, 64)] {
+            let mut departures = Departures::default();
+            let (second, left) = introduce(&mut departures, 0, 12_346);
+            // Meanwhile the host's clock, which stamps, is slewed: it runs so much faster than the time that is served, which is what is right.
+            let passed = Duration::from_secs(seconds);
+            let shown = passed.scaled(1.0 + ppm * 1e-6);
+            let before = snapshot();
+            let after = TimeSnapshot {
+                anchor_local: before.anchor_local + shown,
+                anchor_utc: before.anchor_utc + passed,
+                anchor_mono: before.anchor_mono + shown,
+                rate: FrequencyPpb::from_ppm(-ppm),
+                ..before
+            };
+            departures.in_epoch(after.epoch);
+            let mut data = [0; ANSWER_LENGTH_MAX];
+            let asked = Header {
+                mode: Mode::Client,
+                origin_timestamp: second.receive_timestamp,
+                receive_timestamp: stamp(6),
+                transmit_timestamp: stamp(79),
+                ..Header::default()
+            };
+            write(&Packet::plain(asked), &mut data).unwrap();
+            let now = after.anchor_local + Duration::from_micros(100);
+            let request = Request { data: &data, from_port: 40_000, received: now, hardware: None, now };
+            let mut out = [0; ANSWER_LENGTH_MAX];
+            let config = ResponseConfig::default();
+            let made = respond_interleaved(&request, &after, config, &mut departures, &mut out).unwrap();
+            let third = parse(&out).unwrap().header;
+            assert_eq!((made.is_interleaved, third.transmit_timestamp), (true, left));
+            // It left 100 us and 12,346 units of 2^-32 s after the clock's first moment.
+            let expected = after.utc_at(now) - CLOCK.read_as() - Duration::from_nanos(102_874);
+            let between = third.receive_timestamp.since(third.transmit_timestamp);
+            assert!((between - expected).abs() < Duration::from_nanos(10), "{between}, not {expected}");
+        }
     }
 
     #[test]

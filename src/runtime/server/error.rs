@@ -166,6 +166,10 @@ pub enum ServerNotice {
     WorkerReplaced {
         /// Its place among the workers.
         worker: usize,
+        /// So many clients it knows from the one before.
+        clients: usize,
+        /// So many entries of what that one remembered were damaged, and are forgotten.
+        forgotten: usize,
     },
     /// The kernel does not stamp the requests of an address: the workers do, a little late.
     NoKernelStamps {
@@ -240,8 +244,16 @@ impl fmt::Display for ServerNotice {
                     after => write!(f, "; another one is started in {after}"),
                 }
             }
-            Self::WorkerReplaced { worker } => {
-                write!(f, "NTP server: another worker runs in the place of {}", worker_name(*worker))
+            Self::WorkerReplaced { worker, clients, forgotten } => {
+                let name = worker_name(*worker);
+                write!(
+                    f,
+                    "NTP server: another worker runs in the place of {name}, and knows {clients} clients from before"
+                )?;
+                match forgotten {
+                    0 => Ok(()),
+                    _ => write!(f, " ({forgotten} entries were damaged, and are forgotten)"),
+                }
             }
             Self::NoKernelStamps { address, errno } => write!(
                 f,

@@ -4,6 +4,9 @@
 //! unserved: the program that steers still gives that core's requests to a socket that nobody reads. So the control thread, which is woken by
 //! the end, closes its sockets, has the others serve its core, and starts another worker with new sockets: at once, and if that does not live long
 //! either, after a time that doubles. Those who ask notice a lost request at most.
+//!
+//! What it remembered of those who ask goes to the one in its place: who may ask how often, and when the answers of interleaved mode left. An entry
+//! that contradicts itself is forgotten. If the heir does not live long, what it inherited may be what it died of: the next one begins with nothing.
 
 use super::listen::Change;
 use super::{Server, ServerNotice, worker_name};
@@ -92,8 +95,10 @@ impl Server {
             let worker = &mut self.workers[index];
             if let Some(thread) = worker.thread.take_if(|_| worker.ended.is_set()) {
                 // A panic was reported by the panic hook.
-                let errno = thread.join().ok().and_then(Result::err);
+                let ended = thread.join().ok();
+                let errno = ended.as_ref().and_then(|ended| ended.errno);
                 let again_after = worker.comeback.ended(now);
+                worker.left = ended.map(|ended| ended.memory).filter(|_| again_after == Duration::ZERO);
                 self.retire(index);
                 self.notices.push(ServerNotice::WorkerEnded { worker: index, errno, again_after });
             }
@@ -119,9 +124,12 @@ impl Server {
     }
 
     fn restart(&mut self, index: usize, now: Timestamp<Mono>, recorders: &mut dyn FnMut(&str) -> Option<Recorder>) {
-        let old = &self.workers[index];
+        let old = &mut self.workers[index];
+        let mut left = old.left.take();
+        let forgotten = left.as_mut().map_or(0, |memory| memory.forget_damaged(now));
+        let clients = left.as_ref().map_or(0, |memory| memory.clients.busiest(&mut []));
         let (core, figures, pulse, mut comeback) = (old.core, old.figures.clone(), old.pulse.clone(), old.comeback);
-        match self.start_worker(index, core, figures, pulse, recorders(&worker_name(index))) {
+        match self.start_worker(index, core, figures, pulse, recorders(&worker_name(index)), left) {
             Ok(mut worker) => {
                 comeback.started(now);
                 worker.comeback = comeback;
@@ -158,7 +166,7 @@ impl Server {
             }
             self.notices.push(ServerNotice::Waiting(error));
         }
-        self.notices.push(ServerNotice::WorkerReplaced { worker: index });
+        self.notices.push(ServerNotice::WorkerReplaced { worker: index, clients, forgotten });
     }
 }
 

@@ -1,5 +1,7 @@
 use std::net::UdpSocket;
 
+use nix::errno::Errno;
+
 use super::listen::Listener;
 use super::*;
 use crate::sharing::PhcLines;
@@ -37,7 +39,7 @@ fn a_worker_whose_socket_is_broken_ends_and_another_one_serves_with_new_sockets(
     let pulse = server.workers()[0].pulse().clone();
     server.look_after_workers(HostClock.mono(), &mut |_| None);
     let ended = ServerNotice::WorkerEnded { worker: 0, errno: Some(Errno::ENOTCONN), again_after: Duration::ZERO };
-    assert_eq!(server.take_notices(), [ended, ServerNotice::WorkerReplaced { worker: 0 }]);
+    assert_eq!(server.take_notices(), [ended, ServerNotice::WorkerReplaced { worker: 0, clients: 1, forgotten: 0 }]);
     assert!(is_answered(address));
     assert_eq!((server.listening(), server.restarts()), (&[address][..], 1));
     // Whoever watches the old one watches the new one.

@@ -1,6 +1,7 @@
 //! One worker: what it prepares, and the loop that answers.
 
 use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
@@ -24,8 +25,8 @@ use crate::clock::HostClock;
 use crate::config::LISTEN_MAX;
 use crate::engine::{Recorder, Taped};
 use crate::ntp::server::{
-    ANSWER_LENGTH_MAX, Admission, Answer, Departures, DropReason, Gate, InterleavedAnswer, Kiss, Request, Responder,
-    ResponseConfig, ServerCounter, interleave, is_clock_set, refuse, respond_interleaved, respond_on_tape,
+    ANSWER_LENGTH_MAX, Admission, Answer, Clients, Departures, DropReason, Gate, InterleavedAnswer, Kiss, Request,
+    Responder, ResponseConfig, ServerCounter, interleave, is_clock_set, refuse, respond_interleaved, respond_on_tape,
 };
 use crate::sharing::{Counters, Latch, Pulse, TimeSnapshot};
 use crate::time::{Duration, Local, Mono, SyncState, Timestamp};
@@ -90,6 +91,28 @@ pub(super) struct Prepared {
     pub(super) notices: Vec<ServerNotice>,
 }
 
+/// What a worker remembers of those who ask. It outlives the worker: [`Ended`].
+#[derive(Debug)]
+pub(super) struct Memory {
+    pub(super) clients: Clients,
+    pub(super) departures: Departures,
+}
+
+impl Memory {
+    /// What cannot be right is forgotten. Returns how many entries that were.
+    pub(super) fn forget_damaged(&mut self, now: Timestamp<Mono>) -> usize {
+        self.clients.forget_damaged(now) + self.departures.forget_damaged()
+    }
+}
+
+/// What a thread leaves that has served.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// What its socket was broken by; `None`: it was told to end, or it panicked.
+    pub(super) errno: Option<Errno>,
+    pub(super) memory: Memory,
+}
+
 /// The state of a worker's thread.
 pub(super) struct Worker {
     setup: WorkerSetup,
@@ -128,7 +151,7 @@ struct Outgoing {
 
 impl Worker {
     /// Takes everything that the loop will need.
-    pub(super) fn prepare(mut setup: WorkerSetup, ready: &Sender<Prepared>) -> Self {
+    pub(super) fn prepare(mut setup: WorkerSetup, departures: Departures, ready: &Sender<Prepared>) -> Self {
         let clock = HostClock;
         let notices = scheduling(setup.core, setup.priority);
         let snapshot = setup.time.snapshot.read().unwrap_or_else(|_| TimeSnapshot::unsynchronised(clock.mono()));
@@ -143,7 +166,7 @@ impl Worker {
             answers: SendBatch::new(BATCH, ANSWER_LENGTH_MAX),
             snapshot,
             now: clock.mono(),
-            departures: Departures::default(),
+            departures,
             card_pace: CardPace::new(clock.mono()),
             latencies: Latencies::default(),
             awake_until: clock.mono(),
@@ -157,11 +180,22 @@ impl Worker {
         worker
     }
 
-    /// Serves until the latch is set.
+    /// Serves until the latch is set, or a fault of ours ends it: the panic hook has told of that then.
     ///
+    /// What it remembers is whole all the same. An entry is made elsewhere and stored at once, and nothing between its first octet and its last
+    /// can panic; no index is kept beside the entries that could disagree with them.
+    pub(super) fn run(mut self) -> Ended {
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.serve_until_told()));
+        let Self { setup, departures, .. } = self;
+        Ended {
+            errno: outcome.ok().and_then(Result::err),
+            memory: Memory { clients: setup.gate.into_clients(), departures },
+        }
+    }
+
     /// # Errors
     /// A socket is broken: this is what it says.
-    pub(super) fn run(mut self) -> Result<(), Errno> {
+    fn serve_until_told(&mut self) -> Result<(), Errno> {
         // A counted thread's name must live for ever; there are few of them.
         #[cfg(feature = "count-allocations")]
         let name: &'static str = std::thread::current().name().unwrap_or_default().to_owned().leak();
