@@ -307,7 +307,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ptp.trust", Kind::Switch, OFF, "Only sources that are trusted have a vote, while one of them is heard."),
 
     option("ntp.source.address", Kind::Text { bytes_max: 255 }, Default::Required, "The server: a name or an address, with \":port\" if that is not 123; a name is looked up again when nobody answers there."),
-    option("ntp.source.pool", Kind::Integer { min: 1, max: 7 }, Default::Toml("1"), "So many of the addresses behind that name are asked; one that does not answer is replaced by another, and so is one that is a falseticker, or too far from the true time (max_distance), at eight polls in a row."),
+    option("ntp.source.pool", Kind::Integer { min: 1, max: 7 }, Default::Toml("1"), "So many of the addresses behind that name are asked; one that does not answer is replaced by another, and so is one that is a falseticker, or too far from the true time (max_distance), at eight polls in a row; where there are fewer addresses, the members that are left over wait for one."),
     option("ntp.source.iburst", Kind::Switch, Default::Toml("true"), "Ask more often at first."),
     option("ntp.source.burst", Kind::Switch, OFF, "Ask eight times, 2 s apart, at each poll (RFC 5905), of a server that is yours or allows it; one that has said RATE is asked once.").term("burst"),
     option("ntp.source.poll", POLL, Default::Toml("6"), "How often it is asked, as the logarithm to base 2 of seconds: -4 is 16 a second, 6 each 64 s.").term("minpoll"),

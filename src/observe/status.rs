@@ -104,6 +104,12 @@ pub struct SourceStatus {
     /// Why its name could not be looked up the last time, in the resolver's words.
     #[serde(default)]
     pub name_error: Option<String>,
+    /// It is asked nowhere because its name has so many addresses, and all of them are asked already.
+    #[serde(default)]
+    pub all_asked: Option<u8>,
+    /// When its name is looked up again, while it has no address.
+    #[serde(default)]
+    pub look_up_in_s: Option<f64>,
     /// Why the latest request could not be sent.
     #[serde(default)]
     pub send_error: Option<String>,

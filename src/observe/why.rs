@@ -248,6 +248,7 @@ impl Chain {
 
     fn client(&mut self, source: &SourceStatus) {
         let remedy = || format!("getent ahosts {}: {NAME_REMEDY}", source.name);
+        let again = look_up_again(source);
         match (&source.address, &source.name_error) {
             (Some(address), None) => self.ok("name", address),
             // Whoever answers there does so without a name.
@@ -255,7 +256,16 @@ impl Chain {
                 self.note("name", format!("cannot be looked up any more ({why}); {address} is still asked"), remedy());
             }
             (None, Some(why)) => {
-                self.fail("name", format!("cannot be looked up: {why}"), "a name that is known", remedy());
+                let value = format!("cannot be looked up: {why}{again}");
+                self.fail("name", value, "a name that is known", remedy());
+            }
+            (None, None) if source.all_asked.is_some() => {
+                self.fail(
+                    "name",
+                    format!("{}{again}", source.reason),
+                    "an address that nobody else asks",
+                    SPARE_REMEDY,
+                );
             }
             (None, None) => self.fail("name", "is being looked up", "an address", "wait a moment"),
         }
@@ -465,6 +475,13 @@ impl Chain {
     }
 }
 
+/// When a name that gave no address is looked up again: `; it is tried again in 42 s`, or nothing where it need not be.
+pub(super) fn look_up_again(source: &SourceStatus) -> String {
+    let is_in_vain = source.name_error.is_some() || source.all_asked.is_some();
+    let again = source.look_up_in_s.filter(|_| is_in_vain);
+    again.map_or(String::new(), |again| format!("; it is tried again in {}", span(again)))
+}
+
 /// What an offset beyond what is allowed may be near a leap second.
 pub(super) fn at_a_leap(status: &Status, beyond: Duration) -> Option<&'static str> {
     let is_leap_near = matches!(status.clock.leap.as_deref(), Some("insert" | "delete"))
@@ -519,6 +536,9 @@ const FALSETICKER_REMEDY: &str = "\
     known time: ntp.source.time_offset";
 const NAME_REMEDY: &str = "\
     if that fails too, the network or its name server is away; else ntp.source.address is wrong";
+const SPARE_REMEDY: &str = "\
+    nothing, if these are enough: it is asked as soon as the name has another address; else a smaller \
+    ntp.source.pool, or a name with more";
 const MASTER_REMEDY: &str = "\
     compare ptp.domain, ptp.sdo_id and ptp.transport with the master's; multicast must arrive (firewall, VLAN, \
     IGMP snooping)";

@@ -5,7 +5,7 @@
 //! resolver    names -> addresses; a name server may take its time, and nobody waits for it
 //! ```
 //!
-//! A server without an address is waited for, however long; one that does not answer any more, or has refused us, is looked up
+//! A server without an address is waited for, however long, and so is a member of a pool whose name has fewer addresses than members; one that does not answer any more, or has refused us, is looked up
 //! again, and another address behind its name takes its place. So it is with a member of a pool that is a falseticker, or too far from the true time, at eight
 //! polls in a row; one at a time, and not where no other is left that is good. Requests are stamped by the kernel both ways, and by the card where
 //! it does (see the file `card`). The stamps say after how many steps of the system clock they were taken: of a measurement across one nothing is used.
@@ -71,6 +71,10 @@ pub struct NtpReport {
     pub address: Option<SocketAddr>,
     /// Why the name could not be looked up the last time.
     pub no_address: Option<NoAddress>,
+    /// It has no address because so many are behind its name, and all of them are asked already.
+    pub all_asked: Option<u8>,
+    /// When its name is looked up again, while it has no address.
+    pub look_up_at: Option<Timestamp<Mono>>,
     /// Where it stands.
     pub state: ClientState,
     /// Of the last eight requests, which were answered.
@@ -239,6 +243,7 @@ struct Asked {
     address: Option<SocketAddr>,
     is_literal: bool,
     no_address: Option<NoAddress>,
+    all_asked: Option<u8>,
     exchange: Option<Exchange>,
     own: OwnIdentity,
     info: Option<SourceInfo>,
@@ -281,6 +286,7 @@ impl Asked {
             address: literal,
             is_literal: written.is_some(),
             no_address: (written.is_some() && literal.is_none()).then(|| NoAddress::new(NoAddress::FAMILY)),
+            all_asked: None,
             exchange: None,
             own: OwnIdentity::default(),
             info: None,
@@ -330,17 +336,23 @@ impl Asked {
         true
     }
 
-    /// The addresses behind the name; `taken` are asked already. Without any the present one stays, and soon the name is looked up again.
+    /// The addresses behind the name; `taken` are asked already. Without any the present one stays, and soon the name is looked up again: so it is
+    /// where there are some and all of them are taken, for the next time there may be others.
     fn found(&mut self, now: Timestamp<Mono>, found: &Found, taken: &[SocketAddr], outlet: &mut Outlet) {
         self.is_looking_up = false;
         self.unfit = 0;
         self.no_address = found.as_ref().err().copied();
-        self.retry_after = if found.is_err() { self.retry_after.times(2).min(RETRY_MAX) } else { RETRY_FIRST };
+        let free = found.iter().flatten().find(|address| !taken.contains(address));
+        let is_spare = |addresses: &&Vec<SocketAddr>| free.is_none() && self.address.is_none() && !addresses.is_empty();
+        self.all_asked = found.as_ref().ok().filter(is_spare).map(|addresses| addresses.len() as u8);
+        let is_in_vain = found.is_err() || self.all_asked.is_some();
+        self.retry_after = if is_in_vain { self.retry_after.times(2).min(RETRY_MAX) } else { RETRY_FIRST };
         self.look_up_at = now + self.retry_after;
-        let Ok(addresses) = found else { return };
+        if found.is_err() {
+            return;
+        }
         self.settled_at = now;
         // A new address, if there is one: the present one does not answer.
-        let free = addresses.iter().find(|address| !taken.contains(address));
         let Some(address) = free.copied().filter(|address| Some(*address) != self.address) else { return };
         self.address = Some(address);
         self.exchange = None;
@@ -578,6 +590,8 @@ impl Asked {
             place: self.place as u8,
             address: self.address,
             no_address: self.no_address,
+            all_asked: self.all_asked,
+            look_up_at: Some(self.look_up_at).filter(|_| self.address.is_none() && !self.is_literal),
             state: self.client.state(),
             reach: self.client.reach(),
             interval: self.client.interval(),

@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 
 use super::super::status::{SourceStatus, Status};
 use super::super::units::{seconds, span};
+use super::super::why::look_up_again;
 use super::{Page, Tone};
 
 /// Width of the picture of the intervals in characters.
 const PICTURE_WIDTH: usize = 41;
 
-/// All sources as a table, with their intervals on one axis; each line ended.
+/// All sources as a table, with their intervals on one axis, or why there is none; each line ended.
 pub fn sources_table(sources: &[SourceStatus]) -> String {
     if sources.is_empty() {
         return "there is no source: add a [[ptp]] or an [[ntp.source]]\n".to_owned();
@@ -24,6 +25,7 @@ pub fn sources_table(sources: &[SourceStatus]) -> String {
     for (row, source) in std::iter::once((&heads, None)).chain(rows.iter().zip(sources.iter().map(Some))) {
         let picture = match source {
             None => format!("-{} .. {}", seconds(edge), seconds(edge)),
+            Some(source) if span_of(source).is_none() => format!("{}{}", source.reason, look_up_again(source)),
             Some(source) => picture(source, edge),
         };
         let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
@@ -71,6 +73,7 @@ fn word(source: &SourceStatus) -> (&'static str, Tone) {
         (false, "agrees") => ("guards", Tone::Good),
         (false, "falseticker") => ("FALSETICKER", Tone::Bad),
         (false, "undecided") => ("undecided", Tone::Doubtful),
+        _ if source.all_asked.is_some() => ("spare", Tone::Doubtful),
         _ if source.client_state.as_deref() == Some("offline") => ("offline", Tone::Doubtful),
         _ => ("silent", Tone::Doubtful),
     }
@@ -103,7 +106,7 @@ impl Page {
         let word = self.paint(tone, &format!("{word:<12}"));
         self.row("source", &format!("{word}{name}: {}", figures.join(", ")));
         if source.verdict != "agrees" {
-            self.row("", &format!("{:12}{}", "", source.reason));
+            self.row("", &format!("{:12}{}{}", "", source.reason, look_up_again(source)));
         }
         if let (Some(why), Some(_)) = (&source.name_error, &source.address) {
             self.row("", &format!("{:12}its name cannot be looked up any more: {why}", ""));

@@ -81,6 +81,34 @@ fn a_name_that_is_unknown_comes_first() {
 }
 
 #[test]
+fn a_member_for_whom_a_pool_has_no_address_is_told_what_would_give_it_one_and_when_it_is_tried_again() {
+    let reason = "all 2 addresses of its name are asked already".to_owned();
+    let spare = SourceStatus {
+        address: None,
+        all_asked: Some(2),
+        look_up_in_s: Some(42.4),
+        verdict: "silent".to_owned(),
+        reason,
+        offset_s: None,
+        distance_s: None,
+        ..guard()
+    };
+    let explanation = server(&spare);
+    let (test, value, limit, remedy) = failed(&explanation);
+    let shown = "all 2 addresses of its name are asked already; it is tried again in 42 s";
+    assert_eq!((test, value, limit), ("name", shown, "an address that nobody else asks"));
+    assert!(remedy.contains("ntp.source.pool"), "{remedy}");
+    // The same in the two other views.
+    let mut status = several();
+    status.sources.push(spare);
+    let table = crate::observe::render::sources_table(&status.sources);
+    let line = table.lines().last().unwrap_or_default();
+    assert!(line.starts_with("spare ") && line.ends_with(shown), "{table}");
+    let page = crate::observe::render::render(&status, crate::observe::render::Style::default());
+    assert!(page.contains(shown), "{page}");
+}
+
+#[test]
 fn a_request_that_cannot_leave_says_why() {
     let explanation = server(&SourceStatus { send_error: Some("Network is unreachable".to_owned()), ..guard() });
     assert_eq!(failed(&explanation).0, "request");

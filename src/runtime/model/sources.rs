@@ -209,6 +209,8 @@ impl Source {
                 None => report.map(|report| state_word(report.state).to_owned()),
             },
             name_error: report.and_then(|report| report.no_address).map(|why| why.words().to_owned()),
+            all_asked: report.and_then(|report| report.all_asked),
+            look_up_in_s: report.and_then(|report| report.look_up_at).map(|at| seconds(at - now).max(0.0)),
             send_error: report
                 .and_then(|report| report.send_error)
                 .map(|errno| Errno::from_raw(errno).desc().to_owned()),
@@ -258,7 +260,7 @@ impl Source {
                 unknown.unwrap_or_default()
             }
             (Verdict::Silent, Some(report)) => match (report.address, report.state) {
-                (None, _) => "its name is being looked up".to_owned(),
+                (None, _) => report.all_asked.map_or("its name is being looked up".to_owned(), all_asked_in_words),
                 (Some(_), ClientState::Denied) => "it refuses us".to_owned(),
                 (Some(_), ClientState::Offline) => match report.send_error {
                     Some(errno) => format!("there is no network to it: {}", Errno::from_raw(errno).desc()),
@@ -291,6 +293,13 @@ fn unknown_in_words(why: &NoAddress) -> String {
     format!("its name cannot be looked up: {}", why.words())
 }
 
+fn all_asked_in_words(addresses: u8) -> String {
+    match addresses {
+        1 => "the only address of its name is asked already".to_owned(),
+        _ => format!("all {addresses} addresses of its name are asked already"),
+    }
+}
+
 /// What changed since the report before: of the name, of the address, of the answers.
 fn news(before: Option<&NtpReport>, report: &NtpReport) -> [Option<(Level, String)>; 3] {
     let was_unknown = before.is_some_and(|before| before.no_address.is_some());
@@ -300,6 +309,10 @@ fn news(before: Option<&NtpReport>, report: &NtpReport) -> [Option<(Level, Strin
             Some((Level::Warn, format!("{}; the address stays, and it is tried again", unknown_in_words(why))))
         }
         (None, _) if was_unknown => Some((Level::Info, "its name can be looked up again".to_owned())),
+        (None, None) if before.and_then(|before| before.all_asked) != report.all_asked => {
+            let text = report.all_asked.map(all_asked_in_words);
+            text.map(|text| (Level::Warn, format!("{text}; it is looked up again for others")))
+        }
         _ => None,
     };
     let address = before.and_then(|before| before.address).filter(|before| Some(*before) != report.address);

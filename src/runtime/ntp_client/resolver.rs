@@ -101,9 +101,15 @@ impl Lookups {
     }
 }
 
-/// Those of a family, the preferred ones first, else in the order of the resolver.
+/// Those of a family, each once, the preferred ones first, else in the order of the resolver.
 fn of_family(all: impl Iterator<Item = SocketAddr>, family: AddressFamily) -> Vec<SocketAddr> {
-    let mut admitted: Vec<_> = all.filter(|address| family.admits(address.ip())).collect();
+    let mut admitted = Vec::new();
+    for address in all.filter(|address| family.admits(address.ip())) {
+        // A file of hosts may name one twice.
+        if !admitted.contains(&address) {
+            admitted.push(address);
+        }
+    }
     admitted.sort_by_key(|address| family.is_second_choice(address.ip()));
     admitted.truncate(ADDRESSES_MAX);
     admitted
@@ -193,6 +199,7 @@ mod tests {
         assert_eq!(found(AddressFamily::Any), all);
         assert_eq!(found(AddressFamily::V4), [all[1], all[3]]);
         assert_eq!(found(AddressFamily::V6), [all[0], all[2]]);
+        assert_eq!(of_family(all.iter().chain(&all).copied(), AddressFamily::Any), all, "each once");
     }
 
     #[test]

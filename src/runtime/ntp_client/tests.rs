@@ -201,6 +201,40 @@ fn a_name_that_nobody_knows_is_no_end_and_when_names_are_gone_the_address_stays_
     assert_eq!((asked.address, asked.no_address), (Some(address(2)), None));
 }
 
+#[test]
+fn a_member_for_whom_a_pool_has_no_address_says_so_and_takes_the_first_that_comes() {
+    let (start, mut outlet) = (Timestamp::from_secs(100), outlet());
+    let wanted =
+        Wanted { config: source("pool = 3"), seed: 1, counters: Counters::default(), recorder: None, orphan: None };
+    let mut spare = Asked::new(2, wanted, start);
+    let said = |spare: &Asked| {
+        let report = spare.report(&ClientCards::default());
+        (report.address, report.all_asked, report.look_up_at)
+    };
+    assert_eq!(said(&spare), (None, None, Some(start)));
+    let two = vec![address(1), address(2)];
+    let (mut now, mut waits) = (start, Vec::new());
+    while now < start + Duration::from_secs(300) {
+        assert!(spare.wants_lookup(now));
+        spare.found(now, &Ok(two.clone()), &two, &mut outlet);
+        let (_, _, again) = said(&spare);
+        assert_eq!(said(&spare), (None, Some(2), again));
+        let again = again.expect("it is tried again");
+        assert!(!spare.wants_lookup(again - Duration::from_millis(1)));
+        waits.push((again - now).as_secs_f64());
+        now = again;
+    }
+    assert_eq!(waits, [4.0, 8.0, 16.0, 32.0, 64.0, 64.0, 64.0, 64.0], "and not all the time");
+    // The name server is away for once: that is the reason now, and no longer the other.
+    assert!(spare.wants_lookup(now));
+    spare.found(now, &Err(NoAddress::new("Temporary failure in name resolution")), &two, &mut outlet);
+    assert_eq!((spare.all_asked, spare.no_address.is_some()), (None, true));
+    now = now + RETRY_MAX;
+    assert!(spare.wants_lookup(now));
+    spare.found(now, &Ok(vec![address(1), address(2), address(3)]), &two, &mut outlet);
+    assert_eq!(said(&spare), (Some(address(3)), None, None));
+}
+
 /// What an exchange with a server that is `ahead`, over ways of these lengths, says of our offset and of the delay, by a configuration with these lines.
 fn measured(lines: &str, ahead: Duration, [forth, back]: [Duration; 2]) -> (Duration, Duration) {
     let now = Timestamp::from_secs(100);

@@ -16,6 +16,8 @@ fn report(host: Option<u8>, no_address: Option<&str>, state: ClientState) -> Ntp
         place: 0,
         address: host.map(|host| SocketAddr::from(([192, 0, 2, host], 123))),
         no_address: no_address.map(NoAddress::new),
+        all_asked: None,
+        look_up_at: None,
         state,
         reach: 0,
         interval: LogInterval::new(6),
@@ -58,4 +60,32 @@ fn that_a_name_is_gone_and_back_is_told_once_each_with_the_resolvers_words() {
     let name = "NTP ntp.example.net (192.0.2.2)";
     let other = format!("{name}: it is asked at another address, no longer at 192.0.2.1:123");
     assert_eq!(news, [format!("{name}: its name can be looked up again"), other]);
+}
+
+#[test]
+fn a_member_for_whom_a_pool_has_no_address_is_not_said_to_be_looked_up() {
+    let (mut model, mut events) = (model(), Events::default());
+    let at = (Timestamp::EPOCH, Timestamp::EPOCH);
+    let look_up_at = Some(at.0 + Duration::from_secs(42));
+    let spare = |all_asked| NtpReport { all_asked, look_up_at, ..report(None, None, ClientState::Waiting) };
+    let mut reason = |all_asked| {
+        model.report(&mut events, at, spare(all_asked));
+        let status = model.statuses(at.0)[0].clone();
+        assert_eq!((status.all_asked, status.look_up_in_s), (all_asked, Some(42.0)));
+        status.reason
+    };
+    assert_eq!(reason(None), "its name is being looked up");
+    assert_eq!(reason(Some(2)), "all 2 addresses of its name are asked already");
+    assert_eq!(reason(Some(2)), "all 2 addresses of its name are asked already");
+    assert_eq!(reason(Some(1)), "the only address of its name is asked already");
+    let told: Vec<_> = events.records(at.0).iter().map(|event| event.text.clone()).collect();
+    let name = "NTP ntp.example.net: ";
+    let then = "; it is looked up again for others";
+    assert_eq!(
+        told,
+        [
+            format!("{name}all 2 addresses of its name are asked already{then}"),
+            format!("{name}the only address of its name is asked already{then}"),
+        ]
+    );
 }
