@@ -5,10 +5,11 @@
 //! | `keys` | the one table of what a scenario may say |
 //! | `scenario`, `rules` | from TOML to what the simulator is made of, and what does not fit together |
 //! | `run`, `happenings` | one run, from the beginning to the end, and what happens in it |
-//! | `figures`, `limits` | what came of it, and which limits are broken |
+//! | `figures`, `alarms`, `limits` | what came of it, what an operator is told meanwhile, and which limits are broken |
 //! | `report`, `points`, `plot` | text, JSON and a picture |
 //! | `campaign` | random worlds |
 
+pub mod alarms;
 pub mod campaign;
 pub mod figures;
 mod happenings;

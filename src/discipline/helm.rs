@@ -31,6 +31,7 @@ mod memory;
 mod recorded;
 #[cfg(test)]
 mod tests;
+mod words;
 
 /// The most sources of one host.
 pub const HELM_SOURCES_MAX: usize = 8;

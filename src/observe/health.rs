@@ -213,7 +213,7 @@ fn none_is_heard(sources: &[SourceStatus]) -> Option<String> {
 }
 
 /// Who is found to lie, and who may: the clock does not follow them, and with the next one that lies there may be no majority.
-fn contradictions(status: &Status) -> Vec<String> {
+pub(crate) fn contradictions(status: &Status) -> Vec<String> {
     let judged = |verdict: &'static str| status.sources.iter().filter(move |source| source.verdict == verdict);
     let lies = |source: &SourceStatus| {
         let beyond = source.beyond_s.map(Duration::from_secs_f64).unwrap_or_default();

@@ -292,6 +292,8 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("limits.handover_time", LIMIT, NO_LIMIT, "From the last message of a source that is lost or found to be wrong until another steers, at most.").unit("s"),
     option("limits.veto_time", LIMIT, NO_LIMIT, "From when a source begins, or something last happens to its time, to its path or to the host's own clock, until it is found to be a falseticker, at most.").unit("s"),
     option("limits.notice_time", LIMIT, NO_LIMIT, "From the end of a pause of the machine with its clocks, or from when somebody else sets the system clock or its frequency, until the served time is inside its bound again or has none, at most.").unit("s"),
+    option("limits.alarm_time", LIMIT, NO_LIMIT, "From when a source begins, or something last happens to the time or the path of any, or to the host's own clock, until `health` says that sources contradict each other, at most; and it must say so at least once.").unit("s"),
+    option("limits.alarm", Kind::Switch, NO_LIMIT, "Whether `health` says at the end that sources contradict each other."),
     option("limits.steered_by", NAME, Default::Unset("anybody"), "Who steers at the end: \"ptp\", the name of a server, or \"nobody\"."),
     option("limits.never_by", NAME, Default::Unset("nobody"), "Who never steers."),
     option("limits.falsetickers", Kind::Text { bytes_max: 200 }, NO_LIMIT, "Those that are found to be falsetickers, and nobody else: names with spaces between them, or \"none\"."),

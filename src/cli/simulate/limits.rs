@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::alarms::Alarm;
 use super::figures::written;
 use super::run::{HostOutcome, Outcome, Seam, Vetoed};
 use super::scenario::{Limits, Scenario};
@@ -182,6 +183,7 @@ fn of_helm(limits: &Limits, host: &HostOutcome, broken: &mut Broke) {
             broken.tell(since(*at), format!("{name}: {found} is a falseticker after {took} (limit {most})"));
         }
     }
+    of_alarms(limits, host, broken);
     if let Some(wanted) = &limits.falsetickers {
         for found in host.falsetickers.iter().filter(|found| !wanted.contains(&found.name)) {
             broken.tell(since(found.at), format!("{name}: {} was found to be a falseticker", found.name));
@@ -189,5 +191,26 @@ fn of_helm(limits: &Limits, host: &HostOutcome, broken: &mut Broke) {
         for missing in wanted.iter().filter(|wanted| !host.falsetickers.iter().any(|found| found.name == **wanted)) {
             broken.at_the_end(format!("{name}: {missing} was never found to be a falseticker"));
         }
+    }
+}
+
+/// What the operator is told, how soon, and whether he still is at the end.
+fn of_alarms(limits: &Limits, host: &HostOutcome, broken: &mut Broke) {
+    let name = &host.name;
+    if let Some(most) = limits.alarm_time {
+        if host.alarms.is_empty() {
+            broken.at_the_end(format!("{name}: health never says that sources contradict each other"));
+        }
+        for Alarm { at, took, says, .. } in host.alarms.iter().filter(|alarm| alarm.took > most) {
+            broken.tell(*at - Timestamp::EPOCH, format!("{name}: an alarm after {took} (limit {most}): {says}"));
+        }
+    }
+    let last = host.alarms.last().filter(|alarm| alarm.until.is_none());
+    match (limits.alarm, last) {
+        (Some(true), None) => {
+            broken.at_the_end(format!("{name}: health does not say at the end that sources contradict each other"));
+        }
+        (Some(false), Some(alarm)) => broken.at_the_end(format!("{name}: health says at the end: {}", alarm.says)),
+        _ => {}
     }
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value as Json, json};
 
+use super::alarms::Alarm;
 use super::figures::{Figures, INTERVALS_S, written};
 use super::run::{Handover, HostOutcome, Outcome, Vetoed};
 use super::scenario::{Scenario, Window};
@@ -67,6 +68,9 @@ pub fn line(file: &str, outcome: &Outcome) -> String {
     if let Some(took) = outcome.hosts.iter().flat_map(HostOutcome::vetoed_after).max() {
         let _ = write!(text, "  vetoed after {took} at most");
     }
+    if let Some(took) = outcome.hosts.iter().flat_map(HostOutcome::alarmed_after).max() {
+        let _ = write!(text, "  alarm after {took} at most");
+    }
     text.push_str(if outcome.broken.is_empty() { "  good\n" } else { "  FAILED\n" });
     if !outcome.broken.is_empty() {
         verdict(&mut text, file, outcome);
@@ -98,6 +102,8 @@ pub fn summary(file: &str, scenario: &Scenario, outcomes: &[Outcome]) -> String 
         row(&mut text, "  wrong time served as right for", noticed.collect(), written);
         let vetoed = outcomes.iter().flat_map(|run| run.hosts[host].vetoed_after().map(|t| (seconds(t), run.seed)));
         row(&mut text, "  a falseticker is one after", vetoed.collect(), written);
+        let alarmed = outcomes.iter().flat_map(|run| run.hosts[host].alarmed_after().map(|t| (seconds(t), run.seed)));
+        row(&mut text, "  an alarm of contradictions after", alarmed.collect(), written);
         for (window, Window { name, span, .. }) in scenario.windows.iter().enumerate() {
             let _ = writeln!(text, "  window {name}, {} to {}", span.0, span.1);
             let of = |figure: &dyn Fn(&Figures) -> Option<f64>| -> OverSeeds {
@@ -192,6 +198,11 @@ fn of_helm(text: &mut String, host: &HostOutcome) {
         let at = *at - Timestamp::EPOCH;
         let _ = writeln!(text, "  {name} is a falseticker after {at}, {took} after its last change");
     }
+    for Alarm { at, until, took, says } in &host.alarms {
+        let until = until.map_or("the end".to_owned(), |until| (until - Timestamp::EPOCH).to_string());
+        let at = *at - Timestamp::EPOCH;
+        let _ = writeln!(text, "  health from {at} until {until}, {took} after the last change: {says}");
+    }
 }
 
 fn of_window(text: &mut String, window: &Window, figures: &Figures) {
@@ -270,6 +281,7 @@ pub fn to_json(file: &str, scenario: &Scenario, outcome: &Outcome) -> Json {
                 "contradictions": host.contradictions,
                 "steered": host.steered.iter().map(handover_to_json).collect::<Vec<_>>(),
                 "falsetickers": host.falsetickers.iter().map(|found| &found.name).collect::<Vec<_>>(),
+                "alarms": host.alarms.iter().map(alarm_to_json).collect::<Vec<_>>(),
                 "vetoed_s": host.vetoed_after().map(seconds).collect::<Vec<_>>(),
                 "noticed_s": host.noticed_after().map(seconds).collect::<Vec<_>>(),
                 "windows": windows.collect::<Vec<_>>(),
@@ -306,6 +318,16 @@ fn handover_to_json(handover: &Handover) -> Json {
         "took_s": handover.took.map(Duration::as_secs_f64),
         "moved_s": handover.moved(),
         "stepped_s": handover.seam.stepped.map(Duration::as_secs_f64),
+    })
+}
+
+fn alarm_to_json(alarm: &Alarm) -> Json {
+    let since = |at: Timestamp<_>| (at - Timestamp::EPOCH).as_secs_f64();
+    json!({
+        "at_s": since(alarm.at),
+        "until_s": alarm.until.map(since),
+        "took_s": alarm.took.as_secs_f64(),
+        "says": alarm.says,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::alarms::{Alarm, alarms};
 use super::figures::{Figures, Series};
 use super::limits::Broken;
 use super::points::{Curves, Point, points};
@@ -39,6 +40,8 @@ pub struct HostOutcome {
     pub steered: Vec<Handover>,
     /// Who was found to be a falseticker.
     pub falsetickers: Vec<Vetoed>,
+    /// When health said that sources contradict each other.
+    pub alarms: Vec<Alarm>,
     /// When each pause of the machine ended, or somebody else touched its clock; and for how long after that wrong time was served as right.
     pub unnoticed: Vec<(Timestamp<Mono>, Duration)>,
     /// How often the proofs of the bound contradicted each other.
@@ -60,6 +63,11 @@ impl HostOutcome {
     /// How long wrong time was served as right, after each pause of the machine and after each time that somebody else touched its clock.
     pub fn noticed_after(&self) -> impl Iterator<Item = Duration> {
         self.unnoticed.iter().map(|(_, lasted)| *lasted)
+    }
+
+    /// How long it took until each alarm.
+    pub fn alarmed_after(&self) -> impl Iterator<Item = Duration> {
+        self.alarms.iter().map(|alarm| alarm.took)
     }
 
     /// How long it took to find each falseticker.
@@ -244,6 +252,7 @@ impl<'s> Run<'s> {
                     parents: selections(record.parents()),
                     steered: handovers(scenario, node, world.statistics(*host)),
                     falsetickers: falsetickers(scenario, node, &unnoticed),
+                    alarms: alarmed(scenario, node, &unnoticed),
                     unnoticed,
                     contradictions: record.contradictions(),
                     end_state: node.published().state,
@@ -341,6 +350,21 @@ fn falsetickers(scenario: &Scenario, host: &Host, disturbed: &[(Timestamp<Mono>,
         }
     }
     found
+}
+
+/// When health would have said that the sources contradict each other.
+fn alarmed(scenario: &Scenario, host: &Host, disturbed: &[(Timestamp<Mono>, Duration)]) -> Vec<Alarm> {
+    let verdicts = host.verdicts().iter().map(|(at, (source, verdict))| {
+        let name = name_of(scenario, *source);
+        (*at, if name == "ptp" { ("ptp", "port".to_owned()) } else { ("ntp", name) }, *verdict)
+    });
+    let servers = (0..scenario.servers.len()).map(|server| SourceId(NTP_SOURCE.0 + server as u16));
+    let sources: Vec<_> = servers.chain((!scenario.masters.is_empty()).then_some(SourceId(0))).collect();
+    alarms(verdicts, |at| {
+        let of_sources = sources.iter().map(|source| changed(scenario, *source, at - Timestamp::EPOCH));
+        let own = disturbed.iter().map(|(own, _)| *own).filter(|own| *own <= at);
+        own.chain(of_sources.map(|changed| Timestamp::EPOCH + changed)).max().unwrap_or(Timestamp::EPOCH)
+    })
 }
 
 /// When before `by` a source began, or something last happened to its time or to its path.

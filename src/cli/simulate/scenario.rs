@@ -204,6 +204,10 @@ pub struct Limits {
     pub veto_time: Option<Duration>,
     /// From a pause's end, or a foreign hand's touch, until wrong time is no longer served as right.
     pub notice_time: Option<Duration>,
+    /// From when anything happens to a source until health says that they contradict each other.
+    pub alarm_time: Option<Duration>,
+    /// Whether it says so at the end.
+    pub alarm: Option<bool>,
     /// Who steers at the end.
     pub steered_by: Option<String>,
     /// Who never does.
@@ -621,6 +625,8 @@ fn limits(read: &Reader<'_>) -> Limits {
         handover_time: maybe_duration(read, "limits", "handover_time"),
         veto_time: maybe_duration(read, "limits", "veto_time"),
         notice_time: maybe_duration(read, "limits", "notice_time"),
+        alarm_time: maybe_duration(read, "limits", "alarm_time"),
+        alarm: maybe_switch(read, "limits", "alarm"),
         steered_by: maybe_text(read, "limits", "steered_by"),
         never_by: maybe_text(read, "limits", "never_by"),
         falsetickers: maybe_text(read, "limits", "falsetickers")

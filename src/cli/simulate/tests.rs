@@ -280,6 +280,8 @@ fn a_broken_limit_of_the_helm_is_told_and_one_that_is_kept_is_not() {
         "never_by = \"two\"",
         "falsetickers = \"two\"",
         "veto_time = \"10s\"",
+        "alarm_time = \"10s\"",
+        "alarm = true",
     ] {
         assert_eq!(told(kept), "", "{kept}");
     }
@@ -290,12 +292,26 @@ fn a_broken_limit_of_the_helm_is_told_and_one_that_is_kept_is_not() {
         ("steered_by = \"ptp\"", "after 40.0 s: server: one steers at the end, not ptp"),
         ("never_by = \"ptp\"", "server: ptp steers"),
         ("veto_time = \"1ns\"", "server: two is a falseticker after "),
+        ("alarm_time = \"1ns\"", "(limit 1.00 ns): ntp two is a falseticker: it is "),
+        ("alarm = false", "after 40.0 s: server: health says at the end: ntp two is a falseticker"),
         ("falsetickers = \"none\"", "server: two was found to be a falseticker"),
         ("falsetickers = \"one two\"", "after 40.0 s: server: one was never found to be a falseticker"),
     ] {
         let told = told(broken);
         assert!(told.contains(wanted), "{broken}: {wanted:?} is not in {told:?}");
     }
+}
+
+#[test]
+fn no_alarm_where_one_must_be_is_a_broken_limit() {
+    let told = |limit: &str| in_words(&run::run(&small(&format!("[[ntp]]\nname = \"one\"\n[limits]\n{limit}\n")), 1));
+    assert_eq!(told("alarm = false"), "");
+    assert_eq!(
+        told("alarm = true"),
+        "after 40.0 s: server: health does not say at the end that sources contradict each other"
+    );
+    let never = told("alarm_time = \"10s\"");
+    assert_eq!(never, "after 40.0 s: server: health never says that sources contradict each other");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::super::refclock::RefclockReport;
 use super::{leap_word, refclocks};
 use crate::clock::{CascadeNotice, LOCK_LIMIT_SOFTWARE, Standing};
 use crate::config::{Config, NTP_SOURCE, REFCLOCK_SOURCE, RefclockConfig};
-use crate::discipline::helm::{SourceKind, SourceOptions, Verdict, mistaken_for};
+use crate::discipline::helm::{SourceKind, SourceOptions, Verdict};
 use crate::ntp::client::{ClientCounter, ClientState, Refusal, SourceInfo};
 use crate::observe::status::{RefusalStatus, SourceStatus};
 use crate::observe::{Events, Level, Topic};
@@ -149,7 +149,7 @@ impl SourcesModel {
                     Verdict::Falseticker { .. } | Verdict::Undecided => Level::Warn,
                     Verdict::Agrees | Verdict::Silent => Level::Info,
                 };
-                (level, format!("{name}: {}", in_words(*verdict)))
+                (level, format!("{name}: {}", verdict.in_words()))
             }
             _ => return false,
         };
@@ -190,7 +190,7 @@ impl Source {
             name: self.name.clone(),
             address: report.and_then(|report| report.address).map(|address| address.to_string()),
             is_steering: standing.is_some_and(|standing| standing.is_steering),
-            verdict: word(verdict).to_owned(),
+            verdict: verdict.word().to_owned(),
             reason: self.reason(verdict),
             offset_s: span.map(|span| seconds(span.centre())),
             distance_s: span.map(|span| seconds(span.half_width())),
@@ -284,7 +284,7 @@ impl Source {
                 }
                 (Some(_), ClientState::Reachable) => "it says too little, or is too far away (max_distance)".to_owned(),
             },
-            (verdict, _) => in_words(verdict),
+            (verdict, _) => verdict.in_words(),
         }
     }
 }
@@ -381,31 +381,6 @@ const fn kind_word(kind: SourceKind) -> &'static str {
         SourceKind::Ptp => "ptp",
         SourceKind::Ntp => "ntp",
         SourceKind::Refclock | SourceKind::Pulse => "refclock",
-    }
-}
-
-const fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Silent => "silent",
-        Verdict::Agrees => "agrees",
-        Verdict::Falseticker { .. } => "falseticker",
-        Verdict::Undecided => "undecided",
-    }
-}
-
-fn in_words(verdict: Verdict) -> String {
-    match verdict {
-        Verdict::Silent => "it says nothing".to_owned(),
-        Verdict::Agrees => "it agrees with the majority".to_owned(),
-        Verdict::Undecided => {
-            "it is contradicted, by another source or by what the clock knows, and there is no majority".to_owned()
-        }
-        Verdict::Falseticker { beyond } => {
-            // Positive: by it we are further ahead than we can be, so it is behind.
-            let side = if beyond.is_negative() { "ahead of" } else { "behind" };
-            let named = mistaken_for(beyond).map_or(String::new(), |words| format!(" ({words})"));
-            format!("it is {} {side} all that the majority allows{named}", beyond.abs())
-        }
     }
 }
 

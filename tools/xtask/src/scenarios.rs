@@ -48,6 +48,7 @@ struct Run {
     moved_s: Option<f64>,
     noticed_s: Option<f64>,
     vetoed_s: Option<f64>,
+    alarm_s: Option<f64>,
 }
 
 /// What came of all seeds of a scenario: of each figure the worst.
@@ -71,6 +72,8 @@ struct Verdict {
     noticed_s: Option<f64>,
     /// How long it took to find a falseticker.
     vetoed_s: Option<f64>,
+    /// How long it took until health said that sources contradict each other.
+    alarm_s: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -178,6 +181,7 @@ fn of_outcome(outcome: &Outcome) -> Run {
         moved_s: handovers.iter().filter_map(|handover| handover.moved()).reduce(f64::max),
         noticed_s: outcome.hosts.iter().flat_map(HostOutcome::noticed_after).max().map(Duration::as_secs_f64),
         vetoed_s: outcome.hosts.iter().flat_map(HostOutcome::vetoed_after).max().map(Duration::as_secs_f64),
+        alarm_s: outcome.hosts.iter().flat_map(HostOutcome::alarmed_after).max().map(Duration::as_secs_f64),
     }
 }
 
@@ -206,6 +210,7 @@ fn verdict(file: &File, runs: &mut [Run]) -> Verdict {
         handover_moved_s: most(|run| run.moved_s),
         noticed_s: most(|run| run.noticed_s),
         vetoed_s: most(|run| run.vetoed_s),
+        alarm_s: most(|run| run.alarm_s),
     }
 }
 
@@ -225,7 +230,7 @@ fn line(verdict: &Verdict) -> String {
         // Writing to a String cannot fail.
         let _ = write!(text, "  hand-overs {}, after {took}, moved by {moved} at most", verdict.handovers);
     }
-    for (what, after) in [("noticed", verdict.noticed_s), ("vetoed", verdict.vetoed_s)] {
+    for (what, after) in [("noticed", verdict.noticed_s), ("vetoed", verdict.vetoed_s), ("alarm", verdict.alarm_s)] {
         if let Some(after) = after {
             let _ = write!(text, "  {what} after {} at most", written(after));
         }
