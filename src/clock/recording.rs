@@ -16,6 +16,8 @@ pub struct Recording<C> {
 pub enum Recorded {
     /// It obeyed a command.
     Adjusted(Timestamp<Local>, Adjustment),
+    /// Somebody else has set it by so much; only one in software tells.
+    Set(Timestamp<Local>, Duration),
     /// It was restarted, because the stamping clock was set.
     Restarted(Timestamp<Local>),
 }
@@ -29,6 +31,11 @@ impl<C> Recording<C> {
     /// The clock itself.
     pub fn inner(&mut self) -> &mut C {
         &mut self.clock
+    }
+
+    /// Somebody else has set it: see [`SoftwareClock::set`](super::SoftwareClock::set).
+    pub fn was_set(&mut self, at: Timestamp<Local>, by: Duration) {
+        self.recorded = Some(Recorded::Set(at, by));
     }
 
     /// The last that was done since this was asked.

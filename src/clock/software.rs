@@ -119,6 +119,14 @@ impl SoftwareClock {
         self.segment_at(at).map(|segment| segment.reading_at(at))
     }
 
+    /// Somebody else sets it by `by` when the stamping clock reads `at`: as clock_settime(2) does to a real one. Nothing tells; who
+    /// compares it with a clock that cannot be set finds out.
+    pub fn set(&mut self, at: Timestamp<Local>, by: Duration) {
+        let at = at.max(self.last().from);
+        self.advance(at);
+        self.begin_segment(at, by);
+    }
+
     /// Brings the oscillator along its grid up to `at`.
     fn advance(&mut self, at: Timestamp<Local>) {
         if !self.oscillator.wanders() {
@@ -254,6 +262,18 @@ mod tests {
         let mut clock = SoftwareClock::new(at(0), Duration::from_secs(2), model, LIMIT);
         let expected = at(102) + Duration::from_millis(4);
         assert!(close(clock.reading_at(at(100)).unwrap(), expected));
+    }
+
+    #[test]
+    fn who_sets_it_moves_what_comes_after_and_leaves_the_epoch_that_we_know() {
+        let mut clock = SoftwareClock::new(at(0), Duration::ZERO, OscillatorModel::PERFECT, LIMIT);
+        let before = clock.locate(&raw(at(5))).unwrap();
+        clock.set(at(6), Duration::from_secs(300));
+        assert_eq!(clock.reading_at(at(7)), Some(at(307)));
+        assert_eq!(clock.locate(&raw(at(5))), Some(before), "what was stamped before is of before");
+        assert_eq!(clock.locate(&raw(at(8))).unwrap().epoch, before.epoch, "nobody has told us");
+        clock.restart(at(9));
+        assert_eq!(clock.reading_at(at(10)), Some(at(310)), "that it is seen moves it no more");
     }
 
     #[test]

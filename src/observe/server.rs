@@ -85,6 +85,8 @@ pub enum Order {
     Record(u32),
     /// What was recorded, as a trace file.
     Fetch,
+    /// As if another program had set the clock by so many milliseconds: of a simulated clock only, for tests.
+    SetSimulated(i64),
     /// Ask NTP servers (again), or do not.
     Online {
         /// Whether they are asked.

@@ -33,6 +33,9 @@ impl Answers for Daemon {
                 Ok(Vec::new())
             }
             Order::Fetch if self.traces().is_on() => Ok(self.traces().fetch()),
+            Order::SetSimulated(milliseconds) => {
+                self.set_simulated(Duration::from_millis(milliseconds)).map(|()| Vec::new())
+            }
             Order::Online { is_online, source } => {
                 self.ask_online(is_online, source.as_deref()).map(String::into_bytes)
             }

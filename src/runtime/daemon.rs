@@ -563,6 +563,17 @@ impl Daemon {
         &mut self.traces
     }
 
+    /// As if another program had set the clock by `by`, for who wants to see what comes of it.
+    ///
+    /// # Errors
+    /// The clock is none in software: nobody sets a real one through us. Or the discipline is stalled.
+    pub(super) fn set_simulated(&self, by: Duration) -> Result<(), String> {
+        if !matches!(self.config.clock.system, SystemClock::Simulated(_)) {
+            return Err("the clock is not a simulated one (clock.system.simulated)".to_owned());
+        }
+        if self.command(Command::SetSimulated(by)) { Ok(()) } else { Err("the discipline is stalled".to_owned()) }
+    }
+
     /// False if the discipline has not taken so many commands that there is no room: it is stalled.
     fn command(&self, command: Command) -> bool {
         let is_sent = self.discipline.commands.try_send(command).is_ok();

@@ -90,6 +90,8 @@ pub enum Command {
     RemovePhc(u8),
     /// Other limits, from a reloaded configuration.
     Configure(Box<CascadeConfig>),
+    /// As if another program had set the system clock, if that is one in software: the discipline is not told, and has to see it.
+    SetSimulated(Duration),
 }
 
 /// The thread's ends of everything that it shares.
@@ -164,6 +166,7 @@ pub fn spawn_discipline(
             tell_foreign_at: now,
             tell_foreign_phc_at: [now; PHCS_MAX],
             is_vouching: true,
+            set_by_others: Duration::ZERO,
             look_at_vmclock_at: now,
             disrupted_at: None,
             vmclock_fault: None,
@@ -221,6 +224,8 @@ struct DisciplineThread {
     tell_foreign_phc_at: [Timestamp<Mono>; PHCS_MAX],
     /// The kernel takes what it is told of the time.
     is_vouching: bool,
+    /// What others have set a clock in software by in all.
+    set_by_others: Duration,
     look_at_vmclock_at: Timestamp<Mono>,
     /// When the hypervisor told last that the machine was disrupted.
     disrupted_at: Option<Timestamp<Mono>>,
@@ -258,10 +263,7 @@ impl DisciplineThread {
 
     /// Takes what has come in, adjusts the clocks, and tells what has become of it.
     fn discipline(&mut self) {
-        let (now, local, window) = self.moments.measure();
-        if let Some(by) = self.jumps.jump(now, local, window) {
-            self.clock_was_set(now, local, by);
-        }
+        let (now, local) = self.look_for_foreign_hands();
         self.look_at_vmclock(now, local);
         let mut is_changed = false;
         while let Ok(command) = self.links.commands.try_recv() {
@@ -398,6 +400,7 @@ impl DisciplineThread {
                 self.choose(now, local);
             }
             Command::Configure(config) => self.cascade.configure(*config),
+            Command::SetSimulated(by) => self.set_simulated(local, by),
         }
     }
 
@@ -463,11 +466,32 @@ impl DisciplineThread {
         }
     }
 
+    /// Whether somebody else has set the system clock since the last look. One in software that others set does not show it in the clock that it
+    /// is a function of.
+    fn look_for_foreign_hands(&mut self) -> (Timestamp<Mono>, Timestamp<Local>) {
+        let (now, local, window) = self.moments.measure();
+        if let Some(by) = self.jumps.jump(now, local + self.set_by_others, window) {
+            self.clock_was_set(now, local, by);
+        }
+        (now, local)
+    }
+
+    /// Another hand sets a clock in software. It is looked for at once, as where the kernel's alarm rings for a real one.
+    fn set_simulated(&mut self, local: Timestamp<Local>, by: Duration) {
+        let clock = self.cascade.system().clock();
+        let AnyClock::Software(software) = clock.inner() else { return };
+        software.set(local, by);
+        clock.was_set(local, by);
+        self.tell_truth();
+        self.set_by_others += by;
+        self.look_for_foreign_hands();
+    }
+
     fn clock_was_set(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, by: Duration) {
         let events = &mut self.links.events;
         let is_foreign = self.cascade.system_was_set(now, local, by, &mut telling(events));
         if is_foreign {
-            events.push(Event::ClockSet { by, to: local });
+            events.push(Event::ClockSet { by, to: local + self.set_by_others });
             self.links.sources.iter().for_each(SourceInlet::lost);
         }
         // What is in flight has one stamp from before and one from after.

@@ -188,6 +188,7 @@ impl Watcher {
             match self.next {
                 // The discipline's clock obeyed the same command, so the twin does.
                 Some(Recorded::Adjusted(at, command)) if at <= local => _ = self.twin.adjust(at, command),
+                Some(Recorded::Set(at, by)) if at <= local => self.twin.set(at, by),
                 // What it reads before that, it reads by what it did before.
                 Some(Recorded::Restarted(at)) if at <= local => _ = self.twin.restart(at),
                 _ => return,

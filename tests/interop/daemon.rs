@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use synchronome::observe::Status;
-use synchronome::observe::client::ask;
+use synchronome::observe::client::{ask, order};
 use synchronome::observe::status::{PortStatus, TruthStatus};
 use synchronome::time::SyncState;
 
@@ -138,6 +138,13 @@ impl Daemon {
         let output = Command::new(SYNCHRONOME).args(arguments).arg("--socket").arg(socket).output();
         let output = output.expect("our own binary runs");
         (text(&output), output.status.code().expect("no signal"))
+    }
+
+    /// The simulated clock is set, as another program would set a real one; the daemon is not told.
+    pub fn set_clock(&mut self, milliseconds: i64) {
+        self.process.assert_alive();
+        let socket = self.socket.with_file_name("control.sock");
+        order(&socket, &format!("set_simulated {milliseconds}")).expect("the clock is a simulated one");
     }
 
     /// Waits until the status shows something, and returns that status.

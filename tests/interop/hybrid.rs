@@ -15,6 +15,9 @@ const HANDED_OVER: Timeout = Timeout::from_millis(4_500);
 /// Both ways, the steering clock's error is that of software stamps on a busy machine.
 const ERROR_MAX_S: f64 = 2e-3;
 
+/// From when a clock is set five minutes wrong until it is right again.
+const RECOVERED: Timeout = Timeout::from_secs(6);
+
 fn grandmaster(lab: &Lab, space: &Space) -> Running {
     ptp4l(lab, space, "va", &["--logAnnounceInterval=-1", always_master()])
 }
@@ -93,5 +96,50 @@ fn ptp_steers_beside_real_servers_which_take_over_and_give_back_without_a_step()
     assert_eq!(status.clock.steps, before.clock.steps, "no hand-over is a step");
     assert!(truth(&status).max_s.is_some_and(|max| max < ERROR_MAX_S), "{status:#?}");
     assert_eq!(source(&status, "10.71.0.4").verdict, "falseticker", "{status:#?}");
+    daemon.end();
+}
+
+#[test]
+fn a_clock_that_is_set_five_minutes_wrong_is_right_again_within_seconds_by_real_servers() {
+    let mut lab = Lab::new();
+    let (master, slave) = lab.pair();
+    for host in [3, 4] {
+        master.ip(&format!("address add 10.71.0.{host}/24 dev va"));
+    }
+    let _servers = ["10.71.0.1", "10.71.0.3", "10.71.0.4"].map(|address| chronyd_server(&lab, &master, address));
+    let servers = [1, 3, 4].map(|host| format!("[[ntp.source]]\naddress = \"10.71.0.{host}\"\npoll = 6\n"));
+    let (clock, more) = ("step = { later = \"100ms\" }", servers.concat());
+    let mut daemon = Daemon::start(&lab, &slave, Options { clock, more: &more, ..Options::default() });
+    // Right, and known to be; LOCKED comes with the last message of the burst.
+    let is_right = |status: &Status| {
+        let is_near = truth(status).error_s.is_some_and(|error| error.abs() < ERROR_MAX_S);
+        let is_known = status.clock.bound_s.is_some_and(|bound| bound < 10.0 * ERROR_MAX_S);
+        is_near && is_known && status.sources.iter().any(|source| source.is_steering)
+    };
+    daemon.wait("it is right at first", is_right);
+    for (times, by_ms) in [(1, 300_000), (2, -300_000)] {
+        let before = daemon.status();
+        let set = Instant::now();
+        daemon.set_clock(by_ms);
+        let told = |status: &Status, what: &str| status.events.iter().filter(|event| event.text.contains(what)).count();
+        daemon.wait("it is seen", |status| told(status, "somebody set the system clock by ") == times);
+        let seen = set.elapsed();
+        let status =
+            daemon.wait("it is right again", |status| is_right(status) && status.clock.steps > before.clock.steps);
+        let took = set.elapsed();
+        println!(
+            "hybrid: set by {:+} s: seen after {:.2} s, right again to {:.1} us after {:.2} s, {} ({} step)",
+            by_ms / 1_000,
+            seen.as_secs_f64(),
+            truth(&status).error_s.unwrap_or_default().abs() * 1e6,
+            took.as_secs_f64(),
+            status.state,
+            status.clock.steps - before.clock.steps,
+        );
+        assert!(seen < Timeout::from_secs(1), "{seen:?}");
+        assert!(took < RECOVERED, "{took:?}");
+        assert_eq!(status.clock.steps, before.clock.steps + 1, "one step, and no slew of a week");
+        assert!(truth(&status).violations <= truth(&before).violations + 1, "but for the moment before it was seen");
+    }
     daemon.end();
 }

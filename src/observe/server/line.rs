@@ -15,6 +15,8 @@
 //! server: {"trace_bytes":123456}     those bytes, and closes
 //! client: offline ntp1.example.net   or online; without a name all NTP servers
 //! server: {"sources":"NTP ntp1.example.net"}   those that it concerns, and closes
+//! client: set_simulated 300000       a simulated clock, as if another program had set it by so many milliseconds
+//! server: {"set_ms":300000}          and closes
 //! ```
 //! What is not understood is answered by `{"error":"..."}`.
 
@@ -38,7 +40,7 @@ pub(super) fn reply(input: &[u8], asked: &mut Asked<'_>) -> Reply {
 /// What the server says first on the control socket.
 pub(super) fn hello_of_control() -> Vec<u8> {
     line(
-        &json!({"synchronome": env!("CARGO_PKG_VERSION"), "schema": SCHEMA, "requests": ["record", "fetch", "offline", "online"]}),
+        &json!({"synchronome": env!("CARGO_PKG_VERSION"), "schema": SCHEMA, "requests": ["record", "fetch", "offline", "online", "set_simulated"]}),
     )
 }
 
@@ -46,6 +48,13 @@ pub(super) fn hello_of_control() -> Vec<u8> {
 pub(super) fn reply_of_control(input: &[u8], asked: &mut Asked<'_>) -> Reply {
     let Some(request) = request(input) else { return Reply::More };
     let duration = request.strip_prefix(b"record ").and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+    let set = request.strip_prefix(b"set_simulated ").and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+    if let Some(milliseconds) = set {
+        return Reply::Done(match asked.answers.obey(Order::SetSimulated(milliseconds)) {
+            Ok(_) => line(&json!({"set_ms": milliseconds})),
+            Err(error) => line(&json!({"error": error})),
+        });
+    }
     if let Some(order) = online(request) {
         return Reply::Done(match asked.answers.obey(order) {
             Ok(sources) => line(&json!({"sources": String::from_utf8_lossy(&sources)})),
@@ -61,7 +70,10 @@ pub(super) fn reply_of_control(input: &[u8], asked: &mut Asked<'_>) -> Reply {
             Ok(trace) => [line(&json!({"trace_bytes": trace.len()})), trace].concat(),
             Err(error) => line(&json!({"error": error})),
         },
-        None => unknown(request, "record MILLISECONDS, fetch, offline [SOURCE], online [SOURCE]"),
+        None => unknown(
+            request,
+            "record MILLISECONDS, fetch, offline [SOURCE], online [SOURCE], set_simulated MILLISECONDS",
+        ),
     })
 }
 
