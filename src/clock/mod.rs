@@ -20,6 +20,7 @@ mod disruption;
 mod edges;
 mod foretold;
 mod generation;
+mod heartbeat;
 mod host;
 pub mod inventory;
 mod kernel_leap;
@@ -44,6 +45,7 @@ pub use continuity::{Continuity, JUMP_FLOOR, Proof};
 pub use disruption::{Disruption, DisruptionWatch, PageFault, PauseWatch};
 pub use edges::{Reading, sharpest};
 pub use generation::GenerationNews;
+pub use heartbeat::Heartbeat;
 pub use host::{HostClock, JUMP_MIN, JumpDetector, Moments};
 pub use leap::{
     AMBIGUOUS, GUARD, HostUtc, Leap, LeapDispute, LeapList, LeapPolicy, LeapWatch, Ruling, UtcDispute, UtcNews,

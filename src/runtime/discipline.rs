@@ -22,8 +22,8 @@ use super::thread::spawn_timing;
 use super::wake::Sleeper;
 use crate::clock::{
     AnyClock, Cascade, CascadeConfig, CascadeNotice, Clock, ClockError, Crossing, DisruptionWatch, GenerationNews,
-    HostClock, JumpDetector, Moments, OscillatorModel, PHCS_MAX, PageFault, PhcClock, PhcReader, Recorded, Recording,
-    SoftwareClock,
+    Heartbeat, HostClock, JumpDetector, Moments, OscillatorModel, PHCS_MAX, PageFault, PhcClock, PhcReader, Recorded,
+    Recording, SoftwareClock,
 };
 use crate::config::ThreadConfig;
 use crate::discipline::SavedOscillator;
@@ -167,6 +167,7 @@ pub fn spawn_discipline(
             tell_foreign_phc_at: [now; PHCS_MAX],
             is_vouching: true,
             set_by_others: Duration::ZERO,
+            heartbeat: Heartbeat::default(),
             look_at_vmclock_at: now,
             disrupted_at: None,
             vmclock_fault: None,
@@ -226,6 +227,7 @@ struct DisciplineThread {
     is_vouching: bool,
     /// What others have set a clock in software by in all.
     set_by_others: Duration,
+    heartbeat: Heartbeat,
     look_at_vmclock_at: Timestamp<Mono>,
     /// When the hypervisor told last that the machine was disrupted.
     disrupted_at: Option<Timestamp<Mono>>,
@@ -249,6 +251,10 @@ impl DisciplineThread {
     fn round(&mut self) {
         let now = self.host.mono();
         self.links.pulse.beat(now);
+        if let Some(late) = self.heartbeat.beat(now, self.wake_at) {
+            self.links.events.push(Event::Late(late));
+            self.links.sources.iter().for_each(SourceInlet::lost);
+        }
         let has_told = self.let_the_guest_go_round(now);
         // Most of what wakes a port concerns it alone.
         let guest_row = self.guest.as_ref().map(|guest| guest.row);

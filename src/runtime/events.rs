@@ -61,6 +61,8 @@ pub enum Event {
     KernelLeap(LeapIndicator),
     /// The hypervisor's page of time cannot be read; `None`: it can again.
     VmClock(Option<PageFault>),
+    /// The discipline's thread runs so much later than it asked for: the machine stood still, or is very busy.
+    Late(Duration),
     /// The discipline's thread saw the system clock being set.
     ClockSet {
         /// By this much; positive is ahead.

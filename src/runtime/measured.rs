@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use super::events::Event;
 use super::wake::Sleeper;
 use crate::discipline::Reference;
-use crate::sharing::{Latch, Pulse, RingReader, RingWriter};
+use crate::sharing::{Doorbell, Latch, Pulse, RingReader, RingWriter};
 use crate::time::{ClockEpoch, ClockId, Duration, LogInterval, Observation, SourceId, Stamp};
 
 /// Messages to the discipline that fit into a ring.
@@ -40,6 +40,8 @@ pub struct SourceInlet {
     pub losses: Arc<AtomicU32>,
     /// A bit for each NTP server that is found to be a falseticker.
     pub falsetickers: Arc<AtomicU64>,
+    /// Wakes who measures.
+    pub doorbell: Doorbell,
 }
 
 impl SourceInlet {
@@ -48,9 +50,11 @@ impl SourceInlet {
         self.steps.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Nothing is known of the system clock any more: somebody else has set it, or the machine stood still.
+    /// Nothing is known of the system clock any more, or there is a sign of that: somebody else has set it, or the machine stood still.
     pub fn lost(&self) {
         self.losses.fetch_add(1, Ordering::AcqRel);
+        // Else it would hear of it only when it goes round for another reason, a second later at the latest.
+        self.doorbell.ring();
     }
 
     /// Whether a measurement is of after the last step.

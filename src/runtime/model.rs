@@ -368,6 +368,12 @@ impl Model {
                 let (level, text) = vmclock_text(fault);
                 self.events.record(at, level, Topic::Clock, text, &[]);
             }
+            Event::Late(by) => {
+                let text = format!(
+                    "nothing ran here for {by} longer than asked for: this machine stood still, or is very busy; NTP servers are asked at once"
+                );
+                self.events.record(at, Level::Warn, Topic::Clock, text, &[]);
+            }
             Event::ClockSet { by, to } => {
                 let (from, to) = (rfc3339((to - by).read_as()), rfc3339(to.read_as()));
                 let how = format!("by {by}, from {from} to {to}");

@@ -73,8 +73,8 @@ pub struct NtpReport {
     pub no_address: Option<NoAddress>,
     /// It has no address because so many are behind its name, and all of them are asked already.
     pub all_asked: Option<u8>,
-    /// When its name is looked up again, while it has no address.
-    pub look_up_at: Option<Timestamp<Mono>>,
+    /// In so many seconds its name is looked up again, while it has no address; a minute or so at most.
+    pub look_up_in: Option<u8>,
     /// Where it stands.
     pub state: ClientState,
     /// Of the last eight requests, which were answered.
@@ -193,7 +193,7 @@ impl NtpClientThread {
         if now >= self.report_at {
             self.report_at = now + REPORT_EVERY;
             for asked in &self.asked {
-                self.outlet.links.events.push_quietly(Event::Ntp(asked.report(&self.outlet.cards)));
+                self.outlet.links.events.push_quietly(Event::Ntp(asked.report(now, &self.outlet.cards)));
             }
         }
     }
@@ -243,7 +243,8 @@ struct Asked {
     address: Option<SocketAddr>,
     is_literal: bool,
     no_address: Option<NoAddress>,
-    all_asked: Option<u8>,
+    /// It is left over: so many addresses are behind its name.
+    left_over: Option<u8>,
     exchange: Option<Exchange>,
     own: OwnIdentity,
     info: Option<SourceInfo>,
@@ -286,7 +287,7 @@ impl Asked {
             address: literal,
             is_literal: written.is_some(),
             no_address: (written.is_some() && literal.is_none()).then(|| NoAddress::new(NoAddress::FAMILY)),
-            all_asked: None,
+            left_over: None,
             exchange: None,
             own: OwnIdentity::default(),
             info: None,
@@ -344,8 +345,8 @@ impl Asked {
         self.no_address = found.as_ref().err().copied();
         let free = found.iter().flatten().find(|address| !taken.contains(address));
         let is_spare = |addresses: &&Vec<SocketAddr>| free.is_none() && self.address.is_none() && !addresses.is_empty();
-        self.all_asked = found.as_ref().ok().filter(is_spare).map(|addresses| addresses.len() as u8);
-        let is_in_vain = found.is_err() || self.all_asked.is_some();
+        self.left_over = found.as_ref().ok().filter(is_spare).map(|addresses| addresses.len() as u8);
+        let is_in_vain = found.is_err() || self.left_over.is_some();
         self.retry_after = if is_in_vain { self.retry_after.times(2).min(RETRY_MAX) } else { RETRY_FIRST };
         self.look_up_at = now + self.retry_after;
         if found.is_err() {
@@ -577,7 +578,7 @@ impl Asked {
         outlet.tell(SourceMessage::Reference(self.source(), reference));
     }
 
-    fn report(&self, cards: &ClientCards) -> NtpReport {
+    fn report(&self, now: Timestamp<Mono>, cards: &ClientCards) -> NtpReport {
         let stamping = match self.card {
             Err(why) => ClientStamping::Kernel(why),
             Ok(_) if self.missing.iter().any(|missing| *missing >= CARD_MISSING_MAX) => {
@@ -590,8 +591,9 @@ impl Asked {
             place: self.place as u8,
             address: self.address,
             no_address: self.no_address,
-            all_asked: self.all_asked,
-            look_up_at: Some(self.look_up_at).filter(|_| self.address.is_none() && !self.is_literal),
+            all_asked: self.left_over,
+            look_up_in: (self.address.is_none() && !self.is_literal)
+                .then(|| (self.look_up_at - now).max(Duration::ZERO).as_secs_f64().ceil() as u8),
             state: self.client.state(),
             reach: self.client.reach(),
             interval: self.client.interval(),

@@ -31,7 +31,7 @@ use super::device::{Device, DeviceModel};
 use super::node::{Effects, Record, keep};
 use super::truth::Truth;
 use crate::clock::{
-    ArbPolicy, Cascade, CascadeConfig, CascadeNotice, Clock, HostUtc, JumpDetector, LeapPolicy, PHCS_MAX,
+    ArbPolicy, Cascade, CascadeConfig, CascadeNotice, Clock, Heartbeat, HostUtc, JumpDetector, LeapPolicy, PHCS_MAX,
     SteeringConfig, UtcPolicy, reference_of,
 };
 use crate::discipline::Reference;
@@ -148,6 +148,7 @@ pub struct Host {
     servers: Vec<(Option<Reference>, LogInterval)>,
     /// The clients are to ask at once: nothing is known of the system clock any more.
     hurries: bool,
+    heartbeat: Heartbeat,
     ring: VecDeque<Message>,
     overflows: u64,
     /// Those while the discipline's thread ran.
@@ -214,6 +215,7 @@ impl Host {
             random_of_clients,
             servers: Vec::new(),
             hurries: false,
+            heartbeat: Heartbeat::default(),
             ring: VecDeque::with_capacity(RING_MAX),
             overflows: 0,
             overflows_awake: 0,
@@ -437,8 +439,12 @@ impl Host {
         if now < self.stalled_until {
             return self.stalled_until;
         }
-        let steered = self.cascade.deadline(self.ticked_at).map_or(self.publish_at, |at| at.min(self.publish_at));
-        steered.min(self.tell_at) + self.paused
+        self.discipline_wants().min(self.tell_at) + self.paused
+    }
+
+    /// When there is something to do for it though nobody calls, by the machine's own clock.
+    fn discipline_wants(&self) -> Timestamp<Mono> {
+        self.cascade.deadline(self.ticked_at).map_or(self.publish_at, |at| at.min(self.publish_at))
     }
 
     pub(super) fn deadline(&self, now: Timestamp<Mono>) -> Timestamp<Mono> {
@@ -453,7 +459,9 @@ impl Host {
         if now < self.stalled_until {
             return;
         }
+        let wanted = self.discipline_wants();
         let now = self.mono(now);
+        self.hurries |= self.heartbeat.beat(now, wanted).is_some() && !self.clients.is_empty();
         self.look_for_foreign_hands(now);
         let mut is_changed = !self.ring.is_empty();
         while let Some(message) = self.ring.pop_front() {

@@ -147,6 +147,13 @@ impl Daemon {
         order(&socket, &format!("set_simulated {milliseconds}")).expect("the clock is a simulated one");
     }
 
+    /// It does not run for so long, and then goes on.
+    pub fn stop_for(&mut self, time: Duration) {
+        self.process.signal(Signal::SIGSTOP);
+        std::thread::sleep(time);
+        self.process.signal(Signal::SIGCONT);
+    }
+
     /// Waits until the status shows something, and returns that status.
     pub fn wait(&mut self, what: &str, mut is_so: impl FnMut(&Status) -> bool) -> Status {
         let start = Instant::now();

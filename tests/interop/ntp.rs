@@ -516,3 +516,23 @@ fn a_name_that_comes_goes_and_comes_back_with_another_address_is_followed_and_ea
     daemon.wait("it steers again", |status| source(status, NAME).is_steering && source(status, NAME).reach != Some(0));
     daemon.end();
 }
+
+#[test]
+fn a_daemon_that_was_stopped_for_seconds_asks_its_servers_at_once_and_takes_nothing_back() {
+    let mut lab = Lab::new();
+    let (master, slave) = lab.pair();
+    let _server = chronyd_server(&lab, &master, "10.71.0.1");
+    let more = "[[ntp.source]]\naddress = \"10.71.0.1\"\npoll = 6\niburst = false\n";
+    let mut daemon = Daemon::start(&lab, &slave, Options { more, ..Options::default() });
+    let requests = |status: &Status| source(status, "10.71.0.1").counters.get("requests").copied().unwrap_or_default();
+    // Whether the server ran already is the same here.
+    let before = requests(&daemon.wait("it was asked once", |status| requests(status) > 0));
+    daemon.stop_for(Timeout::from_millis(2_500));
+    let running = std::time::Instant::now();
+    let status = daemon.wait("it is asked again", |status| requests(status) > before);
+    println!("ntp: asked {:.2} s after it ran again; polls are 64 s apart", running.elapsed().as_secs_f64());
+    assert!(running.elapsed() < Timeout::from_secs(2));
+    assert!(status.events.iter().any(|event| event.text.starts_with("nothing ran here for ")), "{status:#?}");
+    assert!(!status.events.iter().any(|event| event.text.contains("DISRUPTED")), "{status:#?}");
+    daemon.end();
+}

@@ -62,10 +62,15 @@ impl Running {
         }
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
+        kill(pid, signal).unwrap_or_else(|errno| panic!("{} cannot be sent {signal}: {errno}", self.name));
+    }
+
     /// Asks it to end by a signal, and waits until it has.
     pub fn end_by(&mut self, signal: Signal) -> std::process::ExitStatus {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
-        kill(pid, signal).unwrap_or_else(|errno| panic!("{} cannot be told to end: {errno}", self.name));
+        self.signal(signal);
         let start = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("our own child") {

@@ -36,7 +36,7 @@ pub fn alarms(
             status.sources.len() - 1
         });
         let source = &mut status.sources[place];
-        source.verdict = verdict.word().to_owned();
+        verdict.word().clone_into(&mut source.verdict);
         source.reason = verdict.in_words();
         source.beyond_s = match verdict {
             Verdict::Falseticker { beyond } => Some(beyond.as_secs_f64()),

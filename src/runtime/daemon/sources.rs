@@ -69,9 +69,10 @@ impl Ends<'_> {
             sleeper,
         };
         let thread = spawn(links)?;
+        let inlet = SourceInlet { messages, steps, losses, falsetickers, doorbell: doorbell.clone() };
         let counters = Vec::new();
         let thread = SourceThread { name, thread, doorbell, events: inbox, dropped, pulse, counters, offline: None };
-        Ok((thread, SourceInlet { messages, steps, losses, falsetickers }))
+        Ok((thread, inlet))
     }
 
     /// All of them for which there is something to measure.

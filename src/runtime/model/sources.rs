@@ -210,7 +210,7 @@ impl Source {
             },
             name_error: report.and_then(|report| report.no_address).map(|why| why.words().to_owned()),
             all_asked: report.and_then(|report| report.all_asked),
-            look_up_in_s: report.and_then(|report| report.look_up_at).map(|at| seconds(at - now).max(0.0)),
+            look_up_in_s: report.and_then(|report| report.look_up_in).map(f64::from),
             send_error: report
                 .and_then(|report| report.send_error)
                 .map(|errno| Errno::from_raw(errno).desc().to_owned()),

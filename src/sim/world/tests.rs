@@ -68,3 +68,33 @@ fn a_measurement_of_somebody_else_than_the_master_is_found() {
         assert_eq!(world.checker().violations(), violations, "{from:?}");
     }
 }
+
+#[test]
+fn after_a_machine_that_did_not_run_for_seconds_servers_are_asked_at_once_and_nothing_is_taken_back() {
+    use crate::discipline::helm::{HelmConfig, SourceKind, SourceOptions};
+    let mut world = World::new(3);
+    let config = HostConfig { helm: Some((HelmConfig::default(), None)), phcs: Vec::new(), ..HostConfig::new(2, 3) };
+    let host = world.add_host(config, StampModel::IDEAL);
+    let server = world.add_server(ServerConfig::RIGHT, Duration::ZERO);
+    let way = LinkModel::new(Duration::from_micros(300), Duration::from_micros(20));
+    world.connect(host, server, way, way);
+    let client = crate::ntp::client::Config {
+        poll: LogInterval::new(6),
+        iburst: true,
+        ..crate::ntp::client::Config::new(crate::sim::NTP_SOURCE, 3)
+    };
+    world.ask(host, server, ClientConfig { client, options: SourceOptions::of(SourceKind::Ntp) });
+    // The first burst has faded out: it is asked each minute.
+    let begin = secs(1_000);
+    world.run_until(begin);
+    let measured = |world: &World| world.published(host).and_then(|published| published.last_sample).expect("it was");
+    world.run_until(begin + (measured(&world) - (Timestamp::EPOCH + begin)) + secs(80));
+    let before = measured(&world);
+    let stalls = world.elapsed();
+    world.stall(host, Stall::Machine, secs(3));
+    world.run_until(stalls + secs(4));
+    assert!(measured(&world) >= Timestamp::EPOCH + stalls + secs(3), "{before} {}", measured(&world));
+    let states = world.host(host).record().states();
+    assert!(!states.iter().any(|(_, state)| *state == crate::time::SyncState::Disrupted), "{states:?}");
+    assert_eq!(world.checker().violations(), 0, "{:?}", world.checker().first());
+}

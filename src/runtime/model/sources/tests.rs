@@ -17,7 +17,7 @@ fn report(host: Option<u8>, no_address: Option<&str>, state: ClientState) -> Ntp
         address: host.map(|host| SocketAddr::from(([192, 0, 2, host], 123))),
         no_address: no_address.map(NoAddress::new),
         all_asked: None,
-        look_up_at: None,
+        look_up_in: None,
         state,
         reach: 0,
         interval: LogInterval::new(6),
@@ -66,8 +66,7 @@ fn that_a_name_is_gone_and_back_is_told_once_each_with_the_resolvers_words() {
 fn a_member_for_whom_a_pool_has_no_address_is_not_said_to_be_looked_up() {
     let (mut model, mut events) = (model(), Events::default());
     let at = (Timestamp::EPOCH, Timestamp::EPOCH);
-    let look_up_at = Some(at.0 + Duration::from_secs(42));
-    let spare = |all_asked| NtpReport { all_asked, look_up_at, ..report(None, None, ClientState::Waiting) };
+    let spare = |all_asked| NtpReport { all_asked, look_up_in: Some(42), ..report(None, None, ClientState::Waiting) };
     let mut reason = |all_asked| {
         model.report(&mut events, at, spare(all_asked));
         let status = model.statuses(at.0)[0].clone();
