@@ -2,6 +2,7 @@
 
 use self::guards::Guard;
 use super::estimator::{Bank, SavedOscillator};
+use super::grain::Grain;
 use super::policy::StepPolicy;
 use super::servo::{Kind, Pi};
 use super::{Adjustment, Envelope, Link, Reference, Ruler, SpikeGate, Stability, StateEvent, Timeline};
@@ -61,6 +62,8 @@ const SYNC_IS_NEAR: f64 = 0.25;
 /// What stamps can resolve at best. The difference of two that are cut off to whole nanoseconds is off by 0.41 ns only (1 ns / sqrt 6, one standard
 /// deviation); but stamps are coarser than they say, and with less than this a clock between two steps of 8 ns is taken for one without noise.
 const STAMP_RESOLUTION: Duration = Duration::from_nanos(1);
+/// What those can that have shown that they are as fine as they say.
+const STAMP_RESOLUTION_FINE: Duration = Duration::from_ticks(26_755);
 /// A correction below this is what a stamp of whole nanoseconds leaves over; from here on somebody has measured it,
 const CORRECTED_FROM: Duration = Duration::from_nanos(1);
 /// and may be off by this: all transparent clocks of a path together, or one of class A (ITU-T G.8273.3),
@@ -231,6 +234,8 @@ pub struct Discipline {
     servo: Pi,
     /// The estimator, if that is the servo.
     bank: Option<Bank>,
+    /// How fine the stamps of its messages are.
+    grain: Grain,
     /// The clock of this host that the source is seen through.
     ruler: Option<Ruler>,
     /// When `V` was begun.
@@ -301,6 +306,7 @@ impl Discipline {
             gate: SpikeGate::default(),
             servo: Pi::new(config.max_frequency, config.proportional, config.integral),
             bank: (config.servo == Kind::Estimator).then(|| samples::new_bank(&config)),
+            grain: Grain::default(),
             ruler: None,
             since: now,
             unproven: 0,

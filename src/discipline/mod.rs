@@ -7,6 +7,7 @@
 //!   -> link       path delay from both directions, its median; the offset of each Sync
 //!   -> estimator what is likely: offset, frequency, delay, and how sure that is
 //!   -> stability what the oscillator does over hours, learnt by rehearsing holdovers
+//!   -> grain      whether a card's stamps have shown that they resolve a nanosecond
 //!   -> gate       holds back a sample that arrived late through somebody's fault
 //!   -> servo      the estimator, fed with each message; or link, gate and a PI loop
 //!   -> Adjustment, and the state machine (NEVER_SYNCED .. LOCKED .. FREERUN)
@@ -22,6 +23,7 @@ mod engine;
 mod envelope;
 pub mod estimator;
 mod gate;
+mod grain;
 pub mod helm;
 mod link;
 mod median;

@@ -4,7 +4,7 @@ use super::{
     CORRECTED_FROM, CORRECTION_ERROR, CORRECTION_RATE, Config, Discipline, ESTIMATE_DEVIATION_MAX,
     ESTIMATE_MESSAGES_MIN, Effect, Notice, OVERDUE_INTERVALS, SLEW_BY_SYNC_MAX, SLEW_MARGIN, SLEW_OWN, SLEW_OWN_PART,
     SLEW_WORTH, SLEW_WORTH_BY_RULER, SLEW_WORTH_DEVIATIONS, SLEW_WORTH_FROM, SPIKE_FLOOR, STAMP_RESOLUTION,
-    STEP_WAITS_FOR, SYNC_IS_NEAR, UNPROVEN_DEVIATIONS, UNPROVEN_MAX, WOBBLE_FADES,
+    STAMP_RESOLUTION_FINE, STEP_WAITS_FOR, SYNC_IS_NEAR, UNPROVEN_DEVIATIONS, UNPROVEN_MAX, WOBBLE_FADES,
 };
 use crate::discipline::envelope::{Contradiction, Span};
 use crate::discipline::estimator::{Bank, Estimate};
@@ -12,7 +12,9 @@ use crate::discipline::policy::StepRule;
 use crate::discipline::servo::Verdict;
 use crate::discipline::{Adjustment, Envelope, Reference, Ruler, StateEvent};
 use crate::engine::Sink;
-use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Mono, Observation, Stamp, Timestamp};
+use crate::time::{
+    ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Mono, Observation, Stamp, StampSource, Timestamp,
+};
 
 impl Discipline {
     pub(super) fn observe(&mut self, now: Timestamp<Mono>, observation: &Observation, out: &mut impl Sink<Effect>) {
@@ -61,6 +63,12 @@ impl Discipline {
         }
         let sample = self.link.forward(free, transit);
         if let Some(bank) = &mut self.bank {
+            // A crossing is read, not stamped.
+            if self.ruler.is_none() && received.source == StampSource::Hardware {
+                let by_stamps = received.at - observation.sent.at - observation.correction;
+                let is_fine = self.grain.note(received.epoch, by_stamps);
+                bank.set_resolution(if is_fine { STAMP_RESOLUTION_FINE } else { STAMP_RESOLUTION });
+            }
             bank.forward(free, transit - self.ruler.map_or(Duration::ZERO, |ruler| ruler.offset));
             self.watch_the_master();
             self.hold_to_the_proof(free);

@@ -101,7 +101,10 @@ pub struct Bank {
     knows_offset: bool,
     /// The path's base delay is.
     knows_delay: bool,
+    /// What is taken for exact (s): stamps may be finer.
     resolution: f64,
+    /// What stamps are exact to (s).
+    finest: f64,
     frequency_max: f64,
     frequency_known: Option<f64>,
     /// How sure that is, one standard deviation.
@@ -139,6 +142,7 @@ impl Bank {
             knows_offset: false,
             knows_delay: false,
             resolution,
+            finest: resolution,
             frequency_max: frequency_max.abs().ratio(),
             frequency_known: None,
             known_to: DEVIATION_MAX.ratio(),
@@ -157,6 +161,11 @@ impl Bank {
             changed_way: None,
             stepped: None,
         }
+    }
+
+    /// Stamps are exact to this from the next round trip on, and no less so than at the beginning.
+    pub fn set_resolution(&mut self, resolution: Duration) {
+        self.finest = resolution.as_secs_f64().clamp(1e-12, self.resolution);
     }
 
     /// Forgets the master and its path, and keeps what is known of the oscillator.
@@ -462,7 +471,7 @@ impl Bank {
         };
         let range = if window.len() < SPREAD_SAMPLES_MIN {
             let length = window.greatest().map_or(0.0, |greatest| greatest.abs().as_secs_f64());
-            return Noise::of_tail_mean((length / 2.0).max(self.resolution), self.resolution);
+            return Noise::of_tail_mean((length / 2.0).max(self.finest), self.finest);
         } else if window.len() < IQR_SAMPLES_MIN {
             between(window.least(), window.greatest())
         } else {
@@ -470,7 +479,7 @@ impl Bank {
         };
         let n = f64::from(self.since_restart.max(1));
         let is_careful = self.since_restart < CAREFUL && self.held.is_none();
-        Noise { range: if is_careful { range * (1.0 + 8.0 / n) } else { range }, resolution: self.resolution }
+        Noise { range: if is_careful { range * (1.0 + 8.0 / n) } else { range }, resolution: self.finest }
     }
 
     fn observe(&mut self, direction: Direction, at: Timestamp<Local>, transit: f64) {
