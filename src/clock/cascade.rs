@@ -436,6 +436,7 @@ impl<C: Clock> Cascade<C> {
         }
         self.contradictions.tell(ClockId::Phc(index), notify);
         self.see_through(index, crossing);
+        self.hold_against_hub(index, crossing);
         self.look_at_gate(now, crossing.after, notify);
         // A card that comes while nobody hears the source is put right by the system clock, which holds over.
         let is_orphaned = self.hub.is_none() && self.system.state().is_synchronised();

@@ -4,13 +4,16 @@
 //! is right to within its bound of some microseconds, while a clock that followed the one before it, or itself before it
 //! jumped, knows the time to nanoseconds, and goes on knowing it for a while.
 
-use super::{CROSSING_FAST, Cascade, CascadeNotice, Clock, ClockId, PHCS_MAX, READING_ERROR, of};
+use super::{CROSSING_FAST, Cascade, CascadeNotice, Clock, ClockId, Crossing, PHCS_MAX, READING_ERROR, of};
 use crate::time::{Duration, Local, Mono, SyncState, Timestamp};
 
 /// The others follow a hub that is right after so long, though it is less sure of the time than they are.
 const HOLD_MAX: Duration = Duration::from_secs(8);
 /// The same if it is another master's time, which is theirs only if the two agree.
 const HOLD_OTHER_MAX: Duration = Duration::from_secs(2);
+/// What is proven of two clocks is known to within this: a card that was reset to 1970 has jumped by so many seconds that a double
+/// resolves a quarter of a microsecond of them.
+const PROOF_ERROR: Duration = Duration::from_micros(1);
 
 impl<C: Clock> Cascade<C> {
     pub(super) fn look_at_gate(
@@ -42,6 +45,30 @@ impl<C: Clock> Cascade<C> {
             }
         } else if is_lost && !is_right {
             self.close_gate(now, local, notify);
+        }
+    }
+
+    /// While the hub, which was crossed, is right but not sure enough to be followed, it may show all the same that the system clock does not
+    /// know the time: if what is proven of both contradicts each other. Who of the two is wrong is not known yet, so that each may be right: a machine
+    /// that stood still while its card was reset has no other trace of that.
+    pub(super) fn hold_against_hub(&mut self, index: u8, crossing: &Crossing) {
+        if self.is_gate_open || self.hub != Some(ClockId::Phc(index)) || self.is_ambiguous(crossing.after) {
+            return;
+        }
+        let Some(leaf) = self.phcs[usize::from(index)].as_mut() else { return };
+        let reading = leaf.steering.reading(crossing.device);
+        let is_right = leaf.steering.is_right(crossing.device);
+        let hub = leaf.steering.own_span(crossing.device).filter(|_| is_right);
+        let own = self.system.own_span(crossing.after);
+        let (Some(hub), Some(own), Some(tai_utc)) = (hub, own, self.leap.tai_utc()) else { return };
+        let tai = tai_utc.duration() - self.system.ahead().duration();
+        let hub = hub.shifted(self.system.reading(crossing.after) + tai - reading);
+        let slack = crossing.window + crossing.slack + PROOF_ERROR;
+        let (behind, ahead) = (hub.low - own.low - slack, hub.high - own.high + slack);
+        if hub.high + slack < own.low {
+            self.system.slewed(crossing.mono, crossing.after, Duration::ZERO, behind);
+        } else if hub.low - slack > own.high {
+            self.system.slewed(crossing.mono, crossing.after, ahead, Duration::ZERO);
         }
     }
 
