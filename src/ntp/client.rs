@@ -25,6 +25,7 @@
 //! | `answer` | what a header says of its sender: kisses, fitness, loops |
 //! | `identity` | how we look to others, for the loop test |
 //! | `counters` | every figure |
+//! | `name` | when its name is looked up, and which address behind it is asked |
 //! | `recorded` | the bytes of an input, for a trace |
 //!
 //! Read: RFC 5905 8 and 9.2 (on the wire), 7.4 (kisses), 11.2 (fitness); RFC 9109 (ports); RFC 8633 (good manners).
@@ -35,6 +36,7 @@ mod bench;
 mod counters;
 mod identity;
 mod interleaved;
+mod name;
 mod recorded;
 mod schedule;
 #[cfg(test)]
@@ -42,14 +44,15 @@ mod tests;
 
 pub use counters::ClientCounter;
 pub use identity::{OWN_REFERENCE_IDS_MAX, Orphan, OwnIdentity, Served, reference_id_of};
+pub use name::{LOOK_UP_AGAIN, Name, RETRY_MAX};
 pub use schedule::{BURST_REQUESTS, BURST_SPACING, POLL_MAX, POLL_MIN};
 
 use answer::Kiss;
 use interleaved::{Exchange, Latest};
-use schedule::Schedule;
+use schedule::{Schedule, Timer};
 
 use crate::coding::Coded;
-use crate::engine::{Engine, Random, Sink, TimerKind, TimerTable};
+use crate::engine::{Engine, Random, Sink, TimerTable};
 use crate::time::{
     ClockEpoch, ClockId, Duration, LeapIndicator, LogInterval, Mono, NtpTimestamp, Observation, SourceId, Stamp,
     StampSource, Timestamp, Utc,
@@ -228,19 +231,6 @@ pub enum ClientState {
     Reachable,
     /// The server has refused it [`DENIALS_MAX`] times in a row: nothing is sent.
     Denied,
-}
-
-#[derive(Clone, Copy, Debug, Coded)]
-enum Timer {
-    Answer,
-    Poll,
-}
-
-impl TimerKind for Timer {
-    const ALL: &'static [Self] = &[Self::Answer, Self::Poll];
-    fn index(self) -> usize {
-        self as usize
-    }
 }
 
 /// The latest request, until its exchange is over.

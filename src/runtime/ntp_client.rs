@@ -34,8 +34,8 @@ use crate::discipline::Reference;
 use crate::engine::{Emit, Engine, Recorder, Taped};
 use crate::net::{CardArrival, Departed, ExchangeBuffer, ExchangeSocket};
 use crate::ntp::client::{
-    Client, ClientCounter, ClientState, Config, Effect, Input, Orphan, OwnIdentity, Refusal, RequestToken, SourceInfo,
-    reference_id_of,
+    Client, ClientCounter, ClientState, Config, Effect, Input, Name, Orphan, OwnIdentity, Refusal, RequestToken,
+    SourceInfo, reference_id_of,
 };
 use crate::ntp::server::LocalService;
 use crate::sharing::Counters;
@@ -45,8 +45,6 @@ use crate::time::{ClockEpoch, ClockId, Duration, LogInterval, Mono, Observation,
 const ROUND_MAX: Duration = Duration::SECOND;
 /// How often it reports what it sees.
 const REPORT_EVERY: Duration = Duration::SECOND;
-/// A server that has not answered for so long is looked up again.
-const LOOK_UP_AGAIN: Duration = Duration::from_secs(64);
 /// A member of a pool whose time was of no use at so many polls in a row is replaced.
 const UNFIT_MAX: u32 = 8;
 /// How often it is looked whether there is a way to a server again.
@@ -57,10 +55,6 @@ const CARD_WAIT: Duration = Duration::from_millis(20);
 const CARD_MISSING_MAX: u32 = 3;
 /// How often it is seen by which card requests leave, and what that is told to stamp.
 const LOOK_AT_CARD: Duration = Duration::from_secs(16);
-/// The first wait after a name could not be looked up; it doubles,
-const RETRY_FIRST: Duration = Duration::from_secs(2);
-/// up to this.
-const RETRY_MAX: Duration = Duration::from_secs(64);
 
 /// What one client sees.
 #[derive(Clone, Copy, Debug)]
@@ -187,7 +181,7 @@ impl NtpClientThread {
             }
         }
         if let Some(place) = to_replace(&self.asked, now) {
-            self.asked[place].is_looking_up = true;
+            self.asked[place].name.looks_up();
             self.lookups.ask(self.asked[place].lookup());
         }
         if now >= self.report_at {
@@ -212,8 +206,9 @@ fn to_replace(asked: &[Asked], now: Timestamp<Mono>) -> Option<usize> {
     asked.iter().position(|one| {
         let mut others = asked.iter().filter(|other| other.place != one.place && other.config.host == one.config.host);
         let is_good = |other: &Asked| other.client.state() == ClientState::Reachable && other.unfit == 0;
-        let is_coming = |other: &Asked| other.is_looking_up || other.info.is_none();
-        let is_due = one.unfit >= UNFIT_MAX && !one.is_looking_up && one.is_wanted && now >= one.look_up_at;
+        let is_coming = |other: &Asked| other.name.is_looking_up() || other.info.is_none();
+        let is_due =
+            one.unfit >= UNFIT_MAX && !one.name.is_looking_up() && one.is_wanted && now >= one.name.look_up_at();
         is_due && !one.is_literal && others.clone().any(is_good) && !others.any(is_coming)
     })
 }
@@ -243,17 +238,11 @@ struct Asked {
     address: Option<SocketAddr>,
     is_literal: bool,
     no_address: Option<NoAddress>,
-    /// It is left over: so many addresses are behind its name.
-    left_over: Option<u8>,
+    name: Name,
     exchange: Option<Exchange>,
     own: OwnIdentity,
     info: Option<SourceInfo>,
     selected_at: Option<Timestamp<Mono>>,
-    /// When it was looked up, or has answered, last.
-    settled_at: Timestamp<Mono>,
-    look_up_at: Timestamp<Mono>,
-    retry_after: Duration,
-    is_looking_up: bool,
     /// At so many polls in a row its time was of no use.
     unfit: u32,
     departed: Option<(Timestamp<crate::time::Local>, Timestamp<crate::time::Local>)>,
@@ -287,15 +276,11 @@ impl Asked {
             address: literal,
             is_literal: written.is_some(),
             no_address: (written.is_some() && literal.is_none()).then(|| NoAddress::new(NoAddress::FAMILY)),
-            left_over: None,
+            name: Name::new(now),
             exchange: None,
             own: OwnIdentity::default(),
             info: None,
             selected_at: None,
-            settled_at: now,
-            look_up_at: now,
-            retry_after: RETRY_FIRST,
-            is_looking_up: false,
             unfit: 0,
             departed: None,
             round_trip: None,
@@ -326,35 +311,22 @@ impl Asked {
     }
 
     fn wants_lookup(&mut self, now: Timestamp<Mono>) -> bool {
-        if self.is_literal || self.is_looking_up || !self.is_wanted || now < self.look_up_at {
+        let is_asked_for = !self.is_literal && self.is_wanted;
+        if !is_asked_for || !self.name.wants_lookup(now, self.address.is_some(), self.client.state()) {
             return false;
         }
-        let is_lost = self.client.state() != ClientState::Reachable && now - self.settled_at >= LOOK_UP_AGAIN;
-        if self.address.is_some() && !is_lost && self.client.state() != ClientState::Denied {
-            return false;
-        }
-        self.is_looking_up = true;
+        self.name.looks_up();
         true
     }
 
     /// The addresses behind the name; `taken` are asked already. Without any the present one stays, and soon the name is looked up again: so it is
     /// where there are some and all of them are taken, for the next time there may be others.
     fn found(&mut self, now: Timestamp<Mono>, found: &Found, taken: &[SocketAddr], outlet: &mut Outlet) {
-        self.is_looking_up = false;
         self.unfit = 0;
         self.no_address = found.as_ref().err().copied();
-        let free = found.iter().flatten().find(|address| !taken.contains(address));
-        let is_spare = |addresses: &&Vec<SocketAddr>| free.is_none() && self.address.is_none() && !addresses.is_empty();
-        self.left_over = found.as_ref().ok().filter(is_spare).map(|addresses| addresses.len() as u8);
-        let is_in_vain = found.is_err() || self.left_over.is_some();
-        self.retry_after = if is_in_vain { self.retry_after.times(2).min(RETRY_MAX) } else { RETRY_FIRST };
-        self.look_up_at = now + self.retry_after;
-        if found.is_err() {
-            return;
-        }
-        self.settled_at = now;
         // A new address, if there is one: the present one does not answer.
-        let Some(address) = free.copied().filter(|address| Some(*address) != self.address) else { return };
+        let addresses = found.as_deref().ok();
+        let Some(address) = self.name.found(now, addresses, taken, self.address) else { return };
         self.address = Some(address);
         self.exchange = None;
         self.seed = self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
@@ -555,7 +527,7 @@ impl Asked {
     }
 
     fn says(&mut self, now: Timestamp<Mono>, info: Option<SourceInfo>, outlet: &mut Outlet) {
-        self.settled_at = now;
+        self.name.answered(now);
         let is_false = outlet.links.falsetickers.load(Ordering::Acquire) >> self.place & 1 == 1;
         let is_far = info.is_some_and(|info| info.root_distance() > self.config.options.max_distance);
         self.unfit = if info.is_some() && (is_false || is_far) { self.unfit.saturating_add(1) } else { 0 };
@@ -591,9 +563,9 @@ impl Asked {
             place: self.place as u8,
             address: self.address,
             no_address: self.no_address,
-            all_asked: self.left_over,
+            all_asked: self.name.left_over(),
             look_up_in: (self.address.is_none() && !self.is_literal)
-                .then(|| (self.look_up_at - now).max(Duration::ZERO).as_secs_f64().ceil() as u8),
+                .then(|| (self.name.look_up_at() - now).max(Duration::ZERO).as_secs_f64().ceil() as u8),
             state: self.client.state(),
             reach: self.client.reach(),
             interval: self.client.interval(),

@@ -149,6 +149,8 @@ pub struct Host {
     /// The clients are to ask at once: nothing is known of the system clock any more.
     hurries: bool,
     heartbeat: Heartbeat,
+    /// Its name server answers.
+    has_names: bool,
     ring: VecDeque<Message>,
     overflows: u64,
     /// Those while the discipline's thread ran.
@@ -216,6 +218,7 @@ impl Host {
             servers: Vec::new(),
             hurries: false,
             heartbeat: Heartbeat::default(),
+            has_names: true,
             ring: VecDeque::with_capacity(RING_MAX),
             overflows: 0,
             overflows_awake: 0,

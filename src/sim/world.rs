@@ -215,7 +215,15 @@ impl World {
     /// A host asks a server, by links that are there already or come.
     pub fn ask(&mut self, host: NodeId, server: NodeId, config: ClientConfig) {
         if let Role::Host(host) = &mut self.nodes[host.0].role {
-            host.ask(server, config);
+            host.ask(self.now, &[server], false, config);
+        }
+        self.wake(host, self.now);
+    }
+
+    /// A host asks one of these servers, which it knows by one name and has to look up: the first one, and another one when that does not answer.
+    pub fn ask_by_name(&mut self, host: NodeId, servers: &[NodeId], config: ClientConfig) {
+        if let Role::Host(host) = &mut self.nodes[host.0].role {
+            host.ask(self.now, servers, true, config);
         }
         self.wake(host, self.now);
     }

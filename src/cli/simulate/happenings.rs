@@ -31,7 +31,12 @@ impl Run<'_> {
         let event = &self.scenario.events[index];
         let (node, world) = (self.node(event.who), &mut self.world);
         match &event.what {
-            What::LinkDown | What::Path(_) | What::Block(_) | What::Nic { .. } | What::Announce(_) => {
+            What::LinkDown
+            | What::NamesGone
+            | What::Path(_)
+            | What::Block(_)
+            | What::Nic { .. }
+            | What::Announce(_) => {
                 self.in_force.push(index);
                 self.put_in_force(event);
             }
@@ -53,6 +58,11 @@ impl Run<'_> {
                 let is_down = |other: &EventPlan| other.who == event.who && matches!(other.what, What::LinkDown);
                 let up = !self.lasting().any(is_down);
                 self.world.set_link(self.node(event.who), up);
+            }
+            What::NamesGone => {
+                let is_gone = |other: &EventPlan| other.who == event.who && matches!(other.what, What::NamesGone);
+                let there = !self.lasting().any(is_gone);
+                self.world.set_names(self.node(event.who), there);
             }
             What::Path(_) | What::Block(_) => self.lay_ways(),
             What::Nic { .. } => {

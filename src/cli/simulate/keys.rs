@@ -61,6 +61,7 @@ const RULE: &[Word] = &[now("Bound"), now("PhcBound")];
 /// What can happen during a run.
 pub const EVENTS: &[Word] = &[
     now("link_down"),
+    now("names_gone"),
     now("path"),
     now("block"),
     now("master_step"),
@@ -158,6 +159,8 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ntp.root_dispersion", DELAY, Default::Toml("\"20us\""), "How wrong it says that it may be.").unit("us"),
     option("ntp.leap", Kind::Word(LEAP), Default::Unset("the one of the world, on its day"), "The leap second that it announces."),
     option("ntp.departs_late", DELAY, AT_ONCE, "Mean of an exponential time for which an answer is in the server after it was stamped.").unit("us"),
+    option("ntp.by_name", Kind::Switch, OFF, "Whether the hosts know it by a name only, which they have to look up."),
+    option("ntp.behind", NAME, Default::Unset("a server of its own"), "It is another address behind the name of that server, and asked in its place only."),
     option("ntp.poll", Kind::Integer { min: -4, max: 10 }, Default::Toml("4"), "How often it is asked, as the logarithm to base 2 of seconds."),
     option("ntp.iburst", Kind::Switch, ON, "Whether it is asked more often at first."),
     option("ntp.interleaved", Kind::Switch, Default::Toml("false"), "Whether it is asked when its answer before really left."),
@@ -252,7 +255,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("event.at", TIME, Default::Required, "When.").unit("min"),
     option("event.what", Kind::Word(EVENTS), Default::Required, "What happens; the table below says which keys go with it."),
     option("event.who", NAME, Default::Required, "The name of the master, server or host that it happens to."),
-    option("event.for", SPAN, Default::Unset("for good"), "How long it lasts, with link_down, path, block, announce, stall and nic.").unit("s"),
+    option("event.for", SPAN, Default::Unset("for good"), "How long it lasts, with link_down, names_gone, path, block, announce, stall and nic.").unit("s"),
     option("event.by", SHIFT, Default::Unset("nothing"), "By how much, with master_step, server_step, set_clock and phc_jump.").unit("s"),
     option("event.thread", Kind::Word(THREAD), Default::Toml("\"discipline\""), "With stall: the thread that does not run; \"machine\" is all of them, \"clocks\" is a paused virtual machine."),
     option("event.message", Kind::Word(MESSAGE), Default::Toml("\"announce\""), "With block: the kind of message that does not pass, either way."),

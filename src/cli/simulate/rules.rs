@@ -14,6 +14,7 @@ use crate::time::{Duration, LogInterval};
 /// The keys that an event of each kind must have, and to whom it can happen.
 const EVENT_RULES: &[(&str, &[&str], Whom)] = &[
     ("link_down", &[], Whom::Anybody),
+    ("names_gone", &[], Whom::Host),
     ("path", &[], Whom::Source),
     ("block", &[], Whom::Master),
     ("master_step", &["by"], Whom::Master),
@@ -63,6 +64,23 @@ pub(super) fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigErr
         let message = format!("a host has {HELM_SOURCES_MAX} sources at most, its port among them");
         let suggestion = format!("take {} servers", HELM_SOURCES_MAX - 1);
         tell("ntp".to_owned(), Some(header), Fault::Conflict, message, suggestion);
+    }
+    let servers = 0..checked.repeated("ntp").len();
+    let behind = |index: usize| maybe_text(&read, &format!("ntp[{index}]"), "behind");
+    for index in servers.clone() {
+        let Some(name) = behind(index) else { continue };
+        let is_it = |other: usize| {
+            let section = format!("ntp[{other}]");
+            maybe_text(&read, &section, "name").as_ref() == Some(&name) && read.switch(&section, "by_name")
+        };
+        let is_last = (index..servers.end).all(|other| behind(other).is_some());
+        if !is_last || !(0..index).any(|other| is_it(other) && behind(other).is_none()) {
+            let section = format!("ntp[{index}]");
+            let span = read.span(&section, "behind");
+            let message = format!("{name:?} is no server with by_name before all that stand behind one");
+            let suggestion = "give that by_name = true, and put this one after all others".to_owned();
+            tell(format!("{section}.behind"), span.as_ref(), Fault::Conflict, message, suggestion);
+        }
     }
     let mut names: Vec<(String, &str)> = Vec::new();
     let mut seen = BTreeSet::new();

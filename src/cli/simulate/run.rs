@@ -6,7 +6,7 @@ use super::alarms::{Alarm, alarms};
 use super::figures::{Figures, Series};
 use super::limits::Broken;
 use super::points::{Curves, Point, points};
-use super::scenario::{HostPlan, MasterPlan, Scenario, What, Window};
+use super::scenario::{HostPlan, MasterPlan, Scenario, ServerPlan, What, Window};
 use crate::discipline::helm::{Verdict, Why};
 use crate::engine::Random;
 use crate::sim::{Checker, Host, NTP_SOURCE, NodeId, Statistics, Steered, Violation, World};
@@ -207,6 +207,7 @@ impl<'s> Run<'s> {
                 world.connect(*master, *host, *there, *back);
             }
         }
+        let (has_names, mut clients) = (scenario.servers.iter().any(|server| server.by_name), Vec::new());
         let servers: Vec<_> = (0..)
             .zip(&scenario.servers)
             .map(|(index, plan)| {
@@ -216,11 +217,28 @@ impl<'s> Run<'s> {
                     world.connect(server, *host, there, back);
                     let mut client = plan.client;
                     client.client.seed = seed_of(400 + 100 * of_host + index);
-                    world.ask(*host, server, client);
+                    if has_names {
+                        clients.push((*host, index as usize, client));
+                    } else {
+                        world.ask(*host, server, client);
+                    }
                 }
                 server
             })
             .collect();
+        // Who is asked by a name is so by all addresses behind it, which are known by now.
+        for (host, index, client) in clients {
+            let plans = || servers.iter().zip(&scenario.servers);
+            let others = plans().filter(|(_, plan)| plan.behind == Some(index)).map(|(server, _)| *server);
+            match &scenario.servers[index] {
+                ServerPlan { behind: Some(_), .. } => {}
+                ServerPlan { by_name: false, .. } => world.ask(host, servers[index], client),
+                ServerPlan { .. } => {
+                    let all: Vec<_> = std::iter::once(servers[index]).chain(others).collect();
+                    world.ask_by_name(host, &all, client);
+                }
+            }
+        }
         world.sample(scenario.sample);
         Self { scenario, world, masters, hosts, servers, in_force: Vec::new(), actions: actions(scenario) }
     }

@@ -76,6 +76,10 @@ pub struct ServerPlan {
     pub config: ServerConfig,
     /// When it begins.
     pub starts: Duration,
+    /// Whether its name has to be looked up.
+    pub by_name: bool,
+    /// The place of the server behind whose name it is too, if it is not asked for itself.
+    pub behind: Option<usize>,
     /// How the hosts ask it and judge it, all seeds 0.
     pub client: ClientConfig,
     /// From it, and back to it.
@@ -111,6 +115,8 @@ pub struct EventPlan {
 pub enum What {
     /// The cable is pulled.
     LinkDown,
+    /// The host's name server does not answer.
+    NamesGone,
     /// The way to a master changes.
     Path(PathChange),
     /// Messages of a kind do not pass.
@@ -406,6 +412,9 @@ fn server(read: &Reader<'_>, index: usize) -> ServerPlan {
             departs_late: duration("departs_late"),
         },
         starts: duration("starts"),
+        by_name: switch("by_name"),
+        behind: maybe_text(read, &section, "behind")
+            .and_then(|name| (0..index).find(|other| read.text(&format!("ntp[{other}]"), "name") == name)),
         client: ClientConfig { client, options },
         links: links(read, &section),
     }
@@ -591,6 +600,7 @@ fn event(read: &Reader<'_>, section: &str, who: usize) -> EventPlan {
         "set_frequency" => What::SetFrequency(read.frequency(section, "frequency")),
         "phc_jump" => What::PhcJump(by),
         "phc_reset" => What::PhcReset,
+        "names_gone" => What::NamesGone,
         "nic" => {
             What::Nic { rx_loss: float("rx_loss"), tx_loss: float("tx_loss"), tx_late_share: float("tx_late_share") }
         }

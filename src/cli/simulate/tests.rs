@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::scenario::{is_meant, load};
 use super::*;
+use crate::time::SyncState;
 
 const SMALL: &str = "about = \"A test.\"\nduration = \"40s\"\n[[master]]\nname = \"gm\"\n[[host]]\nname = \"server\"\n";
 
@@ -338,4 +339,25 @@ fn many_seeds_are_told_in_lines_and_then_together() {
         assert!(summary.contains(wanted), "{wanted:?} is not in {summary}");
     }
     assert!(report::text("t", &scenario, &outcomes[0]).contains("violations 0"));
+}
+
+#[test]
+fn a_name_that_nobody_knows_is_looked_up_until_it_is_known_and_leads_to_another_address_when_the_server_is_gone() {
+    let names = "about = \"A test.\"\nduration = \"10min\"\n[[ntp]]\nname = \"one\"\nby_name = true\npoll = 0\n\
+        [[ntp]]\nname = \"elsewhere\"\nbehind = \"one\"\npoll = 0\n[[host]]\nname = \"server\"\nstamps = \"kernel\"\n\
+        [[event]]\nat = \"0s\"\nwhat = \"names_gone\"\nwho = \"server\"\nfor = \"20s\"\n\
+        [[event]]\nat = \"2min\"\nwhat = \"link_down\"\nwho = \"one\"\n";
+    let run = |more: &str| run::run(&load(&format!("{names}{more}"), "t.toml").unwrap_or_else(|e| panic!("{e}")), 1);
+    let outcome = run("");
+    assert_eq!(in_words(&outcome), "");
+    let host = &outcome.hosts[0];
+    let first = host.steered.first().expect("it was found").at - crate::time::Timestamp::EPOCH;
+    assert!((Duration::from_secs(20)..Duration::from_secs(60)).contains(&first), "{first}");
+    let locked: Vec<_> = host.states.iter().filter(|(_, state)| *state == SyncState::Locked).collect();
+    assert!(locked.len() == 2 && locked[1].0 - locked[0].0 > Duration::from_secs(120), "{:?}", host.states);
+    // With the name server away as well there is nobody else to ask.
+    let gone = run("[[event]]\nat = \"2min\"\nwhat = \"names_gone\"\nwho = \"server\"\n");
+    assert_eq!(in_words(&gone), "after 600 s: server: HOLDOVER at the end, not LOCKED");
+    let wrong = names.replace("by_name = true\n", "");
+    assert!(complaints(&wrong).contains("is no server with by_name"), "{}", complaints(&wrong));
 }

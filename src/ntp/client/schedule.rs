@@ -14,7 +14,7 @@
 //! twice as long to a clock that is right.
 
 use crate::coding::Coded;
-use crate::engine::Random;
+use crate::engine::{Random, TimerKind};
 use crate::time::{Duration, LogInterval, Mono, Timestamp};
 
 /// The shortest poll interval: 1/16 s.
@@ -31,6 +31,20 @@ const POLL_SILENT_MAX: LogInterval = LogInterval::new(6);
 const SPREAD: f64 = 0.02;
 /// A RATE multiplies the interval by 4.
 const RATE_STEPS: i8 = 2;
+
+/// What a client waits for.
+#[derive(Clone, Copy, Debug, Coded)]
+pub(super) enum Timer {
+    Answer,
+    Poll,
+}
+
+impl TimerKind for Timer {
+    const ALL: &'static [Self] = &[Self::Answer, Self::Poll];
+    fn index(self) -> usize {
+        self as usize
+    }
+}
 
 /// See the module's text.
 #[derive(Clone, Debug, Coded)]

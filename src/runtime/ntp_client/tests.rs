@@ -1,5 +1,6 @@
 use super::super::wake::Sleeper;
 use super::*;
+use crate::ntp::client::{LOOK_UP_AGAIN, RETRY_MAX};
 use crate::sharing::{Latch, Pulse, Ring, RingReader};
 use crate::time::{LeapIndicator, NtpTimestamp, StampSource};
 use crate::wire::ntp::{HEADER_LENGTH, Header, Mode, Packet, parse, write};
@@ -167,9 +168,9 @@ fn of_several_that_are_wrong_one_at_a_time_is_replaced_and_none_where_no_other_i
     let later = now + Duration::from_secs(512);
     (all[0].unfit, all[1].unfit) = (UNFIT_MAX, UNFIT_MAX);
     assert_eq!(to_replace(&all, later), Some(0));
-    all[0].is_looking_up = true;
+    all[0].name.looks_up();
     assert_eq!(to_replace(&all, later), None, "the first one's place is not filled yet");
-    all[0].is_looking_up = false;
+    all[0].name = Name::new(now);
     all[2].unfit = 1;
     assert_eq!(to_replace(&all, later), None, "nobody good is left");
 }
@@ -228,7 +229,7 @@ fn a_member_for_whom_a_pool_has_no_address_says_so_and_takes_the_first_that_come
     // The name server is away for once: that is the reason now, and no longer the other.
     assert!(spare.wants_lookup(now));
     spare.found(now, &Err(NoAddress::new("Temporary failure in name resolution")), &two, &mut outlet);
-    assert_eq!((spare.left_over, spare.no_address.is_some()), (None, true));
+    assert_eq!((spare.name.left_over(), spare.no_address.is_some()), (None, true));
     now = now + RETRY_MAX;
     assert!(spare.wants_lookup(now));
     spare.found(now, &Ok(vec![address(1), address(2), address(3)]), &two, &mut outlet);

@@ -5,7 +5,7 @@ use crate::clock::{Clock as _, reference_of_server};
 use crate::discipline::Reference;
 use crate::discipline::helm::{SourceOptions, Why};
 use crate::engine::{Engine, Taped};
-use crate::ntp::client::{Client, Config, Effect, Input};
+use crate::ntp::client::{Client, Config, Effect, Input, Name};
 use crate::sim::NodeId;
 use crate::sim::node::{StampModel, Way};
 use crate::time::{ClockId, LogInterval, Mono, Observation, SourceId, Stamp, Timestamp};
@@ -16,7 +16,12 @@ pub const NTP_SOURCE: SourceId = SourceId(0x100);
 /// One server that is asked.
 #[derive(Debug)]
 pub(in crate::sim) struct Asked {
-    pub server: NodeId,
+    /// Whom it asks; `None`: its name is not looked up yet.
+    server: Option<NodeId>,
+    /// Where it is known by a name: that, and the servers behind it.
+    name: Option<(Name, Vec<NodeId>)>,
+    /// How it asks.
+    config: Config,
     pub client: Taped<Client>,
     /// When it has become reachable.
     selected_at: Option<Timestamp<Mono>>,
@@ -51,17 +56,65 @@ pub(in crate::sim) fn source_of(place: usize) -> SourceId {
 }
 
 impl Host {
-    pub(in crate::sim) fn ask(&mut self, server: NodeId, config: ClientConfig) {
+    /// One server, or a name with these behind it, which has to be looked up.
+    pub(in crate::sim) fn ask(
+        &mut self,
+        now: Timestamp<Mono>,
+        servers: &[NodeId],
+        by_name: bool,
+        config: ClientConfig,
+    ) {
         let source = source_of(self.clients.len());
         assert!(self.cascade.add_source(source, config.options), "the helm of a host has too few places");
-        let client = Client::new(Config { source, ..config.client });
-        let interval = config.client.poll;
-        self.clients.push(Asked { server, client: Taped::new(client), selected_at: None, interval });
+        let (asked, interval) = (Config { source, ..config.client }, config.client.poll);
+        self.clients.push(Asked {
+            server: servers.first().copied().filter(|_| !by_name),
+            name: by_name.then(|| (Name::new(now), servers.to_vec())),
+            config: asked,
+            client: Taped::new(Client::new(asked)),
+            selected_at: None,
+            interval,
+        });
+    }
+
+    /// Whether the name of a client is to be looked up now: then it is.
+    pub(in crate::sim) fn looks_up(&mut self, now: Timestamp<Mono>, place: usize) -> bool {
+        let mono = self.mono(now);
+        let Asked { server, name, client, .. } = &mut self.clients[place];
+        let Some((name, _)) = name else { return false };
+        let wants = name.wants_lookup(mono, server.is_some(), client.state());
+        if wants {
+            name.looks_up();
+        }
+        wants
+    }
+
+    /// What was found behind a name, if anybody could be asked; a client of another server is a new one, as in the daemon.
+    pub(in crate::sim) fn found(&mut self, now: Timestamp<Mono>, place: usize) {
+        let (mono, has_names) = (self.mono(now), self.has_names);
+        let taken: Vec<_> = self.clients.iter().filter_map(|asked| asked.server).collect();
+        let Asked { server, name, config, client, .. } = &mut self.clients[place];
+        let Some((name, behind)) = name else { return };
+        let Some(another) = name.found(mono, has_names.then_some(&behind[..]), &taken, *server) else { return };
+        *server = Some(another);
+        config.seed = config.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
+        client.change(|client| *client = Client::new(*config));
+        self.apply_client(now, place, &Effect::Source(None));
+    }
+
+    /// From now on its name server answers, or does not.
+    pub(in crate::sim) fn set_names(&mut self, there: bool) {
+        self.has_names = there;
+    }
+
+    /// Whether its name server answers.
+    pub(in crate::sim) fn has_names(&self) -> bool {
+        self.has_names
     }
 
     /// Which server is asked at a place.
     pub(in crate::sim) fn asked(&self, place: usize) -> Option<NodeId> {
-        self.clients.get(place).map(|asked| asked.server)
+        self.clients.get(place).and_then(|asked| asked.server)
     }
 
     /// How many servers are asked.
@@ -93,6 +146,9 @@ impl Host {
                 self.tell_discipline(now, Message::ServerInterval(source, *interval));
             }
             Effect::Source(info) => {
+                if let Some((name, _)) = asked.name.as_mut().filter(|_| info.is_some()) {
+                    name.answered(mono);
+                }
                 asked.selected_at = info.map(|_| asked.selected_at.unwrap_or(mono));
                 let (selected_at, address) = (asked.selected_at.unwrap_or(mono), [192, 0, 2, place as u8 + 1]);
                 let source = source_of(place);
@@ -113,7 +169,8 @@ impl Host {
     }
 
     pub(super) fn clients_deadline(&self) -> Option<Timestamp<Mono>> {
-        let due = self.clients.iter().filter_map(|asked| asked.client.deadline()).min();
+        let with_address = self.clients.iter().filter(|asked| asked.server.is_some());
+        let due = with_address.filter_map(|asked| asked.client.deadline()).min();
         let at_once = self.hurries.then_some(self.ticked_at);
         at_once.or(due).map(|at| at + self.paused)
     }
@@ -126,7 +183,8 @@ impl Host {
     /// The clients whose timers are due.
     pub(in crate::sim) fn is_client_due(&self, now: Timestamp<Mono>, place: usize) -> bool {
         let mono = self.mono(now);
-        self.clients[place].client.deadline().is_some_and(|at| at <= mono)
+        let asked = &self.clients[place];
+        asked.server.is_some() && asked.client.deadline().is_some_and(|at| at <= mono)
     }
 
     /// Whether a measurement is of before the last step of the system clock, by which nobody can be judged now.

@@ -5,7 +5,7 @@ use crate::ntp::client::{Effect, Input, RequestToken};
 use crate::ntp::server::ANSWER_LENGTH_MAX;
 use crate::sim::node::{Role, Way, happens};
 use crate::sim::{NodeId, Passage};
-use crate::time::{ClockId, Stamp};
+use crate::time::{ClockId, Duration, Stamp};
 use crate::wire::ntp::HEADER_LENGTH;
 
 /// The clients of a host are known by their place.
@@ -24,7 +24,14 @@ pub(super) enum NtpEvent {
     Answer { whose: Whose, frame: [u8; ANSWER_LENGTH_MAX], stamp: Taken },
     /// The stamp of a request is known.
     Sent { whose: Whose, stamp: Option<Stamp> },
+    /// The name that a client of a host asks by was looked up, or nobody answered.
+    Found { host: NodeId, place: usize },
 }
+
+/// What a name server takes to answer,
+const NAME_FOUND: Duration = Duration::from_millis(30);
+/// and how long the resolver waits for one that does not (resolv.conf(5): twice five seconds).
+const NAME_GIVEN_UP: Duration = Duration::from_secs(10);
 
 impl NtpEvent {
     /// The host that must run for it.
@@ -32,6 +39,7 @@ impl NtpEvent {
         match self {
             Self::Request { .. } => None,
             Self::Answer { whose, .. } | Self::Sent { whose, .. } => Some(whose.host),
+            Self::Found { host, .. } => Some(*host),
         }
     }
 }
@@ -41,8 +49,14 @@ impl World {
         let Role::Host(role) = &mut self.nodes[host.0].role else { return };
         let (clients, hurries) = (role.clients(), role.take_hurry());
         for place in 0..clients {
-            if hurries {
+            let Role::Host(role) = &self.nodes[host.0].role else { return };
+            if hurries && role.asked(place).is_some() {
                 self.step_client(host, place, Input::Hurry);
+            }
+            let Role::Host(role) = &mut self.nodes[host.0].role else { return };
+            if role.looks_up(self.now, place) {
+                let takes = if role.has_names() { NAME_FOUND } else { NAME_GIVEN_UP };
+                self.push(self.now + takes, Event::Ntp(NtpEvent::Found { host, place }));
             }
             let Role::Host(role) = &self.nodes[host.0].role else { return };
             if role.is_client_due(self.now, place) {
@@ -60,6 +74,13 @@ impl World {
                     Taken::NotYet => self.stamp_of_answer(host),
                 };
                 self.step_client(host, place, Input::Received { token, bytes: &frame, stamp });
+            }
+            NtpEvent::Found { host, place } => {
+                if let Role::Host(role) = &mut self.nodes[host.0].role {
+                    role.found(self.now, place);
+                }
+                self.settle(host);
+                self.look_at_helm(host);
             }
             NtpEvent::Sent { whose: Whose { host, place, token }, stamp } => {
                 self.step_client(host, place, Input::Sent { token, stamp });

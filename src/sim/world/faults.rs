@@ -46,6 +46,13 @@ impl World {
         }
     }
 
+    /// The name server of a host is gone, or back.
+    pub fn set_names(&mut self, node: NodeId, there: bool) {
+        if let Role::Host(host) = &mut self.nodes[node.0].role {
+            host.set_names(there);
+        }
+    }
+
     /// A node's cable is pulled, or plugged in again.
     pub fn set_link(&mut self, node: NodeId, up: bool) {
         self.step(node, None, Input::Link { up });
