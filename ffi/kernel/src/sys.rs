@@ -197,7 +197,17 @@ pub(crate) fn sendmsg(fd: BorrowedFd<'_>, message: &Outgoing<'_>, flags: c_int) 
 }
 
 /// Sends messages, at most [`BATCH_MAX`], up to the first that fails; that one's error only if it is the first.
-pub(crate) fn sendmmsg<'a>(fd: BorrowedFd<'_>, messages: impl Iterator<Item = Outgoing<'a>>) -> io::Result<usize> {
+///
+/// One alone goes by sendmsg(2), without the headers of a batch.
+pub(crate) fn sendmmsg<'a>(
+    fd: BorrowedFd<'_>,
+    mut messages: impl ExactSizeIterator<Item = Outgoing<'a>>,
+) -> io::Result<usize> {
+    if messages.len() == 1
+        && let Some(only) = messages.next()
+    {
+        return sendmsg(fd, &only, libc::MSG_DONTWAIT).map(|_| 1);
+    }
     let mut iovecs = [EMPTY_IOVEC; BATCH_MAX];
     let mut headers = empty_headers();
     let mut count = 0;

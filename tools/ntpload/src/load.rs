@@ -127,10 +127,10 @@ impl Load {
         let mut made = 0;
         loop {
             let now = start.elapsed();
-            let due = ((now.min(span_ns) as f64 * rate / 1e9) as u64).min(all);
+            let due = due_by(now.min(span_ns), rate).min(all);
             if made < due {
                 let count = (due - made).min(BATCH as u64);
-                tally.sent += self.send(&start, (made..made + count).map(|n| (n as f64 * 1e9 / rate) as u64))?;
+                tally.sent += self.send(&start, (made..made + count).map(|number| due_at(number, rate)))?;
                 made += count;
             }
             self.receive(&start, &mut tally)?;
@@ -216,6 +216,17 @@ impl Load {
     }
 }
 
+/// When a request is due, by its number from 0, in ns since the start.
+fn due_at(number: u64, rate: f64) -> u64 {
+    (number as f64 * 1e9 / rate) as u64
+}
+
+/// So many requests are due so many ns after the start: the first one at once.
+fn due_by(now: u64, rate: f64) -> u64 {
+    // Half a ns more, for what the other one cuts off.
+    ((now as f64 + 0.5) * rate / 1e9) as u64 + 1
+}
+
 /// The address of a client.
 fn address(first: IpAddr, client: u32) -> IpAddr {
     match first {
@@ -228,6 +239,18 @@ fn address(first: IpAddr, client: u32) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Or each latency would be one interval too long.
+    #[test]
+    fn a_request_leaves_when_it_is_due_and_not_when_the_next_one_is() {
+        for rate in [0.5, 7.0, 1_000.0, 48_123.4] {
+            for number in [0, 1, 2, 10, 999, 123_456] {
+                let due = due_at(number, rate);
+                assert!((number + 1..=number + 2).contains(&due_by(due + 1, rate)), "{number} at {rate}/s");
+                assert!(due == 0 || due_by(due - 1, rate) <= number, "{number} at {rate}/s");
+            }
+        }
+    }
 
     #[test]
     fn clients_follow_each_other_by_address_and_of_ipv6_by_network() {
