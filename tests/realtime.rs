@@ -136,7 +136,9 @@ fn timing_threads_make_no_futex_call_and_few_others() {
             assert!(EXPECTED.contains(&call.as_str()), "{name} calls {call}: {calls:?}");
         }
     }
-    assert!(calls["ntp-0"]["sendmmsg"] > 100, "the server answered");
+    // One at a time, as these requests come, or several.
+    let sent = ["sendmsg", "sendmmsg"].map(|call| calls["ntp-0"].get(call).copied().unwrap_or_default());
+    assert!(sent.iter().sum::<u64>() > 100, "the server answered: {calls:?}");
     // That the trace would have shown a lock: the main thread waits for the others by one.
     assert!(syscalls::calls_between(&trace, 0.0, 60.0)["main"].contains_key("futex"));
 }
