@@ -74,7 +74,7 @@ impl fmt::Display for Modules {
 
 pub fn run(run: &mut Run) -> Outcome {
     let names = integration_tests(run)?;
-    let mut arguments = vec!["test", "--workspace", "--all-features", "--lib", "--bins"];
+    let mut arguments = vec!["test", "--workspace", "--all-features", "--no-fail-fast", "--lib", "--bins"];
     for name in names.iter().filter(|name| !REALTIME.contains(&name.as_str())) {
         arguments.extend(["--test", name]);
     }
@@ -84,7 +84,7 @@ pub fn run(run: &mut Run) -> Outcome {
 
 pub fn run_realtime(run: &mut Run) -> Outcome {
     let names = integration_tests(run)?;
-    let mut arguments = vec!["test", "--workspace", "--all-features"];
+    let mut arguments = vec!["test", "--workspace", "--all-features", "--no-fail-fast"];
     for name in names.iter().filter(|name| REALTIME.contains(&name.as_str())) {
         arguments.extend(["--test", name]);
     }
