@@ -634,7 +634,7 @@ impl DisciplineThread {
             let method = place.phc.method();
             let doubt = self.cascade.phc_in_doubt(index).unwrap_or_default();
             let Some((steering, reading, half_window)) = self.cascade.phc(index, now) else { continue };
-            let correction = reading - steering.free(reading);
+            let correction = steering.reading(reading) - steering.free(reading);
             let line = ToldLine { at: now, correction, rate: steering.clock().frequency() };
             let told = &mut self.told_lines[usize::from(index)];
             if !all && told.is_some_and(|told| told.holds(&line)) {

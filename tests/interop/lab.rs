@@ -77,6 +77,15 @@ impl Lab {
         join_pair(&master, &slave);
         (master, slave)
     }
+
+    /// The same, and the master's end has the addresses of these hosts too.
+    pub fn pair_with(&mut self, hosts: &[u8]) -> (Space, Space) {
+        let (master, slave) = self.pair();
+        for host in hosts {
+            master.ip(&format!("address add 10.71.0.{host}/24 dev va"));
+        }
+        (master, slave)
+    }
 }
 
 /// The cable of [`Lab::pair`].

@@ -152,10 +152,7 @@ pub(super) fn source<'s>(status: &'s Status, name: &str) -> &'s SourceStatus {
 #[test]
 fn of_three_servers_the_liar_is_named_one_steers_and_when_that_ends_another_goes_on() {
     let mut lab = Lab::new();
-    let (master, slave) = lab.pair();
-    for host in [3, 4] {
-        master.ip(&format!("address add 10.71.0.{host}/24 dev va"));
-    }
+    let (master, slave) = lab.pair_with(&[3, 4]);
     let mut first = chronyd_server(&lab, &master, "10.71.0.1");
     let _second = chronyd_server(&lab, &master, "10.71.0.3");
     let _liar = Liar::start(&master, Ipv4Addr::new(10, 71, 0, 4));
@@ -364,8 +361,7 @@ fn is_answered(space: &Space, to: &str, octets: &[u8]) -> bool {
 #[test]
 fn ntpq_and_ntpstat_of_this_host_are_answered_and_nobody_else() {
     let mut lab = Lab::new();
-    let (master, slave) = lab.pair();
-    master.ip("address add 10.71.0.3/24 dev va");
+    let (master, slave) = lab.pair_with(&[3]);
     let _first = chronyd_server(&lab, &master, "10.71.0.1");
     let _second = chronyd_server(&lab, &master, "10.71.0.3");
     let more = "[[ntp.source]]\naddress = \"10.71.0.1\"\npoll = 0\nprefer = true\n\
@@ -473,8 +469,7 @@ const NAME: &str = "time.example.net";
 #[test]
 fn a_name_that_comes_goes_and_comes_back_with_another_address_is_followed_and_each_is_told() {
     let mut lab = Lab::new();
-    let (master, slave) = lab.pair();
-    master.ip("address add 10.71.0.3/24 dev va");
+    let (master, slave) = lab.pair_with(&[3]);
     let first = chronyd_server(&lab, &master, "10.71.0.1");
     let _second = chronyd_server(&lab, &master, "10.71.0.3");
     let hosts = unique_path(&lab, "etc", "hosts");

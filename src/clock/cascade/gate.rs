@@ -11,9 +11,6 @@ use crate::time::{Duration, Local, Mono, SyncState, Timestamp};
 const HOLD_MAX: Duration = Duration::from_secs(8);
 /// The same if it is another master's time, which is theirs only if the two agree.
 const HOLD_OTHER_MAX: Duration = Duration::from_secs(2);
-/// What is proven of two clocks is known to within this: a card that was reset to 1970 has jumped by so many seconds that a double
-/// resolves a quarter of a microsecond of them.
-const PROOF_ERROR: Duration = Duration::from_micros(1);
 
 impl<C: Clock> Cascade<C> {
     pub(super) fn look_at_gate(
@@ -63,7 +60,7 @@ impl<C: Clock> Cascade<C> {
         let (Some(hub), Some(own), Some(tai_utc)) = (hub, own, self.leap.tai_utc()) else { return };
         let tai = tai_utc.duration() - self.system.ahead().duration();
         let hub = hub.shifted(self.system.reading(crossing.after) + tai - reading);
-        let slack = crossing.window + crossing.slack + PROOF_ERROR;
+        let slack = crossing.window + crossing.slack + READING_ERROR;
         let (behind, ahead) = (hub.low - own.low - slack, hub.high - own.high + slack);
         if hub.high + slack < own.low {
             self.system.slewed(crossing.mono, crossing.after, Duration::ZERO, behind);

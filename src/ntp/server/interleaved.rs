@@ -106,9 +106,7 @@ impl Half {
             remembered.departure = Some(departure);
         }
     }
-}
 
-impl Half {
     /// Returns how many that were.
     fn forget_damaged(&mut self) -> usize {
         let mut forgotten = 0;
