@@ -497,6 +497,9 @@ impl<C: Clock> Cascade<C> {
             return false;
         }
         self.contradictions.drop(ClockId::System);
+        if self.hub == Some(ClockId::System) {
+            self.close_gate(now, local, notify);
+        }
         self.system.disturbed(now, local, &mut of(ClockId::System, notify));
         true
     }

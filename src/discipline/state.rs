@@ -22,11 +22,13 @@ pub enum StateEvent {
     BoundUseless,
     /// Time itself was disturbed.
     Disturbed,
+    /// It was measured again since, and its error is bounded.
+    MeasuredAgain,
 }
 
 impl StateEvent {
     /// All events.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::SourceSelected,
         Self::LockReached,
         Self::BoundExceeded,
@@ -35,6 +37,7 @@ impl StateEvent {
         Self::SamplesResumed,
         Self::BoundUseless,
         Self::Disturbed,
+        Self::MeasuredAgain,
     ];
 
     /// Why the state changed, in words.
@@ -48,6 +51,7 @@ impl StateEvent {
             Self::SamplesResumed => "samples come again",
             Self::BoundUseless => "the bound is beyond use",
             Self::Disturbed => "the clock was set by somebody else, or stood still",
+            Self::MeasuredAgain => "it was measured again, and its error is bounded",
         }
     }
 }
@@ -60,39 +64,56 @@ pub const fn next(state: SyncState, event: StateEvent) -> SyncState {
         S::NeverSynced => match event {
             E::SourceSelected | E::SamplesResumed => S::Acquiring,
             E::LockReached => S::Locked,
-            E::BoundExceeded | E::SamplesStopped | E::SourceHeldOver | E::BoundUseless | E::Disturbed => S::NeverSynced,
+            E::BoundExceeded
+            | E::SamplesStopped
+            | E::SourceHeldOver
+            | E::BoundUseless
+            | E::Disturbed
+            | E::MeasuredAgain => S::NeverSynced,
         },
         S::Acquiring => match event {
             E::LockReached => S::Locked,
             E::Disturbed => S::Disrupted,
             E::BoundUseless | E::SamplesStopped => S::Freerun,
-            E::SourceSelected | E::BoundExceeded | E::SourceHeldOver | E::SamplesResumed => S::Acquiring,
+            E::SourceSelected | E::BoundExceeded | E::SourceHeldOver | E::SamplesResumed | E::MeasuredAgain => {
+                S::Acquiring
+            }
         },
         S::Locked => match event {
             E::BoundExceeded => S::Acquiring,
             E::SamplesStopped | E::SourceHeldOver => S::Holdover,
             E::BoundUseless => S::Freerun,
             E::Disturbed => S::Disrupted,
-            E::SourceSelected | E::LockReached | E::SamplesResumed => S::Locked,
+            E::SourceSelected | E::LockReached | E::SamplesResumed | E::MeasuredAgain => S::Locked,
         },
         S::Holdover => match event {
             E::LockReached => S::Locked,
             E::BoundUseless => S::Freerun,
             E::Disturbed => S::Disrupted,
-            E::SourceSelected | E::BoundExceeded | E::SamplesStopped | E::SourceHeldOver | E::SamplesResumed => {
-                S::Holdover
-            }
+            E::SourceSelected
+            | E::BoundExceeded
+            | E::SamplesStopped
+            | E::SourceHeldOver
+            | E::SamplesResumed
+            | E::MeasuredAgain => S::Holdover,
         },
         S::Freerun => match event {
             E::SourceSelected | E::SamplesResumed => S::Acquiring,
             E::LockReached => S::Locked,
             E::Disturbed => S::Disrupted,
-            E::BoundExceeded | E::SamplesStopped | E::SourceHeldOver | E::BoundUseless => S::Freerun,
+            E::BoundExceeded | E::SamplesStopped | E::SourceHeldOver | E::BoundUseless | E::MeasuredAgain => S::Freerun,
         },
         S::Disrupted => match event {
-            E::SourceSelected | E::SamplesResumed => S::Acquiring,
+            E::MeasuredAgain => S::Acquiring,
             E::LockReached => S::Locked,
-            E::BoundExceeded | E::SamplesStopped | E::SourceHeldOver | E::BoundUseless | E::Disturbed => S::Disrupted,
+            // Who steers now does not say how far off the clock is.
+            E::SourceSelected
+            | E::BoundExceeded
+            | E::SamplesStopped
+            | E::SourceHeldOver
+            | E::SamplesResumed
+            | E::BoundUseless
+            | E::Disturbed => S::Disrupted,
         },
     }
 }
@@ -106,8 +127,8 @@ mod tests {
     #[test]
     fn the_table_of_states_and_events_is_as_written_here() {
         // A row per state, a column per event: SourceSelected LockReached BoundExceeded SamplesStopped SourceHeldOver
-        // SamplesResumed BoundUseless Disturbed. N A L H F D are the states' first letters.
-        let expected = "N: A L N N N A N N\nA: A L A F A A F D\nL: L L A H H L F D\nH: H L H H H H F D\nF: A L F F F A F D\nD: A L D D D A D D\n";
+        // SamplesResumed BoundUseless Disturbed MeasuredAgain. N A L H F D are the states' first letters.
+        let expected = "N: A L N N N A N N N\nA: A L A F A A F D A\nL: L L A H H L F D L\nH: H L H H H H F D H\nF: A L F F F A F D F\nD: D L D D D D D D A\n";
         let letter = |state: SyncState| state.word().chars().next().unwrap();
         let mut table = String::new();
         for state in SyncState::ALL {

@@ -29,8 +29,10 @@ impl Discipline {
         };
         if is_ours(&observation.received) {
             self.observe_forward(now, observation, reference, out);
+            self.look_whether_it_is_measured_again(now, observation.received.at, out);
         } else if is_ours(&observation.sent) {
             self.observe_backward(now, observation, reference, out);
+            self.look_whether_it_is_measured_again(now, observation.sent.at, out);
         }
     }
 

@@ -135,6 +135,8 @@ impl Discipline {
             return;
         }
         if self.reference.is_some_and(|reference| reference.is_orphan) {
+            // Nobody bounds it.
+            self.transition(now, StateEvent::MeasuredAgain, out);
             return self.follow_an_orphan(now, out);
         }
         if bound.is_some_and(|bound| bound <= limit) && self.samples_inside >= LOCK_SAMPLES {
@@ -174,10 +176,27 @@ impl Discipline {
         }
     }
 
+    /// A clock that was disturbed is not DISRUPTED any more when something bounds its error again: it may be far off, and how far is known.
+    pub(super) fn look_whether_it_is_measured_again(
+        &mut self,
+        now: Timestamp<Mono>,
+        reading: Timestamp<Local>,
+        out: &mut impl Sink<Effect>,
+    ) {
+        if self.state != SyncState::Disrupted || self.greatest_error(reading).is_none() {
+            return;
+        }
+        // If no more comes, that is from now on.
+        self.last_sample.get_or_insert(now);
+        self.is_silent = false;
+        self.transition(now, StateEvent::MeasuredAgain, out);
+    }
+
     pub(super) fn tick(&mut self, now: Timestamp<Mono>, reading: Timestamp<Local>, out: &mut impl Sink<Effect>) {
         if std::mem::take(&mut self.is_to_confirm) {
             self.confirm_at_once(now, reading, out);
         }
+        self.look_whether_it_is_measured_again(now, reading, out);
         if self.slew_ends.is_some_and(|end| now >= end) {
             self.slew_ends = None;
             let frequency = -self.runs_off_by();

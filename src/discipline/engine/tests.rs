@@ -430,18 +430,72 @@ fn tai_is_converted_by_the_offset_that_came_with_it() {
 }
 
 #[test]
-fn a_disturbed_clock_is_disrupted_until_it_is_measured_again() {
+fn a_disturbed_clock_is_disrupted_until_its_error_is_bounded_again_and_acquires_from_then_on() {
+    for servo in [Kind::Pi, Kind::Estimator] {
+        let mut bench = Bench::new(Config { servo, ..config() }, Duration::from_secs(2), 10.0);
+        (0..80).for_each(|_| bench.exchange(Duration::ZERO));
+        disturb(&mut bench);
+        assert_eq!(bench.discipline.state(), SyncState::Disrupted);
+        assert_eq!(bench.bound(), None, "an unbounded error until it is measured");
+        bench.notices.clear();
+        bench.exchange(Duration::ZERO);
+        assert!(bench.bound().is_some());
+        assert_eq!(bench.discipline.state(), SyncState::Acquiring, "{servo:?}: one exchange bounds it");
+        (0..24).for_each(|_| bench.exchange(Duration::ZERO));
+        assert_eq!(bench.discipline.state(), SyncState::Locked);
+        assert!(bench.offset.abs() < Duration::from_micros(10), "recovered in 3 s: {}", bench.offset);
+        let states = bench.notices.iter().filter_map(|notice| match notice {
+            Notice::State { to, why, .. } => Some((*to, *why)),
+            _ => None,
+        });
+        let expected =
+            [(SyncState::Acquiring, StateEvent::MeasuredAgain), (SyncState::Locked, StateEvent::LockReached)];
+        assert_eq!(states.collect::<Vec<_>>(), expected);
+    }
+}
+
+#[test]
+fn a_disturbed_clock_that_hears_one_direction_or_another_source_without_a_bound_stays_disrupted() {
     let mut bench = Bench::new(config(), Duration::from_secs(2), 10.0);
     (0..80).for_each(|_| bench.exchange(Duration::ZERO));
+    disturb(&mut bench);
+    bench.step(Input::Reference(None));
+    let selected_at = bench.now;
+    bench.step(Input::Reference(Some(Reference { selected_at, ..reference() })));
+    assert_eq!((bench.discipline.state(), bench.bound()), (SyncState::Disrupted, None));
+    let sync = Observation {
+        source: SOURCE,
+        sent: Bench::stamp(bench.now.read_as(), ClockId::Remote(SOURCE), ClockEpoch(0)),
+        received: Bench::stamp(bench.reading(), ClockId::Disciplined, bench.epoch),
+        correction: Duration::ZERO,
+        exchange: 0,
+    };
+    bench.step(Input::Observation(&sync));
+    assert_eq!((bench.discipline.state(), bench.bound()), (SyncState::Disrupted, None));
+    bench.exchange(Duration::ZERO);
+    assert_eq!(bench.discipline.state(), SyncState::Acquiring);
+}
+
+#[test]
+fn a_clock_that_was_measured_again_and_hears_no_more_is_free() {
+    let mut bench = Bench::new(config(), Duration::from_secs(2), 10.0);
+    (0..80).for_each(|_| bench.exchange(Duration::ZERO));
+    disturb(&mut bench);
+    bench.exchange(Duration::ZERO);
+    assert_eq!(bench.discipline.state(), SyncState::Acquiring);
+    for _ in 0..8 {
+        bench.pass(T);
+        bench.step(Input::Tick { reading: bench.reading() });
+    }
+    assert_eq!(bench.discipline.state(), SyncState::Freerun);
+}
+
+/// Somebody sets the clock by five minutes.
+fn disturb(bench: &mut Bench) {
     bench.offset += Duration::from_secs(-300);
     bench.epoch = bench.epoch.next();
     let (reading, epoch) = (bench.reading(), bench.epoch);
     bench.step(Input::Disturbed { reading, epoch });
-    assert_eq!(bench.discipline.state(), SyncState::Disrupted);
-    assert_eq!(bench.bound(), None, "an unbounded error until it is measured");
-    (0..24).for_each(|_| bench.exchange(Duration::ZERO));
-    assert_eq!(bench.discipline.state(), SyncState::Locked);
-    assert!(bench.offset.abs() < Duration::from_micros(10), "recovered in 3 s: {}", bench.offset);
 }
 
 #[test]

@@ -12,6 +12,9 @@ use crate::runtime::phcs::words;
 use crate::sharing::TimeSnapshot;
 use crate::time::{Duration, Mono, SyncState, Timestamp};
 
+/// A clock was disturbed, if no more is known of it.
+const DISTURBED: &str = "somebody set the system clock";
+
 /// What the system clock's discipline has said of it, until it says the contrary.
 #[derive(Clone, Default, Debug)]
 pub(super) struct SystemTrouble {
@@ -114,13 +117,16 @@ pub(super) fn vmclock_text(fault: Option<PageFault>) -> (Level, String) {
 pub(super) const fn reason_of(state: SyncState, why: StateEvent) -> (&'static str, &'static str) {
     match (state, why) {
         (SyncState::Acquiring, StateEvent::BoundExceeded) => ("the error bound grew beyond twice the limit", ""),
+        (SyncState::Acquiring, StateEvent::MeasuredAgain) => {
+            (DISTURBED, "; it was measured again, and is not yet inside its limit")
+        }
         (SyncState::Acquiring, _) => ("a source is followed; the clock is not yet inside its limit", ""),
         (SyncState::Locked, _) => ("the error bound is inside its limit, and the last samples lie inside it", ""),
         (SyncState::Holdover, _) => {
             ("no sample comes", "; the clock runs on with what it has learnt, and the bound grows")
         }
         (SyncState::Freerun, _) => ("the source is lost, and the error bound is beyond use", ""),
-        (SyncState::Disrupted, _) => ("somebody set the system clock", "; it is being measured again"),
+        (SyncState::Disrupted, _) => (DISTURBED, "; it is being measured again"),
         (SyncState::NeverSynced, _) => ("no source has given a usable time yet", ""),
     }
 }
@@ -173,7 +179,7 @@ impl Model {
         let (head, tail) = self.reason;
         match self.cause(snapshot.state) {
             Some(cause) => format!("{head}: {cause}{tail}"),
-            None if snapshot.state == SyncState::Disrupted => format!("{}{tail}", self.trouble.disturbance(head)),
+            None if head == DISTURBED => format!("{}{tail}", self.trouble.disturbance(head)),
             None => format!("{head}{tail}"),
         }
     }

@@ -68,3 +68,32 @@ fn what_was_learnt_of_the_oscillator_is_not_believed_of_another_host() {
     let unknown = spread(&mut world);
     assert!(unknown >= FrequencyPpb::from_ppm(100.0), "{unknown:?}");
 }
+
+#[test]
+fn a_hub_that_somebody_set_is_not_followed_until_it_is_right_however_soon_it_is_measured() {
+    let mut world = World::new(ClockId::System, Kind::Estimator);
+    world.run(20);
+    assert!(world.cascade.is_gate_open);
+    world.notices.clear();
+    let by = Duration::from_secs(-2);
+    world.paused = -by;
+    let (now, local) = (world.now, world.utc());
+    assert!(world.cascade.system_was_set(now, local, by, &mut |_| ()));
+    assert!(!world.cascade.is_gate_open, "at once, and not with the next crossing");
+    while world.state(ClockId::System) != SyncState::Locked {
+        world.run_ticks(1);
+        let is_disrupted = world.state(ClockId::System) == SyncState::Disrupted;
+        assert_eq!(is_disrupted, !is_bounded(&mut world));
+        for phc in [ClockId::Phc(0), ClockId::Phc(1)] {
+            let error = world.error(phc);
+            assert!(error.abs() < Duration::from_micros(10), "{phc:?}: {error}");
+        }
+    }
+    let states = world.notices.iter().filter_map(|notice| match notice {
+        CascadeNotice::Discipline(ClockId::System, Notice::State { to, .. }) => Some(*to),
+        _ => None,
+    });
+    assert_eq!(states.collect::<Vec<_>>(), [SyncState::Acquiring, SyncState::Locked]);
+    world.run(10);
+    assert!(world.cascade.is_gate_open);
+}

@@ -242,8 +242,10 @@ fn a_clock_that_was_set_is_told_with_the_time_before_and_after_and_who_may_have_
     assert!(said.ends_with(ends), "{said}");
     let reason = told.enters(SyncState::Disrupted, StateEvent::Disturbed);
     let expected = "somebody set the system clock by 300 s, from 2023-11-14T22:13:20.000Z to 2023-11-14T22:18:20.000Z, perhaps \
-                    chronyd (pid 812) or vmtoolsd (pid 812); it is being measured again";
-    assert_eq!(reason, expected);
+                    chronyd (pid 812) or vmtoolsd (pid 812)";
+    assert_eq!(reason, format!("{expected}; it is being measured again"));
+    let reason = told.enters(SyncState::Acquiring, StateEvent::MeasuredAgain);
+    assert_eq!(reason, format!("{expected}; it was measured again, and is not yet inside its limit"));
 }
 
 #[test]
