@@ -178,10 +178,9 @@ impl Grandmaster {
             return count(out, Counter::WrongState);
         }
         let Some(message) = self.gate.admit(bytes, channel, out) else { return };
-        match message.body {
-            Body::DelayReq(_) => self.answer(&message.header, stamp, out),
-            // It follows nobody, and leaves it to others to follow the better one.
-            Body::Announce(_) | Body::Sync(_) | Body::FollowUp(_) | Body::DelayResp(_) | Body::Other(_) => {}
+        // It follows nobody, and leaves it to others to follow the better one.
+        if let Body::DelayReq(_) = message.body {
+            self.answer(&message.header, stamp, out);
         }
     }
 
@@ -232,7 +231,7 @@ fn send(message: &Message<'_>, token: Option<TxToken>, out: &mut impl Sink<Effec
         Body::Sync(_) => (Counter::SentSync, Channel::Event),
         Body::FollowUp(_) => (Counter::SentFollowUp, Channel::General),
         Body::DelayResp(_) => (Counter::SentDelayResp, Channel::General),
-        Body::DelayReq(_) | Body::Other(_) => unreachable!("a master sends no such message"),
+        _ => unreachable!("a master sends no such message"),
     };
     count(out, counter);
     out.emit(Effect::Send { frame: frame(message), channel, token });

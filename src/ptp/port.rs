@@ -336,7 +336,12 @@ impl Port {
             Body::FollowUp(body) => self.follow_up(now, header, body.precise_origin_timestamp, out),
             Body::DelayResp(body) => self.delay_resp(now, header, &body, out),
             // A slave answers no Delay_Req, and those of its neighbours are none of its business.
-            Body::DelayReq(_) | Body::Other(_) => {}
+            Body::DelayReq(_)
+            | Body::PdelayReq(_)
+            | Body::PdelayResp(_)
+            | Body::PdelayRespFollowUp(_)
+            | Body::Signaling(_)
+            | Body::Management(_) => {}
         }
     }
 

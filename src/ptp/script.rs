@@ -20,7 +20,7 @@ use crate::time::{
 };
 use crate::wire::ptp::{
     self, Announce, Body, ClockAccuracy, ClockIdentity, ClockQuality, CorrectionField, DelayResp, Flags, FollowUp,
-    Header, Message, MessageType, PortIdentity, Sync, TimeSource, Tlvs, WireTimestamp,
+    Header, Message, PortIdentity, Sync, TimeSource, Tlvs, WireTimestamp,
 };
 
 /// A port and what was said to it.
@@ -196,7 +196,7 @@ impl Script {
         let correction = words.value("cf").map_or(0, |cf| (cf.parse::<f64>().unwrap() * TICKS_PER_NS as f64) as i64);
         let header = Header {
             sdo_id: words.number("sdo", 0),
-            message_type: body.message_type().unwrap_or(MessageType::Sync),
+            message_type: body.message_type(),
             version_ptp: 2,
             minor_version_ptp: words.number("minor", 1),
             message_length: 0,

@@ -11,7 +11,7 @@
 //!
 //! | module | format |
 //! |---|---|
-//! | [`ptp`] | IEEE 1588-2019 clause 13 and 14: header, five bodies, TLVs |
+//! | [`ptp`] | IEEE 1588-2019 clauses 13 to 15: header, ten bodies, TLVs, management |
 //! | [`ntp`] | RFC 5905 7.3 and RFC 7822: header of versions 1 to 4, extension fields, MAC |
 //! | [`refclock`] | what reference clocks write on this machine: shared memory, sockets |
 //! | [`uevent`] | what the kernel tells of its devices, as far as it is that the machine is another one |

@@ -56,9 +56,83 @@ pub struct DelayResp {
     pub requesting_port_identity: PortIdentity,
 }
 
+/// Pdelay_Req (IEEE 1588-2019 13.9, table 47). Ten reserved octets follow: it is as long as its answer, so that both take
+/// equally long on the wire.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PdelayReq {
+    /// An estimate or zero; nobody needs it.
+    pub origin_timestamp: WireTimestamp,
+}
+
+/// Pdelay_Resp (IEEE 1588-2019 13.10, table 48).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PdelayResp {
+    /// When the Pdelay_Req of the same sequenceId arrived; zero where the correctionFields say all.
+    pub request_receipt_timestamp: WireTimestamp,
+    /// Whose Pdelay_Req it was.
+    pub requesting_port_identity: PortIdentity,
+}
+
+/// Pdelay_Resp_Follow_Up (IEEE 1588-2019 13.11, table 49).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PdelayRespFollowUp {
+    /// When the Pdelay_Resp of the same sequenceId left; zero where the correctionFields say all.
+    pub response_origin_timestamp: WireTimestamp,
+    /// Whose Pdelay_Req it was.
+    pub requesting_port_identity: PortIdentity,
+}
+
+/// Signaling (IEEE 1588-2019 13.12, table 50): what it is about is in its TLVs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Signaling {
+    /// For whom it is; all ones stand for any clock, any port.
+    pub target_port_identity: PortIdentity,
+}
+
+/// Management (IEEE 1588-2019 15.4.1, table 56): one TLV follows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Management {
+    /// For whom it is; all ones stand for any clock, any port.
+    pub target_port_identity: PortIdentity,
+    /// What boundaryHops was when it was sent first.
+    pub starting_boundary_hops: u8,
+    /// How many boundary clocks may still forward it.
+    pub boundary_hops: u8,
+    /// What is wanted, or what this answers.
+    pub action: Action,
+}
+
+/// actionField (IEEE 1588-2019 15.4.1.6, table 57): 4 bits.
+#[doc(alias = "actionField")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Action(u8);
+
+impl Action {
+    /// What is it now?
+    pub const GET: Self = Self(0);
+    /// It shall be this.
+    pub const SET: Self = Self(1);
+    /// The answer to a GET or SET.
+    pub const RESPONSE: Self = Self(2);
+    /// Do it.
+    pub const COMMAND: Self = Self(3);
+    /// The answer to a COMMAND.
+    pub const ACKNOWLEDGE: Self = Self(4);
+
+    /// From the low nibble of an octet; 5 and more are reserved.
+    pub const fn from_bits(octet: u8) -> Self {
+        Self(octet & 0x0f)
+    }
+
+    /// The nibble.
+    pub const fn to_bits(self) -> u8 {
+        self.0
+    }
+}
+
 /// The body of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Body<'a> {
+pub enum Body {
     /// Announce.
     Announce(Announce),
     /// Sync.
@@ -69,37 +143,38 @@ pub enum Body<'a> {
     DelayReq(DelayReq),
     /// Delay_Resp.
     DelayResp(DelayResp),
-    /// The octets of a Pdelay_*, Signaling or Management body, which this codec does not read; the header says which.
-    Other(&'a [u8]),
+    /// Pdelay_Req.
+    PdelayReq(PdelayReq),
+    /// Pdelay_Resp.
+    PdelayResp(PdelayResp),
+    /// Pdelay_Resp_Follow_Up.
+    PdelayRespFollowUp(PdelayRespFollowUp),
+    /// Signaling.
+    Signaling(Signaling),
+    /// Management.
+    Management(Management),
 }
 
-impl<'a> Body<'a> {
-    /// Which message it belongs to; `None` for [`Body::Other`], where only the header knows.
-    pub const fn message_type(&self) -> Option<MessageType> {
+impl Body {
+    /// Which message it belongs to.
+    pub const fn message_type(&self) -> MessageType {
         match self {
-            Self::Announce(_) => Some(MessageType::Announce),
-            Self::Sync(_) => Some(MessageType::Sync),
-            Self::FollowUp(_) => Some(MessageType::FollowUp),
-            Self::DelayReq(_) => Some(MessageType::DelayReq),
-            Self::DelayResp(_) => Some(MessageType::DelayResp),
-            Self::Other(_) => None,
+            Self::Announce(_) => MessageType::Announce,
+            Self::Sync(_) => MessageType::Sync,
+            Self::FollowUp(_) => MessageType::FollowUp,
+            Self::DelayReq(_) => MessageType::DelayReq,
+            Self::DelayResp(_) => MessageType::DelayResp,
+            Self::PdelayReq(_) => MessageType::PdelayReq,
+            Self::PdelayResp(_) => MessageType::PdelayResp,
+            Self::PdelayRespFollowUp(_) => MessageType::PdelayRespFollowUp,
+            Self::Signaling(_) => MessageType::Signaling,
+            Self::Management(_) => MessageType::Management,
         }
     }
 
-    /// Octets on the wire.
-    pub(super) const fn length(&self) -> usize {
-        match self {
-            Self::Announce(_) => MessageType::Announce.body_length(),
-            Self::Sync(_) => MessageType::Sync.body_length(),
-            Self::FollowUp(_) => MessageType::FollowUp.body_length(),
-            Self::DelayReq(_) => MessageType::DelayReq.body_length(),
-            Self::DelayResp(_) => MessageType::DelayResp.body_length(),
-            Self::Other(octets) => octets.len(),
-        }
-    }
-
-    pub(super) fn read(octets: &'a [u8], message_type: MessageType) -> Result<Self, ParseError> {
+    pub(super) fn read(octets: &[u8], message_type: MessageType) -> Result<Self, ParseError> {
         let reader = &mut Reader::new(octets);
+        let port = |reader: &mut Reader<'_>| PortIdentity::read(reader).ok_or(ParseError::MessageLengthBelowBody);
         Ok(match message_type {
             MessageType::Announce => Self::Announce(Announce::read(reader)?),
             MessageType::Sync => Self::Sync(Sync { origin_timestamp: WireTimestamp::read(reader)? }),
@@ -109,13 +184,21 @@ impl<'a> Body<'a> {
             }
             MessageType::DelayResp => Self::DelayResp(DelayResp {
                 receive_timestamp: WireTimestamp::read(reader)?,
-                requesting_port_identity: PortIdentity::read(reader).ok_or(ParseError::MessageLengthBelowBody)?,
+                requesting_port_identity: port(reader)?,
             }),
-            MessageType::PdelayReq
-            | MessageType::PdelayResp
-            | MessageType::PdelayRespFollowUp
-            | MessageType::Signaling
-            | MessageType::Management => Self::Other(octets),
+            MessageType::PdelayReq => Self::PdelayReq(PdelayReq { origin_timestamp: WireTimestamp::read(reader)? }),
+            MessageType::PdelayResp => Self::PdelayResp(PdelayResp {
+                request_receipt_timestamp: WireTimestamp::read(reader)?,
+                requesting_port_identity: port(reader)?,
+            }),
+            MessageType::PdelayRespFollowUp => Self::PdelayRespFollowUp(PdelayRespFollowUp {
+                response_origin_timestamp: WireTimestamp::read(reader)?,
+                requesting_port_identity: port(reader)?,
+            }),
+            MessageType::Signaling => Self::Signaling(Signaling { target_port_identity: port(reader)? }),
+            MessageType::Management => {
+                Self::Management(Management::read(reader).ok_or(ParseError::MessageLengthBelowBody)?)
+            }
         })
     }
 
@@ -129,8 +212,40 @@ impl<'a> Body<'a> {
                 delay_resp.receive_timestamp.write(writer);
                 delay_resp.requesting_port_identity.write(writer);
             }
-            Self::Other(octets) => writer.octets(octets),
+            Self::PdelayReq(pdelay_req) => {
+                pdelay_req.origin_timestamp.write(writer);
+                writer.octets(&[0; 10]);
+            }
+            Self::PdelayResp(pdelay_resp) => {
+                pdelay_resp.request_receipt_timestamp.write(writer);
+                pdelay_resp.requesting_port_identity.write(writer);
+            }
+            Self::PdelayRespFollowUp(follow_up) => {
+                follow_up.response_origin_timestamp.write(writer);
+                follow_up.requesting_port_identity.write(writer);
+            }
+            Self::Signaling(signaling) => signaling.target_port_identity.write(writer),
+            Self::Management(management) => management.write(writer),
         }
+    }
+}
+
+impl Management {
+    /// `None` if the reader ends too early.
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let target_port_identity = PortIdentity::read(reader)?;
+        let (starting_boundary_hops, boundary_hops) = (reader.u8()?, reader.u8()?);
+        let action = Action::from_bits(reader.u8()?);
+        let _reserved = reader.u8()?;
+        Some(Self { target_port_identity, starting_boundary_hops, boundary_hops, action })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>) {
+        self.target_port_identity.write(writer);
+        writer.u8(self.starting_boundary_hops);
+        writer.u8(self.boundary_hops);
+        writer.u8(self.action.to_bits());
+        writer.u8(0);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The 34 octets that every message begins with.
 
 use super::{ClockIdentity, Flags, ParseError, PortIdentity};
+use crate::coding::Coded;
 use crate::time::{Duration, LogInterval};
 use crate::wire::octets::{Reader, Writer};
 
@@ -117,7 +118,7 @@ impl MessageType {
 ///
 /// Negative is legal: asymmetry, or the part of a Delay_Req's arrival that is below a nanosecond.
 #[doc(alias = "correctionField")]
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug, Coded)]
 pub struct CorrectionField(i64);
 
 impl CorrectionField {

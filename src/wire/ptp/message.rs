@@ -3,7 +3,7 @@
 use super::{Body, HEADER_LENGTH, Header, MessageType, ParseError, Tlvs};
 use crate::wire::octets::{BufferTooSmall, Writer};
 
-/// Octets of the longest of our five messages without TLVs: an Announce.
+/// Octets of the longest message without TLVs: an Announce.
 pub const PLAIN_MESSAGE_LENGTH_MAX: usize = HEADER_LENGTH + MessageType::Announce.body_length();
 
 /// A PTP message, borrowing its TLVs from the datagram.
@@ -11,8 +11,8 @@ pub const PLAIN_MESSAGE_LENGTH_MAX: usize = HEADER_LENGTH + MessageType::Announc
 pub struct Message<'a> {
     /// The header.
     pub header: Header,
-    /// The body; it decides messageType on writing, except for [`Body::Other`].
-    pub body: Body<'a>,
+    /// The body; it decides messageType on writing.
+    pub body: Body,
     /// What follows the body.
     pub tlvs: Tlvs<'a>,
 }
@@ -20,7 +20,7 @@ pub struct Message<'a> {
 impl Message<'_> {
     /// Octets on the wire, without any pad.
     pub const fn length(&self) -> usize {
-        HEADER_LENGTH + self.body.length() + self.tlvs.octets().len()
+        HEADER_LENGTH + self.body.message_type().body_length() + self.tlvs.octets().len()
     }
 }
 
@@ -49,7 +49,7 @@ pub fn parse(datagram: &[u8]) -> Result<Message<'_>, ParseError> {
 pub fn write(message: &Message<'_>, out: &mut [u8]) -> Result<usize, BufferTooSmall> {
     let length = message.length();
     let message_length = u16::try_from(length).map_err(|_| BufferTooSmall { needed: length })?;
-    let message_type = message.body.message_type().unwrap_or(message.header.message_type);
+    let message_type = message.body.message_type();
     let mut writer = Writer::new(out, length)?;
     message.header.write(&mut writer, message_type, message_length);
     message.body.write(&mut writer);

@@ -12,7 +12,7 @@
 //! Refused here as well: a major version other than 2, reserved message types, and nanoseconds of 10^9 or more. The
 //! minor version is ignored, as is controlField. Domain and sdoId are for the port to judge.
 //!
-//! [`Sender`] builds the five messages of the end-to-end mechanism with the fields that the standard fixes already set.
+//! [`Sender`] builds the messages of a port with the fields that the standard fixes already set.
 
 mod body;
 mod error;
@@ -27,13 +27,14 @@ mod tests;
 mod timestamp;
 mod tlv;
 
-pub use body::{Announce, Body, DelayReq, DelayResp, FollowUp, Sync};
+pub use body::{Action, Announce, Body, DelayReq, DelayResp, FollowUp, Management};
+pub use body::{PdelayReq, PdelayResp, PdelayRespFollowUp, Signaling, Sync};
 pub use error::ParseError;
 pub use flags::Flags;
 pub use header::{CorrectionField, HEADER_LENGTH, Header, MessageType, VERSION_PTP};
 pub use identity::{ClockIdentity, PortIdentity};
 pub use message::{Message, PLAIN_MESSAGE_LENGTH_MAX, parse, write};
 pub use quality::{ClockAccuracy, ClockQuality, TimeSource};
-pub use sender::Sender;
+pub use sender::{PeerRequest, Sender};
 pub use timestamp::WireTimestamp;
 pub use tlv::{Tlv, TlvIter, TlvType, Tlvs};

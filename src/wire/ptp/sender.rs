@@ -1,9 +1,29 @@
-//! Builders of the messages that an end-to-end port sends.
+//! Builders of the messages that a port sends.
 
-use super::{Announce, Body, DelayReq, DelayResp, FollowUp, Sync, Tlvs, VERSION_PTP};
+use super::{Announce, Body, DelayReq, DelayResp, FollowUp, PdelayReq, PdelayResp, PdelayRespFollowUp};
 use super::{CorrectionField, Flags, Header, Message, MessageType, PortIdentity, WireTimestamp};
+use super::{Sync, Tlvs, VERSION_PTP};
 use crate::coding::Coded;
 use crate::time::{Duration, Local, LogInterval, Timestamp};
+
+/// A Pdelay_Req, as far as its answers repeat it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
+pub struct PeerRequest {
+    /// Whose it is.
+    pub source_port_identity: PortIdentity,
+    /// sequenceId.
+    pub sequence_id: u16,
+    /// correctionField.
+    pub correction_field: CorrectionField,
+}
+
+impl PeerRequest {
+    /// The one of this header.
+    pub const fn of(header: &Header) -> Self {
+        let Header { source_port_identity, sequence_id, correction_field, .. } = *header;
+        Self { source_port_identity, sequence_id, correction_field }
+    }
+}
 
 /// What a port writes into every header. Its methods build the messages; all fields can still be changed after.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
@@ -103,6 +123,51 @@ impl Sender {
         Some(complete(header, Body::DelayResp(body)))
     }
 
+    /// A Pdelay_Req: originTimestamp zero, logMessageInterval 0x7F (IEEE 1588-2019 13.3.2.14).
+    ///
+    /// `delay_asymmetry` is subtracted from correctionField (11.6.4): positive when the neighbour's messages to us take longer
+    /// than ours to it.
+    pub fn pdelay_req(&self, sequence_id: u16, delay_asymmetry: Duration) -> Message<'static> {
+        let header = Header {
+            correction_field: CorrectionField::from_duration(-delay_asymmetry),
+            ..self.header(sequence_id, LogInterval::UNSTATED)
+        };
+        complete(header, Body::PdelayReq(PdelayReq { origin_timestamp: WireTimestamp::ZERO }))
+    }
+
+    /// The two-step answer to a Pdelay_Req that arrived at `receipt` (IEEE 1588-2019 11.4.2 c).
+    ///
+    /// Echoes sequenceId and requester. The part of `receipt` below a nanosecond goes into correctionField with the sign that
+    /// makes `t2 = requestReceiptTimestamp - correctionField`: the requester takes all corrections from
+    /// `(t4 - t1) - (t3 - t2)`.
+    ///
+    /// `None` if the time does not fit the wire: before the epoch, or 2^48 s and later.
+    pub fn pdelay_resp(&self, request: &PeerRequest, receipt: Timestamp<Local>) -> Option<Message<'static>> {
+        let (request_receipt_timestamp, rest) = WireTimestamp::from_timestamp(receipt)?;
+        let header = Header {
+            flags: Flags::TWO_STEP,
+            correction_field: CorrectionField::from_duration(-rest),
+            ..self.header(request.sequence_id, LogInterval::UNSTATED)
+        };
+        let body = PdelayResp { request_receipt_timestamp, requesting_port_identity: request.source_port_identity };
+        Some(complete(header, Body::PdelayResp(body)))
+    }
+
+    /// What follows a Pdelay_Resp that left at `origin`: correctionField is the request's, and the part of `origin` below
+    /// a nanosecond.
+    ///
+    /// `None` if the time does not fit the wire: before the epoch, or 2^48 s and later.
+    pub fn pdelay_resp_follow_up(&self, request: &PeerRequest, origin: Timestamp<Local>) -> Option<Message<'static>> {
+        let (response_origin_timestamp, rest) = WireTimestamp::from_timestamp(origin)?;
+        let header = Header {
+            correction_field: request.correction_field.plus(rest),
+            ..self.header(request.sequence_id, LogInterval::UNSTATED)
+        };
+        let requesting_port_identity = request.source_port_identity;
+        let body = PdelayRespFollowUp { response_origin_timestamp, requesting_port_identity };
+        Some(complete(header, Body::PdelayRespFollowUp(body)))
+    }
+
     /// A header without flags and correction; type and length are filled in by [`complete`].
     fn header(&self, sequence_id: u16, log_message_interval: LogInterval) -> Header {
         Header {
@@ -122,9 +187,9 @@ impl Sender {
 }
 
 /// The message, its header agreeing with its body.
-fn complete(header: Header, body: Body<'static>) -> Message<'static> {
+fn complete(header: Header, body: Body) -> Message<'static> {
     let mut message = Message { header, body, tlvs: Tlvs::EMPTY };
-    message.header.message_type = body.message_type().unwrap_or(header.message_type);
+    message.header.message_type = body.message_type();
     message.header.message_length = message.length() as u16;
     message
 }

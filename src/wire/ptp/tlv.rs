@@ -15,10 +15,20 @@ impl TlvType {
     pub const MANAGEMENT_ERROR_STATUS: Self = Self(0x0002);
     /// ORGANIZATION_EXTENSION.
     pub const ORGANIZATION_EXTENSION: Self = Self(0x0003);
+    /// REQUEST_UNICAST_TRANSMISSION.
+    pub const REQUEST_UNICAST_TRANSMISSION: Self = Self(0x0004);
+    /// GRANT_UNICAST_TRANSMISSION.
+    pub const GRANT_UNICAST_TRANSMISSION: Self = Self(0x0005);
+    /// CANCEL_UNICAST_TRANSMISSION.
+    pub const CANCEL_UNICAST_TRANSMISSION: Self = Self(0x0006);
+    /// ACKNOWLEDGE_CANCEL_UNICAST_TRANSMISSION.
+    pub const ACKNOWLEDGE_CANCEL_UNICAST_TRANSMISSION: Self = Self(0x0007);
     /// PATH_TRACE: the clockIdentities that an Announce has passed.
     pub const PATH_TRACE: Self = Self(0x0008);
     /// ALTERNATE_TIME_OFFSET_INDICATOR.
     pub const ALTERNATE_TIME_OFFSET_INDICATOR: Self = Self(0x0009);
+    /// PAD.
+    pub const PAD: Self = Self(0x8008);
 }
 
 /// One TLV. The value has an even length.

@@ -32,7 +32,7 @@ fn any_announce() -> impl Strategy<Value = Announce> {
     })
 }
 
-fn any_body() -> impl Strategy<Value = Body<'static>> {
+fn any_body() -> impl Strategy<Value = Body> {
     prop_oneof![
         any_announce().prop_map(Body::Announce),
         any_timestamp().prop_map(|origin_timestamp| Body::Sync(Sync { origin_timestamp })),
@@ -41,6 +41,22 @@ fn any_body() -> impl Strategy<Value = Body<'static>> {
         (any_timestamp(), any_port()).prop_map(|(receive_timestamp, requesting_port_identity)| Body::DelayResp(
             DelayResp { receive_timestamp, requesting_port_identity }
         )),
+        any_timestamp().prop_map(|origin_timestamp| Body::PdelayReq(PdelayReq { origin_timestamp })),
+        (any_timestamp(), any_port()).prop_map(|(request_receipt_timestamp, requesting_port_identity)| {
+            Body::PdelayResp(PdelayResp { request_receipt_timestamp, requesting_port_identity })
+        }),
+        (any_timestamp(), any_port()).prop_map(|(response_origin_timestamp, requesting_port_identity)| {
+            Body::PdelayRespFollowUp(PdelayRespFollowUp { response_origin_timestamp, requesting_port_identity })
+        }),
+        any_port().prop_map(|target_port_identity| Body::Signaling(Signaling { target_port_identity })),
+        (any_port(), any::<[u8; 3]>()).prop_map(|(target_port_identity, [starting, hops, action])| {
+            Body::Management(Management {
+                target_port_identity,
+                starting_boundary_hops: starting,
+                boundary_hops: hops,
+                action: Action::from_bits(action),
+            })
+        }),
     ]
 }
 
@@ -63,7 +79,7 @@ proptest! {
         let tlvs = Tlvs::from_octets(&tlvs).unwrap();
         let header = Header {
             sdo_id: sender.0,
-            message_type: body.message_type().unwrap(),
+            message_type: body.message_type(),
             version_ptp: VERSION_PTP,
             minor_version_ptp: sender.1,
             message_length: 0,
