@@ -59,6 +59,8 @@ pub use rtc::Rtc;
 pub use set_alarm::SetAlarm;
 pub use software::SoftwareClock;
 pub use steering::{Counts, Steering, SteeringConfig};
+#[cfg(test)]
+pub(crate) use system::kernel_status;
 pub use system::{Correction, SystemClock};
 pub use tampering::{Tampering, Watch as RateWatch};
 

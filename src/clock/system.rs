@@ -110,7 +110,7 @@ fn bound_of(snapshot: &TimeSnapshot) -> i64 {
 }
 
 /// What the kernel shall say of a clock that is served like this.
-fn status_of(snapshot: &TimeSnapshot, tai_utc: Option<TaiUtc>, indicator: LeapIndicator) -> StatusWrite {
+pub(crate) fn kernel_status(snapshot: &TimeSnapshot, tai_utc: Option<TaiUtc>, indicator: LeapIndicator) -> StatusWrite {
     let is_good = is_good(snapshot);
     let bound = micros(snapshot.parts.total().greatest_error() + snapshot.drift_rate.abs().drift(VOUCHED_FOR));
     StatusWrite {
@@ -188,7 +188,7 @@ impl SystemClock {
         tai_utc: Option<TaiUtc>,
         indicator: LeapIndicator,
     ) -> Result<(), ClockError> {
-        let status = denied(status_of(snapshot, tai_utc, indicator), self.keeps_from_rtc);
+        let status = denied(kernel_status(snapshot, tai_utc, indicator), self.keeps_from_rtc);
         // The bits are written as a whole: what another program has set must be seen before. As a rule a command of a moment ago has brought it.
         let at = snapshot.anchor_local;
         if self.leap_seen_at.is_none_or(|seen| (at - seen).abs() > FRESH)
@@ -369,13 +369,13 @@ mod tests {
             drift_rate: FrequencyPpb::from_ppm(-6.0),
             ..snapshot(SyncState::Locked, true, Duration::from_micros(7))
         };
-        assert_eq!(status_of(&drifting, None, LeapIndicator::NoWarning).max_error_us, 13);
+        assert_eq!(kernel_status(&drifting, None, LeapIndicator::NoWarning).max_error_us, 13);
     }
 
     #[test]
     fn what_the_kernel_was_told_waits_for_no_second_once_it_is_not_true() {
         let good = |us| snapshot(SyncState::Locked, true, Duration::from_micros(us));
-        let told = |snapshot: &TimeSnapshot| status_of(snapshot, None, LeapIndicator::NoWarning);
+        let told = |snapshot: &TimeSnapshot| kernel_status(snapshot, None, LeapIndicator::NoWarning);
         assert!(!is_untrue(&told(&good(7)), &good(7)));
         assert!(!is_untrue(&told(&good(7)), &good(2)), "less than it was told is no lie");
         assert!(is_untrue(&told(&good(7)), &good(8)));
@@ -393,7 +393,8 @@ mod tests {
     #[test]
     fn a_kernel_that_is_to_write_no_rtc_is_told_all_but_that_the_clock_is_synchronised() {
         let good = |us| snapshot(SyncState::Locked, true, Duration::from_micros(us));
-        let told = |snapshot: &TimeSnapshot| denied(status_of(snapshot, Some(TaiUtc(37)), LeapIndicator::Insert), true);
+        let told =
+            |snapshot: &TimeSnapshot| denied(kernel_status(snapshot, Some(TaiUtc(37)), LeapIndicator::Insert), true);
         let status = told(&good(7));
         assert!(status.unsync && status.insert_leap);
         assert_eq!((status.max_error_us, status.tai_utc), (7, Some(37)));
@@ -408,16 +409,19 @@ mod tests {
     fn the_kernel_is_told_the_truth_in_every_state() {
         let bound = Duration::from_micros(7);
         for state in SyncState::ALL {
-            let told = status_of(&snapshot(state, true, bound), Some(TaiUtc(37)), LeapIndicator::Insert);
+            let told = kernel_status(&snapshot(state, true, bound), Some(TaiUtc(37)), LeapIndicator::Insert);
             assert_eq!(told.unsync, !state.is_synchronised(), "{state:?}");
             assert_eq!(told.insert_leap, state.is_synchronised());
             assert_eq!(told.tai_utc.is_some(), state.is_synchronised());
             assert_eq!(told.max_error_us, if told.unsync { MAX_ERROR_US } else { 7 });
             assert!(told.est_error_us <= told.max_error_us);
         }
-        assert!(status_of(&snapshot(SyncState::Locked, false, bound), None, LeapIndicator::NoWarning).unsync);
-        let wide =
-            status_of(&snapshot(SyncState::Holdover, true, Duration::from_secs(90)), None, LeapIndicator::NoWarning);
+        assert!(kernel_status(&snapshot(SyncState::Locked, false, bound), None, LeapIndicator::NoWarning).unsync);
+        let wide = kernel_status(
+            &snapshot(SyncState::Holdover, true, Duration::from_secs(90)),
+            None,
+            LeapIndicator::NoWarning,
+        );
         assert!(!wide.unsync && wide.max_error_us < MAX_ERROR_US);
     }
 }

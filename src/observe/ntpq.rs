@@ -192,7 +192,8 @@ fn system_variables(status: &Status, sources: &[SourceStatus], now: Timestamp<Ut
     out.milliseconds("rootdelay", has_time.map(|served| served.root_delay_s));
     out.milliseconds("rootdisp", has_time.map(|served| served.root_dispersion_s));
     out.milliseconds("rootdist", has_time.map(|served| served.root_delay_s / 2.0 + served.root_dispersion_s));
-    out.put("refid", &has_time.map_or("INIT", |served| &served.reference_id));
+    // Without a time it says why.
+    out.put("refid", &served.map_or("INIT", |served| &served.reference_id));
     if let Some(age) = clock.last_sample_age_s {
         out.time("reftime", now - Duration::from_secs_f64(age));
     }
@@ -369,13 +370,14 @@ mod tests {
             "leap=0, stratum=1, rootdelay=0.000000, rootdisp=0.001300, rootdist=0.001300, refid=PTP, \
              clock=0xed4dffff.00000000\r\n"
         );
-        let unknown = NtpServedStatus { leap: 3, stratum: 0, ..NtpServedStatus::default() };
+        let unknown =
+            NtpServedStatus { leap: 3, stratum: 0, reference_id: "XBND".to_owned(), ..NtpServedStatus::default() };
         let lost = serving(Status { state: SyncState::Freerun, ..locked() }, unknown);
         let (_, text) = told(&lost, &question(2, 0, "stratum")).expect("it is known");
         assert_eq!(text, "stratum=16\r\n");
         assert_eq!(told(&lost, &question(2, 0, "rootdisp")), Err(5), "nobody knows it");
         let (word, text) = told(&lost, &question(2, 0, "leap,refid")).expect("they are known");
-        assert_eq!((word, text.as_str()), (0xc000, "leap=3, refid=INIT\r\n"));
+        assert_eq!((word, text.as_str()), (0xc000, "leap=3, refid=XBND\r\n"));
     }
 
     fn serving(mut status: Status, served: NtpServedStatus) -> Status {

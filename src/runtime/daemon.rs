@@ -615,6 +615,8 @@ mod rtc;
 mod server;
 mod smear;
 mod sources;
+#[cfg(test)]
+mod surfaces;
 mod vmclock;
 
 fn join(name: &str, thread: JoinHandle<()>) {

@@ -514,12 +514,7 @@ impl Server {
 
     /// What a client that asks when the stamping clock reads `now` is told; its stamps mean nothing.
     pub fn served(&self, step: Option<LeapStep>, snapshot: &TimeSnapshot, now: Timestamp<Local>) -> Option<Header> {
-        let mut asked = [0; HEADER_LENGTH];
-        asked[0] = PLAIN_REQUEST;
-        let request = Request { data: &asked, from_port: PLAIN_PORT, received: now, hardware: None, now };
-        let mut out = [0; ANSWER_LENGTH_MAX];
-        let answer = respond(&request, snapshot, self.response_config(step), &mut out).ok()?;
-        parse(&out[..answer.length]).ok().map(|packet| packet.header)
+        answer_to_anybody(self.response_config(step), snapshot, now)
     }
 
     /// What became of questions of mode 6.
@@ -676,6 +671,20 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// What a client that asks when the stamping clock reads `now` is told; its stamps mean nothing. `None`: nothing.
+pub(super) fn answer_to_anybody(
+    config: ResponseConfig,
+    snapshot: &TimeSnapshot,
+    now: Timestamp<Local>,
+) -> Option<Header> {
+    let mut asked = [0; HEADER_LENGTH];
+    asked[0] = PLAIN_REQUEST;
+    let request = Request { data: &asked, from_port: PLAIN_PORT, received: now, hardware: None, now };
+    let mut out = [0; ANSWER_LENGTH_MAX];
+    let answer = respond(&request, snapshot, config, &mut out).ok()?;
+    parse(&out[..answer.length]).ok().map(|packet| packet.header)
 }
 
 #[cfg(test)]

@@ -164,7 +164,7 @@ fn server_status(
     }
 }
 
-fn served_status(header: &Header) -> NtpServedStatus {
+pub(super) fn served_status(header: &Header) -> NtpServedStatus {
     NtpServedStatus {
         leap: header.leap as u8,
         stratum: header.stratum,
@@ -174,10 +174,10 @@ fn served_status(header: &Header) -> NtpServedStatus {
     }
 }
 
-/// At stratum 1 up to four letters, else as an address: of whom is followed, a hash of it, or how much is smeared.
+/// At stratum 1, and without a time (0), up to four letters; else as an address: of whom is followed, a hash of it, or how much is smeared.
 fn reference_in_words(header: &Header) -> String {
     let octets = header.reference_id;
-    if header.stratum == 1 {
+    if header.stratum <= 1 {
         return String::from_utf8_lossy(&octets).trim_end_matches('\0').to_owned();
     }
     std::net::Ipv4Addr::from(octets).to_string()
