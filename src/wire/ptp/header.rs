@@ -75,6 +75,11 @@ impl MessageType {
         (self as u8) < 0x8
     }
 
+    /// Whether it is of the peer delay mechanism: those messages go no further than to the neighbour, by an address of their own.
+    pub const fn is_peer_delay(self) -> bool {
+        matches!(self, Self::PdelayReq | Self::PdelayResp | Self::PdelayRespFollowUp)
+    }
+
     /// Octets between header and TLVs (IEEE 1588-2019 13.5 to 13.13 and 15.4.1).
     pub const fn body_length(self) -> usize {
         match self {

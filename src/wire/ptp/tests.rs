@@ -4,6 +4,7 @@ use super::*;
 use crate::time::{Duration, Local, LogInterval, Timestamp};
 use crate::wire::BufferTooSmall;
 
+mod extensions;
 mod properties;
 
 /// From ptp4l 3.1.1 (grandmaster with path trace, and a slave) on a veth pair.

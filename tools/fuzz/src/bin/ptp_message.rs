@@ -1,7 +1,7 @@
 #![cfg_attr(not(test), no_main)]
 //! Any octets as a PTP message.
 
-use synchronome::wire::ptp::{HEADER_LENGTH, Header, parse, write};
+use synchronome::wire::ptp::{HEADER_LENGTH, Header, Tlvs, parse, write};
 
 synchronome_fuzz::target!(check);
 
@@ -21,6 +21,14 @@ fn check(octets: &[u8]) {
     let tlvs: usize = message.tlvs.iter().map(|tlv| 4 + tlv.value.len()).sum();
     assert_eq!(HEADER_LENGTH + message.header.message_type.body_length() + tlvs, message.length());
     assert_eq!(message.body.message_type(), message.header.message_type);
+    for tlv in message.tlvs {
+        // What is read of a TLV is as long as it was, and is read again as the same.
+        let Ok(extension) = tlv.extension() else { continue };
+        let mut out = vec![0; extension.length()];
+        assert_eq!(extension.write(&mut out), Ok(4 + tlv.value.len()));
+        let again = Tlvs::from_octets(&out).expect("a TLV").iter().next().expect("one");
+        assert_eq!(again.extension(), Ok(extension));
+    }
     let _ = message.header.correction_field.to_duration();
     let _ = message.header.log_message_interval.duration();
 

@@ -1,0 +1,163 @@
+//! What organizations add: ORGANIZATION_EXTENSION (IEEE 1588-2019 14.3), and the two of IEEE 802.1AS that are known here.
+
+use super::TlvError;
+use super::text::exactly;
+use crate::time::LogInterval;
+use crate::wire::octets::{Reader, Writer};
+
+/// An extension as its organization defines it. The data has an even length.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Organization<'a> {
+    /// An OUI or CID.
+    pub organization_id: [u8; 3],
+    /// Which of its extensions.
+    pub organization_sub_type: [u8; 3],
+    /// What follows.
+    pub data: &'a [u8],
+}
+
+/// The OUI of IEEE 802.1.
+const IEEE_802_1: [u8; 3] = [0x00, 0x80, 0xc2];
+const FOLLOW_UP_INFORMATION: [u8; 3] = [0, 0, 1];
+const MESSAGE_INTERVAL_REQUEST: [u8; 3] = [0, 0, 2];
+
+/// ScaledNs: 2^-16 ns, 96 bits, signed (IEEE 802.1AS-2020 6.4.3.1).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct ScaledNs([u8; 12]);
+
+impl ScaledNs {
+    /// `None` beyond 96 bits: 1.2e6 years.
+    pub fn from_ticks(ticks: i128) -> Option<Self> {
+        let fits = ticks >> 95 == 0 || ticks >> 95 == -1;
+        let [_, _, _, _, low @ ..] = ticks.to_be_bytes();
+        fits.then_some(Self(low))
+    }
+
+    /// In 2^-16 ns.
+    pub const fn ticks(self) -> i128 {
+        let mut octets = [0; 16];
+        let mut index = 0;
+        while index < self.0.len() {
+            octets[index] = self.0[index];
+            index += 1;
+        }
+        i128::from_be_bytes(octets) >> 32
+    }
+
+    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        reader.array().map(Self)
+    }
+
+    pub(super) fn write(self, writer: &mut Writer<'_>) {
+        writer.octets(&self.0);
+    }
+}
+
+/// The Follow_Up information TLV (IEEE 802.1AS-2020 11.4.4.3): what a gPTP master says of the grandmaster's rate and phase.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FollowUpInformation {
+    /// The grandmaster's frequency to the sender's, less 1, times 2^41.
+    pub cumulative_scaled_rate_offset: i32,
+    /// Counts the changes of the grandmaster's source of time.
+    pub gm_time_base_indicator: u16,
+    /// By how much the phase changed at the last of them.
+    pub last_gm_phase_change: ScaledNs,
+    /// By how much the frequency changed then, times 2^41.
+    pub scaled_last_gm_freq_change: i32,
+}
+
+/// The message interval request TLV (IEEE 802.1AS-2020 10.6.4.3), in a Signaling. 127 asks to stop, 126 for the initial
+/// interval, -128 for no change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MessageIntervalRequest {
+    /// Between Pdelay_Req.
+    pub link_delay_interval: LogInterval,
+    /// Between Sync.
+    pub time_sync_interval: LogInterval,
+    /// Between Announce.
+    pub announce_interval: LogInterval,
+    /// Table 10-18, as on the wire.
+    pub flags: u8,
+}
+
+/// What an ORGANIZATION_EXTENSION holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OrganizationExtension<'a> {
+    /// IEEE 802.1, subtype 1.
+    FollowUpInformation(FollowUpInformation),
+    /// IEEE 802.1, subtype 2.
+    MessageIntervalRequest(MessageIntervalRequest),
+    /// Another's.
+    Other(Organization<'a>),
+}
+
+impl<'a> OrganizationExtension<'a> {
+    pub(super) const fn length(&self) -> usize {
+        match self {
+            Self::FollowUpInformation(_) => 28,
+            Self::MessageIntervalRequest(_) => 12,
+            Self::Other(organization) => 6 + organization.data.len(),
+        }
+    }
+
+    pub(super) fn read(value: &'a [u8]) -> Result<Self, TlvError> {
+        let mut reader = Reader::new(value);
+        let mut three = || reader.array::<3>().ok_or(TlvError::WrongLength);
+        let (organization_id, organization_sub_type) = (three()?, three()?);
+        let data = reader.rest();
+        Ok(match (organization_id, organization_sub_type) {
+            (IEEE_802_1, FOLLOW_UP_INFORMATION) => Self::FollowUpInformation(exactly(data, FollowUpInformation::read)?),
+            (IEEE_802_1, MESSAGE_INTERVAL_REQUEST) => {
+                Self::MessageIntervalRequest(exactly(data, MessageIntervalRequest::read)?)
+            }
+            _ => Self::Other(Organization { organization_id, organization_sub_type, data }),
+        })
+    }
+
+    pub(super) fn write(&self, writer: &mut Writer<'_>) {
+        match self {
+            Self::FollowUpInformation(information) => {
+                writer.octets(&IEEE_802_1);
+                writer.octets(&FOLLOW_UP_INFORMATION);
+                writer.u32(information.cumulative_scaled_rate_offset as u32);
+                writer.u16(information.gm_time_base_indicator);
+                information.last_gm_phase_change.write(writer);
+                writer.u32(information.scaled_last_gm_freq_change as u32);
+            }
+            Self::MessageIntervalRequest(request) => {
+                writer.octets(&IEEE_802_1);
+                writer.octets(&MESSAGE_INTERVAL_REQUEST);
+                for interval in [request.link_delay_interval, request.time_sync_interval, request.announce_interval] {
+                    writer.u8(interval.log2_seconds() as u8);
+                }
+                writer.octets(&[request.flags, 0, 0]);
+            }
+            Self::Other(organization) => {
+                writer.octets(&organization.organization_id);
+                writer.octets(&organization.organization_sub_type);
+                writer.octets(organization.data);
+            }
+        }
+    }
+}
+
+impl FollowUpInformation {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        Some(Self {
+            cumulative_scaled_rate_offset: reader.u32()? as i32,
+            gm_time_base_indicator: reader.u16()?,
+            last_gm_phase_change: ScaledNs::read(reader)?,
+            scaled_last_gm_freq_change: reader.u32()? as i32,
+        })
+    }
+}
+
+impl MessageIntervalRequest {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let mut interval = || reader.i8().map(LogInterval::new);
+        let (link_delay_interval, time_sync_interval, announce_interval) = (interval()?, interval()?, interval()?);
+        let flags = reader.u8()?;
+        let _reserved = reader.u16()?;
+        Some(Self { link_delay_interval, time_sync_interval, announce_interval, flags })
+    }
+}
