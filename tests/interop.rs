@@ -21,6 +21,8 @@ mod load;
 mod ntp;
 #[path = "interop/orphans.rs"]
 mod orphans;
+#[path = "interop/peer_delay.rs"]
+mod peer_delay;
 #[path = "interop/refclock.rs"]
 mod refclock;
 #[path = "interop/running.rs"]

@@ -11,7 +11,7 @@ use synchronome::discipline::policy::StepRule;
 use synchronome::discipline::servo::Kind;
 use synchronome::engine::Random;
 use synchronome::ntp::server::{ResponseConfig, Smear, SmearShape};
-use synchronome::ptp::{Counter, GrandmasterConfig, PortState};
+use synchronome::ptp::{Counter, GrandmasterConfig, PeerDelayConfig, PortState};
 use synchronome::sharing::LIMITS;
 use synchronome::sim::{
     Blocked, BurstModel, CELLS, Device, DeviceModel, HoldoverCase, HopModel, HostConfig, Link, LinkModel, NodeId, Rule,
@@ -121,6 +121,29 @@ fn it_locks_within_three_seconds_of_selecting_its_parent() {
         assert!((*step + secs(2)).abs() < us(300), "{step}");
         let rms = pair.rms_until(secs(120));
         assert!(rms < 3e-6, "seed {seed}: {rms}");
+        assert_sound(&pair.world);
+    }
+}
+
+#[test]
+fn by_the_delay_of_the_link_it_locks_as_soon_and_follows_as_well() {
+    for seed in SEEDS {
+        let mut slave = slave_config(seed);
+        slave.ptp.peer_delay = Some(PeerDelayConfig::default());
+        let master =
+            GrandmasterConfig { peer_delay: Some(PeerDelayConfig::default()), ..master_config(1, INTERVAL, seed) };
+        let mut pair = Pair::of(seed, &slave, master);
+        pair.world.run_until(secs(10));
+        assert_eq!(pair.state(), SyncState::Locked);
+        assert!(pair.lock_time() <= secs(3), "seed {seed}: {}", pair.lock_time());
+        let rms = pair.rms_until(secs(120));
+        let delay = pair.world.slave(pair.slave).port().mean_link_delay().expect("the neighbour answers");
+        println!("p2p, seed {seed}: locked after {}, {rms:.2e} s rms, link {delay}", pair.lock_time());
+        assert!(rms < 3e-6, "seed {seed}: {rms}");
+        // 20 us, and an exponential jitter of 5 us each way.
+        assert!((delay - us(25)).abs() < us(5), "seed {seed}: {delay}");
+        assert_eq!(pair.count(Counter::SentDelayReq), 0);
+        assert!(pair.count(Counter::SentPdelayRespFollowUp) > 100, "the master measures too");
         assert_sound(&pair.world);
     }
 }

@@ -199,7 +199,7 @@ const SERVO: &[Word] = &[now("pi"), now("estimator")];
 const ROLE: &[Word] =
     &[now("slave"), later("master", "the master half of PTP"), later("auto", "choosing between master and slave")];
 const TRANSPORT: &[Word] = &[now("udp4"), now("udp6"), now("ethernet")];
-const DELAY: &[Word] = &[now("e2e"), later("p2p", "the peer delay mechanism")];
+const DELAY: &[Word] = &[now("e2e"), now("p2p")];
 const TIMESTAMPS: &[Word] = &[now("auto"), now("hardware"), now("software")];
 const FAMILIES: &[Word] = &[now("any"), now("4"), now("6"), now("prefer4"), now("prefer6")];
 const ARB: &[Word] = &[now("auto"), now("utc"), now("tai"), now("refuse")];
@@ -290,7 +290,9 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ptp.sdo_id", Kind::Integer { min: 0, max: 4_095 }, Default::Toml("0"), "The standards organisation's part of the domain, 12 bits: majorSdoId and minorSdoId.").term("defaultDS.sdoId"),
     option("ptp.transport", Kind::Word(TRANSPORT), Default::Toml("\"udp4\""), "What carries the messages: UDP over IPv4, UDP over IPv6, or Ethernet frames.").term("networkProtocol"),
     option("ptp.udp6_scope", Kind::Integer { min: 1, max: 15 }, Default::Toml("14"), "With transport \"udp6\" the scope of the group's address FF0x::181: 2 is the link, 5 the site, 14 (hexadecimal E) global."),
-    option("ptp.delay", Kind::Word(DELAY), Default::Toml("\"e2e\""), "How the path delay is measured: end to end.").term("portDS.delayMechanism"),
+    option("ptp.delay", Kind::Word(DELAY), Default::Toml("\"e2e\""), "How the path delay is measured: \"e2e\" is the way to the master and back, by Delay_Req; \"p2p\" the link to the neighbour, by Pdelay_Req: then every device on the way to the master must do so.").term("portDS.delayMechanism"),
+    option("ptp.log_min_pdelay_req_interval", Kind::Integer { min: -7, max: 7 }, Default::Toml("0"), "With delay \"p2p\" how often the neighbour is asked: each 2^n s.").term("portDS.logMinPdelayReqInterval"),
+    option("ptp.neighbor_delay_max", UNSURE, Default::Toml("\"20ms\""), "With delay \"p2p\" the longest delay of the link that is believed.").unit("ms").term("meanLinkDelayThresh"),
     option("ptp.timestamps", Kind::Word(TIMESTAMPS), Default::Toml("\"auto\""), "Who takes the time stamps: \"hardware\" is the card and else nobody, \"software\" the kernel, \"auto\" the card where it can and else the kernel."),
     option("ptp.frequency_quantum", Kind::Frequency { min_ppb: 0.01, max_ppb: 10_000.0 }, Default::Unset("what is known of the driver, else that it can be set finely"), "The step in which the frequency of the card's clock can be set (119 ppb on some): it then alternates between two of them.").unit("ppb"),
     option("ptp.delay_asymmetry", LATENCY, Default::Toml("\"0ns\""), "Half of what the way from the master is longer than the way back.").unit("ns").term("delayAsymmetry"),

@@ -187,9 +187,14 @@ fn ptp(read: &Reader<'_>, section: &str) -> PtpConfig {
             _ => PtpTransport::Udp4,
         },
         udp6_scope: read.integer(section, "udp6_scope") as u8,
-        // The one word that this version takes of each; the check has refused the others.
+        // The one word that this version takes; the check has refused the others.
         role: PtpRole::Slave,
-        delay: DelayMechanism::E2e,
+        delay: match read.word(section, "delay") {
+            "p2p" => DelayMechanism::P2p,
+            _ => DelayMechanism::E2e,
+        },
+        log_min_pdelay_req_interval: read.integer(section, "log_min_pdelay_req_interval") as i8,
+        neighbor_delay_max: read.duration(section, "neighbor_delay_max"),
         domain: read.integer(section, "domain") as u8,
         sdo_id: read.integer(section, "sdo_id") as u16,
         timestamps: match read.word(section, "timestamps") {

@@ -227,6 +227,10 @@ pub struct PtpConfig {
     pub udp6_scope: u8,
     /// How the delay is measured.
     pub delay: DelayMechanism,
+    /// logMinPdelayReqInterval with [`DelayMechanism::P2p`]; -7 ..= 7.
+    pub log_min_pdelay_req_interval: i8,
+    /// The longest delay of a link that is believed with [`DelayMechanism::P2p`]; 0 s ..= 1 s.
+    pub neighbor_delay_max: Duration,
     /// Who takes the stamps.
     pub timestamps: TimestampMode,
     /// The step in which the frequency of the card's clock can be set; `None`: fine. 0.01 ppb ..= 10,000 ppb.
@@ -399,6 +403,8 @@ pub enum PtpTransport {
 pub enum DelayMechanism {
     /// Delay request-response, end to end (IEEE 1588-2019 11.3).
     E2e,
+    /// Peer delay, link by link (11.4).
+    P2p,
 }
 
 /// Which addresses of a name are asked.

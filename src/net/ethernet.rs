@@ -1,4 +1,5 @@
-//! PTP directly over Ethernet (IEEE 1588-2019 Annex E): frames of ethertype 88F7 to one group address.
+//! PTP directly over Ethernet (IEEE 1588-2019 Annex E): frames of ethertype 88F7 to one group address, or to a second one with the
+//! peer delay mechanism.
 //!
 //! UDP has two ports, so that a slave can look at the messages that are stamped and at the others apart. Ethernet has
 //! not: here the kernel's packet filter tells them apart by the messageType. And it can do better than the two ports: Announce
@@ -12,7 +13,7 @@ use synchronome_kernel::socket::packet::{
     ETHERNET_HEADER, FirstOctets, FrameReceiver, join_link_group, open_packet_socket, send_frame,
 };
 
-use super::sockets::Times;
+use super::sockets::{Times, is_to_neighbor};
 use super::{OpenError, Transport};
 use crate::ptp::{Channel, FRAME_MAX, Frame};
 use crate::wire::ptp::MessageType;
@@ -21,6 +22,8 @@ use crate::wire::ptp::MessageType;
 const ETHERTYPE: u16 = 0x88f7;
 /// 01-1B-19-00-00-00: all messages but those of the peer delay mechanism (E.3).
 const PTP_PRIMARY: [u8; 6] = [0x01, 0x1b, 0x19, 0, 0, 0];
+/// 01-80-C2-00-00-0E: the messages of the peer delay mechanism, which no bridge forwards (E.3).
+const PTP_PDELAY: [u8; 6] = [0x01, 0x80, 0xc2, 0, 0, 0x0e];
 /// The bit of messageType that tells general messages from event messages (13.3.2.3).
 const GENERAL_BIT: u8 = 0x08;
 /// The messageTypes of the general socket: all general messages but Delay_Resp and Announce (table 36).
@@ -42,7 +45,7 @@ pub(super) struct EthernetSockets {
 }
 
 impl EthernetSockets {
-    pub fn open(interface: &str, interface_index: u32) -> Result<Self, OpenError> {
+    pub fn open(interface: &str, interface_index: u32, peer_delay: bool) -> Result<Self, OpenError> {
         let failed = |error: io::Error| match error.raw_os_error() {
             Some(libc::EPERM | libc::EACCES) => OpenError::Permission(interface.to_owned(), Transport::Ethernet, 0),
             Some(libc::ENODEV | libc::ENXIO) => OpenError::NoInterface(interface.to_owned()),
@@ -53,6 +56,9 @@ impl EthernetSockets {
         let open = |first| -> Result<OwnedFd, OpenError> {
             let socket = open_packet_socket(interface_index, master, ETHERTYPE, first).map_err(failed)?;
             join_link_group(&socket, interface_index, PTP_PRIMARY).map_err(failed)?;
+            if peer_delay {
+                join_link_group(&socket, interface_index, PTP_PDELAY).map_err(failed)?;
+            }
             Ok(socket)
         };
         let source = mac_address(interface)
@@ -81,6 +87,9 @@ impl EthernetSockets {
         let message = frame.as_bytes();
         let mut bytes = [0; ETHERNET_HEADER + FRAME_MAX];
         bytes[..ETHERNET_HEADER].copy_from_slice(&self.header);
+        if is_to_neighbor(message) {
+            bytes[..PTP_PDELAY.len()].copy_from_slice(&PTP_PDELAY);
+        }
         bytes[ETHERNET_HEADER..][..message.len()].copy_from_slice(message);
         send_frame(self.fd(channel), &bytes[..ETHERNET_HEADER + message.len()], key).map(drop)
     }

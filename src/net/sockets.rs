@@ -19,6 +19,7 @@ use super::udp::{UdpSockets, assert_can_send};
 use super::{Card, Ledger, Missing, OpenError};
 use crate::ptp::{Channel, Frame, TxToken};
 use crate::time::{ClockId, Duration, Mono, Stamp, Timestamp};
+use crate::wire::ptp::MessageType;
 
 /// Packets taken from a socket at once.
 pub(super) const BATCH: usize = 16;
@@ -82,13 +83,15 @@ pub struct SocketOptions {
     pub general_port: u16,
     /// Whose stamps are wanted.
     pub timestamps: StampMode,
+    /// The messages of the peer delay mechanism are heard too.
+    pub peer_delay: bool,
 }
 
 impl SocketOptions {
     /// UDP over IPv4 with software stamps, on these two ports.
     pub fn new(interface: impl Into<String>, event_port: u16, general_port: u16) -> Self {
         let (transport, timestamps) = (Transport::Udp4, StampMode::Software);
-        Self { interface: interface.into(), transport, event_port, general_port, timestamps }
+        Self { interface: interface.into(), transport, event_port, general_port, timestamps, peer_delay: false }
     }
 }
 
@@ -183,7 +186,9 @@ impl PtpSockets {
         assert_can_send(name, options.transport)
             .map_err(|error| OpenError::NotReady(name.to_owned(), options.transport, error))?;
         let wire = match options.transport {
-            Transport::Ethernet => Wire::Ethernet(Box::new(EthernetSockets::open(name, interface_index)?)),
+            Transport::Ethernet => {
+                Wire::Ethernet(Box::new(EthernetSockets::open(name, interface_index, options.peer_delay)?))
+            }
             Transport::Udp4 | Transport::Udp6 { .. } => Wire::Udp(UdpSockets::open(options, interface_index)?),
         };
         let event = wire.fd(Channel::Event);
@@ -488,6 +493,11 @@ fn taken<'a>(stamps: &mut Stamps, channel: Channel, bytes: &'a [u8], [software, 
 /// uses it to this day), and a card whose filter is for version 2 rightly passes it by.
 fn is_sync(bytes: &[u8]) -> bool {
     matches!(bytes, [first, second, ..] if first & 0x0f == SYNC && second & 0x0f == VERSION_PTP)
+}
+
+/// Whether a message is for the neighbour alone, and so goes to another group.
+pub(super) fn is_to_neighbor(message: &[u8]) -> bool {
+    message.first().and_then(|octet| MessageType::from_bits(*octet)).is_some_and(MessageType::is_peer_delay)
 }
 
 /// What is asked of the kernel: of received packets both stamps, so that a card that fails can be replaced at once.

@@ -1,7 +1,8 @@
 //! PTP over UDP: IPv4 (IEEE 1588-2019 Annex C) and IPv6 (Annex D).
 //!
-//! A socket of either family is bound to its interface, hears the one group of the primary messages there and nothing
-//! that other sockets joined elsewhere, and sends with a hop limit of 1: PTP passes no router.
+//! A socket of either family is bound to its interface, hears the group of the primary messages there, with the peer delay
+//! mechanism that of its messages too, and nothing that other sockets joined elsewhere. It sends with a hop limit of 1: PTP
+//! passes no router.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -13,7 +14,7 @@ use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 use synchronome_kernel::socket::{RecvBatch, set_multicast_all, set_multicast_interface_v4};
 use synchronome_kernel::timestamping::send_timestamped;
 
-use super::sockets::{BATCH, Times};
+use super::sockets::{BATCH, Times, is_to_neighbor};
 use super::{OpenError, SocketOptions, Transport};
 use crate::ptp::{Channel, FRAME_MAX, Frame};
 
@@ -28,6 +29,11 @@ const fn ptp_primary_v6(scope: u8) -> Ipv6Addr {
     Ipv6Addr::new(0xff00 | scope as u16, 0, 0, 0, 0, 0, 0, 0x181)
 }
 
+/// 224.0.0.107: the messages of the peer delay mechanism, which no switch forwards that knows it (C.3).
+const PTP_PDELAY_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 107);
+/// FF02::6B: the same by IPv6 (D.3).
+const PTP_PDELAY_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x6b);
+
 /// Octets that follow each message over IPv6, beyond its messageLength: a transparent clock on the way that changes the
 /// correctionField makes the UDP checksum right by them (D.2).
 const V6_TRAILER: [u8; 2] = [0; 2];
@@ -37,21 +43,23 @@ const V6_TRAILER: [u8; 2] = [0; 2];
 pub(super) struct UdpSockets {
     event: Socket,
     general: Socket,
-    event_to: SocketAddr,
-    general_to: SocketAddr,
+    /// To everybody, and to the neighbour.
+    event_to: [SocketAddr; 2],
+    general_to: [SocketAddr; 2],
     has_trailer: bool,
     batch: RecvBatch,
 }
 
 impl UdpSockets {
     pub fn open(options: &SocketOptions, interface_index: u32) -> Result<Self, OpenError> {
-        let SocketOptions { interface, transport, event_port, general_port, .. } = options;
-        let open = |port| open(*transport, interface, interface_index, port);
+        let SocketOptions { interface, transport, event_port, general_port, peer_delay, .. } = options;
+        let open = |port| open((*transport, *peer_delay), interface, interface_index, port);
+        let groups = |port| [false, true].map(|is_peer| group(*transport, port, is_peer, interface_index));
         Ok(Self {
             event: open(*event_port)?,
             general: open(*general_port)?,
-            event_to: group(*transport, *event_port, interface_index),
-            general_to: group(*transport, *general_port, interface_index),
+            event_to: groups(*event_port),
+            general_to: groups(*general_port),
             has_trailer: matches!(transport, Transport::Udp6 { .. }),
             batch: RecvBatch::new(BATCH, DATAGRAM_MAX),
         })
@@ -71,6 +79,7 @@ impl UdpSockets {
         };
         let mut datagram = [0; FRAME_MAX + V6_TRAILER.len()];
         let message = frame.as_bytes();
+        let to = to[usize::from(is_to_neighbor(message))];
         let length = message.len() + if self.has_trailer { V6_TRAILER.len() } else { 0 };
         datagram[..message.len()].copy_from_slice(message);
         send_timestamped(self.fd(channel), &datagram[..length], to, key).map(drop)
@@ -96,15 +105,22 @@ impl UdpSockets {
 }
 
 /// Where messages of this transport go.
-fn group(transport: Transport, port: u16, interface_index: u32) -> SocketAddr {
-    match transport {
-        Transport::Udp6 { scope } => SocketAddrV6::new(ptp_primary_v6(scope), port, 0, interface_index).into(),
-        Transport::Udp4 | Transport::Ethernet => SocketAddrV4::new(PTP_PRIMARY_V4, port).into(),
+fn group(transport: Transport, port: u16, is_peer: bool, interface_index: u32) -> SocketAddr {
+    match (transport, is_peer) {
+        (Transport::Udp6 { scope }, false) => SocketAddrV6::new(ptp_primary_v6(scope), port, 0, interface_index).into(),
+        (Transport::Udp6 { .. }, true) => SocketAddrV6::new(PTP_PDELAY_V6, port, 0, interface_index).into(),
+        (Transport::Udp4 | Transport::Ethernet, false) => SocketAddrV4::new(PTP_PRIMARY_V4, port).into(),
+        (Transport::Udp4 | Transport::Ethernet, true) => SocketAddrV4::new(PTP_PDELAY_V4, port).into(),
     }
 }
 
 /// Opens one of the two sockets of a port.
-fn open(transport: Transport, interface: &str, interface_index: u32, port: u16) -> Result<Socket, OpenError> {
+fn open(
+    (transport, peer_delay): (Transport, bool),
+    interface: &str,
+    interface_index: u32,
+    port: u16,
+) -> Result<Socket, OpenError> {
     let other = |step| move |error| OpenError::Other(step, error);
     let (domain, any) = match transport {
         Transport::Udp6 { .. } => (Domain::IPV6, SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))),
@@ -135,13 +151,18 @@ fn open(transport: Transport, interface: &str, interface_index: u32, port: u16) 
     if let Transport::Udp6 { scope } = transport {
         socket.set_multicast_if_v6(interface_index).map_err(not_ready)?;
         socket.join_multicast_v6(&ptp_primary_v6(scope), interface_index).map_err(not_ready)?;
+        if peer_delay {
+            socket.join_multicast_v6(&PTP_PDELAY_V6, interface_index).map_err(not_ready)?;
+        }
         socket.set_multicast_hops_v6(1).map_err(other("IPV6_MULTICAST_HOPS"))?;
         socket.set_multicast_loop_v6(is_looped).map_err(other("IPV6_MULTICAST_LOOP"))?;
     } else {
         set_multicast_interface_v4(socket.as_fd(), interface_index).map_err(not_ready)?;
-        socket
-            .join_multicast_v4_n(&PTP_PRIMARY_V4, &InterfaceIndexOrAddress::Index(interface_index))
-            .map_err(not_ready)?;
+        let interface = InterfaceIndexOrAddress::Index(interface_index);
+        socket.join_multicast_v4_n(&PTP_PRIMARY_V4, &interface).map_err(not_ready)?;
+        if peer_delay {
+            socket.join_multicast_v4_n(&PTP_PDELAY_V4, &interface).map_err(not_ready)?;
+        }
         socket.set_multicast_ttl_v4(1).map_err(other("IP_MULTICAST_TTL"))?;
         socket.set_multicast_loop_v4(is_looped).map_err(other("IP_MULTICAST_LOOP"))?;
     }
@@ -177,8 +198,10 @@ mod tests {
 
     #[test]
     fn the_groups_are_those_of_the_annexes() {
-        assert_eq!(group(Transport::Udp4, 319, 7).to_string(), "224.0.1.129:319");
-        assert_eq!(group(Transport::Udp6 { scope: 0xe }, 320, 7).to_string(), "[ff0e::181%7]:320");
+        assert_eq!(group(Transport::Udp4, 319, false, 7).to_string(), "224.0.1.129:319");
+        assert_eq!(group(Transport::Udp4, 319, true, 7).to_string(), "224.0.0.107:319");
+        assert_eq!(group(Transport::Udp6 { scope: 0xe }, 320, false, 7).to_string(), "[ff0e::181%7]:320");
+        assert_eq!(group(Transport::Udp6 { scope: 0xe }, 320, true, 7).to_string(), "[ff02::6b%7]:320");
         assert_eq!(ptp_primary_v6(2).to_string(), "ff02::181");
     }
 }

@@ -19,6 +19,22 @@ pub const fn clock_identity(mac: [u8; 6]) -> ClockIdentity {
     ClockIdentity(octets)
 }
 
+/// The peer delay mechanism of a port (11.4).
+#[derive(Clone, Copy, PartialEq, Debug, Coded)]
+pub struct PeerDelayConfig {
+    /// logMinPdelayReqInterval.
+    pub log_min_pdelay_req_interval: LogInterval,
+    /// No link takes longer: an answer that says so is not believed (802.1AS: meanLinkDelayThresh).
+    pub neighbor_delay_max: Duration,
+}
+
+impl Default for PeerDelayConfig {
+    /// One request a second, and 20 ms.
+    fn default() -> Self {
+        Self { log_min_pdelay_req_interval: LogInterval::new(0), neighbor_delay_max: Duration::from_millis(20) }
+    }
+}
+
 /// A slave-only port: defaultDS and portDS as far as a slave needs them (8.2.1, 8.2.15).
 #[derive(Clone, Copy, PartialEq, Debug, Coded)]
 pub struct Config {
@@ -40,6 +56,8 @@ pub struct Config {
     pub announce_receipt_timeout: u8,
     /// logMinDelayReqInterval until the master has stated its own.
     pub log_min_delay_req_interval: LogInterval,
+    /// The delay of the link is measured, and no Delay_Req sent.
+    pub peer_delay: Option<PeerDelayConfig>,
     /// delayAsymmetry: positive when the way from the master takes longer than the way to it.
     pub delay_asymmetry: Duration,
     /// From the connector to where receive stamps are taken; subtracted from them.
@@ -65,6 +83,7 @@ impl Config {
             log_announce_interval: LogInterval::new(1),
             announce_receipt_timeout: 3,
             log_min_delay_req_interval: LogInterval::new(0),
+            peer_delay: None,
             delay_asymmetry: Duration::ZERO,
             ingress_latency: Duration::ZERO,
             egress_latency: Duration::ZERO,
@@ -106,6 +125,8 @@ pub struct GrandmasterConfig {
     pub log_sync_interval: LogInterval,
     /// logMinDelayReqInterval.
     pub log_min_delay_req_interval: LogInterval,
+    /// The delay of the link is measured, and the neighbour answered.
+    pub peer_delay: Option<PeerDelayConfig>,
     /// Send Follow_Up with the transmit stamp; otherwise the origin of a Sync is the reading of the clock at its
     /// [`Tick`](crate::ptp::Input::Tick), which is as late as the way to the wire is long.
     pub two_step: bool,
@@ -148,6 +169,7 @@ impl GrandmasterConfig {
             log_announce_interval: LogInterval::new(1),
             log_sync_interval: LogInterval::new(0),
             log_min_delay_req_interval: LogInterval::new(0),
+            peer_delay: None,
             two_step: true,
             time_offset: Duration::ZERO,
             ingress_latency: Duration::ZERO,

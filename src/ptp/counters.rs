@@ -56,7 +56,13 @@ counters! {
     ReceivedDelayReq = "received_delay_req",
     /// Delay_Resp of our domain, to whomever.
     ReceivedDelayResp = "received_delay_resp",
-    /// Pdelay_*, Signaling and Management of our domain; not used.
+    /// Pdelay_Req of our domain.
+    ReceivedPdelayReq = "received_pdelay_req",
+    /// Pdelay_Resp of our domain, to whomever.
+    ReceivedPdelayResp = "received_pdelay_resp",
+    /// Pdelay_Resp_Follow_Up of our domain, to whomever.
+    ReceivedPdelayRespFollowUp = "received_pdelay_resp_follow_up",
+    /// Signaling and Management of our domain; not used.
     ReceivedOther = "received_other",
     /// Announce sent.
     SentAnnounce = "sent_announce",
@@ -68,6 +74,12 @@ counters! {
     SentDelayReq = "sent_delay_req",
     /// Delay_Resp sent.
     SentDelayResp = "sent_delay_resp",
+    /// Pdelay_Req sent.
+    SentPdelayReq = "sent_pdelay_req",
+    /// Pdelay_Resp sent.
+    SentPdelayResp = "sent_pdelay_resp",
+    /// Pdelay_Resp_Follow_Up sent.
+    SentPdelayRespFollowUp = "sent_pdelay_resp_follow_up",
     /// The socket refused a message.
     SendFailed = "send_failed",
     /// Another domainNumber.
@@ -122,6 +134,18 @@ counters! {
     DelayRespUnexpected = "delay_resp_unexpected",
     /// A Delay_Req that was never answered.
     DelayRespMissing = "delay_resp_missing",
+    /// A Pdelay_Resp or its Follow_Up to another neighbour.
+    PdelayRespForOther = "pdelay_resp_for_other",
+    /// A Pdelay_Resp or its Follow_Up to none of the last requests, or once more: a duplicate, or too late.
+    PdelayRespUnexpected = "pdelay_resp_unexpected",
+    /// A Pdelay_Req that was never answered, or not completely.
+    PdelayRespMissing = "pdelay_resp_missing",
+    /// Two neighbours have answered one Pdelay_Req: nothing is measured for 16 s.
+    PeerMultiple = "peer_multiple",
+    /// The neighbour has not answered three Pdelay_Req in a row.
+    NeighborLost = "neighbor_lost",
+    /// The link would have taken longer than is allowed, or less than nothing.
+    NeighborDelayRefused = "neighbor_delay_refused",
     /// The master's logMinDelayReqInterval was absurd and has been limited.
     DelayReqIntervalLimited = "delay_req_interval_limited",
     /// Half a measurement was thrown away, because the clock was stepped or the parent changed.
@@ -162,11 +186,10 @@ impl Counter {
             MessageType::FollowUp => Self::ReceivedFollowUp,
             MessageType::DelayReq => Self::ReceivedDelayReq,
             MessageType::DelayResp => Self::ReceivedDelayResp,
-            MessageType::PdelayReq
-            | MessageType::PdelayResp
-            | MessageType::PdelayRespFollowUp
-            | MessageType::Signaling
-            | MessageType::Management => Self::ReceivedOther,
+            MessageType::PdelayReq => Self::ReceivedPdelayReq,
+            MessageType::PdelayResp => Self::ReceivedPdelayResp,
+            MessageType::PdelayRespFollowUp => Self::ReceivedPdelayRespFollowUp,
+            MessageType::Signaling | MessageType::Management => Self::ReceivedOther,
         }
     }
 }

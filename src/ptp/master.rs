@@ -5,10 +5,11 @@
 
 use super::counters::{Counter, count};
 use super::gate::{Gate, frame};
+use super::peer::{Departed, PeerConfig, PeerDelay};
 use super::{Channel, Effect, Event, GrandmasterConfig, Input, PortState, StateReason, TimeProperties, TxToken, next};
 use crate::coding::Coded;
 use crate::engine::{Engine, Random, Sink, TimerKind, TimerTable};
-use crate::time::{LeapIndicator, Local, LogInterval, Mono, Stamp, Timestamp};
+use crate::time::{Duration, LeapIndicator, Local, LogInterval, Mono, Stamp, Timestamp};
 use crate::wire::ptp::{Announce, Body, ClockQuality, Flags, Header, Message, Sender, WireTimestamp};
 
 /// Sync whose transmit stamp may be awaited at once; the oldest gives way.
@@ -47,6 +48,7 @@ pub struct Grandmaster {
     announce_sequence_id: u16,
     sync_sequence_id: u16,
     next_token: u32,
+    peer: Option<PeerDelay>,
 }
 
 impl Grandmaster {
@@ -68,6 +70,7 @@ impl Grandmaster {
             announce_sequence_id: random.next_u64() as u16,
             sync_sequence_id: random.next_u64() as u16,
             next_token: 0,
+            peer: peer_delay(&config, sender),
             config,
         }
     }
@@ -102,6 +105,9 @@ impl Grandmaster {
         self.change_state(Event::QualificationTimeout, StateReason::ConfiguredMaster, out);
         for timer in Timer::ALL {
             self.timers.set(*timer, now);
+        }
+        if let Some(peer) = &mut self.peer {
+            peer.start(now);
         }
     }
 
@@ -159,6 +165,9 @@ impl Grandmaster {
     }
 
     fn sent(&mut self, token: TxToken, stamp: Option<Stamp>, out: &mut impl Sink<Effect>) {
+        if self.peer.as_mut().is_some_and(|peer| peer.sent(token, stamp, None, out) != Departed::NotOurs) {
+            return;
+        }
         let sync = self.take(Some(token));
         match (sync, stamp) {
             (_, None) => count(out, Counter::TxStampMissing),
@@ -173,14 +182,53 @@ impl Grandmaster {
         }
     }
 
-    fn received(&mut self, bytes: &[u8], channel: Channel, stamp: Option<Stamp>, out: &mut impl Sink<Effect>) {
+    fn received(
+        &mut self,
+        now: Timestamp<Mono>,
+        bytes: &[u8],
+        channel: Channel,
+        stamp: Option<Stamp>,
+        out: &mut impl Sink<Effect>,
+    ) {
         if self.state != PortState::Master {
             return count(out, Counter::WrongState);
         }
         let Some(message) = self.gate.admit(bytes, channel, out) else { return };
-        // It follows nobody, and leaves it to others to follow the better one.
-        if let Body::DelayReq(_) = message.body {
-            self.answer(&message.header, stamp, out);
+        match message.body {
+            Body::DelayReq(_) => self.answer(&message.header, stamp, out),
+            Body::PdelayReq(_) | Body::PdelayResp(_) | Body::PdelayRespFollowUp(_) => {
+                self.peer_message(now, &message, stamp, out);
+            }
+            // It follows nobody, and leaves it to others to follow the better one.
+            Body::Announce(_)
+            | Body::Sync(_)
+            | Body::FollowUp(_)
+            | Body::DelayResp(_)
+            | Body::Signaling(_)
+            | Body::Management(_) => {}
+        }
+    }
+
+    /// A message of the peer delay mechanism: the neighbour is answered, and asked what the link takes.
+    fn peer_message(
+        &mut self,
+        now: Timestamp<Mono>,
+        message: &Message<'_>,
+        stamp: Option<Stamp>,
+        out: &mut impl Sink<Effect>,
+    ) {
+        let Some(peer) = &mut self.peer else { return };
+        let header = &message.header;
+        let Some(correction) = self.gate.correction(header.correction_field, out) else { return };
+        match &message.body {
+            Body::PdelayReq(_) => peer.request(header, stamp, &mut self.next_token, out),
+            Body::PdelayResp(body) => {
+                peer.resp(now, (header, correction), (body, stamp), None, out);
+            }
+            Body::PdelayRespFollowUp(body) => {
+                peer.resp_follow_up(now, (header, correction), body, None, out);
+            }
+            _ => {}
         }
     }
 
@@ -199,6 +247,9 @@ impl Grandmaster {
     }
 
     fn tick(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, out: &mut impl Sink<Effect>) {
+        if let Some(peer) = &mut self.peer {
+            peer.tick(now, &mut self.next_token, out);
+        }
         for timer in Timer::ALL {
             let Some(due) = self.timers.get(*timer).filter(|due| *due <= now) else { continue };
             let interval = match timer {
@@ -217,12 +268,28 @@ impl Grandmaster {
         if !up {
             self.timers = TimerTable::default();
             self.pending = [None; FOLLOW_UP_PENDING_MAX];
+            if let Some(peer) = &mut self.peer {
+                peer.stop(out);
+            }
             self.change_state(Event::FaultDetected, StateReason::LinkDown, out);
         } else if self.state == PortState::Faulty {
             self.change_state(Event::FaultCleared, StateReason::LinkUp, out);
             self.start(now, StateReason::LinkUp, out);
         }
     }
+}
+
+/// The mechanism of a grandmaster, if it has it. The stamps in its answers are of the time that its Syncs are of.
+fn peer_delay(config: &GrandmasterConfig, sender: Sender) -> Option<PeerDelay> {
+    let peer_delay = config.peer_delay?;
+    let peer = PeerConfig {
+        interval: peer_delay.log_min_pdelay_req_interval,
+        delay_asymmetry: Duration::ZERO,
+        ingress_latency: config.ingress_latency - config.time_offset,
+        egress_latency: config.egress_latency + config.time_offset,
+        neighbor_delay_max: peer_delay.neighbor_delay_max,
+    };
+    Some(PeerDelay::new(peer, sender, Random::seeded(config.seed).next_u64() as u16))
 }
 
 fn send(message: &Message<'_>, token: Option<TxToken>, out: &mut impl Sink<Effect>) {
@@ -265,12 +332,15 @@ impl Engine for Grandmaster {
             self.start(now, StateReason::Started, out);
         }
         match input {
-            Input::Received { bytes, channel, stamp } => self.received(bytes, channel, stamp, out),
+            Input::Received { bytes, channel, stamp } => self.received(now, bytes, channel, stamp, out),
             Input::Sent { token, stamp } => self.sent(token, stamp, out),
             Input::SendFailed { token } => {
                 count(out, Counter::SendFailed);
-                if token.is_some() {
-                    self.take(token);
+                if let Some(token) = token {
+                    self.take(Some(token));
+                    if let Some(peer) = &mut self.peer {
+                        peer.abandon(token);
+                    }
                 }
             }
             // It follows nobody; what its clock did is said by `announce_as`.
@@ -282,7 +352,11 @@ impl Engine for Grandmaster {
 
     /// The next message; at once while it waits for its start.
     fn deadline(&self) -> Option<Timestamp<Mono>> {
-        if self.state == PortState::Initializing { Some(Timestamp::EPOCH) } else { self.timers.deadline() }
+        if self.state == PortState::Initializing {
+            return Some(Timestamp::EPOCH);
+        }
+        let of_peer = self.peer.as_ref().and_then(PeerDelay::deadline);
+        self.timers.deadline().into_iter().chain(of_peer).min()
     }
 }
 

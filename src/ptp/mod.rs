@@ -25,6 +25,7 @@
 //! | `bmca` | the data set comparison (9.3.4), as pure functions |
 //! | `sync` | pairs of Sync and Follow_Up (9.5.4) |
 //! | `delay` | outstanding Delay_Req (11.3), and when to send the next one (9.5.11.2) |
+//! | `peer` | the peer delay mechanism (11.4) |
 //! | `port` | the slave port: headers in, chapters above, effects out |
 //! | `master` | the master half |
 //! | `counters` | every figure that the engines count |
@@ -37,17 +38,19 @@ mod delay;
 mod foreign;
 mod gate;
 mod master;
+mod peer;
 mod port;
 mod recorded;
 mod state;
 mod sync;
 
 pub use bmca::{Comparison, DataSet, compare};
-pub use config::{CORRECTION_MAX, Config, GrandmasterConfig, clock_identity};
+pub use config::{CORRECTION_MAX, Config, GrandmasterConfig, PeerDelayConfig, clock_identity};
 pub use counters::Counter;
 pub use delay::{DELAY_OUTSTANDING_MAX, LOG_DELAY_REQ_INTERVAL_MAX};
 pub use foreign::{FOREIGN_MASTER_MAX, LOG_ANNOUNCE_INTERVAL_MAX};
 pub use master::{FOLLOW_UP_PENDING_MAX, Grandmaster};
+pub use peer::{ALLOWED_LOST_RESPONSES, BAD_PEER_PAUSE, PDELAY_ANSWERS_MAX, PDELAY_OUTSTANDING_MAX, ROUND_TRIPS_KEPT};
 pub use port::{ForeignMasterStatus, Port};
 pub use state::{Event, PortState, StateReason, next, next_slave_only};
 pub use sync::SYNC_PENDING_MAX;
@@ -64,9 +67,9 @@ pub const FRAME_MAX: usize = 72;
 /// Ethernet has, says [`Channel::Event`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Coded)]
 pub enum Channel {
-    /// Messages that are stamped when they pass: Sync, Delay_Req.
+    /// Messages that are stamped when they pass: Sync, Delay_Req, Pdelay_Req, Pdelay_Resp.
     Event,
-    /// The others: Announce, Follow_Up, Delay_Resp.
+    /// The others: Announce, Follow_Up, Delay_Resp, Pdelay_Resp_Follow_Up.
     General,
 }
 
@@ -130,7 +133,7 @@ pub struct ClockReport {
 /// What a port wants done, in this order.
 #[derive(Clone, Copy, PartialEq, Debug, Coded)]
 pub enum Effect {
-    /// Send a message.
+    /// Send a message; one of the peer delay mechanism, as its first octet says, to the neighbour and no further.
     Send {
         /// Its bytes.
         frame: Frame,
@@ -140,7 +143,8 @@ pub enum Effect {
         token: Option<TxToken>,
     },
     /// A complete measurement. Of a Sync: `sent` is t1 on [`ClockId::Remote`](crate::time::ClockId::Remote), `received`
-    /// t2 on ours. Of a Delay_Req: `sent` is t3 on ours, `received` t4 on the remote clock.
+    /// t2 on ours. Of a Delay_Req, or what the peer delay mechanism has in its place: `sent` is t3 on ours, `received` t4 on
+    /// the remote clock.
     Observe(Observation),
     /// The parent was selected or changed (also one of its properties), or lost (`None`).
     Parent(Option<ParentInfo>),

@@ -5,11 +5,13 @@
 //! own clock or of the link does to the halves that wait. Who the parent is, and what a change of it does, is in `parent`.
 
 mod parent;
+mod peer_delay;
 
 use super::counters::{Counter, count};
 use super::delay::{Answer, Answered, DelayExchange, DelayRequests, honoured, spacing};
 use super::foreign::ForeignMasters;
 use super::gate::{Gate, frame};
+use super::peer::PeerDelay;
 use super::sync::{SyncPair, SyncPairs};
 use super::{
     Channel, ClockReport, Config, DataSet, Effect, Event, Input, ParentInfo, PortState, StateReason, TxToken,
@@ -67,6 +69,7 @@ pub struct Port {
     sync_interval: Option<LogInterval>,
     syncs: SyncPairs,
     requests: DelayRequests,
+    peer: Option<PeerDelay>,
     delay_req_interval: LogInterval,
     /// Rare requests will do, says the discipline.
     is_calm: bool,
@@ -96,6 +99,7 @@ impl Port {
             sync_interval: None,
             syncs: SyncPairs::default(),
             requests: DelayRequests::new(first_sequence_id),
+            peer: peer_delay::of(&config, sender, first_sequence_id),
             delay_req_interval: config.log_min_delay_req_interval,
             is_calm: false,
             next_token: 0,
@@ -214,7 +218,7 @@ impl Port {
         self.observe_sync(pair, out);
     }
 
-    fn observe_sync(&self, pair: Option<SyncPair>, out: &mut impl Sink<Effect>) {
+    fn observe_sync(&mut self, pair: Option<SyncPair>, out: &mut impl Sink<Effect>) {
         if let Some(pair) = pair {
             out.emit(Effect::Observe(Observation {
                 source: self.config.source,
@@ -223,6 +227,7 @@ impl Port {
                 correction: pair.correction,
                 exchange: u32::from(pair.sequence_id),
             }));
+            self.observe_turned_round(&pair, out);
         }
     }
 
@@ -282,6 +287,9 @@ impl Port {
     // ---- Timers ----
 
     fn arm_delay_req(&mut self, now: Timestamp<Mono>, mean: LogInterval) {
+        if self.peer.is_some() {
+            return;
+        }
         let spacing = spacing(mean, &mut self.random);
         self.timers.set(Timer::DelayReq, now + spacing);
     }
@@ -335,13 +343,11 @@ impl Port {
             Body::Sync(sync) => self.sync(now, header, sync.origin_timestamp, stamp, out),
             Body::FollowUp(body) => self.follow_up(now, header, body.precise_origin_timestamp, out),
             Body::DelayResp(body) => self.delay_resp(now, header, &body, out),
+            Body::PdelayReq(_) | Body::PdelayResp(_) | Body::PdelayRespFollowUp(_) => {
+                self.peer_message(now, &message, stamp, out);
+            }
             // A slave answers no Delay_Req, and those of its neighbours are none of its business.
-            Body::DelayReq(_)
-            | Body::PdelayReq(_)
-            | Body::PdelayResp(_)
-            | Body::PdelayRespFollowUp(_)
-            | Body::Signaling(_)
-            | Body::Management(_) => {}
+            Body::DelayReq(_) | Body::Signaling(_) | Body::Management(_) => {}
         }
     }
 
@@ -357,18 +363,25 @@ impl Port {
         }
     }
 
-    fn link(&mut self, up: bool, out: &mut impl Sink<Effect>) {
+    fn link(&mut self, now: Timestamp<Mono>, up: bool, out: &mut impl Sink<Effect>) {
         if !up {
             self.lose_parent(out);
             self.foreign.clear();
+            if let Some(peer) = &mut self.peer {
+                peer.stop(out);
+            }
             self.change_state(Event::FaultDetected, StateReason::LinkDown, out);
         } else if self.state == PortState::Faulty {
             self.change_state(Event::FaultCleared, StateReason::LinkUp, out);
             self.change_state(Event::Initialized, StateReason::LinkUp, out);
+            self.start_peer_delay(now);
         }
     }
 
     fn tick(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
+        if let Some(peer) = &mut self.peer {
+            peer.tick(now, &mut self.next_token, out);
+        }
         while let Some(timer) = self.timers.take_expired(now) {
             match timer {
                 Timer::AnnounceReceipt => self.announce_receipt_timeout(now, out),
@@ -391,10 +404,14 @@ impl Engine for Port {
     fn step(&mut self, now: Timestamp<Mono>, input: Input<'_>, out: &mut impl Sink<Effect>) {
         if self.state == PortState::Initializing && !matches!(input, Input::Link { up: false }) {
             self.change_state(Event::Initialized, StateReason::Started, out);
+            self.start_peer_delay(now);
         }
         match input {
             Input::Received { bytes, channel, stamp } => self.received(now, bytes, channel, stamp, out),
             Input::Sent { token, stamp } => {
+                if self.peer_sent(token, stamp, out) {
+                    return;
+                }
                 if let Some(exchange) = self.requests.departed(token, stamp, out) {
                     self.observe_delay(&exchange, out);
                 }
@@ -403,17 +420,24 @@ impl Engine for Port {
                 count(out, Counter::SendFailed);
                 if let Some(token) = token {
                     self.requests.abandon(token);
+                    if let Some(peer) = &mut self.peer {
+                        peer.abandon(token);
+                    }
                 }
             }
             Input::Clock(report) => self.clock(now, report, out),
-            Input::Link { up } => self.link(up, out),
+            Input::Link { up } => self.link(now, up, out),
             Input::Tick { local: _ } => self.tick(now, out),
         }
     }
 
     /// The next timer; at once while the port waits for its start.
     fn deadline(&self) -> Option<Timestamp<Mono>> {
-        if self.state == PortState::Initializing { Some(Timestamp::EPOCH) } else { self.timers.deadline() }
+        if self.state == PortState::Initializing {
+            return Some(Timestamp::EPOCH);
+        }
+        let of_peer = self.peer.as_ref().and_then(PeerDelay::deadline);
+        self.timers.deadline().into_iter().chain(of_peer).min()
     }
 }
 

@@ -8,7 +8,8 @@
 //!
 //! Masters are letters (`A` is port 1 of the clock of eight octets `A`, `A2` its port 2, `us` our own port). Counters of
 //! sent and received messages are not shown; without `=>` a line's effects are not compared, `=> -` says there are none.
-//! `run` ticks at every deadline up to its time; `req=N` and `sent N` mean the Nth Delay_Req that was sent, from 0.
+//! `run` ticks at every deadline up to its time; `req=N` and `sent N` mean the Nth message that was sent with a token, from 0.
+//! Of `presp` and `pfup`, `at` is the time that they say.
 
 use std::fmt::Write;
 
@@ -27,7 +28,7 @@ use crate::wire::ptp::{
 pub struct Script {
     pub port: Port,
     pub now: Timestamp<Mono>,
-    /// Token, sequenceId and correctionField of the Delay_Req that were sent.
+    /// Token, sequenceId and correctionField of what was sent with a token: Delay_Req, Pdelay_Req, Pdelay_Resp.
     pub requests: Vec<(TxToken, u16, CorrectionField)>,
 }
 
@@ -150,9 +151,10 @@ impl Script {
             "failed" => Input::SendFailed { token: Some(request()) },
             _ => {
                 let bytes = self.message(verb, &words);
-                let is_event = matches!(verb, "sync" | "req") && !words.has("general");
+                let is_event = matches!(verb, "sync" | "req" | "preq" | "presp") && !words.has("general");
                 let channel = if is_event { Channel::Event } else { Channel::General };
                 self.port.step(at, Input::Received { bytes: &bytes, channel, stamp: words.stamp("t2") }, &mut out);
+                self.remember(&out);
                 return out;
             }
         };
@@ -183,6 +185,15 @@ impl Script {
             "sync" => Body::Sync(Sync { origin_timestamp: words.wire_time("t1") }),
             "req" => Body::DelayReq(ptp::DelayReq { origin_timestamp: WireTimestamp::ZERO }),
             "fup" => Body::FollowUp(FollowUp { precise_origin_timestamp: words.wire_time("t1") }),
+            "preq" => Body::PdelayReq(ptp::PdelayReq { origin_timestamp: WireTimestamp::ZERO }),
+            "presp" => Body::PdelayResp(ptp::PdelayResp {
+                request_receipt_timestamp: words.wire_time("at"),
+                requesting_port_identity: letter(words.value("to").unwrap_or("us")),
+            }),
+            "pfup" => Body::PdelayRespFollowUp(ptp::PdelayRespFollowUp {
+                response_origin_timestamp: words.wire_time("at"),
+                requesting_port_identity: letter(words.value("to").unwrap_or("us")),
+            }),
             "resp" => Body::DelayResp(DelayResp {
                 receive_timestamp: words.wire_time("t4"),
                 requesting_port_identity: letter(words.value("to").unwrap_or("us")),

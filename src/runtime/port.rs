@@ -74,6 +74,11 @@ pub enum PortMessage {
 pub trait PtpEngine: for<'a> Engine<Input<'a> = Input<'a>, Effect = Effect> + Send + 'static {
     /// What it sees, for people; `None` for an engine that reports nothing.
     fn report(&self, now: Timestamp<Mono>) -> Option<PortReport>;
+
+    /// Whether event messages want an answer at once.
+    fn answers(&self) -> bool {
+        true
+    }
 }
 
 impl PtpEngine for Port {
@@ -89,11 +94,20 @@ impl PtpEngine for Port {
             .then(|| (domain.unwrap_or(config.domain), sdo_id.unwrap_or(config.sdo_id)));
         Some(PortReport { identity: config.port_identity(), state: self.state(), foreign, other_domain })
     }
+
+    /// The neighbour's Pdelay_Req: what it waits for is in what it measures, times what the clocks part by.
+    fn answers(&self) -> bool {
+        self.config().peer_delay.is_some()
+    }
 }
 
 impl PtpEngine for Taped<Port> {
     fn report(&self, now: Timestamp<Mono>) -> Option<PortReport> {
         Port::report(self, now)
+    }
+
+    fn answers(&self) -> bool {
+        PtpEngine::answers(&**self)
     }
 }
 
@@ -296,7 +310,7 @@ impl<E: PtpEngine> PortLoop<E> {
         let deadlines = [self.engine.deadline(), self.sockets.deadline(), rest, Some(latest)];
         let deadline = deadlines.into_iter().flatten().min().unwrap_or(now);
         self.slept_at = now;
-        let is_lazy = self.outlet.is_two_step() && !is_late && now >= self.crowded_until;
+        let is_lazy = self.outlet.is_two_step() && !is_late && !self.engine.answers() && now >= self.crowded_until;
         let event = (!is_resting && !is_lazy).then(|| self.sockets.event_fd());
         self.ready = sleeper.sleep(self.sockets.general_fd(), event, now, deadline, has_work);
     }

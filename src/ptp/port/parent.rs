@@ -115,6 +115,9 @@ impl Port {
     pub(super) fn flush(&mut self, out: &mut impl Sink<Effect>) {
         self.syncs.flush(out);
         self.requests.flush(out);
+        if let Some(peer) = &mut self.peer {
+            peer.flush(out);
+        }
     }
 
     pub(super) fn announce_receipt_timeout(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {

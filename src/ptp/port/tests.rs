@@ -1,6 +1,6 @@
 use crate::engine::Engine;
 use crate::ptp::script::{Script, config, mono, render, stamp};
-use crate::ptp::{Channel, Config, Counter, Effect, Input, Port, PortState, TimeProperties, TxToken};
+use crate::ptp::{Channel, Config, Counter, Effect, Input, PeerDelayConfig, Port, PortState, TimeProperties, TxToken};
 use crate::time::{Duration, LeapIndicator, LogInterval, TaiUtc, Timestamp};
 use crate::wire::ptp::{self, CorrectionField, MessageType, ParseError, TimeSource};
 
@@ -565,14 +565,21 @@ fn the_same_inputs_and_seed_give_the_same_effects() {
 fn a_message_of_a_type_that_is_not_used_is_counted_and_left() {
     let mut script = following();
     let mut bytes = script.bytes("announce A seq=3 p1=10");
-    for message_type in [MessageType::Signaling, MessageType::Management, MessageType::PdelayReq] {
+    let unused = [
+        (MessageType::Signaling, Counter::ReceivedOther),
+        (MessageType::Management, Counter::ReceivedOther),
+        (MessageType::PdelayReq, Counter::ReceivedPdelayReq),
+        (MessageType::PdelayResp, Counter::ReceivedPdelayResp),
+        (MessageType::PdelayRespFollowUp, Counter::ReceivedPdelayRespFollowUp),
+    ];
+    for (message_type, counter) in unused {
         bytes[0] = message_type as u8;
         bytes[2..4].copy_from_slice(&(34 + message_type.body_length() as u16).to_be_bytes());
         assert_eq!(ptp::parse(&bytes).unwrap().body.message_type(), message_type);
         let mut out = Vec::new();
         let input = Input::Received { bytes: &bytes, channel: Channel::Event, stamp: None };
         script.port.step(script.now, input, &mut out);
-        assert_eq!(out, [Effect::Count(Counter::ReceivedOther)]);
+        assert_eq!(out, [Effect::Count(counter)]);
     }
 }
 
@@ -585,4 +592,72 @@ fn padding_behind_a_message_is_tolerated() {
     let stamp = Some(stamp(Timestamp::from_secs(100)));
     script.port.step(script.now, Input::Received { bytes: &bytes, channel: Channel::Event, stamp }, &mut out);
     assert_eq!(render(&out), "sync_interval 0; sync 99 -> 100 corr=0 epoch=1");
+}
+
+/// A port with the peer delay mechanism.
+fn peering() -> Script {
+    Script::new(Config { peer_delay: Some(PeerDelayConfig::default()), ..config() })
+}
+
+#[test]
+fn with_peer_delay_the_neighbour_is_asked_from_the_start_and_no_delay_req_is_ever_sent() {
+    let mut script = peering();
+    script.play(
+        "0 link up => state INITIALIZING->LISTENING (started)
+         0 run => send Pdelay_Req
+         0 announce A seq=0 p1=10
+         1 announce A seq=1 p1=10
+         2 announce A seq=2 p1=10 => parent_changed; parent A gm=A steps=1; state LISTENING->UNCALIBRATED (parent selected)",
+    );
+    let sent = script.line("20 run");
+    let types = sent.iter().filter_map(|effect| match effect {
+        Effect::Send { frame, .. } => Some(ptp::parse(frame.as_bytes()).unwrap().header.message_type),
+        _ => None,
+    });
+    let types: Vec<_> = types.collect();
+    assert!(types.len() > 10 && types.iter().all(|sent| *sent == MessageType::PdelayReq), "{types:?}");
+}
+
+#[test]
+fn with_peer_delay_a_request_to_the_parent_is_observed_in_place_of_a_delay_req() {
+    let mut script = peering();
+    script.play(
+        "0 link up
+         0 announce A seq=0 p1=10
+         1 announce A seq=1 p1=10
+         2 announce A seq=2 p1=10
+         2 sync A seq=7 t1=100 t2=100.5 => sync_interval 0; sync 100 -> 100.5 corr=0 epoch=1",
+    );
+    let before = script.requests.len();
+    script.line("2.2 run");
+    assert!(script.requests.len() > before);
+    let last = script.requests.len() - 1;
+    // 2 us there and back, half a second apart.
+    script.play(&format!(
+        "2.3 sent {last} t3=100.7 => -
+         2.3 presp A req={last} two at=100.200002 t2=100.700104 => -
+         2.3 pfup A req={last} at=100.200102 => delay 100.7 -> 100.200002 corr=0 epoch=1",
+    ));
+    assert_eq!(script.port.mean_link_delay(), Some(Duration::from_micros(2)));
+}
+
+#[test]
+fn the_neighbour_is_answered_in_every_state_but_those_that_send_nothing() {
+    let mut script = peering();
+    script.play(
+        "0 link up
+         1 preq B seq=5 t2=100 => send Pdelay_Resp",
+    );
+    let answer = script.requests.len() - 1;
+    script.play(&format!(
+        "1 sent {answer} t3=100.5 => send Pdelay_Resp_Follow_Up
+         2 announce A seq=0 p1=10
+         3 announce A seq=1 p1=10
+         4 announce A seq=2 p1=10
+         4 preq B seq=6 t2=104 => send Pdelay_Resp
+         5 link down
+         5 preq B seq=7 t2=105 => wrong_state
+         6 link up
+         6 preq B seq=8 t2=106 => send Pdelay_Resp",
+    ));
 }

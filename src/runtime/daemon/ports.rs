@@ -14,11 +14,11 @@ use super::super::port::{OwnThread, PORT_RING, PortLinks, PortLoop, REPORT_RING,
 use super::super::wake::Sleeper;
 use super::cards::CardWish;
 use super::{Daemon, join};
-use crate::config::{PtpConfig, PtpTransport, TimestampMode};
+use crate::config::{DelayMechanism, PtpConfig, PtpTransport, TimestampMode};
 use crate::engine::{EngineKind, Taped};
 use crate::net::{Card, LOOK_EVERY, PtpSockets, SocketOptions, StampMode, Stamping, Transport};
 use crate::observe::{Level, Topic};
-use crate::ptp::Port;
+use crate::ptp::{PeerDelayConfig, Port};
 use crate::sharing::{Doorbell, Drops, Flag, Latch, Pulse, Ring, RingReader};
 use crate::time::{Duration, Local, LogInterval, Mono, SourceId, Timestamp};
 use crate::wire::ptp::ClockIdentity;
@@ -224,6 +224,10 @@ impl Daemon {
             sdo_id: config.sdo_id,
             minor_version: config.minor_version,
             log_min_delay_req_interval: FIRST_DELAY_REQ_INTERVAL,
+            peer_delay: (config.delay == DelayMechanism::P2p).then(|| PeerDelayConfig {
+                log_min_pdelay_req_interval: LogInterval::new(config.log_min_pdelay_req_interval),
+                neighbor_delay_max: config.neighbor_delay_max,
+            }),
             announce_receipt_timeout: config.announce_receipt_timeout,
             delay_asymmetry: config.delay_asymmetry,
             ingress_latency: config.ingress_latency,
@@ -279,5 +283,6 @@ pub(super) fn socket_options(config: &PtpConfig) -> SocketOptions {
             TimestampMode::Hardware => StampMode::Hardware,
             TimestampMode::Software => StampMode::Software,
         },
+        peer_delay: config.delay == DelayMechanism::P2p,
     }
 }

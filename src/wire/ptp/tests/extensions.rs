@@ -25,9 +25,9 @@ fn text(text: &str) -> PtpText<'_> {
     PtpText::new(text.as_bytes()).unwrap()
 }
 
-fn management(data: ManagementData<'_>) -> Extension<'_> {
+fn management<'a>(data: &ManagementData<'a>) -> Extension<'a> {
     let management_id = data.management_id().expect("data that tells its id");
-    Extension::Management(ManagementTlv { management_id, data })
+    Extension::Management(ManagementTlv { management_id, data: *data })
 }
 
 /// By hand from the tables of clauses 14 to 16, and from what linuxptp's header says of its own.
@@ -144,7 +144,7 @@ fn golden() -> Vec<(&'static str, Extension<'static>)> {
         (
             "00010034 0001 8000 0a494545452038 30322e33 0006 02000a470001 0001 0004 0a470001 000000 00 03613b62 \
              03313b32 026d65 001b19000100",
-            management(ManagementData::ClockDescription(ClockDescription {
+            management(&ManagementData::ClockDescription(ClockDescription {
                 clock_type: 0x8000,
                 physical_layer_protocol: text("IEEE 802.3"),
                 physical_address: &[2, 0, 0x0a, 0x47, 0, 1],
@@ -157,10 +157,10 @@ fn golden() -> Vec<(&'static str, Extension<'static>)> {
                 profile_identity: [0x00, 0x1b, 0x19, 0x00, 0x01, 0x00],
             })),
         ),
-        ("00010006 0002 026d6500", management(ManagementData::UserDescription(text("me")))),
+        ("00010006 0002 026d6500", management(&ManagementData::UserDescription(text("me")))),
         (
             "00010016 2000 03 00 0001 80 06214e5d 7f 020000fffe000001 18 00",
-            management(ManagementData::DefaultDataSet(DefaultDataSet {
+            management(&ManagementData::DefaultDataSet(DefaultDataSet {
                 two_step: true,
                 slave_only: true,
                 number_ports: 1,
@@ -173,7 +173,7 @@ fn golden() -> Vec<(&'static str, Extension<'static>)> {
         ),
         (
             "00010014 2001 0002 ffffffffffff0000 0000000000640000",
-            management(ManagementData::CurrentDataSet(CurrentDataSet {
+            management(&ManagementData::CurrentDataSet(CurrentDataSet {
                 steps_removed: 2,
                 offset_from_master: interval(-65_536),
                 mean_path_delay: interval(100 << 16),
@@ -181,7 +181,7 @@ fn golden() -> Vec<(&'static str, Extension<'static>)> {
         ),
         (
             "00010022 2002 020000fffe0000010001 01 00 ffff 7fffffff 80 06214e5d 7f 020000fffe000001",
-            management(ManagementData::ParentDataSet(ParentDataSet {
+            management(&ManagementData::ParentDataSet(ParentDataSet {
                 parent_port_identity: MASTER_PORT,
                 parent_stats: true,
                 observed_parent_offset_scaled_log_variance: 0xffff,
@@ -192,10 +192,10 @@ fn golden() -> Vec<(&'static str, Extension<'static>)> {
                 grandmaster_identity: GRANDMASTER,
             })),
         ),
-        ("00010006 2003 0025 0c 20", management(ManagementData::TimePropertiesDataSet(time_properties))),
+        ("00010006 2003 0025 0c 20", management(&ManagementData::TimePropertiesDataSet(time_properties))),
         (
             "0001001c 2004 020000fffe0000010001 09 fd 0000000000640000 01 03 fc 02 00 02",
-            management(ManagementData::PortDataSet(PortDataSet {
+            management(&ManagementData::PortDataSet(PortDataSet {
                 port_identity: MASTER_PORT,
                 port_state: 9,
                 log_min_delay_req_interval: LogInterval::new(-3),
@@ -208,34 +208,37 @@ fn golden() -> Vec<(&'static str, Extension<'static>)> {
                 version_number: 2,
             })),
         ),
-        ("00010004 2005 8000", management(ManagementData::Priority1(128))),
-        ("00010004 2006 7f00", management(ManagementData::Priority2(127))),
-        ("00010004 2007 1800", management(ManagementData::Domain(24))),
-        ("00010004 2008 0100", management(ManagementData::SlaveOnly(true))),
-        ("00010004 2009 ff00", management(ManagementData::LogAnnounceInterval(LogInterval::new(-1)))),
-        ("00010004 200a 0300", management(ManagementData::AnnounceReceiptTimeout(3))),
-        ("00010004 200b fc00", management(ManagementData::LogSyncInterval(LogInterval::new(-4)))),
-        ("00010004 200c 0200", management(ManagementData::VersionNumber(2))),
+        ("00010004 2005 8000", management(&ManagementData::Priority1(128))),
+        ("00010004 2006 7f00", management(&ManagementData::Priority2(127))),
+        ("00010004 2007 1800", management(&ManagementData::Domain(24))),
+        ("00010004 2008 0100", management(&ManagementData::SlaveOnly(true))),
+        ("00010004 2009 ff00", management(&ManagementData::LogAnnounceInterval(LogInterval::new(-1)))),
+        ("00010004 200a 0300", management(&ManagementData::AnnounceReceiptTimeout(3))),
+        ("00010004 200b fc00", management(&ManagementData::LogSyncInterval(LogInterval::new(-4)))),
+        ("00010004 200c 0200", management(&ManagementData::VersionNumber(2))),
         (
             "0001000c 200f 000065000000 3b9ac9ff",
-            management(ManagementData::Time(WireTimestamp::new(0x6500_0000, 999_999_999).unwrap())),
+            management(&ManagementData::Time(WireTimestamp::new(0x6500_0000, 999_999_999).unwrap())),
         ),
-        ("00010004 2010 2100", management(ManagementData::ClockAccuracy(ClockAccuracy(0x21)))),
+        ("00010004 2010 2100", management(&ManagementData::ClockAccuracy(ClockAccuracy(0x21)))),
         (
             "00010006 2011 0025 0500",
-            management(ManagementData::UtcProperties(37, Flags::LEAP61 | Flags::CURRENT_UTC_OFFSET_VALID)),
+            management(&ManagementData::UtcProperties(37, Flags::LEAP61 | Flags::CURRENT_UTC_OFFSET_VALID)),
         ),
         (
             "00010004 2012 3000",
-            management(ManagementData::TraceabilityProperties(Flags::TIME_TRACEABLE | Flags::FREQUENCY_TRACEABLE)),
+            management(&ManagementData::TraceabilityProperties(Flags::TIME_TRACEABLE | Flags::FREQUENCY_TRACEABLE)),
         ),
-        ("00010004 2013 0820", management(ManagementData::TimescaleProperties(Flags::PTP_TIMESCALE, TimeSource::GNSS))),
-        ("00010004 6000 0200", management(ManagementData::DelayMechanism(2))),
-        ("00010004 6001 0000", management(ManagementData::LogMinPdelayReqInterval(LogInterval::new(0)))),
+        (
+            "00010004 2013 0820",
+            management(&ManagementData::TimescaleProperties(Flags::PTP_TIMESCALE, TimeSource::GNSS)),
+        ),
+        ("00010004 6000 0200", management(&ManagementData::DelayMechanism(2))),
+        ("00010004 6001 0000", management(&ManagementData::LogMinPdelayReqInterval(LogInterval::new(0)))),
         (
             "00010034 c000 fffffffffffffff6 17979cfe362a0000 00000001 00000002 0003 000000000000000000040000 00000001 \
              020000fffe000001",
-            management(ManagementData::TimeStatusNp(TimeStatusNp {
+            management(&ManagementData::TimeStatusNp(TimeStatusNp {
                 master_offset_ns: -10,
                 ingress_time_ns: 1_700_000_000_000_000_000,
                 cumulative_scaled_rate_offset: 1,
@@ -248,21 +251,21 @@ fn golden() -> Vec<(&'static str, Extension<'static>)> {
         ),
         (
             "0001000a c001 06214e5d 0025 0c 20",
-            management(ManagementData::GrandmasterSettingsNp(GrandmasterSettingsNp {
+            management(&ManagementData::GrandmasterSettingsNp(GrandmasterSettingsNp {
                 clock_quality: quality,
                 time_properties,
             })),
         ),
         (
             "0001000a c002 01312d00 00000001",
-            management(ManagementData::PortDataSetNp(PortDataSetNp {
+            management(&ManagementData::PortDataSetNp(PortDataSetNp {
                 neighbor_prop_delay_thresh_ns: 20_000_000,
                 as_capable: true,
             })),
         ),
         (
             "00010012 c004 020000fffe0000010001 06 01 0265 74 00",
-            management(ManagementData::PortPropertiesNp(PortPropertiesNp {
+            management(&ManagementData::PortPropertiesNp(PortPropertiesNp {
                 port_identity: MASTER_PORT,
                 port_state: 6,
                 timestamping: 1,
@@ -279,7 +282,7 @@ fn golden() -> Vec<(&'static str, Extension<'static>)> {
              0201000000000000 0201000000000000 0201000000000000 0201000000000000 \
              0201000000000000 0201000000000000 0201000000000000 0201000000000000 \
              0201000000000000 0201000000000000 0201000000000000 0201000000000000",
-            management(ManagementData::PortStatsNp(stats)),
+            management(&ManagementData::PortStatsNp(stats)),
         ),
     ]
 }

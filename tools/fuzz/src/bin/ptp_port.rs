@@ -1,5 +1,6 @@
 #![cfg_attr(not(test), no_main)]
-//! Any octets as a sequence of inputs to a slave port and to a grandmaster, with the time between them.
+//! Any octets as a sequence of inputs to a slave port and to a grandmaster, with the time between them; with either delay
+//! mechanism.
 //!
 //! ```text
 //! input: what u8 | wait u8, its square in ms | by what:
@@ -14,7 +15,8 @@
 
 use synchronome::engine::{Engine, Sink};
 use synchronome::ptp::{
-    Channel, ClockReport, Config, Effect, FOREIGN_MASTER_MAX, Grandmaster, GrandmasterConfig, Input, Port, TxToken,
+    Channel, ClockReport, Config, Effect, FOREIGN_MASTER_MAX, Grandmaster, GrandmasterConfig, Input, PeerDelayConfig,
+    Port, TxToken,
 };
 use synchronome::time::{ClockEpoch, ClockId, Duration, LogInterval, Mono, SourceId, Stamp, StampSource, Timestamp};
 use synchronome::wire::ptp::{ClockIdentity, parse};
@@ -178,13 +180,16 @@ fn feed_one(world: &mut World, octets: &mut &[u8]) -> Option<()> {
 
 /// No sequence of inputs panics, overfills a table, or leaves a port behind that no longer works.
 fn check(octets: &[u8]) {
-    let mut world = World {
-        port: Port::new(Config::new(SourceId(1), ClockIdentity([0x53; 8]), 1)),
-        master: grandmaster(),
-        now: Timestamp::from_secs(1_000),
-        request: None,
-    };
-    let mut rest = octets;
-    while feed_one(&mut world, &mut rest).is_some() {}
-    world.still_works();
+    for peer_delay in [None, Some(PeerDelayConfig::default())] {
+        let config = Config::new(SourceId(1), ClockIdentity([0x53; 8]), 1);
+        let mut world = World {
+            port: Port::new(Config { peer_delay, ..config }),
+            master: Grandmaster::new(GrandmasterConfig { peer_delay, ..*grandmaster().config() }),
+            now: Timestamp::from_secs(1_000),
+            request: None,
+        };
+        let mut rest = octets;
+        while feed_one(&mut world, &mut rest).is_some() {}
+        world.still_works();
+    }
 }

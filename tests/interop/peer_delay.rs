@@ -1,0 +1,86 @@
+//! The peer delay mechanism beside ptp4l's: each end measures the link and answers the other.
+
+use std::collections::BTreeSet;
+
+use synchronome::observe::Status;
+use synchronome::time::SyncState;
+
+use super::daemon::{Daemon, Options, assert_bound_held, port, print_figures, truth};
+use super::lab::{Lab, Space};
+use super::running::{Capture, dissect, ptp4l};
+use super::{COMPLAINTS, ptp4l_identity, ptp4l_octets, settle};
+
+/// What passes without a fault.
+const FAULTS: [&str; 5] =
+    ["peer_multiple", "neighbor_lost", "neighbor_delay_refused", "pdelay_resp_for_other", "wrong_channel"];
+
+fn count(status: &Status, name: &str) -> u64 {
+    let counters = &port(status).counters;
+    counters.iter().find(|(known, _)| known.contains(name)).map_or(0, |(_, count)| *count)
+}
+
+/// Message types in packets that pass a filter.
+fn types(capture: &std::path::Path, filter: &str) -> BTreeSet<u8> {
+    let number = |text: String| u8::from_str_radix(text.trim_start_matches("0x"), 16).expect("a hexadecimal number");
+    dissect(capture, &format!("({filter}) && ptp"), &["ptp.v2.messagetype"]).into_iter().map(number).collect()
+}
+
+/// A slave of ptp4l over a transport. `primary` and `neighbor` are filters of what we send to the two groups.
+fn follows_by_peer_delay(transport: &str, ptp4l_option: &str, [primary, neighbor]: [&str; 2]) {
+    let mut lab = Lab::new();
+    let (master, slave): (Space, Space) = lab.pair();
+    for (space, interface, address) in [(&master, "va", "fd71::1/64"), (&slave, "vb", "fd71::2/64")] {
+        space.ip(&format!("address add {address} dev {interface} nodad"));
+    }
+    let capture = Capture::start(&lab, &slave, "vb");
+    let options = ["--delay_mechanism=P2P", "--priority1=10", "--logAnnounceInterval=0", ptp4l_option];
+    let mut ptp4l = ptp4l(&lab, &master, "va", &options);
+    let options = format!("transport = \"{transport}\"\ndelay = \"p2p\"");
+    let mut daemon = Daemon::start(&lab, &slave, Options { port: &options, ..Options::default() });
+    daemon.wait_for_lock(&ptp4l_identity(1));
+    let status = settle(&mut daemon, 12);
+    print_figures(&format!("p2p, {transport}"), &status);
+    ptp4l.assert_alive();
+    assert_eq!(status.state, SyncState::Locked, "{status:#?}");
+    assert_bound_held(&status);
+    assert!(truth(&status).rms_s.is_some_and(|rms| rms < 10e-6), "{status:#?}");
+    assert!(status.clock.bound_s.is_some_and(|bound| bound < 1e-3), "{status:#?}");
+    assert_eq!(status.clock.steps, 1, "{status:#?}");
+    // Both ask once a second and are answered.
+    for name in ["received_pdelay_resp_follow_up", "sent_pdelay_resp_follow_up"] {
+        assert!(count(&status, name) >= 10, "{name}: {status:#?}");
+    }
+    for name in FAULTS {
+        assert_eq!(count(&status, name), 0, "{name}: {status:#?}");
+    }
+    assert_eq!(count(&status, "sent_delay_req"), 0, "{status:#?}");
+    daemon.end();
+    let printed = ptp4l.printed();
+    assert!(!printed.contains("multiple") && !printed.contains("FAULTY"), "{printed}");
+
+    let capture = capture.finish_after(ptp4l_octets());
+    assert_eq!(types(&capture, neighbor), BTreeSet::from([0x2, 0x3, 0xa]));
+    assert_eq!(types(&capture, primary), BTreeSet::new(), "a slave has nothing to say to all");
+    let ours = format!("({neighbor}) && ({COMPLAINTS})");
+    let complaints = dissect(&capture, &ours, &["_ws.expert.message"]);
+    assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+#[test]
+fn a_slave_of_ptp4l_with_peer_delay_over_udp4() {
+    let filter = |group: &str| format!("ip.src == 10.71.0.2 && ip.dst == {group} && ip.ttl == 1");
+    follows_by_peer_delay("udp4", "-4", [&filter("224.0.1.129"), &filter("224.0.0.107")]);
+}
+
+#[test]
+fn a_slave_of_ptp4l_with_peer_delay_over_udp6() {
+    let filter =
+        |group: &str| format!("ipv6.src && eth.src == 02:00:0a:47:00:02 && ipv6.dst == {group} && ipv6.hlim == 1");
+    follows_by_peer_delay("udp6", "-6", [&filter("ff0e::181"), &filter("ff02::6b")]);
+}
+
+#[test]
+fn a_slave_of_ptp4l_with_peer_delay_over_ethernet() {
+    let filter = |group: &str| format!("eth.src == 02:00:0a:47:00:02 && eth.dst == {group} && eth.type == 0x88f7");
+    follows_by_peer_delay("ethernet", "-2", [&filter("01:1b:19:00:00:00"), &filter("01:80:c2:00:00:0e")]);
+}
