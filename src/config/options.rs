@@ -382,7 +382,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("observe.http", Kind::AddressOrOff, Default::Toml("\"127.0.0.1:9319\""), "Where metrics and health are served over HTTP."),
     option("observe.log", Kind::Word(LOG), Default::Toml("\"info\""), "The least important messages that are logged."),
     option("observe.runtime_directory", Kind::Directory, Default::Toml("\"/run/synchronome\""), "Where the status socket is."),
-    option("observe.state_directory", Kind::Directory, Default::Toml("\"/var/lib/synchronome\""), "Where the learned frequency is kept across restarts."),
+    option("observe.state_directory", Kind::Directory, Default::Toml("\"/var/lib/synchronome\""), "Where what was learnt of the oscillators is kept across restarts: their frequency, how sure that is, how they wander, and how far they stray without a source."),
 
     option("trace.keep", Kind::Integer { min: 0, max: 1_024 }, Default::Toml("0"), "How many MiB of the engines' last steps are kept in memory, to be replayed; 0 keeps none."),
     option("trace.on_fault", Kind::Switch, Default::Toml("true"), "Whether what is kept is written to a file when a clock loses its lock, a proof contradicts or a port fails."),

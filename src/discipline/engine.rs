@@ -292,10 +292,17 @@ impl Discipline {
         epoch: ClockEpoch,
         frequency: FrequencyPpb,
     ) -> Self {
+        // Only an estimator rehearses.
+        let remembered = config.saved.filter(|_| config.servo == Kind::Estimator).and_then(|saved| saved.stability);
+        let stability = remembered.map_or_else(Stability::default, |saved| Stability::remembered(&saved));
+        let mut learnt = Envelope::new(config.max_frequency, config.max_drift);
+        if let Some(walk) = stability.walk(config.max_drift) {
+            learnt.believe(walk);
+        }
         Self {
             timeline: Timeline::new(epoch, reading, frequency),
             envelope: Envelope::new(config.max_frequency, config.max_drift),
-            learnt: Envelope::new(config.max_frequency, config.max_drift),
+            learnt,
             previous: Envelope::new(config.max_frequency, config.max_drift),
             previous_accuracy: None,
             guards: Vec::new(),
@@ -310,7 +317,7 @@ impl Discipline {
             ruler: None,
             since: now,
             unproven: 0,
-            stability: Stability::default(),
+            stability,
             master_stepped: None,
             proofs: 0,
             is_bank_tracking: false,
@@ -393,7 +400,8 @@ impl Discipline {
     pub fn oscillator(&self) -> Option<SavedOscillator> {
         let frequency = self.oscillator_frequency()?;
         let alone = SavedOscillator::of_frequency(frequency);
-        Some(self.bank.as_ref().map_or(alone, |bank| bank.remember(frequency)))
+        let stability = self.stability.remember();
+        Some(self.bank.as_ref().map_or(alone, |bank| SavedOscillator { stability, ..bank.remember(frequency) }))
     }
 
     /// When the state began.

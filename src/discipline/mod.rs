@@ -45,7 +45,7 @@ pub use link::{Link, OffsetSample};
 pub use median::MovingMedian;
 pub use reference::{Reference, Timescale};
 pub use ruler::Ruler;
-pub use stability::{LAG_MIN, LAGS, Stability, Walk};
+pub use stability::{LAG_MIN, LAGS, SavedStability, Stability, Walk};
 pub use state::{StateEvent, next};
 pub use timeline::Timeline;
 

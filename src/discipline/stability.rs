@@ -21,6 +21,9 @@
 //! An oscillator that has begun to wander much more than it did while this was learnt shows first in the estimator's own
 //! figure: from four times as much on, what was learnt is multiplied by the ratio.
 //!
+//! All of that takes hours and days, so it is kept from one run to the next ([`SavedStability`]): believed at once within one boot, and with much more
+//! head-room after one, until some hours have shown that the oscillator is what it was.
+//!
 //! What was never seen is not foretold: a lag counts as learnt after [`RUNS_MIN`] independent rehearsals, with head-room for
 //! how few they were, and beyond the longest learnt lag the frequency may change by `max_drift` as it pleases.
 
@@ -59,8 +62,66 @@ const CAUTION_S: f64 = 21_600.0;
 const FEW: f64 = 2.0;
 /// A restlessness that is greater by so many decades than usual is believed: a factor of 4.
 const DECADES_IGNORED: f64 = 0.6;
+/// A restlessness is a decimal logarithm of a wander, in units of the least: not beyond this.
+const RESTLESS_MAX: f64 = 12.0;
 /// A policy's frequency is good for so long; beyond that it walks, with the root of the time.
 const WINDOW_S: f64 = 128.0;
+
+/// What was learnt in an earlier run counts for so many independent rehearsals at most: what is seen now has more weight.
+const REMEMBERED_RUNS: f64 = 16.0;
+/// And for so many after a boot.
+const REMEMBERED_RUNS_AFTER_A_BOOT: f64 = 8.0;
+/// By how much more is allowed at first, for nobody has seen what the oscillator did meanwhile;
+const CAUTION_AFTER_A_RESTART: f64 = 2.0;
+/// and after a boot, when a machine was perhaps off, and is cold.
+const CAUTION_AFTER_A_BOOT: f64 = 4.0;
+/// No lag's `e^2 / lag^3` is more: a second after four.
+const MEAN_MAX: f64 = 1.0 / 64.0;
+
+/// What was learnt of an oscillator, to be kept from one run to the next.
+#[derive(Clone, Copy, PartialEq, Default, Debug, Coded)]
+pub struct SavedStability {
+    /// Of each lag, from the shortest, the mean of `e^2 / lag^3` (1/s), and how many rehearsals that is the mean of.
+    pub lags: [(f64, f64); LAGS],
+    /// How restless the oscillator was on average meanwhile, and by how many seconds that is known.
+    pub restless: (f64, f64),
+    /// By how much more was allowed since something was refuted; 1 or more.
+    pub caution: f64,
+}
+
+impl SavedStability {
+    /// Whether all of it are numbers that can have been learnt.
+    pub fn is_plausible(&self) -> bool {
+        let is_level = |(mean, count): &(f64, f64)| {
+            (0.0..=MEAN_MAX).contains(mean) && (0.0..=OVERLAP as f64 * MEMORY_S / LAG_MIN_S).contains(count)
+        };
+        let (restless, averaged) = self.restless;
+        self.lags.iter().all(is_level)
+            && restless.abs() <= RESTLESS_MAX
+            && (0.0..=MEMORY_S).contains(&averaged)
+            && (1.0..=CAUTION_MAX).contains(&self.caution)
+    }
+
+    /// The same after nobody has looked for a while.
+    #[must_use]
+    pub fn after_a_restart(self) -> Self {
+        self.less_sure(REMEMBERED_RUNS, CAUTION_AFTER_A_RESTART)
+    }
+
+    /// The same after a boot.
+    #[must_use]
+    pub fn after_a_boot(self) -> Self {
+        self.less_sure(REMEMBERED_RUNS_AFTER_A_BOOT, CAUTION_AFTER_A_BOOT)
+    }
+
+    fn less_sure(mut self, runs: f64, caution: f64) -> Self {
+        for (_, count) in &mut self.lags {
+            *count = count.min(OVERLAP as f64 * runs);
+        }
+        let more = if self.caution > caution { self.caution } else { caution };
+        Self { caution: more, ..self }
+    }
+}
 
 /// An estimate put aside.
 #[derive(Clone, Copy, Debug, Coded)]
@@ -151,6 +212,26 @@ impl Default for Stability {
 }
 
 impl Stability {
+    /// With what was learnt in an earlier run.
+    pub fn remembered(saved: &SavedStability) -> Self {
+        let mut stability = Self::default();
+        for (level, (mean, count)) in stability.levels.iter_mut().zip(saved.lags) {
+            (level.mean, level.count) = (mean, count);
+        }
+        let (restless, averaged) = saved.restless;
+        // Until something is heard it is as restless as it was.
+        Self { restless, restless_average: restless, averaged, caution: saved.caution, ..stability }
+    }
+
+    /// What is to be kept for a later run; `None` while no lag is learnt.
+    pub fn remember(&self) -> Option<SavedStability> {
+        self.levels.iter().any(Level::is_learnt).then(|| SavedStability {
+            lags: self.levels.each_ref().map(|level| (level.mean, level.count)),
+            restless: (self.restless_average, self.averaged),
+            caution: self.caution,
+        })
+    }
+
     /// What is known at `at`: the offset from the master, what the oscillator runs off by, and the decimal logarithm of how
     /// restless it is, in any unit. Returns whether [`Stability::walk`] may say more than before.
     pub fn observe(&mut self, at: Timestamp<Local>, offset: Duration, frequency: FrequencyPpb, restless: f64) -> bool {

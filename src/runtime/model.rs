@@ -395,7 +395,7 @@ impl Model {
                     if who.is_empty() { &fields[..3] } else { &fields },
                 );
             }
-            Event::Oscillator(ClockId::Phc(phc), oscillator) => self.phcs.set_oscillator(phc, oscillator),
+            Event::Oscillator(ClockId::Phc(phc), oscillator) => self.phcs.set_oscillator(phc, &oscillator),
             Event::Oscillator(_, oscillator) => self.oscillator = Some(oscillator),
             Event::PortState { port, from, to, reason } => {
                 let Some(model) = self.ports.get_mut(usize::from(port)) else { return };

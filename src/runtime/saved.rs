@@ -1,7 +1,7 @@
 //! What was learnt of an oscillator, kept from one run to the next.
 //!
 //! A restart then corrects the frequency at once instead of measuring it, is as sure of it as the time that has passed allows, expects it to wander as it did, and
-//! holds better if the source is away. One line of JSON, written beside and renamed, so that a crash leaves the old one.
+//! holds better if the source is away: how far it strays by itself took hours to learn. One line of JSON, written beside and renamed, so that a crash leaves the old one.
 //!
 //! What is in a file need not be true any more. A counter's rate is measured anew at each boot (the TSC's is off by up to a ppm or so): then the frequency
 //! is believed to within that. How long ago it was saved is told by CLOCK_BOOTTIME, which nobody sets; after a boot by the date, which may be wrong: beyond
@@ -17,7 +17,7 @@ use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::HostClock;
-use crate::discipline::{SavedOscillator, WANDER_LEVELS};
+use crate::discipline::{LAGS, SavedOscillator, SavedStability, WANDER_LEVELS};
 use crate::time::{Duration, FrequencyPpb, Timestamp, Utc};
 
 /// The version of the files that are written.
@@ -60,12 +60,23 @@ struct Record {
     frequency_ppb: f64,
     deviation_ppb: f64,
     wanders: [f64; WANDER_LEVELS],
+    /// How far it strays; files of before have none of that.
+    #[serde(default)]
+    strays: Option<Strays>,
     machine: Option<String>,
     boot: Option<String>,
     /// CLOCK_BOOTTIME, in seconds.
     since_boot_s: i64,
     /// Seconds since 1970.
     date_s: i64,
+}
+
+/// See [`SavedStability`].
+#[derive(Serialize, Deserialize)]
+struct Strays {
+    lags: [(f64, f64); LAGS],
+    restless: (f64, f64),
+    caution: f64,
 }
 
 /// The file in the state directory, one for each kind of clock.
@@ -105,6 +116,11 @@ impl SavedFrequency {
             frequency_ppb: oscillator.frequency.ppb(),
             deviation_ppb: oscillator.deviation.ppb(),
             wanders: oscillator.wanders,
+            strays: oscillator.stability.map(|SavedStability { lags, restless, caution }| Strays {
+                lags,
+                restless,
+                caution,
+            }),
             machine,
             boot,
             since_boot_s: since_boot.as_nanos().div_euclid(1_000_000_000),
@@ -126,6 +142,11 @@ fn worth(record: &Record, now: &Moment) -> Option<SavedOscillator> {
         frequency: FrequencyPpb::new(record.frequency_ppb),
         deviation: FrequencyPpb::new(record.deviation_ppb),
         wanders: record.wanders,
+        stability: record.strays.as_ref().map(|&Strays { lags, restless, caution }| SavedStability {
+            lags,
+            restless,
+            caution,
+        }),
     };
     let since_boot = Duration::from_secs(record.since_boot_s);
     if record.boot.is_some() && record.boot == now.boot && since_boot <= now.since_boot {
@@ -149,7 +170,9 @@ mod tests {
     fn learnt() -> SavedOscillator {
         let wanders = [0.0, 0.25, 0.75, 0.0, 0.0, 0.0];
         let (frequency, deviation) = (FrequencyPpb::new(-40_123.456_789), FrequencyPpb::new(30.0));
-        SavedOscillator { frequency, deviation, wanders }
+        let mut stability = SavedStability { restless: (2.25, 3_600.0), caution: 1.5, ..SavedStability::default() };
+        stability.lags[..3].copy_from_slice(&[(1.25e-19, 3_456.0), (2.5e-19, 1_728.0), (5e-19, 12.0)]);
+        SavedOscillator { frequency, deviation, wanders, stability: Some(stability) }
     }
 
     fn file() -> (tempfile::TempDir, SavedFrequency) {
@@ -203,10 +226,18 @@ mod tests {
             &whole.replace("0.75", "0.7"),
             &whole.replace("30.0", "-30.0"),
             &whole.replace("30.0", "null"),
+            &whole.replace("3456.0", "-1.0"),
+            &whole.replace("\"caution\":1.5", "\"caution\":0.5"),
         ] {
             fs::write(&saved.path, damage).unwrap();
             assert_eq!(saved.load(&moment()), None, "{damage:?}");
         }
+        // One of before how far it strays was kept.
+        let (before, strays) = whole.split_once(",\"strays\":{").unwrap();
+        let without = format!("{before}{}", &strays[strays.find('}').unwrap() + 1..]);
+        fs::write(&saved.path, without).unwrap();
+        let alone = SavedOscillator { stability: None, ..learnt() };
+        assert_eq!(saved.load(&moment()), Some(alone.aged(Duration::ZERO)));
         fs::write(&saved.path, "-40123.5 ppb\n").unwrap();
         let old = SavedOscillator::of_frequency(FrequencyPpb::new(-40_123.5));
         assert_eq!(saved.load(&moment()), Some(old));

@@ -286,7 +286,7 @@ impl Bank {
         let wanders = self.believed.members.wanders();
         let sum: f64 = wanders.iter().sum();
         let deviation = self.frequency_deviation();
-        SavedOscillator { frequency, deviation, wanders: wanders.map(|share| share / sum) }
+        SavedOscillator { frequency, deviation, wanders: wanders.map(|share| share / sum), stability: None }
     }
 
     /// What `V` runs off by, as far as anything is known of it: also between a new beginning and its first exchange.

@@ -2,6 +2,7 @@
 
 use super::mixture::{LANES, WANDERS};
 use crate::coding::Coded;
+use crate::discipline::SavedStability;
 use crate::time::{Duration, FrequencyPpb};
 
 /// How many levels of wander an oscillator may have.
@@ -13,7 +14,7 @@ pub const DEVIATION_MIN: FrequencyPpb = FrequencyPpb::new(20.0);
 /// No oscillator that could be corrected runs further off.
 const FREQUENCY_MAX: FrequencyPpb = FrequencyPpb::new(1_000_000.0);
 
-/// What an oscillator runs off by, how sure that is, and how it wanders.
+/// What an oscillator runs off by, how sure that is, how it wanders, and how far it strays once nobody corrects it.
 #[derive(Clone, Copy, PartialEq, Debug, Coded)]
 pub struct SavedOscillator {
     /// What it runs off by; positive is fast.
@@ -22,12 +23,15 @@ pub struct SavedOscillator {
     pub deviation: FrequencyPpb,
     /// How likely each level of wander is, from 1e-11 to 1e-6 s/s per sqrt(s) by decades; the sum is 1.
     pub wanders: [f64; WANDER_LEVELS],
+    /// What rehearsed holdovers have shown, if they have; only an estimator rehearses.
+    pub stability: Option<SavedStability>,
 }
 
 impl SavedOscillator {
     /// Nothing else is known of it.
     pub const fn of_frequency(frequency: FrequencyPpb) -> Self {
-        Self { frequency, deviation: DEVIATION_MAX, wanders: [1.0 / WANDER_LEVELS as f64; WANDER_LEVELS] }
+        let wanders = [1.0 / WANDER_LEVELS as f64; WANDER_LEVELS];
+        Self { frequency, deviation: DEVIATION_MAX, wanders, stability: None }
     }
 
     /// Whether all of it are numbers that an oscillator may have.
@@ -40,6 +44,7 @@ impl SavedOscillator {
             && self.deviation >= FrequencyPpb::ZERO
             && self.wanders.iter().all(is_share)
             && (sum - 1.0).abs() < 1e-6
+            && self.stability.is_none_or(|stability| stability.is_plausible())
     }
 
     /// The same after it was not looked at for so long: `sigma^2 + W^2 age`, within [`DEVIATION_MIN`] and [`DEVIATION_MAX`].
@@ -49,13 +54,15 @@ impl SavedOscillator {
         let wander: f64 = self.wanders.iter().zip(WANDERS).map(|(share, wander)| share * wander * wander).sum();
         let deviation = (self.deviation.ratio() * self.deviation.ratio() + wander * age).sqrt();
         let ppb = FrequencyPpb::from_ratio(deviation).ppb().clamp(DEVIATION_MIN.ppb(), DEVIATION_MAX.ppb());
-        Self { deviation: FrequencyPpb::new(ppb), ..self }
+        let stability = self.stability.map(SavedStability::after_a_restart);
+        Self { deviation: FrequencyPpb::new(ppb), stability, ..self }
     }
 
     /// The same after a boot: a counter is measured anew then, and the kernel's clock runs by that.
     #[must_use]
-    pub const fn after_a_boot(self) -> Self {
-        Self { deviation: DEVIATION_MAX, ..self }
+    pub fn after_a_boot(self) -> Self {
+        let stability = self.stability.map(SavedStability::after_a_boot);
+        Self { deviation: DEVIATION_MAX, stability, ..self }
     }
 }
 
@@ -66,7 +73,8 @@ mod tests {
     fn saved(wander: usize) -> SavedOscillator {
         let mut wanders = [0.0; WANDER_LEVELS];
         wanders[wander] = 1.0;
-        SavedOscillator { frequency: FrequencyPpb::from_ppm(40.0), deviation: FrequencyPpb::new(30.0), wanders }
+        let (frequency, deviation) = (FrequencyPpb::from_ppm(40.0), FrequencyPpb::new(30.0));
+        SavedOscillator { frequency, deviation, wanders, stability: None }
     }
 
     #[test]

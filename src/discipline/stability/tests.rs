@@ -175,3 +175,66 @@ fn between_two_lags_it_is_the_line_from_the_shorter_to_the_longer() {
     }
     assert!(learnt.strayed(seconds(4) * (1.0 + f64::EPSILON)) >= learnt.strayed[4]);
 }
+
+#[test]
+fn what_was_learnt_is_believed_after_a_restart_with_more_room_and_after_a_boot_with_more_still() {
+    let mut run = Run::new(8);
+    run.go_on(DAY, walk(1e-9, 8, 4));
+    let saved = run.stability.remember().unwrap();
+    assert!(saved.is_plausible(), "{saved:?}");
+    let strays = |saved: &SavedStability| Stability::remembered(saved).walk(POLICY).unwrap().strayed(3_600.0);
+    let before = run.stability.walk(POLICY).unwrap().strayed(3_600.0);
+    assert!((strays(&saved) / before - 1.0).abs() < 1e-12, "nothing is lost");
+    let (restarted, booted) = (strays(&saved.after_a_restart()) / before, strays(&saved.after_a_boot()) / before);
+    assert!((2.0..2.4).contains(&restarted) && (4.0..5.0).contains(&booted), "{restarted} {booted}");
+    // The longest lags need hours to be learnt, and are there at once.
+    assert_eq!(
+        Stability::remembered(&saved).walk(POLICY).unwrap().learnt(),
+        run.stability.walk(POLICY).unwrap().learnt()
+    );
+
+    // Some hours of the same oscillator, and it is trusted as before.
+    let mut again = Run::new(8);
+    again.stability = Stability::remembered(&saved.after_a_boot());
+    again.go_on(DAY, walk(1e-9, 8, 5));
+    let later = again.stability.walk(POLICY).unwrap().strayed(3_600.0) / before;
+    assert!((0.6..1.6).contains(&later), "{later}");
+}
+
+#[test]
+fn what_was_learnt_of_another_oscillator_is_unlearnt() {
+    let mut calm = Run::new(8);
+    calm.go_on(DAY, walk(1e-10, 8, 6));
+    let mut run = Run::new(8);
+    run.stability = Stability::remembered(&calm.stability.remember().unwrap().after_a_boot());
+    run.go_on(4 * 3_600, walk(1e-8, 8, 7));
+    let mut fresh = Run::new(8);
+    fresh.go_on(4 * 3_600, walk(1e-8, 8, 7));
+    let strays = |run: &Run| run.stability.walk(POLICY).unwrap().strayed(300.0);
+    let (found, own) = (strays(&run), strays(&fresh));
+    assert!(found > 0.5 * own, "{found} {own}");
+}
+
+#[test]
+fn before_anything_is_learnt_there_is_nothing_to_keep_and_odd_numbers_are_not_believed() {
+    assert_eq!(Stability::default().remember(), None);
+    let mut run = Run::new(8);
+    run.go_on(DAY, walk(1e-9, 8, 4));
+    let saved = run.stability.remember().unwrap();
+    let with = |change: fn(&mut SavedStability)| {
+        let mut changed = saved;
+        change(&mut changed);
+        changed
+    };
+    let broken = [
+        with(|saved| saved.lags[3].0 = f64::NAN),
+        with(|saved| saved.lags[3].0 = -1e-20),
+        with(|saved| saved.lags[3].0 = 1.0),
+        with(|saved| saved.lags[3].1 = 1e9),
+        with(|saved| saved.restless.0 = f64::INFINITY),
+        with(|saved| saved.restless.1 = -1.0),
+        with(|saved| saved.caution = 0.0),
+        with(|saved| saved.caution = 1e3),
+    ];
+    assert!(broken.iter().all(|broken| !broken.is_plausible()), "{broken:?}");
+}

@@ -73,9 +73,9 @@ impl PhcsModel {
     }
 
     /// What is known of the oscillator of a PHC.
-    pub fn set_oscillator(&mut self, index: u8, oscillator: SavedOscillator) {
+    pub fn set_oscillator(&mut self, index: u8, oscillator: &SavedOscillator) {
         if let Some(phc) = self.get(index) {
-            phc.oscillator = Some(oscillator);
+            phc.oscillator = Some(*oscillator);
         }
     }
 

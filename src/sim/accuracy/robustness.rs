@@ -190,15 +190,13 @@ impl Variation {
         }
     }
 
-    fn steering(self, steering: SteeringConfig, wander: f64) -> SteeringConfig {
-        let mut steering = steering;
+    fn adapt(self, steering: &mut SteeringConfig, wander: f64) {
         if self == Self::ReferenceStep {
             steering.step.later = StepRule::Above(Duration::from_millis(1));
         }
         if self.changes_wander() && 10.0 * wander > WANDER_OF_DRIFT_MAX {
             steering.max_drift = FrequencyPpb::from_ppm(10.0);
         }
-        steering
     }
 }
 
@@ -296,7 +294,7 @@ impl RobustCell {
         match self {
             Self::Ptp(cell) => {
                 let mut config = cell.slave(seed);
-                config.steering = variation.steering(config.steering, cell.wander);
+                variation.adapt(&mut config.steering, cell.wander);
                 config.steering.servo = servo;
                 config.oscillator = variation.oscillator(config.oscillator);
                 let (mut world, slave) = cell.world(&config, seed);
@@ -310,7 +308,7 @@ impl RobustCell {
             }
             Self::Ntp(cell) => {
                 let mut config = cell.config(servo, seed);
-                config.steering = variation.steering(config.steering, cell.wander);
+                variation.adapt(&mut config.steering, cell.wander);
                 config.oscillator = variation.oscillator(config.oscillator);
                 let (jitter, interval) = (Duration::from_secs_f64(cell.jitter_s), cell.interval.duration());
                 [config.there, config.back] = variation.ways(&[config.there, config.back], jitter, interval, seed);

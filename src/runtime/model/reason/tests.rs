@@ -57,6 +57,7 @@ fn report(state: SyncState) -> PhcReport {
 }
 
 impl Told {
+    #[expect(clippy::large_types_passed_by_value, reason = "as they come out of the ring")]
     fn hear(&mut self, event: Event) {
         self.model.take(self.now, Timestamp::EPOCH, event);
     }

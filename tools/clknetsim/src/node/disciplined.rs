@@ -30,10 +30,10 @@ pub(super) struct Disciplined {
 
 impl Disciplined {
     /// Begins now; the clock counts this scale.
-    pub(super) fn new(host: Host, counts: Counts, config: SteeringConfig) -> Result<Self, Fault> {
+    pub(super) fn new(host: Host, counts: Counts, config: &SteeringConfig) -> Result<Self, Fault> {
         let instant = host.now()?;
         let clock = NodeClock::new(host.clone(), config.max_frequency);
-        let mut steering = Steering::new(clock, counts, config, instant.mono, instant.local);
+        let mut steering = Steering::new(clock, counts, *config, instant.mono, instant.local);
         let published = steering.snapshot(instant.mono, instant.local);
         Ok(Self {
             host,

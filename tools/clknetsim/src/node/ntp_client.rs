@@ -47,7 +47,7 @@ impl NtpClient {
     /// [`Fault`].
     pub fn new(host: Host, config: NtpClientConfig) -> Result<Self, Fault> {
         Ok(Self {
-            clock: Disciplined::new(host.clone(), Scale::Utc, config.steering)?,
+            clock: Disciplined::new(host.clone(), Scale::Utc, &config.steering)?,
             client: Client::new(config.ntp),
             random: Random::seeded(config.ntp.seed).branch(1),
             config,

@@ -44,7 +44,7 @@ impl PtpSlave {
     /// [`Fault`].
     pub fn new(host: Host, config: PtpSlaveConfig) -> Result<Self, Fault> {
         Ok(Self {
-            clock: Disciplined::new(host.clone(), Scale::Tai, config.steering)?,
+            clock: Disciplined::new(host.clone(), Scale::Tai, &config.steering)?,
             port: Port::new(config.ptp),
             config,
             counts: Counts::default(),
