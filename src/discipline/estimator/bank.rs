@@ -391,14 +391,15 @@ impl Bank {
 
     /// The first exchange: offset and delay from it, each as uncertain as half the round trip.
     fn begin(&mut self, at: Timestamp<Local>) {
-        let (Some((_, forward)), Some((_, backward))) = (self.last.forward, self.last.backward) else { return };
-        let (offset, delay) = ((forward - backward) / 2.0, f64::midpoint(forward, backward));
-        // The two were not sent at once: the clock may have moved meanwhile.
-        let apart = match self.last {
-            Pair { forward: Some((a, _)), backward: Some((b, _)) } => (a - b).abs().as_secs_f64(),
-            _ => 0.0,
+        let (Some((sync_at, forward)), Some((request_at, backward))) = (self.last.forward, self.last.backward) else {
+            return;
         };
+        // The two were not sent at once: the clock has moved meanwhile by what is known of it, and perhaps by more.
         let frequency = self.frequency_known.map_or((0.0, self.frequency_max), |known| (known, self.known_to));
+        let run_off = |since: Timestamp<Local>| frequency.0 * (at - since).as_secs_f64();
+        let (forward, backward) = (forward + run_off(sync_at), backward - run_off(request_at));
+        let (offset, delay) = ((forward - backward) / 2.0, f64::midpoint(forward, backward));
+        let apart = (sync_at - request_at).abs().as_secs_f64();
         let uncertainty = delay.abs().max(self.resolution) + apart * frequency.1;
         self.believed.members.set(Belief {
             mean: [offset, frequency.0, delay.max(self.resolution)],
