@@ -253,7 +253,7 @@ fn an_unknown_option_gets_the_nearest_name() {
 t.toml:4:1: ptp[0].xyz: unknown option
     4 | xyz = 1
       | ^^^
-    known here: interface, role, domain, sdo_id, transport, udp6_scope, delay, log_min_pdelay_req_interval, neighbor_delay_max, timestamps, frequency_quantum, delay_asymmetry, ingress_latency, egress_latency, arb_timescale, announce_receipt_timeout, event_port, general_port, minor_version, clock_identity, prefer, trust
+    known here: interface, role, domain, sdo_id, transport, udp6_scope, delay, pdelay_req_interval, neighbor_delay_max, timestamps, frequency_quantum, delay_asymmetry, ingress_latency, egress_latency, arb_timescale, announce_interval, sync_interval, delay_req_interval, announce_receipt_timeout, event_port, general_port, minor_version, clock_identity, prefer, trust
 t.toml:5:2: klock: unknown section
     5 | [klock]
       |  ^^^^^
@@ -323,7 +323,7 @@ t.toml:3:1: ptp[0]: `interface` is missing
 t.toml:4:8: ptp[0].role: unknown value "slaev"
     4 | role = "slaev"
       |        ^^^^^^^
-    allowed: "slave"
+    allowed: "slave", "master", "auto"
     did you mean `"slave"`?
 t.toml:5:10: ptp[0].domain: 300 is out of range
     5 | domain = 300

@@ -17,6 +17,8 @@ mod hybrid;
 mod lab;
 #[path = "interop/load.rs"]
 mod load;
+#[path = "interop/masters.rs"]
+mod masters;
 #[path = "interop/ntp.rs"]
 mod ntp;
 #[path = "interop/orphans.rs"]

@@ -196,8 +196,7 @@ const PPM: f64 = 1_000.0;
 const SYSTEM: &[Word] = &[now("observe"), now("discipline")];
 const PHC: &[Word] = &[now("auto"), now("all"), now("none")];
 const SERVO: &[Word] = &[now("pi"), now("estimator")];
-const ROLE: &[Word] =
-    &[now("slave"), later("master", "the master half of PTP"), later("auto", "choosing between master and slave")];
+const ROLE: &[Word] = &[now("slave"), now("master"), now("auto")];
 const TRANSPORT: &[Word] = &[now("udp4"), now("udp6"), now("ethernet")];
 const DELAY: &[Word] = &[now("e2e"), now("p2p")];
 const TIMESTAMPS: &[Word] = &[now("auto"), now("hardware"), now("software")];
@@ -221,6 +220,11 @@ pub const SECTIONS: &[Section] = &[
                `system = { simulated = { offset = \"2s\", frequency = \"40ppm\" } }` in `[clock]`.",
     },
     Section { path: "clock.step", repeated: false, help: "When the clock may be stepped instead of slewed." },
+    Section {
+        path: "clock.ptp",
+        repeated: false,
+        help: "What the clock says of itself by the ports that may be master. Its accuracy is measured: the error bound.",
+    },
     Section { path: "servo", repeated: false, help: "The loop that corrects the clock." },
     Section { path: "ptp", repeated: true, help: "A PTP port: one network interface in one domain." },
     Section {
@@ -279,19 +283,23 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("clock.step.later", STEP, Default::Toml("\"never\""), "Whether later corrections may be steps: always, never, or when the offset is larger than this."),
     option("clock.step.panic", PANIC, Default::Toml("\"1000s\""), "A clock that has been corrected once and is then off by more than this is reported, and not corrected.").unit("s"),
 
+    option("clock.ptp.priority1", Kind::Integer { min: 0, max: 255 }, Default::Toml("128"), "What the best master clock algorithm compares first; lower is better.").term("defaultDS.priority1"),
+    option("clock.ptp.priority2", Kind::Integer { min: 0, max: 255 }, Default::Toml("128"), "What it compares after the quality; lower is better.").term("defaultDS.priority2"),
+    option("clock.ptp.class", Kind::Integer { min: 6, max: 248 }, Default::Unset("6 while a reference clock of stratum 0 steers, 7 and later 187 without it, else 248"), "The class that the clock announces while it is synchronised.").term("defaultDS.clockQuality.clockClass"),
+
     option("servo.kind", Kind::Word(SERVO), Default::Toml("\"estimator\""), "The servo: \"pi\" is a proportional-integral loop, \"estimator\" learns the noise of path and oscillator and needs no tuning."),
     option("servo.proportional", GAIN, GAIN_TABLE, "The proportional gain, in 1/s."),
     option("servo.integral", GAIN, GAIN_TABLE, "The integral gain, in 1/s^2."),
     option("servo.hold", Kind::Switch, Default::Toml("false"), "Measure and never correct: shows how the clock drifts by itself."),
 
     option("ptp.interface", Kind::Interface, Default::Required, "The network interface; one that is absent is waited for."),
-    option("ptp.role", Kind::Word(ROLE), Default::Toml("\"slave\""), "What the port may become: a \"slave\" follows and never sends Announce or Sync.").term("portDS.portState"),
+    option("ptp.role", Kind::Word(ROLE), Default::Toml("\"slave\""), "What the port may become: a \"slave\" follows and never sends Announce or Sync; a \"master\" serves the clock's time as soon as that is known, and follows nobody; \"auto\" does what the best master clock algorithm says.").term("portDS.portState"),
     option("ptp.domain", Kind::Integer { min: 0, max: 255 }, Default::Toml("0"), "The PTP domain.").term("defaultDS.domainNumber"),
     option("ptp.sdo_id", Kind::Integer { min: 0, max: 4_095 }, Default::Toml("0"), "The standards organisation's part of the domain, 12 bits: majorSdoId and minorSdoId.").term("defaultDS.sdoId"),
     option("ptp.transport", Kind::Word(TRANSPORT), Default::Toml("\"udp4\""), "What carries the messages: UDP over IPv4, UDP over IPv6, or Ethernet frames.").term("networkProtocol"),
     option("ptp.udp6_scope", Kind::Integer { min: 1, max: 15 }, Default::Toml("14"), "With transport \"udp6\" the scope of the group's address FF0x::181: 2 is the link, 5 the site, 14 (hexadecimal E) global."),
     option("ptp.delay", Kind::Word(DELAY), Default::Toml("\"e2e\""), "How the path delay is measured: \"e2e\" is the way to the master and back, by Delay_Req; \"p2p\" the link to the neighbour, by Pdelay_Req: then every device on the way to the master must do so.").term("portDS.delayMechanism"),
-    option("ptp.log_min_pdelay_req_interval", Kind::Integer { min: -7, max: 7 }, Default::Toml("0"), "With delay \"p2p\" how often the neighbour is asked: each 2^n s.").term("portDS.logMinPdelayReqInterval"),
+    option("ptp.pdelay_req_interval", Kind::Integer { min: -7, max: 7 }, Default::Toml("0"), "With delay \"p2p\" how often the neighbour is asked: each 2^n s.").term("portDS.logMinPdelayReqInterval"),
     option("ptp.neighbor_delay_max", UNSURE, Default::Toml("\"20ms\""), "With delay \"p2p\" the longest delay of the link that is believed.").unit("ms").term("meanLinkDelayThresh"),
     option("ptp.timestamps", Kind::Word(TIMESTAMPS), Default::Toml("\"auto\""), "Who takes the time stamps: \"hardware\" is the card and else nobody, \"software\" the kernel, \"auto\" the card where it can and else the kernel."),
     option("ptp.frequency_quantum", Kind::Frequency { min_ppb: 0.01, max_ppb: 10_000.0 }, Default::Unset("what is known of the driver, else that it can be set finely"), "The step in which the frequency of the card's clock can be set (119 ppb on some): it then alternates between two of them.").unit("ppb"),
@@ -299,6 +307,9 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ptp.ingress_latency", LATENCY, Default::Toml("\"0ns\""), "What the stamp of an arriving message is too late by.").unit("ns").term("ingressLatency"),
     option("ptp.egress_latency", LATENCY, Default::Toml("\"0ns\""), "What the stamp of a leaving message is too early by.").unit("ns").term("egressLatency"),
     option("ptp.arb_timescale", Kind::Word(ARB), Default::Toml("\"auto\""), "How to read a grandmaster that does not use the PTP timescale; \"auto\" is \"utc\" with software stamps and \"refuse\" with the card's.").term("timePropertiesDS.ptpTimescale"),
+    option("ptp.announce_interval", Kind::Integer { min: -4, max: 4 }, Default::Toml("1"), "How often a master announces itself, as the logarithm to base 2 of seconds.").term("portDS.logAnnounceInterval"),
+    option("ptp.sync_interval", Kind::Integer { min: -7, max: 4 }, Default::Toml("0"), "How often a master sends Sync, as the logarithm to base 2 of seconds: -3 is 8 a second.").term("portDS.logSyncInterval"),
+    option("ptp.delay_req_interval", Kind::Integer { min: -7, max: 5 }, Default::Toml("0"), "How often the slaves of a master may send Delay_Req, as the logarithm to base 2 of seconds.").term("portDS.logMinDelayReqInterval"),
     option("ptp.announce_receipt_timeout", Kind::Integer { min: 2, max: 255 }, Default::Toml("3"), "After how many announce intervals of silence a master is given up.").term("portDS.announceReceiptTimeout"),
     option("ptp.event_port", UDP_PORT, Default::Toml("319"), "The UDP port of event messages: Sync, Delay_Req."),
     option("ptp.general_port", UDP_PORT, Default::Toml("320"), "The UDP port of general messages: Announce, Follow_Up, Delay_Resp."),
@@ -501,6 +512,7 @@ mod tests {
             "max_drift",
             "max_frequency",
             "step",
+            "ptp",
         ];
         assert_eq!(DAEMON.names_in("clock"), clock);
         assert_eq!(DAEMON.names_in("ntp"), ["source", "server"]);

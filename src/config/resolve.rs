@@ -10,7 +10,7 @@ use super::value::Value;
 use super::walk::Checked;
 use super::{
     AddressFamily, ArbTimescale, ClockConfig, Config, DelayMechanism, LeapMode, Listen, ListenException, LogLevel,
-    NtpServerConfig, NtpSourceConfig, ObserveConfig, Origin, PhcChoice, PtpConfig, PtpRole, PtpTransport, RtcPolicy,
+    NtpServerConfig, NtpSourceConfig, ObserveConfig, Origin, PhcChoice, PtpConfig, PtpTransport, RtcPolicy,
     SelectionConfig, ServoConfig, Setting, Simulated, SystemClock, ThreadConfig, ThreadsConfig, TimestampMode,
     TraceConfig, UtcOffset, VmClock,
 };
@@ -18,6 +18,7 @@ use crate::discipline::helm::{Conflict, HELM_SOURCES_MAX, HelmConfig, SourceKind
 use crate::discipline::policy::{StepPolicy, StepRule};
 use crate::discipline::servo::Kind;
 use crate::ntp::server::{AccessList, LocalService, RateLimit, SmearShape};
+use crate::ptp::{PtpClockConfig, Role};
 use crate::time::{Duration, LogInterval};
 
 fn ntp_server(read: &Reader<'_>, places: Vec<Listen>, cores: Vec<usize>) -> NtpServerConfig {
@@ -173,6 +174,11 @@ fn clock(read: &Reader<'_>) -> ClockConfig {
             },
         },
         lock_limit: read.value("clock", "lock_limit").map(|_| read.duration("clock", "lock_limit")),
+        ptp: PtpClockConfig {
+            priority1: read.integer("clock.ptp", "priority1") as u8,
+            priority2: read.integer("clock.ptp", "priority2") as u8,
+            class: read.value("clock.ptp", "class").map(|_| read.integer("clock.ptp", "class") as u8),
+        },
         max_drift: read.frequency("clock", "max_drift"),
         max_frequency: read.frequency("clock", "max_frequency"),
     }
@@ -187,13 +193,19 @@ fn ptp(read: &Reader<'_>, section: &str) -> PtpConfig {
             _ => PtpTransport::Udp4,
         },
         udp6_scope: read.integer(section, "udp6_scope") as u8,
-        // The one word that this version takes; the check has refused the others.
-        role: PtpRole::Slave,
+        role: match read.word(section, "role") {
+            "master" => Role::Master,
+            "auto" => Role::Auto,
+            _ => Role::Slave,
+        },
+        log_announce_interval: LogInterval::new(read.integer(section, "announce_interval") as i8),
+        log_sync_interval: LogInterval::new(read.integer(section, "sync_interval") as i8),
+        log_min_delay_req_interval: LogInterval::new(read.integer(section, "delay_req_interval") as i8),
         delay: match read.word(section, "delay") {
             "p2p" => DelayMechanism::P2p,
             _ => DelayMechanism::E2e,
         },
-        log_min_pdelay_req_interval: read.integer(section, "log_min_pdelay_req_interval") as i8,
+        log_min_pdelay_req_interval: read.integer(section, "pdelay_req_interval") as i8,
         neighbor_delay_max: read.duration(section, "neighbor_delay_max"),
         domain: read.integer(section, "domain") as u8,
         sdo_id: read.integer(section, "sdo_id") as u16,

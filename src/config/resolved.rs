@@ -11,6 +11,7 @@ use crate::discipline::helm::{HELM_SOURCES_MAX, HelmConfig, SourceKind, SourceOp
 use crate::discipline::policy::StepPolicy;
 use crate::discipline::servo::Kind;
 use crate::ntp::server::{AccessList, LocalService, Prefix, RateLimit, SmearShape};
+use crate::ptp::{PtpClockConfig, Role};
 use crate::time::{Duration, FrequencyPpb, LogInterval, SourceId};
 
 /// The most `[[ptp]]` sections in one file.
@@ -63,7 +64,7 @@ impl Config {
             trust: ptp.trust,
             ..SourceOptions::of(SourceKind::Ptp)
         };
-        let ports = self.ptp.iter().enumerate().map(|(row, ptp)| (SourceId(row as u16), port(ptp)));
+        let ports = self.source_ports().map(|(row, ptp)| (SourceId(row as u16), port(ptp)));
         let servers = self.ntp_sources.iter().flat_map(|source| (0..source.pool).map(|_| source.options));
         let servers = servers.enumerate().map(|(place, options)| (SourceId(NTP_SOURCE.0 + place as u16), options));
         let clocks = self.refclocks.iter().enumerate();
@@ -73,6 +74,16 @@ impl Config {
 }
 
 impl Config {
+    /// The ports that may follow somebody, with their rows: one that only serves is no source.
+    pub fn source_ports(&self) -> impl Iterator<Item = (usize, &PtpConfig)> {
+        self.ptp.iter().enumerate().filter(|(_, port)| port.role != Role::Master)
+    }
+
+    /// Whether a port may be master.
+    pub fn serves_ptp(&self) -> bool {
+        self.ptp.iter().any(|port| port.role != Role::Slave)
+    }
+
     /// Whose seconds are numbered by whom, by their rows, where the configuration says it.
     pub fn locks(&self) -> Vec<(SourceId, SourceId)> {
         let row = |place: usize| SourceId(REFCLOCK_SOURCE.0 + place as u16);
@@ -111,6 +122,8 @@ pub struct ClockConfig {
     pub leap: LeapMode,
     /// The list of leap seconds; empty: none.
     pub leap_file: PathBuf,
+    /// What it says of itself as a PTP clock.
+    pub ptp: PtpClockConfig,
     /// The hypervisor's page of time.
     pub vmclock: VmClock,
     /// Who writes the RTC.
@@ -216,7 +229,7 @@ pub struct PtpConfig {
     /// Name of the network interface; 1 ..= 15 bytes.
     pub interface: String,
     /// What the port may become.
-    pub role: PtpRole,
+    pub role: Role,
     /// domainNumber.
     pub domain: u8,
     /// sdoId, 12 bits.
@@ -247,6 +260,12 @@ pub struct PtpConfig {
     pub trust: bool,
     /// How the time of a grandmaster with ptpTimescale FALSE is read; `None`: by who takes the stamps.
     pub arb_timescale: Option<ArbTimescale>,
+    /// logAnnounceInterval as a master; -4 ..= 4.
+    pub log_announce_interval: LogInterval,
+    /// logSyncInterval as a master; -7 ..= 4.
+    pub log_sync_interval: LogInterval,
+    /// logMinDelayReqInterval as a master; -7 ..= 5.
+    pub log_min_delay_req_interval: LogInterval,
     /// announceReceiptTimeout, in announce intervals; 2 ..= 255.
     pub announce_receipt_timeout: u8,
     /// UDP port of event messages.
@@ -378,13 +397,6 @@ pub struct SelectionConfig {
     pub helm: HelmConfig,
     /// How fast a disagreement is slewed away.
     pub drain: FrequencyPpb,
-}
-
-/// What a PTP port may become.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum PtpRole {
-    /// Follows, and never sends Announce or Sync.
-    Slave,
 }
 
 /// What carries PTP.

@@ -7,6 +7,7 @@
 //! | [`accuracy`] | whoever wants to know how right the clocks are: our figures beside other daemons' |
 //! | [`simulator`] | the operator: worlds in which the daemon can be tried, and how to describe one |
 //! | [`hardware`] | the operator of a card with a clock: what the states and lines of `status` mean, and what to do |
+//! | [`ptp`] | the operator whose ports serve: roles, what a clock announces of itself, when it is silent |
 //! | [`sources`] | the operator with more than one source: how they are judged, what the verdicts mean, and when another one steers |
 //! | [`server`] | the operator who serves time: leap seconds, no source, who may ask and how often, interleaved mode, stamps of the card, cores, load |
 //! | [`traces`] | the operator who wants to know what happened: recording, replaying, and what another servo would have done |
@@ -79,6 +80,9 @@ pub mod simulator {}
 
 #[doc = include_str!("hardware.md")]
 pub mod hardware {}
+
+#[doc = include_str!("ptp.md")]
+pub mod ptp {}
 
 #[doc = include_str!("server.md")]
 pub mod server {}

@@ -151,6 +151,7 @@ fn port() -> PortStatus {
             steps_removed: 0,
             time_source: "internal oscillator".to_owned(),
         }),
+        announces: None,
         grandmaster_change: None,
         sync_interval_s: Some(0.125),
         mean_path_delay_s: Some(1.22e-6),

@@ -295,7 +295,14 @@ impl Page {
         let gm = port.grandmaster.as_ref().map_or("", |gm| gm.identity.as_str());
         let other = port.parent.as_ref().filter(|parent| gm.is_empty() || !parent.starts_with(gm));
         about.extend(other.map(|parent| format!("from {parent}")));
-        let tone = if port.port_state == "SLAVE" { Tone::Good } else { Tone::Doubtful };
+        about.extend(port.announces.as_ref().map(|gm| {
+            let whose = match gm.steps_removed {
+                0 => "announces itself".to_owned(),
+                steps => format!("hands on {}, {}", gm.identity, count(steps.into(), "step")),
+            };
+            format!("{whose}: class {}, accuracy {}, priority {}/{}", gm.class, gm.accuracy, gm.priority1, gm.priority2)
+        }));
+        let tone = if matches!(port.port_state.as_str(), "SLAVE" | "MASTER") { Tone::Good } else { Tone::Doubtful };
         self.node(depth, &format!("{} {}", port.interface, port.port_state), tone, &about.join(", "));
         let indent = "   ".repeat(depth + 1);
         if let Some(reason) = &port.timestamps_reason {

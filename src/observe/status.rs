@@ -363,6 +363,9 @@ pub struct PortStatus {
     pub parent: Option<String>,
     /// The clock at the root.
     pub grandmaster: Option<GrandmasterStatus>,
+    /// What the port announces as a master.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announces: Option<GrandmasterStatus>,
     /// The last time that it was another one than before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grandmaster_change: Option<GrandmasterChangeStatus>,

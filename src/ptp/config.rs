@@ -1,7 +1,7 @@
 //! What a port and a grandmaster need to be told.
 
 use crate::coding::Coded;
-use crate::ptp::TimeProperties;
+use crate::ptp::{Role, ServingConfig, TimeProperties};
 use crate::time::{Duration, LeapIndicator, LogInterval, SourceId};
 use crate::wire::ptp::{ClockAccuracy, ClockIdentity, ClockQuality, PortIdentity, TimeSource};
 
@@ -35,7 +35,7 @@ impl Default for PeerDelayConfig {
     }
 }
 
-/// A slave-only port: defaultDS and portDS as far as a slave needs them (8.2.1, 8.2.15).
+/// A port: defaultDS and portDS as far as it needs them (8.2.1, 8.2.15).
 #[derive(Clone, Copy, PartialEq, Debug, Coded)]
 pub struct Config {
     /// Whose observations these are.
@@ -44,6 +44,10 @@ pub struct Config {
     pub identity: ClockIdentity,
     /// portNumber, from 1.
     pub port_number: u16,
+    /// What it may become.
+    pub role: Role,
+    /// How it serves, if it may be master.
+    pub serving: ServingConfig,
     /// domainNumber.
     pub domain: u8,
     /// sdoId, 12 bits.
@@ -66,7 +70,7 @@ pub struct Config {
     pub egress_latency: Duration,
     /// The greatest |correctionField| that is believed.
     pub correction_max: Duration,
-    /// Of the random spacing of Delay_Req and timeouts.
+    /// Of the random spacing of Delay_Req and timeouts, and of the first sequenceIds.
     pub seed: u64,
 }
 
@@ -77,6 +81,8 @@ impl Config {
             source,
             identity,
             port_number: 1,
+            role: Role::Slave,
+            serving: ServingConfig::DEFAULT,
             domain: 0,
             sdo_id: 0,
             minor_version: 1,

@@ -112,6 +112,8 @@ counters! {
     ForeignMasterExpired = "foreign_master_expired",
     /// The parent fell silent.
     AnnounceReceiptTimeout = "announce_receipt_timeout",
+    /// A port that served, or would have, stopped since the clock has no time to serve.
+    Silenced = "silenced",
     /// The parent changed, was first selected, or follows another grandmaster.
     ParentChanged = "parent_changed",
     /// Sync or Follow_Up that is a duplicate, or late behind a newer one.

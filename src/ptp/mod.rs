@@ -3,11 +3,11 @@
 //! Two engines speak the same [`Input`] and [`Effect`]:
 //!
 //! ```text
-//!              Received, Sent, SendFailed, Clock, Link, Tick
+//!              Received, Sent, SendFailed, Clock, Decision, Line, Link, Tick
 //!                     |                        |
-//!   [`Port`]  slave-only ordinary clock   [`Grandmaster`]  the master half
+//!   [`Port`]  slave, master or both       [`Grandmaster`]  of tests: follows nobody
 //!                     |                        |
-//!              Send, Observe, Parent, SyncInterval, State, Count
+//!              Send, Observe, Parent, Best, SyncInterval, State, Count
 //! ```
 //!
 //! The difficulty of a slave port is not the arithmetic (four stamps and a sum) but the order of events: Follow_Up
@@ -23,35 +23,46 @@
 //! | `state` | the state machine (9.2.5), as one pure function |
 //! | `foreign` | foreignMasterDS (9.3.2.4): who announces, and who has earned a hearing |
 //! | `bmca` | the data set comparison (9.3.4), as pure functions |
+//! | `decision` | what each port of a clock should be (9.3.3), as pure functions |
 //! | `sync` | pairs of Sync and Follow_Up (9.5.4) |
 //! | `delay` | outstanding Delay_Req (11.3), and when to send the next one (9.5.11.2) |
 //! | `peer` | the peer delay mechanism (11.4) |
-//! | `port` | the slave port: headers in, chapters above, effects out |
-//! | `master` | the master half |
+//! | `own` | what the clock says of itself as a grandmaster (8.2.1, 8.2.4) |
+//! | `serving` | what a master sends and answers (9.5, 11.3) |
+//! | `port` | the port: headers in, chapters above, effects out |
+//! | `master` | a grandmaster that follows nobody |
 //! | `counters` | every figure that the engines count |
 //! | `recorded` | the bytes of an input, for a trace |
 
 mod bmca;
 mod config;
 mod counters;
+mod decision;
 mod delay;
 mod foreign;
 mod gate;
 mod master;
+mod own;
 mod peer;
 mod port;
 mod recorded;
+mod serving;
 mod state;
 mod sync;
 
 pub use bmca::{Comparison, DataSet, compare};
 pub use config::{CORRECTION_MAX, Config, GrandmasterConfig, PeerDelayConfig, clock_identity};
 pub use counters::Counter;
+pub use decision::{
+    CLOCK_CLASS_NEVER_SLAVE_MAX, Decision, MasterBy, PortView, Recommendation, Role, decide_for, own_data_set,
+};
 pub use delay::{DELAY_OUTSTANDING_MAX, LOG_DELAY_REQ_INTERVAL_MAX};
 pub use foreign::{FOREIGN_MASTER_MAX, LOG_ANNOUNCE_INTERVAL_MAX};
-pub use master::{FOLLOW_UP_PENDING_MAX, Grandmaster};
+pub use master::Grandmaster;
+pub use own::{AnnouncedQuality, IMPROVES_AFTER, PtpClockConfig, Steered, has_time};
 pub use peer::{ALLOWED_LOST_RESPONSES, BAD_PEER_PAUSE, PDELAY_ANSWERS_MAX, PDELAY_OUTSTANDING_MAX, ROUND_TRIPS_KEPT};
 pub use port::{ForeignMasterStatus, Port};
+pub use serving::{Announcement, FOLLOW_UP_PENDING_MAX, Line, ServingConfig};
 pub use state::{Event, PortState, StateReason, next, next_slave_only};
 pub use sync::SYNC_PENDING_MAX;
 
@@ -104,6 +115,10 @@ pub enum Input<'a> {
     /// What the discipline has done to the clock. To be said after every sample, not only when it changes: a port that
     /// has selected another parent waits in UNCALIBRATED for the next report.
     Clock(ClockReport),
+    /// What the clock as a whole wants this port to be. One that can only follow, and one that follows nobody, do not ask.
+    Decision(Decision),
+    /// What stamps of this port mean from now on; `None`: nothing that could be served.
+    Line(Option<Line>),
     /// The link, or the socket, went up or down.
     Link {
         /// Whether packets can pass.
@@ -148,6 +163,9 @@ pub enum Effect {
     Observe(Observation),
     /// The parent was selected or changed (also one of its properties), or lost (`None`).
     Parent(Option<ParentInfo>),
+    /// The best master that this port hears, Erbest, became another one, or says something else. Told by a port that may be
+    /// slave or master.
+    Best(Option<DataSet>),
     /// The parent's Sync interval became known or changed.
     SyncInterval(LogInterval),
     /// The port changed its state.

@@ -1,9 +1,11 @@
-//! The port of a slave-only ordinary clock, end to end.
+//! A port of an ordinary or boundary clock, end to end.
 //!
 //! Headers come in through the gate, each message goes to the chapter that owns it, and what the chapters complete goes
 //! out as observations. What is left here is what concerns more than one of them: the timers, and what a change of our
-//! own clock or of the link does to the halves that wait. Who the parent is, and what a change of it does, is in `parent`.
+//! own clock or of the link does to the halves that wait. Who the parent is, and what a change of it does, is in `parent`;
+//! what the clock as a whole wants the port to be is in `master`.
 
+mod master;
 mod parent;
 mod peer_delay;
 
@@ -12,10 +14,11 @@ use super::delay::{Answer, Answered, DelayExchange, DelayRequests, honoured, spa
 use super::foreign::ForeignMasters;
 use super::gate::{Gate, frame};
 use super::peer::PeerDelay;
+use super::serving::{Latencies, Serving};
 use super::sync::{SyncPair, SyncPairs};
 use super::{
-    Channel, ClockReport, Config, DataSet, Effect, Event, Input, ParentInfo, PortState, StateReason, TxToken,
-    next_slave_only,
+    Announcement, Channel, ClockReport, Config, DataSet, Effect, Event, Input, ParentInfo, PortState, Recommendation,
+    Role, StateReason, TxToken, next, next_slave_only,
 };
 use crate::coding::Coded;
 use crate::engine::{Engine, Random, Sink, TimerKind, TimerTable};
@@ -32,11 +35,13 @@ const HALF_OF_IT: LogInterval = LogInterval::new(-1);
 #[derive(Clone, Copy, Debug, Coded)]
 enum Timer {
     AnnounceReceipt,
+    Qualification,
+    StateDecision,
     DelayReq,
 }
 
 impl TimerKind for Timer {
-    const ALL: &'static [Self] = &[Self::AnnounceReceipt, Self::DelayReq];
+    const ALL: &'static [Self] = &[Self::AnnounceReceipt, Self::Qualification, Self::StateDecision, Self::DelayReq];
     fn index(self) -> usize {
         self as usize
     }
@@ -51,7 +56,9 @@ pub struct ForeignMasterStatus {
     pub is_qualified: bool,
 }
 
-/// The engine of a slave-only port (clockClass 255, table 4): never sends Announce or Sync.
+/// The engine of a port. As [`Role::Slave`] it is that of a slave-only clock (clockClass 255, table 4): it never sends
+/// Announce or Sync, and decides for itself whom it follows. Of any other role it is what it is told to be
+/// ([`Input::Decision`]).
 ///
 /// The first input of any kind starts it, `Link { up: false }` into FAULTY and every other one into LISTENING.
 #[derive(Clone, Debug, Coded)]
@@ -60,7 +67,7 @@ pub struct Port {
     sender: Sender,
     gate: Gate,
     state: PortState,
-    timers: TimerTable<Timer, 2>,
+    timers: TimerTable<Timer, 4>,
     random: Random,
     foreign: ForeignMasters,
     parent: Option<ParentInfo>,
@@ -73,6 +80,13 @@ pub struct Port {
     delay_req_interval: LogInterval,
     /// Rare requests will do, says the discipline.
     is_calm: bool,
+    /// What the clock wants it to be; a slave is nothing else.
+    recommended: Recommendation,
+    /// The announce intervals that it waits before it is master.
+    qualification: u16,
+    /// Erbest, as it was told last.
+    best: Option<DataSet>,
+    serving: Serving,
     next_token: u32,
 }
 
@@ -87,6 +101,10 @@ impl Port {
         };
         let mut random = Random::seeded(config.seed);
         let first_sequence_id = random.next_u64() as u16;
+        let latencies = Latencies { ingress: config.ingress_latency, egress: config.egress_latency };
+        let is_slave = config.role == Role::Slave;
+        // What a slave draws is the same as ever.
+        let sequence_ids = if is_slave { [0; 2] } else { [random.next_u64() as u16, random.next_u64() as u16] };
         Self {
             sender,
             gate: Gate::new(&sender, config.correction_max),
@@ -102,6 +120,10 @@ impl Port {
             peer: peer_delay::of(&config, sender, first_sequence_id),
             delay_req_interval: config.log_min_delay_req_interval,
             is_calm: false,
+            recommended: if is_slave { Recommendation::Slave } else { Recommendation::Silent },
+            qualification: 0,
+            best: None,
+            serving: Serving::new(config.serving, latencies, sender, sequence_ids),
             next_token: 0,
             config,
         }
@@ -120,6 +142,11 @@ impl Port {
     /// Whom it follows.
     pub const fn parent(&self) -> Option<ParentInfo> {
         self.parent
+    }
+
+    /// What it announces, while it is master.
+    pub fn announcement(&self) -> Option<Announcement> {
+        self.serving.announcement().copied().filter(|_| self.state == PortState::Master)
     }
 
     /// The least mean spacing of Delay_Req, as the master says.
@@ -156,7 +183,7 @@ impl Port {
 
     fn change_state(&mut self, event: Event, reason: StateReason, out: &mut impl Sink<Effect>) {
         let from = self.state;
-        self.state = next_slave_only(from, event);
+        self.state = if self.config.role == Role::Slave { next_slave_only(from, event) } else { next(from, event) };
         if self.state != from {
             out.emit(Effect::State { from, to: self.state, reason });
         }
@@ -343,11 +370,11 @@ impl Port {
             Body::Sync(sync) => self.sync(now, header, sync.origin_timestamp, stamp, out),
             Body::FollowUp(body) => self.follow_up(now, header, body.precise_origin_timestamp, out),
             Body::DelayResp(body) => self.delay_resp(now, header, &body, out),
+            Body::DelayReq(_) => self.delay_req(header, stamp, out),
             Body::PdelayReq(_) | Body::PdelayResp(_) | Body::PdelayRespFollowUp(_) => {
                 self.peer_message(now, &message, stamp, out);
             }
-            // A slave answers no Delay_Req, and those of its neighbours are none of its business.
-            Body::DelayReq(_) | Body::Signaling(_) | Body::Management(_) => {}
+            Body::Signaling(_) | Body::Management(_) => {}
         }
     }
 
@@ -370,21 +397,31 @@ impl Port {
             if let Some(peer) = &mut self.peer {
                 peer.stop(out);
             }
+            self.serving.stop();
             self.change_state(Event::FaultDetected, StateReason::LinkDown, out);
+            self.tell_best(now, out);
         } else if self.state == PortState::Faulty {
             self.change_state(Event::FaultCleared, StateReason::LinkUp, out);
-            self.change_state(Event::Initialized, StateReason::LinkUp, out);
-            self.start_peer_delay(now);
+            self.start(now, StateReason::LinkUp, out);
         }
     }
 
-    fn tick(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
+    fn start(&mut self, now: Timestamp<Mono>, reason: StateReason, out: &mut impl Sink<Effect>) {
+        self.change_state(Event::Initialized, reason, out);
+        self.start_peer_delay(now);
+        self.listen(now);
+        self.be_as_recommended(now, out);
+    }
+
+    fn tick(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, out: &mut impl Sink<Effect>) {
         if let Some(peer) = &mut self.peer {
             peer.tick(now, &mut self.next_token, out);
         }
         while let Some(timer) = self.timers.take_expired(now) {
             match timer {
                 Timer::AnnounceReceipt => self.announce_receipt_timeout(now, out),
+                Timer::Qualification => self.qualified(now, out),
+                Timer::StateDecision => self.review(now, out),
                 Timer::DelayReq => {
                     self.send_delay_req(now, out);
                     if self.timers.get(Timer::DelayReq) <= Some(now) {
@@ -394,6 +431,7 @@ impl Port {
                 }
             }
         }
+        self.serving.tick(now, local, &mut self.next_token, out);
     }
 }
 
@@ -403,11 +441,11 @@ impl Engine for Port {
 
     fn step(&mut self, now: Timestamp<Mono>, input: Input<'_>, out: &mut impl Sink<Effect>) {
         if self.state == PortState::Initializing && !matches!(input, Input::Link { up: false }) {
-            self.change_state(Event::Initialized, StateReason::Started, out);
-            self.start_peer_delay(now);
+            self.start(now, StateReason::Started, out);
         }
         match input {
             Input::Received { bytes, channel, stamp } => self.received(now, bytes, channel, stamp, out),
+            Input::Sent { token, stamp } if self.serving.awaits(token) => self.serving.sent(token, stamp, out),
             Input::Sent { token, stamp } => {
                 if self.peer_sent(token, stamp, out) {
                     return;
@@ -418,7 +456,9 @@ impl Engine for Port {
             }
             Input::SendFailed { token } => {
                 count(out, Counter::SendFailed);
-                if let Some(token) = token {
+                if let Some(token) = token
+                    && !self.serving.forget(token)
+                {
                     self.requests.abandon(token);
                     if let Some(peer) = &mut self.peer {
                         peer.abandon(token);
@@ -426,8 +466,10 @@ impl Engine for Port {
                 }
             }
             Input::Clock(report) => self.clock(now, report, out),
+            Input::Decision(decision) => self.decided(now, &decision, out),
+            Input::Line(line) => self.serving.set_line(line),
             Input::Link { up } => self.link(now, up, out),
-            Input::Tick { local: _ } => self.tick(now, out),
+            Input::Tick { local } => self.tick(now, local, out),
         }
     }
 
@@ -437,7 +479,7 @@ impl Engine for Port {
             return Some(Timestamp::EPOCH);
         }
         let of_peer = self.peer.as_ref().and_then(PeerDelay::deadline);
-        self.timers.deadline().into_iter().chain(of_peer).min()
+        [self.timers.deadline(), self.serving.deadline(), of_peer].into_iter().flatten().min()
     }
 }
 

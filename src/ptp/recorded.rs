@@ -1,6 +1,6 @@
 //! The port and the grandmaster as they are recorded: the bytes of their inputs, which borrow the packets.
 
-use super::{Channel, ClockReport, Effect, Grandmaster, Input, Port, TxToken};
+use super::{Channel, ClockReport, Decision, Effect, Grandmaster, Input, Line, Port, TxToken};
 use crate::coding::{Coded, Decoder, Encoder, Malformed, layout};
 use crate::engine::{Engine, EngineKind, Recordable};
 use crate::time::{Mono, Stamp, Timestamp};
@@ -12,6 +12,8 @@ const INPUT_LAYOUT: u64 = layout(
         ("channel", Channel::LAYOUT),
         ("token", TxToken::LAYOUT),
         ("report", ClockReport::LAYOUT),
+        ("decision", Decision::LAYOUT),
+        ("line", <Option<Line>>::LAYOUT),
     ],
 );
 
@@ -44,6 +46,14 @@ fn encode(input: &Input<'_>, out: &mut Encoder) {
             out.byte(5);
             local.encode(out);
         }
+        Input::Decision(decision) => {
+            out.byte(6);
+            decision.encode(out);
+        }
+        Input::Line(line) => {
+            out.byte(7);
+            line.encode(out);
+        }
     }
 }
 
@@ -58,6 +68,8 @@ fn decode<'a>(from: &mut Decoder<'a>) -> Result<Input<'a>, Malformed> {
         3 => Input::Clock(ClockReport::decode(from)?),
         4 => Input::Link { up: bool::decode(from)? },
         5 => Input::Tick { local: Timestamp::decode(from)? },
+        6 => Input::Decision(Decision::decode(from)?),
+        7 => Input::Line(Option::decode(from)?),
         _ => return Err(Malformed),
     })
 }

@@ -14,7 +14,10 @@
 use std::fmt::Write;
 
 use crate::engine::Engine;
-use crate::ptp::{Channel, ClockReport, Config, Effect, Input, Port, TxToken};
+use crate::ptp::{
+    Announcement, Channel, ClockReport, Config, Decision, Effect, Input, Line, MasterBy, Port, Recommendation,
+    TimeProperties, TxToken,
+};
 use crate::sharing::CounterSet;
 use crate::time::{
     ClockEpoch, ClockId, Duration, Local, LogInterval, Mono, SourceId, Stamp, StampSource, TICKS_PER_NS, Timestamp,
@@ -147,6 +150,10 @@ impl Script {
                 let [locked, calm, stepped] = ["locked", "calm", "stepped"].map(|word| words.has(word));
                 Input::Clock(ClockReport { locked, calm, stepped, epoch: 0 })
             }
+            "decide" => Input::Decision(decision(&words)),
+            "line" if words.has("none") => Input::Line(None),
+            // What is served is ahead of the stamps by so much.
+            "line" => Input::Line(Some(Line::ahead_by(words.time("ahead") - Timestamp::EPOCH))),
             "sent" => Input::Sent { token: request(), stamp: words.stamp("t3") },
             "failed" => Input::SendFailed { token: Some(request()) },
             _ => {
@@ -225,6 +232,29 @@ impl Script {
     }
 }
 
+/// `m1`, `m2`, `m3`, `slave`, `passive` or `silent`; `gm=`, `steps=` and `class=` of what is announced.
+fn decision(words: &Words<'_>) -> Decision {
+    let recommendation = match words.0[0] {
+        "m1" => Recommendation::Master(MasterBy::M1),
+        "m2" => Recommendation::Master(MasterBy::M2),
+        "m3" => Recommendation::Master(MasterBy::M3),
+        "slave" => Recommendation::Slave,
+        "passive" => Recommendation::Passive,
+        "silent" => Recommendation::Silent,
+        other => panic!("no such recommendation: {other}"),
+    };
+    let said = announce(&Words([&["us"], &words.0[1..]].concat()));
+    let announcement = Announcement {
+        grandmaster: said.grandmaster_identity,
+        priority1: said.grandmaster_priority1,
+        quality: said.grandmaster_clock_quality,
+        priority2: said.grandmaster_priority2,
+        steps_removed: said.steps_removed,
+        time_properties: TimeProperties::announced(flags(words), &said),
+    };
+    Decision { recommendation, announcement, counts_tai: false }
+}
+
 fn announce(words: &Words<'_>) -> Announce {
     Announce {
         origin_timestamp: WireTimestamp::ZERO,
@@ -278,6 +308,8 @@ fn effect(effect: &Effect) -> Option<String> {
             let gm = PortIdentity { clock_identity: parent.grandmaster, port_number: 1 };
             write!(text, "parent {} gm={} steps={}", name(parent.port), name(gm), parent.steps_removed).unwrap();
         }
+        Effect::Best(None) => text.push_str("best none"),
+        Effect::Best(Some(best)) => write!(text, "best {}", name(best.sender)).unwrap(),
         Effect::SyncInterval(interval) => write!(text, "sync_interval {}", interval.log2_seconds()).unwrap(),
         Effect::Send { frame, .. } => {
             text.push_str("send ");

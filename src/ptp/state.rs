@@ -151,6 +151,14 @@ pub enum StateReason {
     ClockStepped,
     /// This port is configured to be master.
     ConfiguredMaster,
+    /// The clock itself is the best that there is on this port's link.
+    BestClock,
+    /// The parent's time is handed on by this port.
+    HandsOn,
+    /// A better clock, or a better way to it, is heard than this port would be.
+    BetterHeard,
+    /// The clock has no time that could be served.
+    NoTime,
 }
 
 impl StateReason {
@@ -168,6 +176,10 @@ impl StateReason {
             Self::ClockUnlocked => "clock unlocked",
             Self::ClockStepped => "clock stepped",
             Self::ConfiguredMaster => "configured as master",
+            Self::BestClock => "the clock is the best here",
+            Self::HandsOn => "hands the parent's time on",
+            Self::BetterHeard => "a better master is heard",
+            Self::NoTime => "the clock has no time to serve",
         }
     }
 }

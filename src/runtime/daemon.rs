@@ -70,6 +70,8 @@ pub struct Daemon {
     identity: Option<ClockIdentity>,
     random: Random,
     snapshot: Seqlock<TimeSnapshot>,
+    /// What the stamps of the PHCs mean, where somebody serves by them.
+    lines: Seqlock<PhcLines>,
     /// Tells the NTP server which interfaces stamp with which PHC.
     interfaces: SeqlockWriter<StampingInterfaces>,
     smear: SmearWatch,
@@ -162,7 +164,7 @@ impl Daemon {
                     local: server.local,
                     smear: server.smear,
                 };
-                let time = ServedTime { snapshot: snapshot.clone(), lines, interfaces: stamping, leap };
+                let time = ServedTime { snapshot: snapshot.clone(), lines: lines.clone(), interfaces: stamping, leap };
                 let mut recorder = |name: &str| Some(traces.stream(name, EngineKind::NtpServer));
                 let server =
                     Server::spawn_attended(&options, &time, stop.clone(), Some(sleeper.doorbell()), &mut recorder);
@@ -223,7 +225,8 @@ impl Daemon {
             commands: orders,
             events,
             snapshot: writer,
-            lines: server.is_some().then_some(lines_writer),
+            lines: (server.is_some() || config.serves_ptp()).then_some(lines_writer),
+            ptp_clock: config.clock.ptp,
             truth: truth_ring,
             vmclock,
             generation,
@@ -250,6 +253,7 @@ impl Daemon {
             random: Random::seeded(now.ticks() as u64 ^ u64::from(std::process::id())),
             last_snapshot: TimeSnapshot::unsynchronised(now),
             snapshot,
+            lines,
             interfaces,
             smear: SmearWatch::new(leap_writer, now),
             discipline: DisciplineThread { thread: Some(thread), doorbell, commands, events: inbox },
@@ -413,55 +417,6 @@ impl Daemon {
         }
     }
 
-    /// Takes over from a new configuration what can change while the daemon runs; returns what needs a restart.
-    pub fn reload(&mut self, config: &Config) -> Vec<&'static str> {
-        let mut needs_restart = Vec::new();
-        let old = &self.config;
-        let mut check = |same: bool, what| {
-            if !same {
-                needs_restart.push(what);
-            }
-        };
-        check(old.clock.system == config.clock.system, "clock.system");
-        check(old.servo.kind == config.servo.kind, "servo.kind");
-        check(old.clock.phc == config.clock.phc, "clock.phc");
-        check(old.clock.rtc == config.clock.rtc, "clock.rtc");
-        check(old.clock.vmclock == config.clock.vmclock, "clock.vmclock");
-        check(old.clock.max_frequency == config.clock.max_frequency, "clock.max_frequency");
-        check(old.ntp_server == config.ntp_server, "ntp.server");
-        check(old.ntp_sources == config.ntp_sources, "ntp.source");
-        check(old.refclocks == config.refclocks, "refclock");
-        check(old.selection == config.selection, "selection");
-        check(old.judged().len() == config.judged().len(), "the number of sources that are judged");
-        check(old.threads == config.threads, "threads");
-        check(old.observe.http == config.observe.http, "observe.http");
-        check(old.observe.runtime_directory == config.observe.runtime_directory, "observe.runtime_directory");
-        check(old.observe.state_directory == config.observe.state_directory, "observe.state_directory");
-        check(old.trace == config.trace, "trace");
-        self.config.clock.step = config.clock.step;
-        self.config.clock.lock_limit = config.clock.lock_limit;
-        self.config.clock.max_drift = config.clock.max_drift;
-        self.config.servo = config.servo.clone();
-        self.config.observe.log = config.observe.log;
-        self.config.clock.utc_offset = config.clock.utc_offset;
-        self.config.clock.leap = config.clock.leap;
-        self.config.clock.leap_file.clone_from(&config.clock.leap_file);
-        self.tell_host_utc();
-        self.smear.read_again(self.host.mono());
-        if self.config.ptp != config.ptp {
-            for port in 0..self.ports.len() {
-                self.stop_port(port);
-            }
-            self.ports.clear();
-            self.config.ptp.clear();
-            self.model.ports.clear();
-            for port in &config.ptp {
-                self.add_port(port.clone());
-            }
-        }
-        needs_restart
-    }
-
     /// The discipline hears the configuration in force, and what this host knows of TAI - UTC by now.
     fn tell_host_utc(&mut self) {
         let local = self.host.stamping();
@@ -609,6 +564,7 @@ mod cards;
 mod dead_clock;
 mod hardware;
 mod ports;
+mod reload;
 mod report;
 mod rivals;
 mod rtc;

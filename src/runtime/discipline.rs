@@ -11,8 +11,8 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Receiver, Sender};
 use synchronome_kernel::phc::CrossingMethod;
 
-pub use self::inlet::PortInlet;
 use self::inlet::{Inlets, Taken};
+pub use self::inlet::{PortInlet, PortPlace};
 pub use self::several::Judged;
 use self::told::ToldLine;
 use super::events::{Event, PhcReport};
@@ -28,13 +28,14 @@ use crate::clock::{
 use crate::config::ThreadConfig;
 use crate::discipline::SavedOscillator;
 use crate::engine::{Recorder, Taped};
-use crate::ptp::{ClockReport, Port};
+use crate::ptp::{AnnouncedQuality, ClockReport, Port, PtpClockConfig};
 use crate::sharing::{Latch, PhcLines, Pulse, RingWriter, SeqlockWriter, TimeSnapshot};
 use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Mono, Timestamp};
 
 mod disruption;
 mod inlet;
 mod kernel;
+mod masters;
 mod several;
 mod told;
 
@@ -79,7 +80,7 @@ pub struct Guest {
 #[derive(Debug)]
 pub enum Command {
     /// A port was started (again).
-    AddPort(usize, PortInlet),
+    AddPort(usize, Box<PortInlet>),
     /// It goes round here.
     Host(Guest),
     /// A port has ended, or ends now if it goes round here.
@@ -109,6 +110,8 @@ pub struct DisciplineLinks {
     pub lines: Option<SeqlockWriter<PhcLines>>,
     /// Where every adjustment of the system's clock is told, if somebody watches the truth.
     pub truth: Option<RingWriter<Recorded>>,
+    /// What the configuration says of us as a PTP clock.
+    pub ptp_clock: PtpClockConfig,
     /// The hypervisor's page of time, where there is one.
     pub vmclock: Option<DisruptionWatch>,
     /// What the kernel tells of the machine's generation ID, where it does.
@@ -152,6 +155,7 @@ pub fn spawn_discipline(
             readers: std::array::from_fn(|_| None),
             jumps: JumpDetector::default(),
             followed: None,
+            announced: AnnouncedQuality::default(),
             told: (false, false),
             is_in_doubt: false,
             tell_ports_at: now,
@@ -202,6 +206,8 @@ struct DisciplineThread {
     jumps: JumpDetector,
     /// The port whose parent steers.
     followed: Option<usize>,
+    /// What the clock says of itself by the ports that are master.
+    announced: AnnouncedQuality,
     /// What the ports were told: whether the clock is locked, and whether it is calm.
     told: (bool, bool),
     /// The hub may have jumped, or the machine may have stood still, as was told last.
@@ -337,6 +343,8 @@ impl DisciplineThread {
         let (now, local) = self.moments.now();
         match self.inlets.take(port, message) {
             Taken::Nothing => {}
+            // What follows from that is decided with what is published next: now.
+            Taken::Heard => self.publish_at = now,
             Taken::Observation(observation) => {
                 if self.followed == Some(port) || self.cascade.has_helm() {
                     let is_sync = matches!(observation.sent.clock, ClockId::Remote(_));
@@ -352,6 +360,7 @@ impl DisciplineThread {
                 }
             }
             Taken::Changed => {
+                self.publish_at = now;
                 if self.cascade.has_helm() {
                     self.introduce(now, local, port);
                 } else if self.followed.is_none_or(|followed| followed == port) {
@@ -388,7 +397,7 @@ impl DisciplineThread {
 
     fn obey(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, command: Command) {
         match command {
-            Command::AddPort(port, inlet) => self.inlets.set(port, Some(inlet)),
+            Command::AddPort(port, inlet) => self.inlets.set(port, Some(*inlet)),
             Command::Host(guest) => self.guest = Some(guest),
             Command::RemovePort(port) => {
                 if self.guest.as_ref().is_some_and(|guest| guest.row == port) {
@@ -605,6 +614,7 @@ impl DisciplineThread {
         }
         self.links.snapshot.write(&snapshot);
         self.publish_lines(now, local);
+        self.look_at_masters(now, local, &snapshot);
         if is_time_to_vouch {
             if !is_good {
                 self.vouch(&snapshot);

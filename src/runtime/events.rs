@@ -11,7 +11,7 @@ use super::thread::Refusal;
 use crate::clock::{CascadeNotice, ClockError, PageFault, Standing, Tampering};
 use crate::discipline::SavedOscillator;
 use crate::net::{StampingChange, TxTrouble};
-use crate::ptp::{ForeignMasterStatus, ParentInfo, PortState, StateReason};
+use crate::ptp::{Announcement, ForeignMasterStatus, ParentInfo, PortState, StateReason};
 use crate::time::{
     ClockEpoch, ClockId, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, SyncState, Timestamp,
 };
@@ -203,6 +203,8 @@ pub struct PortReport {
     pub identity: PortIdentity,
     /// The state.
     pub state: PortState,
+    /// What it announces itself, as a master.
+    pub announces: Option<Announcement>,
     /// Who announces.
     pub foreign: [Option<ForeignMasterStatus>; FOREIGN_REPORTED_MAX],
     /// The domain and sdoId of the last message that was not for us.

@@ -36,6 +36,7 @@ impl GrandmasterThread {
             port: 0,
             to_discipline: None,
             from_discipline: None,
+            served: None,
             events,
             counters: Counters::default(),
             link: Flag::new(true),

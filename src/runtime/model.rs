@@ -13,7 +13,7 @@ use crate::observe::status::{
     SCHEMA, bound_s,
 };
 use crate::observe::{Events, Level, Status, Topic, rfc3339};
-use crate::ptp::{Counter, ParentInfo, PortState, StateReason};
+use crate::ptp::{Announcement, Counter, ParentInfo, PortState, Role, StateReason};
 use crate::sharing::{Counters, LIMITS, SNAPSHOT_AGE_MAX, TimeSnapshot};
 use crate::time::{
     ClockId, Duration, LeapIndicator, Local, LogInterval, Mono, StampSource, SyncState, TaiUtc, Timestamp,
@@ -120,7 +120,7 @@ impl PortModel {
         let delay = phcs.mean_path_delay(self.phc).unwrap_or(snapshot.mean_path_delay);
         PortStatus {
             interface: self.config.interface.clone(),
-            role: "slave".to_owned(),
+            role: self.config.role.word().to_owned(),
             port_state: self.state.to_string(),
             domain: self.config.domain,
             sdo_id: self.config.sdo_id,
@@ -131,6 +131,7 @@ impl PortModel {
             phc: self.phc().map(|index| format!("/dev/ptp{index}")),
             parent: parent.map(|parent| parent.port.to_string()),
             grandmaster: parent.map(grandmaster_status),
+            announces: self.report.and_then(|report| report.announces).map(|announced| announced_status(&announced)),
             grandmaster_change: self.grandmaster_change.zip(self.last_grandmaster).map(|((at, from), to)| {
                 let age_s = (now - at).as_secs_f64().max(0.0);
                 GrandmasterChangeStatus { from: from.to_string(), to: to.to_string(), age_s }
@@ -200,7 +201,8 @@ impl PortModel {
                 "messages of domain {domain}, sdoId {sdo_id:#05x}: this port is in domain {ours}, sdoId {our_sdo_id:#05x}"
             ));
         }
-        if heard.is_empty() && followed.is_none() && self.waiting_for.is_none() {
+        let should_hear = self.config.role == Role::Slave;
+        if should_hear && heard.is_empty() && followed.is_none() && self.waiting_for.is_none() {
             let (event, general) = (self.config.event_port, self.config.general_port);
             let where_from = match self.config.transport {
                 PtpTransport::Udp4 => {
@@ -231,6 +233,18 @@ fn grandmaster_status(parent: &ParentInfo) -> GrandmasterStatus {
         // Ours is one more than in the parent's Announce, which counts the clocks between.
         steps_removed: parent.steps_removed.saturating_sub(1),
         time_source: parent.time_properties.time_source.to_string(),
+    }
+}
+
+fn announced_status(announced: &Announcement) -> GrandmasterStatus {
+    GrandmasterStatus {
+        identity: announced.grandmaster.to_string(),
+        class: announced.quality.clock_class,
+        accuracy: announced.quality.clock_accuracy.bound().map_or("unknown".to_owned(), |bound| bound.to_string()),
+        priority1: announced.priority1,
+        priority2: announced.priority2,
+        steps_removed: announced.steps_removed,
+        time_source: announced.time_properties.time_source.to_string(),
     }
 }
 

@@ -11,11 +11,13 @@
 //! messages, it is read with the next Sync, in the order of their arrival: one for each.
 
 mod outlet;
+mod served;
 
 use std::io;
 use std::thread::JoinHandle;
 
 use self::outlet::{Effects, Outlet};
+pub use self::served::Served;
 use super::events::{Event, FOREIGN_REPORTED_MAX, PortReport};
 use super::thread::{Refusal, spawn_timing};
 use super::wake::{Ready, Sleeper};
@@ -23,7 +25,9 @@ use crate::clock::HostClock;
 use crate::config::ThreadConfig;
 use crate::engine::{Emit, Engine, Taped};
 use crate::net::{Gone, LEDGER_MAX, PtpSockets};
-use crate::ptp::{Channel, ClockReport, Counter, Effect, Grandmaster, Input, ParentInfo, Port, TxToken};
+use crate::ptp::{
+    Channel, ClockReport, Counter, DataSet, Decision, Effect, Grandmaster, Input, ParentInfo, Port, TxToken,
+};
 use crate::sharing::{Counters, Flag, Latch, Pulse, RingReader, RingWriter};
 use crate::time::{ClockId, Duration, LogInterval, Mono, Observation, Timestamp};
 use crate::wire::ptp::MessageType;
@@ -60,6 +64,8 @@ pub enum PortMessage {
     Observation(Observation),
     /// The parent now.
     Parent(Option<ParentInfo>),
+    /// The best master that a port hears which may be slave or master.
+    Best(Option<DataSet>),
     /// The parent's Sync interval.
     SyncInterval(LogInterval),
     /// The clock of the port's stamps from now on: said at the start and at each change. No observation with a stamp of
@@ -68,6 +74,15 @@ pub enum PortMessage {
     /// The halves of measurements in flight were thrown away on the report with this [`ClockReport::epoch`]: observations
     /// that follow are of after that step of the clock.
     Flushed(u32),
+}
+
+/// What the discipline tells a port.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum PortOrder {
+    /// What it has done to the clock.
+    Clock(ClockReport),
+    /// What the port is to be.
+    Decision(Decision),
 }
 
 /// The two engines that can run on a port thread.
@@ -92,7 +107,8 @@ impl PtpEngine for Port {
         let sdo_id = self.last_foreign_sdo_id();
         let other_domain = (domain.is_some() || sdo_id.is_some())
             .then(|| (domain.unwrap_or(config.domain), sdo_id.unwrap_or(config.sdo_id)));
-        Some(PortReport { identity: config.port_identity(), state: self.state(), foreign, other_domain })
+        let (identity, announces) = (config.port_identity(), self.announcement());
+        Some(PortReport { identity, state: self.state(), announces, foreign, other_domain })
     }
 
     /// The neighbour's Pdelay_Req: what it waits for is in what it measures, times what the clocks part by.
@@ -125,7 +141,9 @@ pub struct PortLinks {
     /// To the discipline; a grandmaster has none.
     pub to_discipline: Option<RingWriter<PortMessage>>,
     /// From the discipline.
-    pub from_discipline: Option<RingReader<ClockReport>>,
+    pub from_discipline: Option<RingReader<PortOrder>>,
+    /// What stamps mean, for a port that may be master.
+    pub served: Option<Served>,
     /// To the control thread.
     pub events: RingWriter<Event>,
     /// What the engine counts.
@@ -239,6 +257,7 @@ impl<E: PtpEngine> PortLoop<E> {
         self.outlet.has_told = false;
         self.outlet.say();
         self.look_at_the_link(now);
+        self.look_at_the_time(now);
         let [general, event] = std::mem::take(&mut self.ready);
         if event.failed || self.sockets.awaits_stamps() && (general.any() || now >= self.look_at) {
             self.take_stamps(now, event.failed);
@@ -251,10 +270,15 @@ impl<E: PtpEngine> PortLoop<E> {
         if general.any() {
             self.take_general(now, had_general);
         }
-        while let Some(report) = self.outlet.links.from_discipline.as_mut().and_then(RingReader::pop) {
-            self.step(now, Input::Clock(report));
-            if report.stepped {
-                self.outlet.flushed(report.epoch);
+        while let Some(order) = self.outlet.links.from_discipline.as_mut().and_then(RingReader::pop) {
+            match order {
+                PortOrder::Decision(decision) => self.step(now, Input::Decision(decision)),
+                PortOrder::Clock(report) => {
+                    self.step(now, Input::Clock(report));
+                    if report.stepped {
+                        self.outlet.flushed(report.epoch);
+                    }
+                }
             }
         }
         if self.engine.deadline().is_none_or(|deadline| deadline <= now) {
@@ -289,6 +313,15 @@ impl<E: PtpEngine> PortLoop<E> {
                 self.down_at = now;
             }
             self.set_link(now, has_link);
+        }
+    }
+
+    /// What the stamps mean that are about to be read.
+    fn look_at_the_time(&mut self, now: Timestamp<Mono>) {
+        let clock = self.sockets.clock();
+        let line = self.outlet.links.served.as_mut().and_then(|served| served.news(clock));
+        if let Some(line) = line {
+            self.step(now, Input::Line(line));
         }
     }
 

@@ -114,6 +114,12 @@ pub fn ptp4l(lab: &Lab, space: &Space, interface: &str, options: &[&str]) -> Run
     Running::start(lab, "ptp4l", &mut command)
 }
 
+/// Starts ptp4l as a slave that measures by the machine's clock, which it never touches, and prints an offset a second.
+pub fn ptp4l_slave(lab: &Lab, space: &Space, interface: &str, options: &[&str]) -> Running {
+    let all = [&["-s", "--freq_est_interval=0", "--summary_interval=-6"], options].concat();
+    ptp4l(lab, space, interface, &all)
+}
+
 /// The option that makes ptp4l a master whatever it hears.
 pub fn always_master() -> &'static str {
     if ptp4l_version() >= 4 { "--serverOnly=1" } else { "--masterOnly=1" }

@@ -158,6 +158,11 @@ impl<C: Clock> Cascade<C> {
         self.sources.is_some()
     }
 
+    /// The bound up to which the system clock counts as LOCKED: the configuration's, or by what steers.
+    pub fn lock_limit(&self) -> Duration {
+        self.config.of(self.hub()).lock_limit
+    }
+
     /// Who steers, of several.
     pub fn steered_by(&self) -> Option<SourceId> {
         self.sources.as_ref()?.helm.steering()

@@ -1,7 +1,11 @@
 use super::*;
 use crate::ptp::script::{render, stamp};
-use crate::time::{Duration, TaiUtc};
-use crate::wire::ptp::{ClockIdentity, CorrectionField, DelayReq, MessageType, PortIdentity, Tlvs, parse, write};
+use crate::ptp::{FOLLOW_UP_PENDING_MAX, TxToken};
+use crate::time::{Duration, LeapIndicator, Local, LogInterval, TaiUtc};
+use crate::wire::ptp::{
+    ClockIdentity, CorrectionField, DelayReq, Flags, Message, MessageType, PortIdentity, Tlvs, WireTimestamp, parse,
+    write,
+};
 
 fn config() -> GrandmasterConfig {
     GrandmasterConfig::new(ClockIdentity([0x41; 8]), 7)

@@ -1,12 +1,12 @@
 //! Announce, and who the parent is (IEEE 1588-2019 9.3).
 
 use super::{Port, Timer};
-use crate::engine::{Sink, TimerTable};
+use crate::engine::Sink;
 use crate::ptp::counters::{Counter, count};
 use crate::ptp::foreign::{Announced, LOG_ANNOUNCE_INTERVAL_MAX};
-use crate::ptp::{DataSet, Effect, Event, ParentInfo, StateReason, TimeProperties};
+use crate::ptp::{DataSet, Effect, Event, ParentInfo, PortState, Recommendation, Role, StateReason, TimeProperties};
 use crate::time::{Duration, LogInterval, Mono, Timestamp};
-use crate::wire::ptp::{Announce, Header};
+use crate::wire::ptp::{Announce, Header, PortIdentity};
 
 /// stepsRemoved from which an Announce is refused (9.3.2.5, maxStepsRemoved).
 const STEPS_REMOVED_MAX: u16 = 255;
@@ -47,14 +47,26 @@ impl Port {
         if !self.foreign.hear(now, announced, self.parent_port(), out) {
             return;
         }
-        if self.parent_port() == Some(header.source_port_identity) {
+        let sender = header.source_port_identity;
+        let is_heeded = match self.state {
+            PortState::Passive => self.is_best(now, sender),
+            _ => self.parent_port() == Some(sender),
+        };
+        if is_heeded {
             self.arm_announce_receipt(now, announced.interval);
         }
-        self.decide(now, out);
+        self.tell_best(now, out);
+        if self.recommended == Recommendation::Slave {
+            self.follow_best(now, out);
+        }
     }
 
-    /// The state decision of a slave-only port: whoever is Ebest becomes or stays the parent (9.3.3, S1).
-    fn decide(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
+    fn is_best(&self, now: Timestamp<Mono>, sender: PortIdentity) -> bool {
+        self.foreign.best(now, None).is_some_and(|best| best.data.sender == sender)
+    }
+
+    /// As a slave: whoever is Erbest becomes or stays the parent (9.3.3, S1).
+    pub(super) fn follow_best(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
         let Some(best) = self.foreign.best(now, self.parent_port()) else { return };
         match self.parent {
             Some(parent) if parent.port == best.data.sender => self.refresh(now, parent, &best, out),
@@ -105,7 +117,8 @@ impl Port {
         self.syncs.reset(out);
         self.requests.flush(out);
         self.sync_interval = None;
-        self.timers = TimerTable::default();
+        self.timers.clear(Timer::AnnounceReceipt);
+        self.timers.clear(Timer::DelayReq);
         if self.parent.take().is_some() {
             out.emit(Effect::Parent(None));
         }
@@ -121,21 +134,29 @@ impl Port {
     }
 
     pub(super) fn announce_receipt_timeout(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
-        count(out, Counter::AnnounceReceiptTimeout);
-        if let Some(parent) = self.parent_port() {
-            self.foreign.remove(parent);
+        if self.state != PortState::Listening {
+            count(out, Counter::AnnounceReceiptTimeout);
+        }
+        let silent = self.parent_port().or_else(|| self.best.map(|best| best.sender));
+        if let Some(silent) = silent {
+            self.foreign.remove(silent);
         }
         self.foreign.expire(now, None, out);
-        if let Some(best) = self.foreign.best(now, None) {
-            self.select(now, &best, StateReason::ParentChanged, out);
-        } else {
-            self.lose_parent(out);
+        self.tell_best(now, out);
+        let best = self.foreign.best(now, None);
+        if let Some(best) = best.filter(|_| self.recommended == Recommendation::Slave) {
+            return self.select(now, &best, StateReason::ParentChanged, out);
+        }
+        self.lose_parent(out);
+        if self.config.role == Role::Slave {
             self.change_state(Event::AnnounceReceiptTimeout, StateReason::AnnounceReceiptTimeout, out);
+        } else {
+            self.nobody_is_heard(now, out);
         }
     }
 
     /// announceReceiptTimeout intervals of the parent, and a random part of one more (9.2.6.12).
-    fn arm_announce_receipt(&mut self, now: Timestamp<Mono>, interval: LogInterval) {
+    pub(super) fn arm_announce_receipt(&mut self, now: Timestamp<Mono>, interval: LogInterval) {
         let interval = interval.duration();
         let more = Duration::from_ticks(i128::from(self.random.below(interval.ticks() as u64)));
         let timeout = interval.times(i64::from(self.config.announce_receipt_timeout)) + more;

@@ -5,12 +5,12 @@ use std::thread::JoinHandle;
 use crossbeam_channel::Receiver;
 use synchronome_kernel::nic::master_index;
 
-use super::super::discipline::{Command, Guest, PortInlet};
+use super::super::discipline::{Command, Guest, PortInlet, PortPlace};
 use super::super::events::{EVENTS_RING, Event};
 use super::super::host::{clock_identity_of, has_link};
 use super::super::model::arb_policy;
 use super::super::phcs::User;
-use super::super::port::{OwnThread, PORT_RING, PortLinks, PortLoop, REPORT_RING, spawn_port};
+use super::super::port::{OwnThread, PORT_RING, PortLinks, PortLoop, REPORT_RING, Served, spawn_port};
 use super::super::wake::Sleeper;
 use super::cards::CardWish;
 use super::{Daemon, join};
@@ -18,7 +18,7 @@ use crate::config::{DelayMechanism, PtpConfig, PtpTransport, TimestampMode};
 use crate::engine::{EngineKind, Taped};
 use crate::net::{Card, LOOK_EVERY, PtpSockets, SocketOptions, StampMode, Stamping, Transport};
 use crate::observe::{Level, Topic};
-use crate::ptp::{PeerDelayConfig, Port};
+use crate::ptp::{PeerDelayConfig, Port, Role, ServingConfig};
 use crate::sharing::{Doorbell, Drops, Flag, Latch, Pulse, Ring, RingReader};
 use crate::time::{Duration, Local, LogInterval, Mono, SourceId, Timestamp};
 use crate::wire::ptp::ClockIdentity;
@@ -138,7 +138,8 @@ impl Daemon {
         if is_in_vain && let Some(card) = card.take() {
             self.give_back(card);
         }
-        let mut engine = Taped::new(Port::new(self.engine_config(port, config)));
+        let engine_config = self.engine_config(port, config);
+        let mut engine = Taped::new(Port::new(engine_config));
         engine.record_by(self.traces.stream(port_name(port), EngineKind::PtpPort));
         let own = if self.shares_a_thread() {
             None
@@ -155,13 +156,19 @@ impl Daemon {
             port: port as u8,
             to_discipline: Some(to_discipline),
             from_discipline: Some(from_discipline),
+            served: (config.role != Role::Slave).then(|| Served::new(self.snapshot.clone(), self.lines.clone())),
             events,
             counters: self.model.ports[port].counters(),
             link: link.clone(),
         };
         let dropped = [messages.drops(), links.from_discipline.as_ref().map_or(inbox.drops(), RingReader::drops)];
         let arb_timescale = arb_policy(config.arb_timescale);
-        let inlet = PortInlet::new(messages, reports, arb_timescale);
+        let place = PortPlace {
+            identity: engine_config.port_identity(),
+            domain: (config.domain, config.sdo_id),
+            role: engine_config.role,
+        };
+        let inlet = PortInlet::new(messages, reports, place, arb_timescale);
         let place = self.set_going(port, PortLoop::new(engine, sockets, links), own, inlet)?;
         self.model.ports[port].started(stamping.clone());
         let look_at = now + LOOK_EVERY;
@@ -198,7 +205,7 @@ impl Daemon {
         inlet: PortInlet,
     ) -> Result<Place, String> {
         let stalled = || Err("the discipline thread does not answer".to_owned());
-        if !self.command(Command::AddPort(port, inlet)) {
+        if !self.command(Command::AddPort(port, Box::new(inlet))) {
             return stalled();
         }
         let Some(own) = own else {
@@ -220,6 +227,13 @@ impl Daemon {
         let seed = self.random.next_u64();
         crate::ptp::Config {
             port_number: port as u16 + 1,
+            role: config.role,
+            serving: ServingConfig {
+                log_announce_interval: config.log_announce_interval,
+                log_sync_interval: config.log_sync_interval,
+                log_min_delay_req_interval: config.log_min_delay_req_interval,
+                ..ServingConfig::DEFAULT
+            },
             domain: config.domain,
             sdo_id: config.sdo_id,
             minor_version: config.minor_version,

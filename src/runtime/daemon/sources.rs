@@ -135,7 +135,7 @@ fn servers_of(config: &Config, traces: &mut Traces) -> Vec<Wanted> {
     // What tells an answer from a forgery.
     let mut random = Random::seeded(random_bits());
     let all = config.ntp_sources.iter().flat_map(|source| (0..source.pool).map(move |_| source.clone()));
-    let places = HELM_SOURCES_MAX.saturating_sub(config.ptp.len() + config.refclocks.len());
+    let places = HELM_SOURCES_MAX.saturating_sub(config.source_ports().count() + config.refclocks.len());
     let orphan = config.ntp_server.as_ref().and_then(|server| server.local).filter(|local| local.is_orphan);
     let wanted = all.take(places).enumerate().map(|(place, config)| Wanted {
         config,

@@ -3,10 +3,22 @@
 use crate::clock::{ArbPolicy, reference_of};
 use crate::config::PTP_PORTS_MAX;
 use crate::discipline::Reference;
-use crate::ptp::{ClockReport, ParentInfo};
-use crate::runtime::port::PortMessage;
+use crate::ptp::{Announcement, ClockReport, DataSet, Decision, ParentInfo, PortView, Role, decide_for};
+use crate::runtime::port::{PortMessage, PortOrder};
 use crate::sharing::{RingReader, RingWriter};
 use crate::time::{ClockId, LogInterval, Observation, SourceId, StampSource, TaiUtc};
+use crate::wire::ptp::{ClockIdentity, PortIdentity};
+
+/// Where a port stands among the others.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct PortPlace {
+    /// portIdentity.
+    pub identity: PortIdentity,
+    /// domainNumber and sdoId.
+    pub domain: (u8, u16),
+    /// What it may become.
+    pub role: Role,
+}
 
 /// A port, as the discipline sees it.
 #[derive(Debug)]
@@ -14,12 +26,18 @@ pub struct PortInlet {
     /// From the port.
     pub messages: RingReader<PortMessage>,
     /// To the port.
-    pub reports: RingWriter<ClockReport>,
+    pub reports: RingWriter<PortOrder>,
+    /// Who it is, in which domain, and what it may become.
+    place: PortPlace,
     /// How its ARB time is read; `None`: by who takes its stamps.
     pub arb_timescale: Option<ArbPolicy>,
     /// The clock of its stamps.
     clock: ClockId,
     parent: Option<ParentInfo>,
+    /// The best master that it hears, if it may be slave or master.
+    best: Option<DataSet>,
+    /// What it was told to be.
+    decision: Option<Decision>,
     sync_interval: Option<LogInterval>,
     /// The step that it must still be told.
     untold: Option<u32>,
@@ -31,19 +49,41 @@ impl PortInlet {
     /// A port that has just started.
     pub fn new(
         messages: RingReader<PortMessage>,
-        reports: RingWriter<ClockReport>,
+        reports: RingWriter<PortOrder>,
+        place: PortPlace,
         arb_timescale: Option<ArbPolicy>,
     ) -> Self {
         Self {
             messages,
             reports,
+            place,
             arb_timescale,
             clock: ClockId::System,
             parent: None,
+            best: None,
+            decision: None,
             sync_interval: None,
             untold: None,
             unflushed: None,
         }
+    }
+
+    /// As the decision sees it. A port that can only follow hears its parent and nobody else.
+    fn view(&self, steers: bool) -> PortView {
+        let PortPlace { identity, domain, role } = self.place;
+        let of_parent = |parent: ParentInfo| DataSet {
+            priority1: parent.priority1,
+            grandmaster: parent.grandmaster,
+            quality: parent.quality,
+            priority2: parent.priority2,
+            steps_removed: parent.steps_removed.saturating_sub(1),
+            sender: parent.port,
+            receiver: identity,
+        };
+        let heard = if role == Role::Slave { self.parent.map(of_parent) } else { self.best };
+        let counts_tai =
+            self.parent.is_some_and(|parent| parent.time_properties.ptp_timescale) || self.policy() == ArbPolicy::Tai;
+        PortView { identity, domain, role, heard, parent: self.parent, steers, counts_tai }
     }
 
     fn policy(&self) -> ArbPolicy {
@@ -61,6 +101,8 @@ pub(super) enum Taken {
     Observation(Observation),
     /// Its parent, interval or clock is another one.
     Changed,
+    /// It hears another best master.
+    Heard,
 }
 
 /// All of them, by their rows in the configuration.
@@ -111,6 +153,10 @@ impl Inlets {
                 inlet.sync_interval = Some(interval);
                 Taken::Changed
             }
+            PortMessage::Best(best) => {
+                inlet.best = best;
+                Taken::Heard
+            }
             PortMessage::Parent(parent) => {
                 inlet.parent = parent;
                 Taken::Changed
@@ -155,7 +201,8 @@ impl Inlets {
     pub(super) fn tell_steps(&mut self) {
         for inlet in self.ports.iter_mut().flatten() {
             let Some(epoch) = inlet.untold else { continue };
-            if inlet.reports.push(ClockReport { stepped: true, epoch, ..ClockReport::default() }) {
+            let report = ClockReport { stepped: true, epoch, ..ClockReport::default() };
+            if inlet.reports.push(PortOrder::Clock(report)) {
                 inlet.untold = None;
             }
         }
@@ -165,7 +212,45 @@ impl Inlets {
     pub(super) fn tell(&mut self, is_news: bool, report: impl Fn(usize) -> ClockReport) {
         for (port, inlet) in self.ports.iter_mut().enumerate() {
             if let Some(inlet) = inlet {
-                _ = if is_news { inlet.reports.push(report(port)) } else { inlet.reports.push_quietly(report(port)) };
+                let order = PortOrder::Clock(report(port));
+                _ = if is_news { inlet.reports.push(order) } else { inlet.reports.push_quietly(order) };
+            }
+        }
+    }
+
+    /// Whether there is a port that may be master.
+    pub(super) fn may_serve(&self) -> bool {
+        self.ports.iter().flatten().any(|inlet| inlet.place.role != Role::Slave)
+    }
+
+    /// The identity of the first of the ports that may be master: the clock's.
+    pub(super) fn identity(&self) -> ClockIdentity {
+        let serving = self.ports.iter().flatten().find(|inlet| inlet.place.role != Role::Slave);
+        serving.map_or_else(ClockIdentity::default, |inlet| inlet.place.identity.clock_identity)
+    }
+
+    /// The PHCs whose stamps the ports serve by.
+    pub(super) fn serving_phcs(&self) -> impl Iterator<Item = usize> + '_ {
+        let serving = self.ports.iter().flatten().filter(|inlet| inlet.place.role != Role::Slave);
+        serving.filter_map(|inlet| if let ClockId::Phc(index) = inlet.clock { Some(usize::from(index)) } else { None })
+    }
+
+    /// Says to each port that may be master what to be, if that is another thing than it was told; a full ring is tried
+    /// again. `steers` is the port whose parent steers the clock.
+    pub(super) fn decide(&mut self, own: &Announcement, has_time: bool, steers: Option<usize>) {
+        let views: [Option<PortView>; PTP_PORTS_MAX] = std::array::from_fn(|port| {
+            let inlet = self.ports[port].as_ref()?;
+            Some(inlet.view(steers == Some(port)))
+        });
+        for (inlet, view) in self.ports.iter_mut().zip(&views) {
+            let (Some(inlet), Some(view)) = (inlet, view) else { continue };
+            if view.role == Role::Slave {
+                continue;
+            }
+            let own = Announcement { grandmaster: view.identity.clock_identity, ..*own };
+            let decision = decide_for(view, &views, &own, has_time);
+            if inlet.decision != Some(decision) && inlet.reports.push(PortOrder::Decision(decision)) {
+                inlet.decision = Some(decision);
             }
         }
     }

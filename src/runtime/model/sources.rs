@@ -41,7 +41,7 @@ type At = (Timestamp<Mono>, Timestamp<Utc>);
 impl SourcesModel {
     /// Nothing is known of them yet; `counters` are those of the clients, in the order of the servers.
     pub fn new(config: &Config, counters: &[Counters<ClientCounter>]) -> Self {
-        let ports = config.ptp.iter().map(|ptp| (SourceKind::Ptp, ptp.interface.clone(), None));
+        let ports = config.source_ports().map(|(_, ptp)| (SourceKind::Ptp, ptp.interface.clone(), None));
         let clocks = config.refclocks.iter();
         let clocks = clocks.map(|clock| (clock.options.kind, clock.name.clone(), Some((clock.clone(), None))));
         let servers = config.ntp_sources.iter();

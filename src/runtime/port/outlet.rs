@@ -111,6 +111,10 @@ impl Outlet {
                 self.say();
                 self.links.events.push(Event::SyncInterval { port, interval });
             }
+            Effect::Best(best) => {
+                self.unsaid.best = Some(PortMessage::Best(best));
+                self.say();
+            }
             Effect::Parent(parent) => {
                 self.unsaid.parent = Some(PortMessage::Parent(parent));
                 self.say();
@@ -168,6 +172,7 @@ impl PortLinks {
 struct Unsaid {
     flushed: Option<PortMessage>,
     clock: Option<PortMessage>,
+    best: Option<PortMessage>,
     parent: Option<PortMessage>,
     interval: Option<PortMessage>,
 }
@@ -176,7 +181,7 @@ impl Unsaid {
     /// Whether anything could be said.
     fn say(&mut self, links: &mut PortLinks) -> bool {
         let mut has_said = false;
-        for unsaid in [&mut self.flushed, &mut self.clock, &mut self.parent, &mut self.interval] {
+        for unsaid in [&mut self.flushed, &mut self.clock, &mut self.best, &mut self.parent, &mut self.interval] {
             if unsaid.is_some_and(|message| links.say(message)) {
                 *unsaid = None;
                 has_said = true;

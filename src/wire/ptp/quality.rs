@@ -47,6 +47,14 @@ impl ClockAccuracy {
     }
 }
 
+impl ClockAccuracy {
+    /// The narrowest class that promises no more than `error`; "greater than 10 s" if none does.
+    pub fn covering(error: Duration) -> Self {
+        const BEYOND: u8 = 0x31;
+        (0x17..BEYOND).map(Self).find(|class| class.bound().is_some_and(|bound| error <= bound)).unwrap_or(Self(BEYOND))
+    }
+}
+
 /// timeSource: where a grandmaster has its time from (IEEE 1588-2019 7.6.2.8, table 6). Information only.
 #[doc(alias = "timeSource")]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Coded)]
@@ -128,6 +136,16 @@ mod tests {
         for (value, ticks) in picoseconds {
             assert_eq!(nanos(value), Duration::from_ticks(ticks), "{value:#x}");
         }
+    }
+
+    #[test]
+    fn the_class_of_an_error_is_the_narrowest_that_covers_it() {
+        for (nanos, class) in [(1, 0x1d), (26, 0x21), (100, 0x21), (101, 0x22), (1_000, 0x23), (40_000, 0x27)] {
+            assert_eq!(ClockAccuracy::covering(Duration::from_nanos(nanos)), ClockAccuracy(class), "{nanos} ns");
+        }
+        assert_eq!(ClockAccuracy::covering(Duration::ZERO), ClockAccuracy(0x17));
+        assert_eq!(ClockAccuracy::covering(Duration::from_secs(11)), ClockAccuracy(0x31), "no class promises it");
+        assert_eq!(ClockAccuracy::covering(Duration::MAX), ClockAccuracy(0x31));
     }
 
     #[test]

@@ -1,0 +1,222 @@
+use crate::engine::Engine;
+use crate::ptp::script::{Script, config};
+use crate::ptp::{Config, Effect, PortState, Role, ServingConfig};
+use crate::time::LogInterval;
+use crate::wire::ptp::{Body, Message, parse};
+
+/// One Announce a second; two Sync.
+fn port(role: Role) -> Config {
+    let serving = ServingConfig {
+        log_announce_interval: LogInterval::new(0),
+        log_sync_interval: LogInterval::new(-1),
+        ..ServingConfig::DEFAULT
+    };
+    Config { role, serving, ..config() }
+}
+
+fn auto() -> Script {
+    Script::new(port(Role::Auto))
+}
+
+/// A port that is master by M2, with time to serve 5 s ahead of its stamps.
+fn master() -> Script {
+    let mut script = Script::new(port(Role::Master));
+    script.play(
+        "0 link up          => state INITIALIZING->LISTENING (started)
+         0 line ahead=5     => -
+         0 decide m2        => state LISTENING->PRE_MASTER (configured as master); state PRE_MASTER->MASTER (configured as master)",
+    );
+    script
+}
+
+fn sent(effects: &[Effect]) -> impl Iterator<Item = Message<'_>> {
+    effects.iter().filter_map(|effect| match effect {
+        Effect::Send { frame, .. } => Some(parse(frame.as_bytes()).expect("our own messages parse")),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_port_that_may_be_master_listens_for_a_timeout_and_is_master_then() {
+    let mut script = auto();
+    // Three announce intervals of 1 s, and a random part of one more.
+    script.play(
+        "0 link up          => state INITIALIZING->LISTENING (started)
+         0 decide m2        => -
+         0 line ahead=5     => -
+         2.9 run            => -",
+    );
+    let effects = script.line("4 run");
+    assert_eq!(script.port.state(), PortState::Master, "{effects:?}");
+    assert!(sent(&effects).any(|message| matches!(message.body, Body::Announce(_))), "it says so at once");
+}
+
+#[test]
+fn a_clock_without_time_is_never_master_and_sends_nothing() {
+    let mut script = auto();
+    script.play("0 link up => state INITIALIZING->LISTENING (started)");
+    assert_eq!(sent(&script.line("60 run")).count(), 0);
+    assert_eq!(script.port.state(), PortState::Listening);
+    script.play(
+        "60 decide m2       => -
+         60 line ahead=5    => -",
+    );
+    script.line("65 run");
+    assert_eq!(script.port.state(), PortState::Master, "as soon as it has time, after the next timeout");
+}
+
+#[test]
+fn a_master_whose_clock_has_lost_its_time_falls_silent() {
+    let mut script = master();
+    script.line("1 run");
+    script.play(
+        "1 line none        => -
+         1 decide silent    => silenced; state MASTER->INITIALIZING (the clock has no time to serve); state INITIALIZING->LISTENING (the clock has no time to serve)
+         9 run              => -
+         9 req A seq=4 t2=100 => -
+         9 line ahead=5     => -
+         9 decide m2        => state LISTENING->PRE_MASTER (configured as master); state PRE_MASTER->MASTER (configured as master)",
+    );
+}
+
+#[test]
+fn without_a_line_no_message_names_a_time() {
+    let mut script = master();
+    script.line("0 line none");
+    let effects = script.line("3 run");
+    assert!(sent(&effects).all(|message| matches!(message.body, Body::Announce(_))), "{effects:?}");
+    script.play("3 req A seq=4 t2=100 => time_not_representable");
+}
+
+#[test]
+fn stamps_are_put_on_the_served_time() {
+    let mut script = master();
+    script.play("0 tick => send Announce; send Sync");
+    let effects = script.line("0.1 sent 0 t3=100.000000007");
+    let messages: Vec<_> = sent(&effects).collect();
+    let Body::FollowUp(follow_up) = messages[0].body else { panic!("{messages:?}") };
+    assert_eq!(follow_up.precise_origin_timestamp.to_timestamp().to_string(), "105.000000007");
+    let effects = script.line("0.2 req A seq=4 t2=100.25");
+    let messages: Vec<_> = sent(&effects).collect();
+    let Body::DelayResp(answer) = messages[0].body else { panic!("{messages:?}") };
+    assert_eq!(answer.receive_timestamp.to_timestamp().to_string(), "105.250000000");
+    assert_eq!(messages[0].header.sequence_id, 4);
+}
+
+#[test]
+fn a_delay_req_is_answered_by_a_master_only() {
+    let mut script = Script::following(port(Role::Slave));
+    script.play("2 req B seq=1 t2=100 => -");
+    let mut script = auto();
+    script.play(
+        "0 link up          => state INITIALIZING->LISTENING (started)
+         0 decide m2        => -
+         0 line ahead=5     => -
+         1 req B seq=1 t2=100 => -",
+    );
+}
+
+#[test]
+fn who_hands_time_on_waits_in_pre_master_for_one_interval_more_than_there_are_clocks_before_it() {
+    let mut script = Script::new(port(Role::Master));
+    script.play(
+        "0 link up          => state INITIALIZING->LISTENING (started)
+         0 line ahead=5     => -
+         0 decide m3 gm=A steps=2 => state LISTENING->PRE_MASTER (configured as master)
+         2.9 run            => -",
+    );
+    assert_eq!(script.port.state(), PortState::PreMaster);
+    let effects = script.line("3 run");
+    assert_eq!(script.port.state(), PortState::Master);
+    let announce = sent(&effects).find_map(|message| match message.body {
+        Body::Announce(announce) => Some(announce),
+        _ => None,
+    });
+    let announce = announce.expect("it announces itself at once");
+    assert_eq!((announce.grandmaster_identity.0, announce.steps_removed), ([b'A'; 8], 2));
+}
+
+#[test]
+fn a_port_tells_the_best_master_that_it_hears_and_follows_it_when_told_to() {
+    let mut script = auto();
+    script.play(
+        "0 link up          => state INITIALIZING->LISTENING (started)
+         0 announce A seq=1 p1=10 => -
+         1 announce A seq=2 p1=10 => -
+         2 announce A seq=3 p1=10 => best A
+         2 decide slave     => parent_changed; parent A gm=A steps=1; state LISTENING->UNCALIBRATED (parent selected)
+         2 clock locked     => state UNCALIBRATED->SLAVE (clock locked)
+         2.5 sync A seq=1 t2=100 => sync_interval 0; sync 0 -> 100 corr=0 epoch=1",
+    );
+    // Its parent falls silent: the timeout makes it master, which says nothing before the clock has said what.
+    let effects = script.line("8 run");
+    assert_eq!(script.port.state(), PortState::Master);
+    assert!(sent(&effects).all(|message| matches!(message.body, Body::DelayReq(_))), "{effects:?}");
+    script.play("8 decide m2 => -");
+    script.line("8 line ahead=5");
+    assert!(sent(&script.line("10 run")).any(|message| matches!(message.body, Body::Announce(_))));
+}
+
+#[test]
+fn a_better_master_makes_a_master_its_slave() {
+    let mut script = auto();
+    script.line("0 link up");
+    script.line("0 line ahead=5");
+    script.line("0 decide m2");
+    script.line("5 run");
+    assert_eq!(script.port.state(), PortState::Master);
+    script.play(
+        "5 announce A seq=1 p1=10 => -
+         5.2 announce A seq=2 p1=10 => -
+         5.4 announce A seq=3 p1=10 => best A
+         5.4 decide slave   => parent_changed; parent A gm=A steps=1; state MASTER->UNCALIBRATED (parent selected)",
+    );
+    assert!(sent(&script.line("6 run")).all(|message| matches!(message.body, Body::DelayReq(_))));
+}
+
+#[test]
+fn a_passive_port_is_silent_and_takes_over_when_the_better_one_is_gone() {
+    let mut script = auto();
+    script.line("0 link up");
+    script.line("0 line ahead=5");
+    for second in 0..3 {
+        script.line(&format!("{second} announce A seq={second} p1=10"));
+    }
+    script.play("2 decide passive => state LISTENING->PASSIVE (a better master is heard)");
+    script.play("3 announce A seq=3 p1=10 => -");
+    script.play("4 announce A seq=4 p1=10 => -");
+    script.play("5 announce A seq=5 p1=10 => -");
+    assert_eq!(sent(&script.line("7.9 run")).count(), 0);
+    assert_eq!(script.port.state(), PortState::Passive, "it still tracks Announce");
+    let effects = script.line("9 run");
+    assert!(effects.contains(&Effect::Best(None)), "{effects:?}");
+    assert_eq!(script.port.state(), PortState::Master);
+    assert_eq!(sent(&effects).count(), 0, "the clock has not said yet what to announce");
+}
+
+#[test]
+fn a_link_that_goes_takes_the_port_through_faulty_and_back_to_what_it_was_told_to_be() {
+    let mut script = master();
+    script.line("1 run");
+    script.play(
+        "1 link down        => state MASTER->FAULTY (link down)
+         5 run              => -
+         5 link up          => state FAULTY->INITIALIZING (link up); state INITIALIZING->LISTENING (link up); state LISTENING->PRE_MASTER (configured as master); state PRE_MASTER->MASTER (configured as master)",
+    );
+}
+
+#[test]
+fn another_grandmaster_is_announced_at_once() {
+    let mut script = master();
+    script.line("1.1 run");
+    script.play("1.1 decide m3 gm=B steps=1 => -");
+    let announce = script.port.deadline();
+    assert_eq!(announce, Some(script.now));
+}
+
+#[test]
+fn a_slave_port_is_not_told_what_to_be() {
+    let mut script = Script::following(port(Role::Slave));
+    script.play("2 decide m2 => -");
+    assert_eq!(script.port.state(), PortState::Slave);
+}

@@ -1,0 +1,391 @@
+//! What a master port sends and answers: Announce, Sync with its Follow_Up, Delay_Resp (9.5, 11.3).
+//!
+//! Whose time it is, and how good, is not known here. A stamp is a reading of the clock that stamps this port, and what
+//! that means is a line ([`Line`]): a network card that counts TAI, a system clock that counts UTC, or a clock that
+//! nobody steers at all and whose readings are put right here. Without a line nothing is sent that names a time: a stamp
+//! that nobody understands is no origin.
+//!
+//! Nothing waits. The Sync whose transmit stamp has not come lies in a small table until it has, and costs its Follow_Up
+//! only if it never does.
+
+use super::counters::{Counter, count};
+use super::gate::frame;
+use super::{Channel, Effect, TimeProperties, TxToken};
+use crate::coding::Coded;
+use crate::engine::{Sink, TimerKind, TimerTable};
+use crate::time::{Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, Stamp, TaiUtc, Timestamp};
+use crate::wire::ptp::{Announce, Body, ClockIdentity, ClockQuality, Flags, Header, Message, Sender, WireTimestamp};
+
+/// Sync whose transmit stamp may be awaited at once; the oldest gives way.
+pub const FOLLOW_UP_PENDING_MAX: usize = 8;
+
+/// What a reading of the clock that stamps a port means: the time that is served is a line over it.
+#[derive(Clone, Copy, PartialEq, Debug, Coded)]
+pub struct Line {
+    /// A reading of the stamping clock.
+    pub anchor: Timestamp<Local>,
+    /// The served time at the anchor: UTC, or that of an ARB timescale.
+    pub time: Timestamp<Local>,
+    /// What TAI is ahead of it by, where that is known.
+    pub tai_utc: Option<TaiUtc>,
+    /// How much faster the served time runs than the stamping clock.
+    pub rate: FrequencyPpb,
+    /// How far from the anchor the line holds, on either side.
+    pub reach: Duration,
+    /// The first reading that it holds for: those of before a step of the stamping clock mean something else.
+    pub since: Timestamp<Local>,
+}
+
+impl Line {
+    /// The stamping clock's own reading plus this, for ever.
+    pub const fn ahead_by(offset: Duration) -> Self {
+        Self {
+            anchor: Timestamp::EPOCH,
+            time: Timestamp::from_ticks(offset.ticks()),
+            tai_utc: None,
+            rate: FrequencyPpb::ZERO,
+            reach: Duration::MAX,
+            since: Timestamp::from_ticks(i128::MIN),
+        }
+    }
+
+    /// The served time when the stamping clock read this; `None` where the line does not hold.
+    pub fn time_at(&self, reading: Timestamp<Local>) -> Option<Timestamp<Local>> {
+        let elapsed = reading - self.anchor;
+        (elapsed.abs() <= self.reach && reading >= self.since).then(|| self.time + elapsed + self.rate.drift(elapsed))
+    }
+}
+
+/// How a port serves: portDS as far as a master needs it (8.2.15).
+#[derive(Clone, Copy, PartialEq, Debug, Coded)]
+pub struct ServingConfig {
+    /// logAnnounceInterval.
+    pub log_announce_interval: LogInterval,
+    /// logSyncInterval.
+    pub log_sync_interval: LogInterval,
+    /// logMinDelayReqInterval.
+    pub log_min_delay_req_interval: LogInterval,
+    /// Send Follow_Up with the transmit stamp; otherwise the origin of a Sync is the reading of the clock at its
+    /// [`Tick`](crate::ptp::Input::Tick), which is as late as the way to the wire is long.
+    pub two_step: bool,
+}
+
+impl ServingConfig {
+    /// The default profile (annex I.3.2): an Announce each 2 s, one Sync and one Delay_Req a second; two-step.
+    pub const DEFAULT: Self = Self {
+        log_announce_interval: LogInterval::new(1),
+        log_sync_interval: LogInterval::new(0),
+        log_min_delay_req_interval: LogInterval::new(0),
+        two_step: true,
+    };
+}
+
+/// What stamps are off by against the connector.
+#[derive(Clone, Copy, PartialEq, Debug, Coded)]
+pub(super) struct Latencies {
+    /// From the connector to where receive stamps are taken; subtracted from them.
+    pub ingress: Duration,
+    /// From where transmit stamps are taken to the connector; added to them.
+    pub egress: Duration,
+}
+
+/// What a master announces: of whom it has its time, and how good that is (parentDS, currentDS, timePropertiesDS; tables
+/// 30 and 33 of 9.3.5).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
+pub struct Announcement {
+    /// grandmasterIdentity.
+    pub grandmaster: ClockIdentity,
+    /// grandmasterPriority1.
+    pub priority1: u8,
+    /// grandmasterClockQuality.
+    pub quality: ClockQuality,
+    /// grandmasterPriority2.
+    pub priority2: u8,
+    /// stepsRemoved of this clock: 0 of a grandmaster.
+    pub steps_removed: u16,
+    /// Without a currentUtcOffset the field is sent as 0 and marked as not valid.
+    pub time_properties: TimeProperties,
+}
+
+#[derive(Clone, Copy, Debug, Coded)]
+enum Timer {
+    Announce,
+    Sync,
+}
+
+impl TimerKind for Timer {
+    const ALL: &'static [Self] = &[Self::Announce, Self::Sync];
+    fn index(self) -> usize {
+        self as usize
+    }
+}
+
+#[derive(Clone, Copy, Debug, Coded)]
+struct SentSync {
+    token: TxToken,
+    sequence_id: u16,
+    since: Timestamp<Mono>,
+}
+
+/// The serving half of a port: idle until it is started.
+#[derive(Clone, Debug, Coded)]
+pub(super) struct Serving {
+    config: ServingConfig,
+    latencies: Latencies,
+    sender: Sender,
+    line: Option<Line>,
+    announcement: Option<Announcement>,
+    /// What it sends is TAI, and not what the line says.
+    counts_tai: bool,
+    timers: TimerTable<Timer, 2>,
+    pending: [Option<SentSync>; FOLLOW_UP_PENDING_MAX],
+    announce_sequence_id: u16,
+    sync_sequence_id: u16,
+}
+
+impl Serving {
+    /// With the first sequenceIds of Announce and Sync.
+    pub fn new(config: ServingConfig, latencies: Latencies, sender: Sender, [announce, sync]: [u16; 2]) -> Self {
+        Self {
+            config,
+            latencies,
+            sender,
+            line: None,
+            announcement: None,
+            counts_tai: false,
+            timers: TimerTable::default(),
+            pending: [None; FOLLOW_UP_PENDING_MAX],
+            announce_sequence_id: announce,
+            sync_sequence_id: sync,
+        }
+    }
+
+    /// What stamps mean from now on. Those that are on their way from before a step of the clock mean nothing any more.
+    pub fn set_line(&mut self, line: Option<Line>) {
+        if let (Some(old), Some(new)) = (&self.line, &line)
+            && (new.since > old.anchor || new.anchor < old.anchor)
+        {
+            self.pending = [None; FOLLOW_UP_PENDING_MAX];
+        }
+        self.line = line;
+    }
+
+    /// What the next Announce says; `None`: nothing is sent.
+    pub const fn announce_as(&mut self, announcement: Option<Announcement>) {
+        self.announcement = announcement;
+    }
+
+    /// Whether the time that is sent is TAI. Where that is not known then, none is sent.
+    pub const fn count_tai(&mut self, counts_tai: bool) {
+        self.counts_tai = counts_tai;
+    }
+
+    /// What is sent for a reading of the stamping clock.
+    fn time_at(&self, reading: Timestamp<Local>) -> Option<Timestamp<Local>> {
+        let line = self.line?;
+        let ahead = if self.counts_tai { line.tai_utc?.duration() } else { Duration::ZERO };
+        line.time_at(reading).map(|time| time + ahead)
+    }
+
+    /// What the last Announce said, or the next one will.
+    pub const fn announcement(&self) -> Option<&Announcement> {
+        self.announcement.as_ref()
+    }
+
+    /// The port is master from now on: it says so at once.
+    pub fn start(&mut self, now: Timestamp<Mono>) {
+        for timer in Timer::ALL {
+            self.timers.set(*timer, now);
+        }
+    }
+
+    /// The port is master no more.
+    pub fn stop(&mut self) {
+        self.timers = TimerTable::default();
+        self.pending = [None; FOLLOW_UP_PENDING_MAX];
+    }
+
+    /// The next message; `None` while it does not serve.
+    pub fn deadline(&self) -> Option<Timestamp<Mono>> {
+        self.timers.deadline()
+    }
+
+    /// Sends what is due.
+    pub fn tick(
+        &mut self,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        next_token: &mut u32,
+        out: &mut impl Sink<Effect>,
+    ) {
+        for timer in Timer::ALL {
+            let Some(due) = self.timers.get(*timer).filter(|due| *due <= now) else { continue };
+            let interval = match timer {
+                Timer::Announce => self.config.log_announce_interval,
+                Timer::Sync => self.config.log_sync_interval,
+            };
+            self.timers.set(*timer, next_due(due, interval, now));
+            match timer {
+                Timer::Announce => self.send_announce(out),
+                Timer::Sync => self.send_sync(now, local, next_token, out),
+            }
+        }
+    }
+
+    fn send_announce(&mut self, out: &mut impl Sink<Effect>) {
+        let Some(announced) = &self.announcement else { return };
+        let sequence_id = self.announce_sequence_id;
+        self.announce_sequence_id = sequence_id.wrapping_add(1);
+        let properties = &announced.time_properties;
+        let announce = Announce {
+            origin_timestamp: WireTimestamp::ZERO,
+            current_utc_offset: properties.current_utc_offset.map_or(0, |offset| offset.0),
+            grandmaster_priority1: announced.priority1,
+            grandmaster_clock_quality: announced.quality,
+            grandmaster_priority2: announced.priority2,
+            grandmaster_identity: announced.grandmaster,
+            steps_removed: announced.steps_removed,
+            time_source: properties.time_source,
+        };
+        let flags = properties.flags();
+        send(&self.sender.announce(sequence_id, self.config.log_announce_interval, flags, announce), None, out);
+    }
+
+    fn send_sync(
+        &mut self,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        next_token: &mut u32,
+        out: &mut impl Sink<Effect>,
+    ) {
+        if self.line.is_none() || self.announcement.is_none() {
+            return;
+        }
+        let sequence_id = self.sync_sequence_id;
+        let interval = self.config.log_sync_interval;
+        if !self.config.two_step {
+            let origin = self.time_at(local + self.latencies.egress);
+            let message = origin.and_then(|origin| self.sender.one_step_sync(sequence_id, interval, origin));
+            let Some(message) = message else { return count(out, Counter::TimeNotRepresentable) };
+            self.sync_sequence_id = sequence_id.wrapping_add(1);
+            return send(&message, None, out);
+        }
+        self.sync_sequence_id = sequence_id.wrapping_add(1);
+        let token = TxToken(*next_token);
+        *next_token = next_token.wrapping_add(1);
+        self.await_stamp(SentSync { token, sequence_id, since: now }, out);
+        send(&self.sender.two_step_sync(sequence_id, interval), Some(token), out);
+    }
+
+    fn await_stamp(&mut self, sent: SentSync, out: &mut impl Sink<Effect>) {
+        if self.pending.iter().all(Option::is_some) {
+            let oldest = self.pending.iter().flatten().min_by_key(|sync| sync.since).map(|sync| sync.token);
+            if oldest.is_some_and(|oldest| self.forget(oldest)) {
+                count(out, Counter::TxStampMissing);
+            }
+        }
+        if let Some(place) = self.pending.iter_mut().find(|place| place.is_none()) {
+            *place = Some(sent);
+        }
+    }
+
+    /// Whether this is a Sync of ours whose stamp is awaited.
+    pub fn awaits(&self, token: TxToken) -> bool {
+        self.pending.iter().flatten().any(|sync| sync.token == token)
+    }
+
+    /// Waits for this stamp no more; whether it did.
+    pub fn forget(&mut self, token: TxToken) -> bool {
+        self.take(token).is_some()
+    }
+
+    fn take(&mut self, token: TxToken) -> Option<SentSync> {
+        self.pending.iter_mut().find_map(|place| place.take_if(|sync| sync.token == token))
+    }
+
+    /// The transmit stamp of a Sync has come, or will not.
+    pub fn sent(&mut self, token: TxToken, stamp: Option<Stamp>, out: &mut impl Sink<Effect>) {
+        let sync = self.take(token);
+        match (sync, stamp) {
+            (_, None) => count(out, Counter::TxStampMissing),
+            (None, Some(_)) => count(out, Counter::TxStampUnexpected),
+            (Some(sync), Some(stamp)) => {
+                let origin = self.time_at(stamp.at + self.latencies.egress);
+                let message = origin
+                    .and_then(|origin| self.sender.follow_up(sync.sequence_id, self.config.log_sync_interval, origin));
+                match message {
+                    Some(message) => send(&message, None, out),
+                    None => count(out, Counter::TimeNotRepresentable),
+                }
+            }
+        }
+    }
+
+    /// Answers a Delay_Req, whose correctionField was found usable.
+    pub fn answer(&self, request: &Header, stamp: Option<Stamp>, out: &mut impl Sink<Effect>) {
+        let Some(stamp) = stamp else { return count(out, Counter::RxStampMissing) };
+        let arrived = self.time_at(stamp.at - self.latencies.ingress);
+        // We send by multicast only, so the answer to a unicast request is multicast too and must say so.
+        let request = Header { flags: request.flags.with(Flags::UNICAST, false), ..*request };
+        let message = arrived
+            .and_then(|arrived| self.sender.delay_resp(&request, self.config.log_min_delay_req_interval, arrived));
+        match message {
+            Some(message) => send(&message, None, out),
+            None => count(out, Counter::TimeNotRepresentable),
+        }
+    }
+}
+
+fn send(message: &Message<'_>, token: Option<TxToken>, out: &mut impl Sink<Effect>) {
+    let (counter, channel) = match message.body {
+        Body::Announce(_) => (Counter::SentAnnounce, Channel::General),
+        Body::Sync(_) => (Counter::SentSync, Channel::Event),
+        Body::FollowUp(_) => (Counter::SentFollowUp, Channel::General),
+        Body::DelayResp(_) => (Counter::SentDelayResp, Channel::General),
+        _ => unreachable!("a master sends no such message"),
+    };
+    count(out, counter);
+    out.emit(Effect::Send { frame: frame(message), channel, token });
+}
+
+/// One interval after it was due, so that lateness does not add up; but never in the past, so that a pause is not made up.
+fn next_due(due: Timestamp<Mono>, interval: LogInterval, now: Timestamp<Mono>) -> Timestamp<Mono> {
+    let next = due + interval.duration();
+    if next > now { next } else { now + interval.duration() }
+}
+
+impl TimeProperties {
+    /// As the flags of an Announce (table 37).
+    fn flags(&self) -> Flags {
+        Flags::NONE
+            .with(Flags::LEAP61, self.leap == LeapIndicator::Insert)
+            .with(Flags::LEAP59, self.leap == LeapIndicator::Delete)
+            .with(Flags::CURRENT_UTC_OFFSET_VALID, self.current_utc_offset.is_some())
+            .with(Flags::PTP_TIMESCALE, self.ptp_timescale)
+            .with(Flags::TIME_TRACEABLE, self.time_traceable)
+            .with(Flags::FREQUENCY_TRACEABLE, self.frequency_traceable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_holds_as_far_as_it_reaches_and_not_before_a_step() {
+        let at = Timestamp::<Local>::from_secs;
+        let line = Line {
+            anchor: at(100),
+            time: at(137),
+            tai_utc: None,
+            rate: FrequencyPpb::from_ppm(-40.0),
+            reach: Duration::from_secs(2),
+            since: at(99),
+        };
+        let later = line.time_at(at(101)).expect("within reach");
+        assert!((later - at(138) + Duration::from_micros(40)).abs() < Duration::from_nanos(1));
+        assert_eq!(line.time_at(at(103)), None, "nobody renews it");
+        assert_eq!(line.time_at(at(98)), None, "of before the step");
+        assert_eq!(Line::ahead_by(Duration::from_secs(-5)).time_at(at(1_700_000_000)), Some(at(1_699_999_995)));
+    }
+}

@@ -1,0 +1,132 @@
+//! What the stamps of a port mean, as it is published by the discipline.
+
+use crate::ptp::{Line, has_time};
+use crate::sharing::{PHC_LINE_AGE_MAX, PhcLines, SNAPSHOT_AGE_MAX, Seqlock, TimeSnapshot};
+use crate::time::{ClockEpoch, ClockId, Local, Timestamp};
+
+/// Reads the served time, and turns it into a line over the clock of a port's stamps.
+#[derive(Debug)]
+pub struct Served {
+    snapshot: Seqlock<TimeSnapshot>,
+    lines: Seqlock<PhcLines>,
+    told: Option<Line>,
+    /// The system clock's last known epoch, and its reading when that began.
+    epoch: (ClockEpoch, Timestamp<Local>),
+}
+
+impl Served {
+    /// By these.
+    pub const fn new(snapshot: Seqlock<TimeSnapshot>, lines: Seqlock<PhcLines>) -> Self {
+        Self { snapshot, lines, told: None, epoch: (ClockEpoch(0), Timestamp::EPOCH) }
+    }
+
+    /// What stamps of this clock mean now, if that is not what was said last. While something is being written, what was
+    /// said holds.
+    pub fn news(&mut self, clock: ClockId) -> Option<Option<Line>> {
+        let snapshot = self.snapshot.read().ok()?;
+        let line = if !has_time(&snapshot) {
+            None
+        } else if let ClockId::Phc(index) = clock {
+            let lines = self.lines.read().ok()?;
+            lines.0.get(usize::from(index)).copied().flatten().map(|line| Line {
+                anchor: line.anchor,
+                time: line.utc.read_as(),
+                tai_utc: snapshot.tai_utc,
+                rate: line.rate,
+                reach: PHC_LINE_AGE_MAX,
+                since: line.since,
+            })
+        } else {
+            Some(self.line_of_the_system_clock(&snapshot))
+        };
+        if line == self.told {
+            return None;
+        }
+        self.told = line;
+        Some(line)
+    }
+
+    fn line_of_the_system_clock(&mut self, snapshot: &TimeSnapshot) -> Line {
+        if self.epoch.0 != snapshot.epoch {
+            self.epoch = (snapshot.epoch, snapshot.anchor_local);
+        }
+        Line {
+            anchor: snapshot.anchor_local,
+            time: snapshot.anchor_utc.read_as(),
+            tai_utc: snapshot.tai_utc,
+            rate: snapshot.rate,
+            reach: SNAPSHOT_AGE_MAX,
+            since: self.epoch.1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sharing::PhcLine;
+    use crate::time::{Duration, FrequencyPpb, SyncState, TaiUtc};
+
+    const SECOND: i64 = 1_767_225_600;
+
+    fn snapshot() -> TimeSnapshot {
+        TimeSnapshot {
+            state: SyncState::Locked,
+            tai_utc: Some(TaiUtc(37)),
+            anchor_local: Timestamp::from_secs(SECOND),
+            anchor_utc: Timestamp::from_secs(SECOND + 1),
+            is_bounded: true,
+            ..TimeSnapshot::unsynchronised(Timestamp::EPOCH)
+        }
+    }
+
+    #[test]
+    fn a_stamp_of_the_kernel_means_what_the_served_line_says() {
+        let (mut writer, reader) = Seqlock::new(&snapshot());
+        let (_, lines) = Seqlock::new(&PhcLines::default());
+        let mut served = Served::new(reader, lines);
+        let line = served.news(ClockId::System).expect("news").expect("a line");
+        assert_eq!(line.time_at(Timestamp::from_secs(SECOND + 2)), Some(Timestamp::from_secs(SECOND + 3)));
+        assert_eq!(line.tai_utc, Some(TaiUtc(37)));
+        assert_eq!(served.news(ClockId::System), None, "nothing new");
+        writer.write(&TimeSnapshot { tai_utc: None, ..snapshot() });
+        let line = served.news(ClockId::System).expect("news").expect("a line");
+        assert_eq!(line.tai_utc, None);
+        writer.write(&TimeSnapshot { state: SyncState::Disrupted, ..snapshot() });
+        assert_eq!(served.news(ClockId::System), Some(None), "nothing that could be served");
+        assert_eq!(served.news(ClockId::Phc(0)), None);
+    }
+
+    #[test]
+    fn stamps_of_before_a_step_mean_nothing() {
+        let (mut writer, reader) = Seqlock::new(&snapshot());
+        let (_, lines) = Seqlock::new(&PhcLines::default());
+        let mut served = Served::new(reader, lines);
+        served.news(ClockId::System);
+        let after = Timestamp::from_secs(SECOND + 1);
+        writer.write(&TimeSnapshot { epoch: ClockEpoch(1), anchor_local: after, ..snapshot() });
+        let line = served.news(ClockId::System).expect("news").expect("a line");
+        assert_eq!(line.time_at(after - Duration::from_millis(1)), None);
+        assert!(line.time_at(after).is_some());
+    }
+
+    #[test]
+    fn a_stamp_of_a_card_means_what_its_own_line_says() {
+        let (_, reader) = Seqlock::new(&snapshot());
+        let mut lines = PhcLines::default();
+        lines.0[2] = Some(PhcLine {
+            anchor: Timestamp::from_secs(SECOND + 37),
+            utc: Timestamp::from_secs(SECOND),
+            rate: FrequencyPpb::ZERO,
+            bound: Duration::ZERO,
+            drift_rate: FrequencyPpb::ZERO,
+            since: Timestamp::EPOCH,
+        });
+        let (_, lines) = Seqlock::new(&lines);
+        let mut served = Served::new(reader, lines);
+        let line = served.news(ClockId::Phc(2)).expect("news").expect("a line");
+        let stamp = Timestamp::from_secs(SECOND + 38);
+        assert_eq!(line.time_at(stamp), Some(Timestamp::from_secs(SECOND + 1)), "a card that counts TAI");
+        assert_eq!(served.news(ClockId::Phc(3)), Some(None), "a card that nobody knows");
+    }
+}
