@@ -255,6 +255,10 @@ impl Clock for Device {
         self.frequency
     }
 
+    fn frequency_max(&self) -> Option<FrequencyPpb> {
+        matches!(self.id, ClockId::Phc(_)).then_some(self.model.max_adjustment)
+    }
+
     fn epoch(&self) -> ClockEpoch {
         self.epoch
     }
@@ -317,6 +321,7 @@ mod tests {
         let command = Adjustment::Frequency(FrequencyPpb::from_ppm(800.0));
         let mut phc = Device::new(ClockId::Phc(0), DeviceModel::PERFECT, at(0), START);
         assert_eq!(phc.adjust(START, command).unwrap().frequency, FrequencyPpb::from_ppm(500.0));
+        assert_eq!(phc.frequency_max(), Some(FrequencyPpb::from_ppm(500.0)), "as drivers tell");
         let mut system = Device::new(ClockId::System, DeviceModel::PERFECT, at(0), START);
         assert_eq!(system.adjust(START, command), Err(ClockError::OutOfRange));
         assert_eq!(system.rate(), FrequencyPpb::ZERO);
