@@ -467,7 +467,12 @@ impl Helm {
                 Some(current).filter(|_| standings[current].is_alive && !is_wrong)
             }
             Some(_) => best,
-            None => best.filter(|_| self.is_time_for_the_first(now, standings)),
+            // Who steered last goes on: that two who contradict each other share a moment, half of an exchange of one who has begun anew, is no
+            // reason to go over to the other one.
+            None => {
+                let last = self.row_of(self.remembered).filter(fit).or(best);
+                last.filter(|_| self.is_time_for_the_first(now, standings))
+            }
         }
     }
 

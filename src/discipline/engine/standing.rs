@@ -35,7 +35,11 @@ impl Discipline {
         let reference = reference.filter(|reference| reference.timescale.is_usable());
         let is_another = selected(reference) != selected(self.reference);
         let before = std::mem::replace(&mut self.reference, reference);
-        let Some(reference) = reference else { return };
+        let Some(reference) = reference else {
+            // Who came to steer is gone before that was looked at.
+            self.is_to_confirm = false;
+            return;
+        };
         if !is_another && before.map(|before| before.proofs) != Some(reference.proofs) {
             self.envelope.forget_offset();
             self.previous.forget_offset();

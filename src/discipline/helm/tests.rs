@@ -233,6 +233,25 @@ fn of_two_that_contradict_each_other_neither_steers_unless_one_is_preferred() {
 }
 
 #[test]
+fn who_steered_before_a_conflict_goes_on_when_the_two_share_a_moment() {
+    let mut bench = Bench::new(&[SourceKind::Ptp, SourceKind::Ntp]);
+    bench.claims(B, -5_000, 5_000);
+    bench.run(5_000);
+    bench.claims(A, 5_300, 5_301);
+    bench.run(60_000);
+    assert_eq!(bench.last(), Some((None, Why::Conflict)));
+    bench.claims(B, -8_000, 8_000);
+    bench.run(125);
+    assert_eq!(bench.last(), Some((Some(B), Why::First)), "though the other's claim is narrower");
+    bench.claims(B, -5_000, 5_000);
+    bench.run(125);
+    assert_eq!(bench.last(), Some((None, Why::Conflict)));
+    bench.claims(B, -8_000, 8_000);
+    bench.run(40_000);
+    assert_eq!(bench.last(), Some((Some(A), Why::Better)), "after the hold-off");
+}
+
+#[test]
 fn a_preferred_source_steers_though_its_claim_is_wider_and_one_not_to_be_selected_never_does() {
     let [ptp, ntp] = [SourceKind::Ptp, SourceKind::Ntp].map(SourceOptions::of);
     let mut bench = Bench::with(HelmConfig::default(), &[ptp, SourceOptions { prefer: true, ..ntp }]);

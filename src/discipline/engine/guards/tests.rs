@@ -146,6 +146,18 @@ fn a_warm_guard_takes_over_without_moving_the_clock_and_what_they_disagree_by_dr
 }
 
 #[test]
+fn who_came_to_steer_and_is_gone_at_once_has_not_confirmed_the_clock() {
+    for servo in [Kind::Estimator, Kind::Pi] {
+        let mut bench = Bench::new(servo);
+        bench.run(400);
+        bench.step(Input::Reference(Some(reference(B))));
+        bench.step(Input::Reference(None));
+        bench.step(Input::Tick { reading: bench.reading() });
+        assert!(!bench.discipline.is_locked_to_source() && !bench.discipline.is_right(bench.reading()), "{servo:?}");
+    }
+}
+
+#[test]
 fn what_is_far_outside_of_the_new_source_s_proof_is_not_drained_but_corrected() {
     for servo in [Kind::Estimator, Kind::Pi] {
         let mut bench = Bench::new(servo);
