@@ -232,8 +232,8 @@ pub struct Discipline {
     link: Link,
     gate: SpikeGate,
     servo: Pi,
-    /// The estimator, if that is the servo.
-    bank: Option<Bank>,
+    /// The estimator. Where the servo is a PI loop it steers nothing, and watches the source as it does a guard's.
+    bank: Bank,
     /// How fine the stamps of its messages are.
     grain: Grain,
     /// The clock of this host that the source is seen through.
@@ -312,7 +312,7 @@ impl Discipline {
             link: Link::default(),
             gate: SpikeGate::default(),
             servo: Pi::new(config.max_frequency, config.proportional, config.integral),
-            bank: (config.servo == Kind::Estimator).then(|| samples::new_bank(&config)),
+            bank: samples::new_bank(&config),
             grain: Grain::default(),
             ruler: None,
             since: now,
@@ -348,16 +348,16 @@ impl Discipline {
         }
     }
 
-    /// Takes over other limits, policies and gains; what is measured stays, and so does the frequency limit.
+    /// Takes over other limits, policies and gains; what is measured stays, and so do the servo and the frequency limit.
     pub fn configure(&mut self, config: Config) {
         self.servo.override_gains(config.proportional, config.integral);
         self.servo.set_interval(self.interval, self.ruler.map(|ruler| ruler.interval));
-        let max_frequency = self.config.max_frequency;
+        let Config { max_frequency, servo, .. } = self.config;
         self.envelope.set_max_drift(config.max_drift);
         self.learnt.set_max_drift(config.max_drift);
         self.previous.set_max_drift(config.max_drift);
         self.guards.iter_mut().for_each(|guard| guard.set_max_drift(config.max_drift));
-        self.config = Config { max_frequency, ..config };
+        self.config = Config { max_frequency, servo, ..config };
     }
 
     /// The clock obeys no correction beyond `limit`. What its oscillator may run off by is no smaller for that.
@@ -365,6 +365,11 @@ impl Discipline {
         let most = self.config.max_frequency.abs();
         self.correction_max = if limit.abs() < most { limit.abs() } else { most };
         self.servo.limit_commands(self.correction_max);
+    }
+
+    /// The estimator, if that is the servo.
+    fn estimator(&self) -> Option<&Bank> {
+        (self.config.servo == Kind::Estimator).then_some(&self.bank)
     }
 
     /// The state of the clock.
@@ -380,7 +385,7 @@ impl Discipline {
     /// Whether requests to the source may be rare: its path and the oscillator are known, nothing changes, more of them would tell less
     /// than stamps can, and the bound is hardly wider for it that the last one is older.
     pub fn is_calm(&self) -> bool {
-        if !self.bank.as_ref().is_some_and(Bank::is_calm) || !self.is_locked_to_source() || !self.learnt.is_by_belief()
+        if !self.estimator().is_some_and(Bank::is_calm) || !self.is_locked_to_source() || !self.learnt.is_by_belief()
         {
             return false;
         }
@@ -390,7 +395,7 @@ impl Discipline {
 
     /// What the oscillator is thought to run off by; `None` before it was measured. Worth saving.
     pub fn oscillator_frequency(&self) -> Option<FrequencyPpb> {
-        match &self.bank {
+        match self.estimator() {
             Some(_) => self.estimate().filter(|_| self.is_bank_tracking).map(|estimate| estimate.frequency),
             None => self.servo.is_tracking().then(|| self.servo.runs_off_by_on_average()),
         }
@@ -401,7 +406,7 @@ impl Discipline {
         let frequency = self.oscillator_frequency()?;
         let alone = SavedOscillator::of_frequency(frequency);
         let stability = self.stability.remember();
-        Some(self.bank.as_ref().map_or(alone, |bank| SavedOscillator { stability, ..bank.remember(frequency) }))
+        Some(self.estimator().map_or(alone, |bank| SavedOscillator { stability, ..bank.remember(frequency) }))
     }
 
     /// When the state began.
@@ -466,7 +471,7 @@ impl Discipline {
     /// What the clock is thought to be ahead of its source when it reads `reading`, or of what it is steered to if that
     /// differs; `None` while an estimator knows nothing of that source's time. The PI servo keeps no estimate beside what it steers by: zero.
     pub fn estimated_offset(&self, reading: Timestamp<Local>) -> Option<Duration> {
-        if self.bank.is_none() {
+        if self.estimator().is_none() {
             return Some(Duration::ZERO);
         }
         let free = self.timeline.free_now(reading);

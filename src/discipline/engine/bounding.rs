@@ -91,7 +91,7 @@ impl Discipline {
         let at_last = last.and_then(|last| self.ends(known.is_likely, proof, last));
         let fresh = at_last.map_or(half, |span| span.half_width().max(Duration::ZERO)).min(half);
         let stamps = self.stamp_error.min(fresh);
-        let delay = self.bank.as_ref().and_then(Bank::estimate).map(|estimate| estimate.delay.max(Duration::ZERO));
+        let delay = self.estimator().and_then(Bank::estimate).map(|estimate| estimate.delay.max(Duration::ZERO));
         let path = delay.map_or(fresh, |delay| delay.min(fresh)).min(fresh - stamps);
         BoundParts {
             source: proof.source,
@@ -243,7 +243,7 @@ impl Discipline {
 
     /// The estimate at `at` begins and ends rehearsals of a holdover.
     pub(super) fn rehearse(&mut self, at: Timestamp<Local>) {
-        let Some(bank) = self.bank.as_ref().filter(|bank| bank.heard() >= STRAYING_AFTER) else { return };
+        let Some(bank) = self.estimator().filter(|bank| bank.heard() >= STRAYING_AFTER) else { return };
         let Some(estimate) = self.estimate() else { return };
         if self.stability.observe(at, estimate.offset, estimate.frequency, bank.restlessness())
             && let Some(walk) = self.stability.walk(self.config.max_drift)

@@ -217,9 +217,7 @@ impl Discipline {
             let bias = self.guards[place].possible(bias, self.config.drain);
             let guard = &mut self.guards[place];
             std::mem::swap(&mut guard.envelope, &mut self.envelope);
-            if let Some(bank) = &mut self.bank {
-                std::mem::swap(bank, &mut guard.bank);
-            }
+            std::mem::swap(&mut guard.bank, &mut self.bank);
             guard.unproven = std::mem::take(&mut self.unproven);
             guard.stepped = guard.bank.stepped();
             guard.reference = kept;
@@ -247,22 +245,17 @@ impl Discipline {
         guard.reference = Some(reference);
         guard.unproven = std::mem::take(&mut self.unproven);
         guard.envelope.copy_from(&self.envelope);
-        match &mut self.bank {
-            Some(bank) => {
-                std::mem::swap(bank, &mut guard.bank);
-                bank.begin_like(&guard.bank);
-            }
-            None => guard.bank.restart(),
-        }
+        std::mem::swap(&mut guard.bank, &mut self.bank);
+        self.bank.begin_like(&guard.bank);
         guard.stepped = guard.bank.stepped();
     }
 
     /// What a guard says of our offset more than the source that steered.
     fn disagreement(&self, place: usize) -> Duration {
         let guard = &self.guards[place];
-        let at = guard.bank.at().max(self.bank.as_ref().map_or(guard.bank.at(), Bank::at));
+        let at = guard.bank.at().max(self.estimator().map_or(guard.bank.at(), Bank::at));
         let centre = |envelope: &Envelope| envelope.at(at).map(|span| span.centre());
-        let steered = match &self.bank {
+        let steered = match self.estimator() {
             Some(_) => self.estimate_at(at),
             None => centre(&self.envelope),
         };
@@ -299,7 +292,7 @@ impl Discipline {
             self.begin_by_estimate(estimate, offset, out);
         }
         let bound = self.bound(reading).map(|parts| parts.total().greatest_error());
-        let is_known = self.bank.as_ref().is_none_or(|bank| bank.heard() >= LOCK_SAMPLES);
+        let is_known = self.estimator().is_none_or(|bank| bank.heard() >= LOCK_SAMPLES);
         if is_known && bound.is_some_and(|bound| bound <= self.config.lock_limit) && self.state.is_synchronised() {
             self.samples_inside = LOCK_SAMPLES;
             self.is_confirmed = true;

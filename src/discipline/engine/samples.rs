@@ -55,7 +55,7 @@ impl Discipline {
         let limit = transit + self.stamp_error;
         let proof = self.envelope.not_above(free, limit);
         self.check_proof(proof, out);
-        if self.bank.is_some() {
+        if self.estimator().is_some() {
             let learnt = self.learnt.not_above(free, limit);
             self.check_learnt(learnt, proof);
         }
@@ -64,16 +64,16 @@ impl Discipline {
             return;
         }
         let sample = self.link.forward(free, transit);
-        if let Some(bank) = &mut self.bank {
-            // A crossing is read, not stamped.
-            if self.ruler.is_none() && received.source == StampSource::Hardware {
-                let by_stamps = received.at - observation.sent.at - observation.correction;
-                let is_fine = self.grain.note(received.epoch, by_stamps);
-                bank.set_resolution(if is_fine { STAMP_RESOLUTION_FINE } else { STAMP_RESOLUTION });
-            }
-            bank.forward(free, transit - self.ruler.map_or(Duration::ZERO, |ruler| ruler.offset));
-            self.watch_the_master();
-            self.hold_to_the_proof(free);
+        // A crossing is read, not stamped.
+        if self.ruler.is_none() && received.source == StampSource::Hardware {
+            let by_stamps = received.at - observation.sent.at - observation.correction;
+            let is_fine = self.grain.note(received.epoch, by_stamps);
+            self.bank.set_resolution(if is_fine { STAMP_RESOLUTION_FINE } else { STAMP_RESOLUTION });
+        }
+        self.bank.forward(free, transit - self.ruler.map_or(Duration::ZERO, |ruler| ruler.offset));
+        self.watch_the_master();
+        self.hold_to_the_proof(free);
+        if self.estimator().is_some() {
             self.rehearse(free);
             self.steer_by_estimate(now, free, received.at, out);
             return;
@@ -106,7 +106,7 @@ impl Discipline {
         let limit = -transit - self.stamp_error;
         let proof = self.envelope.not_below(free, limit);
         self.check_proof(proof, out);
-        if self.bank.is_some() {
+        if self.estimator().is_some() {
             let learnt = self.learnt.not_below(free, limit);
             self.check_learnt(learnt, proof);
         }
@@ -114,12 +114,12 @@ impl Discipline {
             return;
         }
         self.link.backward(free, transit, self.runs_off_by());
-        if let Some(bank) = &mut self.bank {
-            bank.backward(free, transit + self.ruler.map_or(Duration::ZERO, |ruler| ruler.offset));
-            self.watch_the_master();
-            if self.unproven > 0 {
-                self.hold_to_the_proof(free);
-            }
+        self.bank.backward(free, transit + self.ruler.map_or(Duration::ZERO, |ruler| ruler.offset));
+        self.watch_the_master();
+        if self.unproven > 0 {
+            self.hold_to_the_proof(free);
+        }
+        if self.estimator().is_some() {
             self.correct_by_request(now, free, observation.sent.at, out);
         }
     }
@@ -151,8 +151,7 @@ impl Discipline {
     /// A master that steps by less than a round trip contradicts no proof: old and new ones share a little, which holds neither time.
     /// The estimator sees it; until it knows, what was proven before stands, and then nothing of before does.
     fn watch_the_master(&mut self) {
-        let Some(bank) = &self.bank else { return };
-        let (stepped, is_surprised) = (bank.stepped(), bank.is_surprised());
+        let (stepped, is_surprised) = (self.bank.stepped(), self.bank.is_surprised());
         if let Some(at) = stepped.filter(|_| stepped != self.master_stepped) {
             self.envelope.forget_before(at);
             self.learnt.forget_before(at);
@@ -199,7 +198,7 @@ impl Discipline {
     ) -> (Duration, Timestamp<Local>) {
         let (later, reading) = self.timeline.since_last_command(free, reading);
         // A request may have been heard since: what is estimated is of then.
-        let since = self.bank.as_ref().map_or(Duration::ZERO, |bank| later - bank.at());
+        let since = later - self.bank.at();
         (estimate.offset + estimate.frequency.drift(since) + (reading - later) - self.bias_at(now), reading)
     }
 
@@ -213,7 +212,7 @@ impl Discipline {
         out: &mut impl Sink<Effect>,
     ) {
         // Corrections since a stamp that came late are not in `reading`.
-        let is_late = self.bank.as_ref().is_none_or(|bank| bank.at() != free);
+        let is_late = self.bank.at() != free;
         if is_late || self.config.hold || self.is_panicking {
             return;
         }
@@ -234,19 +233,18 @@ impl Discipline {
     /// Statistics do not outvote a proof: an estimate that stays outside of the proven interval is begun anew. Looked at after each
     /// Sync, and after each message once it is outside.
     fn hold_to_the_proof(&mut self, free: Timestamp<Local>) {
-        let Some(bank) = &mut self.bank else { return };
-        if hold_to_proof((bank, self.ruler), &self.envelope, &mut self.unproven, free) {
+        if hold_to_proof((&mut self.bank, self.ruler), &self.envelope, &mut self.unproven, free) {
             self.stability.interrupt();
         }
     }
 
     fn knows_delay(&self) -> bool {
-        self.bank.as_ref().is_some_and(Bank::knows_delay)
+        self.bank.knows_delay()
     }
 
     /// What is believed, if it is good enough for a first correction.
     pub(super) fn estimate_worth_using(&self) -> Option<Estimate> {
-        let bank = self.bank.as_ref()?;
+        let bank = self.estimator()?;
         let is_sure = |estimate: &Estimate| estimate.deviation <= ESTIMATE_DEVIATION_MAX;
         self.estimate().filter(|estimate| bank.heard() >= ESTIMATE_MESSAGES_MIN || is_sure(estimate))
     }
@@ -288,7 +286,7 @@ impl Discipline {
         let worth = if self.ruler.is_some() { SLEW_WORTH_BY_RULER } else { SLEW_WORTH };
         self.interval.duration() >= SLEW_WORTH_FROM
             && offset.abs() > worth
-            && self.bank.as_ref().and_then(Bank::estimate).is_some_and(sure)
+            && self.bank.estimate().is_some_and(sure)
     }
 
     /// Before the first correction: what does the clock run off by?
@@ -360,7 +358,7 @@ impl Discipline {
         }
         self.is_panicking = false;
         // The estimator has judged its messages itself.
-        if self.bank.is_none() && !self.gate.passes(offset, SPIKE_FLOOR + self.stamp_error) {
+        if self.estimator().is_none() && !self.gate.passes(offset, SPIKE_FLOOR + self.stamp_error) {
             return;
         }
         self.last_offset = offset;
@@ -378,7 +376,7 @@ impl Discipline {
             self.command(Adjustment::Step(-possible, -self.runs_off_by()), out);
             out.emit(Effect::Notice(Notice::Stepped(-possible)));
             self.gate.reset();
-        } else if self.bank.is_some() {
+        } else if self.estimator().is_some() {
             self.slew_away(now, offset, out);
         } else if let Verdict::Track(frequency) = self.servo.track(free, offset, self.interval.duration()) {
             // What answers this offset has done so after an interval; without a next Sync it would go on to the other side.

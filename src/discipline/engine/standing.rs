@@ -3,7 +3,6 @@
 use super::{
     Discipline, Effect, JUDGED_FOR, LOCK_SAMPLES, Notice, OVERDUE_INTERVALS, SILENT_INTERVALS, USELESS_LIMITS,
 };
-use crate::discipline::estimator::Bank;
 use crate::discipline::{Adjustment, Reference, Ruler, Stability, StateEvent, Timeline, next};
 use crate::engine::Sink;
 use crate::time::{ClockEpoch, Duration, Local, LogInterval, Mono, SyncState, Timestamp};
@@ -92,7 +91,7 @@ impl Discipline {
         }
         self.known_frequency = self.oscillator_frequency().or(self.known_frequency);
         self.servo.restart();
-        self.bank.iter_mut().for_each(Bank::lose_offset);
+        self.bank.lose_offset();
         self.is_bank_tracking = false;
         self.slew_ends = None;
         self.bias = Duration::ZERO;
@@ -103,7 +102,7 @@ impl Discipline {
     fn begin_learnt_anew(&mut self) {
         self.learnt.forget_offset();
         self.stability.interrupt();
-        self.master_stepped = self.bank.as_ref().and_then(Bank::stepped);
+        self.master_stepped = self.bank.stepped();
         self.proofs = self.proofs.wrapping_add(1);
     }
 
@@ -115,7 +114,7 @@ impl Discipline {
         self.widen_guards(ahead, behind);
         self.learnt.widen(ahead, behind);
         if ahead != behind {
-            self.bank.iter_mut().for_each(|bank| bank.loosen_offset(ahead - behind));
+            self.bank.loosen_offset(ahead - behind);
         }
         self.stability.interrupt();
         self.link.interrupt();
@@ -225,7 +224,7 @@ impl Discipline {
         if !self.is_silent {
             self.is_silent = true;
             if self.servo.is_tracking() || self.is_bank_tracking {
-                let frequency = if self.bank.is_some() { -self.runs_off_by() } else { self.servo.hold_over() };
+                let frequency = if self.estimator().is_some() { -self.runs_off_by() } else { self.servo.hold_over() };
                 self.command(Adjustment::Frequency(frequency), out);
             }
         }
@@ -261,7 +260,7 @@ impl Discipline {
         self.gate.reset();
         self.known_frequency = self.oscillator_frequency().or(self.known_frequency);
         self.servo.restart();
-        self.bank.iter_mut().for_each(Bank::lose_offset);
+        self.bank.lose_offset();
         self.stability.interrupt();
         self.is_bank_tracking = false;
         self.slew_ends = None;
@@ -282,7 +281,7 @@ impl Discipline {
         out: &mut impl Sink<Effect>,
     ) {
         // Each keeps its frequency as a guess, while it is still there to be kept.
-        self.bank.iter_mut().for_each(Bank::restart);
+        self.bank.restart();
         self.replace_guards();
         self.disturbed(now, reading, epoch, out);
         for envelope in [&mut self.envelope, &mut self.learnt, &mut self.previous] {

@@ -9,15 +9,15 @@ use crate::time::{ClockId, Duration, FrequencyPpb, Local, Observation, Timestamp
 impl Discipline {
     /// What is believed of the source at the estimator's last message.
     pub(super) fn estimate(&self) -> Option<Estimate> {
-        let bank = self.bank.as_ref()?;
+        let bank = self.estimator()?;
         let own = bank.estimate()?;
         Some(self.ruler.map_or(own, |ruler| ruler.from_source(own, bank.at())))
     }
 
     /// The offset of `V` from the source at `at`, by what is believed at the last message.
     pub(super) fn estimate_at(&self, at: Timestamp<Local>) -> Option<Duration> {
-        let (estimate, bank) = self.estimate().zip(self.bank.as_ref())?;
-        Some(estimate.offset + estimate.frequency.drift(at - bank.at()))
+        let estimate = self.estimate()?;
+        Some(estimate.offset + estimate.frequency.drift(at - self.bank.at()))
     }
 
     /// How much later a message of the source came than it should by the path's delay and what is known of the clock, or how much earlier
@@ -38,13 +38,13 @@ impl Discipline {
 
     /// The standard deviation of that.
     pub(super) fn deviation_at(&self, at: Timestamp<Local>) -> Option<Duration> {
-        let own = self.bank.as_ref()?.deviation_at(at)?;
+        let own = self.estimator()?.deviation_at(at)?;
         Some(self.ruler.map_or(own, |ruler| both(own, ruler.deviation_at(at))))
     }
 
     /// What `V` runs off by, as far as the estimator knows anything of it.
     pub(super) fn estimated_frequency(&self) -> Option<FrequencyPpb> {
-        let own = self.bank.as_ref().and_then(Bank::frequency)?;
+        let own = self.estimator().and_then(Bank::frequency)?;
         Some(self.ruler.map_or(own, |ruler| ruler.frequency_from_source(own)))
     }
 
@@ -62,7 +62,7 @@ impl Discipline {
             frequency_deviation: FrequencyPpb::ZERO,
             interval: self.interval,
         };
-        let Some(bank) = &self.bank else { return Some(ruler) };
+        let Some(bank) = self.estimator() else { return Some(ruler) };
         let of_ruler = self.ruler.map_or(FrequencyPpb::ZERO, |ruler| ruler.frequency_deviation);
         Some(Ruler {
             deviation: self.deviation_at(at)?,
@@ -84,7 +84,10 @@ impl Discipline {
             (None, None) => true,
             _ => false,
         };
-        let Some(bank) = self.bank.as_mut().filter(|_| !is_same) else { return };
+        if is_same {
+            return;
+        }
+        let bank = &mut self.bank;
         let at = bank.at();
         let Some(own) = bank.estimate().or_else(|| bank.frequency().map(frequency_alone)) else { return };
         let of_source = before.map_or(own, |before| before.from_source(own, at));
@@ -104,13 +107,13 @@ impl Discipline {
     /// of the delay if it comes by the same path. On a ruler that goes on nothing has changed at all, whoever is seen through it.
     pub(super) fn hand_over(&mut self, reference: Reference) {
         let before = self.ruler;
-        if let Some(bank) = self.bank.as_mut().filter(|_| reference.continues) {
+        if reference.continues {
             // What was still to drain is the other clock's now.
-            bank.shift(Shift { offset: -self.bias, ..Shift::NONE });
+            self.bank.shift(Shift { offset: -self.bias, ..Shift::NONE });
             self.bias = Duration::ZERO;
         }
         self.lay(reference.ruler);
-        let (Some(bank), Some(held)) = (&mut self.bank, self.held) else { return };
+        let Some(held) = self.held else { return };
         let time = |reference: Reference| (reference.clock, reference.timescale);
         let path = |reference: Reference| (reference.source, reference.path);
         let goes_on = before.zip(reference.ruler).is_some_and(|(before, ruler)| before.is_same(&ruler));
@@ -121,9 +124,9 @@ impl Discipline {
         match (is_same_time, path(held) == path(reference)) {
             // If it stepped meanwhile, that is found.
             (true, true) => {}
-            (true, false) => bank.change_path(),
-            (false, true) => bank.change_time(),
-            (false, false) => bank.restart(),
+            (true, false) => self.bank.change_path(),
+            (false, true) => self.bank.change_time(),
+            (false, false) => self.bank.restart(),
         }
     }
 }
