@@ -385,8 +385,7 @@ impl Discipline {
     /// Whether requests to the source may be rare: its path and the oscillator are known, nothing changes, more of them would tell less
     /// than stamps can, and the bound is hardly wider for it that the last one is older.
     pub fn is_calm(&self) -> bool {
-        if !self.estimator().is_some_and(Bank::is_calm) || !self.is_locked_to_source() || !self.learnt.is_by_belief()
-        {
+        if !self.estimator().is_some_and(Bank::is_calm) || !self.is_locked_to_source() || !self.learnt.is_by_belief() {
             return false;
         }
         let bound = self.link.mean_path_delay().unwrap_or_default() + self.stamp_error;

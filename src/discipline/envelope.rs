@@ -88,6 +88,16 @@ impl Span<Duration> {
     }
 }
 
+/// What was proven before something that is not understood yet.
+#[derive(Clone, Copy, Debug, Coded)]
+struct Held {
+    before: (Edge, Edge),
+    /// The first message that is not understood.
+    from: Timestamp<Local>,
+    /// What the messages from then on prove by themselves.
+    since: Option<(Edge, Edge)>,
+}
+
 /// The proofs contradict each other: the master stepped, a stamp lies, or the clock was disturbed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Contradiction;
@@ -111,8 +121,8 @@ pub struct Envelope {
     origin: Option<(Timestamp<Local>, Duration)>,
     /// The sharpest edges at the last message, below and above: they stay so, or nearly, until the next one.
     sharpest: Option<(Edge, Edge)>,
-    /// Those of before something that is not understood yet, as long as it is not.
-    held: Option<(Edge, Edge)>,
+    /// Something is not understood yet.
+    held: Option<Held>,
     /// Those of before the last message.
     before: Option<(Edge, Edge)>,
     /// Messages since these were looked for among all.
@@ -180,10 +190,25 @@ impl Envelope {
         self.search(latest.unwrap_or_default());
     }
 
-    /// While it is on, what is proven is what was before the last message: messages that nobody understands yet may be about another time, and
-    /// two intervals about two times may share a little that holds neither. They count once it is off.
+    /// Messages that nobody understands yet may be about another time, and two intervals about two times may share a little that holds neither. While it
+    /// is on, the truth is where it was proven to be before the last message, or where the messages from that one on prove it to be by themselves: `at`
+    /// holds both. Once it is off, all are about one time.
     pub fn hold(&mut self, is_on: bool) {
-        self.held = if is_on { self.held.or(self.before) } else { None };
+        let begins = || Some(Held { before: self.before?, from: self.last?, since: None });
+        let held = if is_on { self.held.or_else(begins) } else { None };
+        self.held = held.map(|held| Held { since: self.sharpest_since(held.from), ..held });
+    }
+
+    /// Whether the truth is by one of two proofs, which may be about two times.
+    pub fn is_of_two_times(&self) -> bool {
+        self.held.is_some_and(|held| held.since.is_some())
+    }
+
+    /// The sharpest edges of messages of `from` and later, if there are some on both sides.
+    fn sharpest_since(&self, from: Timestamp<Local>) -> Option<(Edge, Edge)> {
+        let (last, (origin, _)) = (self.last?, self.origin?);
+        let is_fresh = |edge: &&Edge| edge.at >= from;
+        self.sharpest((last - origin).as_secs_f64(), is_fresh)
     }
 
     /// Begins anew for another master, with what `other` knows of the same oscillator.
@@ -222,7 +247,8 @@ impl Envelope {
         };
         self.highs.iter_mut().for_each(|edge| wider(edge, ahead));
         self.lows.iter_mut().for_each(|edge| wider(edge, behind));
-        for (low, high) in self.sharpest.iter_mut().chain(&mut self.held).chain(&mut self.before) {
+        let held = self.held.iter_mut().flat_map(|held| held.since.iter_mut().chain([&mut held.before]));
+        for (low, high) in self.sharpest.iter_mut().chain(held).chain(&mut self.before) {
             wider(low, behind);
             wider(high, ahead);
         }
@@ -305,7 +331,10 @@ impl Envelope {
 
     /// The interval that holds the offset at `at`; `None` until both directions were heard.
     pub fn at(&self, at: Timestamp<Local>) -> Option<Span<Duration>> {
-        Some(self.between(self.held.as_ref().or(self.sharpest.as_ref())?, at))
+        let Some(held) = &self.held else { return Some(self.between(self.sharpest.as_ref()?, at)) };
+        let before = self.between(&held.before, at);
+        let Some(since) = held.since.map(|since| self.between(&since, at)) else { return Some(before) };
+        Some(Span { low: before.low.min(since.low), high: before.high.max(since.high) })
     }
 
     /// Whether [`Envelope::at`] has an answer.
@@ -321,11 +350,16 @@ impl Envelope {
     /// ago are still right.
     fn search(&mut self, now: f64) {
         self.unsearched = 0;
+        self.sharpest = self.sharpest(now, |_| true);
+    }
+
+    /// The sharpest of those edges that count at `now`, in seconds from the first edge.
+    fn sharpest(&self, now: f64, counts: impl Fn(&&Edge) -> bool) -> Option<(Edge, Edge)> {
         let sharpest = |edges: &VecDeque<Edge>, is_high: bool| {
             let side = if is_high { 1.0 } else { -1.0 };
             let mut best: Option<(f64, &Edge)> = None;
             // The latest has strayed least: most of the others lose to it by where the frequency takes them alone.
-            for edge in edges.iter().rev() {
+            for edge in edges.iter().rev().filter(&counts) {
                 let age = now - edge.near.0;
                 let moved = self.moved(age, is_high);
                 if best.is_some_and(|(least, _)| least < side * (edge.near.1 + moved)) {
@@ -339,7 +373,7 @@ impl Envelope {
             }
             best.map(|(_, edge)| *edge)
         };
-        self.sharpest = sharpest(&self.lows, false).zip(sharpest(&self.highs, true));
+        sharpest(&self.lows, false).zip(sharpest(&self.highs, true))
     }
 
     /// What an edge says at `now`; both in seconds from the first edge.
@@ -552,7 +586,7 @@ mod tests {
             span.low <= truth && truth <= span.high
         };
         assert!(!within(&naive, us(-70)) && !within(&naive, Duration::ZERO));
-        assert!(within(&envelope, Duration::ZERO));
+        assert!(within(&envelope, Duration::ZERO) && within(&envelope, us(-70)), "it may be either");
         envelope.forget_before(at(stepped - 1));
         assert!(within(&envelope, us(-70)) && !within(&envelope, Duration::ZERO));
         envelope.hold(false);

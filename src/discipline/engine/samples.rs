@@ -149,7 +149,8 @@ impl Discipline {
     }
 
     /// A master that steps by less than a round trip contradicts no proof: old and new ones share a little, which holds neither time.
-    /// The estimator sees it; until it knows, what was proven before stands, and then nothing of before does.
+    /// The estimator sees it; until it knows, either may be right, and then nothing of before is. Who sees the source through this clock is told so
+    /// both times: what he knows is of before.
     fn watch_the_master(&mut self) {
         let (stepped, is_surprised) = (self.bank.stepped(), self.bank.is_surprised());
         if let Some(at) = stepped.filter(|_| stepped != self.master_stepped) {
@@ -160,7 +161,11 @@ impl Discipline {
             self.proofs = self.proofs.wrapping_add(1);
         }
         self.master_stepped = stepped;
+        let was_of_two_times = self.envelope.is_of_two_times();
         self.envelope.hold(is_surprised);
+        if self.envelope.is_of_two_times() && !was_of_two_times {
+            self.proofs = self.proofs.wrapping_add(1);
+        }
         self.learnt.hold(is_surprised);
     }
 
@@ -284,9 +289,7 @@ impl Discipline {
     fn is_worth_an_awakening(&self, offset: Duration) -> bool {
         let sure = |estimate: Estimate| offset.abs() > estimate.deviation.scaled(SLEW_WORTH_DEVIATIONS);
         let worth = if self.ruler.is_some() { SLEW_WORTH_BY_RULER } else { SLEW_WORTH };
-        self.interval.duration() >= SLEW_WORTH_FROM
-            && offset.abs() > worth
-            && self.bank.estimate().is_some_and(sure)
+        self.interval.duration() >= SLEW_WORTH_FROM && offset.abs() > worth && self.bank.estimate().is_some_and(sure)
     }
 
     /// Before the first correction: what does the clock run off by?
