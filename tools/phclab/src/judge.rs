@@ -13,7 +13,7 @@ pub const RESOLUTION_NS: f64 = 0.41;
 pub struct Sample {
     /// Seconds after the contender's start.
     pub at: f64,
-    /// The PHCs of the contender's ports `phv1`, `phv3`... ahead of the master's, in ns.
+    /// The PHCs from `phv1` on ahead of the master's, in ns; those of odd ports are the contender's.
     pub phcs_ns: Vec<f64>,
     /// CLOCK_REALTIME ahead of the master's UTC, in ns; `None` within the leap second, where UTC has no number.
     pub system_ns: Option<f64>,
@@ -23,7 +23,7 @@ impl Sample {
     /// The error of a clock, in ns.
     pub fn error_ns(&self, clock: Clock) -> Option<f64> {
         match clock {
-            Clock::Phc(port) => self.phcs_ns.get(port as usize / 2).copied(),
+            Clock::Phc(port) => self.phcs_ns.get((port as usize).checked_sub(1)?).copied(),
             Clock::System => self.system_ns,
         }
     }

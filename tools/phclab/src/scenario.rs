@@ -108,6 +108,10 @@ pub struct Scenario {
     /// The contender's ports are the members of `bond0`, of which one is active and the others are its spares.
     #[serde(default)]
     pub bond: bool,
+    /// The contender is a boundary clock: by the odd port of the last pair it serves a ptp4l slave on the even one. Our daemon's ports
+    /// have the role "auto" then, ptp4l's are one clock, and phc2sys (with `steer = "phc"`) keeps their PHCs together.
+    #[serde(default)]
+    pub behind: bool,
     /// Which clocks the contenders steer.
     #[serde(default)]
     pub steer: Steer,
@@ -418,7 +422,8 @@ impl Scenario {
 
     /// The clocks of which a bound must be claimed: those that are judged, and all that are steered where none is.
     pub fn claimed_clocks(&self) -> BTreeSet<Clock> {
-        let judged: BTreeSet<_> = self.judge.iter().map(|judge| judge.clock).collect();
+        let judged = self.judge.iter().map(|judge| judge.clock);
+        let judged: BTreeSet<_> = judged.filter(|clock| !clock.is_behind()).collect();
         match self.steer {
             _ if !judged.is_empty() => judged,
             Steer::Phc => [Clock::PHC].into(),
@@ -426,10 +431,10 @@ impl Scenario {
         }
     }
 
-    /// The clocks whose true error is known: the system clock and the PHC of each port of the contender.
+    /// The clocks whose true error is known: the system clock, the PHC of each port of the contender, and of the slave behind it.
     fn has_clock(&self, clock: Clock) -> bool {
         match clock {
-            Clock::Phc(port) => port < self.pairs * 2 && port % 2 == 1,
+            Clock::Phc(port) => port < self.pairs * 2 && (port % 2 == 1 || self.behind && port + 2 == self.pairs * 2),
             Clock::System => true,
         }
     }
@@ -456,6 +461,9 @@ impl Scenario {
         within("vlan", f64::from(self.vlan.unwrap_or(1)), 1.0, 4094.0)?;
         if seconds_of(&self.date).is_none() {
             return Err(format!("date = \"{}\": write it like 2026-03-01T12:00:00Z", self.date));
+        }
+        if self.behind && self.pairs < 2 {
+            return Err("who is behind needs a pair of its own: pairs = 2".to_owned());
         }
         if self.bond && (self.pairs < 2 || self.vlan.is_some()) {
             return Err("a bond has two members at least, and no VLAN here: pairs = 2".to_owned());

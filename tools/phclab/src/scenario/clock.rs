@@ -24,6 +24,11 @@ impl Clock {
         name.strip_prefix("phv")?.split('.').next()?.parse().ok().map(Self::Phc)
     }
 
+    /// Whether it is that of a port of the other side: of a slave behind the contender.
+    pub fn is_behind(self) -> bool {
+        matches!(self, Self::Phc(port) if port % 2 == 0)
+    }
+
     /// The clock with its article, for a sentence.
     pub fn in_words(self) -> String {
         match self {

@@ -28,10 +28,11 @@ pub fn start_master(scenario: &Scenario, folder: &Path) -> Outcome<Process> {
     fs::create_dir_all(SOCKETS).map_err(because(SOCKETS))?;
     let mut words = ptp4l(scenario, "master");
     words.push("--priority1=10".to_owned());
-    for number in 0..scenario.pairs {
+    let pairs = scenario.pairs - u32::from(scenario.behind);
+    for number in 0..pairs {
         words.extend(["-i".to_owned(), scenario.interface(number * 2)]);
     }
-    if scenario.pairs > 1 {
+    if pairs > 1 {
         words.push("--boundary_clock_jbod=1".to_owned());
     }
     words.extend(scenario.master.options.iter().cloned());
@@ -75,11 +76,21 @@ fn ptp4l(scenario: &Scenario, name: &str) -> Vec<String> {
 /// # Errors
 /// What could not be done.
 pub fn start(scenario: &Scenario, contender: Contender, folder: &Path) -> Outcome<Vec<Process>> {
+    let mut processes = start_contender(scenario, contender, folder)?;
+    if scenario.behind {
+        let mut slave = ptp4l(scenario, "behind");
+        slave.extend(["-s".to_owned(), "-i".to_owned(), scenario.interface(scenario.pairs * 2 - 2)]);
+        processes.push(Process::start("behind", MASTER_SIDE, &slave, folder)?);
+    }
+    Ok(processes)
+}
+
+fn start_contender(scenario: &Scenario, contender: Contender, folder: &Path) -> Outcome<Vec<Process>> {
     if contender.is_ours() {
         return start_ours(scenario, folder).map(|ours| vec![ours]);
     }
     let mut slave = ptp4l(scenario, "slave");
-    slave.push("-s".to_owned());
+    slave.push(if scenario.behind { "--boundary_clock_jbod=1" } else { "-s" }.to_owned());
     if contender == Contender::Ptp4lLinreg {
         slave.push("--clock_servo=linreg".to_owned());
     }
@@ -89,7 +100,10 @@ pub fn start(scenario: &Scenario, contender: Contender, folder: &Path) -> Outcom
     match contender {
         Contender::Phc2sys => {
             let socket = format!("{SOCKETS}/slave");
-            let mut line = words(&format!("phc2sys -s phv1 -c CLOCK_REALTIME -w -m -q -R 4 -u 4 -z {socket}"));
+            let mut line = match scenario.steer {
+                Steer::System => words(&format!("phc2sys -s phv1 -c CLOCK_REALTIME -w -m -q -R 4 -u 4 -z {socket}")),
+                Steer::Phc => words(&format!("phc2sys -a -m -q -R 4 -u 4 -z {socket}")),
+            };
             line.extend(scenario.linuxptp.phc2sys.iter().cloned());
             processes.push(Process::start("phc2sys", CONTENDER_SIDE, &line, folder)?);
         }
@@ -175,7 +189,8 @@ fn configuration(scenario: &Scenario) -> String {
     for interface in interfaces(scenario) {
         let (transport, more) = (scenario.transport.word(), &scenario.synchronome.ptp);
         let _ = write!(config, "\n[[ptp]]\ninterface = \"{interface}\"\ntransport = \"{transport}\"\n");
-        let _ = write!(config, "timestamps = \"hardware\"\nrole = \"slave\"\n{more}\n");
+        let role = if scenario.behind { "auto" } else { "slave" };
+        let _ = write!(config, "timestamps = \"hardware\"\nrole = \"{role}\"\n{more}\n");
     }
     config
 }

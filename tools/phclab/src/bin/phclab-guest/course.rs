@@ -249,7 +249,7 @@ impl Course<'_> {
 
     fn error_ns(&self, clock: Clock, truth: &Truth) -> Option<f64> {
         match clock {
-            Clock::Phc(port) => truth.phc_errors_ns().nth(port as usize / 2),
+            Clock::Phc(port) => truth.phc_errors_ns().nth((port as usize).checked_sub(1)?),
             Clock::System => self.world.system_error_ns(truth),
         }
     }
@@ -313,7 +313,9 @@ impl Course<'_> {
         let windows = scenario.judge.iter().map(|judge| {
             let (from, to) = judge.window(scenario.seconds);
             let stats = Stats::in_window(&self.samples, judge.clock, (from, to), judge.mean_ns);
-            let standing = contender.is_ours().then(|| Standing::of(&self.words, judge.clock, (from, to)));
+            // What is behind us is not ours.
+            let standing = (contender.is_ours() && !judge.clock.is_behind())
+                .then(|| Standing::of(&self.words, judge.clock, (from, to)));
             Window { clock: judge.clock, from, to, about_ns: judge.mean_ns, stats, standing }
         });
         let mut states: Vec<(f64, String)> = Vec::new();

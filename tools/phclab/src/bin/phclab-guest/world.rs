@@ -72,9 +72,9 @@ impl Truth {
         Some(Self { raw: *raw, real: *real, phcs: phcs.to_vec() })
     }
 
-    /// The contender's PHCs, those of the odd ports, ahead of the master's, in ns.
+    /// All PHCs from `phv1` on, ahead of the master's, in ns: those of the odd ports are the contender's.
     pub fn phc_errors_ns(&self) -> impl Iterator<Item = f64> {
-        self.phcs.iter().skip(1).step_by(2).map(|phc| (phc - self.phcs[0]) as f64 / 1e3)
+        self.phcs.iter().skip(1).map(|phc| (phc - self.phcs[0]) as f64 / 1e3)
     }
 
     /// The second PHC ahead of the first, in ns.
@@ -155,7 +155,8 @@ impl World {
         let last = Truth::read()?;
         let seconds = |truth: &Truth| truth.raw as f64 / 1e12;
         let drift = |before, after| drift_ppb((seconds(&first), before), (seconds(&last), after));
-        let phcs = first.phc_errors_ns().zip(last.phc_errors_ns()).map(|(before, after)| drift(before, after));
+        let phcs =
+            first.phc_errors_ns().zip(last.phc_errors_ns()).step_by(2).map(|(before, after)| drift(before, after));
         let slowest = phcs.min_by(|one, other| one.abs().total_cmp(&other.abs())).unwrap_or(0.0);
         let system = |truth: &Truth| world.system_error_ns(truth).unwrap_or(0.0);
         world.free_drift_ppb = [slowest, drift(system(&first), system(&last))];
@@ -296,7 +297,7 @@ mod tests {
         assert_eq!((truth.raw, truth.real), (12_000, 34_000));
         assert!((truth.phc_error_ns() - 1.5).abs() < 1e-12);
         let two = Truth::parse("0 0 1000 1001.500 1000 998\n").unwrap();
-        assert_eq!(two.phc_errors_ns().map(|error| (error * 10.0) as i64).collect::<Vec<_>>(), [15, -20]);
+        assert_eq!(two.phc_errors_ns().map(|error| (error * 10.0) as i64).collect::<Vec<_>>(), [15, 0, -20]);
         assert!(Truth::parse("12\n").is_none() && Truth::parse("1 x 3 4").is_none());
     }
 
