@@ -410,6 +410,12 @@ impl<C: Clock> Steering<C> {
         self.discipline.is_calm()
     }
 
+    /// Whether samples that are so far apart would do.
+    pub fn is_enough(&mut self, apart: Duration, local: Timestamp<Local>) -> bool {
+        let reading = self.reading(local);
+        self.discipline.is_enough(apart, reading)
+    }
+
     /// What the oscillator is thought to run off by, uncorrected.
     pub fn oscillator_frequency(&self) -> Option<FrequencyPpb> {
         self.discipline.oscillator_frequency()

@@ -240,16 +240,24 @@ fn ptp(read: &Reader<'_>, section: &str) -> PtpConfig {
     }
 }
 
+/// So long a server can make us wait if the configuration does not say.
+const POLL_MAX_BY_RATE: LogInterval = LogInterval::new(10);
+
 fn ntp_source(read: &Reader<'_>, section: &str) -> NtpSourceConfig {
     let switch = |name| read.switch(section, name);
     let poll = LogInterval::new(read.integer(section, "poll") as i8);
+    let poll_max = match read.value(section, "poll_max") {
+        Some(Value::Integer(poll_max)) => Some(LogInterval::new(poll_max as i8).max(poll)),
+        _ => None,
+    };
     let (host, port) = host_and_port(&read.text(section, "address"));
     NtpSourceConfig {
         host,
         port,
         pool: read.integer(section, "pool") as u8,
         poll,
-        poll_max: LogInterval::new(read.integer(section, "poll_max") as i8).max(poll),
+        poll_max: poll_max.unwrap_or(POLL_MAX_BY_RATE.max(poll)),
+        poll_longest: poll_max.unwrap_or(poll),
         iburst: switch("iburst"),
         burst: switch("burst"),
         interleaved: switch("interleaved"),

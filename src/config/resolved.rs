@@ -291,6 +291,8 @@ pub struct NtpSourceConfig {
     pub poll: LogInterval,
     /// The longest that they can make us wait.
     pub poll_max: LogInterval,
+    /// And the longest that we wait by ourselves; `poll` if that is not to be.
+    pub poll_longest: LogInterval,
     /// More often at first.
     pub iburst: bool,
     /// A burst at each poll.

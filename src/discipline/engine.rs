@@ -74,6 +74,10 @@ const CORRECTION_RATE: FrequencyPpb = FrequencyPpb::new(100_000.0);
 const REQUESTED_WITHIN: Duration = Duration::from_millis(500);
 /// and what the clock may have done since, so that the bound is wider by it, is no more than this part of what the path makes of it.
 const WIDER_BY_REQUESTS: f64 = 0.2;
+/// Samples are frequent enough while the estimate becomes less sure by this factor from one to the next.
+const LESS_SURE: f64 = 1.25;
+/// And while the bound becomes wider by no more than this part of it.
+const WIDER_BY_WAITING: f64 = 0.5;
 /// What is left of the greatest of the last offsets after one more sample.
 const WOBBLE_FADES: f64 = 0.9;
 /// Offsets below this are never a spike, whatever the scatter: what one cache miss can do.
@@ -390,6 +394,18 @@ impl Discipline {
         }
         let bound = self.link.mean_path_delay().unwrap_or_default() + self.stamp_error;
         self.learnt.strays_within(REQUESTED_WITHIN) <= bound.scaled(WIDER_BY_REQUESTS)
+    }
+
+    /// Whether samples that are so far apart would do, when the clock reads `reading`: it is LOCKED, what its oscillator does is known, and
+    /// meanwhile the estimate becomes hardly less sure than a sample leaves it, which is by the path's noise, and the bound hardly wider.
+    pub fn is_enough(&self, apart: Duration, reading: Timestamp<Local>) -> bool {
+        let Some(bank) = self.estimator().filter(|_| self.is_locked_to_source() && self.learnt.is_by_belief()) else {
+            return false;
+        };
+        let deviation = |at| bank.deviation_at(at).unwrap_or(Duration::MAX);
+        let is_sure = deviation(bank.at() + apart) <= deviation(bank.at()).scaled(LESS_SURE);
+        let bound = self.greatest_error(reading).unwrap_or_default();
+        is_sure && self.learnt.strays_within(apart) <= bound.scaled(WIDER_BY_WAITING)
     }
 
     /// What the oscillator is thought to run off by; `None` before it was measured. Worth saving.

@@ -22,6 +22,7 @@
 //! |---|---|
 //! | `interleaved` | measuring by when an answer really left |
 //! | `schedule` | when to ask: poll interval, bursts, what RATE and silence do to it |
+//! | `pace` | what makes it ask sooner than planned |
 //! | `answer` | what a header says of its sender: kisses, fitness, loops |
 //! | `identity` | how we look to others, for the loop test |
 //! | `counters` | every figure |
@@ -37,6 +38,7 @@ mod counters;
 mod identity;
 mod interleaved;
 mod name;
+mod pace;
 mod recorded;
 mod schedule;
 #[cfg(test)]
@@ -45,7 +47,7 @@ mod tests;
 pub use counters::ClientCounter;
 pub use identity::{OWN_REFERENCE_IDS_MAX, Orphan, OwnIdentity, Served, reference_id_of};
 pub use name::{LOOK_UP_AGAIN, Name, RETRY_MAX};
-pub use schedule::{BURST_REQUESTS, BURST_SPACING, POLL_MAX, POLL_MIN};
+pub use schedule::{BURST_REQUESTS, BURST_SPACING, Demand, POLL_MAX, POLL_MIN};
 
 use answer::Kiss;
 use interleaved::{Exchange, Latest};
@@ -93,6 +95,8 @@ pub struct Config {
     pub poll: LogInterval,
     /// The longest that a server can make us wait by RATE.
     pub poll_max: LogInterval,
+    /// As long as the poll interval becomes by itself while fewer answers would do ([`Input::Demand`]); no longer than `poll`: never.
+    pub poll_longest: LogInterval,
     /// Begin with [`BURST_REQUESTS`] requests, [`BURST_SPACING`] apart.
     pub iburst: bool,
     /// Send as many at each poll.
@@ -114,6 +118,7 @@ impl Config {
             source,
             poll: LogInterval::new(6),
             poll_max: LogInterval::new(10),
+            poll_longest: LogInterval::new(6),
             iburst: true,
             burst: false,
             interleaved: false,
@@ -155,6 +160,8 @@ pub enum Input<'a> {
     /// All that was known of our clock is void: somebody has set it, or this machine stood still. The server is asked at once, as a new one, if
     /// it was not in the last minute for the same reason, and never said that it is asked too often.
     Hurry,
+    /// So many answers are wanted of it.
+    Demand(Demand),
     /// Time has passed: runs the timers that are due.
     Tick,
 }
@@ -276,6 +283,11 @@ pub struct Client {
     refusal: Option<Refusal>,
     /// When it was last asked to hurry, and did.
     hurried_at: Option<Timestamp<Mono>>,
+    /// When the latest request left.
+    asked_at: Option<Timestamp<Mono>>,
+    /// The interval is shorter than it was, and nothing was measured since: until then nobody is told, or what is of the last
+    /// answer would be thought to be too old.
+    returns: bool,
 }
 
 impl Client {
@@ -283,7 +295,7 @@ impl Client {
     pub fn new(config: Config) -> Self {
         Self {
             random: Random::seeded(config.seed),
-            schedule: Schedule::new(config.poll, config.poll_max, config.burst),
+            schedule: Schedule::new(config.poll, config.poll_max, config.burst).up_to(config.poll_longest),
             timers: TimerTable::default(),
             is_started: false,
             state: ClientState::Waiting,
@@ -299,6 +311,8 @@ impl Client {
             denials: 0,
             refusal: None,
             hurried_at: None,
+            asked_at: None,
+            returns: false,
             config,
         }
     }
@@ -360,16 +374,9 @@ impl Client {
 
     // ---- Asking ----
 
-    fn start(&mut self, now: Timestamp<Mono>) {
-        self.is_started = true;
-        if self.config.iburst {
-            self.schedule.begin(now, &mut self.random);
-        }
-        self.timers.set(Timer::Poll, now);
-    }
-
     fn send(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
-        self.give_up(out);
+        self.give_up(now, out);
+        self.asked_at = Some(now);
         if self.unanswered > 0 && self.unanswered.is_multiple_of(UNANSWERED_MAX) {
             self.schedule.unanswered();
             self.change_state(ClientState::Waiting, out);
@@ -399,9 +406,7 @@ impl Client {
         let (next, spacing) = self.schedule.sent(now, &mut self.random);
         self.timers.set(Timer::Poll, next);
         self.timers.set(Timer::Answer, now + ANSWER_AGE_MAX);
-        if self.told_interval.replace(spacing) != Some(spacing) {
-            out.emit(Effect::Interval(spacing));
-        }
+        self.plan_to_be_heard(spacing, out);
         count(out, ClientCounter::Requests);
         out.emit(Effect::Send { frame, token });
     }
@@ -424,10 +429,13 @@ impl Client {
         Some(request)
     }
 
-    fn give_up(&mut self, out: &mut impl Sink<Effect>) {
+    fn give_up(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
         match self.close(out) {
             Some(Request { answer: None, .. }) => {
                 self.refusal = None;
+                if self.schedule.shorten() {
+                    self.ask_sooner(now);
+                }
                 count(out, ClientCounter::Unanswered);
             }
             Some(_) => self.doubt(ClientCounter::TxStampMissing, out),
@@ -592,6 +600,9 @@ impl Client {
         };
         out.emit(edge(departed, remote(receive)));
         out.emit(edge(remote(transmit), received));
+        if std::mem::take(&mut self.returns) {
+            self.tell_interval(self.schedule.interval(), out);
+        }
     }
 
     // ---- Inputs ----
@@ -616,38 +627,10 @@ impl Client {
         }
     }
 
-    fn online(&mut self, now: Timestamp<Mono>, is_online: bool, out: &mut impl Sink<Effect>) {
-        if is_online == (self.state != ClientState::Offline) {
-            return;
-        }
-        if is_online {
-            self.denials = 0;
-            self.unanswered = 0;
-            self.schedule.answered();
-            self.change_state(ClientState::Waiting, out);
-            self.start(now);
-        } else {
-            self.close(out);
-            self.timers.clear(Timer::Poll);
-            self.reach = 0;
-            self.change_state(ClientState::Offline, out);
-            self.lose_source(out);
-        }
-    }
-
-    fn hurry(&mut self, now: Timestamp<Mono>) {
-        let is_asked = !matches!(self.state, ClientState::Offline | ClientState::Denied);
-        let is_rested = self.hurried_at.is_none_or(|at| now - at >= HURRY_INTERVAL_MIN);
-        if is_asked && is_rested && self.schedule.may_hurry() {
-            self.hurried_at = Some(now);
-            self.start(now);
-        }
-    }
-
     fn tick(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
         while let Some(timer) = self.timers.take_expired(now) {
             match timer {
-                Timer::Answer => self.give_up(out),
+                Timer::Answer => self.give_up(now, out),
                 Timer::Poll => self.send(now, out),
             }
         }
@@ -674,6 +657,7 @@ impl Engine for Client {
             Input::Identity(own) => self.own = own,
             Input::Online(is_online) => self.online(now, is_online, out),
             Input::Hurry => self.hurry(now),
+            Input::Demand(demand) => self.demand(now, demand),
             Input::Tick => self.tick(now, out),
         }
     }

@@ -627,6 +627,7 @@ impl DisciplineThread {
         self.tell_phcs(now, local, is_time_to_vouch);
         if is_time_to_vouch {
             self.tell_standings();
+            self.tell_demand(local);
         }
     }
 

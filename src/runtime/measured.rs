@@ -5,11 +5,12 @@
 //! measurement across one nothing is used.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use super::events::Event;
 use super::wake::Sleeper;
 use crate::discipline::Reference;
+use crate::ntp::client::Demand;
 use crate::sharing::{Doorbell, Latch, Pulse, RingReader, RingWriter};
 use crate::time::{ClockEpoch, ClockId, Duration, LogInterval, Observation, SourceId, Stamp};
 
@@ -40,6 +41,8 @@ pub struct SourceInlet {
     pub losses: Arc<AtomicU32>,
     /// A bit for each NTP server that is found to be a falseticker.
     pub falsetickers: Arc<AtomicU64>,
+    /// How much is to be asked of NTP servers: the place of a [`Demand`] among all.
+    pub demand: Arc<AtomicU8>,
     /// Wakes who measures.
     pub doorbell: Doorbell,
 }
@@ -55,6 +58,14 @@ impl SourceInlet {
         self.losses.fetch_add(1, Ordering::AcqRel);
         // Else it would hear of it only when it goes round for another reason, a second later at the latest.
         self.doorbell.ring();
+    }
+
+    /// So much is to be asked of NTP servers. More than before is asked at once.
+    pub fn demand(&self, demand: Demand) {
+        let before = self.demand.swap(demand as u8, Ordering::AcqRel);
+        if before != demand as u8 && demand == Demand::Full {
+            self.doorbell.ring();
+        }
     }
 
     /// Whether a measurement is of after the last step.
@@ -78,6 +89,8 @@ pub struct SourceLinks {
     pub losses: Arc<AtomicU32>,
     /// A bit for each NTP server that is found to be a falseticker.
     pub falsetickers: Arc<AtomicU64>,
+    /// How much is to be asked of NTP servers: the place of a [`Demand`] among all.
+    pub demand: Arc<AtomicU8>,
     /// A sign of life.
     pub pulse: Pulse,
     /// Asks it to end.
@@ -95,6 +108,11 @@ impl SourceLinks {
     /// How often all that was known of the system clock became void.
     pub fn losses(&self) -> u32 {
         self.losses.load(Ordering::Acquire)
+    }
+
+    /// How much is to be asked of NTP servers.
+    pub fn demand(&self) -> Demand {
+        Demand::ALL.get(usize::from(self.demand.load(Ordering::Acquire))).copied().unwrap_or_default()
     }
 
     /// Tells the discipline.

@@ -34,8 +34,8 @@ use crate::discipline::Reference;
 use crate::engine::{Emit, Engine, Recorder, Taped};
 use crate::net::{CardArrival, Departed, ExchangeBuffer, ExchangeSocket};
 use crate::ntp::client::{
-    Client, ClientCounter, ClientState, Config, Effect, Input, Name, Orphan, OwnIdentity, Refusal, RequestToken,
-    SourceInfo, reference_id_of,
+    Client, ClientCounter, ClientState, Config, Demand, Effect, Input, Name, Orphan, OwnIdentity, Refusal,
+    RequestToken, SourceInfo, reference_id_of,
 };
 use crate::ntp::server::LocalService;
 use crate::sharing::Counters;
@@ -124,7 +124,16 @@ pub fn spawn_ntp_client(
         let asked = wanted.into_iter().enumerate().map(|(place, wanted)| Asked::new(place, wanted, now)).collect();
         let buffer = ExchangeBuffer::default();
         let outlet = Outlet { links, cards: ClientCards::default() };
-        let mut thread = NtpClientThread { asked, outlet, lookups, buffer, offline, losses: 0, report_at: now };
+        let mut thread = NtpClientThread {
+            asked,
+            outlet,
+            lookups,
+            buffer,
+            offline,
+            losses: 0,
+            demand: Demand::Full,
+            report_at: now,
+        };
         while !thread.outlet.links.stop.is_set() {
             thread.round();
             thread.sleep();
@@ -156,6 +165,8 @@ struct NtpClientThread {
     offline: Arc<AtomicU64>,
     /// How often the clock was lost, as far as the clients know.
     losses: u32,
+    /// How much is asked, as far as they know.
+    demand: Demand,
     report_at: Timestamp<Mono>,
 }
 
@@ -170,10 +181,15 @@ impl NtpClientThread {
         let offline = self.offline.load(Ordering::Acquire);
         let losses = self.outlet.links.losses();
         let is_lost = std::mem::replace(&mut self.losses, losses) != losses;
+        let demand = self.outlet.links.demand();
+        let is_other_demand = std::mem::replace(&mut self.demand, demand) != demand;
         for asked in &mut self.asked {
             asked.look_at_network(HostClock.mono(), offline >> asked.place & 1 == 0, &mut self.outlet);
             if is_lost {
                 asked.step(HostClock.mono(), Input::Hurry, &mut self.outlet);
+            }
+            if is_other_demand {
+                asked.step(HostClock.mono(), Input::Demand(demand), &mut self.outlet);
             }
             asked.round(HostClock.mono(), &mut self.buffer, &mut self.outlet);
             if asked.wants_lookup(now) {
@@ -592,6 +608,7 @@ fn client_config(source: &NtpSourceConfig, place: usize, seed: u64, orphan: Opti
     Config {
         poll: source.poll,
         poll_max: source.poll_max,
+        poll_longest: source.poll_longest,
         iburst: source.iburst,
         burst: source.burst,
         interleaved: source.interleaved,

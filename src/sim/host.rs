@@ -22,7 +22,7 @@ use std::collections::VecDeque;
 mod clients;
 mod crossing;
 
-use clients::Asked;
+use clients::{Asked, Wanted};
 pub use clients::{ClientConfig, NTP_SOURCE, Steered};
 use crossing::cross;
 pub use crossing::{CrossingModel, CrossingShape};
@@ -146,8 +146,8 @@ pub struct Host {
     random_of_clients: Random,
     /// What each server has said last, and how often it is asked.
     servers: Vec<(Option<Reference>, LogInterval)>,
-    /// The clients are to ask at once: nothing is known of the system clock any more.
-    hurries: bool,
+    /// What the clients are to hear.
+    wanted: Wanted,
     heartbeat: Heartbeat,
     /// Its name server answers.
     has_names: bool,
@@ -216,7 +216,7 @@ impl Host {
             clients: Vec::new(),
             random_of_clients,
             servers: Vec::new(),
-            hurries: false,
+            wanted: Wanted::default(),
             heartbeat: Heartbeat::default(),
             has_names: true,
             ring: VecDeque::with_capacity(RING_MAX),
@@ -464,7 +464,7 @@ impl Host {
         }
         let wanted = self.discipline_wants();
         let now = self.mono(now);
-        self.hurries |= self.heartbeat.beat(now, wanted).is_some() && !self.clients.is_empty();
+        self.wanted.hurries |= self.heartbeat.beat(now, wanted).is_some() && !self.clients.is_empty();
         self.look_for_foreign_hands(now);
         let mut is_changed = !self.ring.is_empty();
         while let Some(message) = self.ring.pop_front() {
@@ -475,6 +475,7 @@ impl Host {
         self.ticked_at = now;
         self.steer(now, |cascade, local, notices| cascade.tick(now, local, &mut |notice| notices.push(notice)));
         self.tell_port(now);
+        self.look_at_demand();
         // A command changes the line that a clock is on.
         if is_changed || now >= self.publish_at || self.cascade.commands() != self.commands {
             self.look_at_rate(now);
@@ -513,7 +514,7 @@ impl Host {
             }
         }
         self.notices = notices;
-        self.hurries |= self.cascade.take_hurry();
+        self.wanted.hurries |= self.cascade.take_hurry();
         self.look_at_steps(now);
         done
     }
@@ -608,7 +609,7 @@ impl Host {
         });
         if is_foreign {
             keep(&mut self.was_set, now + self.paused, by);
-            self.hurries = !self.clients.is_empty();
+            self.wanted.hurries = !self.clients.is_empty();
         }
         self.stepped(ClockId::System);
         self.told = (false, false);

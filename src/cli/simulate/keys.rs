@@ -162,6 +162,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ntp.by_name", Kind::Switch, OFF, "Whether the hosts know it by a name only, which they have to look up."),
     option("ntp.behind", NAME, Default::Unset("a server of its own"), "It is another address behind the name of that server, and asked in its place only."),
     option("ntp.poll", Kind::Integer { min: -4, max: 10 }, Default::Toml("4"), "How often it is asked, as the logarithm to base 2 of seconds."),
+    option("ntp.poll_max", Kind::Integer { min: -4, max: 17 }, Default::Unset("always poll; 10 by RATE"), "As ntp.source.poll_max of the daemon."),
     option("ntp.iburst", Kind::Switch, ON, "Whether it is asked more often at first."),
     option("ntp.interleaved", Kind::Switch, Default::Toml("false"), "Whether it is asked when its answer before really left."),
     option("ntp.prefer", Kind::Switch, OFF, "It steers before all that are not preferred, if it agrees."),

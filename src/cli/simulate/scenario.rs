@@ -386,9 +386,11 @@ fn server(read: &Reader<'_>, index: usize) -> ServerPlan {
     let section = format!("ntp[{index}]");
     let (duration, switch) = (|name| read.duration(&section, name), |name| read.switch(&section, name));
     let poll = LogInterval::new(read.integer(&section, "poll") as i8);
+    let poll_max = maybe_integer(read, &section, "poll_max").map(|poll_max| LogInterval::new(poll_max as i8).max(poll));
     let client = client::Config {
         poll,
-        poll_max: poll.max(LogInterval::new(10)),
+        poll_max: poll_max.unwrap_or(poll.max(LogInterval::new(10))),
+        poll_longest: poll_max.unwrap_or(poll),
         iburst: switch("iburst"),
         interleaved: switch("interleaved"),
         ..client::Config::new(NTP_SOURCE, 0)

@@ -18,6 +18,7 @@ use crate::discipline::helm::{
 };
 use crate::discipline::{Reference, Span, Timescale};
 use crate::engine::{Emit, Engine, Recorder, Taped};
+use crate::ntp::client::Demand;
 use crate::time::{ClockId, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, SourceId, Timestamp};
 
 mod pulses;
@@ -28,6 +29,8 @@ const SEEN_FOR: Duration = Duration::from_secs(2);
 const ORPHAN_WAIT: Duration = Duration::from_secs(10);
 /// Sources that contradict each other have all of them asked at once this often at most.
 const HURRIES_EVERY: Duration = Duration::from_secs(64);
+/// An interval stays while samples of this part of it would do: what has been enough just now is not given up for a little less.
+const PATIENT: f64 = 0.75;
 /// Meanwhile the system clock may run off from the card's source by so much.
 const SEEN_DRIFT: FrequencyPpb = FrequencyPpb::new(10_000.0);
 
@@ -172,6 +175,29 @@ impl<C: Clock> Cascade<C> {
     /// machine stood still: then what the others said is of before.
     pub fn take_hurry(&mut self) -> bool {
         self.sources.as_mut().is_some_and(|sources| std::mem::take(&mut sources.hurries))
+    }
+
+    /// How much is to be asked of the NTP servers, when the stamping clock reads `local`: less while one of them steers, all agree that are heard, and
+    /// fewer samples would do; all that is configured at the first sign of trouble.
+    pub fn demand(&mut self, local: Timestamp<Local>) -> Demand {
+        let Some(sources) = &self.sources else { return Demand::Full };
+        let row = sources.helm.steering().and_then(|steering| sources.rows.iter().find(|row| row.source == steering));
+        let Some(row) = row.filter(|row| row.kind == SourceKind::Ntp && row.stamped_by == ClockId::System) else {
+            return Demand::Full;
+        };
+        let is_heard = |row: &Row| row.reference.is_some() && !row.is_watched;
+        let is_right = |place: usize| sources.helm.verdict(place) == Verdict::Agrees;
+        if sources.rows.iter().enumerate().any(|(place, row)| is_heard(row) && !is_right(place)) {
+            return Demand::Full;
+        }
+        let apart = row.interval.duration();
+        if self.system.is_enough(apart.times(2), local) {
+            Demand::Less
+        } else if self.system.is_enough(apart.scaled(PATIENT), local) {
+            Demand::Same
+        } else {
+            Demand::Full
+        }
     }
 
     /// What is thought of each source, in the order in which they were added.

@@ -1,6 +1,6 @@
 //! The client as it is recorded: the bytes of its inputs, which borrow the datagrams.
 
-use super::{Client, Effect, Input, OwnIdentity, RequestToken};
+use super::{Client, Demand, Effect, Input, OwnIdentity, RequestToken};
 use crate::coding::{Coded, Decoder, Encoder, Malformed, layout};
 use crate::engine::{Engine, EngineKind, Recordable};
 use crate::time::{Mono, Stamp, Timestamp};
@@ -9,7 +9,12 @@ impl Recordable for Client {
     const KIND: EngineKind = EngineKind::NtpClient;
     const INPUT_LAYOUT: u64 = layout(
         "ntp::client::Input",
-        &[("token", RequestToken::LAYOUT), ("stamp", <Option<Stamp>>::LAYOUT), ("identity", OwnIdentity::LAYOUT)],
+        &[
+            ("token", RequestToken::LAYOUT),
+            ("stamp", <Option<Stamp>>::LAYOUT),
+            ("identity", OwnIdentity::LAYOUT),
+            ("demand", Demand::LAYOUT),
+        ],
     );
 
     fn encode_input(input: &Input<'_>, out: &mut Encoder) {
@@ -39,6 +44,10 @@ impl Recordable for Client {
             }
             Input::Tick => out.byte(5),
             Input::Hurry => out.byte(6),
+            Input::Demand(demand) => {
+                out.byte(7);
+                demand.encode(out);
+            }
         }
     }
 
@@ -63,6 +72,7 @@ impl Recordable for Client {
             4 => Input::Online(bool::decode(from)?),
             5 => Input::Tick,
             6 => Input::Hurry,
+            7 => Input::Demand(Demand::decode(from)?),
             _ => return Err(Malformed),
         };
         Ok(act(&input))

@@ -4,6 +4,9 @@
 //! on it, the longest of them wins: what is configured; what the server's RATE asks for; twice the path's round trip, since
 //! the next request gives up the one before it; and while nobody answers, a doubling with each eight requests in vain.
 //!
+//! Of a source that may be asked less often than that ([`Demand`]) the configured interval doubles with each eight exchanges, up to
+//! `poll_longest`; an answer that does not come, a word of the server's, or of whoever judges, and it is what it was.
+//!
 //! A burst is eight requests two seconds apart (RFC 5905 BCOUNT, BTIME): once when the server is new (`iburst`), or at
 //! each poll (`burst`). A server that once said RATE gets none any more.
 //!
@@ -32,6 +35,26 @@ const SPREAD: f64 = 0.02;
 /// A RATE multiplies the interval by 4.
 const RATE_STEPS: i8 = 2;
 
+/// After so many exchanges by one interval it is doubled, while fewer would do.
+const LENGTHEN_AFTER: u32 = 8;
+
+/// How much is to be asked of a server, as whoever follows it has it.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Coded)]
+pub enum Demand {
+    /// As often as it is configured.
+    #[default]
+    Full,
+    /// As often as now.
+    Same,
+    /// Half as often would do.
+    Less,
+}
+
+impl Demand {
+    /// All of them, by their numbers.
+    pub const ALL: [Self; 3] = [Self::Full, Self::Same, Self::Less];
+}
+
 /// What a client waits for.
 #[derive(Clone, Copy, Debug, Coded)]
 pub(super) enum Timer {
@@ -52,6 +75,12 @@ impl TimerKind for Timer {
 pub(super) struct Schedule {
     poll: LogInterval,
     poll_max: LogInterval,
+    /// As long as it becomes while fewer answers would do; and as it is now.
+    poll_longest: LogInterval,
+    longer: LogInterval,
+    demand: Demand,
+    /// Exchanges since the interval was changed, or more were wanted.
+    steady: u32,
     bursts_always: bool,
     may_burst: bool,
     /// What the server has asked for.
@@ -75,6 +104,10 @@ impl Schedule {
         Self {
             poll,
             poll_max: poll_max.clamp(poll, POLL_MAX),
+            poll_longest: poll,
+            longer: poll,
+            demand: Demand::Full,
+            steady: 0,
             bursts_always,
             may_burst: true,
             kissed: POLL_MIN,
@@ -86,22 +119,42 @@ impl Schedule {
         }
     }
 
+    /// The same, of which the interval becomes so long while fewer answers would do.
+    pub fn up_to(self, poll_longest: LogInterval) -> Self {
+        Self { poll_longest: poll_longest.clamp(self.poll, POLL_MAX), ..self }
+    }
+
     fn is_sound(&self) -> bool {
-        let all = [self.poll, self.poll_max, self.kissed, self.path, self.silence];
+        let all = [self.poll, self.poll_max, self.poll_longest, self.longer, self.kissed, self.path, self.silence];
         all.iter().all(|interval| (POLL_MIN..=POLL_MAX).contains(interval))
     }
 
     /// The interval that is in force.
     pub fn interval(&self) -> LogInterval {
-        self.poll.max(self.kissed).max(self.path).max(self.silence)
+        self.longer.max(self.kissed).max(self.path).max(self.silence)
     }
 
     fn burst_spacing(&self) -> LogInterval {
         self.interval().min(BURST_SPACING)
     }
 
+    /// So much is to be asked from now on. Whether the interval is shorter for it.
+    pub fn demand(&mut self, demand: Demand) -> bool {
+        if std::mem::replace(&mut self.demand, demand) != demand {
+            self.steady = 0;
+        }
+        demand == Demand::Full && self.shorten()
+    }
+
+    /// Back to the interval that is configured. Whether it was a longer one.
+    pub fn shorten(&mut self) -> bool {
+        self.steady = 0;
+        std::mem::replace(&mut self.longer, self.poll) != self.poll
+    }
+
     /// The next request begins a burst that fades out: the server is new, or back.
     pub fn begin(&mut self, now: Timestamp<Mono>, random: &mut Random) {
+        self.shorten();
         if self.may_burst {
             self.begin_burst(now, random);
             self.began = Some(now);
@@ -154,6 +207,7 @@ impl Schedule {
         self.may_burst = false;
         let slower = LogInterval::new(self.interval().log2_seconds().saturating_add(RATE_STEPS));
         self.kissed = slower.max(LogInterval::new(stated)).min(self.poll_max);
+        self.shorten();
     }
 
     /// Eight requests in a row were in vain.
@@ -175,6 +229,18 @@ impl Schedule {
         self.path = POLL_MIN;
         while self.path.duration() < twice && self.path < POLL_SILENT_MAX {
             self.path = LogInterval::new(self.path.log2_seconds() + 1);
+        }
+        self.lengthen();
+    }
+
+    fn lengthen(&mut self) {
+        if self.demand != Demand::Less || self.left > 0 || self.began.is_some() || self.longer >= self.poll_longest {
+            return;
+        }
+        self.steady += 1;
+        if self.steady >= LENGTHEN_AFTER {
+            self.steady = 0;
+            self.longer = LogInterval::new(self.longer.log2_seconds() + 1);
         }
     }
 }
@@ -303,6 +369,51 @@ mod tests {
         assert_eq!(schedule.interval(), log(-2));
         schedule.measured(Duration::from_millis(10));
         assert_eq!(schedule.interval(), log(-4));
+    }
+
+    #[test]
+    fn while_fewer_answers_would_do_each_eight_double_the_interval_as_far_as_it_may() {
+        let mut schedule = Schedule::new(log(4), log(10), false).up_to(log(6));
+        let exchange = |schedule: &mut Schedule, count: u32| {
+            (0..count).for_each(|_| schedule.measured(Duration::from_millis(1)));
+        };
+        exchange(&mut schedule, 100);
+        assert_eq!(schedule.interval(), log(4), "nobody said so");
+        assert!(!schedule.demand(Demand::Less));
+        exchange(&mut schedule, LENGTHEN_AFTER - 1);
+        assert_eq!(schedule.interval(), log(4));
+        exchange(&mut schedule, 1);
+        assert_eq!(schedule.interval(), log(5));
+        assert!(!schedule.demand(Demand::Same));
+        exchange(&mut schedule, 100);
+        assert_eq!(schedule.interval(), log(5), "as often as now");
+        schedule.demand(Demand::Less);
+        exchange(&mut schedule, 100);
+        assert_eq!(schedule.interval(), log(6), "and no longer than it may be");
+        assert!(schedule.demand(Demand::Full) && schedule.interval() == log(4));
+        assert!(!schedule.demand(Demand::Full), "it was short already");
+    }
+
+    #[test]
+    fn a_first_burst_a_kiss_and_who_may_not_wait_longer_are_not_lengthened() {
+        let lengthened = || {
+            let mut schedule = Schedule::new(log(4), log(10), false).up_to(log(6));
+            schedule.demand(Demand::Less);
+            (0..LENGTHEN_AFTER).for_each(|_| schedule.measured(Duration::from_millis(1)));
+            assert_eq!(schedule.interval(), log(5));
+            schedule
+        };
+        let mut begun = lengthened();
+        begun.begin(Timestamp::from_secs(100), &mut Random::seeded(2));
+        (0..100).for_each(|_| begun.measured(Duration::from_millis(1)));
+        assert_eq!(begun.interval(), log(4), "while the burst fades out");
+        let mut kissed = lengthened();
+        kissed.kissed(0);
+        assert_eq!(kissed.interval(), log(7), "four times as long as it was");
+        let mut fixed = Schedule::new(log(4), log(10), false);
+        fixed.demand(Demand::Less);
+        (0..100).for_each(|_| fixed.measured(Duration::from_millis(1)));
+        assert_eq!(fixed.interval(), log(4));
     }
 
     #[test]

@@ -56,7 +56,7 @@ impl Ends<'_> {
         let (to_discipline, messages) = Ring::with_capacity(MEASURED_RING, self.discipline.doorbell());
         let (events, inbox) = Ring::with_capacity(EVENTS_RING, self.control.doorbell());
         let (doorbell, dropped) = (sleeper.doorbell(), messages.drops());
-        let (steps, losses, falsetickers) = (Arc::default(), Arc::default(), Arc::default());
+        let (steps, losses, falsetickers, demand) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
         let pulse = Pulse::new(HostClock.mono());
         let links = SourceLinks {
             to_discipline,
@@ -64,12 +64,13 @@ impl Ends<'_> {
             steps: Arc::clone(&steps),
             losses: Arc::clone(&losses),
             falsetickers: Arc::clone(&falsetickers),
+            demand: Arc::clone(&demand),
             pulse: pulse.clone(),
             stop: self.stop.clone(),
             sleeper,
         };
         let thread = spawn(links)?;
-        let inlet = SourceInlet { messages, steps, losses, falsetickers, doorbell: doorbell.clone() };
+        let inlet = SourceInlet { messages, steps, losses, falsetickers, demand, doorbell: doorbell.clone() };
         let counters = Vec::new();
         let thread = SourceThread { name, thread, doorbell, events: inbox, dropped, pulse, counters, offline: None };
         Ok((thread, inlet))

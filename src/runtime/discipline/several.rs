@@ -120,4 +120,13 @@ impl DisciplineThread {
             inlet.falsetickers.store(falsetickers, Ordering::Release);
         }
     }
+
+    /// Whether NTP servers are asked more often than it is worth, or not often enough.
+    pub(super) fn tell_demand(&mut self, local: Timestamp<Local>) {
+        if self.links.sources.is_empty() {
+            return;
+        }
+        let demand = self.cascade.demand(local);
+        self.links.sources.iter().for_each(|inlet| inlet.demand(demand));
+    }
 }

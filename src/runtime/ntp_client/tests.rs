@@ -82,6 +82,7 @@ fn outlet_and_inbox() -> (Outlet, RingReader<SourceMessage>) {
         steps: Arc::default(),
         losses: Arc::default(),
         falsetickers: Arc::default(),
+        demand: Arc::default(),
         pulse: Pulse::new(Timestamp::EPOCH),
         stop: Latch::default(),
         sleeper,

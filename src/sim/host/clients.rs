@@ -5,7 +5,7 @@ use crate::clock::{Clock as _, reference_of_server};
 use crate::discipline::Reference;
 use crate::discipline::helm::{SourceOptions, Why};
 use crate::engine::{Engine, Taped};
-use crate::ntp::client::{Client, Config, Effect, Input, Name};
+use crate::ntp::client::{Client, Config, Demand, Effect, Input, Name};
 use crate::sim::NodeId;
 use crate::sim::node::{StampModel, Way};
 use crate::time::{ClockId, LogInterval, Mono, Observation, SourceId, Stamp, Timestamp};
@@ -26,6 +26,16 @@ pub(in crate::sim) struct Asked {
     /// When it has become reachable.
     selected_at: Option<Timestamp<Mono>>,
     interval: LogInterval,
+}
+
+/// What the discipline wants of the clients.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Wanted {
+    /// They are to ask at once: nothing is known of the system clock any more.
+    pub(super) hurries: bool,
+    /// How much is to be asked, and what they were told of that.
+    demand: Demand,
+    told: Demand,
 }
 
 /// Another source steers.
@@ -171,13 +181,33 @@ impl Host {
     pub(super) fn clients_deadline(&self) -> Option<Timestamp<Mono>> {
         let with_address = self.clients.iter().filter(|asked| asked.server.is_some());
         let due = with_address.filter_map(|asked| asked.client.deadline()).min();
-        let at_once = self.hurries.then_some(self.ticked_at);
+        let at_once = self.wanted.hurries.then_some(self.ticked_at);
         at_once.or(due).map(|at| at + self.paused)
     }
 
     /// Whether all clients are to ask at once, told once.
     pub(in crate::sim) fn take_hurry(&mut self) -> bool {
-        std::mem::take(&mut self.hurries)
+        std::mem::take(&mut self.wanted.hurries)
+    }
+
+    /// Sees how much is to be asked of the servers.
+    pub(super) fn look_at_demand(&mut self) {
+        if !self.clients.is_empty() {
+            let local = self.cascade.system().clock().reading();
+            self.wanted.demand = self.cascade.demand(local);
+        }
+    }
+
+    /// How much is to be asked of the servers, told once.
+    pub(in crate::sim) fn take_demand(&mut self) -> Option<Demand> {
+        let Wanted { demand, told, .. } = &mut self.wanted;
+        (std::mem::replace(told, *demand) != *demand).then_some(*demand)
+    }
+
+    /// The interval that is in force for a server.
+    #[cfg(test)]
+    pub(in crate::sim) fn poll_interval(&self, place: usize) -> LogInterval {
+        self.clients[place].client.interval()
     }
 
     /// The clients whose timers are due.

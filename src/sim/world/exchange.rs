@@ -47,11 +47,15 @@ impl NtpEvent {
 impl World {
     pub(super) fn tick_clients(&mut self, host: NodeId) {
         let Role::Host(role) = &mut self.nodes[host.0].role else { return };
-        let (clients, hurries) = (role.clients(), role.take_hurry());
+        let (clients, hurries, demand) = (role.clients(), role.take_hurry(), role.take_demand());
         for place in 0..clients {
             let Role::Host(role) = &self.nodes[host.0].role else { return };
             if hurries && role.asked(place).is_some() {
                 self.step_client(host, place, Input::Hurry);
+            }
+            let Role::Host(role) = &self.nodes[host.0].role else { return };
+            if let Some(demand) = demand.filter(|_| role.asked(place).is_some()) {
+                self.step_client(host, place, Input::Demand(demand));
             }
             let Role::Host(role) = &mut self.nodes[host.0].role else { return };
             if role.looks_up(self.now, place) {

@@ -98,3 +98,41 @@ fn after_a_machine_that_did_not_run_for_seconds_servers_are_asked_at_once_and_no
     assert!(!states.iter().any(|(_, state)| *state == crate::time::SyncState::Disrupted), "{states:?}");
     assert_eq!(world.checker().violations(), 0, "{:?}", world.checker().first());
 }
+
+#[test]
+fn polls_lengthen_while_all_is_well_and_are_short_again_when_the_server_that_steers_is_lost() {
+    use crate::discipline::helm::{HelmConfig, SourceKind, SourceOptions};
+    let mut world = World::new(5);
+    let config = HostConfig { helm: Some((HelmConfig::default(), None)), phcs: Vec::new(), ..HostConfig::new(2, 3) };
+    let host = world.add_host(config, StampModel::IDEAL);
+    let client = crate::ntp::client::Config {
+        poll: LogInterval::new(4),
+        poll_longest: LogInterval::new(8),
+        iburst: true,
+        ..crate::ntp::client::Config::new(crate::sim::NTP_SOURCE, 3)
+    };
+    let way = LinkModel::new(Duration::from_millis(3), Duration::from_micros(500));
+    let servers = [0, 1].map(|_| {
+        let server = world.add_server(ServerConfig::RIGHT, Duration::ZERO);
+        world.connect(host, server, way, way);
+        world.ask(host, server, ClientConfig { client, options: SourceOptions::of(SourceKind::Ntp) });
+        server
+    });
+    let polls = |world: &World| [0, 1].map(|place| world.host(host).poll_interval(place).log2_seconds());
+    world.run_until(secs(600));
+    assert_eq!(polls(&world), [4, 4], "what the oscillator does is not known yet");
+    world.run_until(secs(6_000));
+    assert_eq!(polls(&world), [7, 7], "by the eighth the bound would be half as wide again between two answers");
+    let lost = world.host(host).steered_by().expect("one of them steers");
+    world.change_link(servers[usize::from(lost.0 - crate::sim::NTP_SOURCE.0)], host, |way| way.loss = 1.0);
+    // The next request, and three more.
+    world.run_until(secs(6_000 + 128 + 3 * 18));
+    let steers = world.host(host).steered_by();
+    assert!(steers.is_some_and(|steers| steers != lost), "{steers:?}");
+    assert_eq!(polls(&world), [4, 4]);
+    let state = |world: &World| world.published(host).map(|published| published.state);
+    assert!(state(&world).is_some_and(crate::time::SyncState::is_synchronised), "{:?}", state(&world));
+    world.run_until(secs(6_400));
+    assert_eq!(state(&world), Some(crate::time::SyncState::Locked));
+    assert_eq!(world.checker().violations(), 0, "{:?}", world.checker().first());
+}
