@@ -22,7 +22,7 @@
 //! [`GRACE`] then. If it was a card that stamped that message, which ran on, it is excused for [`NOTICE`] only; but not a card that was set or
 //! reset meanwhile, or unseen just before, which has lost the only trace of the pause.
 
-use super::NodeId;
+use super::{NodeId, ORPHAN_STRATUM};
 use crate::sharing::{PhcLines, TimeSnapshot};
 use crate::time::{ClockEpoch, Duration, FrequencyPpb, LeapIndicator, Local, Mono, SyncState, Timestamp, Utc};
 use crate::wire::ptp::ClockIdentity;
@@ -425,7 +425,9 @@ fn frequency(rate: &Rate) -> Option<Violation> {
 }
 
 fn serving(published: &TimeSnapshot) -> Option<Violation> {
-    let says_synchronised = published.stratum < 16;
+    // Who follows one without a source is one stratum further, and vouches for nothing.
+    let is_last_resort = published.stratum == ORPHAN_STRATUM + 1 && !published.is_bounded;
+    let says_synchronised = published.stratum < 16 && !is_last_resort;
     let is_served = published.state.is_synchronised() && published.is_bounded;
     let is_right = says_synchronised == is_served
         && (published.leap != LeapIndicator::Unknown) == is_served

@@ -75,7 +75,7 @@ pub use link::{Blocked, BurstModel, HOPS_MAX, Link, LinkModel, Passage, Shape, S
 pub use node::{Master, NodeId, RECORDS_MAX, Record, StampModel, TxStampModel, master_config};
 pub use ntp::{NtpConfig, NtpWorld};
 pub use queue::{EVENTS_MAX, Full, Queue};
-pub use server::{Server, ServerConfig};
+pub use server::{ORPHAN_DISTANCE, ORPHAN_STRATUM, Server, ServerConfig};
 pub use slave::{Slave, SlaveConfig};
 pub use statistics::{BoundStatistics, SAMPLES_MAX, Statistics};
 pub use truth::{LOCAL_EPOCH, TAI_UTC, Truth};

@@ -1,14 +1,22 @@
 //! An NTP server of the world: it answers at once from a clock that is true time, plus what it is wrong by.
+//!
+//! One that has lost its own source serves its clock all the same, at [`ORPHAN_STRATUM`], as the daemon's server with `local.orphan` does.
 
 use super::truth::Truth;
 use crate::engine::Random;
-use crate::ntp::server::{ANSWER_LENGTH_MAX, Departure, Departures, Request, ResponseConfig, respond_interleaved};
+use crate::ntp::server::{
+    ANSWER_LENGTH_MAX, Departure, Departures, LocalService, Request, ResponseConfig, respond_interleaved,
+};
 use crate::sharing::{BoundParts, TimeSnapshot};
 use crate::time::{Duration, LeapIndicator, Mono, SyncState, Timestamp};
 use crate::wire::ntp::parse;
 
 /// As fine as the format holds it.
 const RESPONSE: ResponseConfig = ResponseConfig { precision: -29, poll_min: -6, ..ResponseConfig::PLAIN };
+/// The stratum of those without a source, and what they claim.
+pub const ORPHAN_STRATUM: u8 = 10;
+/// As above.
+pub const ORPHAN_DISTANCE: Duration = Duration::SECOND;
 /// The port that requests seem to come from.
 const CLIENT_PORT: u16 = 40_000;
 
@@ -49,11 +57,13 @@ pub struct Server {
     random: Random,
     /// It does not answer before.
     starts: Timestamp<Mono>,
+    /// It has lost its source, and its clock has been ahead by so much more since.
+    orphan: Option<Duration>,
 }
 
 impl Server {
     pub(super) fn new(config: ServerConfig, starts: Timestamp<Mono>, random: Random) -> Self {
-        Self { config, departures: Departures::default(), random, starts }
+        Self { config, departures: Departures::default(), random, starts, orphan: None }
     }
 
     /// What its clock is ahead of the truth by, as everybody may know.
@@ -63,6 +73,11 @@ impl Server {
 
     pub(super) fn step_by(&mut self, by: Duration) {
         self.config.error += by;
+    }
+
+    /// It has lost its source, and its clock is ahead by so much more; or it has one again.
+    pub(super) fn set_orphan(&mut self, orphan: Option<Duration>) {
+        self.orphan = orphan;
     }
 
     /// The answer to a request, and when it leaves; `None`: it is not there yet.
@@ -75,9 +90,10 @@ impl Server {
         if now < self.starts {
             return None;
         }
-        let at = |now| (truth.utc(now) + self.config.error + self.config.lie).read_as();
+        let off = self.config.error + self.config.lie + self.orphan.unwrap_or_default();
+        let at = |now| (truth.utc(now) + off).read_as();
         let local = at(now);
-        let time = TimeSnapshot {
+        let good = TimeSnapshot {
             state: SyncState::Locked,
             leap: self.config.leap.unwrap_or_else(|| truth.warning(now)),
             stratum: self.config.stratum,
@@ -90,9 +106,19 @@ impl Server {
             reference_time: local.read_as(),
             ..TimeSnapshot::unsynchronised(now)
         };
+        let (time, local) = match self.orphan {
+            Some(_) => {
+                let (stratum, distance) = (ORPHAN_STRATUM, ORPHAN_DISTANCE);
+                let lost = TimeSnapshot { state: SyncState::Freerun, is_bounded: false, stratum: 16, ..good };
+                (lost, Some(LocalService { stratum, distance, is_orphan: true }))
+            }
+            None => (good, None),
+        };
+        let response = ResponseConfig { local, ..RESPONSE };
+        let local = at(now);
         let heard = Request { data: request, from_port: CLIENT_PORT, received: local, hardware: None, now: local };
         let mut answer = [0; ANSWER_LENGTH_MAX];
-        respond_interleaved(&heard, &time, RESPONSE, &mut self.departures, &mut answer).ok()?;
+        respond_interleaved(&heard, &time, response, &mut self.departures, &mut answer).ok()?;
         let mean = self.config.departs_late;
         let late = if mean > Duration::ZERO { mean.scaled(self.random.exponential()) } else { Duration::ZERO };
         let leaves = now + late;

@@ -33,6 +33,7 @@ impl Run<'_> {
         match &event.what {
             What::LinkDown
             | What::NamesGone
+            | What::SourceLost(_)
             | What::Path(_)
             | What::Block(_)
             | What::Nic { .. }
@@ -63,6 +64,13 @@ impl Run<'_> {
                 let is_gone = |other: &EventPlan| other.who == event.who && matches!(other.what, What::NamesGone);
                 let there = !self.lasting().any(is_gone);
                 self.world.set_names(self.node(event.who), there);
+            }
+            What::SourceLost(_) => {
+                let lost = self.lasting().filter(|other| other.who == event.who).find_map(|other| match other.what {
+                    What::SourceLost(by) => Some(by),
+                    _ => None,
+                });
+                self.world.set_orphan(self.node(event.who), lost);
             }
             What::Path(_) | What::Block(_) => self.lay_ways(),
             What::Nic { .. } => {

@@ -19,6 +19,7 @@ const EVENT_RULES: &[(&str, &[&str], Whom)] = &[
     ("block", &[], Whom::Master),
     ("master_step", &["by"], Whom::Master),
     ("server_step", &["by"], Whom::Server),
+    ("source_lost", &[], Whom::Server),
     ("announce", &[], Whom::Master),
     ("stall", &["for"], Whom::Host),
     ("set_clock", &["by"], Whom::Host),

@@ -9,7 +9,8 @@ use super::points::{Curves, Point, points};
 use super::scenario::{HostPlan, MasterPlan, Scenario, ServerPlan, What, Window};
 use crate::discipline::helm::{Verdict, Why};
 use crate::engine::Random;
-use crate::sim::{Checker, Host, NTP_SOURCE, NodeId, Statistics, Steered, Violation, World};
+use crate::ntp::client::Orphan;
+use crate::sim::{Checker, Host, NTP_SOURCE, NodeId, ORPHAN_STRATUM, Statistics, Steered, Violation, World};
 use crate::time::{Duration, Mono, SourceId, SyncState, Timestamp};
 
 /// A master says the new TAI - UTC so long after a leap second.
@@ -217,6 +218,8 @@ impl<'s> Run<'s> {
                     world.connect(server, *host, there, back);
                     let mut client = plan.client;
                     client.client.seed = seed_of(400 + 100 * of_host + index);
+                    let is_orphan = scenario.hosts[of_host as usize].orphan;
+                    client.client.orphan = is_orphan.then_some(Orphan { stratum: ORPHAN_STRATUM, server: [0; 4] });
                     if has_names {
                         clients.push((*host, index as usize, client));
                     } else {

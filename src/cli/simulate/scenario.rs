@@ -95,6 +95,8 @@ pub struct HostPlan {
     pub config: HostConfig,
     /// Its stamps.
     pub stamps: StampModel,
+    /// Whether it follows a server without a source where there is no other.
+    pub orphan: bool,
 }
 
 /// Something that happens.
@@ -125,6 +127,8 @@ pub enum What {
     MasterStep(Duration),
     /// A server's clock steps.
     ServerStep(Duration),
+    /// A server has no source, and its clock is ahead by so much more.
+    SourceLost(Duration),
     /// A master says something else.
     Announce(AnnounceChange),
     /// Threads do not run.
@@ -563,7 +567,7 @@ fn host(read: &Reader<'_>, index: usize) -> HostPlan {
             loss: read.float(&nic, "tx_loss"),
         },
     };
-    HostPlan { name: read.text(&section, "name"), config, stamps }
+    HostPlan { name: read.text(&section, "name"), config, stamps, orphan: read.switch(&section, "orphan") }
 }
 
 fn event(read: &Reader<'_>, section: &str, who: usize) -> EventPlan {
@@ -586,6 +590,7 @@ fn event(read: &Reader<'_>, section: &str, who: usize) -> EventPlan {
         }),
         "master_step" => What::MasterStep(by),
         "server_step" => What::ServerStep(by),
+        "source_lost" => What::SourceLost(by),
         "announce" => What::Announce(AnnounceChange {
             utc_offset: maybe_integer(read, section, "utc_offset").map(tai_utc),
             is_valid: maybe_switch(read, section, "utc_offset_valid"),

@@ -191,6 +191,25 @@ fn a_machine_that_stood_still_is_excused_until_a_message_tells_and_a_moment_long
 }
 
 #[test]
+fn who_follows_a_server_without_a_source_says_its_stratum_and_vouches_for_nothing() {
+    let resort = TimeSnapshot {
+        state: SyncState::Freerun,
+        leap: LeapIndicator::Unknown,
+        stratum: ORPHAN_STRATUM + 1,
+        is_bounded: false,
+        ..good()
+    };
+    assert_eq!(found(&look(&resort), &mut Watch::default()), None);
+    for wrong in [
+        TimeSnapshot { stratum: 2, ..resort },
+        TimeSnapshot { leap: LeapIndicator::NoWarning, ..resort },
+        TimeSnapshot { is_bounded: true, ..resort },
+    ] {
+        assert!(matches!(found(&look(&wrong), &mut Watch::default()), Some(Violation::Serving(_))), "{wrong:?}");
+    }
+}
+
+#[test]
 fn how_long_wrong_time_was_served_as_right_is_measured_while_it_is_excused() {
     let (right, mut wrong, mut unknown, mut watch) = (good(), good(), good(), Watch::default());
     wrong.anchor_utc = wrong.anchor_utc - Duration::SECOND;

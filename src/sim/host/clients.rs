@@ -5,9 +5,9 @@ use crate::clock::{Clock as _, reference_of_server};
 use crate::discipline::Reference;
 use crate::discipline::helm::{SourceOptions, Why};
 use crate::engine::{Engine, Taped};
-use crate::ntp::client::{Client, Config, Demand, Effect, Input, Name};
-use crate::sim::NodeId;
+use crate::ntp::client::{Client, Config, Demand, Effect, Input, Name, Orphan, OwnIdentity};
 use crate::sim::node::{StampModel, Way};
+use crate::sim::{NodeId, ORPHAN_DISTANCE};
 use crate::time::{ClockId, LogInterval, Mono, Observation, SourceId, Stamp, Timestamp};
 
 /// The row of the first server; further ones follow.
@@ -23,6 +23,8 @@ pub(in crate::sim) struct Asked {
     /// How it asks.
     config: Config,
     pub client: Taped<Client>,
+    /// Whether it has said that it has no source, if it is there.
+    is_orphan: Option<bool>,
     /// When it has become reachable.
     selected_at: Option<Timestamp<Mono>>,
     interval: LogInterval,
@@ -60,6 +62,13 @@ pub struct ClientConfig {
     pub options: SourceOptions,
 }
 
+/// What the server sees of a host whose order among those without a source matters: the last one.
+const OWN_ADDRESS: [u8; 4] = [192, 0, 2, 254];
+
+const fn address_of(place: usize) -> [u8; 4] {
+    [192, 0, 2, place as u8 + 1]
+}
+
 /// The row of a client, by its place.
 pub(in crate::sim) fn source_of(place: usize) -> SourceId {
     SourceId(NTP_SOURCE.0 + place as u16)
@@ -76,15 +85,26 @@ impl Host {
     ) {
         let source = source_of(self.clients.len());
         assert!(self.cascade.add_source(source, config.options), "the helm of a host has too few places");
-        let (asked, interval) = (Config { source, ..config.client }, config.client.poll);
+        let address = address_of(self.clients.len());
+        let orphan = config.client.orphan.map(|orphan| Orphan { server: address, ..orphan });
+        let (asked, interval) = (Config { source, orphan, ..config.client }, config.client.poll);
         self.clients.push(Asked {
             server: servers.first().copied().filter(|_| !by_name),
             name: by_name.then(|| (Name::new(now), servers.to_vec())),
             config: asked,
             client: Taped::new(Client::new(asked)),
+            is_orphan: None,
             selected_at: None,
             interval,
         });
+        if orphan.is_some() {
+            let mut own = OwnIdentity::default();
+            own.reference_ids[0] = Some(OWN_ADDRESS);
+            let mono = self.mono(now);
+            if let Some(asked) = self.clients.last_mut() {
+                asked.client.step(mono, Input::Identity(own), &mut Vec::new());
+            }
+        }
     }
 
     /// Whether the name of a client is to be looked up now: then it is.
@@ -159,10 +179,21 @@ impl Host {
                 if let Some((name, _)) = asked.name.as_mut().filter(|_| info.is_some()) {
                     name.answered(mono);
                 }
+                let orphan = asked.config.orphan.map(|orphan| orphan.stratum);
+                let is_orphan = info.map(|info| Some(info.stratum) == orphan);
+                if std::mem::replace(&mut asked.is_orphan, is_orphan) != is_orphan {
+                    // With a source and without one it has two times that have nothing to do with each other.
+                    asked.selected_at = None;
+                }
                 asked.selected_at = info.map(|_| asked.selected_at.unwrap_or(mono));
-                let (selected_at, address) = (asked.selected_at.unwrap_or(mono), [192, 0, 2, place as u8 + 1]);
+                let selected_at = asked.selected_at.unwrap_or(mono);
                 let source = source_of(place);
-                let reference = info.map(|info| reference_of_server(source, &info, address, selected_at));
+                let reference = info.map(|info| {
+                    let reference = reference_of_server(source, &info, address_of(place), selected_at);
+                    let is_orphan = is_orphan == Some(true);
+                    let distance = is_orphan.then_some(ORPHAN_DISTANCE);
+                    Reference { is_orphan, accuracy: reference.accuracy.max(distance), ..reference }
+                });
                 self.tell_discipline(now, Message::Server(source, reference));
             }
             Effect::Send { .. } | Effect::Close(_) | Effect::State { .. } | Effect::Count(_) => {}

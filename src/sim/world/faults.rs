@@ -83,6 +83,13 @@ impl World {
         }
     }
 
+    /// An NTP server has lost its source, and serves its own clock, which is ahead by so much from then on; or has one again.
+    pub fn set_orphan(&mut self, node: NodeId, orphan: Option<Duration>) {
+        if let Role::Server(server) = &mut self.nodes[node.0].role {
+            server.set_orphan(orphan);
+        }
+    }
+
     /// A master says something else of itself from its next Announce on, whatever the truth is.
     pub fn announce_as(&mut self, node: NodeId, change: impl FnOnce(&mut ClockQuality, &mut TimeProperties)) {
         if let Role::Master(master) = &mut self.nodes[node.0].role {
