@@ -9,6 +9,8 @@
 
 #[path = "interop/daemon.rs"]
 mod daemon;
+#[path = "interop/dissection.rs"]
+mod dissection;
 #[path = "interop/embedded.rs"]
 mod embedded;
 #[path = "interop/hybrid.rs"]

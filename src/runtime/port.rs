@@ -8,7 +8,8 @@
 //! a two-step master it is not woken by the event socket at all: a Sync says nothing without its Follow_Up, and is
 //! read when that has come; the transmit stamp of a Delay_Req is fetched when its answer is there. That is one waking
 //! for a Sync and two for a delay measurement, instead of five. Over Ethernet, where the answer is queued with the event
-//! messages, it is read with the next Sync, in the order of their arrival: one for each.
+//! messages, it is read with the next Sync, in the order of their arrival: one for each. With the peer delay mechanism there is no such
+//! rest: the neighbour waits for answers.
 
 mod outlet;
 mod served;

@@ -37,7 +37,8 @@ pub fn config(number: u64) -> GrandmasterConfig {
 impl Embedded {
     /// Starts it on an interface, on the standard ports.
     pub fn start(space: &Space, interface: &str, config: GrandmasterConfig) -> Self {
-        let sockets = SocketOptions::new(interface, 319, 320);
+        let peer_delay = config.peer_delay.is_some();
+        let sockets = SocketOptions { peer_delay, ..SocketOptions::new(interface, 319, 320) };
         let thread = space.inside(|| GrandmasterThread::start(&sockets, config));
         let thread = thread.unwrap_or_else(|problem| panic!("the embedded grandmaster: {problem}"));
         Self { identity: config.identity.to_string(), _thread: thread }

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 
 use synchronome::observe::Status;
+use synchronome::ptp::{GrandmasterConfig, PeerDelayConfig};
 use synchronome::time::SyncState;
 
 use super::daemon::{Daemon, Options, assert_bound_held, port, print_figures, truth};
+use super::embedded::{self, Embedded};
 use super::lab::{Lab, Space};
 use super::running::{Capture, dissect, ptp4l};
-use super::{COMPLAINTS, ptp4l_identity, ptp4l_octets, settle};
+use super::{COMPLAINTS, bridged, ptp4l_identity, ptp4l_octets, settle};
 
 /// What passes without a fault.
 const FAULTS: [&str; 5] =
@@ -83,4 +85,57 @@ fn a_slave_of_ptp4l_with_peer_delay_over_udp6() {
 fn a_slave_of_ptp4l_with_peer_delay_over_ethernet() {
     let filter = |group: &str| format!("eth.src == 02:00:0a:47:00:02 && eth.dst == {group} && eth.type == 0x88f7");
     follows_by_peer_delay("ethernet", "-2", [&filter("01:1b:19:00:00:00"), &filter("01:80:c2:00:00:0e")]);
+}
+
+#[test]
+fn two_neighbours_on_one_link_are_a_fault_and_nothing_is_believed_of_it() {
+    let mut lab = Lab::new();
+    let [first, second, slave] = bridged(&mut lab);
+    let options = ["--delay_mechanism=P2P", "--logAnnounceInterval=-1"];
+    let first = ptp4l(&lab, &first, "va", &[&options[..], &["--priority1=10"]].concat());
+    let mut daemon = Daemon::start(&lab, &slave, Options { port: "delay = \"p2p\"", ..Options::default() });
+    daemon.wait_for_lock(&ptp4l_identity(1));
+    let one = daemon.wait("the clock has settled", |status| truth(status).samples > 0);
+    assert_eq!(count(&one, "peer_multiple"), 0, "{one:#?}");
+    let second = ptp4l(&lab, &second, "va", &[&options[..], &["--priority1=20"]].concat());
+    let two = daemon.wait("two have answered", |status| count(status, "peer_multiple") == 1);
+    std::thread::sleep(std::time::Duration::from_secs(8));
+    let later = daemon.status();
+    // For 16 s nobody is asked.
+    assert_eq!(count(&later, "sent_pdelay_req"), count(&two, "sent_pdelay_req"), "{later:#?}");
+    assert_bound_held(&later);
+    print_figures("p2p, two neighbours", &later);
+    drop((first, second));
+    daemon.end();
+}
+
+/// The numbers behind a word in what ptp4l prints, in nanoseconds.
+fn printed_after(printed: &str, word: &str) -> Vec<i64> {
+    let behind = printed.split(word).skip(1);
+    behind.filter_map(|rest| rest.split_whitespace().next()?.parse().ok()).collect()
+}
+
+#[test]
+fn ptp4l_measures_the_link_to_our_own_grandmaster_and_follows_it() {
+    let mut lab = Lab::new();
+    let (master, slave) = lab.pair();
+    let config = GrandmasterConfig { peer_delay: Some(PeerDelayConfig::default()), ..embedded::config(7) };
+    let _grandmaster = Embedded::start(&master, "va", config);
+    let options = ["--delay_mechanism=P2P", "--slaveOnly=1", "--summary_interval=-3"];
+    let mut ptp4l = ptp4l(&lab, &slave, "vb", &options);
+    ptp4l.wait_until_printed("path delay");
+    std::thread::sleep(std::time::Duration::from_secs(6));
+    ptp4l.assert_alive();
+    let printed = ptp4l.printed();
+    assert!(!printed.contains("multiple") && !printed.contains("FAULTY"), "{printed}");
+    let mut delays = printed_after(&printed, "path delay");
+    let mut offsets = printed_after(&printed, "master offset");
+    assert!(delays.len() >= 3 && offsets.len() == delays.len(), "{printed}");
+    delays.sort_unstable();
+    offsets.sort_unstable();
+    let (delay, offset) = (delays[delays.len() / 2], offsets[offsets.len() / 2]);
+    println!("p2p, our grandmaster: ptp4l measures {delay} ns, and is {offset} ns off (medians of {})", delays.len());
+    assert!((100..100_000).contains(&delay), "{printed}");
+    // Both stamp by the clock of this machine.
+    assert!(offset.abs() < 50_000, "{printed}");
 }
