@@ -148,6 +148,43 @@ fn by_the_delay_of_the_link_it_locks_as_soon_and_follows_as_well() {
     }
 }
 
+/// A slave whose neighbour is a transparent clock: Syncs are of the master, answers to its Pdelay_Req of somebody else.
+fn behind_a_transparent_clock(seed: u64, link: &LinkModel, stamps: StampModel) -> (World, NodeId) {
+    let peer_delay = Some(PeerDelayConfig::default());
+    let mut slave = slave_config(seed);
+    slave.ptp.peer_delay = peer_delay;
+    let mut world = World::new(seed);
+    let master = world.add_master(master_config(1, INTERVAL, seed), stamps, Duration::from_millis(137));
+    let neighbour = GrandmasterConfig { peer_delay, ..master_config(9, INTERVAL, seed + 1) };
+    let neighbour = world.add_master(neighbour, stamps, Duration::from_millis(137));
+    let slave = world.add_slave(&slave, stamps);
+    let of_a_master = [MessageType::Announce, MessageType::Sync, MessageType::FollowUp];
+    let blocked = of_a_master.into_iter().fold(Blocked::NOTHING, Blocked::with);
+    world.connect(master, slave, *link, *link);
+    world.connect(neighbour, slave, LinkModel { blocked, ..*link }, *link);
+    world.sample(Duration::from_millis(10));
+    (world, slave)
+}
+
+#[test]
+fn behind_a_transparent_clock_syncs_are_turned_round_and_the_bound_holds() {
+    let card = StampModel { resolution: Duration::from_nanos(8), ..StampModel::IDEAL };
+    let cable = LinkModel::new(Duration::from_nanos(500), Duration::from_nanos(20));
+    for (link, stamps, rms_max, bound_max) in [(way(), KERNEL, 5e-6, 100e-6), (cable, card, 500e-9, 2e-6)] {
+        for seed in SEEDS {
+            let (mut world, slave) = behind_a_transparent_clock(seed, &link, stamps);
+            world.run_until(secs(60));
+            world.clear_statistics();
+            world.run_until(secs(300));
+            assert_eq!(world.slave(slave).published().state, SyncState::Locked, "seed {seed}");
+            let (rms, bound) = (world.statistics(slave).rms(), world.bounds(slave).total.percentile(0.5));
+            println!("transparent, {}, seed {seed}: {rms:.2e} s rms, {bound:.2e} s claimed", link.base);
+            assert!(rms < rms_max && bound < bound_max, "seed {seed}: {rms} of {bound}");
+            assert_sound(&world);
+        }
+    }
+}
+
 #[test]
 fn a_third_of_all_messages_lost_costs_accuracy_and_nothing_else() {
     for seed in SEEDS {

@@ -63,7 +63,7 @@ fn signaling(sender: &Sender, extensions: &[Extension<'_>], fields: &[(&'static 
     case(&with_body(sender, Body::Signaling(Signaling { target_port_identity: OTHER })), extensions, fields)
 }
 
-fn managing(extension: Extension<'_>, action: Action, fields: &[(&'static str, i128)]) -> Case {
+fn managing(extension: &Extension<'_>, action: Action, fields: &[(&'static str, i128)]) -> Case {
     let body = Management { target_port_identity: OTHER, starting_boundary_hops: 4, boundary_hops: 3, action };
     let always = [
         ("ptp.v2.mm.targetportid", 3),
@@ -71,7 +71,7 @@ fn managing(extension: Extension<'_>, action: Action, fields: &[(&'static str, i
         ("ptp.v2.mm.boundaryhops", 3),
         ("ptp.v2.mm.action", i128::from(action.to_bits())),
     ];
-    case(&with_body(&SENDER, Body::Management(body)), &[extension], &[&always, fields].concat())
+    case(&with_body(&SENDER, Body::Management(body)), &[*extension], &[&always, fields].concat())
 }
 
 /// The answer that has this data.
@@ -79,7 +79,7 @@ fn answer(data: &ManagementData<'_>, fields: &[(&'static str, i128)]) -> Case {
     let management_id = data.management_id().expect("it tells");
     let id = ("ptp.v2.mm.managementId", i128::from(management_id.0));
     let tlv = Extension::Management(ManagementTlv { management_id, data: *data });
-    managing(tlv, Action::RESPONSE, &[&[id], fields].concat())
+    managing(&tlv, Action::RESPONSE, &[&[id], fields].concat())
 }
 
 fn text(text: &str) -> PtpText<'_> {
@@ -377,17 +377,17 @@ fn single_values() -> Vec<Case> {
         answer(&ManagementData::DelayMechanism(2), &[("ptp.v2.mm.delayMechanism", 2)]),
         answer(&ManagementData::LogMinPdelayReqInterval(log(-1)), &[("ptp.v2.mm.logMinPdelayReqInterval", -1)]),
         managing(
-            Extension::Management(ManagementTlv::without_data(ManagementId::NULL_PTP_MANAGEMENT)),
+            &Extension::Management(ManagementTlv::without_data(ManagementId::NULL_PTP_MANAGEMENT)),
             Action::GET,
             &[("ptp.v2.mm.managementId", 0)],
         ),
         managing(
-            Extension::Management(ManagementTlv::without_data(ManagementId::PORT_DATA_SET)),
+            &Extension::Management(ManagementTlv::without_data(ManagementId::PORT_DATA_SET)),
             Action::GET,
             &[("ptp.v2.mm.managementId", 0x2004)],
         ),
         managing(
-            Extension::ManagementErrorStatus(ManagementErrorStatus {
+            &Extension::ManagementErrorStatus(ManagementErrorStatus {
                 management_error_id: ManagementErrorId::NOT_SUPPORTED,
                 management_id: ManagementId::PRIORITY1,
                 display_data: Some(text("no")),
@@ -396,7 +396,7 @@ fn single_values() -> Vec<Case> {
             &[("ptp.v2.mm.managementErrorId", 6), ("ptp.v2.mm.displayData.length", 2)],
         ),
         managing(
-            Extension::ManagementErrorStatus(ManagementErrorStatus {
+            &Extension::ManagementErrorStatus(ManagementErrorStatus {
                 management_error_id: ManagementErrorId::WRONG_VALUE,
                 management_id: ManagementId::PRIORITY1,
                 display_data: None,

@@ -369,29 +369,68 @@ fn stamps_that_are_not_of_the_parents_clock_are_found_out_and_syncs_turned_round
         let back = 11_100 + 100 * (second % 2);
         assert_eq!(exchange(&mut peer, mono(second * 1_000), [t, theirs + 600, theirs + 10_600, t + back]), None);
     }
-    let backward = sync(&mut peer, 9_000_000_000, 1_000).unwrap();
-    // Round trips of 1,100 ns and 1,200 ns: the median's half is 575 ns.
-    assert_eq!(backward.sent.at, at(9_000_000_000));
-    assert_eq!(backward.received, at(9_000_000_000 - 1_000 + 2 * 575));
+    assert_eq!(sync(&mut peer, 9_000_000_000, 900), None, "a late one");
+    let backward = sync(&mut peer, 9_100_000_000, 550).unwrap();
+    // Round trips of 1,100 ns and 1,200 ns: 1,150 ns is their median.
+    assert_eq!(backward.sent.at, at(9_100_000_000));
+    assert!((backward.received - at(9_100_000_000 - 550 + 1_150)).abs() < ns(1), "{backward:?}");
     assert!((backward.error - ns(100)).abs() < ns(1), "what round trips differ by: {}", backward.error);
-    // What a Sync and its other way say together is the delay, whatever the Sync took.
-    assert_eq!((ns(1_000) + (backward.received - backward.sent.at)).half(), ns(575));
+}
+
+/// A neighbour that is not the parent, and a round trip of 1,100 ns to it.
+fn behind_another() -> PeerDelay {
+    let mut peer = new(config());
+    for second in 0..4 {
+        let (token, sequence_id) = ask(&mut peer, mono(second * 1_000));
+        let mut out = Vec::new();
+        left(&mut peer, token, at(0), &mut out);
+        let says = Says { source: STRANGER, ..says(sequence_id, 600, 10_600, 11_100) };
+        says.resp(&mut peer, mono(second * 1_000), &mut out);
+        assert_eq!(says.follow_up(&mut peer, mono(second * 1_000), &mut out), None);
+    }
+    peer
 }
 
 #[test]
-fn of_another_neighbour_than_the_parent_syncs_are_turned_round_at_once() {
-    let mut peer = new(config());
-    let (token, sequence_id) = ask(&mut peer, mono(0));
-    let mut out = Vec::new();
-    left(&mut peer, token, at(0), &mut out);
-    let says = Says { source: STRANGER, ..says(sequence_id, 600, 10_600, 11_100) };
-    says.resp(&mut peer, mono(1), &mut out);
-    assert_eq!(says.follow_up(&mut peer, mono(1), &mut out), None);
-    let received = stamp(at(50_000));
-    // A transparent clock on the way kept it for 5 us.
-    let pair = SyncPair { sequence_id: 3, origin: at(44_000), received, correction: ns(5_000) };
-    let backward = peer.synced(&pair, FOLLOWED.unwrap()).unwrap();
-    assert_eq!((backward.received, backward.correction), (at(45_100), ns(-5_000)));
+fn of_another_neighbour_than_the_parent_syncs_are_turned_round_with_their_correction() {
+    let mut peer = behind_another();
+    let mut turned = None;
+    for second in 0..5 {
+        let received = stamp(at(second * 1_000_000_000));
+        // A transparent clock on the way kept each for 5 us.
+        let pair = SyncPair { sequence_id: 3, origin: received.at - ns(5_550), received, correction: ns(5_000) };
+        turned = peer.synced(&pair, FOLLOWED.unwrap());
+        assert_eq!(turned.is_some(), second == 4, "four are too few");
+    }
+    let backward = turned.unwrap();
+    let received = at(4_000_000_000) - ns(5_550) + ns(1_100);
+    assert_eq!((backward.received, backward.correction), (received, ns(-5_000)));
+    assert_eq!(backward.error, Duration::ZERO);
+}
+
+#[test]
+fn a_sync_that_is_late_is_not_turned_round_and_a_clock_that_runs_off_does_not_matter() {
+    for ppm in [-100, 0, 100] {
+        let mut peer = behind_another();
+        // By 10 us more each tenth of a second at 100 ppm; each other Sync is late by up to 900 ns.
+        let late = |n: i64| if n % 2 == 0 { 0 } else { 500 + 100 * (n % 5) };
+        let turned = |n: &i64| sync(&mut peer, n * 100_000_000, 550 + late(*n) + n * 100 * ppm).is_some();
+        let turned: Vec<i64> = (0..64).filter(turned).collect();
+        assert!(turned.len() > 8 && turned.iter().all(|n| late(*n) == 0), "{ppm} ppm: {turned:?}");
+    }
+}
+
+#[test]
+fn another_parent_or_clock_begins_anew() {
+    let mut peer = behind_another();
+    for second in 0..5 {
+        sync(&mut peer, second * 1_000_000_000, 550);
+    }
+    let received = stamp(at(5_000_000_000));
+    let pair = SyncPair { sequence_id: 3, origin: received.at - ns(550), received, correction: Duration::ZERO };
+    let other = Followed { epoch: ClockEpoch(2), ..FOLLOWED.unwrap() };
+    assert_eq!(peer.synced(&pair, other), None);
+    assert_eq!(peer.heard.unwrap().len, 1);
 }
 
 #[test]
