@@ -11,7 +11,7 @@ use synchronome::discipline::policy::StepRule;
 use synchronome::discipline::servo::Kind;
 use synchronome::engine::Random;
 use synchronome::ntp::server::{ResponseConfig, Smear, SmearShape};
-use synchronome::ptp::{Counter, GrandmasterConfig, PeerDelayConfig, PortState};
+use synchronome::ptp::{Counter, GrandmasterConfig, NeighborStatus, PeerDelayConfig, PortState};
 use synchronome::sharing::LIMITS;
 use synchronome::sim::{
     Blocked, BurstModel, CELLS, Device, DeviceModel, HoldoverCase, HopModel, HostConfig, Link, LinkModel, NodeId, Rule,
@@ -137,7 +137,10 @@ fn by_the_delay_of_the_link_it_locks_as_soon_and_follows_as_well() {
         assert_eq!(pair.state(), SyncState::Locked);
         assert!(pair.lock_time() <= secs(3), "seed {seed}: {}", pair.lock_time());
         let rms = pair.rms_until(secs(120));
-        let delay = pair.world.slave(pair.slave).port().mean_link_delay().expect("the neighbour answers");
+        let Some(NeighborStatus::Known { mean_link_delay: delay, .. }) = pair.world.slave(pair.slave).port().neighbor()
+        else {
+            panic!("the neighbour does not answer");
+        };
         println!("p2p, seed {seed}: locked after {}, {rms:.2e} s rms, link {delay}", pair.lock_time());
         assert!(rms < 3e-6, "seed {seed}: {rms}");
         // 20 us, and an exponential jitter of 5 us each way.

@@ -155,6 +155,7 @@ fn port() -> PortStatus {
         grandmaster_change: None,
         sync_interval_s: Some(0.125),
         mean_path_delay_s: Some(1.22e-6),
+        neighbor: None,
         last_sync_age_s: Some(0.1),
         waiting_for: None,
         heard: vec!["0200aa.fffe.000001-1 in domain 44, which is not ours".to_owned()],

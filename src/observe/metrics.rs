@@ -299,6 +299,8 @@ fn ports(out: &mut Exposition, ports: &[PortStatus]) {
     let help = "1 while the PTP port waits for something, like its interface.";
     per_port("port_waiting", help, |port| Some(f64::from(u8::from(port.waiting_for.is_some()))));
     per_port("path_delay_seconds", "Filtered one-way delay to the master.", |port| port.mean_path_delay_s);
+    let help = "What the link to the neighbour takes, one way, by the peer delay mechanism.";
+    per_port("link_delay_seconds", help, |port| port.neighbor.as_ref().map(|neighbor| neighbor.mean_link_delay_s));
     per_port("sync_interval_seconds", "The master's interval between two Syncs.", |port| port.sync_interval_s);
     let help = "Age of the last Sync; absent if none ever came.";
     per_port("last_sync_age_seconds", help, |port| port.last_sync_age_s);

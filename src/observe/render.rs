@@ -309,6 +309,12 @@ impl Page {
             let reason = self.paint(Tone::Faint, &format!("no hardware timestamps: {reason}"));
             self.line(&format!("  {indent}{reason}"));
         }
+        if let Some(neighbor) = &port.neighbor {
+            let mut about = format!("neighbour {}: link {}", neighbor.identity, seconds(neighbor.mean_link_delay_s));
+            about.extend(neighbor.rate_ppb.map(|rate| format!(", runs off by {}", ppb(rate))));
+            let about = self.paint(Tone::Faint, &about);
+            self.line(&format!("  {indent}{about}"));
+        }
         for heard in &port.heard {
             let heard = self.paint(Tone::Faint, &format!("hears {heard}"));
             self.line(&format!("  {indent}{heard}"));

@@ -373,6 +373,9 @@ pub struct PortStatus {
     pub sync_interval_s: Option<f64>,
     /// The filtered one-way delay to the master.
     pub mean_path_delay_s: Option<f64>,
+    /// Who is at the other end of the link; `None` without the peer delay mechanism, or while nobody answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub neighbor: Option<NeighborStatus>,
     /// How long ago the last Sync came; `None` if none ever did.
     pub last_sync_age_s: Option<f64>,
     /// What it waits for, like `interface vb0 does not exist yet`; `None` if it runs.
@@ -383,6 +386,17 @@ pub struct PortStatus {
     /// Messages and reasons of drops, by name.
     #[serde(default)]
     pub counters: BTreeMap<String, u64>,
+}
+
+/// What the peer delay mechanism has measured.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
+pub struct NeighborStatus {
+    /// portIdentity of who answers.
+    pub identity: String,
+    /// What the link takes, one way.
+    pub mean_link_delay_s: f64,
+    /// What its clock gains on the one that stamps our messages; `None` while that is not known.
+    pub rate_ppb: Option<f64>,
 }
 
 /// A port came to follow another grandmaster.

@@ -60,7 +60,10 @@ pub use delay::{DELAY_OUTSTANDING_MAX, LOG_DELAY_REQ_INTERVAL_MAX};
 pub use foreign::{FOREIGN_MASTER_MAX, LOG_ANNOUNCE_INTERVAL_MAX};
 pub use master::Grandmaster;
 pub use own::{AnnouncedQuality, IMPROVES_AFTER, PtpClockConfig, Steered, has_time};
-pub use peer::{ALLOWED_LOST_RESPONSES, BAD_PEER_PAUSE, PDELAY_ANSWERS_MAX, PDELAY_OUTSTANDING_MAX, ROUND_TRIPS_KEPT};
+pub use peer::{
+    ALLOWED_LOST_RESPONSES, BAD_PEER_PAUSE, NeighborStatus, PDELAY_ANSWERS_MAX, PDELAY_OUTSTANDING_MAX,
+    ROUND_TRIPS_KEPT,
+};
 pub use port::{ForeignMasterStatus, Port};
 pub use serving::{Announcement, FOLLOW_UP_PENDING_MAX, Line, ServingConfig};
 pub use state::{Event, PortState, StateReason, next, next_slave_only};

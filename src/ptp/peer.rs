@@ -33,6 +33,12 @@
 //!
 //! 802.1AS (sdoId 0x1xx) writes what is below a nanosecond of t2 with the other sign, and does not copy the correction of the request.
 
+mod heard;
+mod neighbor;
+
+use self::heard::Heard;
+use self::neighbor::Neighbor;
+pub use self::neighbor::ROUND_TRIPS_KEPT;
 use super::counters::{Counter, count};
 use super::gate::frame;
 use super::sync::SyncPair;
@@ -50,22 +56,33 @@ pub const PDELAY_ANSWERS_MAX: usize = 8;
 pub const ALLOWED_LOST_RESPONSES: u32 = 3;
 /// For so long nothing is measured when two have answered one request.
 pub const BAD_PEER_PAUSE: Duration = Duration::from_secs(16);
-/// Round trips that are remembered: the delay is their median.
-pub const ROUND_TRIPS_KEPT: usize = 8;
-/// Syncs that are remembered, from how many on something is said of them, and of how many the earliest is turned round.
-const SYNCS_KEPT: usize = 16;
-const SYNCS_MIN: usize = 4;
-const EARLIEST_OF: usize = 8;
 /// The first requests come sooner: without an answer nothing is known of the time.
 const FIRST_REQUESTS: u32 = 4;
 const FIRST_INTERVAL: LogInterval = LogInterval::new(-3);
-/// What two clocks may part by, and what a rate that is measured may be off by at most.
+/// What two clocks may part by.
 const DRIFT_MAX: FrequencyPpb = FrequencyPpb::new(100_000.0);
-const RATE_MAX: FrequencyPpb = FrequencyPpb::new(1_000_000.0);
 /// A round trip may be so much less than nothing by the resolution of stamps that do not state theirs.
 const RESOLUTION: Duration = Duration::from_micros(1);
 /// So many exchanges in a row whose stamps do not fit the parent's Syncs are of another clock.
 const FOREIGN_AFTER: u8 = 4;
+
+/// Who is at the other end of the link, as the peer delay mechanism has it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum NeighborStatus {
+    /// Nobody answers.
+    Silent,
+    /// Two have answered one request, less than [`BAD_PEER_PAUSE`] ago.
+    Several,
+    /// One answers.
+    Known {
+        /// Its portIdentity.
+        identity: PortIdentity,
+        /// What the link takes, one way.
+        mean_link_delay: Duration,
+        /// neighborRateRatio less 1: what its clock gains on ours; `None` while that is not known.
+        rate: Option<FrequencyPpb>,
+    },
+}
 
 /// What the mechanism needs to be told.
 #[derive(Clone, Copy, PartialEq, Debug, Coded)]
@@ -170,133 +187,6 @@ struct Answering {
     request: PeerRequest,
 }
 
-/// Who answers, and what has been measured.
-#[derive(Clone, Copy, Debug, Coded)]
-#[coded(sound)]
-struct Neighbor {
-    identity: PortIdentity,
-    round_trips: [Duration; ROUND_TRIPS_KEPT],
-    /// t3 and t4 of the same exchanges, where t3 is said.
-    marks: [Option<(Timestamp<Local>, Timestamp<Local>)>; ROUND_TRIPS_KEPT],
-    /// It says t2 and t3.
-    says_when: bool,
-    len: usize,
-    next: usize,
-}
-
-impl Neighbor {
-    const fn new(identity: PortIdentity) -> Self {
-        Self {
-            identity,
-            round_trips: [Duration::ZERO; ROUND_TRIPS_KEPT],
-            marks: [None; ROUND_TRIPS_KEPT],
-            says_when: true,
-            len: 0,
-            next: 0,
-        }
-    }
-
-    const fn is_sound(&self) -> bool {
-        self.len <= ROUND_TRIPS_KEPT && self.next < ROUND_TRIPS_KEPT
-    }
-
-    fn take(&mut self, round_trip: Duration, mark: Option<(Timestamp<Local>, Timestamp<Local>)>) {
-        self.round_trips[self.next] = round_trip;
-        self.marks[self.next] = mark;
-        self.next = (self.next + 1) % ROUND_TRIPS_KEPT;
-        self.len = (self.len + 1).min(ROUND_TRIPS_KEPT);
-    }
-
-    fn sorted(&self) -> ([Duration; ROUND_TRIPS_KEPT], usize) {
-        let mut sorted = self.round_trips;
-        sorted[..self.len].sort_unstable();
-        (sorted, self.len)
-    }
-
-    /// The median of the round trips, halved.
-    fn mean_link_delay(&self) -> Option<Duration> {
-        let (sorted, len) = self.sorted();
-        let (lower, upper) = (sorted.get(len.checked_sub(1)? / 2)?, sorted.get(len / 2)?);
-        Some((*lower + *upper).half().half())
-    }
-
-    /// The least and the greatest of the round trips.
-    fn round_trips(&self) -> Option<(Duration, Duration)> {
-        let (sorted, len) = self.sorted();
-        Some((*sorted[..len].first()?, *sorted[..len].last()?))
-    }
-
-    /// neighborRateRatio less 1: what the neighbour's clock gains on ours, from the oldest exchange that is kept to the last.
-    fn rate(&self) -> Option<FrequencyPpb> {
-        // From the oldest to the newest.
-        let mut marks = (0..ROUND_TRIPS_KEPT).filter_map(|age| self.marks[(self.next + age) % ROUND_TRIPS_KEPT]);
-        let oldest = marks.next()?;
-        let newest = marks.next_back()?;
-        let (theirs, ours) = (newest.0 - oldest.0, newest.1 - oldest.1);
-        if ours <= Duration::ZERO {
-            return None;
-        }
-        let rate = FrequencyPpb::from_ratio((theirs - ours).as_secs_f64() / ours.as_secs_f64());
-        (rate.abs() <= RATE_MAX).then_some(rate)
-    }
-}
-
-/// The last Syncs of one parent by one clock: when each came, and what it took by that clock.
-#[derive(Clone, Copy, Debug, Coded)]
-#[coded(sound)]
-struct Heard {
-    parent: PortIdentity,
-    epoch: ClockEpoch,
-    last: Stamp,
-    transits: [(Timestamp<Local>, Duration); SYNCS_KEPT],
-    len: usize,
-    next: usize,
-}
-
-impl Heard {
-    const fn new(followed: Followed, last: Stamp) -> Self {
-        let Followed { parent, epoch } = followed;
-        Self { parent, epoch, last, transits: [(Timestamp::EPOCH, Duration::ZERO); SYNCS_KEPT], len: 0, next: 0 }
-    }
-
-    const fn is_sound(&self) -> bool {
-        self.len <= SYNCS_KEPT && self.next < SYNCS_KEPT
-    }
-
-    /// Of this parent, and by the clock of this stamp.
-    fn is_of(&self, followed: Followed, stamp: &Stamp) -> bool {
-        let is_its = self.parent == followed.parent && self.epoch == followed.epoch;
-        is_its && (self.last.clock, self.last.epoch) == (stamp.clock, stamp.epoch)
-    }
-
-    /// The latest first.
-    fn latest(&self) -> impl Iterator<Item = (Timestamp<Local>, Duration)> + '_ {
-        (1..=self.len).map(|age| self.transits[(self.next + SYNCS_KEPT - age) % SYNCS_KEPT])
-    }
-
-    fn take(&mut self, received: Stamp, transit: Duration) {
-        self.last = received;
-        self.transits[self.next] = (received.at, transit);
-        self.next = (self.next + 1) % SYNCS_KEPT;
-        self.len = (self.len + 1).min(SYNCS_KEPT);
-    }
-
-    /// Whether the last one is the earliest of [`EARLIEST_OF`], what the clocks part by taken off: the slope of least squares
-    /// through those before it. Its own part in the slope would speak against it.
-    fn is_early(&self) -> bool {
-        let Some((now, transit)) = self.latest().next().filter(|_| self.len > SYNCS_MIN) else { return false };
-        // Seconds from the last one.
-        let before =
-            || self.latest().skip(1).map(|(at, took)| ((at - now).as_secs_f64(), (took - transit).as_secs_f64()));
-        let count = (self.len - 1) as f64;
-        let (x, y) = before().fold((0.0, 0.0), |(x, y), point| (x + point.0 / count, y + point.1 / count));
-        let (xy, xx) = before()
-            .fold((0.0, 0.0), |(xy, xx), point| (xy + (point.0 - x) * (point.1 - y), xx + (point.0 - x).powi(2)));
-        let slope = if xx > 0.0 { xy / xx } else { 0.0 };
-        before().take(EARLIEST_OF - 1).all(|point| point.1 >= slope * point.0)
-    }
-}
-
 /// See the module's text.
 #[derive(Clone, Debug, Coded)]
 #[coded(sound)]
@@ -306,6 +196,8 @@ pub(super) struct PeerDelay {
     next_sequence_id: u16,
     /// When the next request is sent; `None` while the port is not in operation.
     request_at: Option<Timestamp<Mono>>,
+    /// Two have answered one request, and nobody has been asked since.
+    is_suspended: bool,
     /// Requests since the start.
     requests: u32,
     /// Requests since the last answer.
@@ -327,6 +219,7 @@ impl PeerDelay {
             sender,
             next_sequence_id,
             request_at: None,
+            is_suspended: false,
             requests: 0,
             unanswered: 0,
             outstanding: [None; PDELAY_OUTSTANDING_MAX],
@@ -353,13 +246,27 @@ impl PeerDelay {
         if self.is_gptp() { Duration::ZERO } else { self.config.delay_asymmetry }
     }
 
+    /// Who is there.
+    pub fn status(&self) -> NeighborStatus {
+        let known = self.neighbor.as_ref().and_then(|neighbor| Some((neighbor, neighbor.mean_link_delay()?)));
+        match known {
+            Some((neighbor, mean_link_delay)) => {
+                NeighborStatus::Known { identity: neighbor.identity, mean_link_delay, rate: neighbor.rate() }
+            }
+            None if self.is_suspended => NeighborStatus::Several,
+            None => NeighborStatus::Silent,
+        }
+    }
+
     /// What the link takes; `None` while the neighbour is not known.
-    pub fn mean_link_delay(&self) -> Option<Duration> {
+    #[cfg(test)]
+    fn mean_link_delay(&self) -> Option<Duration> {
         self.neighbor.as_ref().and_then(Neighbor::mean_link_delay)
     }
 
     /// What the neighbour's clock gains on ours.
-    pub fn neighbor_rate(&self) -> Option<FrequencyPpb> {
+    #[cfg(test)]
+    fn neighbor_rate(&self) -> Option<FrequencyPpb> {
         self.neighbor.as_ref().and_then(Neighbor::rate)
     }
 
@@ -371,6 +278,7 @@ impl PeerDelay {
     /// The port is in operation: the first request goes out at the next tick.
     pub const fn start(&mut self, now: Timestamp<Mono>) {
         self.request_at = Some(now);
+        self.is_suspended = false;
         self.requests = 0;
         self.unanswered = 0;
     }
@@ -408,6 +316,7 @@ impl PeerDelay {
         }
         let interval = self.config.interval;
         let interval = if self.requests < FIRST_REQUESTS { interval.min(FIRST_INTERVAL) } else { interval };
+        self.is_suspended = false;
         self.request_at = Some(now + interval.duration());
         self.requests = self.requests.saturating_add(1);
         self.unanswered = self.unanswered.saturating_add(1);
@@ -515,6 +424,7 @@ impl PeerDelay {
         self.outstanding = [None; PDELAY_OUTSTANDING_MAX];
         self.neighbor = None;
         self.unanswered = 0;
+        self.is_suspended = true;
         self.request_at = self.request_at.map(|_| now + BAD_PEER_PAUSE);
     }
 

@@ -11,7 +11,7 @@ use super::thread::Refusal;
 use crate::clock::{CascadeNotice, ClockError, PageFault, Standing, Tampering};
 use crate::discipline::SavedOscillator;
 use crate::net::{StampingChange, TxTrouble};
-use crate::ptp::{Announcement, ForeignMasterStatus, ParentInfo, PortState, StateReason};
+use crate::ptp::{Announcement, ForeignMasterStatus, NeighborStatus, ParentInfo, PortState, StateReason};
 use crate::time::{
     ClockEpoch, ClockId, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, SyncState, Timestamp,
 };
@@ -209,4 +209,6 @@ pub struct PortReport {
     pub foreign: [Option<ForeignMasterStatus>; FOREIGN_REPORTED_MAX],
     /// The domain and sdoId of the last message that was not for us.
     pub other_domain: Option<(u8, u16)>,
+    /// Who is at the other end of the link; `None` without the peer delay mechanism.
+    pub neighbor: Option<NeighborStatus>,
 }

@@ -21,11 +21,13 @@ use crate::time::{
 use crate::wire::ptp::ClockIdentity;
 pub use sources::SourcesModel;
 
+use neighbor::{neighbor_status, neighbor_trouble};
 use others::{foreign_text, kernel_leap_text, suspected};
 use phcs::PhcsModel;
 use reason::{StampWatch, SystemTrouble, reason_of, vmclock_text};
 use utc::{named_of, ruling_text};
 
+mod neighbor;
 mod others;
 mod phcs;
 mod reason;
@@ -138,6 +140,7 @@ impl PortModel {
             }),
             sync_interval_s: parent.and(self.sync_interval).map(|interval| interval.duration().as_secs_f64()),
             mean_path_delay_s: parent.map(|_| delay.as_secs_f64()),
+            neighbor: self.report.and_then(|report| neighbor_status(report.neighbor?)),
             last_sync_age_s: (self.syncs.0 > 0).then(|| (now - self.syncs.1).as_secs_f64().max(0.0)),
             waiting_for: self.waiting_for.clone(),
             heard: self.heard(),
@@ -195,6 +198,7 @@ impl PortModel {
                 )
             })
             .collect();
+        heard.extend(report.neighbor.and_then(neighbor_trouble));
         if let Some((domain, sdo_id)) = report.other_domain {
             let (ours, our_sdo_id) = (self.config.domain, self.config.sdo_id);
             heard.push(format!(

@@ -109,7 +109,8 @@ impl PtpEngine for Port {
         let other_domain = (domain.is_some() || sdo_id.is_some())
             .then(|| (domain.unwrap_or(config.domain), sdo_id.unwrap_or(config.sdo_id)));
         let (identity, announces) = (config.port_identity(), self.announcement());
-        Some(PortReport { identity, state: self.state(), announces, foreign, other_domain })
+        let neighbor = self.neighbor();
+        Some(PortReport { identity, state: self.state(), announces, foreign, other_domain, neighbor })
     }
 
     /// The neighbour's Pdelay_Req: what it waits for is in what it measures, times what the clocks part by.

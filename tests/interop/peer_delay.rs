@@ -27,6 +27,22 @@ fn types(capture: &std::path::Path, filter: &str) -> BTreeSet<u8> {
     dissect(capture, &format!("({filter}) && ptp"), &["ptp.v2.messagetype"]).into_iter().map(number).collect()
 }
 
+/// The median of how long a Pdelay_Req of ptp4l's waits for our answer.
+fn turnaround_s(capture: &std::path::Path) -> f64 {
+    let said = |kind: u8, host: u8| -> Vec<(String, f64)> {
+        let filter = format!("ptp.v2.messagetype == {kind} && eth.src == 02:00:0a:47:00:{host:02x}");
+        let rows = dissect(capture, &filter, &["ptp.v2.sequenceid", "frame.time_epoch"]);
+        let rows = rows.iter().filter_map(|row| row.split_once('|'));
+        rows.map(|(sequence, at)| (sequence.to_owned(), at.parse().expect("seconds"))).collect()
+    };
+    let (requests, answers) = (said(2, 1), said(3, 2));
+    let answer = |sequence: &String| answers.iter().find(|answer| answer.0 == *sequence).map(|answer| answer.1);
+    let mut all: Vec<f64> = requests.iter().filter_map(|(sequence, at)| Some(answer(sequence)? - at)).collect();
+    assert!(all.len() >= 10, "{} answers to {} requests", all.len(), requests.len());
+    all.sort_by(f64::total_cmp);
+    all[all.len() / 2]
+}
+
 /// A slave of ptp4l over a transport. `primary` and `neighbor` are filters of what we send to the two groups.
 fn follows_by_peer_delay(transport: &str, ptp4l_option: &str, [primary, neighbor]: [&str; 2]) {
     let mut lab = Lab::new();
@@ -48,6 +64,11 @@ fn follows_by_peer_delay(transport: &str, ptp4l_option: &str, [primary, neighbor
     assert!(truth(&status).rms_s.is_some_and(|rms| rms < 10e-6), "{status:#?}");
     assert!(status.clock.bound_s.is_some_and(|bound| bound < 1e-3), "{status:#?}");
     assert_eq!(status.clock.steps, 1, "{status:#?}");
+    let link = port(&status).neighbor.as_ref().expect("it answers");
+    assert_eq!(link.identity, format!("{}-1", ptp4l_identity(1)));
+    assert!(link.mean_link_delay_s > 0.0 && link.mean_link_delay_s < 100e-6, "{link:?}");
+    // Both stamp by the clock of this machine.
+    assert!(link.rate_ppb.is_some_and(|rate| rate.abs() < 20_000.0), "{link:?}");
     // Both ask once a second and are answered.
     for name in ["received_pdelay_resp_follow_up", "sent_pdelay_resp_follow_up"] {
         assert!(count(&status, name) >= 10, "{name}: {status:#?}");
@@ -63,6 +84,9 @@ fn follows_by_peer_delay(transport: &str, ptp4l_option: &str, [primary, neighbor
     let capture = capture.finish_after(ptp4l_octets());
     assert_eq!(types(&capture, neighbor), BTreeSet::from([0x2, 0x3, 0xa]));
     assert_eq!(types(&capture, primary), BTreeSet::new(), "a slave has nothing to say to all");
+    let turnaround = turnaround_s(&capture);
+    println!("p2p, {transport}: we answer ptp4l within {:.0} us (median)", turnaround * 1e6);
+    assert!(turnaround < 5e-3, "half of what two crystals part by meanwhile is in what it measures: {turnaround}");
     let ours = format!("({neighbor}) && ({COMPLAINTS})");
     let complaints = dissect(&capture, &ours, &["_ws.expert.message"]);
     assert!(complaints.is_empty(), "{complaints:#?}");
@@ -103,6 +127,8 @@ fn two_neighbours_on_one_link_are_a_fault_and_nothing_is_believed_of_it() {
     let later = daemon.status();
     // For 16 s nobody is asked.
     assert_eq!(count(&later, "sent_pdelay_req"), count(&two, "sent_pdelay_req"), "{later:#?}");
+    assert!(port(&later).neighbor.is_none(), "{later:#?}");
+    assert!(port(&later).heard.iter().any(|line| line.contains("two answers to one Pdelay_Req")), "{later:#?}");
     assert_bound_held(&later);
     print_figures("p2p, two neighbours", &later);
     drop((first, second));

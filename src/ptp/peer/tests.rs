@@ -238,10 +238,11 @@ fn two_that_answer_one_request_are_a_fault_and_no_average() {
         };
         Says { source: STRANGER, ..says(sequence_id, 900, 10_900, 11_300) }.resp(&mut peer, mono(202), &mut out);
         assert_eq!(counted(&out), ["peer_multiple"]);
-        assert_eq!(peer.mean_link_delay(), None);
+        assert_eq!(peer.status(), NeighborStatus::Several);
         assert_eq!(sync(&mut peer, 20_000, 550), None, "nothing is said of the way back");
         assert_eq!(peer.deadline(), Some(mono(202) + BAD_PEER_PAUSE));
         ask(&mut peer, mono(202) + BAD_PEER_PAUSE);
+        assert_eq!(peer.status(), NeighborStatus::Silent);
     }
 }
 
@@ -269,7 +270,8 @@ fn a_neighbour_that_does_not_answer_three_times_is_lost_and_found_again() {
     peer.tick(mono(4_000), &mut 99, &mut out);
     assert_eq!((counted(&out), peer.mean_link_delay()), (vec!["neighbor_lost"], None));
     exchange(&mut peer, mono(5_000), [0, 700, 10_700, 11_400]);
-    assert_eq!(peer.mean_link_delay(), Some(ns(700)), "nothing of before is left");
+    let found = NeighborStatus::Known { identity: NEIGHBOR, mean_link_delay: ns(700), rate: None };
+    assert_eq!(peer.status(), found, "nothing of before is left");
 }
 
 #[test]

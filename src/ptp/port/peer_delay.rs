@@ -2,10 +2,10 @@
 
 use super::Port;
 use crate::engine::Sink;
-use crate::ptp::peer::{Backward, Departed, Followed, PeerConfig, PeerDelay};
+use crate::ptp::peer::{Backward, Departed, Followed, NeighborStatus, PeerConfig, PeerDelay};
 use crate::ptp::sync::SyncPair;
 use crate::ptp::{Config, Effect, TxToken};
-use crate::time::{Duration, FrequencyPpb, Mono, Observation, Stamp, Timestamp};
+use crate::time::{Mono, Observation, Stamp, Timestamp};
 use crate::wire::ptp::{Body, Message, Sender};
 
 /// The mechanism of a port, if it has it.
@@ -22,14 +22,9 @@ pub(super) fn of(config: &Config, sender: Sender, first_sequence_id: u16) -> Opt
 }
 
 impl Port {
-    /// meanLinkDelay; `None` with another mechanism, or while no neighbour answers.
-    pub fn mean_link_delay(&self) -> Option<Duration> {
-        self.peer.as_ref().and_then(PeerDelay::mean_link_delay)
-    }
-
-    /// neighborRateRatio less 1.
-    pub fn neighbor_rate(&self) -> Option<FrequencyPpb> {
-        self.peer.as_ref().and_then(PeerDelay::neighbor_rate)
+    /// Who is at the other end of the link; `None` with another mechanism.
+    pub fn neighbor(&self) -> Option<NeighborStatus> {
+        self.peer.as_ref().map(PeerDelay::status)
     }
 
     pub(super) fn start_peer_delay(&mut self, now: Timestamp<Mono>) {

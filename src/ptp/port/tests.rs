@@ -1,6 +1,8 @@
 use crate::engine::Engine;
 use crate::ptp::script::{Script, config, mono, render, stamp};
-use crate::ptp::{Channel, Config, Counter, Effect, Input, PeerDelayConfig, Port, PortState, TimeProperties, TxToken};
+use crate::ptp::{
+    Channel, Config, Counter, Effect, Input, NeighborStatus, PeerDelayConfig, Port, PortState, TimeProperties, TxToken,
+};
 use crate::time::{Duration, LeapIndicator, LogInterval, TaiUtc, Timestamp};
 use crate::wire::ptp::{self, CorrectionField, MessageType, ParseError, TimeSource};
 
@@ -638,7 +640,8 @@ fn with_peer_delay_a_request_to_the_parent_is_observed_in_place_of_a_delay_req()
          2.3 presp A req={last} two at=100.200002 t2=100.700104 => -
          2.3 pfup A req={last} at=100.200102 => delay 100.7 -> 100.200002 corr=0 epoch=1",
     ));
-    assert_eq!(script.port.mean_link_delay(), Some(Duration::from_micros(2)));
+    let Some(NeighborStatus::Known { mean_link_delay, .. }) = script.port.neighbor() else { panic!() };
+    assert_eq!(mean_link_delay, Duration::from_micros(2));
 }
 
 #[test]

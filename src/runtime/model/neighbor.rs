@@ -1,0 +1,32 @@
+//! The other end of the link, as the peer delay mechanism has it.
+
+use crate::observe::status::NeighborStatus;
+use crate::ptp::NeighborStatus as Neighbor;
+use crate::time::FrequencyPpb;
+
+/// What was measured, if one answers.
+pub(super) fn neighbor_status(neighbor: Neighbor) -> Option<NeighborStatus> {
+    match neighbor {
+        Neighbor::Known { identity, mean_link_delay, rate } => Some(NeighborStatus {
+            identity: identity.to_string(),
+            mean_link_delay_s: mean_link_delay.as_secs_f64(),
+            rate_ppb: rate.map(FrequencyPpb::ppb),
+        }),
+        Neighbor::Silent | Neighbor::Several => None,
+    }
+}
+
+/// Why the link is not measured, though it should be.
+pub(super) fn neighbor_trouble(neighbor: Neighbor) -> Option<String> {
+    let trouble = match neighbor {
+        Neighbor::Known { .. } => return None,
+        Neighbor::Silent => {
+            "no answer to Pdelay_Req: with ptp.delay \"p2p\" the device at the other end of the link must measure it too"
+        }
+        Neighbor::Several => {
+            "two answers to one Pdelay_Req: a switch on the way forwards what is for the neighbour alone; nothing is \
+             measured for 16 s"
+        }
+    };
+    Some(trouble.to_owned())
+}
