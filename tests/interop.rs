@@ -5,7 +5,7 @@
 //! with the clock that the grandmaster's stamps are of. No clock of the machine is touched: everything runs without
 //! CAP_SYS_TIME. What is missing makes a test fail and is named; nothing is skipped.
 //!
-//! They take turns, whatever `--test-threads` says: they measure microseconds.
+//! They take turns, whatever `--test-threads` says: they measure microseconds. Those in a module `beside` wait for seconds, and do so side by side.
 
 #[path = "interop/daemon.rs"]
 mod daemon;

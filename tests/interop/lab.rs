@@ -8,13 +8,20 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use nix::sched::{CloneFlags, setns};
 use tempfile::TempDir;
 
-/// One lab at a time: these tests measure microseconds, and the machine may have two cores.
-static ALONE: Mutex<()> = Mutex::new(());
+/// One lab at a time: most of these tests measure microseconds, and the machine may have two cores. Those that wait for seconds for something to
+/// happen may run beside each other.
+static ALONE: RwLock<()> = RwLock::new(());
+
+#[derive(Debug)]
+enum Turn {
+    Alone { _guard: RwLockWriteGuard<'static, ()> },
+    Beside { _guard: RwLockReadGuard<'static, ()> },
+}
 
 /// Where `ip netns` keeps the namespaces' names.
 const NAMESPACES: &str = "/run/netns";
@@ -24,7 +31,7 @@ const NAMESPACES: &str = "/run/netns";
 pub struct Lab {
     spaces: Vec<Space>,
     directory: TempDir,
-    _alone: MutexGuard<'static, ()>,
+    _turn: Turn,
 }
 
 /// One network namespace, with `lo` up.
@@ -45,13 +52,21 @@ pub struct End<'a> {
 impl Lab {
     /// Waits until no other test has one.
     pub fn new() -> Self {
-        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        Self::in_turn(Turn::Alone { _guard: ALONE.write().unwrap_or_else(PoisonError::into_inner) })
+    }
+
+    /// Waits until no test has one that must be alone. For a module called `beside`: CI runs those at the same time.
+    pub fn beside_others() -> Self {
+        Self::in_turn(Turn::Beside { _guard: ALONE.read().unwrap_or_else(PoisonError::into_inner) })
+    }
+
+    fn in_turn(turn: Turn) -> Self {
         assert!(
             nix::unistd::geteuid().is_root(),
             "these tests make network namespaces: run them as root, with CAP_SYS_ADMIN and CAP_NET_ADMIN"
         );
         let directory = tempfile::tempdir().expect("a temporary directory");
-        Self { spaces: Vec::new(), directory, _alone: alone }
+        Self { spaces: Vec::new(), directory, _turn: turn }
     }
 
     /// For configurations, logs, sockets and captures.

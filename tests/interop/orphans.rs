@@ -65,53 +65,58 @@ fn assert_agree(switch: &Space, hosts: [u8; 2]) -> Duration {
     one
 }
 
-#[test]
-fn of_hosts_without_a_source_the_first_is_followed_then_the_next_and_none_when_there_is_a_source() {
-    let mut lab = Lab::new();
-    let (switch, hosts) = network(&mut lab);
-    let start = Instant::now();
-    let mut first = daemon(&lab, &hosts[0], 1, "1s");
-    let mut second = daemon(&lab, &hosts[1], 2, "3s");
-    let mut third = daemon(&lab, &hosts[2], 3, "-2s");
+/// It waits for what happens within seconds, and what it measures is milliseconds.
+mod beside {
+    use super::*;
 
-    for follower in [&mut second, &mut third] {
-        follower.wait("it follows the first", |status| serves(status, 11, "10.71.0.1"));
-    }
-    println!("orphans: the first is followed {:.1} s after the start", start.elapsed().as_secs_f64());
-    let status = first.status();
-    assert!(serves(&status, 10, "127.127.1.1"), "{status:#?}");
-    assert_eq!(status.clock.steps, 0, "it follows nobody");
-    assert!(assert_agree(&switch, [1, 2]) > Duration::from_millis(900), "none of them knows the time");
-    assert_agree(&switch, [1, 3]);
-    for daemon in [&mut first, &mut second, &mut third] {
-        let status = daemon.status();
-        assert!(!status.state.is_synchronised() && status.clock.bound_s.is_none(), "{status:#?}");
-        let (word, code) = daemon.command(&["health"]);
-        assert_ne!(code, 0, "{word}");
-    }
-    let status = second.wait("the first steers", |status| source(status, "10.71.0.1").is_steering);
-    assert!(status.reason.contains("has no source itself"), "{status:#?}");
-    let distance = served(&status).root_delay_s / 2.0 + served(&status).root_dispersion_s;
-    assert!(distance >= 1.0, "no more sure than the one that it follows: {distance} s");
+    #[test]
+    fn of_hosts_without_a_source_the_first_is_followed_then_the_next_and_none_when_there_is_a_source() {
+        let mut lab = Lab::beside_others();
+        let (switch, hosts) = network(&mut lab);
+        let start = Instant::now();
+        let mut first = daemon(&lab, &hosts[0], 1, "1s");
+        let mut second = daemon(&lab, &hosts[1], 2, "3s");
+        let mut third = daemon(&lab, &hosts[2], 3, "-2s");
 
-    first.end();
-    let ended = Instant::now();
-    second.wait("the second leads", |status| serves(status, 10, "127.127.1.1"));
-    third.wait("the third follows it", |status| serves(status, 11, "10.71.0.2"));
-    println!("orphans: the second is followed {:.1} s after the first has ended", ended.elapsed().as_secs_f64());
-    assert_agree(&switch, [2, 3]);
+        for follower in [&mut second, &mut third] {
+            follower.wait("it follows the first", |status| serves(status, 11, "10.71.0.1"));
+        }
+        println!("orphans: the first is followed {:.1} s after the start", start.elapsed().as_secs_f64());
+        let status = first.status();
+        assert!(serves(&status, 10, "127.127.1.1"), "{status:#?}");
+        assert_eq!(status.clock.steps, 0, "it follows nobody");
+        assert!(assert_agree(&switch, [1, 2]) > Duration::from_millis(900), "none of them knows the time");
+        assert_agree(&switch, [1, 3]);
+        for daemon in [&mut first, &mut second, &mut third] {
+            let status = daemon.status();
+            assert!(!status.state.is_synchronised() && status.clock.bound_s.is_none(), "{status:#?}");
+            let (word, code) = daemon.command(&["health"]);
+            assert_ne!(code, 0, "{word}");
+        }
+        let status = second.wait("the first steers", |status| source(status, "10.71.0.1").is_steering);
+        assert!(status.reason.contains("has no source itself"), "{status:#?}");
+        let distance = served(&status).root_delay_s / 2.0 + served(&status).root_dispersion_s;
+        assert!(distance >= 1.0, "no more sure than the one that it follows: {distance} s");
 
-    let _server = chronyd_server(&lab, &switch, "10.71.0.9");
-    let begun = Instant::now();
-    for daemon in [&mut second, &mut third] {
-        let status = daemon.wait("it has a source", |status| {
-            status.state.is_synchronised() && source(status, "10.71.0.9").is_steering
-        });
-        assert!(serves(&status, 2, "10.71.0.9"), "{status:#?}");
+        first.end();
+        let ended = Instant::now();
+        second.wait("the second leads", |status| serves(status, 10, "127.127.1.1"));
+        third.wait("the third follows it", |status| serves(status, 11, "10.71.0.2"));
+        println!("orphans: the second is followed {:.1} s after the first has ended", ended.elapsed().as_secs_f64());
+        assert_agree(&switch, [2, 3]);
+
+        let _server = chronyd_server(&lab, &switch, "10.71.0.9");
+        let begun = Instant::now();
+        for daemon in [&mut second, &mut third] {
+            let status = daemon.wait("it has a source", |status| {
+                status.state.is_synchronised() && source(status, "10.71.0.9").is_steering
+            });
+            assert!(serves(&status, 2, "10.71.0.9"), "{status:#?}");
+        }
+        println!("orphans: all have a source {:.1} s after it is there", begun.elapsed().as_secs_f64());
+        std::thread::sleep(Timeout::from_secs(1));
+        assert!(assert_agree(&switch, [2, 3]).abs() < Duration::from_millis(20), "and know the time");
+        third.end();
+        second.end();
     }
-    println!("orphans: all have a source {:.1} s after it is there", begun.elapsed().as_secs_f64());
-    std::thread::sleep(Timeout::from_secs(1));
-    assert!(assert_agree(&switch, [2, 3]).abs() < Duration::from_millis(20), "and know the time");
-    third.end();
-    second.end();
 }

@@ -142,82 +142,6 @@ fn tell_of_another_generation() {
 }
 
 #[test]
-fn a_machine_that_the_hypervisor_moved_is_told_so_within_a_second_and_measured_again() {
-    const TOLD: &str = "the hypervisor says that this machine was paused, or moved to another host";
-    let mut lab = Lab::new();
-    let space = lab.space();
-    let program = writer(&lab);
-    let path = unique_path(&lab, "vmclock", "page");
-    write_vmclock(&path, 1);
-    let segment = Segment::unused();
-    let unit = &segment.unit;
-    let more = format!("[[refclock]]\nkind = \"shm\"\nunit = {unit}\nname = \"GPS\"\npoll = -2\nsamples = 2\n");
-    let clock = format!("vmclock = \"{}\"\n", path.display());
-    let _gps = write(&lab, &space, &program, &["shm", unit]);
-    let mut daemon = Daemon::start(&lab, &space, Options { clock: &clock, more: &more, ..Options::default() });
-    let is_told = |status: &Status| status.events.iter().any(|event| event.text.starts_with(TOLD));
-    let status = daemon.wait("it is LOCKED", |status| status.state == SyncState::Locked);
-    assert!(!is_told(&status), "{status:#?}");
-    let written = std::time::Instant::now();
-    write_vmclock(&path, 2);
-    let status = daemon.wait("it is told", is_told);
-    println!("vmclock: told after {:.2} s, {:?}", written.elapsed().as_secs_f64(), status.state);
-    assert!(written.elapsed() < Timeout::from_millis(1_500), "the marker is seen within a second");
-    daemon.wait("it is LOCKED again", |status| status.state == SyncState::Locked);
-    println!("vmclock: LOCKED again after {:.2} s", written.elapsed().as_secs_f64());
-    let status = daemon.status_by_command();
-    assert_bound_held(&status);
-    let disrupted = |event: &&synchronome::observe::status::EventRecord| event.text.contains("-> DISRUPTED");
-    assert_eq!(status.events.iter().filter(disrupted).count(), 1, "{status:#?}");
-
-    // This page does not tell of snapshots: the kernel does, where the machine has a generation ID.
-    let is_restored = |status: &Status| status.events.iter().any(|event| event.text.contains("loaded from a snapshot"));
-    assert!(!is_restored(&status), "{status:#?}");
-    let has_generation =
-        status.events.iter().any(|event| event.text.starts_with("the kernel tells by the generation ID"));
-    if has_generation {
-        let told = std::time::Instant::now();
-        space.inside(tell_of_another_generation);
-        daemon.wait("it is told", is_restored);
-        println!("vmgenid: told after {:.2} s", told.elapsed().as_secs_f64());
-        assert!(told.elapsed() < Timeout::from_millis(1_500), "it is heard within a second");
-        daemon.wait("it is LOCKED again", |status| status.state == SyncState::Locked);
-        assert_bound_held(&daemon.status_by_command());
-    } else {
-        println!("vmgenid: this machine has no generation ID, or a kernel before 6.10");
-    }
-    daemon.end();
-}
-
-#[test]
-fn who_was_moved_asks_its_servers_at_once_and_in_a_burst() {
-    let mut lab = Lab::new();
-    let space = lab.space();
-    let path = unique_path(&lab, "vmclock", "page");
-    write_vmclock(&path, 1);
-    let _server = chronyd_server(&lab, &space, "127.0.0.1");
-    let clock = format!("vmclock = \"{}\"\n", path.display());
-    let more = "[[ntp.source]]\naddress = \"127.0.0.1\"\npoll = 6\n";
-    let mut daemon = Daemon::start(&lab, &space, Options { clock: &clock, more, ..Options::default() });
-    let requests = |status: &Status| count(status, "127.0.0.1", "requests");
-    // After the first burst the gaps grow: the next request is seconds away.
-    daemon.wait("the first burst is over", |status| requests(status) >= 9);
-    let before = requests(&daemon.wait("the clock is known", |status| status.state.is_synchronised()));
-    write_vmclock(&path, 2);
-    let written = std::time::Instant::now();
-    daemon.wait("it is asked three times", |status| requests(status) >= before + 3);
-    let asked = written.elapsed().as_secs_f64();
-    daemon.wait("it is known again", |status| status.state.is_synchronised());
-    let known = written.elapsed().as_secs_f64();
-    println!(
-        "vmclock: three requests after {asked:.1} s, the clock is known again after {known:.1} s, with polls of 64 s"
-    );
-    assert!(asked < 8.0 && known < 45.0, "a burst is a request in two seconds, and less than one poll");
-    assert_bound_held(&daemon.status());
-    daemon.end();
-}
-
-#[test]
 fn a_socket_steers_and_each_wrong_datagram_is_counted_for_what_it_is() {
     let mut lab = Lab::new();
     let space = lab.space();
@@ -323,4 +247,86 @@ fn the_real_gpsd_is_read_by_its_json_and_its_shared_memory_alike() {
     assert_bound_held(&status);
     assert!(truth(&status).max_s.is_some_and(|max| max < 2e-3), "{status:#?}");
     daemon.end();
+}
+
+/// They wait for what happens within seconds, and measure nothing finer.
+mod beside {
+    use super::*;
+
+    #[test]
+    fn a_machine_that_the_hypervisor_moved_is_told_so_within_a_second_and_measured_again() {
+        const TOLD: &str = "the hypervisor says that this machine was paused, or moved to another host";
+        let mut lab = Lab::beside_others();
+        let space = lab.space();
+        let program = writer(&lab);
+        let path = unique_path(&lab, "vmclock", "page");
+        write_vmclock(&path, 1);
+        let segment = Segment::unused();
+        let unit = &segment.unit;
+        let more = format!("[[refclock]]\nkind = \"shm\"\nunit = {unit}\nname = \"GPS\"\npoll = -2\nsamples = 2\n");
+        let clock = format!("vmclock = \"{}\"\n", path.display());
+        let _gps = write(&lab, &space, &program, &["shm", unit]);
+        let mut daemon = Daemon::start(&lab, &space, Options { clock: &clock, more: &more, ..Options::default() });
+        let is_told = |status: &Status| status.events.iter().any(|event| event.text.starts_with(TOLD));
+        let status = daemon.wait("it is LOCKED", |status| status.state == SyncState::Locked);
+        assert!(!is_told(&status), "{status:#?}");
+        let written = std::time::Instant::now();
+        write_vmclock(&path, 2);
+        let status = daemon.wait("it is told", is_told);
+        println!("vmclock: told after {:.2} s, {:?}", written.elapsed().as_secs_f64(), status.state);
+        assert!(written.elapsed() < Timeout::from_millis(1_500), "the marker is seen within a second");
+        daemon.wait("it is LOCKED again", |status| status.state == SyncState::Locked);
+        println!("vmclock: LOCKED again after {:.2} s", written.elapsed().as_secs_f64());
+        let status = daemon.status_by_command();
+        assert_bound_held(&status);
+        let disrupted = |event: &&synchronome::observe::status::EventRecord| event.text.contains("-> DISRUPTED");
+        assert_eq!(status.events.iter().filter(disrupted).count(), 1, "{status:#?}");
+
+        // This page does not tell of snapshots: the kernel does, where the machine has a generation ID.
+        let is_restored =
+            |status: &Status| status.events.iter().any(|event| event.text.contains("loaded from a snapshot"));
+        assert!(!is_restored(&status), "{status:#?}");
+        let has_generation =
+            status.events.iter().any(|event| event.text.starts_with("the kernel tells by the generation ID"));
+        if has_generation {
+            let told = std::time::Instant::now();
+            space.inside(tell_of_another_generation);
+            daemon.wait("it is told", is_restored);
+            println!("vmgenid: told after {:.2} s", told.elapsed().as_secs_f64());
+            assert!(told.elapsed() < Timeout::from_millis(1_500), "it is heard within a second");
+            daemon.wait("it is LOCKED again", |status| status.state == SyncState::Locked);
+            assert_bound_held(&daemon.status_by_command());
+        } else {
+            println!("vmgenid: this machine has no generation ID, or a kernel before 6.10");
+        }
+        daemon.end();
+    }
+
+    #[test]
+    fn who_was_moved_asks_its_servers_at_once_and_in_a_burst() {
+        let mut lab = Lab::beside_others();
+        let space = lab.space();
+        let path = unique_path(&lab, "vmclock", "page");
+        write_vmclock(&path, 1);
+        let _server = chronyd_server(&lab, &space, "127.0.0.1");
+        let clock = format!("vmclock = \"{}\"\n", path.display());
+        let more = "[[ntp.source]]\naddress = \"127.0.0.1\"\npoll = 6\n";
+        let mut daemon = Daemon::start(&lab, &space, Options { clock: &clock, more, ..Options::default() });
+        let requests = |status: &Status| count(status, "127.0.0.1", "requests");
+        // After the first burst the gaps grow: the next request is seconds away.
+        daemon.wait("the first burst is over", |status| requests(status) >= 9);
+        let before = requests(&daemon.wait("the clock is known", |status| status.state.is_synchronised()));
+        write_vmclock(&path, 2);
+        let written = std::time::Instant::now();
+        daemon.wait("it is asked three times", |status| requests(status) >= before + 3);
+        let asked = written.elapsed().as_secs_f64();
+        daemon.wait("it is known again", |status| status.state.is_synchronised());
+        let known = written.elapsed().as_secs_f64();
+        println!(
+            "vmclock: three requests after {asked:.1} s, the clock is known again after {known:.1} s, with polls of 64 s"
+        );
+        assert!(asked < 8.0 && known < 45.0, "a burst is a request in two seconds, and less than one poll");
+        assert_bound_held(&daemon.status());
+        daemon.end();
+    }
 }

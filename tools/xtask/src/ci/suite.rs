@@ -11,6 +11,11 @@ use super::{Outcome, Run, show_lines};
 /// Files of `tests/` whose tests measure real time: a neighbour on the CPU would show in their figures.
 const REALTIME: [&str; 2] = ["interop", "realtime"];
 
+/// The modules of those among them that wait for seconds and measure nothing finer: they may run at the same time.
+const BESIDE: &str = "beside::";
+/// Mostly they sleep.
+const SIDE_BY_SIDE: &str = "--test-threads=4";
+
 /// How many tests ran.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Tally {
@@ -47,7 +52,7 @@ impl fmt::Display for Tally {
     }
 }
 
-/// How long the tests of each module took that run one by one: each ends with its line.
+/// How long the tests of each module took: each ends with its line. Of those that run side by side it is the time since the one before.
 #[derive(Default)]
 struct Modules {
     took: BTreeMap<String, Duration>,
@@ -92,11 +97,16 @@ pub fn run_realtime(run: &mut Run) -> Outcome {
         println!("there are none: tests/{{{}}}.rs", REALTIME.join(","));
         return Ok(());
     }
-    arguments.extend(["--", "--test-threads=1"]);
     let (start, mut modules) = (Instant::now(), Modules::default());
-    let outcome = cargo_test(run, &arguments, |line| modules.hear(line, start.elapsed()));
+    let mut some = |which: &[&str]| {
+        let arguments = [&arguments[..], &["--"], which].concat();
+        cargo_test(run, &arguments, |line| modules.hear(line, start.elapsed()))
+    };
+    // Both, whatever comes of the first.
+    let beside = some(&[BESIDE, SIDE_BY_SIDE]);
+    let alone = some(&["--skip", BESIDE, "--test-threads=1"]);
     println!("ci: realtime by modules: {modules}");
-    outcome
+    beside.and(alone)
 }
 
 fn cargo_test(run: &mut Run, arguments: &[&str], mut hear: impl FnMut(&str)) -> Outcome {
