@@ -92,6 +92,8 @@ impl Span<Duration> {
 #[derive(Clone, Copy, Debug, Coded)]
 struct Held {
     before: (Edge, Edge),
+    /// The last message before anything was unusual.
+    usual: Timestamp<Local>,
     /// The first message that is not understood.
     from: Timestamp<Local>,
     /// What the messages from then on prove by themselves.
@@ -192,11 +194,12 @@ impl Envelope {
 
     /// Messages that nobody understands yet may be about another time, and two intervals about two times may share a little that holds neither. While it
     /// is on, the truth is where it was proven to be before the last message, or where the messages from that one on prove it to be by themselves: `at`
-    /// holds both. Once it is off, all are about one time.
-    pub fn hold(&mut self, is_on: bool) {
-        let begins = || Some(Held { before: self.before?, from: self.last?, since: None });
-        let held = if is_on { self.held.or_else(begins) } else { None };
-        self.held = held.map(|held| Held { since: self.sharpest_since(held.from), ..held });
+    /// holds both. What came since `usual` and was late, which is no surprise, stands in for the way that was not heard since. Once it is off, all
+    /// are about one time.
+    pub fn hold(&mut self, usual: Option<Timestamp<Local>>) {
+        let begins = |usual| Some(Held { before: self.before?, usual, from: self.last?, since: None });
+        let held = usual.and_then(|usual| self.held.or_else(|| begins(usual)));
+        self.held = held.map(|held| Held { since: self.sharpest_since(&held), ..held });
     }
 
     /// Whether the truth is by one of two proofs, which may be about two times.
@@ -204,11 +207,15 @@ impl Envelope {
         self.held.is_some_and(|held| held.since.is_some())
     }
 
-    /// The sharpest edges of messages of `from` and later, if there are some on both sides.
-    fn sharpest_since(&self, from: Timestamp<Local>) -> Option<(Edge, Edge)> {
+    /// The sharpest edges of messages that may be of another time, if there are some on both sides.
+    fn sharpest_since(&self, held: &Held) -> Option<(Edge, Edge)> {
         let (last, (origin, _)) = (self.last?, self.origin?);
-        let is_fresh = |edge: &&Edge| edge.at >= from;
-        self.sharpest((last - origin).as_secs_f64(), is_fresh)
+        let now = (last - origin).as_secs_f64();
+        let side = |is_high| {
+            let fresh = self.sharpest(is_high, now, |edge| edge.at >= held.from);
+            fresh.or_else(|| self.sharpest(is_high, now, |edge| edge.at > held.usual))
+        };
+        side(false).zip(side(true))
     }
 
     /// Begins anew for another master, with what `other` knows of the same oscillator.
@@ -350,30 +357,27 @@ impl Envelope {
     /// ago are still right.
     fn search(&mut self, now: f64) {
         self.unsearched = 0;
-        self.sharpest = self.sharpest(now, |_| true);
+        self.sharpest = self.sharpest(false, now, |_| true).zip(self.sharpest(true, now, |_| true));
     }
 
-    /// The sharpest of those edges that count at `now`, in seconds from the first edge.
-    fn sharpest(&self, now: f64, counts: impl Fn(&&Edge) -> bool) -> Option<(Edge, Edge)> {
-        let sharpest = |edges: &VecDeque<Edge>, is_high: bool| {
-            let side = if is_high { 1.0 } else { -1.0 };
-            let mut best: Option<(f64, &Edge)> = None;
-            // The latest has strayed least: most of the others lose to it by where the frequency takes them alone.
-            for edge in edges.iter().rev().filter(&counts) {
-                let age = now - edge.near.0;
-                let moved = self.moved(age, is_high);
-                if best.is_some_and(|(least, _)| least < side * (edge.near.1 + moved)) {
-                    continue;
-                }
-                let reached = side * (edge.near.1 + (moved + side * self.strayed(age.abs())));
-                // Of equals the oldest.
-                if best.is_none_or(|(least, _)| reached <= least) {
-                    best = Some((reached, edge));
-                }
+    /// The sharpest edge of a side at `now`, in seconds from the first edge, of those that count.
+    fn sharpest(&self, is_high: bool, now: f64, counts: impl Fn(&Edge) -> bool) -> Option<Edge> {
+        let (side, edges) = if is_high { (1.0, &self.highs) } else { (-1.0, &self.lows) };
+        let mut best: Option<(f64, &Edge)> = None;
+        // The latest has strayed least: most of the others lose to it by where the frequency takes them alone.
+        for edge in edges.iter().rev().filter(|edge| counts(edge)) {
+            let age = now - edge.near.0;
+            let moved = self.moved(age, is_high);
+            if best.is_some_and(|(least, _)| least < side * (edge.near.1 + moved)) {
+                continue;
             }
-            best.map(|(_, edge)| *edge)
-        };
-        sharpest(&self.lows, false).zip(sharpest(&self.highs, true))
+            let reached = side * (edge.near.1 + (moved + side * self.strayed(age.abs())));
+            // Of equals the oldest.
+            if best.is_none_or(|(least, _)| reached <= least) {
+                best = Some((reached, edge));
+            }
+        }
+        best.map(|(_, edge)| *edge)
     }
 
     /// What an edge says at `now`; both in seconds from the first edge.
@@ -576,10 +580,11 @@ mod tests {
         let stepped = 40 * 125_000_000;
         let mut naive = envelope.clone();
         exchange(&mut naive, stepped, us(-70));
+        let usual = Some(at(stepped - 1));
         envelope.not_above(at(stepped), us(-20)).unwrap();
-        envelope.hold(true);
+        envelope.hold(usual);
         envelope.not_below(at(stepped + 1_000), us(-120)).unwrap();
-        envelope.hold(true);
+        envelope.hold(usual);
         // What both allow is neither: -50 us to -20 us.
         let within = |envelope: &Envelope, truth: Duration| {
             let span = envelope.at(at(stepped)).unwrap();
@@ -589,8 +594,26 @@ mod tests {
         assert!(within(&envelope, Duration::ZERO) && within(&envelope, us(-70)), "it may be either");
         envelope.forget_before(at(stepped - 1));
         assert!(within(&envelope, us(-70)) && !within(&envelope, Duration::ZERO));
-        envelope.hold(false);
+        envelope.hold(None);
         assert!(within(&envelope, us(-70)));
+    }
+
+    #[test]
+    fn a_message_that_was_late_before_the_first_early_one_stands_in_for_its_way() {
+        let us = Duration::from_micros;
+        let mut envelope = Envelope::new(PRIOR, DRIFT);
+        for step in 0..40 {
+            envelope.not_above(at(step * 125_000_000), us(50)).unwrap();
+            envelope.not_below(at(step * 125_000_000 + 1_000), us(-50)).unwrap();
+        }
+        // 70 us ahead: Sync is late, which may be a queue, and only Delay_Req is early.
+        let stepped = 40 * 125_000_000;
+        envelope.not_above(at(stepped), us(120)).unwrap();
+        envelope.hold(None);
+        envelope.not_below(at(stepped + 1_000), us(20)).unwrap();
+        envelope.hold(Some(at(stepped - 1)));
+        let span = envelope.at(at(stepped + 1_000)).unwrap();
+        assert!(span.low <= Duration::ZERO && span.high >= us(70), "{span:?}");
     }
 
     #[test]

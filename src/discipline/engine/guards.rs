@@ -61,12 +61,12 @@ impl Guard {
 
     /// As [`Discipline::watch_the_master`]: a source that steps by less than a round trip contradicts no proof of its own.
     fn watch(&mut self) {
-        let (stepped, is_surprised) = (self.bank.stepped(), self.bank.is_surprised());
+        let stepped = self.bank.stepped();
         if let Some(at) = stepped.filter(|_| stepped != self.stepped) {
             self.envelope.forget_before(at);
         }
         self.stepped = stepped;
-        self.envelope.hold(is_surprised);
+        self.envelope.hold(self.bank.surprised_after());
     }
 
     /// As much of a bias as leaves a clock in what this source proves, or near enough to it.

@@ -152,7 +152,7 @@ impl Discipline {
     /// The estimator sees it; until it knows, either may be right, and then nothing of before is. Who sees the source through this clock is told so
     /// both times: what he knows is of before.
     fn watch_the_master(&mut self) {
-        let (stepped, is_surprised) = (self.bank.stepped(), self.bank.is_surprised());
+        let (stepped, surprised_after) = (self.bank.stepped(), self.bank.surprised_after());
         if let Some(at) = stepped.filter(|_| stepped != self.master_stepped) {
             self.envelope.forget_before(at);
             self.learnt.forget_before(at);
@@ -162,11 +162,11 @@ impl Discipline {
         }
         self.master_stepped = stepped;
         let was_of_two_times = self.envelope.is_of_two_times();
-        self.envelope.hold(is_surprised);
+        self.envelope.hold(surprised_after);
         if self.envelope.is_of_two_times() && !was_of_two_times {
             self.proofs = self.proofs.wrapping_add(1);
         }
-        self.learnt.hold(is_surprised);
+        self.learnt.hold(surprised_after);
     }
 
     /// What the oscillator is thought to run off by at the moment, for the step or the pair at hand.

@@ -316,9 +316,9 @@ impl Bank {
         self.stepped
     }
 
-    /// Whether the last messages came before they could by all that is known, and why is not known yet.
-    pub fn is_surprised(&self) -> bool {
-        self.watch.is_early()
+    /// Where the last messages came before they could by all that is known, and why is not known yet: the last message before anything was unusual.
+    pub fn surprised_after(&self) -> Option<Timestamp<Local>> {
+        self.record.begun().filter(|_| self.watch.is_early())
     }
 
     /// Whether all is so quiet that requests may be rare.
