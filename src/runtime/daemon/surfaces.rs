@@ -15,6 +15,7 @@ use crate::observe::metrics::metrics;
 use crate::observe::render::{Style, headline, render};
 use crate::observe::status::{ClockKind, NtpServerStatus};
 use crate::observe::{Status, ntpq};
+use crate::ptp::{AnnouncedQuality, Announcement, PtpClockConfig, Steered, has_time};
 use crate::runtime::events::Event;
 use crate::runtime::host::Host;
 use crate::runtime::model::Model;
@@ -25,6 +26,7 @@ use crate::time::{
     StampSource, SyncState, TaiUtc, Timestamp,
 };
 use crate::wire::ntp::Header;
+use crate::wire::ptp::ClockIdentity;
 
 const SOURCE: SourceId = SourceId(0);
 const T: Duration = Duration::from_millis(125);
@@ -45,6 +47,8 @@ struct Row {
     health: Code,
     /// What NTP clients and ntpq are told: leap, stratum (0 on the wire, 16 by ntpq), reference ID.
     ntp: (LeapIndicator, u8, &'static str),
+    /// The clockClass that PTP ports announce where a primary reference steered; `None`: none is master.
+    class: Option<u8>,
     /// The kernel's STA_UNSYNC.
     unsync: bool,
 }
@@ -54,19 +58,18 @@ const fn row(
     is_bounded: bool,
     health: Code,
     ntp: (LeapIndicator, u8, &'static str),
-    unsync: bool,
+    class: Option<u8>,
 ) -> Row {
-    Row { state, is_bounded, health, ntp, unsync }
+    Row { state, is_bounded, health, ntp, class, unsync: class.is_none() }
 }
 
-/// (The class that a PTP port announces as a master belongs here too, as soon as one can be one.)
 const TABLE: [Row; 6] = [
-    row(SyncState::NeverSynced, false, Code::Critical, (LeapIndicator::Unknown, 0, "INIT"), true),
-    row(SyncState::Acquiring, true, Code::Critical, (LeapIndicator::Unknown, 0, "INIT"), true),
-    row(SyncState::Locked, true, Code::Ok, (LeapIndicator::NoWarning, 1, "PTP"), false),
-    row(SyncState::Holdover, true, Code::Warning, (LeapIndicator::NoWarning, 1, "PTP"), false),
-    row(SyncState::Freerun, true, Code::Critical, (LeapIndicator::Unknown, 0, "XBND"), true),
-    row(SyncState::Disrupted, false, Code::Critical, (LeapIndicator::Unknown, 0, "STEP"), true),
+    row(SyncState::NeverSynced, false, Code::Critical, (LeapIndicator::Unknown, 0, "INIT"), None),
+    row(SyncState::Acquiring, true, Code::Critical, (LeapIndicator::Unknown, 0, "INIT"), None),
+    row(SyncState::Locked, true, Code::Ok, (LeapIndicator::NoWarning, 1, "PTP"), Some(6)),
+    row(SyncState::Holdover, true, Code::Warning, (LeapIndicator::NoWarning, 1, "PTP"), Some(7)),
+    row(SyncState::Freerun, true, Code::Critical, (LeapIndicator::Unknown, 0, "XBND"), None),
+    row(SyncState::Disrupted, false, Code::Critical, (LeapIndicator::Unknown, 0, "STEP"), None),
 ];
 
 /// A clock that runs true and follows a master, with what the daemon's model hears of it.
@@ -79,6 +82,7 @@ struct World {
     ahead: Duration,
     correction: FrequencyPpb,
     epoch: ClockEpoch,
+    announced: AnnouncedQuality,
 }
 
 impl World {
@@ -105,6 +109,7 @@ impl World {
             ahead: OURS,
             correction: FrequencyPpb::ZERO,
             epoch: ClockEpoch(0),
+            announced: AnnouncedQuality::default(),
         }
     }
 
@@ -117,6 +122,7 @@ impl World {
         world.follow();
         let exchanges = if state == SyncState::Acquiring { 4 } else { 80 };
         (0..exchanges).for_each(|_| world.exchange());
+        world.announce(Steered::Primary);
         match state {
             SyncState::NeverSynced | SyncState::Acquiring | SyncState::Locked => {}
             SyncState::Holdover => world.pass_without_samples(Duration::from_secs(2)),
@@ -214,6 +220,14 @@ impl World {
         self.discipline.snapshot(self.now, self.reading(), self.reading(), self.correction)
     }
 
+    /// What the PTP ports announce that are master, steered by this or by nobody any more.
+    fn announce(&mut self, steered: Steered) -> Option<Announcement> {
+        let (snapshot, config, identity) = (self.snapshot(), PtpClockConfig::default(), ClockIdentity([7; 8]));
+        let by = (steered, Duration::ZERO, self.discipline.config().lock_limit);
+        let announced = self.announced.announcement(self.now, config, identity, &snapshot, by);
+        has_time(&snapshot).then_some(announced)
+    }
+
     /// What the NTP server answers.
     fn reply(&self, snapshot: &TimeSnapshot) -> Header {
         answer_to_anybody(ResponseConfig::PLAIN, snapshot, self.reading()).expect("a request is answered")
@@ -286,6 +300,16 @@ fn assert_variables(row: &Row, status: &Status, now: Timestamp<Local>) {
     assert_eq!(variable("rootdist").is_none(), row.unsync, "{}: ntpq: {text}", row.state);
 }
 
+/// What PTP clocks are told.
+fn assert_announced(row: &Row, announced: Option<Announcement>, bound: Duration) {
+    let state = row.state;
+    assert_eq!(announced.map(|announced| announced.quality.clock_class), row.class, "{state}: PTP");
+    if let Some(announced) = announced {
+        let accuracy = announced.quality.clock_accuracy.bound();
+        assert!(accuracy.is_some_and(|accuracy| accuracy >= bound), "{state}: clockAccuracy {accuracy:?} for {bound}");
+    }
+}
+
 /// What the kernel is told, and tells all who ask it by adjtimex(2).
 fn assert_kernel(row: &Row, snapshot: &TimeSnapshot, bound: Duration) {
     let state = row.state;
@@ -307,7 +331,7 @@ fn assert_kernel(row: &Row, snapshot: &TimeSnapshot, bound: Duration) {
 fn a_state_is_the_same_word_and_means_the_same_on_every_surface_at_once() {
     assert_eq!(TABLE.each_ref().map(|row| row.state), SyncState::ALL, "a row for each");
     for row in &TABLE {
-        let world = World::in_state(row.state);
+        let mut world = World::in_state(row.state);
         let snapshot = world.snapshot();
         assert_eq!((snapshot.state, snapshot.is_bounded), (row.state, row.is_bounded), "what is published");
         let bound = snapshot.bound_at(world.reading()).greatest_error();
@@ -316,5 +340,7 @@ fn a_state_is_the_same_word_and_means_the_same_on_every_surface_at_once() {
         assert_reply(row, &world.reply(&snapshot), bound);
         assert_variables(row, &status, world.reading());
         assert_kernel(row, &snapshot, bound);
+        let steered = if row.state == SyncState::Holdover { Steered::Nobody } else { Steered::Primary };
+        assert_announced(row, world.announce(steered), bound);
     }
 }
