@@ -5,6 +5,7 @@
 
 use super::{CORES_MAX, LISTEN_MAX, PHCS_MAX, PTP_PORTS_MAX, SERVER_CORES_MAX};
 use crate::ntp::server::{CLIENTS_MAX, CLIENTS_MIN, PREFIXES_MAX};
+use crate::ptp::GRANDMASTERS_MAX;
 use crate::time::Duration;
 
 /// What values an option takes.
@@ -64,6 +65,11 @@ pub enum Kind {
     },
     /// Sixteen hexadecimal digits.
     ClockIdentity,
+    /// A list of sixteen hexadecimal digits each, no two alike.
+    ClockIdentities {
+        /// The most of them.
+        count_max: usize,
+    },
     /// An IP address with a port, or `"off"`.
     AddressOrOff,
     /// An IP address with a port.
@@ -311,6 +317,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ptp.sync_interval", Kind::Integer { min: -7, max: 4 }, Default::Toml("0"), "How often a master sends Sync, as the logarithm to base 2 of seconds: -3 is 8 a second.").term("portDS.logSyncInterval"),
     option("ptp.delay_req_interval", Kind::Integer { min: -7, max: 5 }, Default::Toml("0"), "How often the slaves of a master may send Delay_Req, as the logarithm to base 2 of seconds.").term("portDS.logMinDelayReqInterval"),
     option("ptp.announce_receipt_timeout", Kind::Integer { min: 2, max: 255 }, Default::Toml("3"), "After how many announce intervals of silence a master is given up.").term("portDS.announceReceiptTimeout"),
+    option("ptp.grandmasters", Kind::ClockIdentities { count_max: GRANDMASTERS_MAX }, Default::Toml("[]"), "The grandmasters that may be followed, by their clockIdentity, which keeps out a device that was plugged in by mistake, and nobody who forges its Announce; empty: any.").term("acceptable master table"),
     option("ptp.event_port", UDP_PORT, Default::Toml("319"), "The UDP port of event messages: Sync, Delay_Req."),
     option("ptp.general_port", UDP_PORT, Default::Toml("320"), "The UDP port of general messages: Announce, Follow_Up, Delay_Resp."),
     option("ptp.minor_version", Kind::Integer { min: 0, max: 1 }, Default::Toml("1"), "What we send: 0 is PTP 2.0 (IEEE 1588-2008), 1 is PTP 2.1 (2019).").term("minorVersionPTP"),

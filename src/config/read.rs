@@ -102,4 +102,5 @@ typed_reads! {
     exceptions: Exceptions -> Vec<ListenException>;
     prefixes: Prefixes -> Vec<Prefix>;
     cores: Cores -> Vec<usize>;
+    identities: Identities -> Vec<[u8; 8]>;
 }

@@ -18,8 +18,9 @@ use crate::discipline::helm::{Conflict, HELM_SOURCES_MAX, HelmConfig, SourceKind
 use crate::discipline::policy::{StepPolicy, StepRule};
 use crate::discipline::servo::Kind;
 use crate::ntp::server::{AccessList, LocalService, RateLimit, SmearShape};
-use crate::ptp::{PtpClockConfig, Role};
+use crate::ptp::{GRANDMASTERS_MAX, PtpClockConfig, Role};
 use crate::time::{Duration, LogInterval};
+use crate::wire::ptp::ClockIdentity;
 
 fn ntp_server(read: &Reader<'_>, places: Vec<Listen>, cores: Vec<usize>) -> NtpServerConfig {
     let (mut listen, mut interfaces) = (Vec::new(), Vec::new());
@@ -228,6 +229,12 @@ fn ptp(read: &Reader<'_>, section: &str) -> PtpConfig {
             "tai" => Some(ArbTimescale::Tai),
             "refuse" => Some(ArbTimescale::Refuse),
             _ => None,
+        },
+        grandmasters: {
+            let mut places = [None; GRANDMASTERS_MAX];
+            let listed = read.identities(section, "grandmasters").into_iter().map(ClockIdentity);
+            places.iter_mut().zip(listed).for_each(|(place, identity)| *place = Some(identity));
+            places
         },
         announce_receipt_timeout: read.integer(section, "announce_receipt_timeout") as u8,
         event_port: read.integer(section, "event_port") as u16,

@@ -11,8 +11,9 @@ use crate::discipline::helm::{HELM_SOURCES_MAX, HelmConfig, SourceKind, SourceOp
 use crate::discipline::policy::StepPolicy;
 use crate::discipline::servo::Kind;
 use crate::ntp::server::{AccessList, LocalService, Prefix, RateLimit, SmearShape};
-use crate::ptp::{PtpClockConfig, Role};
+use crate::ptp::{GRANDMASTERS_MAX, PtpClockConfig, Role};
 use crate::time::{Duration, FrequencyPpb, LogInterval, SourceId};
+use crate::wire::ptp::ClockIdentity;
 
 /// The most `[[ptp]]` sections in one file.
 pub const PTP_PORTS_MAX: usize = 8;
@@ -266,6 +267,8 @@ pub struct PtpConfig {
     pub log_sync_interval: LogInterval,
     /// logMinDelayReqInterval as a master; -7 ..= 5.
     pub log_min_delay_req_interval: LogInterval,
+    /// The grandmasters that may be followed; none at all: any.
+    pub grandmasters: [Option<ClockIdentity>; GRANDMASTERS_MAX],
     /// announceReceiptTimeout, in announce intervals; 2 ..= 255.
     pub announce_receipt_timeout: u8,
     /// UDP port of event messages.

@@ -35,6 +35,8 @@ pub enum Value {
     Text(String),
     /// For [`Kind::ClockIdentity`].
     Identity([u8; 8]),
+    /// For [`Kind::ClockIdentities`].
+    Identities(Vec<[u8; 8]>),
     /// For [`Kind::AddressOrOff`] and [`Kind::Address`].
     Address(SocketAddr),
     /// For [`Kind::Places`].
@@ -89,6 +91,10 @@ impl fmt::Display for Value {
             Self::Word(word) => write!(f, "\"{word}\""),
             Self::Text(text) => write!(f, "{text:?}"),
             Self::Identity(bytes) => write!(f, "\"{:016x}\"", u64::from_be_bytes(*bytes)),
+            Self::Identities(all) => {
+                let written = |bytes: &[u8; 8]| format!("\"{:016x}\"", u64::from_be_bytes(*bytes));
+                f.write_str(&list(all.iter().map(written).collect()))
+            }
             Self::Address(address) => write!(f, "\"{address}\""),
             Self::Places(all) => f.write_str(&list(all.iter().map(|one| format!("\"{one}\"")).collect())),
             Self::Exceptions(all) => f.write_str(&list(all.iter().map(|one| format!("\"{one}\"")).collect())),
@@ -133,6 +139,9 @@ impl Kind {
             Self::Directory => "an absolute path".to_owned(),
             Self::Text { bytes_max } => format!("text of 1 to {bytes_max} octets on one line"),
             Self::ClockIdentity => "16 hexadecimal digits, neither all 0 nor all f".to_owned(),
+            Self::ClockIdentities { count_max } => {
+                format!("a list of at most {count_max} times 16 hexadecimal digits, no two alike")
+            }
             Self::PathOr(words) => format!("{}, or an absolute path", quoted(words)),
             Self::AddressOrOff => "an IP address with a port 1 to 65535, or \"off\"".to_owned(),
             Self::Address => "an IP address with a port 1 to 65535".to_owned(),
@@ -170,7 +179,11 @@ impl Kind {
             | Self::Address
             | Self::Clock => "text in quotes",
             Self::WordOrClocks { .. } => "text in quotes or a list",
-            Self::Places { .. } | Self::Exceptions { .. } | Self::Prefixes { .. } | Self::Cores { .. } => "a list",
+            Self::Places { .. }
+            | Self::Exceptions { .. }
+            | Self::Prefixes { .. }
+            | Self::Cores { .. }
+            | Self::ClockIdentities { .. } => "a list",
         }
     }
 }
@@ -219,7 +232,14 @@ fn check_typed(option: &OptionSpec, value: &Spanned<DeValue<'_>>) -> Option<Resu
         }
         (Kind::Directory, DeValue::String(text)) => one(directory(value, text)),
         (Kind::Text { bytes_max }, DeValue::String(text)) => one(line_of_text(value, text, *bytes_max)),
-        (Kind::ClockIdentity, DeValue::String(text)) => one(clock_identity(value, text)),
+        (Kind::ClockIdentity, DeValue::String(text)) => one(clock_identity(value, text).map(Value::Identity)),
+        (Kind::ClockIdentities { count_max }, DeValue::Array(_)) => {
+            list(value, *count_max, |element| match element.get_ref() {
+                DeValue::String(text) => clock_identity(element, text),
+                _ => Err(wrong_type(element, "a clock identity in quotes")),
+            })
+            .map(Value::Identities)
+        }
         (Kind::AddressOrOff, DeValue::String(text)) if text == "off" => Ok(Value::Word("off")),
         (Kind::Clock, DeValue::String(text)) => one(clock_name(value, text).map(Value::Text)),
         (Kind::AddressOrOff | Kind::Address, DeValue::String(text)) => {
@@ -434,14 +454,14 @@ fn directory(value: &Spanned<DeValue<'_>>, text: &str) -> Result<Value, Problem>
 }
 
 /// Sixteen digits; also as status and other programs print it, with dots or colons between.
-fn clock_identity(value: &Spanned<DeValue<'_>>, text: &str) -> Result<Value, Problem> {
+fn clock_identity(value: &Spanned<DeValue<'_>>, text: &str) -> Result<[u8; 8], Problem> {
     let digits: String = text.chars().filter(|c| !matches!(c, '.' | ':' | '-')).collect();
     let number = Some(&digits).filter(|digits| digits.len() == 16 && digits.bytes().all(|c| c.is_ascii_hexdigit()));
     match number.and_then(|digits| u64::from_str_radix(digits, 16).ok()) {
         None => Err(Problem::new(value, Fault::Malformed, format!("{text:?} is not a clock identity"))
             .suggesting("write it like \"001b21fffeaabbcc\"")),
         Some(0 | u64::MAX) => Err(Problem::new(value, Fault::OutOfRange, format!("{text:?} is a reserved identity"))),
-        Some(number) => Ok(Value::Identity(number.to_be_bytes())),
+        Some(number) => Ok(number.to_be_bytes()),
     }
 }
 

@@ -8,6 +8,9 @@ use crate::wire::ptp::{ClockAccuracy, ClockIdentity, ClockQuality, PortIdentity,
 /// The greatest |correctionField| that is believed, unless configured: beyond it some bridge is broken.
 pub const CORRECTION_MAX: Duration = Duration::from_secs(10);
 
+/// The most grandmasters that a port can be told to choose from.
+pub const GRANDMASTERS_MAX: usize = 8;
+
 /// The clockIdentity of a clock from the MAC address of one of its interfaces: the EUI-48 followed by two octets that
 /// its owner may choose, here zero (7.5.2.2.2.2).
 ///
@@ -56,6 +59,8 @@ pub struct Config {
     pub minor_version: u8,
     /// logAnnounceInterval, used for a master that does not state its own (or an absurd one).
     pub log_announce_interval: LogInterval,
+    /// The grandmasters whose Announce are heeded; none at all: any (17.5, acceptable master table).
+    pub grandmasters: [Option<ClockIdentity>; GRANDMASTERS_MAX],
     /// announceReceiptTimeout, in announce intervals, from 2.
     pub announce_receipt_timeout: u8,
     /// logMinDelayReqInterval until the master has stated its own.
@@ -87,6 +92,7 @@ impl Config {
             sdo_id: 0,
             minor_version: 1,
             log_announce_interval: LogInterval::new(1),
+            grandmasters: [None; GRANDMASTERS_MAX],
             announce_receipt_timeout: 3,
             log_min_delay_req_interval: LogInterval::new(0),
             peer_delay: None,

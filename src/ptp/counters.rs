@@ -102,6 +102,8 @@ counters! {
     CorrectionExcessive = "correction_excessive",
     /// An Announce with stepsRemoved of 255 or more.
     StepsRemovedExcessive = "steps_removed_excessive",
+    /// An Announce of a grandmaster that is not among those that may be followed.
+    GrandmasterRefused = "grandmaster_refused",
     /// An Announce whose sequenceId is not newer than the last one's.
     AnnounceNotNewer = "announce_not_newer",
     /// An Announce of a new master that found no place in the foreign-master table.

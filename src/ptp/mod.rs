@@ -51,7 +51,7 @@ mod state;
 mod sync;
 
 pub use bmca::{Comparison, DataSet, compare};
-pub use config::{CORRECTION_MAX, Config, GrandmasterConfig, PeerDelayConfig, clock_identity};
+pub use config::{CORRECTION_MAX, Config, GRANDMASTERS_MAX, GrandmasterConfig, PeerDelayConfig, clock_identity};
 pub use counters::Counter;
 pub use decision::{
     CLOCK_CLASS_NEVER_SLAVE_MAX, Decision, MasterBy, PortView, Recommendation, Role, decide_for, own_data_set,

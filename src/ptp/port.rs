@@ -25,7 +25,7 @@ use crate::engine::{Engine, Random, Sink, TimerKind, TimerTable};
 use crate::time::{
     ClockEpoch, ClockId, Duration, Local, LogInterval, Mono, Observation, Stamp, StampSource, Timestamp,
 };
-use crate::wire::ptp::{Body, DelayResp, Header, PortIdentity, Sender, WireTimestamp};
+use crate::wire::ptp::{Body, ClockIdentity, DelayResp, Header, PortIdentity, Sender, WireTimestamp};
 
 /// The mean spacing of Delay_Req while the discipline needs them only to see that nothing changes, if the master wants none rarer still.
 const CALM_DELAY_REQ: LogInterval = LogInterval::new(0);
@@ -84,6 +84,8 @@ pub struct Port {
     recommended: Recommendation,
     /// The announce intervals that it waits before it is master.
     qualification: u16,
+    /// The last grandmaster that was heard and may not be followed.
+    refused_grandmaster: Option<ClockIdentity>,
     /// Erbest, as it was told last.
     best: Option<DataSet>,
     serving: Serving,
@@ -122,6 +124,7 @@ impl Port {
             is_calm: false,
             recommended: if is_slave { Recommendation::Slave } else { Recommendation::Silent },
             qualification: 0,
+            refused_grandmaster: None,
             best: None,
             serving: Serving::new(config.serving, latencies, sender, sequence_ids),
             next_token: 0,
@@ -142,6 +145,11 @@ impl Port {
     /// Whom it follows.
     pub const fn parent(&self) -> Option<ParentInfo> {
         self.parent
+    }
+
+    /// The last grandmaster that was heard and may not be followed.
+    pub const fn refused_grandmaster(&self) -> Option<ClockIdentity> {
+        self.refused_grandmaster
     }
 
     /// What it announces, while it is master.

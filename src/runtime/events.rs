@@ -15,7 +15,7 @@ use crate::ptp::{Announcement, ForeignMasterStatus, NeighborStatus, ParentInfo, 
 use crate::time::{
     ClockEpoch, ClockId, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, SyncState, Timestamp,
 };
-use crate::wire::ptp::PortIdentity;
+use crate::wire::ptp::{ClockIdentity, PortIdentity};
 
 /// The events that fit into a ring until the control thread comes round.
 pub const EVENTS_RING: usize = 512;
@@ -205,6 +205,8 @@ pub struct PortReport {
     pub state: PortState,
     /// What it announces itself, as a master.
     pub announces: Option<Announcement>,
+    /// The last grandmaster that it heard and may not follow.
+    pub refused_grandmaster: Option<ClockIdentity>,
     /// Who announces.
     pub foreign: [Option<ForeignMasterStatus>; FOREIGN_REPORTED_MAX],
     /// The domain and sdoId of the last message that was not for us.

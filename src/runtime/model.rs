@@ -199,6 +199,9 @@ impl PortModel {
             })
             .collect();
         heard.extend(report.neighbor.and_then(neighbor_trouble));
+        if let Some(refused) = report.refused_grandmaster {
+            heard.push(format!("Announce of grandmaster {refused}: it is not among ptp.grandmasters"));
+        }
         if let Some((domain, sdo_id)) = report.other_domain {
             let (ours, our_sdo_id) = (self.config.domain, self.config.sdo_id);
             heard.push(format!(

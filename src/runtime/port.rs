@@ -109,8 +109,9 @@ impl PtpEngine for Port {
         let other_domain = (domain.is_some() || sdo_id.is_some())
             .then(|| (domain.unwrap_or(config.domain), sdo_id.unwrap_or(config.sdo_id)));
         let (identity, announces) = (config.port_identity(), self.announcement());
-        let neighbor = self.neighbor();
-        Some(PortReport { identity, state: self.state(), announces, foreign, other_domain, neighbor })
+        let (neighbor, refused_grandmaster) = (self.neighbor(), self.refused_grandmaster());
+        let state = self.state();
+        Some(PortReport { identity, state, announces, refused_grandmaster, foreign, other_domain, neighbor })
     }
 
     /// The neighbour's Pdelay_Req: what it waits for is in what it measures, times what the clocks part by.

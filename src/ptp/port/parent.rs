@@ -29,6 +29,11 @@ impl Port {
         if announce.steps_removed >= STEPS_REMOVED_MAX {
             return count(out, Counter::StepsRemovedExcessive);
         }
+        let mut acceptable = self.config.grandmasters.iter().flatten().peekable();
+        if acceptable.peek().is_some() && !acceptable.any(|known| *known == announce.grandmaster_identity) {
+            self.refused_grandmaster = Some(announce.grandmaster_identity);
+            return count(out, Counter::GrandmasterRefused);
+        }
         let stated = header.log_message_interval.clamped().filter(|stated| *stated <= LOG_ANNOUNCE_INTERVAL_MAX);
         let announced = Announced {
             data: DataSet {

@@ -4,7 +4,7 @@ use crate::ptp::{
     Channel, Config, Counter, Effect, Input, NeighborStatus, PeerDelayConfig, Port, PortState, TimeProperties, TxToken,
 };
 use crate::time::{Duration, LeapIndicator, LogInterval, TaiUtc, Timestamp};
-use crate::wire::ptp::{self, CorrectionField, MessageType, ParseError, TimeSource};
+use crate::wire::ptp::{self, ClockIdentity, CorrectionField, MessageType, ParseError, TimeSource};
 
 fn following() -> Script {
     Script::following(config())
@@ -663,4 +663,22 @@ fn the_neighbour_is_answered_in_every_state_but_those_that_send_nothing() {
          6 link up
          6 preq B seq=8 t2=106 => send Pdelay_Resp",
     ));
+}
+
+#[test]
+fn only_grandmasters_of_the_list_are_heeded_whoever_announces_them() {
+    let mut grandmasters = config().grandmasters;
+    grandmasters[3] = Some(ClockIdentity([b'C'; 8]));
+    let mut script = Script::new(Config { grandmasters, ..config() });
+    script.play(
+        "0 announce A seq=1                 => state INITIALIZING->LISTENING (started); grandmaster_refused
+         1 announce A seq=2                 => grandmaster_refused
+         2 announce A seq=3                 => grandmaster_refused
+         2 announce B gm=C seq=1 steps=1    => -
+         3 announce B gm=C seq=2 steps=1    => -
+         4 announce B gm=C seq=3 steps=1    => parent_changed; parent B gm=C steps=2; state LISTENING->UNCALIBRATED (parent selected)",
+    );
+    assert_eq!(script.port.refused_grandmaster(), Some(ClockIdentity([b'A'; 8])));
+    // Its parent is one of the list; what that follows later is not.
+    script.play("5 announce B gm=A seq=4 steps=1 => grandmaster_refused");
 }

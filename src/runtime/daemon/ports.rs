@@ -242,6 +242,7 @@ impl Daemon {
                 log_min_pdelay_req_interval: LogInterval::new(config.log_min_pdelay_req_interval),
                 neighbor_delay_max: config.neighbor_delay_max,
             }),
+            grandmasters: config.grandmasters,
             announce_receipt_timeout: config.announce_receipt_timeout,
             delay_asymmetry: config.delay_asymmetry,
             ingress_latency: config.ingress_latency,
