@@ -7,7 +7,7 @@
 //! A quality that changes with every sample would make the best master another one as often. So it becomes worse at once,
 //! and better only when it has been better for a while.
 
-use super::{Announcement, TimeProperties};
+use super::{Announcement, CLOCK_CLASS_NEVER_SLAVE_MAX, TimeProperties};
 use crate::coding::Coded;
 use crate::sharing::TimeSnapshot;
 use crate::time::{Duration, LeapIndicator, Mono, SyncState, Timestamp};
@@ -122,7 +122,10 @@ impl AnnouncedQuality {
             (Some(Steered::Primary), Steered::Nobody) => DEGRADED,
             _ => DEFAULT,
         };
+        let is_by_ptp = (steered, self.last) == (Steered::Nobody, Some(Steered::Ptp)) || steered == Steered::Ptp;
         match config.class {
+            // It would leave its parent as soon as it has its time.
+            Some(class) if class <= CLOCK_CLASS_NEVER_SLAVE_MAX && is_by_ptp => by_state,
             Some(class) if state == SyncState::Locked => class,
             // A class of the configuration that promises a reference is not promised without one.
             Some(PRIMARY) if steered == Steered::Nobody => {
@@ -277,6 +280,21 @@ mod tests {
         assert_eq!(class(1, Steered::Ntp, SyncState::Locked, LIMIT), 6);
         assert_eq!(class(2, Steered::Nobody, SyncState::Holdover, LIMIT), 7);
         assert_eq!(class(3, Steered::Nobody, SyncState::Holdover, LIMIT.times(2)), 187);
+    }
+
+    #[test]
+    fn a_class_that_never_follows_is_not_that_of_a_clock_that_has_its_time_by_ptp() {
+        let config = PtpClockConfig { class: Some(6), ..PtpClockConfig::default() };
+        let mut quality = AnnouncedQuality::default();
+        let mut class = |now: i64, steered, state| {
+            let snapshot = snapshot(state, Duration::from_micros(1), now);
+            let by = (steered, Duration::ZERO, LIMIT);
+            quality.announcement(at(now), config, ClockIdentity([7; 8]), &snapshot, by).quality.clock_class
+        };
+        assert_eq!(class(1, Steered::Ptp, SyncState::Locked), 248);
+        assert_eq!(class(2, Steered::Nobody, SyncState::Holdover), 248, "its parent may come back");
+        assert_eq!(class(3, Steered::Ntp, SyncState::Locked), 248, "better for no time");
+        assert_eq!(class(13, Steered::Ntp, SyncState::Locked), 6, "the operator knows what that server is");
     }
 
     #[test]
