@@ -5,9 +5,10 @@ use std::process::{Command, Output};
 
 use synchronome::config::options::{Default, Kind, OPTIONS, OptionSpec};
 use synchronome::config::{
-    Config, Fault, Origin, PTP_PORTS_MAX, SystemClock, Value, load, load_file, reference_manual,
+    Config, Fault, Origin, PTP_PORTS_MAX, REFCLOCK_SOURCE, SystemClock, Value, load, load_file, reference_manual,
 };
-use synchronome::time::{Duration, FrequencyPpb};
+use synchronome::time::{Duration, FrequencyPpb, SourceId};
+use synchronome::wire::ptp::TimeSource;
 
 fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -536,4 +537,14 @@ fn a_pulse_comes_by_a_device_or_by_a_cards_input_and_a_card_has_one_reader() {
     }
     let two = format!("{}{}", of("phc = \"eth1\""), of("phc = \"eth1\"\nchannel = 1"));
     assert!(complaints(&two).contains("the same device as the [[refclock]] in line 1"), "{}", complaints(&two));
+}
+
+#[test]
+fn receivers_and_pulses_of_stratum_0_are_primary_references_and_other_peoples_hardware_clocks_are_not() {
+    let text = "[[refclock]]\nkind = \"gpsd\"\n[[refclock]]\nkind = \"phc\"\nclock = \"eth0\"\n[[refclock]]\nkind = \"pps\"\n\
+                [[refclock]]\nkind = \"shm\"\nstratum = 1\n";
+    let config = load(text, "t.toml").expect("a good one").config;
+    let first = REFCLOCK_SOURCE.0;
+    let expected = [(SourceId(first), TimeSource::GNSS), (SourceId(first + 2), TimeSource::OTHER)];
+    assert_eq!(config.primary_references(), expected);
 }

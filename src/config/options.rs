@@ -291,7 +291,7 @@ pub const OPTIONS: &[OptionSpec] = &[
 
     option("clock.ptp.priority1", Kind::Integer { min: 0, max: 255 }, Default::Toml("128"), "What the best master clock algorithm compares first; lower is better.").term("defaultDS.priority1"),
     option("clock.ptp.priority2", Kind::Integer { min: 0, max: 255 }, Default::Toml("128"), "What it compares after the quality; lower is better.").term("defaultDS.priority2"),
-    option("clock.ptp.class", Kind::Integer { min: 6, max: 248 }, Default::Unset("6 while a reference clock of stratum 0 steers, 7 and later 187 without it, else 248"), "The class that the clock announces while it is synchronised.").term("defaultDS.clockQuality.clockClass"),
+    option("clock.ptp.class", Kind::Integer { min: 6, max: 248 }, Default::Unset("6 while a receiver or pulse of stratum 0 steers, 7 and later 187 without it, else 248"), "The class that the clock announces while it is synchronised.").term("defaultDS.clockQuality.clockClass"),
 
     option("servo.kind", Kind::Word(SERVO), Default::Toml("\"estimator\""), "The servo: \"pi\" is a proportional-integral loop, \"estimator\" learns the noise of path and oscillator and needs no tuning."),
     option("servo.proportional", GAIN, GAIN_TABLE, "The proportional gain, in 1/s."),

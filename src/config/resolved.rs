@@ -13,7 +13,7 @@ use crate::discipline::servo::Kind;
 use crate::ntp::server::{AccessList, LocalService, Prefix, RateLimit, SmearShape};
 use crate::ptp::{GRANDMASTERS_MAX, PtpClockConfig, Role};
 use crate::time::{Duration, FrequencyPpb, LogInterval, SourceId};
-use crate::wire::ptp::ClockIdentity;
+use crate::wire::ptp::{ClockIdentity, TimeSource};
 
 /// The most `[[ptp]]` sections in one file.
 pub const PTP_PORTS_MAX: usize = 8;
@@ -78,6 +78,19 @@ impl Config {
     /// The ports that may follow somebody, with their rows: one that only serves is no source.
     pub fn source_ports(&self) -> impl Iterator<Item = (usize, &PtpConfig)> {
         self.ptp.iter().enumerate().filter(|(_, port)| port.role != Role::Master)
+    }
+
+    /// The reference clocks that are primary references, as PTP has it, and what they are: receivers and pulses of stratum 0. A hardware clock that
+    /// somebody else keeps right is none.
+    pub fn primary_references(&self) -> Vec<(SourceId, TimeSource)> {
+        let is_primary =
+            |clock: &RefclockConfig| clock.stratum == 0 && !matches!(clock.device, RefclockDevice::Phc { .. });
+        let of = |clock: &RefclockConfig| match clock.device {
+            RefclockDevice::Gpsd { .. } => TimeSource::GNSS,
+            _ => TimeSource::OTHER,
+        };
+        let clocks = self.refclocks.iter().enumerate().filter(|(_, clock)| is_primary(clock));
+        clocks.map(|(place, clock)| (SourceId(REFCLOCK_SOURCE.0 + place as u16), of(clock))).collect()
     }
 
     /// Whether a port may be master.

@@ -80,7 +80,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// The default profile (annex J.3): domain 0, announceReceiptTimeout 3, one Delay_Req a second.
+    /// The default profile (annex I.3): domain 0, announceReceiptTimeout 3, one Delay_Req a second.
     pub fn new(source: SourceId, identity: ClockIdentity, seed: u64) -> Self {
         Self {
             source,
@@ -155,7 +155,7 @@ pub struct GrandmasterConfig {
 }
 
 impl GrandmasterConfig {
-    /// The default profile (annex J.3) with a clock of which nothing is known: class 248, timescale ARB.
+    /// The default profile (annex I.3) with a clock of which nothing is known: class 248, timescale ARB.
     pub fn new(identity: ClockIdentity, seed: u64) -> Self {
         Self {
             identity,

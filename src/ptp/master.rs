@@ -15,7 +15,7 @@ use crate::time::{Duration, Local, Mono, Stamp, Timestamp};
 use crate::wire::ptp::{Body, ClockQuality, Header, Message, Sender};
 
 /// A grandmaster. The first input of any kind starts it, `Link { up: false }` into FAULTY and every other one through
-/// PRE_MASTER into MASTER: with M1 there is nothing to wait for (9.2.6.10).
+/// PRE_MASTER into MASTER: with M1 there is nothing to wait for (9.2.6.11).
 #[derive(Clone, Debug, Coded)]
 pub struct Grandmaster {
     config: GrandmasterConfig,

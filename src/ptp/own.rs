@@ -1,8 +1,9 @@
 //! What the clock says of itself as a PTP grandmaster (IEEE 1588-2019 7.6.2, 8.2.1, 8.2.4): measured, not configured.
 //!
 //! clockAccuracy is the published error bound, clockClass is by what steers, and the time properties are what is known of
-//! UTC. Who steers is told apart only as far as the standard does: a reference clock of stratum 0 is a primary reference
-//! (class 6, and 7 for as long as the bound stays good without it), everything else is class 248.
+//! UTC. Who steers is told apart only as far as the standard does: a receiver or pulse of stratum 0 is a primary reference
+//! (class 6, and 7 for as long as the bound stays good without it), everything else is class 248. A hardware clock that
+//! somebody else keeps right, a hypervisor's say, is none: nothing here knows what that follows.
 //!
 //! A quality that changes with every sample would make the best master another one as often. So it becomes worse at once,
 //! and better only when it has been better for a while.
@@ -37,7 +38,7 @@ pub struct PtpClockConfig {
 }
 
 impl Default for PtpClockConfig {
-    /// The default profile's (annex I.3.2).
+    /// The default profile's (annex I.3).
     fn default() -> Self {
         Self { priority1: 128, priority2: 128, class: None }
     }
@@ -46,8 +47,8 @@ impl Default for PtpClockConfig {
 /// By what the clock is steered, as far as it matters to others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
 pub enum Steered {
-    /// By a reference clock of stratum 0.
-    Primary,
+    /// By a primary reference, and what that is.
+    Primary(TimeSource),
     /// By another reference clock.
     Refclock,
     /// By an NTP server.
@@ -105,7 +106,7 @@ impl AnnouncedQuality {
                 time_traceable: is_traceable,
                 frequency_traceable: is_traceable,
                 time_source: match self.last.filter(|_| has_time(snapshot)) {
-                    Some(Steered::Primary) => TimeSource::GNSS,
+                    Some(Steered::Primary(source)) => source,
                     Some(Steered::Refclock) => TimeSource::OTHER,
                     Some(Steered::Ntp) => TimeSource::NTP,
                     Some(Steered::Ptp) => TimeSource::PTP,
@@ -117,9 +118,9 @@ impl AnnouncedQuality {
 
     fn class(&self, config: PtpClockConfig, state: SyncState, steered: Steered, is_good: bool) -> u8 {
         let by_state = match (self.last, steered) {
-            (_, Steered::Primary) => PRIMARY,
-            (Some(Steered::Primary), Steered::Nobody) if is_good => PRIMARY_HOLDOVER,
-            (Some(Steered::Primary), Steered::Nobody) => DEGRADED,
+            (_, Steered::Primary(_)) => PRIMARY,
+            (Some(Steered::Primary(_)), Steered::Nobody) if is_good => PRIMARY_HOLDOVER,
+            (Some(Steered::Primary(_)), Steered::Nobody) => DEGRADED,
             _ => DEFAULT,
         };
         let is_by_ptp = (steered, self.last) == (Steered::Nobody, Some(Steered::Ptp)) || steered == Steered::Ptp;
@@ -214,7 +215,7 @@ mod tests {
     fn the_class_is_by_what_steers_and_the_accuracy_is_the_bound() {
         let micro = Duration::from_micros(1);
         for (steered, class, source) in [
-            (Steered::Primary, 6, TimeSource::GNSS),
+            (Steered::Primary(TimeSource::GNSS), 6, TimeSource::GNSS),
             (Steered::Ntp, 248, TimeSource::NTP),
             (Steered::Ptp, 248, TimeSource::PTP),
             (Steered::Refclock, 248, TimeSource::OTHER),
@@ -232,7 +233,7 @@ mod tests {
     fn a_lost_primary_reference_is_class_7_while_the_bound_is_good_and_187_after() {
         let mut quality = AnnouncedQuality::default();
         let micro = Duration::from_micros(1);
-        announce(&mut quality, 1, Steered::Primary, SyncState::Locked, micro);
+        announce(&mut quality, 1, Steered::Primary(TimeSource::OTHER), SyncState::Locked, micro);
         let held = announce(&mut quality, 2, Steered::Nobody, SyncState::Holdover, micro);
         assert_eq!((held.quality.clock_class, held.time_properties.time_traceable), (7, true));
         let lost = announce(&mut quality, 3, Steered::Nobody, SyncState::Holdover, LIMIT + micro);

@@ -71,7 +71,7 @@ pub struct ServingConfig {
 }
 
 impl ServingConfig {
-    /// The default profile (annex I.3.2): an Announce each 2 s, one Sync and one Delay_Req a second; two-step.
+    /// The default profile (annex I.3): an Announce each 2 s, one Sync and one Delay_Req a second; two-step.
     pub const DEFAULT: Self = Self {
         log_announce_interval: LogInterval::new(1),
         log_sync_interval: LogInterval::new(0),
@@ -233,7 +233,8 @@ impl Serving {
     }
 
     fn send_announce(&mut self, out: &mut impl Sink<Effect>) {
-        let Some(announced) = &self.announcement else { return };
+        // Whose stamps mean nothing, because nobody renews the line, is no master that anybody should follow.
+        let (Some(announced), Some(_)) = (&self.announcement, &self.line) else { return };
         let sequence_id = self.announce_sequence_id;
         self.announce_sequence_id = sequence_id.wrapping_add(1);
         let properties = &announced.time_properties;

@@ -227,6 +227,7 @@ impl Daemon {
             snapshot: writer,
             lines: (server.is_some() || config.serves_ptp()).then_some(lines_writer),
             ptp_clock: config.clock.ptp,
+            primary_references: config.primary_references(),
             truth: truth_ring,
             vmclock,
             generation,

@@ -30,7 +30,8 @@ use crate::discipline::SavedOscillator;
 use crate::engine::{Recorder, Taped};
 use crate::ptp::{AnnouncedQuality, ClockReport, Port, PtpClockConfig};
 use crate::sharing::{Latch, PhcLines, Pulse, RingWriter, SeqlockWriter, TimeSnapshot};
-use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Mono, Timestamp};
+use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Mono, SourceId, Timestamp};
+use crate::wire::ptp::TimeSource;
 
 mod disruption;
 mod inlet;
@@ -112,6 +113,8 @@ pub struct DisciplineLinks {
     pub truth: Option<RingWriter<Recorded>>,
     /// What the configuration says of us as a PTP clock.
     pub ptp_clock: PtpClockConfig,
+    /// The reference clocks that are primary references, and what they are.
+    pub primary_references: Vec<(SourceId, TimeSource)>,
     /// The hypervisor's page of time, where there is one.
     pub vmclock: Option<DisruptionWatch>,
     /// What the kernel tells of the machine's generation ID, where it does.
@@ -343,8 +346,6 @@ impl DisciplineThread {
         let (now, local) = self.moments.now();
         match self.inlets.take(port, message) {
             Taken::Nothing => {}
-            // What follows from that is decided with what is published next: now.
-            Taken::Heard => self.publish_at = now,
             Taken::Observation(observation) => {
                 if self.followed == Some(port) || self.cascade.has_helm() {
                     let is_sync = matches!(observation.sent.clock, ClockId::Remote(_));
@@ -360,7 +361,6 @@ impl DisciplineThread {
                 }
             }
             Taken::Changed => {
-                self.publish_at = now;
                 if self.cascade.has_helm() {
                     self.introduce(now, local, port);
                 } else if self.followed.is_none_or(|followed| followed == port) {
@@ -558,7 +558,7 @@ impl DisciplineThread {
             }
             // Now, and not with the next snapshot: stamps on the stepped clock are under way.
             let (now, local) = self.moments.now();
-            self.publish_lines(now, local);
+            _ = self.publish_lines(now, local);
         }
     }
 
@@ -613,8 +613,8 @@ impl DisciplineThread {
             self.vouch(&snapshot);
         }
         self.links.snapshot.write(&snapshot);
-        self.publish_lines(now, local);
-        self.look_at_masters(now, local, &snapshot);
+        let lines = self.publish_lines(now, local);
+        self.look_at_masters(now, &snapshot, lines.as_ref());
         if is_time_to_vouch {
             if !is_good {
                 self.vouch(&snapshot);
@@ -631,9 +631,12 @@ impl DisciplineThread {
         }
     }
 
-    fn publish_lines(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) {
-        let Some(told) = &mut self.links.lines else { return };
-        told.write(&self.cascade.lines(now, local));
+    /// What the stamps of the PHCs mean now, where somebody serves by them.
+    fn publish_lines(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>) -> Option<PhcLines> {
+        let told = self.links.lines.as_mut()?;
+        let lines = self.cascade.lines(now, local);
+        told.write(&lines);
+        Some(lines)
     }
 
     /// What is known of the PHCs: of all, or of those that are not where they would be by what was told, for a slew makes old

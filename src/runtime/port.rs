@@ -322,7 +322,7 @@ impl<E: PtpEngine> PortLoop<E> {
     /// What the stamps mean that are about to be read.
     fn look_at_the_time(&mut self, now: Timestamp<Mono>) {
         let clock = self.sockets.clock();
-        let line = self.outlet.links.served.as_mut().and_then(|served| served.news(clock));
+        let line = self.outlet.links.served.as_mut().and_then(|served| served.news(now, clock));
         if let Some(line) = line {
             self.step(now, Input::Line(line));
         }

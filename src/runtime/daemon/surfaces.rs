@@ -26,7 +26,7 @@ use crate::time::{
     StampSource, SyncState, TaiUtc, Timestamp,
 };
 use crate::wire::ntp::Header;
-use crate::wire::ptp::ClockIdentity;
+use crate::wire::ptp::{ClockIdentity, TimeSource};
 
 const SOURCE: SourceId = SourceId(0);
 const T: Duration = Duration::from_millis(125);
@@ -122,7 +122,7 @@ impl World {
         world.follow();
         let exchanges = if state == SyncState::Acquiring { 4 } else { 80 };
         (0..exchanges).for_each(|_| world.exchange());
-        world.announce(Steered::Primary);
+        world.announce(Steered::Primary(TimeSource::GNSS));
         match state {
             SyncState::NeverSynced | SyncState::Acquiring | SyncState::Locked => {}
             SyncState::Holdover => world.pass_without_samples(Duration::from_secs(2)),
@@ -340,7 +340,8 @@ fn a_state_is_the_same_word_and_means_the_same_on_every_surface_at_once() {
         assert_reply(row, &world.reply(&snapshot), bound);
         assert_variables(row, &status, world.reading());
         assert_kernel(row, &snapshot, bound);
-        let steered = if row.state == SyncState::Holdover { Steered::Nobody } else { Steered::Primary };
+        let steered =
+            if row.state == SyncState::Holdover { Steered::Nobody } else { Steered::Primary(TimeSource::GNSS) };
         assert_announced(row, world.announce(steered), bound);
     }
 }

@@ -101,8 +101,6 @@ pub(super) enum Taken {
     Observation(Observation),
     /// Its parent, interval or clock is another one.
     Changed,
-    /// It hears another best master.
-    Heard,
 }
 
 /// All of them, by their rows in the configuration.
@@ -154,8 +152,9 @@ impl Inlets {
                 Taken::Changed
             }
             PortMessage::Best(best) => {
+                // What follows from it is decided with what is published after this round.
                 inlet.best = best;
-                Taken::Heard
+                Taken::Nothing
             }
             PortMessage::Parent(parent) => {
                 inlet.parent = parent;

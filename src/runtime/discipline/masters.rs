@@ -2,37 +2,35 @@
 
 use super::DisciplineThread;
 use crate::config::{NTP_SOURCE, REFCLOCK_SOURCE};
-use crate::ptp::{PtpClockConfig, Steered, has_time};
-use crate::sharing::TimeSnapshot;
-use crate::time::{Duration, Local, Mono, Timestamp};
+use crate::ptp::{Steered, has_time};
+use crate::sharing::{PhcLines, TimeSnapshot};
+use crate::time::{Duration, Mono, Timestamp};
 
 impl DisciplineThread {
     /// Decides anew, by what has just been published.
-    pub(super) fn look_at_masters(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, snapshot: &TimeSnapshot) {
+    pub(super) fn look_at_masters(&mut self, now: Timestamp<Mono>, snapshot: &TimeSnapshot, lines: Option<&PhcLines>) {
         if !self.inlets.may_serve() {
             return;
         }
-        let lines = self.cascade.lines(now, local);
-        let bounds = self.inlets.serving_phcs().filter_map(|index| lines.0.get(index).copied().flatten());
-        let widest = bounds.map(|line| line.bound).max().unwrap_or(Duration::ZERO);
-        let limit = self.cascade.lock_limit();
-        let config: PtpClockConfig = self.links.ptp_clock;
-        let steered = self.steered(snapshot);
+        let line_of = |index: usize| lines.and_then(|lines| *lines.0.get(index)?);
+        let bounds = self.inlets.serving_phcs().filter_map(line_of).map(|line| line.bound);
+        let by = (self.steered(), bounds.max().unwrap_or(Duration::ZERO), self.cascade.lock_limit());
         let identity = self.inlets.identity();
-        let own = self.announced.announcement(now, config, identity, snapshot, (steered, widest, limit));
-        self.inlets.decide(&own, has_time(snapshot), self.followed.filter(|_| steered == Steered::Ptp));
+        let own = self.announced.announcement(now, self.links.ptp_clock, identity, snapshot, by);
+        self.inlets.decide(&own, has_time(snapshot), self.followed.filter(|_| by.0 == Steered::Ptp));
     }
 
-    fn steered(&self, snapshot: &TimeSnapshot) -> Steered {
+    fn steered(&self) -> Steered {
         if !self.cascade.has_helm() {
             return self.followed.map_or(Steered::Nobody, |_| Steered::Ptp);
         }
-        match self.cascade.steered_by() {
-            None => Steered::Nobody,
-            Some(source) if source.0 < NTP_SOURCE.0 => Steered::Ptp,
-            Some(source) if source.0 < REFCLOCK_SOURCE.0 => Steered::Ntp,
-            Some(_) if snapshot.stratum == 1 => Steered::Primary,
-            Some(_) => Steered::Refclock,
+        let Some(source) = self.cascade.steered_by() else { return Steered::Nobody };
+        let primary = self.links.primary_references.iter().find(|(reference, _)| *reference == source);
+        match primary {
+            Some((_, what)) => Steered::Primary(*what),
+            None if source.0 < NTP_SOURCE.0 => Steered::Ptp,
+            None if source.0 < REFCLOCK_SOURCE.0 => Steered::Ntp,
+            None => Steered::Refclock,
         }
     }
 }

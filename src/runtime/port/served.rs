@@ -2,7 +2,7 @@
 
 use crate::ptp::{Line, has_time};
 use crate::sharing::{PHC_LINE_AGE_MAX, PhcLines, SNAPSHOT_AGE_MAX, Seqlock, TimeSnapshot};
-use crate::time::{ClockEpoch, ClockId, Local, Timestamp};
+use crate::time::{ClockEpoch, ClockId, Local, Mono, Timestamp};
 
 /// Reads the served time, and turns it into a line over the clock of a port's stamps.
 #[derive(Debug)]
@@ -20,11 +20,11 @@ impl Served {
         Self { snapshot, lines, told: None, epoch: (ClockEpoch(0), Timestamp::EPOCH) }
     }
 
-    /// What stamps of this clock mean now, if that is not what was said last. While something is being written, what was
-    /// said holds.
-    pub fn news(&mut self, clock: ClockId) -> Option<Option<Line>> {
+    /// What stamps of this clock mean at `now`, if that is not what was said last: nothing, where nobody has looked after the
+    /// clock for [`SNAPSHOT_AGE_MAX`]. While something is being written, what was said holds.
+    pub fn news(&mut self, now: Timestamp<Mono>, clock: ClockId) -> Option<Option<Line>> {
         let snapshot = self.snapshot.read().ok()?;
-        let line = if !has_time(&snapshot) {
+        let line = if !has_time(&snapshot) || now - snapshot.anchor_mono > SNAPSHOT_AGE_MAX {
             None
         } else if let ClockId::Phc(index) = clock {
             let lines = self.lines.read().ok()?;
@@ -68,6 +68,7 @@ mod tests {
     use crate::time::{Duration, FrequencyPpb, SyncState, TaiUtc};
 
     const SECOND: i64 = 1_767_225_600;
+    const NOW: Timestamp<Mono> = Timestamp::EPOCH;
 
     fn snapshot() -> TimeSnapshot {
         TimeSnapshot {
@@ -85,16 +86,26 @@ mod tests {
         let (mut writer, reader) = Seqlock::new(&snapshot());
         let (_, lines) = Seqlock::new(&PhcLines::default());
         let mut served = Served::new(reader, lines);
-        let line = served.news(ClockId::System).expect("news").expect("a line");
+        let line = served.news(NOW, ClockId::System).expect("news").expect("a line");
         assert_eq!(line.time_at(Timestamp::from_secs(SECOND + 2)), Some(Timestamp::from_secs(SECOND + 3)));
         assert_eq!(line.tai_utc, Some(TaiUtc(37)));
-        assert_eq!(served.news(ClockId::System), None, "nothing new");
+        assert_eq!(served.news(NOW, ClockId::System), None, "nothing new");
         writer.write(&TimeSnapshot { tai_utc: None, ..snapshot() });
-        let line = served.news(ClockId::System).expect("news").expect("a line");
+        let line = served.news(NOW, ClockId::System).expect("news").expect("a line");
         assert_eq!(line.tai_utc, None);
         writer.write(&TimeSnapshot { state: SyncState::Disrupted, ..snapshot() });
-        assert_eq!(served.news(ClockId::System), Some(None), "nothing that could be served");
-        assert_eq!(served.news(ClockId::Phc(0)), None);
+        assert_eq!(served.news(NOW, ClockId::System), Some(None), "nothing that could be served");
+        assert_eq!(served.news(NOW, ClockId::Phc(0)), None);
+    }
+
+    #[test]
+    fn a_discipline_that_is_dead_or_starved_serves_nothing_by_ptp_either() {
+        let (_, reader) = Seqlock::new(&snapshot());
+        let (_, lines) = Seqlock::new(&PhcLines::default());
+        let mut served = Served::new(reader, lines);
+        assert!(served.news(NOW, ClockId::System).flatten().is_some());
+        assert_eq!(served.news(NOW + SNAPSHOT_AGE_MAX, ClockId::System), None, "just young enough");
+        assert_eq!(served.news(NOW + SNAPSHOT_AGE_MAX + Duration::from_nanos(1), ClockId::System), Some(None));
     }
 
     #[test]
@@ -102,10 +113,10 @@ mod tests {
         let (mut writer, reader) = Seqlock::new(&snapshot());
         let (_, lines) = Seqlock::new(&PhcLines::default());
         let mut served = Served::new(reader, lines);
-        served.news(ClockId::System);
+        served.news(NOW, ClockId::System);
         let after = Timestamp::from_secs(SECOND + 1);
         writer.write(&TimeSnapshot { epoch: ClockEpoch(1), anchor_local: after, ..snapshot() });
-        let line = served.news(ClockId::System).expect("news").expect("a line");
+        let line = served.news(NOW, ClockId::System).expect("news").expect("a line");
         assert_eq!(line.time_at(after - Duration::from_millis(1)), None);
         assert!(line.time_at(after).is_some());
     }
@@ -124,9 +135,9 @@ mod tests {
         });
         let (_, lines) = Seqlock::new(&lines);
         let mut served = Served::new(reader, lines);
-        let line = served.news(ClockId::Phc(2)).expect("news").expect("a line");
+        let line = served.news(NOW, ClockId::Phc(2)).expect("news").expect("a line");
         let stamp = Timestamp::from_secs(SECOND + 38);
         assert_eq!(line.time_at(stamp), Some(Timestamp::from_secs(SECOND + 1)), "a card that counts TAI");
-        assert_eq!(served.news(ClockId::Phc(3)), Some(None), "a card that nobody knows");
+        assert_eq!(served.news(NOW, ClockId::Phc(3)), Some(None), "a card that nobody knows");
     }
 }

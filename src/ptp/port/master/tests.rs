@@ -80,12 +80,15 @@ fn a_master_whose_clock_has_lost_its_time_falls_silent() {
 }
 
 #[test]
-fn without_a_line_no_message_names_a_time() {
+fn without_a_line_nothing_is_announced_and_no_message_names_a_time() {
     let mut script = master();
     script.line("0 line none");
-    let effects = script.line("3 run");
-    assert!(sent(&effects).all(|message| matches!(message.body, Body::Announce(_))), "{effects:?}");
-    script.play("3 req A seq=4 t2=100 => time_not_representable");
+    script.play(
+        "3 run                  => -
+         3 req A seq=4 t2=100   => time_not_representable
+         3 line ahead=5         => -",
+    );
+    assert!(sent(&script.line("4 run")).any(|message| matches!(message.body, Body::Announce(_))));
 }
 
 #[test]
