@@ -68,6 +68,8 @@ pub const ANSWER_AGE_MAX: Duration = Duration::from_secs(4);
 const HURRY_INTERVAL_MIN: Duration = Duration::from_secs(64);
 /// A server that left so many requests in a row unanswered is unreachable.
 pub const UNANSWERED_MAX: u32 = 8;
+/// The last three requests, in a reach register: a server that answered none of them is not heard.
+pub const REQUESTS_OF_LATE: u8 = 0b111;
 
 /// After so many interleaved requests in a row without an answer it is asked in basic mode again.
 pub const UNANSWERED_INTERLEAVED_MAX: u32 = 4;
@@ -330,6 +332,11 @@ impl Client {
     /// Which of the last eight requests had an answer with time in it, the latest in the lowest bit.
     pub const fn reach(&self) -> u8 {
         self.reach
+    }
+
+    /// Whether one of the last three requests was answered.
+    pub const fn answered_of_late(&self) -> bool {
+        self.reach & REQUESTS_OF_LATE != 0
     }
 
     /// The poll interval that is in force, bursts aside.

@@ -19,6 +19,7 @@ use super::render::headline;
 use super::status::{SourceStatus, Status};
 use super::units::{count, span};
 use super::why::{SMEARED, SMEARED_REMEDY, at_a_leap};
+use crate::ntp::client::REQUESTS_OF_LATE;
 use crate::time::{Duration, SyncState};
 
 /// `crit` is this many times `warn` unless said otherwise.
@@ -30,8 +31,8 @@ pub const MAX_AGE: Duration = Duration::from_secs(60);
 /// A thread that has not said for this long that it is alive is stalled.
 pub const THREAD_SILENT_MAX: Duration = Duration::from_secs(10);
 
-/// The last three requests, in a reach register.
-const REQUESTS_OF_LATE: u8 = 0b111;
+/// Why a server of which no request of late was answered is not heard.
+pub const NOT_ANSWERED_OF_LATE: &str = "its last three requests were not answered";
 
 /// The exit code of a monitoring plugin.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -204,8 +205,7 @@ fn none_is_heard(sources: &[SourceStatus]) -> Option<String> {
         return None;
     }
     let why = |source: &SourceStatus| {
-        let reason =
-            if source.verdict == "silent" { &source.reason } else { "its last three requests were not answered" };
+        let reason = if source.verdict == "silent" { &source.reason } else { NOT_ANSWERED_OF_LATE };
         format!("{} {}: {reason}", source.kind, source.name)
     };
     let whys: Vec<_> = sources.iter().map(why).collect();

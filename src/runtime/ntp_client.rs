@@ -43,7 +43,7 @@ use crate::time::{ClockEpoch, ClockId, Duration, LogInterval, Mono, Observation,
 
 /// The thread goes round at least this often.
 const ROUND_MAX: Duration = Duration::SECOND;
-/// How often it reports what it sees.
+/// How often it reports what it sees; that a server is not heard any more, or again, it says at once.
 const REPORT_EVERY: Duration = Duration::SECOND;
 /// A member of a pool whose time was of no use at so many polls in a row is replaced.
 const UNFIT_MAX: u32 = 8;
@@ -200,9 +200,14 @@ impl NtpClientThread {
             self.asked[place].name.looks_up();
             self.lookups.ask(self.asked[place].lookup());
         }
-        if now >= self.report_at {
-            self.report_at = now + REPORT_EVERY;
-            for asked in &self.asked {
+        let is_due = now >= self.report_at;
+        if is_due {
+            // Not a period after this round: requests come as often, and would be told of every other time.
+            self.report_at = (self.report_at + REPORT_EVERY).max(now);
+        }
+        for asked in &mut self.asked {
+            let answers = asked.client.answered_of_late();
+            if std::mem::replace(&mut asked.answered, answers) != answers || is_due {
                 self.outlet.links.events.push_quietly(Event::Ntp(asked.report(now, &self.outlet.cards)));
             }
         }
@@ -261,6 +266,8 @@ struct Asked {
     selected_at: Option<Timestamp<Mono>>,
     /// At so many polls in a row its time was of no use.
     unfit: u32,
+    /// One of its last three requests was answered, as far as that was told.
+    answered: bool,
     departed: Option<(Timestamp<crate::time::Local>, Timestamp<crate::time::Local>)>,
     round_trip: Option<Duration>,
     send_error: Option<i32>,
@@ -298,6 +305,7 @@ impl Asked {
             info: None,
             selected_at: None,
             unfit: 0,
+            answered: false,
             departed: None,
             round_trip: None,
             send_error: None,

@@ -10,7 +10,8 @@ use super::{leap_word, refclocks};
 use crate::clock::{CascadeNotice, LOCK_LIMIT_SOFTWARE, Standing};
 use crate::config::{Config, NTP_SOURCE, REFCLOCK_SOURCE, RefclockConfig};
 use crate::discipline::helm::{SourceKind, SourceOptions, Verdict};
-use crate::ntp::client::{ClientCounter, ClientState, Refusal, SourceInfo};
+use crate::ntp::client::{ClientCounter, ClientState, REQUESTS_OF_LATE, Refusal, SourceInfo};
+use crate::observe::health::NOT_ANSWERED_OF_LATE;
 use crate::observe::status::{RefusalStatus, SourceStatus};
 use crate::observe::{Events, Level, Topic};
 use crate::refclock::ClockState;
@@ -278,6 +279,9 @@ impl Source {
                     format!("nothing can be sent to it: {error}")
                 }
                 (Some(_), ClientState::Waiting) => "it does not answer: is UDP port 123 open on the way?".to_owned(),
+                (Some(_), ClientState::Reachable) if report.reach & REQUESTS_OF_LATE == 0 => {
+                    NOT_ANSWERED_OF_LATE.to_owned()
+                }
                 (Some(_), ClientState::Reachable) if report.info.is_some_and(|info| is_local(&info)) => {
                     "it serves nothing but its own clock, and is followed only where no other source is heard"
                         .to_owned()

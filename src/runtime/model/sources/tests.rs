@@ -49,7 +49,7 @@ fn that_a_name_is_gone_and_back_is_told_once_each_with_the_resolvers_words() {
     let (news, status) = told(report(Some(1), None, ClientState::Reachable));
     let name = "NTP ntp.example.net (192.0.2.1)";
     assert_eq!(news, [format!("{name}: its name can be looked up again"), format!("{name}: it answers")]);
-    assert_eq!(status.name_error, None);
+    assert_eq!((status.name_error, status.reason.as_str()), (None, NOT_ANSWERED_OF_LATE));
 
     let (news, status) = told(report(Some(1), Some(NO_SERVER), ClientState::Waiting));
     let gone = format!("{name}: {reason}; the address stays, and it is tried again");
