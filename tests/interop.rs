@@ -7,6 +7,8 @@
 //!
 //! They take turns, whatever `--test-threads` says: they measure microseconds. Those in a module `beside` wait for seconds, and do so side by side.
 
+#[path = "interop/boundary.rs"]
+mod boundary;
 #[path = "interop/daemon.rs"]
 mod daemon;
 #[path = "interop/dissection.rs"]

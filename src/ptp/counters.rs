@@ -88,6 +88,8 @@ counters! {
     SdoIdMismatch = "sdo_id_mismatch",
     /// From our own clockIdentity: multicast looped back, a loop in the network, or an identity in use twice.
     OwnMessage = "own_message",
+    /// An Announce of another port of our own clock, which goes before this one on the link that they share.
+    OwnPortHeard = "own_port_heard",
     /// An event message on the general channel.
     WrongChannel = "wrong_channel",
     /// The state of the port has no use for this message.

@@ -5,7 +5,7 @@ use super::{Channel, Effect, FRAME_MAX, Frame};
 use crate::coding::Coded;
 use crate::engine::Sink;
 use crate::time::Duration;
-use crate::wire::ptp::{self, CorrectionField, Message, ParseError, PortIdentity, Sender};
+use crate::wire::ptp::{self, CorrectionField, Header, Message, MessageType, ParseError, PortIdentity, Sender};
 
 /// Whose messages we hear, and what the others were that we heard last: for the operator who asks why nothing comes.
 #[derive(Clone, Copy, Debug, Coded)]
@@ -33,7 +33,8 @@ impl Gate {
         }
     }
 
-    /// The message, if it is one of PTP version 2, of our domain and sdoId, of another clock, by the right channel.
+    /// The message, if it is one of PTP version 2, of our domain and sdoId, of another clock, by the right channel;
+    /// or an Announce of another port of our clock with a lower number.
     /// The minor version is nobody's business.
     pub fn admit<'a>(&mut self, bytes: &'a [u8], channel: Channel, out: &mut impl Sink<Effect>) -> Option<Message<'a>> {
         let message = match ptp::parse(bytes) {
@@ -55,7 +56,9 @@ impl Gate {
             self.last_foreign_sdo_id = Some(header.sdo_id);
             self.last_foreign_domain = Some(header.domain_number);
             Some(Counter::DomainMismatch)
-        } else if header.source_port_identity.clock_identity == self.own.clock_identity {
+        } else if header.source_port_identity.clock_identity == self.own.clock_identity
+            && !self.is_of_a_port_before(header)
+        {
             Some(Counter::OwnMessage)
         } else if header.message_type.is_event() && channel != Channel::Event {
             Some(Counter::WrongChannel)
@@ -64,6 +67,12 @@ impl Gate {
         };
         count(out, refused.unwrap_or(Counter::received(header.message_type)));
         refused.is_none().then_some(message)
+    }
+
+    /// An Announce of another port of our clock, which goes before us on the link that we share (9.5.2.3).
+    fn is_of_a_port_before(&self, header: &Header) -> bool {
+        header.message_type == MessageType::Announce
+            && (1..self.own.port_number).contains(&header.source_port_identity.port_number)
     }
 
     /// A correctionField that can be used. Negative is legal; too big, or beyond the limit, is not.

@@ -6,6 +6,7 @@
 //! what the clock as a whole wants the port to be is in `master`.
 
 mod master;
+mod own_port;
 mod parent;
 mod peer_delay;
 
@@ -38,10 +39,12 @@ enum Timer {
     Qualification,
     StateDecision,
     DelayReq,
+    OwnPort,
 }
 
 impl TimerKind for Timer {
-    const ALL: &'static [Self] = &[Self::AnnounceReceipt, Self::Qualification, Self::StateDecision, Self::DelayReq];
+    const ALL: &'static [Self] =
+        &[Self::AnnounceReceipt, Self::Qualification, Self::StateDecision, Self::DelayReq, Self::OwnPort];
     fn index(self) -> usize {
         self as usize
     }
@@ -67,7 +70,7 @@ pub struct Port {
     sender: Sender,
     gate: Gate,
     state: PortState,
-    timers: TimerTable<Timer, 4>,
+    timers: TimerTable<Timer, 5>,
     random: Random,
     foreign: ForeignMasters,
     parent: Option<ParentInfo>,
@@ -406,6 +409,7 @@ impl Port {
                 peer.stop(out);
             }
             self.serving.stop();
+            self.timers.clear(Timer::OwnPort);
             self.change_state(Event::FaultDetected, StateReason::LinkDown, out);
             self.tell_best(now, out);
         } else if self.state == PortState::Faulty {
@@ -430,6 +434,7 @@ impl Port {
                 Timer::AnnounceReceipt => self.announce_receipt_timeout(now, out),
                 Timer::Qualification => self.qualified(now, out),
                 Timer::StateDecision => self.review(now, out),
+                Timer::OwnPort => self.be_as_recommended(now, out),
                 Timer::DelayReq => {
                     self.send_delay_req(now, out);
                     if self.timers.get(Timer::DelayReq) <= Some(now) {

@@ -157,6 +157,8 @@ pub enum StateReason {
     HandsOn,
     /// A better clock, or a better way to it, is heard than this port would be.
     BetterHeard,
+    /// Another port of the clock serves this link.
+    OwnPortServes,
     /// The clock has no time that could be served.
     NoTime,
 }
@@ -179,6 +181,7 @@ impl StateReason {
             Self::BestClock => "the clock is the best here",
             Self::HandsOn => "hands the parent's time on",
             Self::BetterHeard => "a better master is heard",
+            Self::OwnPortServes => "another port of this clock serves the link",
             Self::NoTime => "the clock has no time to serve",
         }
     }

@@ -65,6 +65,9 @@ impl Port {
         if self.recommended == Recommendation::Silent {
             return self.fall_silent(now, StateReason::AnnounceReceiptTimeout, out);
         }
+        if self.own_port_serves() {
+            return self.leave_the_link_to_the_own_port(out);
+        }
         self.change_state(Event::AnnounceReceiptTimeout, StateReason::AnnounceReceiptTimeout, out);
         if !matches!(self.recommended, Recommendation::Master(_)) {
             self.serving.announce_as(None);
@@ -104,15 +107,22 @@ impl Port {
             }
             Recommendation::Passive => {
                 if self.state != PortState::Passive {
-                    self.lose_parent(out);
-                    self.serving.stop();
-                    self.timers.clear(Timer::Qualification);
-                    self.change_state(Event::RecommendedPassive, StateReason::BetterHeard, out);
+                    self.be_passive(StateReason::BetterHeard, out);
+                }
+                if self.timers.get(Timer::AnnounceReceipt).is_none() {
                     self.arm_announce_receipt(now, self.config.serving.log_announce_interval);
                 }
             }
+            Recommendation::Master(_) if self.own_port_serves() => self.leave_the_link_to_the_own_port(out),
             Recommendation::Master(by) => self.be_master(now, by, out),
         }
+    }
+
+    pub(super) fn be_passive(&mut self, reason: StateReason, out: &mut impl Sink<Effect>) {
+        self.lose_parent(out);
+        self.serving.stop();
+        self.timers.clear(Timer::Qualification);
+        self.change_state(Event::RecommendedPassive, reason, out);
     }
 
     fn be_master(&mut self, now: Timestamp<Mono>, by: MasterBy, out: &mut impl Sink<Effect>) {

@@ -23,6 +23,9 @@ impl Port {
         announce: &Announce,
         out: &mut impl Sink<Effect>,
     ) {
+        if header.source_port_identity.clock_identity == self.config.identity {
+            return self.hear_own_port(now, header, out);
+        }
         if header.flags.alternate_master() {
             return count(out, Counter::AlternateMaster);
         }
@@ -34,7 +37,6 @@ impl Port {
             self.refused_grandmaster = Some(announce.grandmaster_identity);
             return count(out, Counter::GrandmasterRefused);
         }
-        let stated = header.log_message_interval.clamped().filter(|stated| *stated <= LOG_ANNOUNCE_INTERVAL_MAX);
         let announced = Announced {
             data: DataSet {
                 priority1: announce.grandmaster_priority1,
@@ -47,7 +49,7 @@ impl Port {
             },
             time_properties: TimeProperties::announced(header.flags, announce),
             sequence_id: header.sequence_id,
-            interval: stated.unwrap_or(self.config.log_announce_interval.min(LOG_ANNOUNCE_INTERVAL_MAX)),
+            interval: self.announce_interval(header),
         };
         if !self.foreign.hear(now, announced, self.parent_port(), out) {
             return;
@@ -64,6 +66,12 @@ impl Port {
         if self.recommended == Recommendation::Slave {
             self.follow_best(now, out);
         }
+    }
+
+    /// The sender's announce interval; ours, if it states none or an absurd one.
+    pub(super) fn announce_interval(&self, header: &Header) -> LogInterval {
+        let stated = header.log_message_interval.clamped().filter(|stated| *stated <= LOG_ANNOUNCE_INTERVAL_MAX);
+        stated.unwrap_or(self.config.log_announce_interval.min(LOG_ANNOUNCE_INTERVAL_MAX))
     }
 
     fn is_best(&self, now: Timestamp<Mono>, sender: PortIdentity) -> bool {
