@@ -30,7 +30,7 @@ fn stamp(now: Timestamp<Mono>) -> Stamp {
 
 fn send(effect: &Effect) -> Option<(Frame, Channel, Option<TxToken>)> {
     match effect {
-        Effect::Send { frame, channel, token } => Some((*frame, *channel, *token)),
+        Effect::Send { frame, channel, token, .. } => Some((*frame, *channel, *token)),
         _ => None,
     }
 }
@@ -71,7 +71,8 @@ impl Pair {
         let mut now = Timestamp::from_ticks(TICKS_PER_S * 1_000);
         while !slave.state().follows() {
             let deliver = |frame: Frame, at| {
-                let input = Input::Received { bytes: frame.as_bytes(), channel: Channel::General, stamp: None };
+                let input =
+                    Input::Received { bytes: frame.as_bytes(), channel: Channel::General, stamp: None, from: None };
                 slave.step(at, input, &mut Emit(|_| ()));
             };
             // Until the next Sync, so that the Announce before it are delivered.
@@ -101,9 +102,11 @@ fn sync_and_follow_up(criterion: &mut Criterion) {
             |slave| {
                 let stamp = Some(stamp(pair.now));
                 let channel = Channel::Event;
-                let first = step(slave, pair.now, Input::Received { bytes: sync.as_bytes(), channel, stamp });
+                let first =
+                    step(slave, pair.now, Input::Received { bytes: sync.as_bytes(), channel, stamp, from: None });
                 let (channel, stamp) = (Channel::General, None);
-                let then = step(slave, pair.now, Input::Received { bytes: follow_up.as_bytes(), channel, stamp });
+                let then =
+                    step(slave, pair.now, Input::Received { bytes: follow_up.as_bytes(), channel, stamp, from: None });
                 assert_eq!((first, then), (0, 1));
             },
             BatchSize::SmallInput,
@@ -117,7 +120,7 @@ fn delay_resp(criterion: &mut Criterion) {
     let token = token.expect("a Delay_Req wants its stamp");
     let stamp = Some(stamp(pair.now));
     let mut out = Vec::new();
-    let asked = Input::Received { bytes: request.as_bytes(), channel: Channel::Event, stamp };
+    let asked = Input::Received { bytes: request.as_bytes(), channel: Channel::Event, stamp, from: None };
     pair.master.step(pair.now, asked, &mut out);
     let (response, ..) = out.iter().find_map(send).expect("a Delay_Resp");
     pair.slave.step(pair.now, Input::Sent { token, stamp }, &mut Emit(|_| ()));
@@ -126,7 +129,8 @@ fn delay_resp(criterion: &mut Criterion) {
             || pair.slave.clone(),
             |slave| {
                 let (channel, stamp) = (Channel::General, None);
-                let observed = step(slave, pair.now, Input::Received { bytes: response.as_bytes(), channel, stamp });
+                let observed =
+                    step(slave, pair.now, Input::Received { bytes: response.as_bytes(), channel, stamp, from: None });
                 assert_eq!(observed, 1);
             },
             BatchSize::SmallInput,

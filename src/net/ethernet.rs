@@ -13,9 +13,9 @@ use synchronome_kernel::socket::packet::{
     ETHERNET_HEADER, FirstOctets, FrameReceiver, join_link_group, open_packet_socket, send_frame,
 };
 
-use super::sockets::{Times, is_to_neighbor};
-use super::{OpenError, Transport};
-use crate::ptp::{Channel, FRAME_MAX, Frame};
+use super::sockets::{Beside, is_to_neighbor};
+use super::{OpenError, Outgoing, Transport};
+use crate::ptp::{Address, Channel, FRAME_MAX};
 use crate::wire::ptp::MessageType;
 
 /// E.2.
@@ -83,27 +83,32 @@ impl EthernetSockets {
         }
     }
 
-    pub fn send(&self, frame: &Frame, channel: Channel, key: Option<u32>) -> io::Result<()> {
+    pub fn send(&self, outgoing: &Outgoing, key: Option<u32>) -> io::Result<()> {
+        let Outgoing { frame, channel, to } = outgoing;
         let message = frame.as_bytes();
         let mut bytes = [0; ETHERNET_HEADER + FRAME_MAX];
         bytes[..ETHERNET_HEADER].copy_from_slice(&self.header);
-        if is_to_neighbor(message) {
+        if let Some(Address::Ethernet(address)) = to {
+            bytes[..address.len()].copy_from_slice(address);
+        } else if is_to_neighbor(message) {
             bytes[..PTP_PDELAY.len()].copy_from_slice(&PTP_PDELAY);
         }
         bytes[ETHERNET_HEADER..][..message.len()].copy_from_slice(message);
-        send_frame(self.fd(channel), &bytes[..ETHERNET_HEADER + message.len()], key).map(drop)
+        send_frame(self.fd(*channel), &bytes[..ETHERNET_HEADER + message.len()], key).map(drop)
     }
 
     /// Takes one frame from a socket; `arrived` is told of it, and of its own channel, if it can be a message. Whether there
     /// was one.
-    pub fn receive(&mut self, channel: Channel, arrived: impl FnOnce(Channel, &[u8], Times)) -> io::Result<bool> {
+    pub fn receive(&mut self, channel: Channel, arrived: impl FnOnce(Channel, &[u8], Beside)) -> io::Result<bool> {
         let socket = match channel {
             Channel::Event => &self.event,
             Channel::General => &self.general,
         };
         let Some(received) = self.receiver.receive(socket, self.room.as_mut_slice())? else { return Ok(false) };
         if let Some(message) = message_in(&self.room[..received.length]).filter(|_| !received.truncated) {
-            arrived(channel_of(message), message, [received.software, received.hardware]);
+            let from = source_of(&self.room[..received.length]);
+            let beside = Beside { software: received.software, hardware: received.hardware, from };
+            arrived(channel_of(message), message, beside);
         }
         Ok(true)
     }
@@ -113,6 +118,12 @@ impl EthernetSockets {
 fn channel_of(message: &[u8]) -> Channel {
     let is_general = message.first().is_some_and(|octet| octet & GENERAL_BIT != 0);
     if is_general { Channel::General } else { Channel::Event }
+}
+
+/// Who sent a frame.
+fn source_of(frame: &[u8]) -> Option<Address> {
+    let (_, rest) = frame.split_first_chunk::<6>()?;
+    rest.first_chunk().map(|source| Address::Ethernet(*source))
 }
 
 /// What follows the header, and the tag if there is one.

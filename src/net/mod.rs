@@ -23,5 +23,5 @@ pub use card::{Card, Found, InWords, LOOK_EVERY, cannot_stamp, device_below, phc
 pub use error::OpenError;
 pub use exchange::{CardArrival, Departed, ExchangeBuffer, ExchangeSocket};
 pub use ledger::{LEDGER_MAX, Ledger, STAMP_WAIT_MAX};
-pub use sockets::{Arrived, Gone, PtpSockets, SocketOptions, StampMode, Stamping, StampingChange, Transport};
+pub use sockets::{Arrived, Gone, Outgoing, PtpSockets, SocketOptions, StampMode, Stamping, StampingChange, Transport};
 pub use stamps::{Missing, TxTrouble, software_stamp};

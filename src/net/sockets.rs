@@ -17,7 +17,7 @@ use super::ethernet::EthernetSockets;
 use super::stamps::{Complaints, Judge, Stamps, TxTrouble, Verdict};
 use super::udp::{UdpSockets, assert_can_send};
 use super::{Card, Ledger, Missing, OpenError};
-use crate::ptp::{Channel, Frame, TxToken};
+use crate::ptp::{Address, Channel, Frame, TxToken};
 use crate::time::{ClockId, Duration, Mono, Stamp, Timestamp};
 use crate::wire::ptp::MessageType;
 
@@ -104,6 +104,19 @@ pub struct Arrived<'a> {
     pub channel: Channel,
     /// When, by the clock in use; `None` if that gave no stamp.
     pub stamp: Option<Stamp>,
+    /// Who sent it.
+    pub from: Option<Address>,
+}
+
+/// A message on its way out.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing {
+    /// Its bytes.
+    pub frame: Frame,
+    /// By which socket.
+    pub channel: Channel,
+    /// To this one only; `None`: to the group.
+    pub to: Option<Address>,
 }
 
 /// What became of a message that was sent with a token.
@@ -139,10 +152,10 @@ impl Wire {
         }
     }
 
-    fn send(&self, frame: &Frame, channel: Channel, key: Option<u32>) -> io::Result<()> {
+    fn send(&self, message: &Outgoing, key: Option<u32>) -> io::Result<()> {
         match self {
-            Self::Udp(sockets) => sockets.send(frame, channel, key),
-            Self::Ethernet(sockets) => sockets.send(frame, channel, key),
+            Self::Udp(sockets) => sockets.send(message, key),
+            Self::Ethernet(sockets) => sockets.send(message, key),
         }
     }
 }
@@ -150,7 +163,7 @@ impl Wire {
 /// A message that waits until the card has room for its stamp.
 #[derive(Clone, Copy, Debug)]
 struct Held {
-    frame: Frame,
+    message: Outgoing,
     token: TxToken,
     since: Timestamp<Mono>,
 }
@@ -303,34 +316,33 @@ impl PtpSockets {
     /// The system call's. The token is then free again; those in flight that `gone` is told of are given up.
     pub fn send(
         &mut self,
-        frame: &Frame,
-        channel: Channel,
+        message: &Outgoing,
         token: Option<TxToken>,
         now: Timestamp<Mono>,
         gone: impl FnMut(Gone),
     ) -> io::Result<()> {
-        if channel == Channel::General {
-            return self.wire.send(frame, channel, None);
+        if message.channel == Channel::General {
+            return self.wire.send(message, None);
         }
         if let Some(token) = token
             && self.held.is_none()
             && self.slot_free_at().is_some_and(|free| free > now)
         {
-            self.held = Some(Held { frame: *frame, token, since: now });
+            self.held = Some(Held { message: *message, token, since: now });
             return Ok(());
         }
-        self.send_event(frame, token, now, gone)
+        self.send_event(message, token, now, gone)
     }
 
     fn send_event(
         &mut self,
-        frame: &Frame,
+        message: &Outgoing,
         token: Option<TxToken>,
         now: Timestamp<Mono>,
         mut gone: impl FnMut(Gone),
     ) -> io::Result<()> {
         let key = (self.keying == TxKeying::PerMessage).then(|| self.ledger.next_key());
-        match self.wire.send(frame, Channel::Event, key) {
+        match self.wire.send(message, key) {
             Ok(()) => {
                 if let (Some(judge), Some(_)) = (self.stamps.judge(), token) {
                     judge.sent();
@@ -421,7 +433,7 @@ impl PtpSockets {
             return;
         }
         self.held = None;
-        if self.send_event(&held.frame, Some(held.token), now, &mut gone).is_err() {
+        if self.send_event(&held.message, Some(held.token), now, &mut gone).is_err() {
             gone(Gone { token: held.token, stamp: None });
         }
     }
@@ -434,16 +446,16 @@ impl PtpSockets {
         let stamps = &mut self.stamps;
         match &mut self.wire {
             Wire::Udp(sockets) => {
-                let count = sockets.receive(channel, BATCH, |bytes, times| {
-                    arrived(taken(stamps, channel, bytes, times));
+                let count = sockets.receive(channel, BATCH, |bytes, beside| {
+                    arrived(taken(stamps, channel, bytes, beside));
                 })?;
                 Ok(count == BATCH)
             }
             Wire::Ethernet(sockets) => {
                 let mut count = 0;
                 while count < BATCH
-                    && sockets.receive(channel, |channel, bytes, times| {
-                        arrived(taken(stamps, channel, bytes, times));
+                    && sockets.receive(channel, |channel, bytes, beside| {
+                        arrived(taken(stamps, channel, bytes, beside));
                     })?
                 {
                     count += 1;
@@ -459,10 +471,10 @@ impl PtpSockets {
     /// As [`PtpSockets::receive`].
     pub fn receive_one(&mut self, channel: Channel, mut arrived: impl FnMut(Arrived<'_>)) -> io::Result<bool> {
         let stamps = &mut self.stamps;
-        let mut arrived = |channel, bytes: &[u8], times| arrived(taken(stamps, channel, bytes, times));
+        let mut arrived = |channel, bytes: &[u8], beside| arrived(taken(stamps, channel, bytes, beside));
         match &mut self.wire {
             Wire::Udp(sockets) => {
-                sockets.receive(channel, 1, |bytes, times| arrived(channel, bytes, times)).map(|count| count == 1)
+                sockets.receive(channel, 1, |bytes, beside| arrived(channel, bytes, beside)).map(|count| count == 1)
             }
             Wire::Ethernet(sockets) => sockets.receive(channel, &mut arrived),
         }
@@ -475,18 +487,24 @@ impl PtpSockets {
     }
 }
 
-/// The two stamps of a packet: the kernel's and the card's.
-pub(super) type Times = [Option<KernelTime>; 2];
+/// What comes beside a packet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Beside {
+    pub software: Option<KernelTime>,
+    pub hardware: Option<KernelTime>,
+    pub from: Option<Address>,
+}
 
 /// A packet with the stamp of the clock in use. A Sync without the card's counts against the card.
-fn taken<'a>(stamps: &mut Stamps, channel: Channel, bytes: &'a [u8], [software, hardware]: Times) -> Arrived<'a> {
+fn taken<'a>(stamps: &mut Stamps, channel: Channel, bytes: &'a [u8], beside: Beside) -> Arrived<'a> {
+    let Beside { software, hardware, from } = beside;
     if channel == Channel::General {
-        return Arrived { bytes, channel, stamp: None };
+        return Arrived { bytes, channel, stamp: None, from };
     }
     if let Some(judge) = stamps.judge().filter(|_| is_sync(bytes)) {
         judge.arrived(hardware.is_some());
     }
-    Arrived { bytes, channel, stamp: stamps.pick(software, hardware) }
+    Arrived { bytes, channel, stamp: stamps.pick(software, hardware), from }
 }
 
 /// Whether this is a Sync of version 2, which the card owes a stamp. Version 1 shares group and port with it (audio over IP

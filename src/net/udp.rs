@@ -1,11 +1,11 @@
 //! PTP over UDP: IPv4 (IEEE 1588-2019 Annex C) and IPv6 (Annex D).
 //!
 //! A socket of either family is bound to its interface, hears the group of the primary messages there, with the peer delay
-//! mechanism that of its messages too, and nothing that other sockets joined elsewhere. It sends with a hop limit of 1: PTP
-//! passes no router.
+//! mechanism that of its messages too, and nothing that other sockets joined elsewhere. To a group it sends with a hop limit
+//! of 1: PTP passes no router but by unicast.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
@@ -14,9 +14,9 @@ use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 use synchronome_kernel::socket::{RecvBatch, set_multicast_all, set_multicast_interface_v4};
 use synchronome_kernel::timestamping::send_timestamped;
 
-use super::sockets::{BATCH, Times, is_to_neighbor};
-use super::{OpenError, SocketOptions, Transport};
-use crate::ptp::{Channel, FRAME_MAX, Frame};
+use super::sockets::{BATCH, Beside, is_to_neighbor};
+use super::{OpenError, Outgoing, SocketOptions, Transport};
+use crate::ptp::{Address, Channel, FRAME_MAX};
 
 /// The longest datagram that is looked at: the largest PTP messages with TLVs are far below it.
 const DATAGRAM_MAX: usize = 1_024;
@@ -46,6 +46,7 @@ pub(super) struct UdpSockets {
     /// To everybody, and to the neighbour.
     event_to: [SocketAddr; 2],
     general_to: [SocketAddr; 2],
+    interface_index: u32,
     has_trailer: bool,
     batch: RecvBatch,
 }
@@ -60,6 +61,7 @@ impl UdpSockets {
             general: open(*general_port)?,
             event_to: groups(*event_port),
             general_to: groups(*general_port),
+            interface_index,
             has_trailer: matches!(transport, Transport::Udp6 { .. }),
             batch: RecvBatch::new(BATCH, DATAGRAM_MAX),
         })
@@ -72,17 +74,32 @@ impl UdpSockets {
         }
     }
 
-    pub fn send(&self, frame: &Frame, channel: Channel, key: Option<u32>) -> io::Result<()> {
+    pub fn send(&self, outgoing: &Outgoing, key: Option<u32>) -> io::Result<()> {
+        let Outgoing { frame, channel, to: only } = outgoing;
         let to = match channel {
             Channel::Event => self.event_to,
             Channel::General => self.general_to,
         };
         let mut datagram = [0; FRAME_MAX + V6_TRAILER.len()];
         let message = frame.as_bytes();
-        let to = to[usize::from(is_to_neighbor(message))];
+        let to = match only {
+            Some(address) => self.address(*address, to[0].port())?,
+            None => to[usize::from(is_to_neighbor(message))],
+        };
         let length = message.len() + if self.has_trailer { V6_TRAILER.len() } else { 0 };
         datagram[..message.len()].copy_from_slice(message);
-        send_timestamped(self.fd(channel), &datagram[..length], to, key).map(drop)
+        send_timestamped(self.fd(*channel), &datagram[..length], to, key).map(drop)
+    }
+
+    /// One receiver; an IPv6 address that holds on the link only is one of the port's own link.
+    fn address(&self, address: Address, port: u16) -> io::Result<SocketAddr> {
+        match address.ip() {
+            Some(IpAddr::V6(ip)) if ip.is_unicast_link_local() => {
+                Ok(SocketAddrV6::new(ip, port, 0, self.interface_index).into())
+            }
+            Some(ip) => Ok((ip, port).into()),
+            None => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
 
     /// Takes one datagram, or a batch; returns how many there were. Those that are too long are not handed out.
@@ -90,7 +107,7 @@ impl UdpSockets {
         &mut self,
         channel: Channel,
         count_max: usize,
-        mut arrived: impl FnMut(&[u8], Times),
+        mut arrived: impl FnMut(&[u8], Beside),
     ) -> io::Result<usize> {
         let socket = match channel {
             Channel::Event => &self.event,
@@ -98,7 +115,8 @@ impl UdpSockets {
         };
         let count = if count_max == 1 { self.batch.recv_one(socket)? } else { self.batch.recv(socket)? };
         for received in self.batch.iter().filter(|received| !received.truncated) {
-            arrived(received.data, [received.software, received.hardware]);
+            let from = Some(Address::from(received.from.ip()));
+            arrived(received.data, Beside { software: received.software, hardware: received.hardware, from });
         }
         Ok(count)
     }

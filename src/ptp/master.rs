@@ -187,7 +187,7 @@ impl Engine for Grandmaster {
             self.start(now, StateReason::Started, out);
         }
         match input {
-            Input::Received { bytes, channel, stamp } => self.received(now, bytes, channel, stamp, out),
+            Input::Received { bytes, channel, stamp, from: _ } => self.received(now, bytes, channel, stamp, out),
             Input::Sent { token, stamp } => self.sent(token, stamp, out),
             Input::SendFailed { token } => {
                 count(out, Counter::SendFailed);

@@ -18,6 +18,7 @@
 //!
 //! | file | chapter |
 //! |---|---|
+//! | [`address`](self::Address) | who is at the other end |
 //! | [`config`](self::Config) | what a port and a grandmaster need to be told |
 //! | `gate` | which headers are let in (domain, sdoId, version; 7.1) |
 //! | `state` | the state machine (9.2.5), as one pure function |
@@ -34,6 +35,7 @@
 //! | `counters` | every figure that the engines count |
 //! | `recorded` | the bytes of an input, for a trace |
 
+mod address;
 mod bmca;
 mod config;
 mod counters;
@@ -50,6 +52,7 @@ mod serving;
 mod state;
 mod sync;
 
+pub use address::Address;
 pub use bmca::{Comparison, DataSet, compare};
 pub use config::{CORRECTION_MAX, Config, GRANDMASTERS_MAX, GrandmasterConfig, PeerDelayConfig, clock_identity};
 pub use counters::Counter;
@@ -102,6 +105,8 @@ pub enum Input<'a> {
         channel: Channel,
         /// When it arrived, on the clock that stamps this port; `None` if the stamp is missing.
         stamp: Option<Stamp>,
+        /// Who sent it; `None` where that is not known.
+        from: Option<Address>,
     },
     /// The transmit stamp of an earlier [`Effect::Send`] is known, or will never be.
     Sent {
@@ -159,6 +164,8 @@ pub enum Effect {
         channel: Channel,
         /// Present when the transmit stamp is wanted: answer with [`Input::Sent`] or [`Input::SendFailed`].
         token: Option<TxToken>,
+        /// To this one only; `None`: to the group.
+        to: Option<Address>,
     },
     /// A complete measurement. Of a Sync: `sent` is t1 on [`ClockId::Remote`](crate::time::ClockId::Remote), `received`
     /// t2 on ours. Of a Delay_Req, or what the peer delay mechanism has in its place: `sent` is t3 on ours, `received` t4 on

@@ -340,7 +340,7 @@ impl PeerDelay {
         }
         let message = self.sender.pdelay_req(sequence_id, self.asymmetry_on_the_wire());
         count(out, Counter::SentPdelayReq);
-        out.emit(Effect::Send { frame: frame(&message), channel: Channel::Event, token: Some(token) });
+        out.emit(Effect::Send { frame: frame(&message), channel: Channel::Event, token: Some(token), to: None });
     }
 
     /// A Pdelay_Resp with the correction that its header says.
@@ -538,7 +538,7 @@ impl PeerDelay {
         }
         self.next_answer = (self.next_answer + 1) % PDELAY_ANSWERS_MAX;
         count(out, Counter::SentPdelayResp);
-        out.emit(Effect::Send { frame: frame(&message), channel: Channel::Event, token: Some(token) });
+        out.emit(Effect::Send { frame: frame(&message), channel: Channel::Event, token: Some(token), to: None });
     }
 
     fn answered(&mut self, answering: &Answering, stamp: Option<Stamp>, out: &mut impl Sink<Effect>) {
@@ -550,7 +550,7 @@ impl PeerDelay {
             return count(out, Counter::TimeNotRepresentable);
         };
         count(out, Counter::SentPdelayRespFollowUp);
-        out.emit(Effect::Send { frame: frame(&message), channel: Channel::General, token: None });
+        out.emit(Effect::Send { frame: frame(&message), channel: Channel::General, token: None, to: None });
     }
 
     // ---- Transmit stamps ----

@@ -357,7 +357,7 @@ impl Port {
         let sequence_id = self.requests.open(now, token, out);
         let message = self.sender.delay_req(sequence_id, self.config.delay_asymmetry);
         count(out, Counter::SentDelayReq);
-        out.emit(Effect::Send { frame: frame(&message), channel: Channel::Event, token: Some(token) });
+        out.emit(Effect::Send { frame: frame(&message), channel: Channel::Event, token: Some(token), to: None });
         self.arm_next_delay_req(now);
     }
 
@@ -457,7 +457,7 @@ impl Engine for Port {
             self.start(now, StateReason::Started, out);
         }
         match input {
-            Input::Received { bytes, channel, stamp } => self.received(now, bytes, channel, stamp, out),
+            Input::Received { bytes, channel, stamp, from: _ } => self.received(now, bytes, channel, stamp, out),
             Input::Sent { token, stamp } if self.serving.awaits(token) => self.serving.sent(token, stamp, out),
             Input::Sent { token, stamp } => {
                 if self.peer_sent(token, stamp, out) {

@@ -1,6 +1,6 @@
 //! The port and the grandmaster as they are recorded: the bytes of their inputs, which borrow the packets.
 
-use super::{Channel, ClockReport, Decision, Effect, Grandmaster, Input, Line, Port, TxToken};
+use super::{Address, Channel, ClockReport, Decision, Effect, Grandmaster, Input, Line, Port, TxToken};
 use crate::coding::{Coded, Decoder, Encoder, Malformed, layout};
 use crate::engine::{Engine, EngineKind, Recordable};
 use crate::time::{Mono, Stamp, Timestamp};
@@ -10,6 +10,7 @@ const INPUT_LAYOUT: u64 = layout(
     &[
         ("stamp", <Option<Stamp>>::LAYOUT),
         ("channel", Channel::LAYOUT),
+        ("from", <Option<Address>>::LAYOUT),
         ("token", TxToken::LAYOUT),
         ("report", ClockReport::LAYOUT),
         ("decision", Decision::LAYOUT),
@@ -19,11 +20,12 @@ const INPUT_LAYOUT: u64 = layout(
 
 fn encode(input: &Input<'_>, out: &mut Encoder) {
     match *input {
-        Input::Received { bytes, channel, stamp } => {
+        Input::Received { bytes, channel, stamp, from } => {
             out.byte(0);
             out.bytes(bytes);
             channel.encode(out);
             stamp.encode(out);
+            from.encode(out);
         }
         Input::Sent { token, stamp } => {
             out.byte(1);
@@ -61,7 +63,8 @@ fn decode<'a>(from: &mut Decoder<'a>) -> Result<Input<'a>, Malformed> {
     Ok(match from.byte()? {
         0 => {
             let bytes = from.bytes()?;
-            Input::Received { bytes, channel: Channel::decode(from)?, stamp: Option::decode(from)? }
+            let channel = Channel::decode(from)?;
+            Input::Received { bytes, channel, stamp: Option::decode(from)?, from: Option::decode(from)? }
         }
         1 => Input::Sent { token: TxToken::decode(from)?, stamp: Option::decode(from)? },
         2 => Input::SendFailed { token: Option::decode(from)? },

@@ -160,7 +160,11 @@ impl Script {
                 let bytes = self.message(verb, &words);
                 let is_event = matches!(verb, "sync" | "req" | "preq" | "presp") && !words.has("general");
                 let channel = if is_event { Channel::Event } else { Channel::General };
-                self.port.step(at, Input::Received { bytes: &bytes, channel, stamp: words.stamp("t2") }, &mut out);
+                self.port.step(
+                    at,
+                    Input::Received { bytes: &bytes, channel, stamp: words.stamp("t2"), from: None },
+                    &mut out,
+                );
                 self.remember(&out);
                 return out;
             }

@@ -346,7 +346,7 @@ fn send(message: &Message<'_>, token: Option<TxToken>, out: &mut impl Sink<Effec
         _ => unreachable!("a master sends no such message"),
     };
     count(out, counter);
-    out.emit(Effect::Send { frame: frame(message), channel, token });
+    out.emit(Effect::Send { frame: frame(message), channel, token, to: None });
 }
 
 /// One interval after it was due, so that lateness does not add up; but never in the past, so that a pause is not made up.

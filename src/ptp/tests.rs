@@ -61,9 +61,9 @@ impl Wire {
     fn deliver(&mut self, by_master: &[Effect], by_slave: &[Effect]) {
         let (departure, ahead) = (self.master_clock(), self.ahead);
         for effect in by_master {
-            let Effect::Send { frame, channel, token } = effect else { continue };
+            let Effect::Send { frame, channel, token, .. } = effect else { continue };
             let at = stamp(departure + self.there + ahead);
-            let input = Input::Received { bytes: frame.as_bytes(), channel: *channel, stamp: Some(at) };
+            let input = Input::Received { bytes: frame.as_bytes(), channel: *channel, stamp: Some(at), from: None };
             self.slave.step(self.now, input, &mut self.effects);
             if let Some(token) = *token {
                 let mut out = Vec::new();
@@ -73,12 +73,13 @@ impl Wire {
         }
         for effect in by_slave {
             self.effects.push(*effect);
-            let Effect::Send { frame, channel, token } = effect else { continue };
+            let Effect::Send { frame, channel, token, .. } = effect else { continue };
             let mut out = Vec::new();
             let input = Input::Received {
                 bytes: frame.as_bytes(),
                 channel: *channel,
                 stamp: Some(stamp(departure + self.back)),
+                from: None,
             };
             self.master.step(self.now, input, &mut out);
             self.deliver(&out, &[]);
@@ -199,7 +200,7 @@ fn a_hundred_thousand_mutated_messages_never_stop_a_port() {
         let at = Timestamp::from_ticks(i128::from(random.next_u64() as i64) << random.below(40));
         let arrival = (random.below(8) > 0).then(|| stamp(at));
         let mut out = Vec::new();
-        script.port.step(now, Input::Received { bytes: &bytes, channel, stamp: arrival }, &mut out);
+        script.port.step(now, Input::Received { bytes: &bytes, channel, stamp: arrival, from: None }, &mut out);
         counted += u32::from(out.iter().any(|effect| matches!(effect, Effect::Count(_))));
         if round % 10 == 0 {
             now = now + Duration::from_millis(3);
@@ -261,7 +262,7 @@ fn arbitrary_inputs_in_any_order_never_stop_either_engine() {
             }
             3 => Input::Link { up: random.below(4) > 0 },
             4..6 => Input::Tick { local: at },
-            _ => Input::Received { bytes, channel: Channel::Event, stamp: optional },
+            _ => Input::Received { bytes, channel: Channel::Event, stamp: optional, from: None },
         };
         port.step(now, input, &mut Emit(|_| effects += 1));
         master.step(now, input, &mut Emit(|_| effects += 1));

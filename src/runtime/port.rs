@@ -25,7 +25,7 @@ use super::wake::{Ready, Sleeper};
 use crate::clock::HostClock;
 use crate::config::ThreadConfig;
 use crate::engine::{Emit, Engine, Taped};
-use crate::net::{Gone, LEDGER_MAX, PtpSockets};
+use crate::net::{Arrived, Gone, LEDGER_MAX, PtpSockets};
 use crate::ptp::{
     Channel, ClockReport, Counter, DataSet, Decision, Effect, Grandmaster, Input, ParentInfo, Port, TxToken,
 };
@@ -418,7 +418,7 @@ impl<E: PtpEngine> PortLoop<E> {
         // An error of the socket as a whole is told once, and the next read goes on.
         let found = self.sockets.receive_one(channel, |arrived| {
             follow_ups = usize::from(is_follow_up(arrived.bytes));
-            let input = Input::Received { bytes: arrived.bytes, channel: arrived.channel, stamp: arrived.stamp };
+            let input = input_of(&arrived);
             engine.step(now, input, &mut Emit(|effect| effects.take(&effect, outlet, now)));
         });
         self.send_all(&effects, now);
@@ -440,7 +440,7 @@ impl<E: PtpEngine> PortLoop<E> {
             let received = self.sockets.receive(channel, |arrived| {
                 has_arrived = true;
                 follow_ups += usize::from(is_follow_up(arrived.bytes));
-                let input = Input::Received { bytes: arrived.bytes, channel: arrived.channel, stamp: arrived.stamp };
+                let input = input_of(&arrived);
                 engine.step(now, input, &mut Emit(|effect| effects.take(&effect, outlet, now)));
             });
             // What must be sent waits until the batch's buffer is free again.
@@ -482,9 +482,9 @@ impl<E: PtpEngine> PortLoop<E> {
     }
 
     fn send_all(&mut self, effects: &Effects, now: Timestamp<Mono>) {
-        for (frame, channel, token) in effects.sends() {
+        for (message, token) in effects.sends() {
             let (pending, len) = (&mut self.pending, &mut self.pending_len);
-            let sent = self.sockets.send(&frame, channel, token, now, |gone| remember(pending, len, Told::Gone(gone)));
+            let sent = self.sockets.send(&message, token, now, |gone| remember(pending, len, Told::Gone(gone)));
             if let Err(error) = &sent {
                 remember(&mut self.pending, &mut self.pending_len, Told::SendFailed(token));
                 if !self.is_failing {
@@ -496,6 +496,11 @@ impl<E: PtpEngine> PortLoop<E> {
             self.is_failing = sent.is_err();
         }
     }
+}
+
+fn input_of<'a>(arrived: &Arrived<'a>) -> Input<'a> {
+    let Arrived { bytes, channel, stamp, from } = *arrived;
+    Input::Received { bytes, channel, stamp, from }
 }
 
 fn is_follow_up(message: &[u8]) -> bool {

@@ -417,7 +417,7 @@ impl World {
                     Taken::Before(stamp) => stamp,
                     Taken::NotYet => self.receive_stamp(to, channel),
                 };
-                self.step(to, Some(from), Input::Received { bytes: frame.as_bytes(), channel, stamp });
+                self.step(to, Some(from), Input::Received { bytes: frame.as_bytes(), channel, stamp, from: None });
             }
             Event::TxStamp { of, token, stamp } => self.step(of, None, Input::Sent { token, stamp }),
             Event::Report { to, report } => self.step(to, None, Input::Clock(report)),
@@ -504,7 +504,7 @@ impl World {
         self.effects_most = self.effects_most.max(effects.len());
         for effect in &effects {
             match effect {
-                Effect::Send { frame, channel, token } => self.transmit(id, frame, *channel, *token),
+                Effect::Send { frame, channel, token, .. } => self.transmit(id, frame, *channel, *token),
                 other => {
                     self.look_at_stranger(id, from, other);
                     if let Effect::Observe(observation) = other {

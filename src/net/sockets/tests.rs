@@ -16,7 +16,7 @@ fn comes_back_with_both_stamps(options: &SocketOptions) -> Vec<u8> {
     // The kernel turns its stamping on a moment after it was asked: the first packets may lack the stamp.
     for round in 0..200_u8 {
         let frame = Frame::new([round; FRAME_MAX], 44);
-        sender.send(&frame, Channel::Event, Some(TxToken(u32::from(round))), HostClock.mono(), |_| {}).unwrap();
+        sender.send(&to_all(frame), Some(TxToken(u32::from(round))), HostClock.mono(), |_| {}).unwrap();
         assert!(sender.awaits_stamps() && sender.deadline().is_some());
         std::thread::sleep(std::time::Duration::from_millis(5));
         sender.drain_stamps(HostClock.mono(), false, |g| gone.push(g));
@@ -30,6 +30,10 @@ fn comes_back_with_both_stamps(options: &SocketOptions) -> Vec<u8> {
     let sent = gone.iter().find(|g| g.token == TxToken(u32::from(bytes[0]))).expect("its transmit stamp");
     assert!(sent.stamp.unwrap().at <= stamp.unwrap().at, "it left before it arrived");
     bytes.clone()
+}
+
+fn to_all(frame: Frame) -> Outgoing {
+    Outgoing { frame, channel: Channel::Event, to: None }
 }
 
 #[test]
@@ -73,7 +77,7 @@ fn a_card_with_room_for_one_stamp_gets_one_message_at_a_time() {
     let start = HostClock.mono();
     let frame = Frame::new([0; FRAME_MAX], 44);
     let send = |sockets: &mut PtpSockets, number, at| {
-        sockets.send(&frame, Channel::Event, Some(TxToken(number)), at, |_| {}).unwrap();
+        sockets.send(&to_all(frame), Some(TxToken(number)), at, |_| {}).unwrap();
     };
     for number in 0..3 {
         send(&mut sockets, number, start);
@@ -110,7 +114,7 @@ fn a_card_is_not_judged_by_syncs_of_version_1_nor_by_those_that_came_before_it_w
     let mut send = |version: u8| {
         let mut message = [0; FRAME_MAX];
         message[1] = version;
-        sender.send(&Frame::new(message, 44), Channel::Event, None, HostClock.mono(), |_| {}).unwrap();
+        sender.send(&to_all(Frame::new(message, 44)), None, HostClock.mono(), |_| {}).unwrap();
     };
     // On a busy machine a datagram takes its time even on the loopback.
     let pause = || std::thread::sleep(std::time::Duration::from_millis(50));
@@ -135,4 +139,31 @@ fn a_card_is_not_judged_by_syncs_of_version_1_nor_by_those_that_came_before_it_w
     assert_eq!(hear(&mut receiver), [2]);
     let change = receiver.review(HostClock.mono(), |_| {}).expect("a Sync without the card's stamp");
     assert_eq!((change.missing, change.clock), (Some(Missing::Receive), ClockId::System));
+}
+
+#[test]
+fn a_message_to_one_address_arrives_there_and_says_whose_it_is() {
+    for (port, transport, address) in [
+        (42_611, Transport::Udp4, Address::V4([127, 0, 0, 1])),
+        (42_621, Transport::Udp6 { scope: 2 }, Address::V6(std::net::Ipv6Addr::LOCALHOST.octets())),
+    ] {
+        let mut sockets = PtpSockets::open(&on_lo(port, transport)).unwrap();
+        for channel in [Channel::Event, Channel::General] {
+            let outgoing = Outgoing { frame: Frame::new([0; FRAME_MAX], 44), channel, to: Some(address) };
+            sockets.send(&outgoing, None, HostClock.mono(), |_| {}).unwrap();
+            let mut from = Vec::new();
+            let begin = std::time::Instant::now();
+            while from.is_empty() && begin.elapsed() < std::time::Duration::from_secs(5) {
+                _ = sockets.receive(channel, |arrived| from.push((arrived.channel, arrived.from)));
+            }
+            assert_eq!(from, [(channel, Some(address))], "{transport:?}");
+        }
+        let elsewhere = Outgoing {
+            frame: Frame::new([0; FRAME_MAX], 44),
+            channel: Channel::General,
+            to: Some(Address::Ethernet([2; 6])),
+        };
+        let refused = sockets.send(&elsewhere, None, HostClock.mono(), |_| {}).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::Unsupported);
+    }
 }

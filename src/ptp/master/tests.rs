@@ -27,7 +27,7 @@ fn run(master: &mut Grandmaster, until_ms: i64) -> Vec<(i64, Vec<u8>, Channel, O
         let elapsed = due - Timestamp::EPOCH;
         master.step(due, Input::Tick { local: local(0) + elapsed }, &mut out);
         sent.extend(out.into_iter().filter_map(|effect| match effect {
-            Effect::Send { frame, channel, token } => {
+            Effect::Send { frame, channel, token, .. } => {
                 Some((elapsed.as_nanos() / 1_000_000, frame.as_bytes().to_vec(), channel, token))
             }
             _ => None,
@@ -38,7 +38,7 @@ fn run(master: &mut Grandmaster, until_ms: i64) -> Vec<(i64, Vec<u8>, Channel, O
 
 fn only_message(out: &[Effect]) -> Option<Vec<u8>> {
     let mut frames = out.iter().filter_map(|effect| match effect {
-        Effect::Send { frame, channel: Channel::General, token: None } => Some(frame.as_bytes().to_vec()),
+        Effect::Send { frame, channel: Channel::General, token: None, .. } => Some(frame.as_bytes().to_vec()),
         _ => None,
     });
     frames.next().filter(|_| frames.next().is_none())
@@ -63,7 +63,7 @@ fn delay_req(change: impl Fn(&mut Header)) -> Vec<u8> {
 
 fn ask(master: &mut Grandmaster, bytes: &[u8], stamp: Option<Stamp>) -> Vec<Effect> {
     let mut out = Vec::new();
-    master.step(at(0), Input::Received { bytes, channel: Channel::Event, stamp }, &mut out);
+    master.step(at(0), Input::Received { bytes, channel: Channel::Event, stamp, from: None }, &mut out);
     out
 }
 

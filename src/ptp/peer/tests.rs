@@ -56,7 +56,7 @@ fn counted(out: &[Effect]) -> Vec<&'static str> {
 /// A message that was sent, as whoever hears it reads it.
 fn sent(out: &[Effect]) -> Vec<(Vec<u8>, Channel, Option<TxToken>)> {
     let sends = out.iter().filter_map(|effect| match effect {
-        Effect::Send { frame, channel, token } => Some((frame.as_bytes().to_vec(), *channel, *token)),
+        Effect::Send { frame, channel, token, .. } => Some((frame.as_bytes().to_vec(), *channel, *token)),
         _ => None,
     });
     sends.collect()

@@ -60,7 +60,7 @@ fn another_major_version_is_counted_and_remembered() {
     let mut bytes = [0_u8; 44];
     bytes[1] = 0x01;
     let mut out = Vec::new();
-    let input = Input::Received { bytes: &bytes, channel: Channel::Event, stamp: None };
+    let input = Input::Received { bytes: &bytes, channel: Channel::Event, stamp: None, from: None };
     script.port.step(script.now, input, &mut out);
     assert_eq!(out, [Effect::Count(Counter::Malformed(ParseError::Version))]);
     assert_eq!(script.port.last_foreign_version(), Some(1));
@@ -160,7 +160,7 @@ fn a_slave_only_port_answers_no_delay_req_and_sends_nothing_but_delay_req() {
         effects.extend(script.line(&format!("{second} req B seq={second} t2=100")));
         effects.extend(script.line(&format!("{second}.9 run")));
         sent.extend(effects.into_iter().filter_map(|effect| match effect {
-            Effect::Send { frame, channel, token } => Some((frame, channel, token)),
+            Effect::Send { frame, channel, token, .. } => Some((frame, channel, token)),
             _ => None,
         }));
     }
@@ -579,7 +579,7 @@ fn a_message_of_a_type_that_is_not_used_is_counted_and_left() {
         bytes[2..4].copy_from_slice(&(34 + message_type.body_length() as u16).to_be_bytes());
         assert_eq!(ptp::parse(&bytes).unwrap().body.message_type(), message_type);
         let mut out = Vec::new();
-        let input = Input::Received { bytes: &bytes, channel: Channel::Event, stamp: None };
+        let input = Input::Received { bytes: &bytes, channel: Channel::Event, stamp: None, from: None };
         script.port.step(script.now, input, &mut out);
         assert_eq!(out, [Effect::Count(counter)]);
     }
@@ -592,7 +592,11 @@ fn padding_behind_a_message_is_tolerated() {
     bytes.extend([0; 18]);
     let mut out = Vec::new();
     let stamp = Some(stamp(Timestamp::from_secs(100)));
-    script.port.step(script.now, Input::Received { bytes: &bytes, channel: Channel::Event, stamp }, &mut out);
+    script.port.step(
+        script.now,
+        Input::Received { bytes: &bytes, channel: Channel::Event, stamp, from: None },
+        &mut out,
+    );
     assert_eq!(render(&out), "sync_interval 0; sync 99 -> 100 corr=0 epoch=1");
 }
 

@@ -1,33 +1,32 @@
 //! Where the effects of a port's engine go: to the discipline, to the control thread, or back to the port to be sent.
 
 use super::{PortLinks, PortMessage};
-use crate::ptp::{Channel, Counter, Effect, Frame, PortState, TxToken};
+use crate::net::Outgoing;
+use crate::ptp::{Channel, Counter, Effect, PortState, TxToken};
 use crate::runtime::events::Event;
 use crate::time::{ClockId, Mono, Observation, Timestamp};
 
 /// The most messages that one step sends.
 const SENDS_MAX: usize = 24;
 
-type Outgoing = (Frame, Channel, Option<TxToken>);
-
 /// The effects of a step: sends wait here, everything else goes on at once.
 #[derive(Default)]
 pub(super) struct Effects {
-    sends: [Option<Outgoing>; SENDS_MAX],
+    sends: [Option<(Outgoing, Option<TxToken>)>; SENDS_MAX],
     len: usize,
 }
 
 impl Effects {
     /// What waits to be sent.
-    pub fn sends(&self) -> impl Iterator<Item = Outgoing> {
+    pub fn sends(&self) -> impl Iterator<Item = (Outgoing, Option<TxToken>)> {
         self.sends[..self.len].iter().flatten().copied()
     }
 
     pub fn take(&mut self, effect: &Effect, outlet: &mut Outlet, now: Timestamp<Mono>) {
-        let Effect::Send { frame, channel, token } = effect else { return outlet.take(effect, now) };
+        let Effect::Send { frame, channel, token, to } = effect else { return outlet.take(effect, now) };
         outlet.asked += u32::from(token.is_some());
         if let Some(place) = self.sends.get_mut(self.len) {
-            *place = Some((*frame, *channel, *token));
+            *place = Some((Outgoing { frame: *frame, channel: *channel, to: *to }, *token));
             self.len += 1;
         }
     }

@@ -31,7 +31,7 @@ impl PtpMaster {
         while let Some(effect) = self.effects.get(done).copied() {
             done += 1;
             self.counts.hear(&effect);
-            if let Effect::Send { frame, channel, token } = effect {
+            if let Effect::Send { frame, channel, token, .. } = effect {
                 send_ptp(&self.host, frame.as_bytes(), channel)?;
                 if let Some(token) = token {
                     let stamp = Some(self.host.transmit_stamp(instant, StampSource::Hardware));
@@ -50,7 +50,7 @@ impl Role for PtpMaster {
         let instant = self.host.now()?;
         let bytes = &datagram.data;
         let stamp = Some(self.host.receive_stamp(&instant, StampSource::Hardware, bytes.len()));
-        self.step(&instant, Input::Received { bytes, channel, stamp })
+        self.step(&instant, Input::Received { bytes, channel, stamp, from: None })
     }
 
     fn tick(&mut self) -> Result<(), Fault> {

@@ -65,7 +65,7 @@ impl PtpSlave {
         for effect in &effects {
             self.counts.hear(effect);
             match effect {
-                Effect::Send { frame, channel, token } => {
+                Effect::Send { frame, channel, token, .. } => {
                     send_ptp(&self.host, frame.as_bytes(), *channel)?;
                     let stamp = self.host.transmit_stamp(instant, StampSource::Hardware);
                     left.extend(token.map(|token| (token, stamp)));
@@ -118,7 +118,7 @@ impl Role for PtpSlave {
         let instant = self.host.now()?;
         let bytes = &datagram.data;
         let stamp = Some(self.host.receive_stamp(&instant, StampSource::Hardware, bytes.len()));
-        self.step(&instant, Input::Received { bytes, channel, stamp })
+        self.step(&instant, Input::Received { bytes, channel, stamp, from: None })
     }
 
     fn tick(&mut self) -> Result<(), Fault> {

@@ -116,7 +116,7 @@ impl World {
             for effect in out {
                 if let Effect::Send { frame, channel, .. } = effect {
                     let stamp = Some(stamp(self.now));
-                    observed |= self.step(Input::Received { bytes: frame.as_bytes(), channel, stamp });
+                    observed |= self.step(Input::Received { bytes: frame.as_bytes(), channel, stamp, from: None });
                 }
             }
         }
@@ -148,7 +148,7 @@ fn feed_one(world: &mut World, octets: &mut &[u8]) -> Option<()> {
             }
             let channel = if options & 1 != 0 { Channel::Event } else { Channel::General };
             let stamp = (options & 2 != 0).then(|| stamp(world.now));
-            world.feed(Input::Received { bytes: &message, channel, stamp });
+            world.feed(Input::Received { bytes: &message, channel, stamp, from: None });
         }
         1 => {
             let token = ago(octet()?);
