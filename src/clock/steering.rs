@@ -169,6 +169,12 @@ impl<C: Clock> Steering<C> {
         self.discipline.own_span(reading)
     }
 
+    /// The same, each end by itself; what nothing is known of is `None`.
+    pub fn own_ends(&mut self, local: Timestamp<Local>) -> Span<Option<Duration>> {
+        let reading = self.reading(local);
+        self.discipline.own_ends(reading)
+    }
+
     /// A reference whose timescale says how its readings become the discipline's scale.
     fn on_our_scale(
         &mut self,

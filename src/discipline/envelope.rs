@@ -344,6 +344,19 @@ impl Envelope {
         Some(Span { low: before.low.min(since.low), high: before.high.max(since.high) })
     }
 
+    /// Each end of that interval by itself: one direction proves one of them.
+    pub fn ends_at(&self, at: Timestamp<Local>) -> Span<Option<Duration>> {
+        if let Some(Span { low, high }) = self.at(at) {
+            return Span { low: Some(low), high: Some(high) };
+        }
+        let end = |is_high| {
+            let now = (at - self.origin?.0).as_secs_f64();
+            let edge = self.sharpest(is_high, now, |_| true)?;
+            Some(edge.limit + self.travel(at - edge.at, is_high))
+        };
+        Span { low: end(false), high: end(true) }
+    }
+
     /// Whether [`Envelope::at`] has an answer.
     pub fn is_any_held(&self) -> bool {
         self.held.is_some() || self.sharpest.is_some()
@@ -527,10 +540,12 @@ mod tests {
         // Offset 100 us; 10 us there, 30 us back.
         envelope.not_above(at(0), Duration::from_micros(110)).unwrap();
         assert_eq!(envelope.at(at(0)), None);
+        assert_eq!(envelope.ends_at(at(0)), Span { low: None, high: Some(Duration::from_micros(110)) });
         envelope.not_below(at(0), Duration::from_micros(70)).unwrap();
         let span = envelope.at(at(0)).unwrap();
         assert_eq!((span.low, span.high), (Duration::from_micros(70), Duration::from_micros(110)));
         assert_eq!(span.half_width(), Duration::from_micros(20));
+        assert_eq!(envelope.ends_at(at(0)), Span { low: Some(span.low), high: Some(span.high) });
     }
 
     #[test]

@@ -11,6 +11,8 @@ use crate::time::{Duration, Local, Mono, SyncState, Timestamp};
 const HOLD_MAX: Duration = Duration::from_secs(8);
 /// The same if it is another master's time, which is theirs only if the two agree.
 const HOLD_OTHER_MAX: Duration = Duration::from_secs(2);
+/// No message between a card and its master is on its way for longer.
+const PATH_MAX: Duration = Duration::from_secs(1);
 
 impl<C: Clock> Cascade<C> {
     pub(super) fn look_at_gate(
@@ -45,27 +47,30 @@ impl<C: Clock> Cascade<C> {
         }
     }
 
-    /// While the hub, which was crossed, is right but not sure enough to be followed, it may show all the same that the system clock does not
-    /// know the time: if what is proven of both contradicts each other. Who of the two is wrong is not known yet, so that each may be right: a machine
-    /// that stood still while its card was reset has no other trace of that.
+    /// While the hub, which was crossed, is not followed, it may show all the same that the system clock does not know the time: if what is
+    /// proven of both contradicts each other. Who of the two is wrong is not known yet, so that each may be right: a machine that stood still while
+    /// its card was reset has no other trace of that. It is so from the first message on, be the card itself right or in 1970: a machine that stood
+    /// still is behind, and no Sync comes before it was sent.
     pub(super) fn hold_against_hub(&mut self, index: u8, crossing: &Crossing) {
         if self.is_gate_open || self.hub != Some(ClockId::Phc(index)) || self.is_ambiguous(crossing.after) {
             return;
         }
         let Some(leaf) = self.phcs[usize::from(index)].as_mut() else { return };
         let reading = leaf.steering.reading(crossing.device);
-        let is_right = leaf.steering.is_right(crossing.device);
-        let hub = leaf.steering.own_span(crossing.device).filter(|_| is_right);
+        let hub = leaf.steering.own_ends(crossing.device);
         let own = self.system.own_span(crossing.after);
-        let (Some(hub), Some(own), Some(tai_utc)) = (hub, own, self.leap.tai_utc()) else { return };
+        let (Some(own), Some(tai_utc)) = (own, self.leap.tai_utc()) else { return };
         let tai = tai_utc.duration() - self.system.ahead().duration();
-        let hub = hub.shifted(self.system.reading(crossing.after) + tai - reading);
+        let system_less_hub = self.system.reading(crossing.after) + tai - reading;
         let slack = crossing.window + crossing.slack + READING_ERROR;
-        let (behind, ahead) = (hub.low - own.low - slack, hub.high - own.high + slack);
-        if hub.high + slack < own.low {
-            self.system.slewed(crossing.mono, crossing.after, Duration::ZERO, behind);
-        } else if hub.low - slack > own.high {
-            self.system.slewed(crossing.mono, crossing.after, ahead, Duration::ZERO);
+        // Of one direction the end that is not known is beyond the other by what the path may take.
+        let low = hub.low.or(hub.high.map(|high| high - PATH_MAX)).map(|low| low + system_less_hub - slack);
+        let high = hub.high.or(hub.low.map(|low| low + PATH_MAX)).map(|high| high + system_less_hub + slack);
+        let (Some(low), Some(high)) = (low, high) else { return };
+        if high < own.low {
+            self.system.slewed(crossing.mono, crossing.after, Duration::ZERO, low - own.low);
+        } else if low > own.high {
+            self.system.slewed(crossing.mono, crossing.after, high - own.high, Duration::ZERO);
         }
     }
 

@@ -117,6 +117,21 @@ impl Discipline {
         Some(Span { low: span.low - proof.source, high: span.high + proof.source })
     }
 
+    /// The same, each end by itself: of a clock that has nothing to go by but the first messages of one direction, one is known.
+    pub fn own_ends(&self, reading: Timestamp<Local>) -> Span<Option<Duration>> {
+        if let Some(Span { low, high }) = self.own_span(reading) {
+            return Span { low: Some(low), high: Some(high) };
+        }
+        let Some(held) = self.held.filter(|held| !held.is_orphan) else { return Span { low: None, high: None } };
+        let source = held.accuracy.unwrap_or_default();
+        let ends = self.envelope.ends_at(self.timeline.free_now(reading));
+        let correction = self.timeline.correction(reading);
+        Span {
+            low: ends.low.map(|low| low + correction - source),
+            high: ends.high.map(|high| high + correction + source),
+        }
+    }
+
     /// What the clock is thought to be ahead of its source when it reads `reading`, inside of what is possible; and how far from
     /// that the truth may be. `None` if nothing bounds it, or an estimator knows nothing of it.
     pub fn whereabouts(&self, reading: Timestamp<Local>) -> Option<Whereabouts> {

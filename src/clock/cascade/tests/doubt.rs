@@ -182,3 +182,24 @@ fn a_pause_before_the_hub_is_known_is_in_the_system_clocks_bound() {
         assert!(stood_still(&world).is_empty(), "nobody can tell");
     }
 }
+
+#[test]
+fn a_pause_in_which_the_card_was_reset_is_in_the_system_clocks_bound_after_the_first_message_of_either_way() {
+    for (kind, is_sync) in [(Kind::Pi, true), (Kind::Estimator, true), (Kind::Pi, false), (Kind::Estimator, false)] {
+        let mut world = World::new(ClockId::Phc(0), kind);
+        world.cascade.remove_phc(1);
+        world.phcs = 1;
+        world.run(20);
+        world.reference = None;
+        world.phc_set_by = -Duration::from_secs(1_790_000_000);
+        // One way shows a clock that is behind, the other way one that is ahead, which no pause makes.
+        world.paused = if is_sync { Duration::from_secs(20) } else { -Duration::from_secs(20) };
+        world.run_ticks(16);
+        assert!(jumped(&world) && claimed(&mut world) < Duration::from_micros(10), "nothing shows it yet");
+        world.message(is_sync);
+        world.run_ticks(5);
+        let claimed = claimed(&mut world);
+        assert!(claimed >= world.paused.abs() && claimed < Duration::from_secs(22), "{kind:?}: {claimed}");
+        assert!(stood_still(&world).is_empty() && world.state(ClockId::Phc(0)) == SyncState::Disrupted);
+    }
+}
