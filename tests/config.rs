@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use synchronome::config::options::{Default, Kind, OPTIONS, OptionSpec};
+use synchronome::config::profile::PROFILES;
 use synchronome::config::{
-    Config, Fault, Origin, PTP_PORTS_MAX, REFCLOCK_SOURCE, SystemClock, Value, load, load_file, reference_manual,
+    Config, DelayMechanism, EthernetGroup, Fault, Origin, PTP_PORTS_MAX, PtpTransport, REFCLOCK_SOURCE, Setting,
+    SystemClock, Value, load, load_file, reference_manual,
 };
-use synchronome::time::{Duration, FrequencyPpb, SourceId};
+use synchronome::time::{Duration, FrequencyPpb, LogInterval, SourceId};
 use synchronome::wire::ptp::TimeSource;
 
 fn repository(path: &str) -> PathBuf {
@@ -28,6 +30,7 @@ fn setting(option: &OptionSpec, value: &str) -> String {
             let other = match name {
                 "event_port" => "general_port = 2\n",
                 "general_port" => "event_port = 2\n",
+                "as_capable" => "delay = \"p2p\"\n",
                 _ => "",
             };
             format!("[[ptp]]\ninterface = \"lo\"\n{other}{name} = {value}\n")
@@ -254,7 +257,7 @@ fn an_unknown_option_gets_the_nearest_name() {
 t.toml:4:1: ptp[0].xyz: unknown option
     4 | xyz = 1
       | ^^^
-    known here: interface, role, domain, sdo_id, transport, udp6_scope, delay, pdelay_req_interval, neighbor_delay_max, timestamps, frequency_quantum, delay_asymmetry, ingress_latency, egress_latency, arb_timescale, announce_interval, sync_interval, delay_req_interval, announce_receipt_timeout, grandmasters, event_port, general_port, minor_version, clock_identity, prefer, trust
+    known here: interface, profile, role, domain, sdo_id, transport, udp6_scope, ethernet_group, delay, pdelay_req_interval, neighbor_delay_max, as_capable, timestamps, frequency_quantum, delay_asymmetry, ingress_latency, egress_latency, arb_timescale, announce_interval, sync_interval, delay_req_interval, announce_receipt_timeout, grandmasters, comparison, local_priority, event_port, general_port, minor_version, clock_identity, prefer, trust
 t.toml:5:2: klock: unknown section
     5 | [klock]
       |  ^^^^^
@@ -266,11 +269,11 @@ t.toml:5:2: klock: unknown section
 #[test]
 fn what_is_planned_is_not_called_unknown() {
     assert_eq!(
-        complaints("[[ptp]]\ninterface = \"lo\"\nprofile = \"default\"\n"),
-        r#"t.toml:3:1: ptp[0].profile: choosing a PTP profile is not available in this version
-    3 | profile = "default"
+        complaints("[[ptp]]\ninterface = \"lo\"\nunicast = true\n"),
+        "t.toml:3:1: ptp[0].unicast: unicast PTP is not available in this version
+    3 | unicast = true
       | ^^^^^^^
-"#
+"
     );
 }
 
@@ -547,4 +550,60 @@ fn receivers_and_pulses_of_stratum_0_are_primary_references_and_other_peoples_ha
     let first = REFCLOCK_SOURCE.0;
     let expected = [(SourceId(first), TimeSource::GNSS), (SourceId(first + 2), TimeSource::OTHER)];
     assert_eq!(config.primary_references(), expected);
+}
+
+#[test]
+fn a_profile_says_what_its_options_are_where_the_file_does_not() {
+    let text = "[[ptp]]\ninterface = \"lo\"\nprofile = \"gptp\"\nsync_interval = -4\n[[ptp]]\ninterface = \"eth0\"\n";
+    let loaded = load(text, "t.toml").expect("a good configuration");
+    let [gptp, plain] = [&loaded.config.ptp[0], &loaded.config.ptp[1]];
+    assert_eq!((gptp.sdo_id, gptp.transport, gptp.delay), (0x100, PtpTransport::Ethernet, DelayMechanism::P2p));
+    assert_eq!((gptp.ethernet_group, gptp.as_capable), (EthernetGroup::Link, true));
+    assert_eq!((gptp.log_announce_interval, gptp.log_sync_interval), (LogInterval::new(0), LogInterval::new(-4)));
+    assert_eq!((plain.sdo_id, plain.transport), (0, PtpTransport::Udp4));
+    let origin = |path: &str| loaded.origins.iter().find(|setting| setting.path == path).expect(path).origin;
+    assert_eq!(origin("ptp[0].sdo_id"), Origin::Profile("gptp"));
+    assert_eq!(origin("ptp[0].sync_interval"), Origin::File { line: 4, column: 17 });
+    assert_eq!(origin("ptp[0].domain"), Origin::Default);
+    assert_eq!(origin("ptp[1].sdo_id"), Origin::Default);
+}
+
+#[test]
+fn ports_of_one_domain_compare_alike_and_only_a_measured_link_can_be_capable() {
+    let text = "[[ptp]]\ninterface = \"lo\"\nprofile = \"g8275.1\"\n[[ptp]]\ninterface = \"eth0\"\ndomain = 24\nas_capable = true\n";
+    assert_eq!(
+        complaints(text),
+        r#"t.toml:4:1: ptp[1]: masters are compared otherwise than by the [[ptp]] in line 1, of the same domain
+    4 | [[ptp]]
+      | ^^^^^^^
+    give both the same `comparison`, or another domain
+t.toml:7:14: ptp[1].as_capable: nobody measures this link
+    7 | as_capable = true
+      |              ^^^^
+    add `delay = "p2p"`
+"#
+    );
+}
+
+#[test]
+fn each_profile_has_its_file_and_its_row_in_the_manual_and_both_say_what_it_stands_for() {
+    let manual = std::fs::read_to_string(repository("src/manual/ptp.md")).unwrap();
+    let files = std::fs::read_dir(repository("config/profiles")).unwrap().count();
+    assert_eq!(files, PROFILES.len());
+    for profile in PROFILES {
+        let path = repository("config/profiles").join(format!("{}.toml", profile.word));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let loaded = load_file(&path).unwrap_or_else(|errors| panic!("{errors}"));
+        let preset = |setting: &&Setting| setting.origin == Origin::Profile(profile.word);
+        let by_profile: Vec<_> = loaded.origins.iter().filter(preset).map(|setting| setting.option.name()).collect();
+        let mut names: Vec<_> = profile.presets.iter().map(|(name, _)| *name).collect();
+        names.sort_by_key(|name| OPTIONS.iter().position(|option| option.path == format!("ptp.{name}")));
+        assert_eq!(by_profile, names, "{}", profile.word);
+        let row = manual.lines().find(|line| line.starts_with(&format!("| `\"{}\"` |", profile.word))).expect("a row");
+        assert!(row.contains(profile.title), "{row}");
+        for (name, value) in profile.presets {
+            assert!(text.contains(&format!("#   {name} = {value}\n")), "{}: {name}", profile.word);
+            assert!(row.contains(&format!("`{name} = {value}`")), "{row}");
+        }
+    }
 }

@@ -134,6 +134,7 @@ fn success_text(file: &str, loaded: &Loaded, warnings: &[Warning], explain: bool
         for setting in &loaded.origins {
             let origin = match setting.origin {
                 Origin::Default => "default".to_owned(),
+                Origin::Profile(word) => format!("profile {word}"),
                 Origin::File { line, .. } => format!("{file}:{line}"),
             };
             // Writing to a String cannot fail.
@@ -167,6 +168,10 @@ fn setting_json(setting: &Setting) -> Json {
     });
     match setting.origin {
         Origin::Default => object["origin"] = json!("default"),
+        Origin::Profile(word) => {
+            object["origin"] = json!("profile");
+            object["profile"] = json!(word);
+        }
         Origin::File { line, column } => {
             object["origin"] = json!("file");
             object["line"] = json!(line);

@@ -13,6 +13,7 @@
 mod address;
 mod error;
 pub mod options;
+pub mod profile;
 pub mod quantity;
 mod read;
 mod reference;
@@ -64,6 +65,8 @@ pub struct Setting {
 pub enum Origin {
     /// The table's default.
     Default,
+    /// The PTP profile of this word.
+    Profile(&'static str),
     /// The file.
     File {
         /// Line, from 1.

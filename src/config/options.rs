@@ -204,6 +204,21 @@ const PHC: &[Word] = &[now("auto"), now("all"), now("none")];
 const SERVO: &[Word] = &[now("pi"), now("estimator")];
 const ROLE: &[Word] = &[now("slave"), now("master"), now("auto")];
 const TRANSPORT: &[Word] = &[now("udp4"), now("udp6"), now("ethernet")];
+const ETHERNET_GROUP: &[Word] = &[now("forwardable"), now("link")];
+const COMPARISON: &[Word] = &[now("ieee1588"), now("g8275")];
+const PROFILE: &[Word] = &[
+    now("default-e2e"),
+    now("default-p2p"),
+    now("gptp"),
+    now("g8275.1"),
+    now("iec61850-9-3"),
+    now("c37.238"),
+    now("smpte2059-2"),
+    now("aes67"),
+    later("g8275.2", "telecom by unicast (ITU-T G.8275.2)"),
+    later("g8265.1", "telecom frequency by unicast (ITU-T G.8265.1)"),
+    later("enterprise", "the enterprise profile (RFC 9760)"),
+];
 const DELAY: &[Word] = &[now("e2e"), now("p2p")];
 const TIMESTAMPS: &[Word] = &[now("auto"), now("hardware"), now("software")];
 const FAMILIES: &[Word] = &[now("any"), now("4"), now("6"), now("prefer4"), now("prefer6")];
@@ -263,7 +278,7 @@ pub const SECTIONS: &[Section] = &[
 ];
 
 /// Options and sections that are planned and not built, with what they are.
-pub const LATER: &[(&str, &str)] = &[("ptp.profile", "choosing a PTP profile"), ("ptp.unicast", "unicast PTP")];
+pub const LATER: &[(&str, &str)] = &[("ptp.unicast", "unicast PTP")];
 
 /// Every option, in the order of the manual.
 #[rustfmt::skip] // one row, one option
@@ -291,6 +306,7 @@ pub const OPTIONS: &[OptionSpec] = &[
 
     option("clock.ptp.priority1", Kind::Integer { min: 0, max: 255 }, Default::Toml("128"), "What the best master clock algorithm compares first; lower is better.").term("defaultDS.priority1"),
     option("clock.ptp.priority2", Kind::Integer { min: 0, max: 255 }, Default::Toml("128"), "What it compares after the quality; lower is better.").term("defaultDS.priority2"),
+    option("clock.ptp.local_priority", Kind::Integer { min: 1, max: 255 }, Default::Toml("128"), "What this clock ranks by itself after priority2, at ports with ptp.comparison \"g8275\"; lower is better.").term("defaultDS.localPriority"),
     option("clock.ptp.class", Kind::Integer { min: 6, max: 248 }, Default::Unset("6 while a receiver or pulse of stratum 0 steers, 7 and later 187 without it, else 248"), "The class that the clock announces while it is synchronised.").term("defaultDS.clockQuality.clockClass"),
 
     option("servo.kind", Kind::Word(SERVO), Default::Toml("\"estimator\""), "The servo: \"pi\" is a proportional-integral loop, \"estimator\" learns the noise of path and oscillator and needs no tuning."),
@@ -299,14 +315,17 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("servo.hold", Kind::Switch, Default::Toml("false"), "Measure and never correct: shows how the clock drifts by itself."),
 
     option("ptp.interface", Kind::Interface, Default::Required, "The network interface; one that is absent is waited for."),
+    option("ptp.profile", Kind::Word(PROFILE), Default::Unset("the option table's defaults: those of the default profile"), "The PTP profile whose values the other options of the section have where they are not written.").term("PTP profile"),
     option("ptp.role", Kind::Word(ROLE), Default::Toml("\"slave\""), "What the port may become: a \"slave\" follows and never sends Announce or Sync; a \"master\" serves the clock's time as soon as that is known, and follows nobody; \"auto\" does what the best master clock algorithm says.").term("portDS.portState"),
     option("ptp.domain", Kind::Integer { min: 0, max: 255 }, Default::Toml("0"), "The PTP domain.").term("defaultDS.domainNumber"),
     option("ptp.sdo_id", Kind::Integer { min: 0, max: 4_095 }, Default::Toml("0"), "The standards organisation's part of the domain, 12 bits: majorSdoId and minorSdoId.").term("defaultDS.sdoId"),
     option("ptp.transport", Kind::Word(TRANSPORT), Default::Toml("\"udp4\""), "What carries the messages: UDP over IPv4, UDP over IPv6, or Ethernet frames.").term("networkProtocol"),
     option("ptp.udp6_scope", Kind::Integer { min: 1, max: 15 }, Default::Toml("14"), "With transport \"udp6\" the scope of the group's address FF0x::181: 2 is the link, 5 the site, 14 (hexadecimal E) global."),
+    option("ptp.ethernet_group", Kind::Word(ETHERNET_GROUP), Default::Toml("\"forwardable\""), "With transport \"ethernet\" the group that messages are sent to: \"forwardable\" is 01-1B-19-00-00-00, \"link\" is 01-80-C2-00-00-0E, which no bridge forwards."),
     option("ptp.delay", Kind::Word(DELAY), Default::Toml("\"e2e\""), "How the path delay is measured: \"e2e\" is the way to the master and back, by Delay_Req; \"p2p\" the link to the neighbour, by Pdelay_Req: then every device on the way to the master must do so.").term("portDS.delayMechanism"),
     option("ptp.pdelay_req_interval", Kind::Integer { min: -7, max: 7 }, Default::Toml("0"), "With delay \"p2p\" how often the neighbour is asked: each 2^n s.").term("portDS.logMinPdelayReqInterval"),
     option("ptp.neighbor_delay_max", UNSURE, Default::Toml("\"20ms\""), "With delay \"p2p\" the longest delay of the link that is believed.").unit("ms").term("meanLinkDelayThresh"),
+    option("ptp.as_capable", Kind::Switch, OFF, "With delay \"p2p\" whether nothing is believed of, and no time served to, a link whose neighbour has not shown that it measures it within neighbor_delay_max (IEEE 802.1AS).").term("asCapable"),
     option("ptp.timestamps", Kind::Word(TIMESTAMPS), Default::Toml("\"auto\""), "Who takes the time stamps: \"hardware\" is the card and else nobody, \"software\" the kernel, \"auto\" the card where it can and else the kernel."),
     option("ptp.frequency_quantum", Kind::Frequency { min_ppb: 0.01, max_ppb: 10_000.0 }, Default::Unset("what is known of the driver, else that it can be set finely"), "The step in which the frequency of the card's clock can be set (119 ppb on some): it then alternates between two of them.").unit("ppb"),
     option("ptp.delay_asymmetry", LATENCY, Default::Toml("\"0ns\""), "Half of what the way from the master is longer than the way back.").unit("ns").term("delayAsymmetry"),
@@ -318,6 +337,8 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ptp.delay_req_interval", Kind::Integer { min: -7, max: 5 }, Default::Toml("0"), "How often the slaves of a master may send Delay_Req, as the logarithm to base 2 of seconds.").term("portDS.logMinDelayReqInterval"),
     option("ptp.announce_receipt_timeout", Kind::Integer { min: 2, max: 255 }, Default::Toml("3"), "After how many announce intervals of silence a master is given up.").term("portDS.announceReceiptTimeout"),
     option("ptp.grandmasters", Kind::ClockIdentities { count_max: GRANDMASTERS_MAX }, Default::Toml("[]"), "The grandmasters that may be followed, by their clockIdentity, which keeps out a device that was plugged in by mistake, and nobody who forges its Announce; empty: any.").term("acceptable master table"),
+    option("ptp.comparison", Kind::Word(COMPARISON), Default::Toml("\"ieee1588\""), "How masters are compared: \"ieee1588\" by priority1, quality, priority2 and identity; \"g8275\" by quality, priority2 and local_priority, and those of class 127 and better then by who is nearer (ITU-T G.8275.1, alternate BMCA).").term("data set comparison"),
+    option("ptp.local_priority", Kind::Integer { min: 1, max: 255 }, Default::Toml("128"), "With comparison \"g8275\" what masters that are heard by this port rank by after priority2; lower is better.").term("portDS.localPriority"),
     option("ptp.event_port", UDP_PORT, Default::Toml("319"), "The UDP port of event messages: Sync, Delay_Req."),
     option("ptp.general_port", UDP_PORT, Default::Toml("320"), "The UDP port of general messages: Announce, Follow_Up, Delay_Resp."),
     option("ptp.minor_version", Kind::Integer { min: 0, max: 1 }, Default::Toml("1"), "What we send: 0 is PTP 2.0 (IEEE 1588-2008), 1 is PTP 2.1 (2019).").term("minorVersionPTP"),

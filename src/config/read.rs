@@ -1,4 +1,4 @@
-//! Reading what was checked, by path: from the file, else the table's default.
+//! Reading what was checked, by path: from the file, else the profile that it names, else the table's default.
 
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -6,6 +6,7 @@ use std::ops::Range;
 use toml::de::DeValue;
 
 use super::options::{Default, OptionSpec, OptionTable};
+use super::profile::{self, Profile};
 use super::value::{self, Value};
 use super::walk::Checked;
 use super::{Listen, ListenException};
@@ -17,6 +18,14 @@ pub fn default_value(option: &OptionSpec) -> Option<Value> {
     let Default::Toml(text) = option.default else { return None };
     let parsed = DeValue::parse(text).unwrap_or_else(|error| panic!("default of {}: {error}", option.path));
     Some(value::check(option, &parsed).unwrap_or_else(|problems| panic!("default of {}: {problems:?}", option.path)))
+}
+
+/// The profile that a section names, if it does.
+pub fn profile_of(checked: &Checked, section: &str) -> Option<&'static Profile> {
+    match checked.set.get(&join(section, "profile"))?.value {
+        Value::Word(word) => profile::find(word),
+        _ => None,
+    }
 }
 
 /// Reads settings by path. A missing or mistyped one is a fault of the option table, not of the user's file.
@@ -37,13 +46,14 @@ impl<'c> Reader<'c> {
         self.checked
     }
 
-    /// The value in the file, else the default, else `None`.
+    /// The value in the file, else that of the section's profile, else the default, else `None`.
     pub fn value(&self, section: &str, name: &str) -> Option<Value> {
         if let Some(set) = self.checked.set.get(&join(section, name)) {
             return Some(set.value.clone());
         }
         let path = general(&join(section, name));
-        default_value(self.table.find(&path).unwrap_or_else(|| panic!("{path} is not in the option table")))
+        let option = self.table.find(&path).unwrap_or_else(|| panic!("{path} is not in the option table"));
+        profile_of(self.checked, section).and_then(|profile| profile.preset(option)).or_else(|| default_value(option))
     }
 
     /// Where the file says it, if it does.

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use super::error::{ConfigError, Fault, Source};
 use super::options::{DAEMON, OPTIONS, OptionSpec};
-use super::read::{Reader, default_value};
+use super::read::{Reader, default_value, profile_of};
 use super::value::Value;
 use super::walk::Checked;
 use super::{
-    AddressFamily, ArbTimescale, ClockConfig, Config, DelayMechanism, LeapMode, Listen, ListenException, LogLevel,
-    NtpServerConfig, NtpSourceConfig, ObserveConfig, Origin, PhcChoice, PtpConfig, PtpTransport, RtcPolicy,
+    AddressFamily, ArbTimescale, ClockConfig, Config, DelayMechanism, EthernetGroup, LeapMode, Listen, ListenException,
+    LogLevel, NtpServerConfig, NtpSourceConfig, ObserveConfig, Origin, PhcChoice, PtpConfig, PtpTransport, RtcPolicy,
     SelectionConfig, ServoConfig, Setting, Simulated, SystemClock, ThreadConfig, ThreadsConfig, TimestampMode,
     TraceConfig, UtcOffset, VmClock,
 };
@@ -18,7 +18,7 @@ use crate::discipline::helm::{Conflict, HELM_SOURCES_MAX, HelmConfig, SourceKind
 use crate::discipline::policy::{StepPolicy, StepRule};
 use crate::discipline::servo::Kind;
 use crate::ntp::server::{AccessList, LocalService, RateLimit, SmearShape};
-use crate::ptp::{GRANDMASTERS_MAX, PtpClockConfig, Role};
+use crate::ptp::{ComparisonRule, GRANDMASTERS_MAX, PtpClockConfig, Role};
 use crate::time::{Duration, LogInterval};
 use crate::wire::ptp::ClockIdentity;
 
@@ -178,6 +178,7 @@ fn clock(read: &Reader<'_>) -> ClockConfig {
         ptp: PtpClockConfig {
             priority1: read.integer("clock.ptp", "priority1") as u8,
             priority2: read.integer("clock.ptp", "priority2") as u8,
+            local_priority: read.integer("clock.ptp", "local_priority") as u8,
             class: read.value("clock.ptp", "class").map(|_| read.integer("clock.ptp", "class") as u8),
         },
         max_drift: read.frequency("clock", "max_drift"),
@@ -194,6 +195,10 @@ fn ptp(read: &Reader<'_>, section: &str) -> PtpConfig {
             _ => PtpTransport::Udp4,
         },
         udp6_scope: read.integer(section, "udp6_scope") as u8,
+        ethernet_group: match read.word(section, "ethernet_group") {
+            "link" => EthernetGroup::Link,
+            _ => EthernetGroup::Forwardable,
+        },
         role: match read.word(section, "role") {
             "master" => Role::Master,
             "auto" => Role::Auto,
@@ -208,6 +213,7 @@ fn ptp(read: &Reader<'_>, section: &str) -> PtpConfig {
         },
         log_min_pdelay_req_interval: read.integer(section, "pdelay_req_interval") as i8,
         neighbor_delay_max: read.duration(section, "neighbor_delay_max"),
+        as_capable: read.switch(section, "as_capable"),
         domain: read.integer(section, "domain") as u8,
         sdo_id: read.integer(section, "sdo_id") as u16,
         timestamps: match read.word(section, "timestamps") {
@@ -237,6 +243,13 @@ fn ptp(read: &Reader<'_>, section: &str) -> PtpConfig {
             places
         },
         announce_receipt_timeout: read.integer(section, "announce_receipt_timeout") as u8,
+        comparison: match read.word(section, "comparison") {
+            "g8275" => ComparisonRule::G8275 {
+                port: read.integer(section, "local_priority") as u8,
+                clock: read.integer("clock.ptp", "local_priority") as u8,
+            },
+            _ => ComparisonRule::Ieee1588,
+        },
         event_port: read.integer(section, "event_port") as u16,
         general_port: read.integer(section, "general_port") as u16,
         minor_version: read.integer(section, "minor_version") as u8,
@@ -354,7 +367,22 @@ pub fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigError> {
             let line = source.line(checked.repeated("ptp")[other].start);
             let same = if is_udp(&read, &section) { "interface, domain and UDP port" } else { "interface and domain" };
             let message = format!("the same {same} as the [[ptp]] in line {line}");
-            conflict(section, header, message, "remove one of them, or give it another domain");
+            conflict(section.clone(), header, message, "remove one of them, or give it another domain");
+        }
+        let same = |other: &String, name| read.value(&section, name) == read.value(other, name);
+        let is_compared_otherwise =
+            |other: &String| same(other, "domain") && same(other, "sdo_id") && !same(other, "comparison");
+        if let Some(other) = (0..index).find(|other| is_compared_otherwise(&format!("ptp[{other}]"))) {
+            let line = source.line(checked.repeated("ptp")[other].start);
+            let message =
+                format!("masters are compared otherwise than by the [[ptp]] in line {line}, of the same domain");
+            conflict(section.clone(), header, message, "give both the same `comparison`, or another domain");
+        }
+        if let (Some(span), "e2e", true) =
+            (read.span(&section, "as_capable"), read.word(&section, "delay"), read.switch(&section, "as_capable"))
+        {
+            let path = format!("{section}.as_capable");
+            conflict(path, &span, "nobody measures this link".to_owned(), "add `delay = \"p2p\"`");
         }
     }
     let cores = read.span("ntp.server", "cores").filter(|_| !read.cores("ntp.server", "cores").is_empty());
@@ -475,12 +503,16 @@ fn same_place(read: &Reader<'_>, one: &str, other: &str) -> bool {
 pub fn settings(source: &Source<'_>, checked: &Checked) -> Vec<Setting> {
     let mut settings = Vec::new();
     let mut push = |option: &'static OptionSpec, path: String| {
-        let set = checked.set.get(&path);
-        let value = set.map(|set| set.value.clone()).or_else(|| default_value(option));
-        let origin = set.map_or(Origin::Default, |set| {
-            let place = source.place(&set.span);
-            Origin::File { line: place.line, column: place.column }
-        });
+        let section = path.rsplit_once('.').map_or("", |(section, _)| section);
+        let profile = profile_of(checked, section).and_then(|profile| Some((profile.word, profile.preset(option)?)));
+        let (value, origin) = match (checked.set.get(&path), profile) {
+            (Some(set), _) => {
+                let place = source.place(&set.span);
+                (Some(set.value.clone()), Origin::File { line: place.line, column: place.column })
+            }
+            (None, Some((word, value))) => (Some(value), Origin::Profile(word)),
+            (None, None) => (default_value(option), Origin::Default),
+        };
         settings.push(Setting { path, value, origin, option });
     };
     let in_section = |path: &str, section: &str| path.strip_prefix(section).is_some_and(|rest| rest.starts_with('.'));

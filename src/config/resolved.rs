@@ -11,7 +11,7 @@ use crate::discipline::helm::{HELM_SOURCES_MAX, HelmConfig, SourceKind, SourceOp
 use crate::discipline::policy::StepPolicy;
 use crate::discipline::servo::Kind;
 use crate::ntp::server::{AccessList, LocalService, Prefix, RateLimit, SmearShape};
-use crate::ptp::{GRANDMASTERS_MAX, PtpClockConfig, Role};
+use crate::ptp::{ComparisonRule, GRANDMASTERS_MAX, PtpClockConfig, Role};
 use crate::time::{Duration, FrequencyPpb, LogInterval, SourceId};
 use crate::wire::ptp::{ClockIdentity, TimeSource};
 
@@ -252,12 +252,16 @@ pub struct PtpConfig {
     pub transport: PtpTransport,
     /// Scope of the group's address with [`PtpTransport::Udp6`]; 1 ..= 15.
     pub udp6_scope: u8,
+    /// Whom messages are sent to with [`PtpTransport::Ethernet`].
+    pub ethernet_group: EthernetGroup,
     /// How the delay is measured.
     pub delay: DelayMechanism,
     /// logMinPdelayReqInterval with [`DelayMechanism::P2p`]; -7 ..= 7.
     pub log_min_pdelay_req_interval: i8,
     /// The longest delay of a link that is believed with [`DelayMechanism::P2p`]; 0 s ..= 1 s.
     pub neighbor_delay_max: Duration,
+    /// A neighbour must be capable of IEEE 802.1AS with [`DelayMechanism::P2p`].
+    pub as_capable: bool,
     /// Who takes the stamps.
     pub timestamps: TimestampMode,
     /// The step in which the frequency of the card's clock can be set; `None`: fine. 0.01 ppb ..= 10,000 ppb.
@@ -284,6 +288,8 @@ pub struct PtpConfig {
     pub grandmasters: [Option<ClockIdentity>; GRANDMASTERS_MAX],
     /// announceReceiptTimeout, in announce intervals; 2 ..= 255.
     pub announce_receipt_timeout: u8,
+    /// How masters are compared.
+    pub comparison: ComparisonRule,
     /// UDP port of event messages.
     pub event_port: u16,
     /// UDP port of general messages; never that of event messages.
@@ -426,6 +432,25 @@ pub enum PtpTransport {
     Udp6,
     /// Directly over Ethernet (Annex E).
     Ethernet,
+}
+
+/// The group that messages are sent to over Ethernet (IEEE 1588-2019 E.3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EthernetGroup {
+    /// 01-1B-19-00-00-00, which bridges forward.
+    Forwardable,
+    /// 01-80-C2-00-00-0E, which none does.
+    Link,
+}
+
+impl EthernetGroup {
+    /// Its address, in words.
+    pub const fn address(self) -> &'static str {
+        match self {
+            Self::Forwardable => "01-1B-19-00-00-00",
+            Self::Link => "01-80-C2-00-00-0E",
+        }
+    }
 }
 
 /// How the path delay is measured.

@@ -13,7 +13,7 @@ use synchronome_kernel::socket::packet::{
     ETHERNET_HEADER, FirstOctets, FrameReceiver, join_link_group, open_packet_socket, send_frame,
 };
 
-use super::sockets::{Beside, is_to_neighbor};
+use super::sockets::{Beside, SocketOptions, is_to_neighbor};
 use super::{OpenError, Outgoing, Transport};
 use crate::ptp::{Address, Channel, FRAME_MAX};
 use crate::wire::ptp::MessageType;
@@ -22,7 +22,7 @@ use crate::wire::ptp::MessageType;
 const ETHERTYPE: u16 = 0x88f7;
 /// 01-1B-19-00-00-00: all messages but those of the peer delay mechanism (E.3).
 const PTP_PRIMARY: [u8; 6] = [0x01, 0x1b, 0x19, 0, 0, 0];
-/// 01-80-C2-00-00-0E: the messages of the peer delay mechanism, which no bridge forwards (E.3).
+/// 01-80-C2-00-00-0E: the messages of the peer delay mechanism, which no bridge forwards, and by some profiles all (E.3).
 const PTP_PDELAY: [u8; 6] = [0x01, 0x80, 0xc2, 0, 0, 0x0e];
 /// The bit of messageType that tells general messages from event messages (13.3.2.3).
 const GENERAL_BIT: u8 = 0x08;
@@ -45,7 +45,8 @@ pub(super) struct EthernetSockets {
 }
 
 impl EthernetSockets {
-    pub fn open(interface: &str, interface_index: u32, peer_delay: bool) -> Result<Self, OpenError> {
+    pub fn open(options: &SocketOptions, interface_index: u32) -> Result<Self, OpenError> {
+        let SocketOptions { interface, peer_delay, link_group, .. } = options;
         let failed = |error: io::Error| match error.raw_os_error() {
             Some(libc::EPERM | libc::EACCES) => OpenError::Permission(interface.to_owned(), Transport::Ethernet, 0),
             Some(libc::ENODEV | libc::ENXIO) => OpenError::NoInterface(interface.to_owned()),
@@ -56,7 +57,7 @@ impl EthernetSockets {
         let open = |first| -> Result<OwnedFd, OpenError> {
             let socket = open_packet_socket(interface_index, master, ETHERTYPE, first).map_err(failed)?;
             join_link_group(&socket, interface_index, PTP_PRIMARY).map_err(failed)?;
-            if peer_delay {
+            if *peer_delay || *link_group {
                 join_link_group(&socket, interface_index, PTP_PDELAY).map_err(failed)?;
             }
             Ok(socket)
@@ -64,7 +65,7 @@ impl EthernetSockets {
         let source = mac_address(interface)
             .map_err(|error| OpenError::NotReady(interface.to_owned(), Transport::Ethernet, error))?;
         let mut header = [0; ETHERNET_HEADER];
-        header[..6].copy_from_slice(&PTP_PRIMARY);
+        header[..6].copy_from_slice(if *link_group { &PTP_PDELAY } else { &PTP_PRIMARY });
         header[6..12].copy_from_slice(&source);
         header[12..].copy_from_slice(&ETHERTYPE.to_be_bytes());
         Ok(Self {

@@ -85,13 +85,23 @@ pub struct SocketOptions {
     pub timestamps: StampMode,
     /// The messages of the peer delay mechanism are heard too.
     pub peer_delay: bool,
+    /// Over Ethernet all messages are sent to the group that no bridge forwards.
+    pub link_group: bool,
 }
 
 impl SocketOptions {
     /// UDP over IPv4 with software stamps, on these two ports.
     pub fn new(interface: impl Into<String>, event_port: u16, general_port: u16) -> Self {
         let (transport, timestamps) = (Transport::Udp4, StampMode::Software);
-        Self { interface: interface.into(), transport, event_port, general_port, timestamps, peer_delay: false }
+        Self {
+            interface: interface.into(),
+            transport,
+            event_port,
+            general_port,
+            timestamps,
+            peer_delay: false,
+            link_group: false,
+        }
     }
 }
 
@@ -199,9 +209,7 @@ impl PtpSockets {
         assert_can_send(name, options.transport)
             .map_err(|error| OpenError::NotReady(name.to_owned(), options.transport, error))?;
         let wire = match options.transport {
-            Transport::Ethernet => {
-                Wire::Ethernet(Box::new(EthernetSockets::open(name, interface_index, options.peer_delay)?))
-            }
+            Transport::Ethernet => Wire::Ethernet(Box::new(EthernetSockets::open(options, interface_index)?)),
             Transport::Udp4 | Transport::Udp6 { .. } => Wire::Udp(UdpSockets::open(options, interface_index)?),
         };
         let event = wire.fd(Channel::Event);

@@ -10,6 +10,44 @@ use std::cmp::Ordering;
 use crate::coding::Coded;
 use crate::wire::ptp::{ClockIdentity, ClockQuality, PortIdentity};
 
+/// How masters are compared.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Coded)]
+pub enum ComparisonRule {
+    /// IEEE 1588-2019 9.3.4.
+    #[default]
+    Ieee1588,
+    /// The alternate best master clock algorithm of ITU-T G.8275.1 (6.3.7) and G.8275.2: without priority1, and with a
+    /// priority that nobody else is told of.
+    G8275 {
+        /// portDS.localPriority: of those who are heard by the port.
+        port: u8,
+        /// defaultDS.localPriority: of the clock itself.
+        clock: u8,
+    },
+}
+
+impl ComparisonRule {
+    /// The local priority of who is heard by the port; `None` where there is none.
+    pub const fn of_heard(self) -> Option<u8> {
+        match self {
+            Self::Ieee1588 => None,
+            Self::G8275 { port, .. } => Some(port),
+        }
+    }
+
+    /// The local priority of the clock itself; `None` where there is none.
+    pub const fn of_own(self) -> Option<u8> {
+        match self {
+            Self::Ieee1588 => None,
+            Self::G8275 { clock, .. } => Some(clock),
+        }
+    }
+}
+
+/// The highest clockClass of a grandmaster whose identity does not matter by G.8275: any of them will do, and the nearest is
+/// followed.
+const CLOCK_CLASS_ANY_WILL_DO_MAX: u8 = 127;
+
 /// What is compared (table 30).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
 pub struct DataSet {
@@ -27,6 +65,8 @@ pub struct DataSet {
     pub sender: PortIdentity,
     /// Identity of the receiver: portIdentity of the port that it came in by.
     pub receiver: PortIdentity,
+    /// localPriority, of a domain that is compared by G.8275.
+    pub local_priority: Option<u8>,
 }
 
 /// How the first data set stands to the second.
@@ -83,7 +123,12 @@ impl Comparison {
 }
 
 /// How `a` stands to `b`: part A (figure 34), and part B if both tell of one grandmaster.
+///
+/// Two sets with a localPriority are compared as ITU-T G.8275 has it.
 pub fn compare(a: &DataSet, b: &DataSet) -> Comparison {
+    if let (Some(of_a), Some(of_b)) = (a.local_priority, b.local_priority) {
+        return compare_by_g8275((a, of_a), (b, of_b));
+    }
     if a.grandmaster == b.grandmaster {
         return compare_ways(a, b);
     }
@@ -92,6 +137,21 @@ pub fn compare(a: &DataSet, b: &DataSet) -> Comparison {
         (d.priority1, q.clock_class, q.clock_accuracy, q.offset_scaled_log_variance, d.priority2, d.grandmaster)
     };
     Comparison::by_data(rank(a).cmp(&rank(b)))
+}
+
+/// The alternate algorithm's part A: several grandmasters of a class that is traceable are as good as one another, so the way
+/// decides between these.
+fn compare_by_g8275((a, of_a): (&DataSet, u8), (b, of_b): (&DataSet, u8)) -> Comparison {
+    let rank = |d: &DataSet, local_priority: u8| {
+        let q = d.quality;
+        (q.clock_class, q.clock_accuracy, q.offset_scaled_log_variance, d.priority2, local_priority)
+    };
+    match rank(a, of_a).cmp(&rank(b, of_b)) {
+        Ordering::Equal if a.quality.clock_class <= CLOCK_CLASS_ANY_WILL_DO_MAX => compare_ways(a, b),
+        Ordering::Equal if a.grandmaster == b.grandmaster => compare_ways(a, b),
+        Ordering::Equal => Comparison::by_data(a.grandmaster.cmp(&b.grandmaster)),
+        unequal => Comparison::by_data(unequal),
+    }
 }
 
 /// Part B (figure 35): two ways to one grandmaster.

@@ -1,7 +1,7 @@
 //! What a port and a grandmaster need to be told.
 
 use crate::coding::Coded;
-use crate::ptp::{Role, ServingConfig, TimeProperties};
+use crate::ptp::{ComparisonRule, Role, ServingConfig, TimeProperties};
 use crate::time::{Duration, LeapIndicator, LogInterval, SourceId};
 use crate::wire::ptp::{ClockAccuracy, ClockIdentity, ClockQuality, PortIdentity, TimeSource};
 
@@ -29,12 +29,18 @@ pub struct PeerDelayConfig {
     pub log_min_pdelay_req_interval: LogInterval,
     /// No link takes longer: an answer that says so is not believed (802.1AS: meanLinkDelayThresh).
     pub neighbor_delay_max: Duration,
+    /// A neighbour that has not shown that it measures the link is not believed, and not served (802.1AS: asCapable).
+    pub as_capable: bool,
 }
 
 impl Default for PeerDelayConfig {
     /// One request a second, and 20 ms.
     fn default() -> Self {
-        Self { log_min_pdelay_req_interval: LogInterval::new(0), neighbor_delay_max: Duration::from_millis(20) }
+        Self {
+            log_min_pdelay_req_interval: LogInterval::new(0),
+            neighbor_delay_max: Duration::from_millis(20),
+            as_capable: false,
+        }
     }
 }
 
@@ -61,6 +67,8 @@ pub struct Config {
     pub log_announce_interval: LogInterval,
     /// The grandmasters whose Announce are heeded; none at all: any (17.5, acceptable master table).
     pub grandmasters: [Option<ClockIdentity>; GRANDMASTERS_MAX],
+    /// How masters are compared.
+    pub comparison: ComparisonRule,
     /// announceReceiptTimeout, in announce intervals, from 2.
     pub announce_receipt_timeout: u8,
     /// logMinDelayReqInterval until the master has stated its own.
@@ -93,6 +101,7 @@ impl Config {
             minor_version: 1,
             log_announce_interval: LogInterval::new(1),
             grandmasters: [None; GRANDMASTERS_MAX],
+            comparison: ComparisonRule::Ieee1588,
             announce_receipt_timeout: 3,
             log_min_delay_req_interval: LogInterval::new(0),
             peer_delay: None,

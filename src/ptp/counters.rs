@@ -102,6 +102,8 @@ counters! {
     CorrectionTooBig = "correction_too_big",
     /// correctionField beyond the configured limit.
     CorrectionExcessive = "correction_excessive",
+    /// Announce, Sync or Follow_Up by a link whose neighbour has not shown that it measures it (asCapable).
+    NotCapable = "not_capable",
     /// An Announce with stepsRemoved of 255 or more.
     StepsRemovedExcessive = "steps_removed_excessive",
     /// An Announce of a grandmaster that is not among those that may be followed.

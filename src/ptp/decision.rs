@@ -9,7 +9,7 @@
 //! grandmaster whose time it does not have yet.
 
 use super::ParentInfo;
-use super::bmca::{Comparison, DataSet, compare};
+use super::bmca::{Comparison, ComparisonRule, DataSet, compare};
 use super::serving::Announcement;
 use crate::coding::Coded;
 use crate::wire::ptp::{ClockAccuracy, ClockIdentity, ClockQuality, PortIdentity};
@@ -88,7 +88,7 @@ impl Decision {
 }
 
 /// D0: the clock itself as a data set (table 30), to be compared with what is heard.
-pub fn own_data_set(identity: ClockIdentity, own: &Announcement) -> DataSet {
+pub fn own_data_set(identity: ClockIdentity, own: &Announcement, rule: ComparisonRule) -> DataSet {
     let itself = PortIdentity { clock_identity: identity, port_number: 0 };
     DataSet {
         priority1: own.priority1,
@@ -98,6 +98,7 @@ pub fn own_data_set(identity: ClockIdentity, own: &Announcement) -> DataSet {
         steps_removed: 0,
         sender: itself,
         receiver: itself,
+        local_priority: rule.of_own(),
     }
 }
 
@@ -110,6 +111,8 @@ pub struct PortView {
     pub domain: (u8, u16),
     /// What it may become.
     pub role: Role,
+    /// How it compares; the ports of a domain compare alike.
+    pub comparison: ComparisonRule,
     /// The best that it hears; of a port that can only follow its parent.
     pub heard: Option<DataSet>,
     /// Whom it follows.
@@ -180,7 +183,7 @@ fn decide(d0: &DataSet, heard: Option<&DataSet>, ebest: Option<&DataSet>) -> Rec
 /// As master it announces by whom the clock is steered, whatever the comparison of data sets makes of that: a clock that
 /// has found its parent to be wrong, and follows somebody else, does not hand on the parent's name.
 pub fn decide_for(of: &PortView, ports: &[Option<PortView>], own: &Announcement, has_time: bool) -> Decision {
-    let mut d0 = own_data_set(of.identity.clock_identity, own);
+    let mut d0 = own_data_set(of.identity.clock_identity, own, of.comparison);
     if !has_time {
         (d0.priority1, d0.quality) = (u8::MAX, NO_TIME);
     }

@@ -53,7 +53,7 @@ mod state;
 mod sync;
 
 pub use address::Address;
-pub use bmca::{Comparison, DataSet, compare};
+pub use bmca::{Comparison, ComparisonRule, DataSet, compare};
 pub use config::{CORRECTION_MAX, Config, GRANDMASTERS_MAX, GrandmasterConfig, PeerDelayConfig, clock_identity};
 pub use counters::Counter;
 pub use decision::{
@@ -77,8 +77,8 @@ use crate::time::{LeapIndicator, Local, LogInterval, Mono, Observation, Stamp, T
 use crate::wire::ptp::{ClockIdentity, ClockQuality, PortIdentity, TimeSource};
 
 /// The longest message that the engines send, with room for the two octets that UDP over IPv6 wants at the end:
-/// an Announce has 64.
-pub const FRAME_MAX: usize = 72;
+/// a Follow_Up of IEEE 802.1AS has 76.
+pub const FRAME_MAX: usize = 80;
 
 /// Which of the two sockets (UDP 319 or 320) a message came from or goes to. A transport that has only one, as
 /// Ethernet has, says [`Channel::Event`].

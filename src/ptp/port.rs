@@ -377,6 +377,9 @@ impl Port {
         let Some(message) = self.gate.admit(bytes, channel, out) else { return };
         let header = &message.header;
         match message.body {
+            Body::Announce(_) | Body::Sync(_) | Body::FollowUp(_) if !self.is_capable() => {
+                count(out, Counter::NotCapable);
+            }
             Body::Announce(announce) => self.announce(now, header, &announce, out),
             Body::Sync(sync) => self.sync(now, header, sync.origin_timestamp, stamp, out),
             Body::FollowUp(body) => self.follow_up(now, header, body.precise_origin_timestamp, out),
@@ -444,6 +447,7 @@ impl Port {
                 }
             }
         }
+        self.serving.hold(!self.is_capable());
         self.serving.tick(now, local, &mut self.next_token, out);
     }
 }

@@ -14,10 +14,17 @@ use super::{Channel, Effect, TimeProperties, TxToken};
 use crate::coding::Coded;
 use crate::engine::{Sink, TimerKind, TimerTable};
 use crate::time::{Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, Stamp, TaiUtc, Timestamp};
-use crate::wire::ptp::{Announce, Body, ClockIdentity, ClockQuality, Flags, Header, Message, Sender, WireTimestamp};
+use crate::wire::ptp::{
+    Announce, Body, ClockIdentity, ClockQuality, Extension, Flags, FollowUpInformation, Header, Message,
+    OrganizationExtension, ScaledNs, Sender, Tlvs, WireTimestamp,
+};
 
 /// Sync whose transmit stamp may be awaited at once; the oldest gives way.
 pub const FOLLOW_UP_PENDING_MAX: usize = 8;
+/// Octets of the Follow_Up information TLV.
+const FOLLOW_UP_INFORMATION_LENGTH: usize = 32;
+/// The unit of cumulativeScaledRateOffset: 2^-41.
+const SCALED_RATE: f64 = (1_u64 << 41) as f64;
 
 /// What a reading of the clock that stamps a port means: the time that is served is a line over it.
 #[derive(Clone, Copy, PartialEq, Debug, Coded)]
@@ -135,6 +142,8 @@ pub(super) struct Serving {
     sender: Sender,
     line: Option<Line>,
     announcement: Option<Announcement>,
+    /// What is due is not sent.
+    is_held: bool,
     /// What it sends is TAI, and not what the line says.
     counts_tai: bool,
     timers: TimerTable<Timer, 2>,
@@ -152,6 +161,7 @@ impl Serving {
             sender,
             line: None,
             announcement: None,
+            is_held: false,
             counts_tai: false,
             timers: TimerTable::default(),
             pending: [None; FOLLOW_UP_PENDING_MAX],
@@ -173,6 +183,11 @@ impl Serving {
     /// What the next Announce says; `None`: nothing is sent.
     pub const fn announce_as(&mut self, announcement: Option<Announcement>) {
         self.announcement = announcement;
+    }
+
+    /// Whether nothing is sent for now, by who is at the other end.
+    pub const fn hold(&mut self, is_held: bool) {
+        self.is_held = is_held;
     }
 
     /// Whether the time that is sent is TAI. Where that is not known then, none is sent.
@@ -226,6 +241,7 @@ impl Serving {
             };
             self.timers.set(*timer, next_due(due, interval, now));
             match timer {
+                _ if self.is_held => {}
                 Timer::Announce => self.send_announce(out),
                 Timer::Sync => self.send_sync(now, local, next_token, out),
             }
@@ -314,12 +330,40 @@ impl Serving {
                 let origin = self.time_at(stamp.at + self.latencies.egress);
                 let message = origin
                     .and_then(|origin| self.sender.follow_up(sync.sequence_id, self.config.log_sync_interval, origin));
+                let mut room = [0; FOLLOW_UP_INFORMATION_LENGTH];
                 match message {
+                    Some(message) if self.is_gptp() => send(&self.with_information(message, &mut room), None, out),
                     Some(message) => send(&message, None, out),
                     None => count(out, Counter::TimeNotRepresentable),
                 }
             }
         }
+    }
+
+    /// majorSdoId 1: IEEE 802.1AS.
+    const fn is_gptp(&self) -> bool {
+        self.sender.sdo_id >> 8 == 1
+    }
+
+    /// A Follow_Up with what IEEE 802.1AS wants to be in each (802.1AS-2020 11.4.4.3): by how much the time that is served is faster
+    /// than the clock that stamps. Of changes of the grandmaster's source nothing is said.
+    fn with_information<'a>(
+        &self,
+        message: Message<'_>,
+        room: &'a mut [u8; FOLLOW_UP_INFORMATION_LENGTH],
+    ) -> Message<'a> {
+        let rate = self.line.map_or(FrequencyPpb::ZERO, |line| line.rate);
+        let information = FollowUpInformation {
+            // Saturates at 976 ppm.
+            cumulative_scaled_rate_offset: (rate.ratio() * SCALED_RATE) as i32,
+            gm_time_base_indicator: 0,
+            last_gm_phase_change: ScaledNs::default(),
+            scaled_last_gm_freq_change: 0,
+        };
+        let extension = Extension::Organization(OrganizationExtension::FollowUpInformation(information));
+        let written = extension.write(room).expect("it is as long as that");
+        let tlvs = Tlvs::from_octets(&room[..written]).expect("it is one");
+        Message { header: message.header, body: message.body, tlvs }
     }
 
     /// Answers a Delay_Req, whose correctionField was found usable.

@@ -218,7 +218,9 @@ impl PortModel {
                 PtpTransport::Udp6 => {
                     format!("multicast FF0x::181, UDP {event}/{general}: scope, firewall, MLD snooping, VLAN?")
                 }
-                PtpTransport::Ethernet => "multicast 01-1B-19-00-00-00, EtherType 88F7: switch, VLAN?".to_owned(),
+                PtpTransport::Ethernet => {
+                    format!("multicast {}, EtherType 88F7: switch, VLAN?", self.config.ethernet_group.address())
+                }
             };
             heard.push(format!("nothing: no PTP message has arrived ({where_from})"));
         }
@@ -440,7 +442,7 @@ impl Model {
                 }
             }
             Event::Parent { port, parent } => self.parent(at, usize::from(port), parent),
-            Event::Report { port, report } => self.report(now, usize::from(port), report),
+            Event::Report { port, report } => self.report(now, usize::from(port), &report),
             Event::Refused { thread, what } => {
                 let text = format!("thread {thread}: {what}");
                 self.events.record(at, Level::Warn, Topic::Daemon, text, &[("thread", &thread)]);
@@ -517,10 +519,10 @@ impl Model {
         self.events.record(at, Level::Info, Topic::Ptp, text, &[]);
     }
 
-    fn report(&mut self, now: Timestamp<Mono>, port: usize, report: PortReport) {
+    fn report(&mut self, now: Timestamp<Mono>, port: usize, report: &PortReport) {
         let Some(model) = self.ports.get_mut(port) else { return };
         model.state = report.state;
-        model.report = Some(report);
+        model.report = Some(*report);
         let counters = &model.counters;
         model.stamp_watch.look(|counter| counters.get(counter));
         let syncs = model.counters.get(Counter::ReceivedSync);

@@ -18,6 +18,7 @@ fn set() -> DataSet {
         steps_removed: 1,
         sender: port(0x50, 1),
         receiver: port(0x70, 1),
+        local_priority: None,
     }
 }
 
@@ -51,16 +52,66 @@ fn table() -> Vec<DataSet> {
     table
 }
 
+/// The same as they are compared by G.8275, with and without traceable classes.
+fn table_of_g8275() -> Vec<DataSet> {
+    let by = |local_priority| move |set| DataSet { local_priority: Some(local_priority), ..set };
+    let mut table: Vec<_> = table().into_iter().flat_map(|set| [by(128)(set), by(127)(set)]).collect();
+    let traceable = table.clone().into_iter().map(|mut set| {
+        set.quality.clock_class = 6;
+        set
+    });
+    table.extend(traceable.collect::<Vec<_>>());
+    table
+}
+
 #[test]
 fn the_comparison_is_antisymmetric_over_all_pairs() {
-    for a in table() {
-        for b in table() {
-            assert_eq!(compare(&a, &b), compare(&b, &a).reversed(), "{a:?} {b:?}");
-            if a == b {
-                assert_eq!(compare(&a, &b), Comparison::Same);
+    for table in [table(), table_of_g8275()] {
+        for a in &table {
+            for b in &table {
+                assert_eq!(compare(a, b), compare(b, a).reversed(), "{a:?} {b:?}");
+                if a == b {
+                    assert_eq!(compare(a, b), Comparison::Same);
+                }
             }
         }
     }
+}
+
+fn telecom(clock_class: u8, grandmaster: u8) -> DataSet {
+    let quality = ClockQuality { clock_class, ..set().quality };
+    DataSet { quality, grandmaster: ClockIdentity([grandmaster; 8]), local_priority: Some(128), ..set() }
+}
+
+#[test]
+fn by_g8275_class_accuracy_variance_priority2_local_priority_and_identity_decide_in_this_order_and_priority1_never() {
+    type Change = fn(&mut DataSet);
+    let worse: [Change; 6] = [
+        |d| d.quality.clock_class += 1,
+        |d| d.quality.clock_accuracy.0 += 1,
+        |d| d.quality.offset_scaled_log_variance += 1,
+        |d| d.priority2 += 1,
+        |d| d.local_priority = Some(129),
+        |d| d.grandmaster.0[7] += 2,
+    ];
+    for (place, change) in worse.iter().enumerate() {
+        let (mut a, mut b) = (telecom(248, 0x50), telecom(248, 0x50));
+        (b.grandmaster.0[7], b.steps_removed, b.priority1) = (b.grandmaster.0[7] + 1, 0, 0);
+        change(&mut b);
+        worse[place + 1..].iter().for_each(|change| change(&mut a));
+        assert_eq!(compare(&a, &b), Comparison::Better, "{place}");
+    }
+}
+
+#[test]
+fn by_g8275_traceable_grandmasters_that_are_equal_are_compared_by_the_way_and_others_by_identity() {
+    let near = |clock_class| DataSet { steps_removed: 1, ..telecom(clock_class, 0x51) };
+    let far = |clock_class| DataSet { steps_removed: 3, ..telecom(clock_class, 0x50) };
+    assert_eq!(compare(&near(6), &far(6)), Comparison::Better, "any of class 6 will do");
+    assert_eq!(compare(&near(127), &far(127)), Comparison::Better);
+    assert_eq!(compare(&near(128), &far(128)), Comparison::Worse, "the identity before the way");
+    let same = |steps_removed| DataSet { steps_removed, ..telecom(248, 0x50) };
+    assert_eq!(compare(&same(1), &same(3)), Comparison::Better, "of one grandmaster the nearer");
 }
 
 #[test]

@@ -42,6 +42,7 @@ fn heard(at: u16, priority1: u8, grandmaster: u8, steps_removed: u16, sender: u8
         steps_removed,
         sender: port(sender, 1),
         receiver: port(0x50, at),
+        local_priority: None,
     }
 }
 
@@ -50,6 +51,7 @@ fn view(number: u16, role: Role, heard: Option<DataSet>) -> PortView {
         identity: port(0x50, number),
         domain: (0, 0),
         role,
+        comparison: ComparisonRule::Ieee1588,
         heard,
         parent: None,
         steers: false,

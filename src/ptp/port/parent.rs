@@ -46,6 +46,7 @@ impl Port {
                 steps_removed: announce.steps_removed,
                 sender: header.source_port_identity,
                 receiver: self.config.port_identity(),
+                local_priority: self.config.comparison.of_heard(),
             },
             time_properties: TimeProperties::announced(header.flags, announce),
             sequence_id: header.sequence_id,

@@ -14,7 +14,7 @@ use super::super::port::{OwnThread, PORT_RING, PortLinks, PortLoop, REPORT_RING,
 use super::super::wake::Sleeper;
 use super::cards::CardWish;
 use super::{Daemon, join};
-use crate::config::{DelayMechanism, PtpConfig, PtpTransport, TimestampMode};
+use crate::config::{DelayMechanism, EthernetGroup, PtpConfig, PtpTransport, TimestampMode};
 use crate::engine::{EngineKind, Taped};
 use crate::net::{Card, LOOK_EVERY, PtpSockets, SocketOptions, StampMode, Stamping, Transport};
 use crate::observe::{Level, Topic};
@@ -167,6 +167,7 @@ impl Daemon {
             identity: engine_config.port_identity(),
             domain: (config.domain, config.sdo_id),
             role: engine_config.role,
+            comparison: engine_config.comparison,
         };
         let inlet = PortInlet::new(messages, reports, place, arb_timescale);
         let place = self.set_going(port, PortLoop::new(engine, sockets, links), own, inlet)?;
@@ -241,7 +242,9 @@ impl Daemon {
             peer_delay: (config.delay == DelayMechanism::P2p).then(|| PeerDelayConfig {
                 log_min_pdelay_req_interval: LogInterval::new(config.log_min_pdelay_req_interval),
                 neighbor_delay_max: config.neighbor_delay_max,
+                as_capable: config.as_capable,
             }),
+            comparison: config.comparison,
             grandmasters: config.grandmasters,
             announce_receipt_timeout: config.announce_receipt_timeout,
             delay_asymmetry: config.delay_asymmetry,
@@ -299,5 +302,6 @@ pub(super) fn socket_options(config: &PtpConfig) -> SocketOptions {
             TimestampMode::Software => StampMode::Software,
         },
         peer_delay: config.delay == DelayMechanism::P2p,
+        link_group: config.ethernet_group == EthernetGroup::Link,
     }
 }

@@ -3,7 +3,9 @@
 use crate::clock::{ArbPolicy, reference_of};
 use crate::config::PTP_PORTS_MAX;
 use crate::discipline::Reference;
-use crate::ptp::{Announcement, ClockReport, DataSet, Decision, ParentInfo, PortView, Role, decide_for};
+use crate::ptp::{
+    Announcement, ClockReport, ComparisonRule, DataSet, Decision, ParentInfo, PortView, Role, decide_for,
+};
 use crate::runtime::port::{PortMessage, PortOrder};
 use crate::sharing::{RingReader, RingWriter};
 use crate::time::{ClockId, LogInterval, Observation, SourceId, StampSource, TaiUtc};
@@ -18,6 +20,8 @@ pub struct PortPlace {
     pub domain: (u8, u16),
     /// What it may become.
     pub role: Role,
+    /// How masters are compared.
+    pub comparison: ComparisonRule,
 }
 
 /// A port, as the discipline sees it.
@@ -70,7 +74,7 @@ impl PortInlet {
 
     /// As the decision sees it. A port that can only follow hears its parent and nobody else.
     fn view(&self, steers: bool) -> PortView {
-        let PortPlace { identity, domain, role } = self.place;
+        let PortPlace { identity, domain, role, comparison } = self.place;
         let of_parent = |parent: ParentInfo| DataSet {
             priority1: parent.priority1,
             grandmaster: parent.grandmaster,
@@ -79,11 +83,12 @@ impl PortInlet {
             steps_removed: parent.steps_removed.saturating_sub(1),
             sender: parent.port,
             receiver: identity,
+            local_priority: comparison.of_heard(),
         };
         let heard = if role == Role::Slave { self.parent.map(of_parent) } else { self.best };
         let counts_tai =
             self.parent.is_some_and(|parent| parent.time_properties.ptp_timescale) || self.policy() == ArbPolicy::Tai;
-        PortView { identity, domain, role, heard, parent: self.parent, steers, counts_tai }
+        PortView { identity, domain, role, comparison, heard, parent: self.parent, steers, counts_tai }
     }
 
     fn policy(&self) -> ArbPolicy {

@@ -1,0 +1,59 @@
+use crate::ptp::script::{Script, config};
+use crate::ptp::{Config, Effect, PeerDelayConfig, Role};
+use crate::wire::ptp::{MessageType, parse};
+
+fn capable(role: Role) -> Script {
+    let peer_delay = PeerDelayConfig { as_capable: true, ..PeerDelayConfig::default() };
+    Script::new(Config { peer_delay: Some(peer_delay), role, ..config() })
+}
+
+/// The neighbour B answers the last request: 2 us each way.
+fn is_answered(script: &mut Script, at: &str) {
+    let last = script.requests.len() - 1;
+    script.line(&format!("{at} sent {last} t3=100.7"));
+    script.line(&format!("{at} presp B req={last} two at=100.200002 t2=100.700104"));
+    script.line(&format!("{at} pfup B req={last} at=100.200102"));
+}
+
+fn types(effects: &[Effect]) -> Vec<MessageType> {
+    let sent = effects.iter().filter_map(|effect| match effect {
+        Effect::Send { frame, .. } => Some(parse(frame.as_bytes()).expect("ours").header.message_type),
+        _ => None,
+    });
+    sent.filter(|sent| *sent != MessageType::PdelayReq).collect()
+}
+
+#[test]
+fn of_a_link_whose_neighbour_is_not_capable_nothing_is_believed() {
+    let mut script = capable(Role::Slave);
+    script.play(
+        "0 link up
+         0 run
+         0 announce B seq=0 p1=10 => not_capable
+         1 announce B seq=1 p1=10 => not_capable",
+    );
+    is_answered(&mut script, "1.3");
+    script.play(
+        "1.5 announce B seq=2 p1=10 => -
+         2 announce B seq=3 p1=10 => -
+         2.5 announce B seq=4 p1=10 => parent_changed; parent B gm=B steps=1; state LISTENING->UNCALIBRATED (parent selected)
+         2.5 sync B seq=7 t1=100 t2=100.5 => sync_interval 0; sync 100 -> 100.5 corr=0 epoch=1",
+    );
+    // It falls silent: three requests stay without an answer.
+    script.line("9 run");
+    script.play("9 sync B seq=8 t1=106 t2=106.5 => not_capable");
+}
+
+#[test]
+fn a_link_whose_neighbour_is_not_capable_is_not_served() {
+    let mut script = capable(Role::Master);
+    script.play(
+        "0 link up
+         0 line ahead=5
+         0 decide m2",
+    );
+    assert_eq!(types(&script.line("3 run")), []);
+    is_answered(&mut script, "3.1");
+    let served = types(&script.line("6 run"));
+    assert!(served.contains(&MessageType::Announce) && served.contains(&MessageType::Sync), "{served:?}");
+}
