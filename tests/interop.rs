@@ -23,6 +23,8 @@ mod lab;
 mod load;
 #[path = "interop/masters.rs"]
 mod masters;
+#[path = "interop/matrix.rs"]
+mod matrix;
 #[path = "interop/ntp.rs"]
 mod ntp;
 #[path = "interop/orphans.rs"]

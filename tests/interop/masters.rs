@@ -31,7 +31,7 @@ fn of<'a>(status: &'a Status, interface: &str) -> &'a PortStatus {
 }
 
 /// The offsets that ptp4l printed after its first `skip` ones, in ns.
-fn offsets(slave: &Running, skip: usize) -> Vec<i64> {
+pub fn offsets(slave: &Running, skip: usize) -> Vec<i64> {
     let printed = slave.printed();
     let offsets = printed.lines().filter_map(|line| {
         let (_, rest) = line.split_once("master offset")?;
@@ -41,7 +41,7 @@ fn offsets(slave: &Running, skip: usize) -> Vec<i64> {
 }
 
 /// Waits until ptp4l follows us, and a few measurements more.
-fn wait_for_offsets(slave: &mut Running, count: usize) {
+pub fn wait_for_offsets(slave: &mut Running, count: usize) {
     let start = Instant::now();
     while offsets(slave, 0).len() < count {
         slave.assert_alive();

@@ -4,6 +4,7 @@ mod accuracy;
 mod ci;
 mod clients;
 mod holdover;
+mod interop;
 mod ntpbench;
 mod scenarios;
 
@@ -25,6 +26,8 @@ enum Task {
     Accuracy(accuracy::Options),
     /// Run days of lock that end with the source lost for an hour, and judge what is then said of the time.
     Holdover(holdover::Options),
+    /// Run our daemon beside ptp4l in every combination of transport, delay mechanism, role and profile.
+    Interop(interop::Options),
     /// Run every scenario in config/scenarios with its seeds, and print how each one went.
     Scenarios(scenarios::Options),
     /// Measure what an NTP answer costs, beside other servers and the least that sockets allow.
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
     match Arguments::parse().task {
         Task::Accuracy(options) => accuracy::run(&options),
         Task::Holdover(options) => holdover::run(&options),
+        Task::Interop(options) => interop::run(&options),
         Task::Scenarios(options) => scenarios::run(&options),
         Task::Ntpbench(options) => ntpbench::run(&options),
         Task::Clients(options) => clients::run(&options),

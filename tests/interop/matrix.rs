@@ -1,0 +1,341 @@
+//! Our daemon beside ptp4l, in either role, over everything that carries PTP: a matrix, of which a cover of all pairs of values runs by
+//! default, and every cell with `cargo xtask interop --full`.
+//!
+//! Several cells run at a time, each in namespaces of its own, so that what is asserted of the accuracy is wide: that the
+//! truth stays inside the bound, and within 100 us. The tests beside this one measure alone.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use serde::Serialize;
+use synchronome::config::profile::PROFILES;
+use synchronome::time::SyncState;
+
+use super::daemon::{Daemon, Options, assert_bound_held, port, truth};
+use super::lab::{Lab, Space};
+use super::masters::{offsets, wait_for_offsets};
+use super::ntp::chronyd_server;
+use super::running::{ptp4l, ptp4l_slave};
+use super::{ptp4l_identity, settle};
+
+/// Set to `full` by the task: every cell.
+const SCOPE: &str = "SYNCHRONOME_MATRIX";
+/// Where the task wants the cells as JSON.
+const REPORT: &str = "SYNCHRONOME_MATRIX_REPORT";
+/// The least number of cells that run by default.
+const CELLS_MIN: usize = 40;
+/// So many run at a time: they wait, mostly.
+const AT_A_TIME: usize = 8;
+
+/// How wrong the time may be, on a machine that does eight such things at once.
+const ERROR_MAX_S: f64 = 100e-6;
+
+/// What the matrix cannot have, and why.
+const IMPOSSIBLE: [(&str, &str); 3] = [
+    (
+        "one-step",
+        "ptp4l refuses it with stamps of the kernel, which is what a namespace has; our own two ends do it in the simulator",
+    ),
+    ("hybrid, unicast with p2p", "the peer delay mechanism is of the link, and has no request to a master"),
+    ("hybrid, unicast over Ethernet", "the master's address is not known there: neither end has it"),
+];
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Ours {
+    Slave,
+    Master,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+struct Cell {
+    ours: Ours,
+    transport: &'static str,
+    delay: &'static str,
+    domain: u8,
+    minor_version: u8,
+    /// `None`: what a profile says is said by the other values.
+    profile: Option<&'static str>,
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { ours, transport, delay, domain, minor_version, profile } = self;
+        let ours = format!("{ours:?}").to_lowercase();
+        let profile = profile.unwrap_or("-");
+        write!(f, "{ours:6} {transport:8} {delay} domain {domain:<3} PTP 2.{minor_version} {profile:12}")
+    }
+}
+
+/// How a cell went.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    #[serde(flatten)]
+    cell: Cell,
+    passed: bool,
+    /// How far off the time was: RMS of the true error, or the median of what ptp4l measured.
+    error_s: Option<f64>,
+    /// What we claimed.
+    bound_s: Option<f64>,
+    took_s: f64,
+    why: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Report<'o> {
+    cells: &'o [Outcome],
+    impossible: Vec<Impossible>,
+}
+
+#[derive(Serialize)]
+struct Impossible {
+    what: &'static str,
+    why: &'static str,
+}
+
+/// Every cell.
+fn all() -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for ours in [Ours::Slave, Ours::Master] {
+        for transport in ["udp4", "udp6", "ethernet"] {
+            for delay in ["e2e", "p2p"] {
+                for domain in [0, 24] {
+                    for minor_version in [0, 1] {
+                        cells.push(Cell { ours, transport, delay, domain, minor_version, profile: None });
+                    }
+                }
+            }
+        }
+        for profile in PROFILES {
+            let preset = |name: &str, default| {
+                let preset = profile.presets.iter().find(|(preset, _)| *preset == name);
+                preset.map_or(default, |(_, value)| value.trim_matches('"'))
+            };
+            cells.push(Cell {
+                ours,
+                transport: preset("transport", "udp4"),
+                delay: preset("delay", "e2e"),
+                domain: preset("domain", "0").parse().expect("a number"),
+                minor_version: 1,
+                profile: Some(profile.word),
+            });
+        }
+    }
+    cells
+}
+
+impl Cell {
+    fn values(&self) -> [String; 6] {
+        let Self { ours, transport, delay, domain, minor_version, profile } = self;
+        [
+            format!("{ours:?}"),
+            (*transport).to_owned(),
+            (*delay).to_owned(),
+            format!("domain {domain}"),
+            format!("minor {minor_version}"),
+            format!("{profile:?}"),
+        ]
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (String, String)> {
+        let values = self.values();
+        let pairs = (0..values.len()).flat_map(|one| (one + 1..6).map(move |other| (one, other)));
+        pairs.map(|(one, other)| (values[one].clone(), values[other].clone())).collect::<Vec<_>>().into_iter()
+    }
+}
+
+/// Cells in which each two values that occur together in any cell do so: the one with the most new pairs first. And others, from
+/// all parts of the table, until there are enough.
+fn cover() -> Vec<Cell> {
+    let all = all();
+    let mut open: BTreeSet<_> = all.iter().flat_map(Cell::pairs).collect();
+    let mut chosen = BTreeSet::new();
+    while !open.is_empty() {
+        let gain = |cell: &&Cell| cell.pairs().filter(|pair| open.contains(pair)).count();
+        // Of several that are as good the first.
+        let best = *all.iter().rev().max_by_key(gain).expect("there are cells");
+        best.pairs().for_each(|pair| _ = open.remove(&pair));
+        chosen.insert(best);
+    }
+    let stride = 7; // no divisor of the number of cells: each comes once
+    for number in 0..all.len() {
+        if chosen.len() >= CELLS_MIN {
+            break;
+        }
+        chosen.insert(all[number * stride % all.len()]);
+    }
+    chosen.into_iter().collect()
+}
+
+/// What ptp4l is told, as the other end of this cell.
+fn ptp4l_options(cell: &Cell) -> Vec<String> {
+    let transport = match cell.transport {
+        "udp4" => "-4",
+        "udp6" => "-6",
+        _ => "-2",
+    };
+    let delay = if cell.delay == "p2p" { "-P" } else { "-E" };
+    let domain = format!("--domainNumber={}", cell.domain);
+    let own: &[&str] = match cell.profile {
+        None => &["--logAnnounceInterval=-1"],
+        Some("default-e2e" | "default-p2p") => &["--logSyncInterval=0", "--logMinDelayReqInterval=0"],
+        // The link of two namespaces takes longer than 800 ns.
+        Some("gptp") => &[
+            "--transportSpecific=1",
+            "--ptp_dst_mac=01:80:C2:00:00:0E",
+            "--follow_up_info=1",
+            "--path_trace_enabled=1",
+            "--assume_two_step=1",
+            "--neighborPropDelayThresh=20000000",
+            "--logAnnounceInterval=0",
+        ],
+        Some("g8275.1") => &[
+            "--dataset_comparison=G.8275.x",
+            "--logAnnounceInterval=-3",
+            "--logSyncInterval=-4",
+            "--logMinDelayReqInterval=-4",
+        ],
+        Some("iec61850-9-3" | "c37.238") => &["--logAnnounceInterval=0", "--logSyncInterval=0"],
+        Some("smpte2059-2") => &["--logAnnounceInterval=-2"],
+        Some("aes67") => &["--logMinDelayReqInterval=0"],
+        Some(other) => panic!("what is {other} to ptp4l?"),
+    };
+    [transport, delay, &domain].iter().chain(own).map(|option| (*option).to_owned()).collect()
+}
+
+/// What our port is told.
+fn our_options(cell: &Cell) -> String {
+    let role = if cell.ours == Ours::Slave { "slave" } else { "master" };
+    let Cell { transport, delay, domain, minor_version, .. } = cell;
+    match cell.profile {
+        None => format!(
+            "role = \"{role}\"\ntransport = \"{transport}\"\ndelay = \"{delay}\"\ndomain = {domain}\n\
+             minor_version = {minor_version}\nannounce_interval = -1\nsync_interval = -3\ndelay_req_interval = -3\n"
+        ),
+        Some("gptp") => format!("role = \"{role}\"\nprofile = \"gptp\"\nneighbor_delay_max = \"20ms\"\n"),
+        Some(profile) => format!("role = \"{role}\"\nprofile = \"{profile}\"\n"),
+    }
+}
+
+/// How wrong the time was, and what we claimed.
+type Figures = (f64, f64);
+
+/// We follow ptp4l.
+fn follow(cell: &Cell, lab: &Lab, [master, slave]: &[Space; 2]) -> Figures {
+    let own = ptp4l_options(cell);
+    let options: Vec<&str> = ["--priority1=10"].into_iter().chain(own.iter().map(String::as_str)).collect();
+    let mut ptp4l = ptp4l(lab, master, "va", &options);
+    let mut daemon = Daemon::start(lab, slave, Options { port: &our_options(cell), ..Options::default() });
+    daemon.wait_for_lock(&ptp4l_identity(1));
+    let status = settle(&mut daemon, 5);
+    assert_eq!(status.state, SyncState::Locked, "{status:#?}");
+    assert_bound_held(&status);
+    ptp4l.assert_alive();
+    daemon.end();
+    (truth(&status).rms_s.expect("it was compared"), status.clock.bound_s.expect("it is LOCKED"))
+}
+
+/// ptp4l follows us, who have the time by NTP.
+fn serve(cell: &Cell, lab: &Lab, [master, slave]: &[Space; 2]) -> Figures {
+    let _upstream = chronyd_server(lab, master, "127.0.0.1");
+    let more = "[[ntp.source]]\naddress = \"127.0.0.1\"\npoll = 0\n";
+    let options = Options { interface: "va", port: &our_options(cell), more, ..Options::default() };
+    let mut daemon = Daemon::start(lab, master, options);
+    let own = ptp4l_options(cell);
+    let options: Vec<&str> = own.iter().map(String::as_str).collect();
+    let mut slave = ptp4l_slave(lab, slave, "vb", &options);
+    daemon.wait("the clock is LOCKED and served", |status| {
+        status.state == SyncState::Locked && port(status).port_state == "MASTER"
+    });
+    // The first ones are of before the path is known.
+    wait_for_offsets(&mut slave, 10);
+    let status = daemon.status();
+    assert_bound_held(&status);
+    let mut errors: Vec<f64> = offsets(&slave, 3).iter().map(|ns| ns.abs() as f64 * 1e-9).collect();
+    errors.sort_by(f64::total_cmp);
+    daemon.end();
+    (errors[errors.len() / 2], status.clock.bound_s.expect("it is LOCKED"))
+}
+
+fn run(cell: Cell, lab: &Lab, spaces: &[Space; 2]) -> Outcome {
+    let began = Instant::now();
+    let what = || if cell.ours == Ours::Slave { follow(&cell, lab, spaces) } else { serve(&cell, lab, spaces) };
+    let done = std::thread::scope(|scope| scope.spawn(what).join());
+    let took_s = began.elapsed().as_secs_f64();
+    let said = |panic: Box<dyn std::any::Any + Send>| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        text.and_then(|text| text.lines().next().map(str::to_owned)).unwrap_or_default()
+    };
+    let (figures, why) = match done {
+        Ok((error, bound)) if error > ERROR_MAX_S => (Some((error, bound)), Some(format!("{:.0} us off", error * 1e6))),
+        Ok(figures) => (Some(figures), None),
+        Err(panic) => (None, Some(said(panic))),
+    };
+    let (error_s, bound_s) = figures.unzip();
+    Outcome { cell, passed: why.is_none(), error_s, bound_s, took_s, why }
+}
+
+fn print(outcomes: &[Outcome]) {
+    println!("ours   over     delay                             profile           off    claimed");
+    for Outcome { cell, passed, error_s, bound_s, took_s, why } in outcomes {
+        let micros = |seconds: &Option<f64>| seconds.map_or("-".to_owned(), |s| format!("{:.2} us", s * 1e6));
+        let verdict = if *passed { "passed" } else { "FAILED" };
+        let why = why.as_deref().unwrap_or_default();
+        println!("{cell} {:>9}  {:>9}  {verdict} ({took_s:.0} s) {why}", micros(error_s), micros(bound_s));
+    }
+    let passed = outcomes.iter().filter(|outcome| outcome.passed).count();
+    println!("interop: {passed} of {} cells passed, of {} that there are", outcomes.len(), all().len());
+    for (what, why) in IMPOSSIBLE {
+        println!("interop: not there: {what}: {why}");
+    }
+}
+
+#[test]
+fn the_cells_pass() {
+    let is_full = std::env::var(SCOPE).is_ok_and(|scope| scope == "full");
+    let cells = if is_full { all() } else { cover() };
+    let mut lab = Lab::new();
+    let work: Vec<_> = cells
+        .iter()
+        .map(|cell| {
+            let (master, slave) = lab.pair();
+            for (space, interface, address) in [(&master, "va", "fd71::1/64"), (&slave, "vb", "fd71::2/64")] {
+                space.ip(&format!("address add {address} dev {interface} nodad"));
+            }
+            (*cell, [master, slave])
+        })
+        .collect();
+    let (next, done) = (Mutex::new(work.iter()), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(|| {
+                loop {
+                    let Some((cell, spaces)) = next.lock().expect("nobody panics with it").next() else { return };
+                    let outcome = run(*cell, &lab, spaces);
+                    done.lock().expect("nobody panics with it").push(outcome);
+                }
+            });
+        }
+    });
+    let mut outcomes = done.into_inner().expect("nobody panics with it");
+    outcomes.sort_by_key(|outcome| outcome.cell);
+    print(&outcomes);
+    if let Some(path) = std::env::var_os(REPORT) {
+        let impossible = IMPOSSIBLE.iter().map(|(what, why)| Impossible { what, why }).collect();
+        let report = serde_json::to_string(&Report { cells: &outcomes, impossible }).expect("plain values");
+        std::fs::write(path, report).expect("a file");
+    }
+    let failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.passed).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+}
+
+#[test]
+fn the_cover_has_all_pairs_of_values_and_enough_cells() {
+    let (all, cover) = (all(), cover());
+    let pairs = |cells: &[Cell]| -> BTreeSet<_> { cells.iter().flat_map(Cell::pairs).collect() };
+    assert_eq!(pairs(&all), pairs(&cover));
+    assert!((CELLS_MIN..all.len()).contains(&cover.len()), "{} of {}", cover.len(), all.len());
+}
