@@ -2,7 +2,7 @@ use crate::engine::Engine;
 use crate::ptp::script::{Script, config};
 use crate::ptp::{Config, Effect, PortState, Role, ServingConfig};
 use crate::time::LogInterval;
-use crate::wire::ptp::{Body, Message, parse};
+use crate::wire::ptp::{Body, Extension, Message, MessageType, OrganizationExtension, parse};
 
 /// One Announce a second; two Sync.
 fn port(role: Role) -> Config {
@@ -222,4 +222,26 @@ fn a_slave_port_is_not_told_what_to_be() {
     let mut script = Script::following(port(Role::Slave));
     script.play("2 decide m2 => -");
     assert_eq!(script.port.state(), PortState::Slave);
+}
+
+#[test]
+fn a_follow_up_of_802_1as_says_how_much_faster_the_served_time_is_than_the_clock_that_stamps() {
+    let mut script = Script::new(Config { sdo_id: 0x100, ..port(Role::Master) });
+    script.play(
+        "0 link up
+         0 line ahead=5
+         0 decide m2",
+    );
+    let effects = script.line("0 run");
+    let types: Vec<_> = sent(&effects).map(|message| message.header.message_type).collect();
+    assert!(types.contains(&MessageType::Sync), "{types:?}");
+    let last = script.requests.len() - 1;
+    let effects = script.line(&format!("0.1 sent {last} t3=100"));
+    let follow_up = sent(&effects).next().expect("the stamp is there");
+    assert_eq!(follow_up.header.message_length, 76);
+    let tlv = follow_up.tlvs.iter().next().expect("it is not plain").extension().expect("it is whole");
+    let Extension::Organization(OrganizationExtension::FollowUpInformation(information)) = tlv else {
+        panic!("{tlv:?}")
+    };
+    assert_eq!((information.cumulative_scaled_rate_offset, information.gm_time_base_indicator), (0, 0));
 }
