@@ -15,6 +15,8 @@ mod daemon;
 mod dissection;
 #[path = "interop/embedded.rs"]
 mod embedded;
+#[path = "interop/fights.rs"]
+mod fights;
 #[path = "interop/hybrid.rs"]
 mod hybrid;
 #[path = "interop/lab.rs"]

@@ -4,8 +4,6 @@
 //! They may look at the host's clock and never set it. ntpdig asks port 123 only, so it runs with a server of its own
 //! in a network namespace, as do the tests that add addresses or take capabilities away.
 
-#[path = "ntp_server/conformance.rs"]
-mod conformance;
 #[path = "ntp_server/interfaces.rs"]
 mod interfaces;
 #[path = "ntp_server/support.rs"]

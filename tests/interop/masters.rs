@@ -1,4 +1,4 @@
-//! Our daemon as a PTP master: between a grandmaster and a slave of ptp4l's, and alone.
+//! Our daemon as a PTP master between a grandmaster and a slave of ptp4l's; alone it is one in the matrix.
 //!
 //! The machine's clock is the truth: ptp4l's grandmaster serves it, and its slave, which may not set it, measures by it
 //! what our daemon serves from its simulated clock.
@@ -12,7 +12,6 @@ use synchronome::time::SyncState;
 
 use super::daemon::{Daemon, Options, assert_bound_held, print_figures};
 use super::lab::{End, Lab, Space, connect};
-use super::ntp::chronyd_server;
 use super::ptp4l_identity;
 use super::running::{Running, ptp4l, ptp4l_slave};
 
@@ -110,42 +109,4 @@ fn a_boundary_clock_between_two_ptp4l_hands_its_grandmasters_time_on_and_takes_o
     assert_eq!(grandmaster.identity, ptp4l_identity(1));
     assert_bound_held(&status);
     daemon.end();
-}
-
-/// A grandmaster with its time from NTP, over a transport and with a delay mechanism, and a slave of ptp4l's.
-fn serves_over(transport: &str, delay: &str, ptp4l_options: &[&str]) {
-    let mut lab = Lab::new();
-    let (top, between) = lab.pair();
-    let inside = second_cable(&mut lab, &between);
-    let _upstream = chronyd_server(&lab, &top, "10.71.0.1");
-    let port = format!(
-        "role = \"master\"\ntransport = \"{transport}\"\ndelay = \"{delay}\"\nannounce_interval = -2\nsync_interval = -3\ndelay_req_interval = -3\n"
-    );
-    let more = "[[ntp.source]]\naddress = \"10.71.0.1\"\npoll = 0\n";
-    let options = Options { interface: "vc", port: &port, more, ..Options::default() };
-    let mut daemon = Daemon::start(&lab, &between, options);
-    let mut slave = ptp4l_slave(&lab, &inside, "vd", ptp4l_options);
-    let status = daemon.wait("the clock is LOCKED and served", |status| {
-        status.state == SyncState::Locked && of(status, "vc").port_state == "MASTER"
-    });
-    assert_eq!(of(&status, "vc").role, "master");
-    wait_for_offsets(&mut slave, 14);
-    let status = daemon.status();
-    print_figures(&format!("a grandmaster over {transport}, {delay}"), &status);
-    judge(&format!("behind a grandmaster over {transport}, {delay}"), &slave, 4, &status);
-    assert_bound_held(&status);
-    daemon.end();
-}
-
-#[test]
-fn a_grandmaster_by_ntp_serves_ptp4l_over_udp_and_ethernet_with_either_delay_mechanism() {
-    // Each value of the one with two of the other: pairs, not all.
-    for (transport, delay, options) in [
-        ("udp4", "e2e", ["-4", "-E"]),
-        ("udp6", "p2p", ["-6", "-P"]),
-        ("ethernet", "e2e", ["-2", "-E"]),
-        ("ethernet", "p2p", ["-2", "-P"]),
-    ] {
-        serves_over(transport, delay, &options);
-    }
 }
