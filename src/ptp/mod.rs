@@ -32,6 +32,7 @@
 //! | `serving` | what a master sends and answers (9.5, 11.3) |
 //! | `port` | the port: headers in, chapters above, effects out |
 //! | `master` | a grandmaster that follows nobody |
+//! | `manage` | what management messages are answered (15) |
 //! | `counters` | every figure that the engines count |
 //! | `recorded` | the bytes of an input, for a trace |
 
@@ -43,6 +44,7 @@ mod decision;
 mod delay;
 mod foreign;
 mod gate;
+mod manage;
 mod master;
 mod own;
 mod peer;
@@ -61,6 +63,7 @@ pub use decision::{
 };
 pub use delay::{DELAY_OUTSTANDING_MAX, LOG_DELAY_REQ_INTERVAL_MAX};
 pub use foreign::{FOREIGN_MASTER_MAX, LOG_ANNOUNCE_INTERVAL_MAX};
+pub use manage::{Asker, MANAGEMENT_MAX, ManagedClock, ManagedPort, Setting, forwarded, manage};
 pub use master::Grandmaster;
 pub use own::{AnnouncedQuality, IMPROVES_AFTER, PtpClockConfig, Steered, has_time};
 pub use peer::{

@@ -401,7 +401,7 @@ fn next_due(due: Timestamp<Mono>, interval: LogInterval, now: Timestamp<Mono>) -
 
 impl TimeProperties {
     /// As the flags of an Announce (table 37).
-    fn flags(&self) -> Flags {
+    pub fn flags(&self) -> Flags {
         Flags::NONE
             .with(Flags::LEAP61, self.leap == LeapIndicator::Insert)
             .with(Flags::LEAP59, self.leap == LeapIndicator::Delete)
