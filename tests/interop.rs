@@ -23,6 +23,8 @@ mod hybrid;
 mod lab;
 #[path = "interop/load.rs"]
 mod load;
+#[path = "interop/management.rs"]
+mod management;
 #[path = "interop/masters.rs"]
 mod masters;
 #[path = "interop/matrix.rs"]

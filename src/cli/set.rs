@@ -135,6 +135,7 @@ fn observing(config: Config, directory: &Path) -> Config {
     let mut config = Config {
         ntp_server: None,
         observe: ObserveConfig {
+            ptp_management: None,
             http: None,
             log: LogLevel::Error,
             runtime_directory: directory.to_owned(),

@@ -421,6 +421,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("observe.http", Kind::AddressOrOff, Default::Toml("\"127.0.0.1:9319\""), "Where metrics and health are served over HTTP."),
     option("observe.log", Kind::Word(LOG), Default::Toml("\"info\""), "The least important messages that are logged."),
     option("observe.runtime_directory", Kind::Directory, Default::Toml("\"/run/synchronome\""), "Where the status socket is."),
+    option("observe.ptp_management", Kind::PathOr(&["off"]), Default::Toml("\"off\""), "The datagram socket on which pmc of this machine is answered (pmc -u -s PATH): GET for everybody, SET of the priorities for root and the daemon's user.").term("uds_address"),
     option("observe.state_directory", Kind::Directory, Default::Toml("\"/var/lib/synchronome\""), "Where what was learnt of the oscillators is kept across restarts: their frequency, how sure that is, how they wander, and how far they stray without a source."),
 
     option("trace.keep", Kind::Integer { min: 0, max: 1_024 }, Default::Toml("0"), "How many MiB of the engines' last steps are kept in memory, to be replayed; 0 keeps none."),

@@ -338,6 +338,10 @@ fn observe(read: &Reader<'_>) -> ObserveConfig {
             _ => LogLevel::Info,
         },
         runtime_directory: PathBuf::from(read.text("observe", "runtime_directory")),
+        ptp_management: match read.value("observe", "ptp_management") {
+            Some(Value::Text(path)) => Some(PathBuf::from(path)),
+            _ => None,
+        },
         state_directory: PathBuf::from(read.text("observe", "state_directory")),
     }
 }

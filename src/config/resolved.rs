@@ -642,6 +642,8 @@ pub struct ObserveConfig {
     pub log: LogLevel,
     /// Sockets and the bound page.
     pub runtime_directory: PathBuf,
+    /// Where management messages of this machine are answered; `None`: nowhere.
+    pub ptp_management: Option<PathBuf>,
     /// What outlives a restart: the saved frequency.
     pub state_directory: PathBuf,
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Daemon;
 use super::links::LinkNews;
+use super::management::{ManagementSocket, TRY_AGAIN_EVERY};
 use super::signals::{Asked, Signals};
 use crate::clock::HostClock;
 use crate::observe::{Answers, BindError, Level, Observers, Order, Status, Topic, WakeToken};
@@ -60,6 +61,9 @@ pub struct Control {
     tokens: Tokens,
     /// What the kernel tells of interfaces; without it they are looked at from time to time only.
     links: Option<(LinkNews, WakeToken)>,
+    /// Where pmc asks; and whether requests may be waiting there that the last turn left.
+    management: Option<(ManagementSocket, WakeToken)>,
+    has_more_requests: bool,
     socket: Option<PathBuf>,
     /// HTTP's address, while it cannot be opened yet.
     http_missing: Option<SocketAddr>,
@@ -94,6 +98,13 @@ impl Control {
         if links.is_some() {
             daemon.hears_of_links();
         }
+        let management = daemon.config().observe.ptp_management.clone().and_then(|path| {
+            let opened = ManagementSocket::bind(&path).and_then(|socket| {
+                let token = observers.watch(&socket).map_err(|error| error.to_string())?;
+                Ok((socket, token))
+            });
+            opened.inspect_err(|problem| daemon.record(Level::Warn, Topic::Ptp, problem.clone())).ok()
+        });
         let retry_at = HostClock.mono() + RETRY_EVERY;
         Ok(Self {
             daemon,
@@ -101,6 +112,8 @@ impl Control {
             observers,
             tokens,
             links,
+            management,
+            has_more_requests: false,
             socket: is_answering.then_some(socket),
             http_missing,
             retry_at,
@@ -123,7 +136,12 @@ impl Control {
     /// epoll_wait(2)'s: our own bugs.
     pub fn turn(&mut self, timeout: Duration) -> io::Result<Option<Asked>> {
         self.daemon.sleeper().arm();
-        let timeout = if self.daemon.has_news() { Duration::ZERO } else { timeout.min(TURN_MAX) };
+        let has_waiting = self.management.as_ref().is_some_and(|(socket, _)| socket.has_waiting());
+        let timeout = if self.daemon.has_news() || self.has_more_requests {
+            Duration::ZERO
+        } else {
+            timeout.min(if has_waiting { TRY_AGAIN_EVERY } else { TURN_MAX })
+        };
         let daemon = &mut self.daemon;
         let woken = self.observers.poll(Some(timeout.to_std()), daemon)?;
         if let Some((news, token)) = &self.links
@@ -134,7 +152,13 @@ impl Control {
         }
         let [is_signalled, is_rung] = [self.tokens.signalled, self.tokens.rung].map(|token| woken.contains(&token));
         self.daemon.sleeper().disarm(is_rung);
+        let is_asked = has_waiting
+            || self.has_more_requests
+            || self.management.as_ref().is_some_and(|(_, token)| woken.contains(token));
         self.daemon.turn();
+        if let Some((socket, _)) = self.management.as_mut().filter(|_| is_asked) {
+            self.has_more_requests = self.daemon.answer_management(socket);
+        }
         self.retry_http();
         Ok(if is_signalled { self.signals.take() } else { None })
     }

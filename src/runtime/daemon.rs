@@ -432,7 +432,7 @@ impl Daemon {
         if self.has_dead_clock {
             cascade.steering.step = dead_clock::rule_of_a_dead_clock(cascade.steering.step);
         }
-        _ = self.command(Command::Configure(Box::new(cascade)));
+        _ = self.command(Command::Configure(Box::new(cascade), self.config.clock.ptp));
     }
 
     /// The list may be another one by now, or have expired: a daemon runs for longer than a list is good.
@@ -564,6 +564,7 @@ impl Daemon {
 mod cards;
 mod dead_clock;
 mod hardware;
+mod management;
 mod ports;
 mod reload;
 mod report;

@@ -28,10 +28,11 @@ use crate::clock::{
 use crate::config::ThreadConfig;
 use crate::discipline::SavedOscillator;
 use crate::engine::{Recorder, Taped};
-use crate::ptp::{AnnouncedQuality, ClockReport, Port, PtpClockConfig};
+use crate::ptp::{ClockReport, Port, PtpClockConfig};
 use crate::sharing::{Latch, PhcLines, Pulse, RingWriter, SeqlockWriter, TimeSnapshot};
 use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Mono, SourceId, Timestamp};
 use crate::wire::ptp::TimeSource;
+use masters::Announcing;
 
 mod disruption;
 mod inlet;
@@ -90,8 +91,8 @@ pub enum Command {
     AddPhc(u8, Box<PhcInlet>),
     /// A PHC that no port uses any more, or that is gone.
     RemovePhc(u8),
-    /// Other limits, from a reloaded configuration.
-    Configure(Box<CascadeConfig>),
+    /// Other limits, and what we say of ourselves as a PTP clock, from a reloaded configuration or set by the owner.
+    Configure(Box<CascadeConfig>, PtpClockConfig),
     /// As if another program had set the system clock, if that is one in software: the discipline is not told, and has to see it.
     SetSimulated(Duration),
 }
@@ -158,7 +159,7 @@ pub fn spawn_discipline(
             readers: std::array::from_fn(|_| None),
             jumps: JumpDetector::default(),
             followed: None,
-            announced: AnnouncedQuality::default(),
+            announcing: Announcing::default(),
             told: (false, false),
             is_in_doubt: false,
             tell_ports_at: now,
@@ -210,7 +211,7 @@ struct DisciplineThread {
     /// The port whose parent steers.
     followed: Option<usize>,
     /// What the clock says of itself by the ports that are master.
-    announced: AnnouncedQuality,
+    announcing: Announcing,
     /// What the ports were told: whether the clock is locked, and whether it is calm.
     told: (bool, bool),
     /// The hub may have jumped, or the machine may have stood still, as was told last.
@@ -414,7 +415,7 @@ impl DisciplineThread {
                 }
                 self.choose(now, local);
             }
-            Command::Configure(config) => self.cascade.configure(*config),
+            Command::Configure(config, ptp_clock) => self.configure(&config, ptp_clock),
             Command::SetSimulated(by) => self.set_simulated(local, by),
         }
     }

@@ -90,6 +90,8 @@ pub enum Event {
         /// The parent now.
         parent: Option<ParentInfo>,
     },
+    /// What the clock says of itself by its ports that may be master, where it is the grandmaster; when that changes.
+    Announced(Announcement),
     /// The port whose parent steers the clock, from now on.
     Followed {
         /// Its row in the configuration; `None`: no port has a parent.
@@ -207,6 +209,8 @@ pub struct PortReport {
     pub announces: Option<Announcement>,
     /// The last grandmaster that it heard and may not follow.
     pub refused_grandmaster: Option<ClockIdentity>,
+    /// The least mean spacing of Delay_Req, as the master says.
+    pub delay_req_interval: LogInterval,
     /// Who announces.
     pub foreign: [Option<ForeignMasterStatus>; FOREIGN_REPORTED_MAX],
     /// The domain and sdoId of the last message that was not for us.

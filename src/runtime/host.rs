@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
-use nix::sys::socket::SockaddrIn;
+use nix::sys::socket::{SockaddrIn, SockaddrIn6};
 
 use crate::clock::{HostUtc, LeapList};
 use crate::ptp::clock_identity;
@@ -103,11 +103,7 @@ pub fn host_utc(list: &Path, kernel: Option<TaiUtc>, now: Timestamp<Utc>) -> Kno
 /// The EUI-48 of the interface followed by two zero octets (IEEE 1588-2019 7.5.2.2.2: an EUI-48 is extended, not split
 /// with FFFE as in 2008). An interface without a hardware address, as `lo`, gives a locally administered random one.
 pub fn clock_identity_of(interface: &str, random: u64) -> ClockIdentity {
-    let address = fs::read_to_string(Path::new("/sys/class/net").join(interface).join("address")).unwrap_or_default();
-    match parse_mac(address.trim()) {
-        Some(address) if address != [0; 6] => clock_identity(address),
-        _ => random_identity(random),
-    }
+    mac_of(interface).map_or_else(|| random_identity(random), clock_identity)
 }
 
 /// Bits that nobody can guess: hashed with keys from the operating system's randomness.
@@ -138,6 +134,26 @@ fn parse_mac(text: &str) -> Option<[u8; 6]> {
         *octet = u8::from_str_radix(parts.next()?, 16).ok()?;
     }
     parts.next().is_none().then_some(octets)
+}
+
+/// The MAC address of an interface; `None` if it has none, as `lo`.
+pub fn mac_of(interface: &str) -> Option<[u8; 6]> {
+    let address = fs::read_to_string(Path::new("/sys/class/net").join(interface).join("address")).ok()?;
+    parse_mac(address.trim()).filter(|address| *address != [0; 6])
+}
+
+/// The first IPv4 and the first IPv6 address of an interface.
+///
+/// # Errors
+/// getifaddrs(3)'s.
+pub fn addresses_of(interface: &str) -> io::Result<(Option<Ipv4Addr>, Option<Ipv6Addr>)> {
+    let (mut v4, mut v6) = (None, None);
+    for found in getifaddrs()?.filter(|found| found.interface_name == interface) {
+        let address = found.address.as_ref();
+        v4 = v4.or_else(|| address.and_then(|address| address.as_sockaddr_in()).map(SockaddrIn::ip));
+        v6 = v6.or_else(|| address.and_then(|address| address.as_sockaddr_in6()).map(SockaddrIn6::ip));
+    }
+    Ok((v4, v6))
 }
 
 /// The interfaces that could carry PTP: up, multicast, with an IPv4 address, not loopback; each with its address.

@@ -27,6 +27,7 @@ pub mod events;
 pub mod grandmaster;
 pub mod host;
 mod links;
+mod management;
 pub mod measured;
 pub mod memory;
 pub mod model;

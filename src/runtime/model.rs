@@ -15,18 +15,18 @@ use crate::observe::status::{
 use crate::observe::{Events, Level, Status, Topic, rfc3339};
 use crate::ptp::{Announcement, Counter, ParentInfo, PortState, Role, StateReason};
 use crate::sharing::{Counters, LIMITS, SNAPSHOT_AGE_MAX, TimeSnapshot};
-use crate::time::{
-    ClockId, Duration, LeapIndicator, Local, LogInterval, Mono, StampSource, SyncState, TaiUtc, Timestamp,
-};
+use crate::time::{ClockId, Duration, Local, LogInterval, Mono, StampSource, SyncState, TaiUtc, Timestamp};
 use crate::wire::ptp::ClockIdentity;
+pub use management::Moment;
 pub use sources::SourcesModel;
 
 use neighbor::{neighbor_status, neighbor_trouble};
 use others::{foreign_text, kernel_leap_text, suspected};
 use phcs::PhcsModel;
 use reason::{StampWatch, SystemTrouble, reason_of, vmclock_text};
-use utc::{named_of, ruling_text};
+use utc::{leap_word, named_of, ruling_text, timescale_text};
 
+mod management;
 mod neighbor;
 mod others;
 mod phcs;
@@ -291,6 +291,8 @@ pub struct Model {
     leap_made: Option<Timestamp<Mono>>,
     /// Sources and the list of leap seconds do not agree on today's, in words.
     leap_dispute: Option<String>,
+    /// What the clock says of itself where it is the grandmaster, if it has ports that may be master.
+    announced: Option<Announcement>,
     /// What is done to the system clock.
     kind: ClockKind,
     /// The hardware clocks.
@@ -323,6 +325,7 @@ impl Model {
             utc_dispute: None,
             leap_made: None,
             leap_dispute: None,
+            announced: None,
             kind,
             phcs: PhcsModel::default(),
             sources: SourcesModel::default(),
@@ -441,6 +444,7 @@ impl Model {
                     model.sync_interval = Some(interval);
                 }
             }
+            Event::Announced(announced) => self.announced = Some(announced),
             Event::Parent { port, parent } => self.parent(at, usize::from(port), parent),
             Event::Report { port, report } => self.report(now, usize::from(port), &report),
             Event::Refused { thread, what } => {
@@ -672,29 +676,4 @@ pub fn arb_policy(word: Option<crate::config::ArbTimescale>) -> Option<ArbPolicy
         crate::config::ArbTimescale::Tai => ArbPolicy::Tai,
         crate::config::ArbTimescale::Refuse => ArbPolicy::Refuse,
     })
-}
-
-fn timescale_text(port: &PortModel, parent: &ParentInfo, (fallback, by): (Option<TaiUtc>, &str)) -> String {
-    let properties = &parent.time_properties;
-    if !properties.ptp_timescale {
-        return match port.arb_policy() {
-            ArbPolicy::Utc => "timescale ARB, taken as UTC".to_owned(),
-            ArbPolicy::Tai => "timescale ARB, taken as TAI".to_owned(),
-            ArbPolicy::Refuse => "timescale ARB, refused".to_owned(),
-        };
-    }
-    match (properties.current_utc_offset, fallback) {
-        (Some(offset), _) => format!("timescale PTP (TAI), TAI-UTC {} s from the grandmaster", offset.0),
-        (None, Some(offset)) => format!("timescale PTP (TAI), TAI-UTC {} s from {by}", offset.0),
-        (None, None) => "timescale PTP (TAI), TAI-UTC unknown".to_owned(),
-    }
-}
-
-fn leap_word(leap: LeapIndicator) -> Option<&'static str> {
-    match leap {
-        LeapIndicator::NoWarning => Some("none"),
-        LeapIndicator::Insert => Some("insert"),
-        LeapIndicator::Delete => Some("delete"),
-        LeapIndicator::Unknown => None,
-    }
 }

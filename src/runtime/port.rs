@@ -110,8 +110,17 @@ impl PtpEngine for Port {
             .then(|| (domain.unwrap_or(config.domain), sdo_id.unwrap_or(config.sdo_id)));
         let (identity, announces) = (config.port_identity(), self.announcement());
         let (neighbor, refused_grandmaster) = (self.neighbor(), self.refused_grandmaster());
-        let state = self.state();
-        Some(PortReport { identity, state, announces, refused_grandmaster, foreign, other_domain, neighbor })
+        let (state, delay_req_interval) = (self.state(), self.delay_req_interval());
+        Some(PortReport {
+            identity,
+            state,
+            announces,
+            refused_grandmaster,
+            delay_req_interval,
+            foreign,
+            other_domain,
+            neighbor,
+        })
     }
 
     /// The neighbour's Pdelay_Req: what it waits for is in what it measures, times what the clocks part by.

@@ -16,7 +16,6 @@ impl Daemon {
         check(old.clock.system == config.clock.system, "clock.system");
         check(old.servo.kind == config.servo.kind, "servo.kind");
         check(old.clock.phc == config.clock.phc, "clock.phc");
-        check(old.clock.ptp == config.clock.ptp, "clock.ptp");
         check(old.serves_ptp() == config.serves_ptp() || old.ntp_server.is_some(), "ptp.role");
         check(old.clock.rtc == config.clock.rtc, "clock.rtc");
         check(old.clock.vmclock == config.clock.vmclock, "clock.vmclock");
@@ -29,9 +28,11 @@ impl Daemon {
         check(old.threads == config.threads, "threads");
         check(old.observe.http == config.observe.http, "observe.http");
         check(old.observe.runtime_directory == config.observe.runtime_directory, "observe.runtime_directory");
+        check(old.observe.ptp_management == config.observe.ptp_management, "observe.ptp_management");
         check(old.observe.state_directory == config.observe.state_directory, "observe.state_directory");
         check(old.trace == config.trace, "trace");
         self.config.clock.step = config.clock.step;
+        self.config.clock.ptp = config.clock.ptp;
         self.config.clock.lock_limit = config.clock.lock_limit;
         self.config.clock.max_drift = config.clock.max_drift;
         self.config.servo = config.servo.clone();

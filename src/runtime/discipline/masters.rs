@@ -1,10 +1,19 @@
 //! The ports that may be master: what they are told to be, and what the clock says of itself by them.
 
 use super::DisciplineThread;
+use crate::clock::CascadeConfig;
 use crate::config::{NTP_SOURCE, REFCLOCK_SOURCE};
-use crate::ptp::{Steered, has_time};
+use crate::ptp::{AnnouncedQuality, Announcement, PtpClockConfig, Steered, has_time};
+use crate::runtime::events::Event;
 use crate::sharing::{PhcLines, TimeSnapshot};
 use crate::time::{Duration, Mono, Timestamp};
+
+/// What the clock says of itself by the ports that are master, and what of it the control thread was told last.
+#[derive(Default)]
+pub(super) struct Announcing {
+    quality: AnnouncedQuality,
+    told: Option<Announcement>,
+}
 
 impl DisciplineThread {
     /// Decides anew, by what has just been published.
@@ -16,8 +25,17 @@ impl DisciplineThread {
         let bounds = self.inlets.serving_phcs().filter_map(line_of).map(|line| line.bound);
         let by = (self.steered(), bounds.max().unwrap_or(Duration::ZERO), self.cascade.lock_limit());
         let identity = self.inlets.identity();
-        let own = self.announced.announcement(now, self.links.ptp_clock, identity, snapshot, by);
+        let own = self.announcing.quality.announcement(now, self.links.ptp_clock, identity, snapshot, by);
+        if self.announcing.told != Some(own) && self.links.events.push_quietly(Event::Announced(own)) {
+            self.announcing.told = Some(own);
+        }
         self.inlets.decide(&own, has_time(snapshot), self.followed.filter(|_| by.0 == Steered::Ptp));
+    }
+
+    /// Other limits, and what the clock says of itself from now on.
+    pub(super) fn configure(&mut self, cascade: &CascadeConfig, ptp_clock: PtpClockConfig) {
+        self.links.ptp_clock = ptp_clock;
+        self.cascade.configure(*cascade);
     }
 
     fn steered(&self) -> Steered {

@@ -125,6 +125,12 @@ impl PhcsModel {
         report.is_hub.then_some(report.mean_path_delay)
     }
 
+    /// What a PHC that hears a master is off from it by, as measured last.
+    pub fn offset_from_master(&self, index: Option<u8>) -> Option<Duration> {
+        let report = self.0.get(usize::from(index?))?.as_ref()?.report?;
+        report.offset_from_master.filter(|_| report.is_hub)
+    }
+
     /// A PHC cannot be read.
     pub fn crossing_failed(&mut self, events: &mut Events, at: At, index: u8, error: ClockError) {
         let Some(phc) = self.get(index) else { return };

@@ -3,10 +3,11 @@
 //! A difference of whole seconds has few causes, and people know their numbers: TAI - UTC, GPS - UTC, TAI - GPS, one leap
 //! second. So they are named wherever one is met.
 
-use super::Model;
-use crate::clock::{LeapDispute, Ruling, UtcDispute, UtcNews};
+use super::{Model, PortModel};
+use crate::clock::{ArbPolicy, LeapDispute, Ruling, UtcDispute, UtcNews};
 use crate::discipline::Notice;
 use crate::observe::{Level, Topic};
+use crate::ptp::ParentInfo;
 use crate::time::{Duration, LeapIndicator, Mono, TaiUtc, Timestamp, Utc};
 
 /// TAI - GPS: GPS counts TAI from where UTC was in 1980 (IS-GPS-200).
@@ -144,6 +145,33 @@ pub(super) fn named_of(notice: Notice, tai_utc: Option<TaiUtc>) -> String {
     named.map_or(String::new(), |(seconds, name)| {
         format!(" ({name} is {seconds} s: one of the two counted the other's time)")
     })
+}
+
+/// How the time of a port's parent is read.
+pub(super) fn timescale_text(port: &PortModel, parent: &ParentInfo, (fallback, by): (Option<TaiUtc>, &str)) -> String {
+    let properties = &parent.time_properties;
+    if !properties.ptp_timescale {
+        return match port.arb_policy() {
+            ArbPolicy::Utc => "timescale ARB, taken as UTC".to_owned(),
+            ArbPolicy::Tai => "timescale ARB, taken as TAI".to_owned(),
+            ArbPolicy::Refuse => "timescale ARB, refused".to_owned(),
+        };
+    }
+    match (properties.current_utc_offset, fallback) {
+        (Some(offset), _) => format!("timescale PTP (TAI), TAI-UTC {} s from the grandmaster", offset.0),
+        (None, Some(offset)) => format!("timescale PTP (TAI), TAI-UTC {} s from {by}", offset.0),
+        (None, None) => "timescale PTP (TAI), TAI-UTC unknown".to_owned(),
+    }
+}
+
+/// As in the status; `None`: not known.
+pub(super) const fn leap_word(leap: LeapIndicator) -> Option<&'static str> {
+    match leap {
+        LeapIndicator::NoWarning => Some("none"),
+        LeapIndicator::Insert => Some("insert"),
+        LeapIndicator::Delete => Some("delete"),
+        LeapIndicator::Unknown => None,
+    }
 }
 
 #[cfg(test)]
