@@ -257,7 +257,7 @@ fn an_unknown_option_gets_the_nearest_name() {
 t.toml:4:1: ptp[0].xyz: unknown option
     4 | xyz = 1
       | ^^^
-    known here: interface, profile, role, domain, sdo_id, transport, udp6_scope, ethernet_group, delay, pdelay_req_interval, neighbor_delay_max, as_capable, timestamps, frequency_quantum, delay_asymmetry, ingress_latency, egress_latency, arb_timescale, announce_interval, sync_interval, delay_req_interval, announce_receipt_timeout, grandmasters, comparison, local_priority, event_port, general_port, minor_version, clock_identity, prefer, trust
+    known here: interface, profile, role, domain, sdo_id, transport, udp6_scope, ethernet_group, delay, pdelay_req_interval, neighbor_delay_max, as_capable, timestamps, frequency_quantum, delay_asymmetry, ingress_latency, egress_latency, arb_timescale, announce_interval, sync_interval, delay_req_interval, announce_receipt_timeout, grandmasters, comparison, local_priority, unicast_masters, unicast_duration, event_port, general_port, minor_version, clock_identity, prefer, trust
 t.toml:5:2: klock: unknown section
     5 | [klock]
       |  ^^^^^
@@ -269,10 +269,10 @@ t.toml:5:2: klock: unknown section
 #[test]
 fn what_is_planned_is_not_called_unknown() {
     assert_eq!(
-        complaints("[[ptp]]\ninterface = \"lo\"\nunicast = true\n"),
-        "t.toml:3:1: ptp[0].unicast: unicast PTP is not available in this version
-    3 | unicast = true
-      | ^^^^^^^
+        complaints("[[ptp]]\ninterface = \"lo\"\nauthentication = true\n"),
+        "t.toml:3:1: ptp[0].authentication: authentication of PTP messages is not available in this version
+    3 | authentication = true
+      | ^^^^^^^^^^^^^^
 "
     );
 }
@@ -376,6 +376,37 @@ t.toml:6:7: not TOML: unclosed table, expected `]`
       |       ^
 "#
     );
+}
+
+#[test]
+fn unicast_masters_are_hosts_of_the_transports_family_and_answer_delay_req() {
+    let faults = |options: &str| {
+        let errors = load(&format!("[[ptp]]\ninterface = 'lo'\n{options}\n"), "t.toml").expect_err(options).errors;
+        errors.into_iter().map(|error| format!("{}: {}", error.path, error.message)).collect::<Vec<_>>()
+    };
+    let one = |message: &str| vec![format!("ptp[0].unicast_masters: {message}")];
+    let v4 = "unicast_masters = ['192.0.2.1']";
+    assert_eq!(faults(&format!("{v4}\ntransport = 'udp6'")), one("192.0.2.1 cannot be reached by transport \"udp6\""));
+    assert_eq!(faults(&format!("{v4}\ntransport = 'ethernet'")), one("masters are asked by UDP only"));
+    assert_eq!(
+        faults(&format!("{v4}\ndelay = 'p2p'")),
+        one("masters are asked for Delay_Resp, and the peer delay mechanism has none")
+    );
+    assert_eq!(faults(&format!("{v4}\nrole = 'master'")), one("a port of role \"master\" follows nobody"));
+    for (list, fault) in [
+        ("'224.0.1.129'", "\"224.0.1.129\" is no IP address of one host"),
+        ("'0.0.0.0'", "\"0.0.0.0\" is no IP address of one host"),
+        ("'gm.example.net'", "\"gm.example.net\" is no IP address of one host"),
+    ] {
+        let found = faults(&format!("unicast_masters = [{list}]"));
+        assert!(found.len() == 1 && found[0].ends_with(fault), "{found:?}");
+    }
+    assert_eq!(faults("unicast_masters = ['192.0.2.1', '192.0.2.1']").len(), 1);
+    let all =
+        load(&format!("[[ptp]]\ninterface = 'lo'\n{v4}\nunicast_duration = '60s'\n"), "t.toml").expect("it is right");
+    let port = &all.config.ptp[0];
+    assert_eq!(port.unicast_masters[0], Some(std::net::IpAddr::from([192, 0, 2, 1])));
+    assert_eq!((port.unicast_masters[1], port.unicast_duration_s), (None, 60));
 }
 
 #[test]

@@ -41,6 +41,8 @@ mod refclock;
 mod running;
 #[path = "interop/tiers.rs"]
 mod tiers;
+#[path = "interop/unicast.rs"]
+mod unicast;
 
 use std::collections::BTreeSet;
 use std::time::{Duration as Timeout, Instant};

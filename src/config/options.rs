@@ -5,7 +5,7 @@
 
 use super::{CORES_MAX, LISTEN_MAX, PHCS_MAX, PTP_PORTS_MAX, SERVER_CORES_MAX};
 use crate::ntp::server::{CLIENTS_MAX, CLIENTS_MIN, PREFIXES_MAX};
-use crate::ptp::GRANDMASTERS_MAX;
+use crate::ptp::{GRANDMASTERS_MAX, UNICAST_MASTERS_MAX};
 use crate::time::Duration;
 
 /// What values an option takes.
@@ -67,6 +67,11 @@ pub enum Kind {
     ClockIdentity,
     /// A list of sixteen hexadecimal digits each, no two alike.
     ClockIdentities {
+        /// The most of them.
+        count_max: usize,
+    },
+    /// A list of IP addresses, no two alike.
+    Addresses {
         /// The most of them.
         count_max: usize,
     },
@@ -193,6 +198,8 @@ const EDGE: &[Word] = &[now("assert"), now("clear")];
 const SCALE: &[Word] = &[now("utc"), now("tai")];
 const DISTANCE: Kind = Kind::Duration { min: Duration::from_micros(1), max: Duration::from_secs(16), or: &[] };
 const UNSURE: Kind = Kind::Duration { min: Duration::ZERO, max: Duration::SECOND, or: &[] };
+const UNICAST_DURATION: Kind =
+    Kind::Duration { min: Duration::from_secs(10), max: Duration::from_secs(1_000), or: &[] };
 const UDP_PORT: Kind = Kind::Integer { min: 1, max: 65_535 };
 const CORE: Kind = Kind::Integer { min: 0, max: CORES_MAX as i64 - 1 };
 const PRIORITY: Kind = Kind::Integer { min: 1, max: 99 };
@@ -278,7 +285,7 @@ pub const SECTIONS: &[Section] = &[
 ];
 
 /// Options and sections that are planned and not built, with what they are.
-pub const LATER: &[(&str, &str)] = &[("ptp.unicast", "unicast PTP")];
+pub const LATER: &[(&str, &str)] = &[("ptp.authentication", "authentication of PTP messages")];
 
 /// Every option, in the order of the manual.
 #[rustfmt::skip] // one row, one option
@@ -339,6 +346,8 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ptp.grandmasters", Kind::ClockIdentities { count_max: GRANDMASTERS_MAX }, Default::Toml("[]"), "The grandmasters that may be followed, by their clockIdentity, which keeps out a device that was plugged in by mistake, and nobody who forges its Announce; empty: any.").term("acceptable master table"),
     option("ptp.comparison", Kind::Word(COMPARISON), Default::Toml("\"ieee1588\""), "How masters are compared: \"ieee1588\" by priority1, quality, priority2 and identity; \"g8275\" by quality, priority2 and local_priority, and those of class 127 and better then by who is nearer (ITU-T G.8275.1, alternate BMCA).").term("data set comparison"),
     option("ptp.local_priority", Kind::Integer { min: 1, max: 255 }, Default::Toml("128"), "With comparison \"g8275\" what masters that are heard by this port rank by after priority2; lower is better.").term("portDS.localPriority"),
+    option("ptp.unicast_masters", Kind::Addresses { count_max: UNICAST_MASTERS_MAX }, Default::Toml("[]"), "The masters that are asked for what they send, by their IP addresses, as often as announce_interval, sync_interval and delay_req_interval say: then nobody else is heard, and nothing of a slave's goes to all.").term("unicastMasterTable"),
+    option("ptp.unicast_duration", UNICAST_DURATION, Default::Toml("\"300s\""), "For how long a unicast master is asked; it is asked again when half of that is over.").unit("s").term("durationField"),
     option("ptp.event_port", UDP_PORT, Default::Toml("319"), "The UDP port of event messages: Sync, Delay_Req."),
     option("ptp.general_port", UDP_PORT, Default::Toml("320"), "The UDP port of general messages: Announce, Follow_Up, Delay_Resp."),
     option("ptp.minor_version", Kind::Integer { min: 0, max: 1 }, Default::Toml("1"), "What we send: 0 is PTP 2.0 (IEEE 1588-2008), 1 is PTP 2.1 (2019).").term("minorVersionPTP"),

@@ -1,6 +1,6 @@
 //! Reading what was checked, by path: from the file, else the profile that it names, else the table's default.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
 use toml::de::DeValue;
@@ -112,5 +112,6 @@ typed_reads! {
     exceptions: Exceptions -> Vec<ListenException>;
     prefixes: Prefixes -> Vec<Prefix>;
     cores: Cores -> Vec<usize>;
+    addresses: Addresses -> Vec<IpAddr>;
     identities: Identities -> Vec<[u8; 8]>;
 }

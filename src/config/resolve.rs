@@ -18,7 +18,7 @@ use crate::discipline::helm::{Conflict, HELM_SOURCES_MAX, HelmConfig, SourceKind
 use crate::discipline::policy::{StepPolicy, StepRule};
 use crate::discipline::servo::Kind;
 use crate::ntp::server::{AccessList, LocalService, RateLimit, SmearShape};
-use crate::ptp::{ComparisonRule, GRANDMASTERS_MAX, PtpClockConfig, Role};
+use crate::ptp::{ComparisonRule, GRANDMASTERS_MAX, PtpClockConfig, Role, UNICAST_MASTERS_MAX};
 use crate::time::{Duration, LogInterval};
 use crate::wire::ptp::ClockIdentity;
 
@@ -65,6 +65,7 @@ fn ntp_server(read: &Reader<'_>, places: Vec<Listen>, cores: Vec<usize>) -> NtpS
 }
 
 mod refclock;
+mod unicast;
 
 /// Makes the resolved configuration of a file without faults.
 pub fn resolve(checked: &Checked) -> Config {
@@ -242,6 +243,13 @@ fn ptp(read: &Reader<'_>, section: &str) -> PtpConfig {
             places.iter_mut().zip(listed).for_each(|(place, identity)| *place = Some(identity));
             places
         },
+        unicast_masters: {
+            let mut places = [None; UNICAST_MASTERS_MAX];
+            let listed = read.addresses(section, "unicast_masters");
+            places.iter_mut().zip(listed).for_each(|(place, address)| *place = Some(address));
+            places
+        },
+        unicast_duration_s: read.duration(section, "unicast_duration").as_secs_f64() as u32,
         announce_receipt_timeout: read.integer(section, "announce_receipt_timeout") as u8,
         comparison: match read.word(section, "comparison") {
             "g8275" => ComparisonRule::G8275 {
@@ -366,6 +374,7 @@ pub fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigError> {
             let message = format!("event messages and general messages cannot share port {event}");
             conflict(format!("{section}.{name}"), &span, message, "the standard's ports are 319 and 320");
         }
+        unicast::conflicts(&read, &section, &mut conflict);
         let twin = (0..index).find(|other| same_place(&read, &section, &format!("ptp[{other}]")));
         if let Some(other) = twin {
             let line = source.line(checked.repeated("ptp")[other].start);

@@ -4,14 +4,14 @@
 //! one by hand starts from [`Config::default`], which is the configuration of an empty file.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use crate::discipline::helm::{HELM_SOURCES_MAX, HelmConfig, SourceKind, SourceOptions};
 use crate::discipline::policy::StepPolicy;
 use crate::discipline::servo::Kind;
 use crate::ntp::server::{AccessList, LocalService, Prefix, RateLimit, SmearShape};
-use crate::ptp::{ComparisonRule, GRANDMASTERS_MAX, PtpClockConfig, Role};
+use crate::ptp::{ComparisonRule, GRANDMASTERS_MAX, PtpClockConfig, Role, UNICAST_MASTERS_MAX};
 use crate::time::{Duration, FrequencyPpb, LogInterval, SourceId};
 use crate::wire::ptp::{ClockIdentity, TimeSource};
 
@@ -286,6 +286,10 @@ pub struct PtpConfig {
     pub log_min_delay_req_interval: LogInterval,
     /// The grandmasters that may be followed; none at all: any.
     pub grandmasters: [Option<ClockIdentity>; GRANDMASTERS_MAX],
+    /// The masters that are asked for what they send; none at all: all are heard.
+    pub unicast_masters: [Option<IpAddr>; UNICAST_MASTERS_MAX],
+    /// For how many seconds they are asked; 10 ..= 1000.
+    pub unicast_duration_s: u32,
     /// announceReceiptTimeout, in announce intervals; 2 ..= 255.
     pub announce_receipt_timeout: u8,
     /// How masters are compared.

@@ -1,7 +1,7 @@
 //! One TOML value against one row of the option table.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
 use toml::Spanned;
@@ -37,6 +37,8 @@ pub enum Value {
     Identity([u8; 8]),
     /// For [`Kind::ClockIdentities`].
     Identities(Vec<[u8; 8]>),
+    /// For [`Kind::Addresses`].
+    Addresses(Vec<IpAddr>),
     /// For [`Kind::AddressOrOff`] and [`Kind::Address`].
     Address(SocketAddr),
     /// For [`Kind::Places`].
@@ -95,6 +97,7 @@ impl fmt::Display for Value {
                 let written = |bytes: &[u8; 8]| format!("\"{:016x}\"", u64::from_be_bytes(*bytes));
                 f.write_str(&list(all.iter().map(written).collect()))
             }
+            Self::Addresses(all) => f.write_str(&list(all.iter().map(|one| format!("\"{one}\"")).collect())),
             Self::Address(address) => write!(f, "\"{address}\""),
             Self::Places(all) => f.write_str(&list(all.iter().map(|one| format!("\"{one}\"")).collect())),
             Self::Exceptions(all) => f.write_str(&list(all.iter().map(|one| format!("\"{one}\"")).collect())),
@@ -142,6 +145,7 @@ impl Kind {
             Self::ClockIdentities { count_max } => {
                 format!("a list of at most {count_max} times 16 hexadecimal digits, no two alike")
             }
+            Self::Addresses { count_max } => format!("a list of at most {count_max} IP addresses, no two alike"),
             Self::PathOr(words) => format!("{}, or an absolute path", quoted(words)),
             Self::AddressOrOff => "an IP address with a port 1 to 65535, or \"off\"".to_owned(),
             Self::Address => "an IP address with a port 1 to 65535".to_owned(),
@@ -179,7 +183,8 @@ impl Kind {
             | Self::Address
             | Self::Clock => "text in quotes",
             Self::WordOrClocks { .. } => "text in quotes or a list",
-            Self::Places { .. }
+            Self::Addresses { .. }
+            | Self::Places { .. }
             | Self::Exceptions { .. }
             | Self::Prefixes { .. }
             | Self::Cores { .. }
@@ -239,6 +244,13 @@ fn check_typed(option: &OptionSpec, value: &Spanned<DeValue<'_>>) -> Option<Resu
                 _ => Err(wrong_type(element, "a clock identity in quotes")),
             })
             .map(Value::Identities)
+        }
+        (Kind::Addresses { count_max }, DeValue::Array(_)) => {
+            list(value, *count_max, |element| match element.get_ref() {
+                DeValue::String(text) => ip_address(element, text),
+                _ => Err(wrong_type(element, "an IP address in quotes")),
+            })
+            .map(Value::Addresses)
         }
         (Kind::AddressOrOff, DeValue::String(text)) if text == "off" => Ok(Value::Word("off")),
         (Kind::Clock, DeValue::String(text)) => one(clock_name(value, text).map(Value::Text)),
@@ -490,6 +502,15 @@ fn line_of_text(value: &Spanned<DeValue<'_>>, text: &str, bytes_max: usize) -> R
         return Err(Problem::new(value, Fault::Malformed, "not a short text on one line"));
     }
     Ok(Value::Text(text.to_owned()))
+}
+
+fn ip_address(value: &Spanned<DeValue<'_>>, text: &str) -> Result<IpAddr, Problem> {
+    let address = text.parse::<IpAddr>().ok();
+    let address = address.filter(|ip| !ip.is_unspecified() && !ip.is_multicast());
+    address.ok_or_else(|| {
+        Problem::new(value, Fault::Malformed, format!("{text:?} is no IP address of one host"))
+            .suggesting("write it like \"192.0.2.1\" or \"2001:db8::1\"")
+    })
 }
 
 fn socket_address(value: &Spanned<DeValue<'_>>, text: &str) -> Result<SocketAddr, Problem> {

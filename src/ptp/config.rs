@@ -1,7 +1,7 @@
 //! What a port and a grandmaster need to be told.
 
 use crate::coding::Coded;
-use crate::ptp::{ComparisonRule, Role, ServingConfig, TimeProperties};
+use crate::ptp::{ComparisonRule, Role, ServingConfig, TimeProperties, UnicastClientConfig};
 use crate::time::{Duration, LeapIndicator, LogInterval, SourceId};
 use crate::wire::ptp::{ClockAccuracy, ClockIdentity, ClockQuality, PortIdentity, TimeSource};
 
@@ -69,6 +69,8 @@ pub struct Config {
     pub grandmasters: [Option<ClockIdentity>; GRANDMASTERS_MAX],
     /// How masters are compared.
     pub comparison: ComparisonRule,
+    /// The masters that are asked for what they send; with one of them nobody else is heard, and no Delay_Req goes to all.
+    pub unicast: UnicastClientConfig,
     /// announceReceiptTimeout, in announce intervals, from 2.
     pub announce_receipt_timeout: u8,
     /// logMinDelayReqInterval until the master has stated its own.
@@ -102,6 +104,7 @@ impl Config {
             log_announce_interval: LogInterval::new(1),
             grandmasters: [None; GRANDMASTERS_MAX],
             comparison: ComparisonRule::Ieee1588,
+            unicast: UnicastClientConfig::NOBODY,
             announce_receipt_timeout: 3,
             log_min_delay_req_interval: LogInterval::new(0),
             peer_delay: None,

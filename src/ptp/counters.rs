@@ -62,7 +62,9 @@ counters! {
     ReceivedPdelayResp = "received_pdelay_resp",
     /// Pdelay_Resp_Follow_Up of our domain, to whomever.
     ReceivedPdelayRespFollowUp = "received_pdelay_resp_follow_up",
-    /// Signaling and Management of our domain; not used.
+    /// Signaling of our domain.
+    ReceivedSignaling = "received_signaling",
+    /// Management of our domain; not used.
     ReceivedOther = "received_other",
     /// Announce sent.
     SentAnnounce = "sent_announce",
@@ -80,6 +82,8 @@ counters! {
     SentPdelayResp = "sent_pdelay_resp",
     /// Pdelay_Resp_Follow_Up sent.
     SentPdelayRespFollowUp = "sent_pdelay_resp_follow_up",
+    /// Signaling sent.
+    SentSignaling = "sent_signaling",
     /// The socket refused a message.
     SendFailed = "send_failed",
     /// Another domainNumber.
@@ -156,6 +160,22 @@ counters! {
     NeighborDelayRefused = "neighbor_delay_refused",
     /// The master's logMinDelayReqInterval was absurd and has been limited.
     DelayReqIntervalLimited = "delay_req_interval_limited",
+    /// A unicast message, or one to all, of somebody who is not among the unicast masters, or says to be another than before.
+    UnicastStranger = "unicast_stranger",
+    /// A unicast master has sent or granted what it was not asked for.
+    UnicastUnwanted = "unicast_unwanted",
+    /// A TLV of a negotiation that means nothing.
+    UnicastMalformed = "unicast_malformed",
+    /// A unicast master has granted what it was asked for.
+    UnicastGranted = "unicast_granted",
+    /// A unicast master has refused it.
+    UnicastDenied = "unicast_denied",
+    /// A unicast master has cancelled what it had granted.
+    UnicastCancelled = "unicast_cancelled",
+    /// A contract with a unicast master has ended before it was renewed.
+    UnicastExpired = "unicast_expired",
+    /// A unicast master sends nothing any more of what it has granted.
+    UnicastForgotten = "unicast_forgotten",
     /// Half a measurement was thrown away, because the clock was stepped or the parent changed.
     HalfFlushed = "half_flushed",
     /// A time that the wire cannot hold (before the epoch) was to be sent.
@@ -197,7 +217,8 @@ impl Counter {
             MessageType::PdelayReq => Self::ReceivedPdelayReq,
             MessageType::PdelayResp => Self::ReceivedPdelayResp,
             MessageType::PdelayRespFollowUp => Self::ReceivedPdelayRespFollowUp,
-            MessageType::Signaling | MessageType::Management => Self::ReceivedOther,
+            MessageType::Signaling => Self::ReceivedSignaling,
+            MessageType::Management => Self::ReceivedOther,
         }
     }
 }

@@ -28,6 +28,7 @@
 //! | `sync` | pairs of Sync and Follow_Up (9.5.4) |
 //! | `delay` | outstanding Delay_Req (11.3), and when to send the next one (9.5.11.2) |
 //! | `peer` | the peer delay mechanism (11.4) |
+//! | `unicast` | unicast negotiation (16.1) |
 //! | `own` | what the clock says of itself as a grandmaster (8.2.1, 8.2.4) |
 //! | `serving` | what a master sends and answers (9.5, 11.3) |
 //! | `port` | the port: headers in, chapters above, effects out |
@@ -53,6 +54,7 @@ mod recorded;
 mod serving;
 mod state;
 mod sync;
+mod unicast;
 
 pub use address::Address;
 pub use bmca::{Comparison, ComparisonRule, DataSet, compare};
@@ -74,6 +76,8 @@ pub use port::{ForeignMasterStatus, Port};
 pub use serving::{Announcement, FOLLOW_UP_PENDING_MAX, Line, ServingConfig};
 pub use state::{Event, PortState, StateReason, next, next_slave_only};
 pub use sync::SYNC_PENDING_MAX;
+pub use unicast::UNICAST_MASTERS_MAX;
+pub use unicast::client::UnicastClientConfig;
 
 use crate::coding::{Coded, Decoder, Encoder, Malformed, layout};
 use crate::time::{LeapIndicator, Local, LogInterval, Mono, Observation, Stamp, TaiUtc, Timestamp};

@@ -9,6 +9,7 @@ mod master;
 mod own_port;
 mod parent;
 mod peer_delay;
+mod unicast;
 
 use super::counters::{Counter, count};
 use super::delay::{Answer, Answered, DelayExchange, DelayRequests, honoured, spacing};
@@ -17,16 +18,17 @@ use super::gate::{Gate, frame};
 use super::peer::PeerDelay;
 use super::serving::{Latencies, Serving};
 use super::sync::{SyncPair, SyncPairs};
+use super::unicast::client::Client;
 use super::{
-    Announcement, Channel, ClockReport, Config, DataSet, Effect, Event, Input, ParentInfo, PortState, Recommendation,
-    Role, StateReason, TxToken, next, next_slave_only,
+    Address, Announcement, Channel, ClockReport, Config, DataSet, Effect, Event, Input, ParentInfo, PortState,
+    Recommendation, Role, StateReason, TxToken, next, next_slave_only,
 };
 use crate::coding::Coded;
 use crate::engine::{Engine, Random, Sink, TimerKind, TimerTable};
 use crate::time::{
     ClockEpoch, ClockId, Duration, Local, LogInterval, Mono, Observation, Stamp, StampSource, Timestamp,
 };
-use crate::wire::ptp::{Body, ClockIdentity, DelayResp, Header, PortIdentity, Sender, WireTimestamp};
+use crate::wire::ptp::{Body, ClockIdentity, DelayResp, Flags, Header, PortIdentity, Sender, WireTimestamp};
 
 /// The mean spacing of Delay_Req while the discipline needs them only to see that nothing changes, if the master wants none rarer still.
 const CALM_DELAY_REQ: LogInterval = LogInterval::new(0);
@@ -92,6 +94,7 @@ pub struct Port {
     /// Erbest, as it was told last.
     best: Option<DataSet>,
     serving: Serving,
+    client: Option<Client>,
     next_token: u32,
 }
 
@@ -130,6 +133,7 @@ impl Port {
             refused_grandmaster: None,
             best: None,
             serving: Serving::new(config.serving, latencies, sender, sequence_ids),
+            client: Client::new(config.unicast, sender).filter(|_| config.role != Role::Master),
             next_token: 0,
             config,
         }
@@ -229,7 +233,7 @@ impl Port {
             return;
         }
         let Some(correction) = self.gate.correction(header.correction_field, out) else { return };
-        if let Some(interval) = header.log_message_interval.clamped()
+        if let Some(interval) = self.granted_sync_interval().or_else(|| header.log_message_interval.clamped())
             && self.sync_interval != Some(interval)
         {
             self.sync_interval = Some(interval);
@@ -352,12 +356,18 @@ impl Port {
     }
 
     fn send_delay_req(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
+        let to = self.client.as_ref().and_then(Client::delay_req_to);
+        if self.client.is_some() && to.is_none() {
+            // Nobody would answer.
+            return self.arm_next_delay_req(now);
+        }
         let token = TxToken(self.next_token);
         self.next_token = self.next_token.wrapping_add(1);
         let sequence_id = self.requests.open(now, token, out);
-        let message = self.sender.delay_req(sequence_id, self.config.delay_asymmetry);
+        let mut message = self.sender.delay_req(sequence_id, self.config.delay_asymmetry);
+        message.header.flags = message.header.flags.with(Flags::UNICAST, to.is_some());
         count(out, Counter::SentDelayReq);
-        out.emit(Effect::Send { frame: frame(&message), channel: Channel::Event, token: Some(token), to: None });
+        out.emit(Effect::Send { frame: frame(&message), channel: Channel::Event, token: Some(token), to });
         self.arm_next_delay_req(now);
     }
 
@@ -369,12 +379,16 @@ impl Port {
         bytes: &[u8],
         channel: Channel,
         stamp: Option<Stamp>,
+        from: Option<Address>,
         out: &mut impl Sink<Effect>,
     ) {
         if matches!(self.state, PortState::Initializing | PortState::Faulty | PortState::Disabled) {
             return count(out, Counter::WrongState);
         }
         let Some(message) = self.gate.admit(bytes, channel, out) else { return };
+        if !self.is_asked_for(now, &message, from, out) {
+            return;
+        }
         let header = &message.header;
         match message.body {
             Body::Announce(_) | Body::Sync(_) | Body::FollowUp(_) if !self.is_capable() => {
@@ -388,7 +402,8 @@ impl Port {
             Body::PdelayReq(_) | Body::PdelayResp(_) | Body::PdelayRespFollowUp(_) => {
                 self.peer_message(now, &message, stamp, out);
             }
-            Body::Signaling(_) | Body::Management(_) => {}
+            Body::Signaling(_) => self.signaling(now, &message, from, out),
+            Body::Management(_) => {}
         }
     }
 
@@ -412,6 +427,7 @@ impl Port {
                 peer.stop(out);
             }
             self.serving.stop();
+            self.stop_asking();
             self.timers.clear(Timer::OwnPort);
             self.change_state(Event::FaultDetected, StateReason::LinkDown, out);
             self.tell_best(now, out);
@@ -424,6 +440,7 @@ impl Port {
     fn start(&mut self, now: Timestamp<Mono>, reason: StateReason, out: &mut impl Sink<Effect>) {
         self.change_state(Event::Initialized, reason, out);
         self.start_peer_delay(now);
+        self.start_asking(now);
         self.listen(now);
         self.be_as_recommended(now, out);
     }
@@ -448,6 +465,9 @@ impl Port {
             }
         }
         self.serving.hold(!self.is_capable());
+        if let Some(client) = &mut self.client {
+            client.tick(now, out);
+        }
         self.serving.tick(now, local, &mut self.next_token, out);
     }
 }
@@ -461,7 +481,7 @@ impl Engine for Port {
             self.start(now, StateReason::Started, out);
         }
         match input {
-            Input::Received { bytes, channel, stamp, from: _ } => self.received(now, bytes, channel, stamp, out),
+            Input::Received { bytes, channel, stamp, from } => self.received(now, bytes, channel, stamp, from, out),
             Input::Sent { token, stamp } if self.serving.awaits(token) => self.serving.sent(token, stamp, out),
             Input::Sent { token, stamp } => {
                 if self.peer_sent(token, stamp, out) {
@@ -488,6 +508,7 @@ impl Engine for Port {
             Input::Link { up } => self.link(now, up, out),
             Input::Tick { local } => self.tick(now, local, out),
         }
+        self.keep_contracts(now, out);
     }
 
     /// The next timer; at once while the port waits for its start.
@@ -496,7 +517,8 @@ impl Engine for Port {
             return Some(Timestamp::EPOCH);
         }
         let of_peer = self.peer.as_ref().and_then(PeerDelay::deadline);
-        [self.timers.deadline(), self.serving.deadline(), of_peer].into_iter().flatten().min()
+        let of_client = self.client.as_ref().and_then(Client::deadline);
+        [self.timers.deadline(), self.serving.deadline(), of_peer, of_client].into_iter().flatten().min()
     }
 }
 

@@ -9,13 +9,14 @@
 //! Masters are letters (`A` is port 1 of the clock of eight octets `A`, `A2` its port 2, `us` our own port). Counters of
 //! sent and received messages are not shown; without `=>` a line's effects are not compared, `=> -` says there are none.
 //! `run` ticks at every deadline up to its time; `req=N` and `sent N` mean the Nth message that was sent with a token, from 0.
-//! Of `presp` and `pfup`, `at` is the time that they say.
+//! Of `presp` and `pfup`, `at` is the time that they say. `from=N` is the address 10.0.0.N, `unicast` sets the flag; `grant` and
+//! `cancel` are Signaling with one TLV about `what`, and of those that are sent the TLVs are shown.
 
 use std::fmt::Write;
 
 use crate::engine::Engine;
 use crate::ptp::{
-    Announcement, Channel, ClockReport, Config, Decision, Effect, Input, Line, MasterBy, Port, Recommendation,
+    Address, Announcement, Channel, ClockReport, Config, Decision, Effect, Input, Line, MasterBy, Port, Recommendation,
     TimeProperties, TxToken,
 };
 use crate::sharing::CounterSet;
@@ -23,8 +24,9 @@ use crate::time::{
     ClockEpoch, ClockId, Duration, Local, LogInterval, Mono, SourceId, Stamp, StampSource, TICKS_PER_NS, Timestamp,
 };
 use crate::wire::ptp::{
-    self, Announce, Body, ClockAccuracy, ClockIdentity, ClockQuality, CorrectionField, DelayResp, Flags, FollowUp,
-    Header, Message, PortIdentity, Sync, TimeSource, Tlvs, WireTimestamp,
+    self, Announce, Body, CancelUnicast, ClockAccuracy, ClockIdentity, ClockQuality, CorrectionField, DelayResp,
+    Extension, Flags, FollowUp, GrantUnicast, Header, Message, MessageType, PortIdentity, RequestUnicast, Signaling,
+    Sync, TimeSource, Tlvs, WireTimestamp,
 };
 
 /// A port and what was said to it.
@@ -94,6 +96,7 @@ impl<'a> Words<'a> {
     }
 }
 
+#[expect(clippy::large_types_passed_by_value, reason = "a configuration is made where it is used")]
 impl Script {
     pub fn new(config: Config) -> Self {
         Self { port: Port::new(config), now: Timestamp::EPOCH, requests: Vec::new() }
@@ -158,11 +161,12 @@ impl Script {
             "failed" => Input::SendFailed { token: Some(request()) },
             _ => {
                 let bytes = self.message(verb, &words);
+                let from = words.value("from").map(|host| Address::V4([10, 0, 0, host.parse().unwrap()]));
                 let is_event = matches!(verb, "sync" | "req" | "preq" | "presp") && !words.has("general");
                 let channel = if is_event { Channel::Event } else { Channel::General };
                 self.port.step(
                     at,
-                    Input::Received { bytes: &bytes, channel, stamp: words.stamp("t2"), from: None },
+                    Input::Received { bytes: &bytes, channel, stamp: words.stamp("t2"), from },
                     &mut out,
                 );
                 self.remember(&out);
@@ -209,6 +213,7 @@ impl Script {
                 receive_timestamp: words.wire_time("t4"),
                 requesting_port_identity: letter(words.value("to").unwrap_or("us")),
             }),
+            "grant" | "cancel" => Body::Signaling(Signaling { target_port_identity: letter("us") }),
             other => panic!("no such verb: {other}"),
         };
         let sequence_id = match words.value("req") {
@@ -230,7 +235,10 @@ impl Script {
             log_message_interval: LogInterval::new(words.number("int", 0)),
         };
         let mut bytes = vec![0; 128];
-        let length = ptp::write(&Message { header, body, tlvs: Tlvs::EMPTY }, &mut bytes).unwrap();
+        let mut octets = [0; 16];
+        let length = extension(verb, words).map_or(0, |tlv| tlv.write(&mut octets).unwrap());
+        let tlvs = Tlvs::from_octets(&octets[..length]).unwrap();
+        let length = ptp::write(&Message { header, body, tlvs }, &mut bytes).unwrap();
         bytes.truncate(length);
         bytes
     }
@@ -259,6 +267,38 @@ fn decision(words: &Words<'_>) -> Decision {
     Decision { recommendation, announcement, counts_tai: false }
 }
 
+/// The TLV of a `grant` or `cancel`.
+fn extension(verb: &str, words: &Words<'_>) -> Option<Extension<'static>> {
+    let message_type = match words.value("what")? {
+        "announce" => MessageType::Announce,
+        "sync" => MessageType::Sync,
+        "resp" => MessageType::DelayResp,
+        other => panic!("no such message: {other}"),
+    };
+    Some(match verb {
+        "grant" => Extension::GrantUnicast(GrantUnicast {
+            message_type,
+            log_inter_message_period: LogInterval::new(words.number("each", 0)),
+            duration_s: words.number("for", 300),
+            renewal_invited: true,
+        }),
+        _ => Extension::CancelUnicast(CancelUnicast { message_type, maintain_request: false, maintain_grant: true }),
+    })
+}
+
+/// The TLVs of a negotiation, as they are shown.
+fn shown(tlv: &Extension<'_>) -> String {
+    match tlv {
+        Extension::RequestUnicast(ask) => {
+            let RequestUnicast { message_type, log_inter_message_period, duration_s } = ask;
+            format!("ask {} each 2^{} for {duration_s}", message_type.name(), log_inter_message_period.log2_seconds())
+        }
+        Extension::CancelUnicast(cancel) => format!("cancel {}", cancel.message_type.name()),
+        Extension::AcknowledgeCancelUnicast(cancel) => format!("acknowledge {}", cancel.message_type.name()),
+        other => format!("{other:?}"),
+    }
+}
+
 fn announce(words: &Words<'_>) -> Announce {
     Announce {
         origin_timestamp: WireTimestamp::ZERO,
@@ -280,6 +320,7 @@ fn flags(words: &Words<'_>) -> Flags {
     [
         ("alternate", Flags::ALTERNATE_MASTER),
         ("two", Flags::TWO_STEP),
+        ("unicast", Flags::UNICAST),
         ("leap61", Flags::LEAP61),
         ("leap59", Flags::LEAP59),
         ("valid", Flags::CURRENT_UTC_OFFSET_VALID),
@@ -315,9 +356,17 @@ fn effect(effect: &Effect) -> Option<String> {
         Effect::Best(None) => text.push_str("best none"),
         Effect::Best(Some(best)) => write!(text, "best {}", name(best.sender)).unwrap(),
         Effect::SyncInterval(interval) => write!(text, "sync_interval {}", interval.log2_seconds()).unwrap(),
-        Effect::Send { frame, .. } => {
+        Effect::Send { frame, to, .. } => {
+            let message = ptp::parse(frame.as_bytes()).unwrap();
             text.push_str("send ");
-            text.push_str(ptp::parse(frame.as_bytes()).unwrap().header.message_type.name());
+            text.push_str(message.header.message_type.name());
+            for tlv in message.tlvs {
+                write!(text, " [{}]", shown(&tlv.extension().unwrap())).unwrap();
+            }
+            if let Some(to) = to {
+                assert!(message.header.flags.unicast(), "{message:?}");
+                write!(text, " to {to}").unwrap();
+            }
         }
         Effect::Observe(o) => {
             let is_sync = matches!(o.sent.clock, ClockId::Remote(_));

@@ -13,7 +13,7 @@ const STEPS_REMOVED_MAX: u16 = 255;
 /// The mean time to the first Delay_Req to a new parent, if they are to be rarer. The interval between requests is the
 /// master's to say (9.5.11.2), but before the first one there is none to keep to, and without it nothing is known of the
 /// time. Random all the same: all slaves of a master select it at about the same moment.
-const FIRST_DELAY_REQ: LogInterval = LogInterval::new(-3);
+pub(super) const FIRST_DELAY_REQ: LogInterval = LogInterval::new(-3);
 
 impl Port {
     pub(super) fn announce(
@@ -71,7 +71,10 @@ impl Port {
 
     /// The sender's announce interval; ours, if it states none or an absurd one.
     pub(super) fn announce_interval(&self, header: &Header) -> LogInterval {
-        let stated = header.log_message_interval.clamped().filter(|stated| *stated <= LOG_ANNOUNCE_INTERVAL_MAX);
+        let granted = self.granted_announce_interval(header.source_port_identity);
+        let stated = granted
+            .or_else(|| header.log_message_interval.clamped())
+            .filter(|stated| *stated <= LOG_ANNOUNCE_INTERVAL_MAX);
         stated.unwrap_or(self.config.log_announce_interval.min(LOG_ANNOUNCE_INTERVAL_MAX))
     }
 
@@ -154,6 +157,7 @@ impl Port {
         let silent = self.parent_port().or_else(|| self.best.map(|best| best.sender));
         if let Some(silent) = silent {
             self.foreign.remove(silent);
+            self.client.iter_mut().for_each(|client| client.silent(now, silent));
         }
         self.foreign.expire(now, None, out);
         self.tell_best(now, out);

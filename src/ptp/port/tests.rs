@@ -568,7 +568,7 @@ fn a_message_of_a_type_that_is_not_used_is_counted_and_left() {
     let mut script = following();
     let mut bytes = script.bytes("announce A seq=3 p1=10");
     let unused = [
-        (MessageType::Signaling, Counter::ReceivedOther),
+        (MessageType::Signaling, Counter::ReceivedSignaling),
         (MessageType::Management, Counter::ReceivedOther),
         (MessageType::PdelayReq, Counter::ReceivedPdelayReq),
         (MessageType::PdelayResp, Counter::ReceivedPdelayResp),

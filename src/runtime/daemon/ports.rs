@@ -18,7 +18,7 @@ use crate::config::{DelayMechanism, EthernetGroup, PtpConfig, PtpTransport, Time
 use crate::engine::{EngineKind, Taped};
 use crate::net::{Card, LOOK_EVERY, PtpSockets, SocketOptions, StampMode, Stamping, Transport};
 use crate::observe::{Level, Topic};
-use crate::ptp::{PeerDelayConfig, Port, Role, ServingConfig};
+use crate::ptp::{Address, PeerDelayConfig, Port, Role, ServingConfig, UnicastClientConfig};
 use crate::sharing::{Doorbell, Drops, Flag, Latch, Pulse, Ring, RingReader};
 use crate::time::{Duration, Local, LogInterval, Mono, SourceId, Timestamp};
 use crate::wire::ptp::ClockIdentity;
@@ -246,6 +246,11 @@ impl Daemon {
             }),
             comparison: config.comparison,
             grandmasters: config.grandmasters,
+            unicast: UnicastClientConfig {
+                masters: config.unicast_masters.map(|address| address.map(Address::from)),
+                duration_s: config.unicast_duration_s,
+                intervals: [config.log_announce_interval, config.log_sync_interval, config.log_min_delay_req_interval],
+            },
             announce_receipt_timeout: config.announce_receipt_timeout,
             delay_asymmetry: config.delay_asymmetry,
             ingress_latency: config.ingress_latency,

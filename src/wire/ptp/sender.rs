@@ -2,7 +2,7 @@
 
 use super::{Announce, Body, DelayReq, DelayResp, FollowUp, PdelayReq, PdelayResp, PdelayRespFollowUp};
 use super::{CorrectionField, Flags, Header, Message, MessageType, PortIdentity, WireTimestamp};
-use super::{Sync, Tlvs, VERSION_PTP};
+use super::{Signaling, Sync, Tlvs, VERSION_PTP};
 use crate::coding::Coded;
 use crate::time::{Duration, Local, LogInterval, Timestamp};
 
@@ -166,6 +166,14 @@ impl Sender {
         let requesting_port_identity = request.source_port_identity;
         let body = PdelayRespFollowUp { response_origin_timestamp, requesting_port_identity };
         Some(complete(header, Body::PdelayRespFollowUp(body)))
+    }
+
+    /// A Signaling message to one receiver: logMessageInterval 0x7F.
+    pub fn signaling<'a>(&self, sequence_id: u16, target_port_identity: PortIdentity, tlvs: Tlvs<'a>) -> Message<'a> {
+        let header = Header { flags: Flags::UNICAST, ..self.header(sequence_id, LogInterval::UNSTATED) };
+        let mut message = Message { tlvs, ..complete(header, Body::Signaling(Signaling { target_port_identity })) };
+        message.header.message_length = message.length() as u16;
+        message
     }
 
     /// A header without flags and correction; type and length are filled in by [`complete`].

@@ -1,0 +1,458 @@
+//! The side that asks: contracts with the masters of a table (IEEE 1588-2019 16.1).
+//!
+//! Each master is asked for Announce, always: the one that takes over must be known before it is needed. The one that the
+//! port follows is asked for Sync and Delay_Resp too. Three things end a contract that is wanted: its time, a master that
+//! cancels it, and a master that has forgotten it, which is how one looks that was restarted. The last is the reason to
+//! watch what comes, and not only what was granted: otherwise a master that was back in a second would be missed for
+//! the rest of the contract.
+//!
+//! What a master sends that nobody asked for is not used, and answered with a cancellation: at most once a second, or a
+//! forged address could make us send as much as the forger does.
+
+use super::{ANYBODY, Address, Effect, Service, Signaling, UNICAST_MASTERS_MAX};
+use crate::coding::Coded;
+use crate::engine::Sink;
+use crate::ptp::counters::{Counter, count};
+use crate::time::{Duration, LogInterval, Mono, Timestamp};
+use crate::wire::ptp::{
+    CancelUnicast, Extension, GrantUnicast, Header, Message, MessageType, PortIdentity, RequestUnicast, Sender,
+};
+
+/// How long the first request waits for its answer; twice as long each further one, but no longer than the last.
+const QUERY_FIRST: Duration = Duration::SECOND;
+const QUERY_LAST: Duration = Duration::from_secs(16);
+/// A contract is renewed when this part of it is over, and so many requests in all have room in the rest.
+const RENEW_AFTER: i64 = 2;
+const RENEWALS: i64 = 3;
+/// A master that sends nothing for so many intervals, and at least for so long, has forgotten the contract.
+const SILENT_INTERVALS: i64 = 5;
+const SILENT_MIN: Duration = Duration::from_secs(2);
+/// How often what is unwanted is cancelled.
+const COMPLAINT_EVERY: Duration = Duration::SECOND;
+
+/// Whom a port asks, and for how long.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
+pub struct UnicastClientConfig {
+    /// The masters; none at all: the port hears the group.
+    pub masters: [Option<Address>; UNICAST_MASTERS_MAX],
+    /// For how many seconds each message is asked for.
+    pub duration_s: u32,
+    /// How often Announce, Sync and Delay_Resp are asked for.
+    pub intervals: [LogInterval; 3],
+}
+
+impl UnicastClientConfig {
+    /// Nobody is asked. The rest is the standard's: 300 s, an Announce each 2 s, one Sync and one Delay_Resp a second.
+    pub const NOBODY: Self = Self {
+        masters: [None; UNICAST_MASTERS_MAX],
+        duration_s: 300,
+        intervals: [LogInterval::new(1), LogInterval::new(0), LogInterval::new(0)],
+    };
+}
+
+/// A contract as the master has granted it.
+#[derive(Clone, Copy, Debug, Coded)]
+struct Granted {
+    until: Timestamp<Mono>,
+    duration: Duration,
+    interval: LogInterval,
+    heard_at: Timestamp<Mono>,
+}
+
+impl Granted {
+    /// From when on the master has forgotten it. Delay_Resp come when they are asked for, and a master forgets all or none.
+    fn forgotten_at(&self, service: Service) -> Option<Timestamp<Mono>> {
+        let silent = self.interval.duration().times(SILENT_INTERVALS).max(SILENT_MIN);
+        (service != Service::DelayResp).then(|| self.heard_at + silent)
+    }
+}
+
+/// One message of one master's.
+#[derive(Clone, Copy, Debug, Coded)]
+struct Contract {
+    is_wanted: bool,
+    /// A request is on its way.
+    is_asked: bool,
+    /// When the next request is sent, if it is wanted.
+    ask_at: Timestamp<Mono>,
+    /// Requests since the last one that was granted.
+    tries: u8,
+    granted: Option<Granted>,
+    /// When what is unwanted may be cancelled next.
+    complain_at: Timestamp<Mono>,
+}
+
+impl Contract {
+    const NONE: Self = Self {
+        is_wanted: false,
+        is_asked: false,
+        ask_at: Timestamp::EPOCH,
+        tries: 0,
+        granted: None,
+        complain_at: Timestamp::EPOCH,
+    };
+
+    fn want(&mut self, now: Timestamp<Mono>) {
+        if !self.is_wanted {
+            *self = Self { is_wanted: true, ask_at: now, ..*self };
+        }
+    }
+
+    fn deadline(&self, service: Service) -> Option<Timestamp<Mono>> {
+        if !self.is_wanted {
+            return None;
+        }
+        let Some(granted) = &self.granted else { return Some(self.ask_at) };
+        Some(self.ask_at.min(granted.until).min(granted.forgotten_at(service).unwrap_or(granted.until)))
+    }
+
+    /// A request leaves now.
+    fn ask(&mut self, now: Timestamp<Mono>) {
+        self.is_asked = true;
+        let wait = match &self.granted {
+            Some(granted) => part(part(granted.duration, RENEW_AFTER), RENEWALS).max(QUERY_FIRST),
+            None => QUERY_FIRST.times(1 << self.tries.min(16)).min(QUERY_LAST),
+        };
+        self.ask_at = now + wait;
+        self.tries = self.tries.saturating_add(1);
+    }
+
+    /// It is over before its time: another try follows soon.
+    fn lose(&mut self, now: Timestamp<Mono>) {
+        self.granted = None;
+        self.is_asked = false;
+        self.tries = 0;
+        self.ask_at = now;
+    }
+}
+
+/// The n-th part of a time.
+const fn part(of: Duration, n: i64) -> Duration {
+    Duration::from_ticks(of.ticks() / n as i128)
+}
+
+/// One line of the table.
+#[derive(Clone, Copy, Debug, Coded)]
+struct Master {
+    address: Address,
+    /// Who was there last, by its own word.
+    identity: Option<PortIdentity>,
+    sequence_id: u16,
+    contracts: [Contract; 3],
+}
+
+impl Master {
+    fn contract(&mut self, service: Service) -> &mut Contract {
+        &mut self.contracts[service as usize]
+    }
+
+    /// What is due now: contracts that have ended, and requests.
+    fn tick(
+        &mut self,
+        now: Timestamp<Mono>,
+        config: &UnicastClientConfig,
+        sender: &Sender,
+        out: &mut impl Sink<Effect>,
+    ) {
+        self.review(now, out);
+        let mut message = Signaling::new(sender, ANYBODY, self.address, &mut self.sequence_id);
+        for (service, contract) in Service::ALL.into_iter().zip(&mut self.contracts) {
+            if contract.is_wanted && contract.ask_at <= now {
+                contract.ask(now);
+                let request = RequestUnicast {
+                    message_type: service.message_type(),
+                    log_inter_message_period: config.intervals[service as usize],
+                    duration_s: config.duration_s,
+                };
+                message.add(&Extension::RequestUnicast(request), out);
+            }
+        }
+        message.send(out);
+    }
+
+    /// Whether contracts are over, or forgotten.
+    fn review(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
+        let mut has_forgotten = false;
+        for (service, contract) in Service::ALL.into_iter().zip(&mut self.contracts) {
+            let Some(granted) = contract.granted else { continue };
+            if now >= granted.until {
+                count(out, Counter::UnicastExpired);
+                contract.lose(now);
+            } else if contract.is_wanted && granted.forgotten_at(service).is_some_and(|at| now >= at) {
+                count(out, Counter::UnicastForgotten);
+                contract.lose(now);
+                has_forgotten |= service == Service::Sync;
+            }
+        }
+        if has_forgotten {
+            self.contract(Service::DelayResp).lose(now);
+        }
+    }
+
+    /// What it was asked for and nobody wants any more.
+    fn cancel(&mut self, now: Timestamp<Mono>, services: &[Service], sender: &Sender, out: &mut impl Sink<Effect>) {
+        let target = self.identity.unwrap_or(ANYBODY);
+        let mut message = Signaling::new(sender, target, self.address, &mut self.sequence_id);
+        for service in services {
+            let contract = &mut self.contracts[*service as usize];
+            contract.complain_at = now + COMPLAINT_EVERY;
+            message.add(&Extension::CancelUnicast(cancellation(*service)), out);
+        }
+        message.send(out);
+    }
+
+    /// Something came that is not wanted.
+    fn complain(&mut self, now: Timestamp<Mono>, service: Service, sender: &Sender, out: &mut impl Sink<Effect>) {
+        count(out, Counter::UnicastUnwanted);
+        if now >= self.contract(service).complain_at {
+            self.cancel(now, &[service], sender, out);
+        }
+    }
+}
+
+/// By whom has asked for the message.
+const fn cancellation(service: Service) -> CancelUnicast {
+    CancelUnicast { message_type: service.message_type(), maintain_request: true, maintain_grant: false }
+}
+
+/// See the module's text.
+#[derive(Clone, Debug, Coded)]
+pub struct Client {
+    config: UnicastClientConfig,
+    sender: Sender,
+    masters: [Option<Master>; UNICAST_MASTERS_MAX],
+    /// Whom the port follows.
+    followed: Option<PortIdentity>,
+}
+
+impl Client {
+    /// `None` without a master to ask.
+    pub fn new(config: UnicastClientConfig, sender: Sender) -> Option<Self> {
+        let master = |address| Master { address, identity: None, sequence_id: 0, contracts: [Contract::NONE; 3] };
+        let masters = config.masters.map(|address| address.map(master));
+        masters.iter().any(Option::is_some).then_some(Self { config, sender, masters, followed: None })
+    }
+
+    /// Messages can pass: everybody is asked for Announce.
+    pub fn start(&mut self, now: Timestamp<Mono>) {
+        for master in self.masters.iter_mut().flatten() {
+            master.contract(Service::Announce).want(now);
+        }
+    }
+
+    /// No message can pass, and nobody can be told: what was granted is forgotten.
+    pub fn stop(&mut self) {
+        self.followed = None;
+        for master in self.masters.iter_mut().flatten() {
+            master.contracts = [Contract::NONE; 3];
+        }
+    }
+
+    /// The port follows this one from now on, or nobody.
+    pub fn follow(&mut self, now: Timestamp<Mono>, parent: Option<PortIdentity>, out: &mut impl Sink<Effect>) {
+        if parent == self.followed {
+            return;
+        }
+        self.followed = parent;
+        let mut is_found = false;
+        for master in self.masters.iter_mut().flatten() {
+            // One that has two places in the table is asked at the first.
+            let is_followed = parent.is_some() && master.identity == parent && !is_found;
+            is_found |= is_followed;
+            let mut unwanted = [Service::Sync; 2];
+            let mut count = 0;
+            for service in [Service::Sync, Service::DelayResp] {
+                let contract = master.contract(service);
+                if is_followed {
+                    contract.want(now);
+                } else if contract.is_wanted {
+                    if contract.is_asked || contract.granted.is_some() {
+                        unwanted[count] = service;
+                        count += 1;
+                    }
+                    *contract = Contract::NONE;
+                }
+            }
+            master.cancel(now, &unwanted[..count], &self.sender, out);
+        }
+    }
+
+    /// This one is not heard any more: it may have forgotten us, and is asked again.
+    pub fn silent(&mut self, now: Timestamp<Mono>, identity: PortIdentity) {
+        for master in self.masters.iter_mut().flatten().filter(|master| master.identity == Some(identity)) {
+            let contract = master.contract(Service::Announce);
+            // A master that does not answer either is asked ever more rarely.
+            if contract.granted.is_some() {
+                contract.lose(now);
+            }
+        }
+    }
+
+    /// When something is due.
+    pub fn deadline(&self) -> Option<Timestamp<Mono>> {
+        let of = |master: &Master| {
+            Service::ALL
+                .into_iter()
+                .zip(&master.contracts)
+                .filter_map(|(service, contract)| contract.deadline(service))
+                .min()
+        };
+        self.masters.iter().flatten().filter_map(of).min()
+    }
+
+    /// Sends what is due, and ends what is over.
+    pub fn tick(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
+        for master in self.masters.iter_mut().flatten() {
+            master.tick(now, &self.config, &self.sender, out);
+        }
+    }
+
+    fn followed(&self) -> Option<&Master> {
+        let followed = self.followed?;
+        self.masters.iter().flatten().find(|master| master.identity == Some(followed))
+    }
+
+    /// The interval that the one who is followed has granted; `None` without a contract.
+    pub fn granted(&self, service: Service) -> Option<LogInterval> {
+        self.followed()?.contracts[service as usize].granted.map(|granted| granted.interval)
+    }
+
+    /// Where Delay_Req go; `None` while nobody would answer.
+    pub fn delay_req_to(&self) -> Option<Address> {
+        self.followed()
+            .filter(|master| master.contracts[Service::DelayResp as usize].granted.is_some())
+            .map(|m| m.address)
+    }
+
+    /// Whether an Announce, Sync, Follow_Up or Delay_Resp is one that was asked for, by whom it should come.
+    pub fn admit(
+        &mut self,
+        now: Timestamp<Mono>,
+        header: &Header,
+        from: Option<Address>,
+        out: &mut impl Sink<Effect>,
+    ) -> bool {
+        let Self { masters, sender, .. } = self;
+        let master = masters.iter_mut().flatten().find(|master| Some(master.address) == from);
+        let Some(master) = master else {
+            count(out, Counter::UnicastStranger);
+            return false;
+        };
+        if !header.flags.unicast() {
+            count(out, Counter::UnicastUnwanted);
+            return false;
+        }
+        let service = match header.message_type {
+            MessageType::FollowUp => Service::Sync,
+            of => match Service::of(of) {
+                Some(service) => service,
+                None => return true,
+            },
+        };
+        if !master.contract(service).is_wanted {
+            master.complain(now, service, sender, out);
+            return false;
+        }
+        let identity = *master.identity.get_or_insert(header.source_port_identity);
+        if identity != header.source_port_identity {
+            count(out, Counter::UnicastStranger);
+            return false;
+        }
+        if let Some(granted) = &mut master.contract(service).granted {
+            granted.heard_at = now;
+        }
+        true
+    }
+
+    /// The interval at which a master has granted its Announce.
+    pub fn announce_interval(&self, identity: PortIdentity) -> Option<LogInterval> {
+        let master = self.masters.iter().flatten().find(|master| master.identity == Some(identity))?;
+        master.contracts[Service::Announce as usize].granted.map(|granted| granted.interval)
+    }
+
+    /// A Signaling message: what a master grants, refuses or cancels. What others want of us is not heard here.
+    pub fn signaling(
+        &mut self,
+        now: Timestamp<Mono>,
+        message: &Message<'_>,
+        from: Option<Address>,
+        out: &mut impl Sink<Effect>,
+    ) {
+        let Self { masters, sender, config, followed } = self;
+        let Some(master) = masters.iter_mut().flatten().find(|master| Some(master.address) == from) else {
+            return count(out, Counter::UnicastStranger);
+        };
+        let source = message.header.source_port_identity;
+        for tlv in message.tlvs {
+            match tlv.extension() {
+                Err(_) => count(out, Counter::UnicastMalformed),
+                Ok(Extension::GrantUnicast(grant)) => {
+                    if master.granted(now, grant, source, config.duration_s, out) {
+                        // Somebody else is there now: what the one before has granted is worth nothing.
+                        if followed.is_some() && *followed == master.identity {
+                            *followed = None;
+                        }
+                        master.identity = Some(source);
+                    }
+                }
+                Ok(Extension::CancelUnicast(cancel)) => {
+                    let Some(service) = Service::of(cancel.message_type) else { continue };
+                    if master.identity != Some(source) {
+                        count(out, Counter::UnicastStranger);
+                        continue;
+                    }
+                    let contract = master.contract(service);
+                    if contract.granted.is_some() {
+                        count(out, Counter::UnicastCancelled);
+                        contract.lose(now + QUERY_FIRST);
+                    }
+                    let mut answer = Signaling::new(sender, source, master.address, &mut master.sequence_id);
+                    answer.add(&Extension::AcknowledgeCancelUnicast(cancel), out);
+                    answer.send(out);
+                }
+                Ok(_) => {}
+            }
+        }
+    }
+}
+
+impl Master {
+    /// A grant or a refusal; whether it is by another port than the contracts before.
+    fn granted(
+        &mut self,
+        now: Timestamp<Mono>,
+        grant: GrantUnicast,
+        source: PortIdentity,
+        duration_s: u32,
+        out: &mut impl Sink<Effect>,
+    ) -> bool {
+        let contract = Service::of(grant.message_type).map(|service| self.contract(service));
+        let Some(contract) = contract.filter(|contract| contract.is_wanted && contract.is_asked) else {
+            count(out, Counter::UnicastUnwanted);
+            return false;
+        };
+        contract.is_asked = false;
+        // What was granted before a renewal that is refused holds to its end, and the next request is planned already.
+        let interval = grant.log_inter_message_period.clamped();
+        let Some(interval) = interval.filter(|_| grant.duration_s > 0) else {
+            count(out, Counter::UnicastDenied);
+            return false;
+        };
+        count(out, Counter::UnicastGranted);
+        let duration = Duration::from_secs(i64::from(grant.duration_s.min(duration_s)));
+        contract.granted = Some(Granted { until: now + duration, duration, interval, heard_at: now });
+        contract.tries = 0;
+        contract.ask_at = now + part(duration, RENEW_AFTER);
+        if self.identity.is_none_or(|identity| identity == source) {
+            self.identity = Some(source);
+            return false;
+        }
+        let granted = Service::of(grant.message_type);
+        for (service, contract) in Service::ALL.into_iter().zip(&mut self.contracts) {
+            if Some(service) != granted && contract.granted.is_some() {
+                contract.lose(now);
+            }
+        }
+        true
+    }
+}

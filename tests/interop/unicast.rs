@@ -1,0 +1,93 @@
+//! Unicast negotiation with ptp4l: our daemon as the slave of masters that it asks, and as the master that is asked.
+
+use std::time::{Duration as Timeout, Instant};
+
+use nix::sys::signal::Signal;
+use synchronome::observe::Status;
+
+use super::daemon::{Daemon, Options, assert_bound_held, port, print_figures, truth};
+use super::lab::{Lab, Space};
+use super::running::{Running, always_master, ptp4l};
+use super::{bridged, ptp4l_identity};
+
+/// Both ways, the steering clock's error is that of software stamps on a busy machine.
+const ERROR_MAX_S: f64 = 2e-3;
+/// Three announce intervals of a quarter of a second, and up to one more; the rest is what a busy machine adds.
+const HANDED_OVER: Timeout = Timeout::from_secs(4);
+
+fn count(status: &Status, name: &str) -> u64 {
+    port(status).counters.iter().find(|(known, _)| known.as_str() == name).map_or(0, |(_, count)| *count)
+}
+
+/// A ptp4l that grants what it is asked for, and sends nothing to the group.
+fn master(lab: &Lab, space: &Space, family: &str, priority1: u8) -> Running {
+    let priority1 = format!("--priority1={priority1}");
+    let options =
+        [family, "--unicast_listen=1", "--inhibit_multicast_service=1", "--logAnnounceInterval=-2", &priority1];
+    ptp4l(lab, space, "va", &[&options[..], &[always_master()]].concat())
+}
+
+fn follows_by_unicast(transport: &str, family: &str, addresses: [&str; 2]) {
+    let mut lab = Lab::new();
+    let [first, second, slave] = bridged(&mut lab);
+    for (space, interface, address) in [(&first, "va", addresses[0]), (&second, "va", addresses[1])] {
+        if address.contains(':') {
+            space.ip(&format!("address add {address}/64 dev {interface} nodad"));
+        }
+    }
+    if transport == "udp6" {
+        slave.ip("address add fd71::2/64 dev vb nodad");
+    }
+    let best = master(&lab, &first, family, 10);
+    let _other = master(&lab, &second, family, 20);
+    // The shortest contract that can be asked for: it is renewed twice while we look.
+    let options = format!(
+        "transport = \"{transport}\"\nunicast_masters = [\"{}\", \"{}\"]\nunicast_duration = \"10s\"\n\
+         announce_interval = -2\nsync_interval = -3\ndelay_req_interval = -3\n",
+        addresses[0], addresses[1]
+    );
+    let mut daemon = Daemon::start(&lab, &slave, Options { port: &options, ..Options::default() });
+    let locked = daemon.wait_for_lock(&ptp4l_identity(1));
+    assert_eq!(count(&locked, "unicast_denied"), 0);
+    let start = Instant::now();
+    // One Announce of each, Sync and Delay_Resp of the one: four contracts, and each twice more.
+    let renewed = daemon.wait("the contracts are renewed", |status| {
+        count(status, "unicast_granted") >= 12 && start.elapsed() > Timeout::from_secs(11)
+    });
+    print_figures(&format!("unicast over {transport}"), &renewed);
+    for name in ["unicast_expired", "unicast_forgotten", "unicast_cancelled", "announce_receipt_timeout"] {
+        assert_eq!(count(&renewed, name), 0, "{name}: {renewed:#?}");
+    }
+    assert!(truth(&renewed).rms_s.expect("samples") < ERROR_MAX_S);
+    assert!(count(&renewed, "received_sync") > 80, "{renewed:#?}");
+
+    best.signal(Signal::SIGKILL);
+    let killed = Instant::now();
+    let status = daemon.wait("the other master is followed", |status| {
+        super::daemon::follows(status, &ptp4l_identity(3)) && port(status).port_state == "SLAVE"
+    });
+    let took = killed.elapsed();
+    println!(
+        "unicast over {transport}: the other master is followed {:.2} s after the first was killed",
+        took.as_secs_f64()
+    );
+    assert!(took < HANDED_OVER, "{took:?}");
+    assert_eq!(count(&status, "announce_receipt_timeout"), 1);
+
+    // A master that is back is asked again, and preferred again.
+    let _best = master(&lab, &first, family, 10);
+    let status = daemon.wait_for_lock(&ptp4l_identity(1));
+    assert!(truth(&status).max_s.expect("samples") < 1.5, "{status:#?}");
+    assert_bound_held(&status);
+    daemon.end();
+}
+
+#[test]
+fn a_slave_asks_ptp4l_over_udp4_renews_and_goes_to_the_other_master_of_its_table() {
+    follows_by_unicast("udp4", "-4", ["10.71.0.1", "10.71.0.3"]);
+}
+
+#[test]
+fn a_slave_asks_ptp4l_over_udp6_renews_and_goes_to_the_other_master_of_its_table() {
+    follows_by_unicast("udp6", "-6", ["fd71::1", "fd71::3"]);
+}
