@@ -250,6 +250,7 @@ fn ptp(read: &Reader<'_>, section: &str) -> PtpConfig {
             places
         },
         unicast_duration_s: read.duration(section, "unicast_duration").as_secs_f64() as u32,
+        path_trace: read.switch(section, "path_trace"),
         announce_receipt_timeout: read.integer(section, "announce_receipt_timeout") as u8,
         comparison: match read.word(section, "comparison") {
             "g8275" => ComparisonRule::G8275 {

@@ -284,6 +284,8 @@ pub struct PtpConfig {
     pub log_sync_interval: LogInterval,
     /// logMinDelayReqInterval as a master; -7 ..= 5.
     pub log_min_delay_req_interval: LogInterval,
+    /// Announce say which clocks they have passed.
+    pub path_trace: bool,
     /// The grandmasters that may be followed; none at all: any.
     pub grandmasters: [Option<ClockIdentity>; GRANDMASTERS_MAX],
     /// The masters that are asked for what they send; none at all: all are heard.
@@ -436,6 +438,17 @@ pub enum PtpTransport {
     Udp6,
     /// Directly over Ethernet (Annex E).
     Ethernet,
+}
+
+impl PtpTransport {
+    /// As it stands in the configuration.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Udp4 => "udp4",
+            Self::Udp6 => "udp6",
+            Self::Ethernet => "ethernet",
+        }
+    }
 }
 
 /// The group that messages are sent to over Ethernet (IEEE 1588-2019 E.3).

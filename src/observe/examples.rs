@@ -152,6 +152,7 @@ fn port() -> PortStatus {
             time_source: "internal oscillator".to_owned(),
         }),
         announces: None,
+        path: Vec::new(),
         grandmaster_change: None,
         sync_interval_s: Some(0.125),
         mean_path_delay_s: Some(1.22e-6),

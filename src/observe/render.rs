@@ -309,6 +309,10 @@ impl Page {
             let reason = self.paint(Tone::Faint, &format!("no hardware timestamps: {reason}"));
             self.line(&format!("  {indent}{reason}"));
         }
+        if !port.path.is_empty() {
+            let path = self.paint(Tone::Faint, &format!("path {}", port.path.join(" > ")));
+            self.line(&format!("  {indent}{path}"));
+        }
         if let Some(neighbor) = &port.neighbor {
             let mut about = format!("neighbour {}: link {}", neighbor.identity, seconds(neighbor.mean_link_delay_s));
             about.extend(neighbor.rate_ppb.map(|rate| format!(", runs off by {}", ppb(rate))));

@@ -366,6 +366,9 @@ pub struct PortStatus {
     /// What the port announces as a master.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub announces: Option<GrandmasterStatus>,
+    /// The clocks that the parent's Announce has passed, the grandmaster first; empty where nobody says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub path: Vec<String>,
     /// The last time that it was another one than before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grandmaster_change: Option<GrandmasterChangeStatus>,

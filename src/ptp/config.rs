@@ -71,6 +71,8 @@ pub struct Config {
     pub comparison: ComparisonRule,
     /// The masters that are asked for what they send; with one of them nobody else is heard, and no Delay_Req goes to all.
     pub unicast: UnicastClientConfig,
+    /// pathTraceDS.enable: Announce say which clocks they have passed, and those that have passed us are thrown away (16.2).
+    pub path_trace: bool,
     /// announceReceiptTimeout, in announce intervals, from 2.
     pub announce_receipt_timeout: u8,
     /// logMinDelayReqInterval until the master has stated its own.
@@ -105,6 +107,7 @@ impl Config {
             grandmasters: [None; GRANDMASTERS_MAX],
             comparison: ComparisonRule::Ieee1588,
             unicast: UnicastClientConfig::NOBODY,
+            path_trace: false,
             announce_receipt_timeout: 3,
             log_min_delay_req_interval: LogInterval::new(0),
             peer_delay: None,

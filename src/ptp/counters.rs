@@ -110,6 +110,10 @@ counters! {
     NotCapable = "not_capable",
     /// An Announce with stepsRemoved of 255 or more.
     StepsRemovedExcessive = "steps_removed_excessive",
+    /// An Announce that has passed our clock before, as its PATH_TRACE says: there is a loop.
+    PathTraceLoop = "path_trace_loop",
+    /// A TLV of the parent's Announce that should be handed on and does not fit.
+    TlvNotForwarded = "tlv_not_forwarded",
     /// An Announce of a grandmaster that is not among those that may be followed.
     GrandmasterRefused = "grandmaster_refused",
     /// An Announce whose sequenceId is not newer than the last one's.

@@ -10,6 +10,7 @@
 
 use super::ParentInfo;
 use super::bmca::{Comparison, ComparisonRule, DataSet, compare};
+use super::forward::Forwarded;
 use super::serving::Announcement;
 use crate::coding::Coded;
 use crate::wire::ptp::{ClockAccuracy, ClockIdentity, ClockQuality, PortIdentity};
@@ -74,6 +75,8 @@ pub struct Decision {
     /// Whether the time to send is TAI: as the parent's is, also where that does not say so (an ARB timescale that is read
     /// as TAI), or of a grandmaster that knows it.
     pub counts_tai: bool,
+    /// What to hand on of the parent's Announce beside that.
+    pub forwarded: Forwarded,
 }
 
 impl Decision {
@@ -121,6 +124,8 @@ pub struct PortView {
     pub steers: bool,
     /// The parent's time is TAI, or is read as that.
     pub counts_tai: bool,
+    /// What there is to be handed on of the parent's Announce.
+    pub forwarded: Forwarded,
 }
 
 /// The quality of a clock that has no time to serve: that of a slave-only one, which is never better than any other.
@@ -199,11 +204,11 @@ pub fn decide_for(of: &PortView, ports: &[Option<PortView>], own: &Announcement,
             }
         }
     };
-    let counts_tai = match &follower {
-        Some((port, _)) if handed_on.is_some() => port.counts_tai,
-        _ => own.time_properties.ptp_timescale,
+    let (counts_tai, forwarded) = match &follower {
+        Some((port, _)) if handed_on.is_some() => (port.counts_tai, port.forwarded),
+        _ => (own.time_properties.ptp_timescale, Forwarded::NONE),
     };
-    Decision { recommendation, announcement: handed_on.unwrap_or(*own), counts_tai }
+    Decision { recommendation, announcement: handed_on.unwrap_or(*own), counts_tai, forwarded }
 }
 
 #[cfg(test)]

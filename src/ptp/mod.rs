@@ -7,7 +7,7 @@
 //!                     |                        |
 //!   [`Port`]  slave, master or both       [`Grandmaster`]  of tests: follows nobody
 //!                     |                        |
-//!              Send, Observe, Parent, Best, SyncInterval, State, Count
+//!          Send, Observe, Parent, Best, Forward, SyncInterval, State, Count
 //! ```
 //!
 //! The difficulty of a slave port is not the arithmetic (four stamps and a sum) but the order of events: Follow_Up
@@ -23,6 +23,7 @@
 //! | `gate` | which headers are let in (domain, sdoId, version; 7.1) |
 //! | `state` | the state machine (9.2.5), as one pure function |
 //! | `foreign` | foreignMasterDS (9.3.2.4): who announces, and who has earned a hearing |
+//! | `forward` | which TLVs of the parent's Announce are handed on, and the path that it has come (14.2.2, 16.2) |
 //! | `bmca` | the data set comparison (9.3.4), as pure functions |
 //! | `decision` | what each port of a clock should be (9.3.3), as pure functions |
 //! | `sync` | pairs of Sync and Follow_Up (9.5.4) |
@@ -44,6 +45,7 @@ mod counters;
 mod decision;
 mod delay;
 mod foreign;
+mod forward;
 mod gate;
 mod manage;
 mod master;
@@ -65,6 +67,7 @@ pub use decision::{
 };
 pub use delay::{DELAY_OUTSTANDING_MAX, LOG_DELAY_REQ_INTERVAL_MAX};
 pub use foreign::{FOREIGN_MASTER_MAX, LOG_ANNOUNCE_INTERVAL_MAX};
+pub use forward::{ANNOUNCE_TLVS_MAX, FORWARDED_MAX, Forwarded};
 pub use manage::{Asker, MANAGEMENT_MAX, ManagedClock, ManagedPort, Setting, forwarded, manage};
 pub use master::Grandmaster;
 pub use own::{AnnouncedQuality, IMPROVES_AFTER, PtpClockConfig, Steered, has_time};
@@ -83,9 +86,8 @@ use crate::coding::{Coded, Decoder, Encoder, Malformed, layout};
 use crate::time::{LeapIndicator, Local, LogInterval, Mono, Observation, Stamp, TaiUtc, Timestamp};
 use crate::wire::ptp::{ClockIdentity, ClockQuality, PortIdentity, TimeSource};
 
-/// The longest message that the engines send, with room for the two octets that UDP over IPv6 wants at the end:
-/// a Follow_Up of IEEE 802.1AS has 76.
-pub const FRAME_MAX: usize = 80;
+/// The longest message that the engines send: an Announce, which has 64 octets, with TLVs.
+pub const FRAME_MAX: usize = 256;
 
 /// Which of the two sockets (UDP 319 or 320) a message came from or goes to. A transport that has only one, as
 /// Ethernet has, says [`Channel::Event`].
@@ -183,6 +185,8 @@ pub enum Effect {
     /// The best master that this port hears, Erbest, became another one, or says something else. Told by a port that may be
     /// slave or master.
     Best(Option<DataSet>),
+    /// What other ports of the clock hand on of the parent's Announce became something else.
+    Forward(Forwarded),
     /// The parent's Sync interval became known or changed.
     SyncInterval(LogInterval),
     /// The port changed its state.
@@ -202,14 +206,14 @@ pub enum Effect {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Frame {
     bytes: [u8; FRAME_MAX],
-    len: u8,
+    len: u16,
 }
 
 impl Frame {
     /// The first `len` octets of `bytes`; longer than [`FRAME_MAX`] is our own bug.
     pub fn new(bytes: [u8; FRAME_MAX], len: usize) -> Self {
         assert!(len <= FRAME_MAX, "a message of {len} octets does not fit a frame");
-        Self { bytes, len: len as u8 }
+        Self { bytes, len: len as u16 }
     }
 
     /// The message.
@@ -227,7 +231,7 @@ impl Coded for Frame {
         let message = from.bytes()?;
         let mut bytes = [0; FRAME_MAX];
         bytes.get_mut(..message.len()).ok_or(Malformed)?.copy_from_slice(message);
-        Ok(Self { bytes, len: message.len() as u8 })
+        Ok(Self { bytes, len: message.len() as u16 })
     }
 }
 

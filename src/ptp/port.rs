@@ -20,8 +20,8 @@ use super::serving::{Latencies, Serving};
 use super::sync::{SyncPair, SyncPairs};
 use super::unicast::client::Client;
 use super::{
-    Address, Announcement, Channel, ClockReport, Config, DataSet, Effect, Event, Input, ParentInfo, PortState,
-    Recommendation, Role, StateReason, TxToken, next, next_slave_only,
+    Address, Announcement, Channel, ClockReport, Config, DataSet, Effect, Event, Forwarded, Input, ParentInfo,
+    PortState, Recommendation, Role, StateReason, TxToken, next, next_slave_only,
 };
 use crate::coding::Coded;
 use crate::engine::{Engine, Random, Sink, TimerKind, TimerTable};
@@ -93,6 +93,8 @@ pub struct Port {
     refused_grandmaster: Option<ClockIdentity>,
     /// Erbest, as it was told last.
     best: Option<DataSet>,
+    /// What was said last of the parent's Announce, for others to hand on.
+    forwarded: Forwarded,
     serving: Serving,
     client: Option<Client>,
     next_token: u32,
@@ -132,7 +134,8 @@ impl Port {
             qualification: 0,
             refused_grandmaster: None,
             best: None,
-            serving: Serving::new(config.serving, latencies, sender, sequence_ids),
+            serving: Serving::new(config.serving, latencies, sender, sequence_ids).trace_path(config.path_trace),
+            forwarded: Forwarded::NONE,
             client: Client::new(config.unicast, sender).filter(|_| config.role != Role::Master),
             next_token: 0,
             config,
@@ -157,6 +160,11 @@ impl Port {
     /// The last grandmaster that was heard and may not be followed.
     pub const fn refused_grandmaster(&self) -> Option<ClockIdentity> {
         self.refused_grandmaster
+    }
+
+    /// What of its parent's Announce is handed on by the other ports of the clock.
+    pub const fn forwarded(&self) -> &Forwarded {
+        &self.forwarded
     }
 
     /// What it announces, while it is master.
@@ -394,7 +402,7 @@ impl Port {
             Body::Announce(_) | Body::Sync(_) | Body::FollowUp(_) if !self.is_capable() => {
                 count(out, Counter::NotCapable);
             }
-            Body::Announce(announce) => self.announce(now, header, &announce, out),
+            Body::Announce(announce) => self.announce(now, (header, message.tlvs), &announce, out),
             Body::Sync(sync) => self.sync(now, header, sync.origin_timestamp, stamp, out),
             Body::FollowUp(body) => self.follow_up(now, header, body.precise_origin_timestamp, out),
             Body::DelayResp(body) => self.delay_resp(now, header, &body, out),

@@ -16,8 +16,8 @@ use std::fmt::Write;
 
 use crate::engine::Engine;
 use crate::ptp::{
-    Address, Announcement, Channel, ClockReport, Config, Decision, Effect, Input, Line, MasterBy, Port, Recommendation,
-    TimeProperties, TxToken,
+    Address, Announcement, Channel, ClockReport, Config, Decision, Effect, Forwarded, Input, Line, MasterBy, Port,
+    Recommendation, TimeProperties, TxToken,
 };
 use crate::sharing::CounterSet;
 use crate::time::{
@@ -264,7 +264,7 @@ fn decision(words: &Words<'_>) -> Decision {
         steps_removed: said.steps_removed,
         time_properties: TimeProperties::announced(flags(words), &said),
     };
-    Decision { recommendation, announcement, counts_tai: false }
+    Decision { recommendation, announcement, counts_tai: false, forwarded: Forwarded::NONE }
 }
 
 /// The TLV of a `grant` or `cancel`.
@@ -355,6 +355,7 @@ fn effect(effect: &Effect) -> Option<String> {
         }
         Effect::Best(None) => text.push_str("best none"),
         Effect::Best(Some(best)) => write!(text, "best {}", name(best.sender)).unwrap(),
+        Effect::Forward(forwarded) => write!(text, "forward {forwarded:?}").unwrap(),
         Effect::SyncInterval(interval) => write!(text, "sync_interval {}", interval.log2_seconds()).unwrap(),
         Effect::Send { frame, to, .. } => {
             let message = ptp::parse(frame.as_bytes()).unwrap();

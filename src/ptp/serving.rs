@@ -9,6 +9,7 @@
 //! only if it never does.
 
 use super::counters::{Counter, count};
+use super::forward::{ANNOUNCE_TLVS_MAX, Forwarded};
 use super::gate::frame;
 use super::{Channel, Effect, TimeProperties, TxToken};
 use crate::coding::Coded;
@@ -146,6 +147,9 @@ pub(super) struct Serving {
     is_held: bool,
     /// What it sends is TAI, and not what the line says.
     counts_tai: bool,
+    /// The path of Announce is traced.
+    traces_path: bool,
+    forwarded: Forwarded,
     timers: TimerTable<Timer, 2>,
     pending: [Option<SentSync>; FOLLOW_UP_PENDING_MAX],
     announce_sequence_id: u16,
@@ -163,6 +167,8 @@ impl Serving {
             announcement: None,
             is_held: false,
             counts_tai: false,
+            traces_path: false,
+            forwarded: Forwarded::NONE,
             timers: TimerTable::default(),
             pending: [None; FOLLOW_UP_PENDING_MAX],
             announce_sequence_id: announce,
@@ -193,6 +199,17 @@ impl Serving {
     /// Whether the time that is sent is TAI. Where that is not known then, none is sent.
     pub const fn count_tai(&mut self, counts_tai: bool) {
         self.counts_tai = counts_tai;
+    }
+
+    /// Each Announce says which clocks it has passed.
+    pub const fn trace_path(mut self, traces_path: bool) -> Self {
+        self.traces_path = traces_path;
+        self
+    }
+
+    /// What the next Announce hands on of the parent's.
+    pub const fn hand_on(&mut self, forwarded: Forwarded) {
+        self.forwarded = forwarded;
     }
 
     /// What is sent for a reading of the stamping clock.
@@ -265,7 +282,11 @@ impl Serving {
             time_source: properties.time_source,
         };
         let flags = properties.flags();
-        send(&self.sender.announce(sequence_id, self.config.log_announce_interval, flags, announce), None, out);
+        let own = self.traces_path.then_some(self.sender.source_port_identity.clock_identity);
+        let mut tlvs = [0; ANNOUNCE_TLVS_MAX];
+        let len = self.forwarded.write(own, &mut tlvs);
+        let message = self.sender.announce(sequence_id, self.config.log_announce_interval, flags, announce);
+        send(&Message { tlvs: Tlvs::from_octets(&tlvs[..len]).unwrap_or_default(), ..message }, None, out);
     }
 
     fn send_sync(

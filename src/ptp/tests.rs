@@ -146,7 +146,7 @@ fn effects_are_plain_values_that_fit_a_ring() {
     fn copy<T: Copy + Send + 'static>() {}
     copy::<Effect>();
     copy::<Input<'static>>();
-    assert!(size_of::<Effect>() <= 192, "{} bytes", size_of::<Effect>());
+    assert!(size_of::<Effect>() <= FRAME_MAX + 32, "{} bytes", size_of::<Effect>());
 }
 
 /// All kinds of messages that a slave hears, from its parent and from others.

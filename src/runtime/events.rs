@@ -22,6 +22,9 @@ pub const EVENTS_RING: usize = 512;
 /// Foreign masters in a report.
 pub const FOREIGN_REPORTED_MAX: usize = 4;
 
+/// Clocks of the parent's path in a report.
+pub const PATH_REPORTED_MAX: usize = 12;
+
 /// Something that the control thread should know.
 #[derive(Clone, Copy, Debug)]
 pub enum Event {
@@ -207,6 +210,8 @@ pub struct PortReport {
     pub state: PortState,
     /// What it announces itself, as a master.
     pub announces: Option<Announcement>,
+    /// The first clocks that the parent's Announce has passed, and how many there are.
+    pub path: ([Option<ClockIdentity>; PATH_REPORTED_MAX], u8),
     /// The last grandmaster that it heard and may not follow.
     pub refused_grandmaster: Option<ClockIdentity>,
     /// The least mean spacing of Delay_Req, as the master says.

@@ -35,6 +35,7 @@ impl GrandmasterThread {
         let links = PortLinks {
             port: 0,
             to_discipline: None,
+            forwards: None,
             from_discipline: None,
             served: None,
             events,

@@ -20,7 +20,7 @@ use crate::wire::ptp::ClockIdentity;
 pub use management::Moment;
 pub use sources::SourcesModel;
 
-use neighbor::{neighbor_status, neighbor_trouble};
+use neighbor::{neighbor_status, neighbor_trouble, path_in_words};
 use others::{foreign_text, kernel_leap_text, suspected};
 use phcs::PhcsModel;
 use reason::{StampWatch, SystemTrouble, reason_of, vmclock_text};
@@ -127,13 +127,14 @@ impl PortModel {
             domain: self.config.domain,
             sdo_id: self.config.sdo_id,
             identity: self.report.map(|report| report.identity.to_string()),
-            transport: self.transport().to_owned(),
+            transport: self.config.transport.word().to_owned(),
             timestamps: self.stamping.as_ref().map(|_| self.timestamps().0.to_owned()),
             timestamps_reason: self.stamping.as_ref().and_then(|_| self.timestamps().1),
             phc: self.phc().map(|index| format!("/dev/ptp{index}")),
             parent: parent.map(|parent| parent.port.to_string()),
             grandmaster: parent.map(grandmaster_status),
             announces: self.report.and_then(|report| report.announces).map(|announced| announced_status(&announced)),
+            path: self.report.map(|report| path_in_words(report.path)).unwrap_or_default(),
             grandmaster_change: self.grandmaster_change.zip(self.last_grandmaster).map(|((at, from), to)| {
                 let age_s = (now - at).as_secs_f64().max(0.0);
                 GrandmasterChangeStatus { from: from.to_string(), to: to.to_string(), age_s }
@@ -145,14 +146,6 @@ impl PortModel {
             waiting_for: self.waiting_for.clone(),
             heard: self.heard(),
             counters: self.counters.iter().filter(|(_, n)| *n > 0).map(|(k, n)| (name_of(k), n)).collect(),
-        }
-    }
-
-    fn transport(&self) -> &'static str {
-        match self.config.transport {
-            PtpTransport::Udp4 => "udp4",
-            PtpTransport::Udp6 => "udp6",
-            PtpTransport::Ethernet => "ethernet",
         }
     }
 

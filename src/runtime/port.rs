@@ -19,7 +19,7 @@ use std::thread::JoinHandle;
 
 use self::outlet::{Effects, Outlet};
 pub use self::served::Served;
-use super::events::{Event, FOREIGN_REPORTED_MAX, PortReport};
+use super::events::{Event, FOREIGN_REPORTED_MAX, PATH_REPORTED_MAX, PortReport};
 use super::thread::{Refusal, spawn_timing};
 use super::wake::{Ready, Sleeper};
 use crate::clock::HostClock;
@@ -27,14 +27,16 @@ use crate::config::ThreadConfig;
 use crate::engine::{Emit, Engine, Taped};
 use crate::net::{Arrived, Gone, LEDGER_MAX, PtpSockets};
 use crate::ptp::{
-    Channel, ClockReport, Counter, DataSet, Decision, Effect, Grandmaster, Input, ParentInfo, Port, TxToken,
+    Channel, ClockReport, Counter, DataSet, Decision, Effect, Forwarded, Grandmaster, Input, ParentInfo, Port, TxToken,
 };
 use crate::sharing::{Counters, Flag, Latch, Pulse, RingReader, RingWriter};
 use crate::time::{ClockId, Duration, LogInterval, Mono, Observation, Timestamp};
-use crate::wire::ptp::MessageType;
+use crate::wire::ptp::{MessageType, PathTrace};
 
 /// Messages from a port to the discipline that fit into the ring: two seconds at 128 exchanges a second.
 pub const PORT_RING: usize = 512;
+/// What of the parent's Announce is handed on, as often as it may change until the discipline has looked.
+pub const FORWARDS_RING: usize = 4;
 /// Reports from the discipline to a port that fit into the ring.
 pub const REPORT_RING: usize = 16;
 /// A port goes round at least this often.
@@ -79,6 +81,7 @@ pub enum PortMessage {
 
 /// What the discipline tells a port.
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[expect(clippy::large_enum_variant, reason = "goes through a ring by value, a decision rarely")]
 pub enum PortOrder {
     /// What it has done to the clock.
     Clock(ClockReport),
@@ -110,11 +113,19 @@ impl PtpEngine for Port {
             .then(|| (domain.unwrap_or(config.domain), sdo_id.unwrap_or(config.sdo_id)));
         let (identity, announces) = (config.port_identity(), self.announcement());
         let (neighbor, refused_grandmaster) = (self.neighbor(), self.refused_grandmaster());
+        let mut path = ([None; PATH_REPORTED_MAX], 0);
+        for passed in self.forwarded().path().into_iter().flat_map(PathTrace::iter) {
+            if let Some(place) = path.0.get_mut(usize::from(path.1)) {
+                *place = Some(passed);
+            }
+            path.1 += 1;
+        }
         let (state, delay_req_interval) = (self.state(), self.delay_req_interval());
         Some(PortReport {
             identity,
             state,
             announces,
+            path,
             refused_grandmaster,
             delay_req_interval,
             foreign,
@@ -152,6 +163,8 @@ pub struct PortLinks {
     pub port: u8,
     /// To the discipline; a grandmaster has none.
     pub to_discipline: Option<RingWriter<PortMessage>>,
+    /// To the discipline: what is handed on of the parent's Announce. Of a ring of its own, since it is long and rare.
+    pub forwards: Option<RingWriter<Forwarded>>,
     /// From the discipline.
     pub from_discipline: Option<RingReader<PortOrder>>,
     /// What stamps mean, for a port that may be master.

@@ -407,7 +407,7 @@ impl Host {
             Effect::SyncInterval(interval) => self.tell_discipline(now, Message::SyncInterval(*interval)),
             Effect::Count(counter) => self.record.counted(*counter),
             // Sent by the world; the state of the port is read from the port.
-            Effect::Send { .. } | Effect::State { .. } | Effect::Best(_) => {}
+            Effect::Send { .. } | Effect::State { .. } | Effect::Best(_) | Effect::Forward(_) => {}
         }
     }
 

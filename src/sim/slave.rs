@@ -223,7 +223,7 @@ impl Slave {
             }
             Effect::Count(counter) => self.record.counted(*counter),
             // Sent by the world; the state of the port is read from the port.
-            Effect::Send { .. } | Effect::State { .. } | Effect::Best(_) => {}
+            Effect::Send { .. } | Effect::State { .. } | Effect::Best(_) | Effect::Forward(_) => {}
         }
     }
 

@@ -44,10 +44,10 @@ enum Taken {
 }
 
 /// What happens at an instant.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Event {
     /// A message arrives.
-    Arrival { from: NodeId, to: NodeId, frame: Frame, channel: Channel, stamp: Taken },
+    Arrival { from: NodeId, to: NodeId, frame: Box<Frame>, channel: Channel, stamp: Taken },
     /// A transmit stamp comes back, or is given up.
     TxStamp { of: NodeId, token: TxToken, stamp: Option<Stamp> },
     /// The discipline tells its port what it did.
@@ -587,7 +587,8 @@ impl World {
             for passage in link.carry(now, frame.as_bytes()).into_iter().flatten() {
                 // A transparent clock touches only what is stamped (10.2.2).
                 let frame = if channel == Channel::Event { corrected(frame, passage.correction) } else { *frame };
-                let event = Event::Arrival { from: id, to: link.to, frame, channel, stamp: Taken::NotYet };
+                let event =
+                    Event::Arrival { from: id, to: link.to, frame: Box::new(frame), channel, stamp: Taken::NotYet };
                 queue.push(passage.arrival, event).expect("no scenario has so many messages under way");
             }
         }

@@ -1,16 +1,23 @@
 //! A boundary clock of several ports, and what it hands on from one to the others.
 
+use std::net::UdpSocket;
+use std::path::Path;
 use std::time::{Duration as Timeout, Instant};
 
+use nix::sys::signal::Signal;
 use synchronome::observe::Status;
 use synchronome::observe::status::PortStatus;
-use synchronome::time::SyncState;
+use synchronome::time::{LogInterval, SyncState};
+use synchronome::wire::ptp::{
+    Announce, ClockAccuracy, ClockIdentity, ClockQuality, Extension, Flags, Message, PathTrace, PortIdentity, Sender,
+    TimeSource, Tlvs, WireTimestamp, write,
+};
 
-use super::bridged;
 use super::daemon::{Daemon, Options, assert_bound_held};
 use super::lab::{End, Lab, connect};
 use super::ntp::chronyd_server;
-use super::running::{Running, ptp4l_slave};
+use super::running::{Capture, Running, dissect, ptp4l, ptp4l_slave};
+use super::{COMPLAINTS, bridged, ptp4l_identity, ptp4l_octets};
 
 fn of<'a>(status: &'a Status, interface: &str) -> &'a PortStatus {
     status.ptp.iter().find(|port| port.interface == interface).expect("a port")
@@ -108,4 +115,106 @@ fn of_two_ports_of_one_daemon_on_one_bridge_one_serves_ptp4l_and_the_other_is_pa
 #[test]
 fn of_two_ports_of_one_daemon_on_one_bridge_one_serves_ptp4l_and_the_other_is_passive_over_udp4() {
     two_ports_on_one_link("udp4", "-4");
+}
+
+/// What the Announce of ours have in a field: each distinct value, in the order of their first appearance.
+fn announced(capture: &Path, address: &str, field: &str) -> Vec<String> {
+    let filter = format!("ptp.v2.messagetype == 11 && eth.src == {address}");
+    let mut seen = Vec::new();
+    for value in dissect(capture, &filter, &[field]) {
+        if !seen.contains(&value) {
+            seen.push(value);
+        }
+    }
+    seen
+}
+
+/// An Announce of a clock of class 6, which says that it has passed the clock of this identity.
+fn looped_announce(passed: &str) -> Vec<u8> {
+    let octets = |at: usize| u8::from_str_radix(&passed.replace('.', "")[2 * at..2 * at + 2], 16).expect("hexadecimal");
+    let grandmaster_identity = ClockIdentity([0x11; 8]);
+    let path = [grandmaster_identity.0, std::array::from_fn(octets)];
+    let sender = Sender {
+        sdo_id: 0,
+        minor_version_ptp: 1,
+        domain_number: 0,
+        source_port_identity: PortIdentity { clock_identity: ClockIdentity([0x22; 8]), port_number: 1 },
+    };
+    let announce = Announce {
+        origin_timestamp: WireTimestamp::ZERO,
+        current_utc_offset: 37,
+        grandmaster_priority1: 1,
+        grandmaster_clock_quality: ClockQuality {
+            clock_class: 6,
+            clock_accuracy: ClockAccuracy(0x21),
+            offset_scaled_log_variance: 0x4e5d,
+        },
+        grandmaster_priority2: 1,
+        grandmaster_identity,
+        steps_removed: 2,
+        time_source: TimeSource::GNSS,
+    };
+    let mut tlvs = [0; 64];
+    let length = Extension::PathTrace(PathTrace::new(&path)).write(&mut tlvs).expect("it fits");
+    let tlvs = Tlvs::from_octets(&tlvs[..length]).expect("whole");
+    let mut octets = vec![0; 256];
+    let message = sender.announce(1, LogInterval::new(0), Flags::NONE, announce);
+    let length = write(&Message { tlvs, ..message }, &mut octets).expect("it fits");
+    octets.truncate(length);
+    octets
+}
+
+#[test]
+fn a_path_is_traced_from_ptp4l_through_us_to_ptp4l_and_what_has_passed_us_is_refused() {
+    let mut lab = Lab::new();
+    let (top, between) = lab.pair();
+    let inside = lab.space();
+    let end = |space, interface| End { space, interface, host: None };
+    connect(end(&between, "vc"), end(&inside, "vd"));
+    between.ip("link set vc address 02:00:0a:47:00:04");
+    between.ip("address add 10.72.0.1/24 dev vc");
+    inside.ip("address add 10.72.0.2/24 dev vd");
+    let capture = Capture::start(&lab, &inside, "vd");
+    let options = ["--priority1=10", "--logAnnounceInterval=-1", "--path_trace_enabled=1"];
+    let mut grandmaster = ptp4l(&lab, &top, "va", &options);
+    let fast = "announce_interval = -2\nsync_interval = -3\ndelay_req_interval = -3\n";
+    let traced = format!("role = \"auto\"\npath_trace = true\n{fast}");
+    let port = format!("{traced}[[ptp]]\ninterface = \"vc\"\n{traced}");
+    let mut daemon = Daemon::start(&lab, &between, Options { port: &port, ..Options::default() });
+    let mut slave = ptp4l_slave(&lab, &inside, "vd", &["--path_trace_enabled=1", "--logAnnounceInterval=-2"]);
+    let status = daemon.wait("the grandmaster's time is handed on", |status| {
+        status.state == SyncState::Locked && states(status) == ["SLAVE", "MASTER"]
+    });
+    assert_eq!(of(&status, "vb").path, [ptp4l_identity(1)], "{status:#?}");
+    wait_for_offsets(&mut slave, 4);
+    let (printed, _) = daemon.command(&["status"]);
+    assert!(printed.contains(&format!("path {}", ptp4l_identity(1))), "{printed}");
+
+    // Our own Announce come back to the other port: round a loop, as the path says.
+    let ours = of(&status, "vb").identity.clone().expect("it runs");
+    let ours = ours.rsplit_once('-').expect("a port").0.to_owned();
+    assert_eq!(count(&daemon.status(), "vb", "path_trace_loop"), 0);
+    let looped = looped_announce(&ours);
+    let socket = top.inside(|| UdpSocket::bind("10.71.0.1:0")).expect("a socket");
+    socket.send_to(&looped, "10.71.0.2:320").expect("the cable is there");
+    daemon.wait("what has passed us is refused", |status| count(status, "vb", "path_trace_loop") == 1);
+    assert!(of(&daemon.status(), "vb").heard.is_empty());
+
+    // Without the grandmaster the path begins with us.
+    assert!(grandmaster.end_by(Signal::SIGTERM).success());
+    daemon.wait("both are MASTER, and there is no path", |status| {
+        states(status) == ["MASTER", "MASTER"] && of(status, "vb").path.is_empty()
+    });
+    wait_for_offsets(&mut slave, 4);
+    daemon.end();
+    drop(slave);
+    let capture = capture.finish_after(ptp4l_octets());
+    let paths = announced(&capture, "02:00:0a:47:00:04", "ptp.v2.an.pathsequence");
+    let octets = |identity: &str| format!("0x{}", identity.replace('.', ""));
+    println!("paths of our Announce: {paths:?}; we are {ours}");
+    assert_eq!(paths.last(), Some(&octets(&ours)));
+    assert!(paths.contains(&format!("{},{}", octets(&ptp4l_identity(1)), octets(&ours))), "{paths:?}");
+    let complaints =
+        dissect(&capture, &format!("eth.src == 02:00:0a:47:00:04 && ({COMPLAINTS})"), &["_ws.expert.message"]);
+    assert!(complaints.is_empty(), "{complaints:#?}");
 }

@@ -16,7 +16,7 @@ fn comes_back_with_both_stamps(options: &SocketOptions) -> Vec<u8> {
     // The kernel turns its stamping on a moment after it was asked: the first packets may lack the stamp.
     for round in 0..200_u8 {
         let frame = Frame::new([round; FRAME_MAX], 44);
-        sender.send(&to_all(frame), Some(TxToken(u32::from(round))), HostClock.mono(), |_| {}).unwrap();
+        sender.send(&to_all(&frame), Some(TxToken(u32::from(round))), HostClock.mono(), |_| {}).unwrap();
         assert!(sender.awaits_stamps() && sender.deadline().is_some());
         std::thread::sleep(std::time::Duration::from_millis(5));
         sender.drain_stamps(HostClock.mono(), false, |g| gone.push(g));
@@ -32,8 +32,8 @@ fn comes_back_with_both_stamps(options: &SocketOptions) -> Vec<u8> {
     bytes.clone()
 }
 
-fn to_all(frame: Frame) -> Outgoing {
-    Outgoing { frame, channel: Channel::Event, to: None }
+fn to_all(frame: &Frame) -> Outgoing {
+    Outgoing { frame: *frame, channel: Channel::Event, to: None }
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn a_card_with_room_for_one_stamp_gets_one_message_at_a_time() {
     let start = HostClock.mono();
     let frame = Frame::new([0; FRAME_MAX], 44);
     let send = |sockets: &mut PtpSockets, number, at| {
-        sockets.send(&to_all(frame), Some(TxToken(number)), at, |_| {}).unwrap();
+        sockets.send(&to_all(&frame), Some(TxToken(number)), at, |_| {}).unwrap();
     };
     for number in 0..3 {
         send(&mut sockets, number, start);
@@ -114,7 +114,7 @@ fn a_card_is_not_judged_by_syncs_of_version_1_nor_by_those_that_came_before_it_w
     let mut send = |version: u8| {
         let mut message = [0; FRAME_MAX];
         message[1] = version;
-        sender.send(&to_all(Frame::new(message, 44)), None, HostClock.mono(), |_| {}).unwrap();
+        sender.send(&to_all(&Frame::new(message, 44)), None, HostClock.mono(), |_| {}).unwrap();
     };
     // On a busy machine a datagram takes its time even on the loopback.
     let pause = || std::thread::sleep(std::time::Duration::from_millis(50));

@@ -56,6 +56,7 @@ fn view(number: u16, role: Role, heard: Option<DataSet>) -> PortView {
         parent: None,
         steers: false,
         counts_tai: true,
+        forwarded: Forwarded::NONE,
     }
 }
 

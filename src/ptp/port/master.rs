@@ -85,6 +85,7 @@ impl Port {
         let is_master = matches!(decision.recommendation, Recommendation::Master(_));
         self.serving.announce_as(is_master.then_some(decision.announcement));
         self.serving.count_tai(decision.counts_tai);
+        self.serving.hand_on(decision.forwarded);
         if before.is_some_and(|before| before != decision.announcement.grandmaster) && self.state == PortState::Master {
             // Those behind us hear of another grandmaster now and not at the next interval.
             self.serving.start(now);

@@ -4,9 +4,12 @@ use super::{Port, Timer};
 use crate::engine::Sink;
 use crate::ptp::counters::{Counter, count};
 use crate::ptp::foreign::{Announced, LOG_ANNOUNCE_INTERVAL_MAX};
-use crate::ptp::{DataSet, Effect, Event, ParentInfo, PortState, Recommendation, Role, StateReason, TimeProperties};
+use crate::ptp::forward::has_passed;
+use crate::ptp::{
+    DataSet, Effect, Event, Forwarded, ParentInfo, PortState, Recommendation, Role, StateReason, TimeProperties,
+};
 use crate::time::{Duration, LogInterval, Mono, Timestamp};
-use crate::wire::ptp::{Announce, Header, PortIdentity};
+use crate::wire::ptp::{Announce, Header, PortIdentity, Tlvs};
 
 /// stepsRemoved from which an Announce is refused (9.3.2.5, maxStepsRemoved).
 const STEPS_REMOVED_MAX: u16 = 255;
@@ -19,7 +22,7 @@ impl Port {
     pub(super) fn announce(
         &mut self,
         now: Timestamp<Mono>,
-        header: &Header,
+        (header, tlvs): (&Header, Tlvs<'_>),
         announce: &Announce,
         out: &mut impl Sink<Effect>,
     ) {
@@ -31,6 +34,9 @@ impl Port {
         }
         if announce.steps_removed >= STEPS_REMOVED_MAX {
             return count(out, Counter::StepsRemovedExcessive);
+        }
+        if self.config.path_trace && has_passed(tlvs, self.config.identity) {
+            return count(out, Counter::PathTraceLoop);
         }
         let mut acceptable = self.config.grandmasters.iter().flatten().peekable();
         if acceptable.peek().is_some() && !acceptable.any(|known| *known == announce.grandmaster_identity) {
@@ -66,6 +72,17 @@ impl Port {
         self.tell_best(now, out);
         if self.recommended == Recommendation::Slave {
             self.follow_best(now, out);
+        }
+        if self.parent_port() == Some(sender) {
+            self.hand_on(Forwarded::of(tlvs, out), out);
+        }
+    }
+
+    /// What the other ports of the clock hand on.
+    fn hand_on(&mut self, forwarded: Forwarded, out: &mut impl Sink<Effect>) {
+        if forwarded != self.forwarded {
+            self.forwarded = forwarded;
+            out.emit(Effect::Forward(forwarded));
         }
     }
 
@@ -115,6 +132,7 @@ impl Port {
 
     fn select(&mut self, now: Timestamp<Mono>, best: &Announced, reason: StateReason, out: &mut impl Sink<Effect>) {
         let info = best.parent(now);
+        self.hand_on(Forwarded::NONE, out);
         self.remote_epoch = self.remote_epoch.next();
         self.syncs.reset(out);
         self.requests.flush(out);
@@ -136,6 +154,7 @@ impl Port {
         self.sync_interval = None;
         self.timers.clear(Timer::AnnounceReceipt);
         self.timers.clear(Timer::DelayReq);
+        self.hand_on(Forwarded::NONE, out);
         if self.parent.take().is_some() {
             out.emit(Effect::Parent(None));
         }

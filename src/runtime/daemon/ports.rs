@@ -10,7 +10,7 @@ use super::super::events::{EVENTS_RING, Event};
 use super::super::host::{clock_identity_of, has_link};
 use super::super::model::arb_policy;
 use super::super::phcs::User;
-use super::super::port::{OwnThread, PORT_RING, PortLinks, PortLoop, REPORT_RING, Served, spawn_port};
+use super::super::port::{FORWARDS_RING, OwnThread, PORT_RING, PortLinks, PortLoop, REPORT_RING, Served, spawn_port};
 use super::super::wake::Sleeper;
 use super::cards::CardWish;
 use super::{Daemon, join};
@@ -149,12 +149,14 @@ impl Daemon {
         };
         let doorbell = own.as_ref().map_or_else(|| self.discipline.doorbell.clone(), |own| own.sleeper.doorbell());
         let (to_discipline, messages) = Ring::with_capacity(PORT_RING, self.discipline.doorbell.clone());
+        let (forward, forwards) = Ring::with_capacity(FORWARDS_RING, self.discipline.doorbell.clone());
         let (reports, from_discipline) = Ring::with_capacity(REPORT_RING, doorbell.clone());
         let (events, inbox) = Ring::with_capacity(EVENTS_RING, self.sleeper.doorbell());
         let link = Flag::new(has_link(&config.interface));
         let links = PortLinks {
             port: port as u8,
             to_discipline: Some(to_discipline),
+            forwards: Some(forward),
             from_discipline: Some(from_discipline),
             served: (config.role != Role::Slave).then(|| Served::new(self.snapshot.clone(), self.lines.clone())),
             events,
@@ -169,7 +171,7 @@ impl Daemon {
             role: engine_config.role,
             comparison: engine_config.comparison,
         };
-        let inlet = PortInlet::new(messages, reports, place, arb_timescale);
+        let inlet = PortInlet::new((messages, forwards), reports, place, arb_timescale);
         let place = self.set_going(port, PortLoop::new(engine, sockets, links), own, inlet)?;
         self.model.ports[port].started(stamping.clone());
         let look_at = now + LOOK_EVERY;
@@ -251,6 +253,7 @@ impl Daemon {
                 duration_s: config.unicast_duration_s,
                 intervals: [config.log_announce_interval, config.log_sync_interval, config.log_min_delay_req_interval],
             },
+            path_trace: config.path_trace,
             announce_receipt_timeout: config.announce_receipt_timeout,
             delay_asymmetry: config.delay_asymmetry,
             ingress_latency: config.ingress_latency,

@@ -4,7 +4,7 @@ use crate::clock::{ArbPolicy, reference_of};
 use crate::config::PTP_PORTS_MAX;
 use crate::discipline::Reference;
 use crate::ptp::{
-    Announcement, ClockReport, ComparisonRule, DataSet, Decision, ParentInfo, PortView, Role, decide_for,
+    Announcement, ClockReport, ComparisonRule, DataSet, Decision, Forwarded, ParentInfo, PortView, Role, decide_for,
 };
 use crate::runtime::port::{PortMessage, PortOrder};
 use crate::sharing::{RingReader, RingWriter};
@@ -29,6 +29,8 @@ pub struct PortPlace {
 pub struct PortInlet {
     /// From the port.
     pub messages: RingReader<PortMessage>,
+    /// From the port: what is handed on of its parent's Announce.
+    pub forwards: RingReader<Forwarded>,
     /// To the port.
     pub reports: RingWriter<PortOrder>,
     /// Who it is, in which domain, and what it may become.
@@ -43,6 +45,7 @@ pub struct PortInlet {
     /// What it was told to be.
     decision: Option<Decision>,
     sync_interval: Option<LogInterval>,
+    forwarded: Forwarded,
     /// The step that it must still be told.
     untold: Option<u32>,
     /// The step whose halves of measurements it has not yet thrown away: what it measures is of before that.
@@ -52,13 +55,14 @@ pub struct PortInlet {
 impl PortInlet {
     /// A port that has just started.
     pub fn new(
-        messages: RingReader<PortMessage>,
+        (messages, forwards): (RingReader<PortMessage>, RingReader<Forwarded>),
         reports: RingWriter<PortOrder>,
         place: PortPlace,
         arb_timescale: Option<ArbPolicy>,
     ) -> Self {
         Self {
             messages,
+            forwards,
             reports,
             place,
             arb_timescale,
@@ -67,6 +71,7 @@ impl PortInlet {
             best: None,
             decision: None,
             sync_interval: None,
+            forwarded: Forwarded::NONE,
             untold: None,
             unflushed: None,
         }
@@ -88,7 +93,8 @@ impl PortInlet {
         let heard = if role == Role::Slave { self.parent.map(of_parent) } else { self.best };
         let counts_tai =
             self.parent.is_some_and(|parent| parent.time_properties.ptp_timescale) || self.policy() == ArbPolicy::Tai;
-        PortView { identity, domain, role, comparison, heard, parent: self.parent, steers, counts_tai }
+        let (parent, forwarded) = (self.parent, self.forwarded);
+        PortView { identity, domain, role, comparison, heard, parent, steers, counts_tai, forwarded }
     }
 
     fn policy(&self) -> ArbPolicy {
@@ -242,6 +248,11 @@ impl Inlets {
     /// Says to each port that may be master what to be, if that is another thing than it was told; a full ring is tried
     /// again. `steers` is the port whose parent steers the clock.
     pub(super) fn decide(&mut self, own: &Announcement, has_time: bool, steers: Option<usize>) {
+        for inlet in self.ports.iter_mut().flatten() {
+            while let Some(forwarded) = inlet.forwards.pop() {
+                inlet.forwarded = forwarded;
+            }
+        }
         let views: [Option<PortView>; PTP_PORTS_MAX] = std::array::from_fn(|port| {
             let inlet = self.ports[port].as_ref()?;
             Some(inlet.view(steers == Some(port)))

@@ -1,8 +1,17 @@
-//! The other end of the link, as the peer delay mechanism has it.
+//! The other end of the link, as the peer delay mechanism has it, and what is beyond it.
 
 use crate::observe::status::NeighborStatus;
 use crate::ptp::NeighborStatus as Neighbor;
+use crate::runtime::events::PATH_REPORTED_MAX;
 use crate::time::FrequencyPpb;
+use crate::wire::ptp::ClockIdentity;
+
+/// The clocks that the parent's Announce has passed.
+pub(super) fn path_in_words((clocks, count): ([Option<ClockIdentity>; PATH_REPORTED_MAX], u8)) -> Vec<String> {
+    let more = usize::from(count).saturating_sub(clocks.len());
+    let more = (more > 0).then(|| format!("{more} more"));
+    clocks.iter().flatten().map(ToString::to_string).chain(more).collect()
+}
 
 /// What was measured, if one answers.
 pub(super) fn neighbor_status(neighbor: Neighbor) -> Option<NeighborStatus> {

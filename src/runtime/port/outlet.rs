@@ -2,7 +2,7 @@
 
 use super::{PortLinks, PortMessage};
 use crate::net::Outgoing;
-use crate::ptp::{Channel, Counter, Effect, PortState, TxToken};
+use crate::ptp::{Channel, Counter, Effect, Forwarded, PortState, TxToken};
 use crate::runtime::events::Event;
 use crate::time::{ClockId, Mono, Observation, Timestamp};
 
@@ -110,6 +110,10 @@ impl Outlet {
                 self.say();
                 self.links.events.push(Event::SyncInterval { port, interval });
             }
+            Effect::Forward(forwarded) => {
+                self.unsaid.forwarded = Some(forwarded);
+                self.say();
+            }
             Effect::Best(best) => {
                 self.unsaid.best = Some(PortMessage::Best(best));
                 self.say();
@@ -164,6 +168,11 @@ impl PortLinks {
     fn say(&mut self, message: PortMessage) -> bool {
         self.to_discipline.as_mut().is_none_or(|ring| ring.push(message))
     }
+
+    /// The same, of what is handed on.
+    fn forward(&mut self, forwarded: Forwarded) -> bool {
+        self.forwards.as_mut().is_none_or(|ring| ring.push(forwarded))
+    }
 }
 
 /// What the discipline must hear in the end, however full its ring was: the latest of each, as the message itself.
@@ -174,12 +183,16 @@ struct Unsaid {
     best: Option<PortMessage>,
     parent: Option<PortMessage>,
     interval: Option<PortMessage>,
+    forwarded: Option<Forwarded>,
 }
 
 impl Unsaid {
     /// Whether anything could be said.
     fn say(&mut self, links: &mut PortLinks) -> bool {
         let mut has_said = false;
+        if self.forwarded.is_some_and(|forwarded| links.forward(forwarded)) {
+            self.forwarded = None;
+        }
         for unsaid in [&mut self.flushed, &mut self.clock, &mut self.best, &mut self.parent, &mut self.interval] {
             if unsaid.is_some_and(|message| links.say(message)) {
                 *unsaid = None;

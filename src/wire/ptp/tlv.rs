@@ -27,8 +27,17 @@ impl TlvType {
     pub const PATH_TRACE: Self = Self(0x0008);
     /// ALTERNATE_TIME_OFFSET_INDICATOR.
     pub const ALTERNATE_TIME_OFFSET_INDICATOR: Self = Self(0x0009);
+    /// ORGANIZATION_EXTENSION_PROPAGATE.
+    pub const ORGANIZATION_EXTENSION_PROPAGATE: Self = Self(0x4000);
+    /// ORGANIZATION_EXTENSION_DO_NOT_PROPAGATE.
+    pub const ORGANIZATION_EXTENSION_DO_NOT_PROPAGATE: Self = Self(0x8000);
     /// PAD.
     pub const PAD: Self = Self(0x8008);
+
+    /// Whether a boundary clock hands it on in its own Announce, if it was in its parent's (14.2.2.2, table 52).
+    pub const fn is_propagated(self) -> bool {
+        matches!(self, Self::PATH_TRACE | Self::ALTERNATE_TIME_OFFSET_INDICATOR | Self(0x4000..=0x7fff))
+    }
 }
 
 /// One TLV. The value has an even length.

@@ -78,7 +78,8 @@ impl PtpSlave {
                     self.clock.follow(parent.map(|parent| reference_of(source, &parent, ArbPolicy::Refuse, None)))?;
                 }
                 Effect::SyncInterval(interval) => self.clock.set_interval(*interval)?,
-                Effect::Observe(_) | Effect::State { .. } | Effect::Best(_) | Effect::Count(_) => {}
+                Effect::Observe(_) | Effect::State { .. } | Effect::Best(_) | Effect::Forward(_) | Effect::Count(_) => {
+                }
             }
         }
         for (token, stamp) in left {
