@@ -168,6 +168,7 @@ mod tests {
             priority1: 128,
             priority2: 128,
             steps_removed: 1,
+            synchronization_uncertain: false,
             time_properties: TimeProperties {
                 current_utc_offset,
                 leap: LeapIndicator::Insert,

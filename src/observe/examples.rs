@@ -150,6 +150,7 @@ fn port() -> PortStatus {
             priority2: 128,
             steps_removed: 0,
             time_source: "internal oscillator".to_owned(),
+            synchronization_uncertain: false,
         }),
         announces: None,
         path: Vec::new(),

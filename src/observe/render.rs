@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 
 use super::health::{self, Code, Thresholds};
-use super::status::{ClockKind, NtpQuestionsStatus, NtpServerStatus, PortStatus, Status};
+use super::status::{ClockKind, GrandmasterStatus, NtpQuestionsStatus, NtpServerStatus, PortStatus, Status};
 use super::units::{count, ppb, rate, seconds, span};
 use crate::time::SyncState;
 
@@ -266,8 +266,13 @@ impl Page {
                 let steps =
                     if gm.steps_removed == 0 { "direct".to_owned() } else { count(gm.steps_removed.into(), "step") };
                 let text = format!(
-                    "class {}, accuracy {}, {}, priority {}/{}, {steps}",
-                    gm.class, gm.accuracy, gm.time_source, gm.priority1, gm.priority2
+                    "class {}, accuracy {}, {}, priority {}/{}, {steps}{}",
+                    gm.class,
+                    gm.accuracy,
+                    gm.time_source,
+                    gm.priority1,
+                    gm.priority2,
+                    uncertain(gm)
                 );
                 self.node(0, &gm.identity, Tone::Strong, &text);
                 depth = 1;
@@ -300,7 +305,9 @@ impl Page {
                 0 => "announces itself".to_owned(),
                 steps => format!("hands on {}, {}", gm.identity, count(steps.into(), "step")),
             };
-            format!("{whose}: class {}, accuracy {}, priority {}/{}", gm.class, gm.accuracy, gm.priority1, gm.priority2)
+            let about =
+                format!("class {}, accuracy {}, priority {}/{}", gm.class, gm.accuracy, gm.priority1, gm.priority2);
+            format!("{whose}: {about}{}", uncertain(gm))
         }));
         let tone = if matches!(port.port_state.as_str(), "SLAVE" | "MASTER") { Tone::Good } else { Tone::Doubtful };
         self.node(depth, &format!("{} {}", port.interface, port.port_state), tone, &about.join(", "));
@@ -476,6 +483,11 @@ fn short(s: f64) -> String {
 fn percent(share: f64) -> String {
     let percent = share * 100.0;
     if percent > 0.0 && percent < 9.95 { format!("{percent:.1}%") } else { format!("{percent:.0}%") }
+}
+
+/// That an Announce is not sure of the time that it tells of.
+const fn uncertain(gm: &GrandmasterStatus) -> &'static str {
+    if gm.synchronization_uncertain { ", synchronization uncertain" } else { "" }
 }
 
 #[cfg(test)]

@@ -430,6 +430,9 @@ pub struct GrandmasterStatus {
     pub steps_removed: u16,
     /// timeSource in words, like `GNSS`.
     pub time_source: String,
+    /// synchronizationUncertain: whoever announces it, or a clock before it, does not follow yet, or no more.
+    #[serde(default)]
+    pub synchronization_uncertain: bool,
 }
 
 /// The NTP server.

@@ -134,7 +134,7 @@ const NO_TIME: ClockQuality =
 
 impl PortView {
     /// What is announced by the other ports if the clock has its time by this one.
-    fn handed_on(&self) -> Option<Announcement> {
+    fn handed_on(&self, own: &Announcement) -> Option<Announcement> {
         let parent = self.parent.filter(|_| self.steers && self.role != Role::Master)?;
         Some(Announcement {
             grandmaster: parent.grandmaster,
@@ -143,6 +143,8 @@ impl PortView {
             priority2: parent.priority2,
             steps_removed: parent.steps_removed,
             time_properties: parent.time_properties,
+            // Whoever is behind us cannot be surer than the parent, nor than we are.
+            synchronization_uncertain: parent.synchronization_uncertain || own.synchronization_uncertain,
         })
     }
 }
@@ -193,7 +195,7 @@ pub fn decide_for(of: &PortView, ports: &[Option<PortView>], own: &Announcement,
         (d0.priority1, d0.quality) = (u8::MAX, NO_TIME);
     }
     let follower = follower(&d0, of.domain, ports);
-    let handed_on = follower.and_then(|(port, _)| port.handed_on());
+    let handed_on = follower.and_then(|(port, _)| port.handed_on(own));
     let recommendation = match &follower {
         Some((port, _)) if port.identity == of.identity => Recommendation::Slave,
         _ => {

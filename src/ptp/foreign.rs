@@ -35,6 +35,7 @@ pub const LOG_ANNOUNCE_INTERVAL_MAX: LogInterval = LogInterval::new(4);
 pub(super) struct Announced {
     pub data: DataSet,
     pub time_properties: TimeProperties,
+    pub synchronization_uncertain: bool,
     pub sequence_id: u16,
     /// The sender's announce interval, at most [`LOG_ANNOUNCE_INTERVAL_MAX`].
     pub interval: LogInterval,
@@ -51,6 +52,7 @@ impl Announced {
             priority2: self.data.priority2,
             steps_removed: self.data.steps_removed.saturating_add(1),
             time_properties: self.time_properties,
+            synchronization_uncertain: self.synchronization_uncertain,
             selected_at,
         }
     }

@@ -233,6 +233,7 @@ impl GrandmasterConfig {
             priority2: self.priority2,
             steps_removed: 0,
             time_properties: self.time_properties,
+            synchronization_uncertain: false,
         }
     }
 }

@@ -260,6 +260,8 @@ pub struct ParentInfo {
     pub steps_removed: u16,
     /// What the grandmaster says of its timescale.
     pub time_properties: TimeProperties,
+    /// synchronizationUncertain: the parent, or one before it, does not follow yet, or no more.
+    pub synchronization_uncertain: bool,
     /// When this parent was selected; unchanged while only its properties change.
     pub selected_at: Timestamp<Mono>,
 }

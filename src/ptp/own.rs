@@ -115,6 +115,7 @@ impl AnnouncedQuality {
                     Some(Steered::Nobody) | None => TimeSource::INTERNAL_OSCILLATOR,
                 },
             },
+            synchronization_uncertain: snapshot.state != SyncState::Locked,
         }
     }
 
@@ -258,6 +259,14 @@ mod tests {
         assert_eq!(accuracy(&mut quality, 15, 900), 0x25);
         assert_eq!(accuracy(&mut quality, 20, 9_000), 0x25, "and worse in between");
         assert_eq!(accuracy(&mut quality, 26, 900), 0x25);
+    }
+
+    #[test]
+    fn a_clock_that_is_not_locked_says_that_its_synchronization_is_uncertain() {
+        let mut quality = AnnouncedQuality::default();
+        let mut is_uncertain = |state| announce(&mut quality, 1, Steered::Ntp, state, LIMIT).synchronization_uncertain;
+        assert!(!is_uncertain(SyncState::Locked));
+        assert!(is_uncertain(SyncState::Holdover));
     }
 
     #[test]

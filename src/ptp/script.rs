@@ -263,6 +263,7 @@ fn decision(words: &Words<'_>) -> Decision {
         priority2: said.grandmaster_priority2,
         steps_removed: said.steps_removed,
         time_properties: TimeProperties::announced(flags(words), &said),
+        synchronization_uncertain: words.has("uncertain"),
     };
     Decision { recommendation, announcement, counts_tai: false, forwarded: Forwarded::NONE }
 }
@@ -326,6 +327,7 @@ fn flags(words: &Words<'_>) -> Flags {
         ("valid", Flags::CURRENT_UTC_OFFSET_VALID),
         ("ptp", Flags::PTP_TIMESCALE),
         ("traceable", Flags::TIME_TRACEABLE),
+        ("uncertain", Flags::SYNCHRONIZATION_UNCERTAIN),
     ]
     .into_iter()
     .fold(Flags::NONE, |flags, (word, flag)| flags.with(flag, words.has(word)))

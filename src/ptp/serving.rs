@@ -113,6 +113,8 @@ pub struct Announcement {
     pub steps_removed: u16,
     /// Without a currentUtcOffset the field is sent as 0 and marked as not valid.
     pub time_properties: TimeProperties,
+    /// synchronizationUncertain; never said to those who know only the edition of 2008.
+    pub synchronization_uncertain: bool,
 }
 
 #[derive(Clone, Copy, Debug, Coded)]
@@ -281,7 +283,8 @@ impl Serving {
             steps_removed: announced.steps_removed,
             time_source: properties.time_source,
         };
-        let flags = properties.flags();
+        let is_uncertain = announced.synchronization_uncertain && self.sender.minor_version_ptp > 0;
+        let flags = properties.flags().with(Flags::SYNCHRONIZATION_UNCERTAIN, is_uncertain);
         let own = self.traces_path.then_some(self.sender.source_port_identity.clock_identity);
         let mut tlvs = [0; ANNOUNCE_TLVS_MAX];
         let len = self.forwarded.write(own, &mut tlvs);

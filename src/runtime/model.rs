@@ -235,6 +235,7 @@ fn grandmaster_status(parent: &ParentInfo) -> GrandmasterStatus {
         // Ours is one more than in the parent's Announce, which counts the clocks between.
         steps_removed: parent.steps_removed.saturating_sub(1),
         time_source: parent.time_properties.time_source.to_string(),
+        synchronization_uncertain: parent.synchronization_uncertain,
     }
 }
 
@@ -247,6 +248,7 @@ fn announced_status(announced: &Announcement) -> GrandmasterStatus {
         priority2: announced.priority2,
         steps_removed: announced.steps_removed,
         time_source: announced.time_properties.time_source.to_string(),
+        synchronization_uncertain: announced.synchronization_uncertain,
     }
 }
 

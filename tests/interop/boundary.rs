@@ -214,6 +214,9 @@ fn a_path_is_traced_from_ptp4l_through_us_to_ptp4l_and_what_has_passed_us_is_ref
     println!("paths of our Announce: {paths:?}; we are {ours}");
     assert_eq!(paths.last(), Some(&octets(&ours)));
     assert!(paths.contains(&format!("{},{}", octets(&ptp4l_identity(1)), octets(&ours))), "{paths:?}");
+    // LOCKED at first, and held over at the end.
+    let uncertain = announced(&capture, "02:00:0a:47:00:04", "ptp.v2.flags.synchronizationUncertain");
+    assert_eq!(uncertain.len(), 2, "{uncertain:?}");
     let complaints =
         dissect(&capture, &format!("eth.src == 02:00:0a:47:00:04 && ({COMPLAINTS})"), &["_ws.expert.message"]);
     assert!(complaints.is_empty(), "{complaints:#?}");

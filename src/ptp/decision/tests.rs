@@ -29,6 +29,7 @@ fn own(priority1: u8, clock_class: u8) -> Announcement {
         priority2: 128,
         steps_removed: 0,
         time_properties: TIME,
+        synchronization_uncertain: false,
     }
 }
 
@@ -70,6 +71,7 @@ fn follows(mut view: PortView) -> PortView {
             priority2: heard.priority2,
             steps_removed: heard.steps_removed + 1,
             time_properties: TIME,
+            synchronization_uncertain: false,
             selected_at: Timestamp::EPOCH,
         });
         view.steers = true;
@@ -198,4 +200,16 @@ fn ports_of_different_domains_do_not_know_of_each_other() {
     let all = decisions(&own(128, 248), true, &ports);
     assert_eq!(all.iter().map(|decision| decision.recommendation).collect::<Vec<_>>(), [Slave, Master(M2)]);
     assert_eq!(all[1].announcement, own(128, 248));
+}
+
+#[test]
+fn behind_a_parent_that_is_uncertain_or_while_we_are_the_synchronization_is_uncertain() {
+    for (parent, ours) in [(false, false), (true, false), (false, true), (true, true)] {
+        let mut slave = follows(view(1, Role::Auto, Some(heard(1, 10, 0x10, 0, 0x10))));
+        slave.parent.as_mut().unwrap().synchronization_uncertain = parent;
+        let own = Announcement { synchronization_uncertain: ours, ..own(128, 248) };
+        let decided = decisions(&own, true, &[slave, view(2, Role::Auto, None)]);
+        assert_eq!(decided[1].announcement.grandmaster, ClockIdentity([0x10; 8]));
+        assert_eq!(decided[1].announcement.synchronization_uncertain, parent || ours);
+    }
 }

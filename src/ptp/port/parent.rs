@@ -55,6 +55,7 @@ impl Port {
                 local_priority: self.config.comparison.of_heard(),
             },
             time_properties: TimeProperties::announced(header.flags, announce),
+            synchronization_uncertain: header.flags.synchronization_uncertain(),
             sequence_id: header.sequence_id,
             interval: self.announce_interval(header),
         };

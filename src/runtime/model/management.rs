@@ -134,7 +134,15 @@ impl Model {
         let announced = self.announced.filter(|_| !slave_only);
         let quality = announced.map_or(SLAVE_ONLY, |announced| announced.quality);
         let time_properties = announced.map_or_else(|| self.own_time_properties(), |own| own.time_properties);
-        Announcement { grandmaster, priority1, quality, priority2, steps_removed: 0, time_properties }
+        Announcement {
+            grandmaster,
+            priority1,
+            quality,
+            priority2,
+            steps_removed: 0,
+            time_properties,
+            synchronization_uncertain: false,
+        }
     }
 
     fn own_time_properties(&self) -> TimeProperties {

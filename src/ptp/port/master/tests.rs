@@ -245,3 +245,28 @@ fn a_follow_up_of_802_1as_says_how_much_faster_the_served_time_is_than_the_clock
     };
     assert_eq!((information.cumulative_scaled_rate_offset, information.gm_time_base_indicator), (0, 0));
 }
+
+#[test]
+fn a_master_whose_clock_is_uncertain_says_so_but_not_by_the_edition_of_2008() {
+    for (minor_version, is_said) in [(1, true), (0, false)] {
+        let mut script = Script::new(Config { minor_version, ..port(Role::Master) });
+        script.play("0 link up\n 0 line ahead=5\n 0 decide m2 uncertain");
+        let effects = script.line("0.1 run");
+        let announce = sent(&effects).find(|message| matches!(message.body, Body::Announce(_))).expect("at once");
+        assert_eq!(announce.header.flags.synchronization_uncertain(), is_said);
+    }
+}
+
+#[test]
+fn a_parent_that_becomes_uncertain_is_told_of_and_followed_as_before() {
+    let mut script = Script::following(config());
+    script.play(
+        "3 announce A seq=3 p1=10 uncertain => parent A gm=A steps=1
+         4 announce A seq=4 p1=10 uncertain => -
+         4.1 announce B seq=1 p1=20
+         4.2 announce B seq=2 p1=20
+         4.3 announce B seq=3 p1=20         => -
+         5 announce A seq=5 p1=10           => parent A gm=A steps=1",
+    );
+    assert!(!script.port.parent().expect("it follows").synchronization_uncertain);
+}

@@ -354,6 +354,7 @@ fn that_a_port_follows_another_grandmaster_is_remembered_also_if_there_was_none_
             priority1: 128,
             priority2: 128,
             steps_removed: 1,
+            synchronization_uncertain: false,
             time_properties: TimeProperties {
                 current_utc_offset: Some(TaiUtc(37)),
                 leap: LeapIndicator::NoWarning,
