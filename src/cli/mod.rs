@@ -11,6 +11,7 @@ mod log;
 pub mod offline;
 pub mod online;
 pub mod phc;
+pub mod ptp;
 pub mod record;
 pub mod replay;
 pub mod run;
@@ -59,6 +60,7 @@ Start here:
   synchronome sources, why SOURCE        whom it has the time from, and why not from another
   synchronome offline, online [SOURCE]   ask NTP servers no more for a while, and again
   synchronome clients                    who asks the NTP server
+  synchronome ptp                        the data sets of the PTP clocks, as pmc shows them
   synchronome phc list                   the hardware clocks of this machine
   synchronome record, replay             what the engines heard and did, and whether it was right
 `synchronome COMMAND --help` explains each command.";
@@ -76,6 +78,7 @@ enum Command {
     Health(health::Args),
     Offline(offline::Args),
     Online(online::Args),
+    Ptp(ptp::Args),
     Phc(phc::Args),
     Simulate(simulate::Args),
     Record(record::Args),
@@ -97,6 +100,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Health(args) => health::run(&args),
             Command::Offline(args) => offline::run(&args),
             Command::Online(args) => online::run(&args),
+            Command::Ptp(args) => ptp::run(&args),
             Command::Phc(args) => phc::run(&args),
             Command::Simulate(args) => simulate::run(&args),
             Command::Record(args) => record::run(&args),

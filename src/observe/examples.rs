@@ -10,6 +10,7 @@ use crate::time::SyncState;
 /// A daemon that follows a grandmaster with a simulated clock.
 pub(super) fn locked() -> Status {
     Status {
+        ptp_clocks: Vec::new(),
         schema: SCHEMA,
         version: "0.1.0".to_owned(),
         host: "tick".to_owned(),

@@ -13,9 +13,11 @@ use crate::time::SyncState;
 
 mod clients;
 mod phcs;
+mod ptp;
 mod sources;
 
 pub use clients::clients_table;
+pub use ptp::ptp_text;
 pub use sources::sources_table;
 
 /// How many of the last events are shown.

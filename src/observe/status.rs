@@ -7,8 +7,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::ptp_clock::{CurrentDs, DefaultDs, ParentDs, PortDs, PtpClockStatus, Quality, TimePropertiesDs};
 use crate::sharing::BoundParts;
 use crate::time::{Duration, ErrorBound, SyncState};
+
+mod ptp_clock;
 
 /// Number of the model; rises when a field changes its meaning or goes. New fields do not change it.
 pub const SCHEMA: u32 = 1;
@@ -46,6 +49,9 @@ pub struct Status {
     /// The PTP ports, in the order of the configuration.
     #[serde(default)]
     pub ptp: Vec<PortStatus>,
+    /// The PTP clocks that these are, by their data sets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ptp_clocks: Vec<PtpClockStatus>,
     /// The NTP server; `None` if it is not configured.
     pub ntp_server: Option<NtpServerStatus>,
     /// The threads of the daemon.

@@ -200,6 +200,20 @@ mod beside {
         assert_eq!(answered.len(), OF_CLOCK.len() + OF_PORT.len(), "{answered:#?}");
         assert_agreement(&before, &answered, &after);
         assert_eq!(one(&answered, "DEFAULT_DATA_SET", None).value("clockClass"), "255");
+        let clock = &after.ptp_clocks[0];
+        let np = one(&answered, "PORT_DATA_SET", None);
+        assert_eq!(np.value("logMinDelayReqInterval"), "-3", "the master's");
+        assert_eq!(clock.ports[0].log_min_delay_req_interval, -3);
+        let (json, code) = daemon.command(&["ptp", "--json"]);
+        let json: serde_json::Value = serde_json::from_str(&json).expect("one JSON object");
+        let first = &json["clocks"][0];
+        let parent = one(&answered, "PARENT_DATA_SET", None);
+        assert_eq!((code, &first["default_ds"]["slave_only"]), (0, &true.into()));
+        assert_eq!(first["parent_ds"]["parent_port_identity"], parent.value("parentPortIdentity"));
+        assert_eq!(first["ports"][0]["port_state"], "SLAVE");
+        let (shown, code) = daemon.command(&["ptp"]);
+        assert!(code == 0 && shown.contains("portDS 1 vb       SLAVE, e2e, "), "{shown}");
+        println!("{shown}");
 
         // Who else is on this machine reads, and no more.
         let somebody = 65_534;

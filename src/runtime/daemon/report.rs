@@ -3,7 +3,8 @@
 use super::Daemon;
 use crate::ntp::server::{Client, DropReason, ServerCounter};
 use crate::observe::status::{
-    NtpClientStatus, NtpLatencyStatus, NtpQuestionsStatus, NtpServedStatus, NtpServerStatus, ThreadStatus, TruthStatus,
+    NtpClientStatus, NtpLatencyStatus, NtpQuestionsStatus, NtpServedStatus, NtpServerStatus, PtpClockStatus,
+    ThreadStatus, TruthStatus,
 };
 use crate::observe::{Status, ntpq};
 use crate::runtime::server::{Latencies, QuestionCounter, Server};
@@ -26,6 +27,7 @@ impl Daemon {
                 ..server_status(server, &snapshot, now, local)
             }
         });
+        status.ptp_clocks = self.ptp_clocks().iter().map(PtpClockStatus::of).collect();
         status.threads = self.thread_status(now);
         status.truth = self.truth.as_ref().map(|(truth, _)| truth_status(&truth.report()));
         status.rings_dropped = self.dropped();

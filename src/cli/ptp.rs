@@ -1,0 +1,60 @@
+//! `synchronome ptp`: the data sets of the PTP clocks.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::STATUS_SOCKET;
+use crate::observe::client::ask;
+use crate::observe::render::ptp_text;
+use crate::observe::status::{PtpClockStatus, SCHEMA};
+
+/// Show the data sets of the PTP clocks: what `pmc` would be told.
+///
+/// Ports of one domain are one clock. defaultDS is what the clock says of itself, currentDS how it follows, parentDS
+/// whom, timePropertiesDS what that one counts, and portDS what each port does.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  synchronome ptp
+  synchronome ptp --json | jq '.clocks[].current_ds.offset_from_master_s'
+
+Exit codes:
+  0  the daemon answered
+  1  it did not: it is not running, or listens elsewhere (see --socket)
+  2  wrong arguments")]
+pub struct Args {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// The daemon's status socket
+    #[arg(long, value_name = "PATH", default_value = STATUS_SOCKET)]
+    pub socket: PathBuf,
+}
+
+/// Asks the daemon and prints its data sets.
+pub fn run(args: &Args) -> ExitCode {
+    let status = match ask(&args.socket) {
+        Ok((_, status)) => status,
+        Err(error) => {
+            eprintln!("synchronome ptp: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let clocks = &status.ptp_clocks;
+    let text = if args.json { to_json(clocks) + "\n" } else { ptp_text(clocks) };
+    // Whoever closed the pipe early has what he wanted.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
+fn to_json(clocks: &[PtpClockStatus]) -> String {
+    #[derive(Serialize)]
+    struct Json<'a> {
+        schema: u32,
+        clocks: &'a [PtpClockStatus],
+    }
+    serde_json::to_string(&Json { schema: SCHEMA, clocks }).expect("plain data")
+}
