@@ -571,6 +571,13 @@ impl<C: Clock> Cascade<C> {
         leaf.is_some_and(|leaf| now + early >= leaf.crossing_at)
     }
 
+    /// Whether nobody was awake at `now` for long after the crossing of PHC `index` was due: what its messages say that have waited since is
+    /// told only once it is known that it still is the same clock, and what it reads.
+    pub fn is_crossing_overdue(&self, index: u8, now: Timestamp<Mono>) -> bool {
+        let leaf = self.phcs.get(usize::from(index)).and_then(Option::as_ref);
+        leaf.is_some_and(|leaf| now > leaf.crossing_at + self.paces[usize::from(index)].duration())
+    }
+
     /// The crossing of PHC `index` was taken or has failed at `now`: when is the next?
     pub fn schedule_crossing(&mut self, index: u8, now: Timestamp<Mono>) {
         let pace = self.paces[usize::from(index)].duration();

@@ -34,6 +34,7 @@ use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Mono, Sour
 use crate::wire::ptp::TimeSource;
 use masters::Announcing;
 
+mod crossings;
 mod disruption;
 mod inlet;
 mod kernel;
@@ -281,7 +282,7 @@ impl DisciplineThread {
     fn discipline(&mut self) {
         let (now, local) = self.look_for_foreign_hands();
         self.look_at_vmclock(now, local);
-        let mut is_changed = false;
+        let mut is_changed = self.take_crossings(now, Cascade::is_crossing_overdue);
         while let Ok(command) = self.links.commands.try_recv() {
             self.obey(now, local, command);
             is_changed = true;
@@ -293,7 +294,7 @@ impl DisciplineThread {
             }
         }
         is_changed |= self.take_measured();
-        is_changed |= self.take_crossings(now);
+        is_changed |= self.take_crossings(now, Cascade::is_crossing_due);
         // Read anew: what the messages led to was done at instants after the round's beginning.
         let (now, local) = self.moments.now();
         self.look_at_leap(now, local);
@@ -436,50 +437,6 @@ impl DisciplineThread {
         *place = Some(Reader { phc: reader, failed: None, told_method });
         let (now, local) = self.moments.now();
         self.choose(now, local);
-    }
-
-    /// Reads the PHCs whose time it is.
-    fn take_crossings(&mut self, now: Timestamp<Mono>) -> bool {
-        let mut is_changed = false;
-        for index in 0..PHCS_MAX as u8 {
-            if self.readers[usize::from(index)].is_none() {
-                continue;
-            }
-            if !self.cascade.is_crossing_due(index, now) {
-                continue;
-            }
-            self.look_at_rate_of(index, now);
-            let Some(place) = self.readers[usize::from(index)].as_mut() else { continue };
-            let read = place.phc.cross();
-            self.tell_reading(index, read.err());
-            if let Ok(crossing) = read {
-                self.look_at_rate_by(&crossing);
-                self.cascade.crossing(index, &crossing, &mut telling(&mut self.links.events));
-                is_changed = true;
-            }
-            self.cascade.schedule_crossing(index, now);
-            self.look_at_steps();
-        }
-        is_changed
-    }
-
-    /// Tells of a reading that failed, or works again, or is made by another method.
-    fn tell_reading(&mut self, index: u8, failed: Option<ClockError>) {
-        let Some(place) = self.readers[usize::from(index)].as_mut() else { return };
-        let events = &mut self.links.events;
-        if failed != place.failed {
-            place.failed = failed;
-            events.push(match failed {
-                Some(error) => Event::CrossingFailed { phc: index, error },
-                None => Event::CrossingWorks { phc: index },
-            });
-        }
-        // A failure that was bridged is nothing to tell; a method that was left aside, or is back, is.
-        let told = (place.phc.method(), place.phc.aside());
-        if told.1 != place.told_method.1 {
-            place.told_method = told;
-            events.push(Event::CrossingMethod { phc: index, method: told.0, aside: told.1 });
-        }
     }
 
     /// Whether somebody else has set the system clock since the last look. One in software that others set does not show it in the clock that it

@@ -466,11 +466,11 @@ impl Host {
         let now = self.mono(now);
         self.wanted.hurries |= self.heartbeat.beat(now, wanted).is_some() && !self.clients.is_empty();
         self.look_for_foreign_hands(now);
-        let mut is_changed = !self.ring.is_empty();
+        let mut is_changed = self.take_crossings(now, Cascade::is_crossing_overdue) || !self.ring.is_empty();
         while let Some(message) = self.ring.pop_front() {
             self.take(now, message);
         }
-        is_changed |= self.take_crossings(now);
+        is_changed |= self.take_crossings(now, Cascade::is_crossing_due);
         self.look_at_leap(now);
         self.ticked_at = now;
         self.steer(now, |cascade, local, notices| cascade.tick(now, local, &mut |notice| notices.push(notice)));
@@ -575,29 +575,6 @@ impl Host {
                 None => cascade.follow(now, local, None, None, None, &mut tell),
             }
         });
-    }
-
-    fn take_crossings(&mut self, now: Timestamp<Mono>) -> bool {
-        let mut is_changed = false;
-        for index in 0..self.config.phcs.len() as u8 {
-            if !self.cascade.is_crossing_due(index, now) {
-                continue;
-            }
-            self.look_at_rate(now);
-            let model = self.config.crossing;
-            if !super::node::happens(model.loss, &mut self.random) {
-                let Self { cascade, random, .. } = self;
-                let Some((steering, ..)) = cascade.phc(index, now) else { continue };
-                let phc = steering.clock().clone();
-                let crossing = cross(&model, cascade.system().clock(), &phc, now, random);
-                self.steer(now, |cascade, _, notices| {
-                    cascade.crossing(index, &crossing, &mut |notice| notices.push(notice));
-                });
-                is_changed = true;
-            }
-            self.cascade.schedule_crossing(index, now);
-        }
-        is_changed
     }
 
     fn look_for_foreign_hands(&mut self, now: Timestamp<Mono>) {

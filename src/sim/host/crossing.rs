@@ -1,8 +1,10 @@
 //! How a card's clock is read between two readings of the system clock.
 
-use crate::clock::{Crossing, Reading, sharpest};
+use super::Host;
+use crate::clock::{Cascade, Crossing, Reading, sharpest};
 use crate::engine::Random;
 use crate::sim::Device;
+use crate::sim::node::happens;
 use crate::time::{Duration, Local, Mono, Timestamp};
 
 /// How long one side of a crossing takes beyond the least, in terms of [`CrossingModel::jitter`].
@@ -98,5 +100,35 @@ pub(super) fn cross(
         mono: now - since,
         window: after - before,
         slack: Duration::ZERO,
+    }
+}
+
+impl Host {
+    /// Reads the PHCs whose time it is.
+    pub(super) fn take_crossings(
+        &mut self,
+        now: Timestamp<Mono>,
+        is_due: impl Fn(&Cascade<Device>, u8, Timestamp<Mono>) -> bool,
+    ) -> bool {
+        let mut is_changed = false;
+        for index in 0..self.config.phcs.len() as u8 {
+            if !is_due(&self.cascade, index, now) {
+                continue;
+            }
+            self.look_at_rate(now);
+            let model = self.config.crossing;
+            if !happens(model.loss, &mut self.random) {
+                let Self { cascade, random, .. } = self;
+                let Some((steering, ..)) = cascade.phc(index, now) else { continue };
+                let phc = steering.clock().clone();
+                let crossing = cross(&model, cascade.system().clock(), &phc, now, random);
+                self.steer(now, |cascade, _, notices| {
+                    cascade.crossing(index, &crossing, &mut |notice| notices.push(notice));
+                });
+                is_changed = true;
+            }
+            self.cascade.schedule_crossing(index, now);
+        }
+        is_changed
     }
 }

@@ -203,3 +203,35 @@ fn a_pause_in_which_the_card_was_reset_is_in_the_system_clocks_bound_after_the_f
         assert!(stood_still(&world).is_empty() && world.state(ClockId::Phc(0)) == SyncState::Disrupted);
     }
 }
+
+#[test]
+fn a_card_that_nobody_has_read_for_too_long_is_read_before_its_messages_are_taken() {
+    for kind in [Kind::Pi, Kind::Estimator] {
+        let mut world = World::new(ClockId::Phc(0), kind);
+        world.run(20);
+        let is_overdue = |world: &World| world.cascade.is_crossing_overdue(0, world.now);
+        for _ in 0..64 {
+            world.run_ticks(1);
+            assert!(!is_overdue(&world), "not while somebody is awake");
+        }
+        world.now = world.now + Duration::from_secs(20);
+        assert!(is_overdue(&world));
+        world.phc_set_by = Duration::from_secs(-5);
+        world.notices.clear();
+        let crossing = world.crossing(0);
+        let notices = &mut world.notices;
+        world.cascade.crossing(0, &crossing, &mut |notice| notices.push(notice));
+        world.cascade.schedule_crossing(0, world.now);
+        assert!(jumped(&world) && !is_overdue(&world));
+        // What was stamped before the jump is of no use any more, whatever it says.
+        for at in [crossing.device - Duration::from_secs(2), crossing.device + Duration::from_secs(2)] {
+            let (sent, received) = (local_stamp(at - DELAY, ClockId::Remote(PORT)), local_stamp(at, ClockId::Phc(0)));
+            let edge = Observation { source: PORT, sent, received, correction: Duration::ZERO, exchange: 0 };
+            let (now, local, notices) = (world.now, world.utc(), &mut world.notices);
+            world.cascade.observe(now, local, &edge, &mut |notice| notices.push(notice));
+        }
+        let leaf = world.cascade.phcs[0].as_mut().expect("the card");
+        let ends = leaf.steering.own_ends(crossing.device);
+        assert_eq!((ends.low, ends.high), (None, None));
+    }
+}
