@@ -6,6 +6,7 @@ mod clients;
 mod holdover;
 mod interop;
 mod ntpbench;
+mod ptpbench;
 mod scenarios;
 
 use std::process::{Command, ExitCode};
@@ -32,6 +33,11 @@ enum Task {
     Scenarios(scenarios::Options),
     /// Measure what an NTP answer costs, beside other servers and the least that sockets allow.
     Ntpbench(ntpbench::Options),
+    /// Measure what a Delay_Req costs a master, beside ptp4l.
+    Ptpbench(ptpbench::Options),
+    /// The generator of `ptpbench`.
+    #[command(hide = true)]
+    Ptpload(ptpbench::GeneratorOptions),
     /// Let NTP clients that cargo can build ask our server: ntpd-rs and rtimed.
     Clients(clients::Options),
     /// Everything that must hold before a change goes in.
@@ -56,6 +62,8 @@ fn main() -> ExitCode {
         Task::Interop(options) => interop::run(&options),
         Task::Scenarios(options) => scenarios::run(&options),
         Task::Ntpbench(options) => ntpbench::run(&options),
+        Task::Ptpbench(options) => ptpbench::run(&options),
+        Task::Ptpload(options) => ptpbench::generate(&options),
         Task::Clients(options) => clients::run(&options),
         Task::Ci(options) => ci::run(&options),
     }

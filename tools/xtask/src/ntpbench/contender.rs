@@ -144,11 +144,7 @@ impl Running {
     /// # Errors
     /// It has ended.
     pub fn resident_bytes(&self) -> Result<u64, String> {
-        let path = format!("/proc/{}/status", self.id());
-        let status = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok());
-        kib.map(|kib| kib * 1_024).ok_or_else(|| format!("{path} has no VmRSS"))
+        resident_bytes(self.id())
     }
 }
 
@@ -158,4 +154,16 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The resident memory of a process: proc_pid_status(5).
+///
+/// # Errors
+/// It has ended.
+pub fn resident_bytes(process: u32) -> Result<u64, String> {
+    let path = format!("/proc/{process}/status");
+    let status = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kib.map(|kib| kib * 1_024).ok_or_else(|| format!("{path} has no VmRSS"))
 }

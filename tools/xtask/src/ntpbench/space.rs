@@ -104,6 +104,21 @@ impl Bench {
         command(&self.server, self.cores[1], program)
     }
 
+    /// A program at the generator's end.
+    pub fn client_command(&self, program: &Path) -> Command {
+        command(&self.client, self.cores[0], program)
+    }
+
+    /// The name of the generator's namespace.
+    pub fn client(&self) -> &str {
+        &self.client
+    }
+
+    /// The name of the server's.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
     pub fn directory(&self) -> &Path {
         &self.directory
     }
@@ -195,7 +210,11 @@ impl Drop for Bench {
     }
 }
 
-fn ip(space: &str, arguments: &str) -> Result<(), String> {
+/// Configures the network of a namespace.
+///
+/// # Errors
+/// What `ip` says.
+pub fn ip(space: &str, arguments: &str) -> Result<(), String> {
     succeed(Command::new(installed("ip", "iproute2")?).args(["-n", space]).args(arguments.split(' ')))
 }
 
@@ -255,7 +274,11 @@ fn succeed(command: &mut Command) -> Result<(), String> {
     output(command).map(drop)
 }
 
-fn output(command: &mut Command) -> Result<String, String> {
+/// What a command prints.
+///
+/// # Errors
+/// It cannot be started, or fails.
+pub fn output(command: &mut Command) -> Result<String, String> {
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
     if !output.status.success() {
         return Err(format!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr)));

@@ -1,0 +1,225 @@
+//! `cargo xtask ptpbench`: what a Delay_Req costs a master, beside ptp4l.
+//!
+//! Two namespaces with a cable, a core for the master and one for the generator. The masters take turns within a round, each alone,
+//! and the median of the rounds counts. What counts is the CPU time of the master's whole process, divided by what it *answered*: the
+//! kernel takes that time by its tick, so a measurement has seconds. At the end our memory is looked at before and after a flood of
+//! requests, each by a clock identity that was never seen.
+
+mod generator;
+
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+pub use generator::{Options as GeneratorOptions, run as generate};
+
+use crate::ntpbench::contender::installed;
+use crate::ntpbench::space::{Bench, CLIENT, SERVER, ip, output};
+
+/// So long a master may take until it answers.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// Different clocks that ask.
+const CLOCKS: u32 = 1_000;
+/// What our cost may be of ptp4l's.
+const RATIO_MAX: f64 = 1.0 / 3.0;
+
+/// Measure what a Delay_Req costs a master, beside ptp4l.
+///
+/// Exit codes: 0 measured, 1 something failed.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Rounds, of which the median counts.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Requests per second.
+    #[arg(long, default_value_t = 20_000)]
+    rate: u32,
+    /// Seconds of each measurement.
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Master {
+    Ours,
+    Ptp4l,
+}
+
+/// One measurement.
+#[derive(Clone, Copy)]
+struct Cost {
+    sent: u64,
+    answered: u64,
+    cpu_s: f64,
+}
+
+impl Cost {
+    fn micros(&self) -> f64 {
+        self.cpu_s * 1e6 / self.answered.max(1) as f64
+    }
+
+    fn answered_share(&self) -> f64 {
+        self.answered as f64 / self.sent.max(1) as f64
+    }
+}
+
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already, or does now.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+pub fn run(options: &Options) -> ExitCode {
+    match crate::build(&["synchronome"]).and_then(|()| measure(options)) {
+        Ok(text) => {
+            println!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("ptpbench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(options: &Options) -> Result<String, String> {
+    let bench = Bench::new(None)?;
+    for (space, interface) in [(bench.client(), "c0"), (bench.server(), "s0")] {
+        ip(space, &format!("route add 224.0.0.0/4 dev {interface}"))?;
+    }
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let mut memory = None;
+    for round in 0..options.rounds.max(1) {
+        for (master, costs) in [(Master::Ptp4l, &mut theirs), (Master::Ours, &mut ours)] {
+            let running = start(&bench, master)?;
+            let cost = one(&bench, &running, options)?;
+            costs.push(cost);
+            if master == Master::Ours && round == 0 {
+                let before = resident_bytes(&running)?;
+                let flood = load(&bench, options.rate, options.seconds, 0)?;
+                memory = Some((before, resident_bytes(&running)?, flood.sent));
+            }
+        }
+    }
+    let memory = memory.ok_or("nothing was measured")?;
+    Ok(if options.json { to_json(&ours, &theirs, memory) } else { to_text(&ours, &theirs, memory) })
+}
+
+fn one(bench: &Bench, running: &Running, options: &Options) -> Result<Cost, String> {
+    let before = cpu_s(running)?;
+    let load = load(bench, options.rate, options.seconds, CLOCKS)?;
+    Ok(Cost { cpu_s: cpu_s(running)? - before, ..load })
+}
+
+/// Starts a master and waits until it answers.
+fn start(bench: &Bench, master: Master) -> Result<Running, String> {
+    let directory = bench.directory().display();
+    let (program, arguments): (PathBuf, Vec<String>) = match master {
+        Master::Ptp4l => {
+            let socket = format!("--uds_address={directory}/ptp4l.sock");
+            let options = ["-i", "s0", "-4", "-E", "-S", "-q", "--free_running=1", "--masterOnly=1", &socket];
+            (installed("ptp4l", "linuxptp")?, options.map(str::to_owned).to_vec())
+        }
+        Master::Ours => {
+            let config = bench.directory().join("ptp.toml");
+            let text = format!(
+                "[clock]\nsystem = {{ simulated = {{ offset = \"0s\" }} }}\n[[ptp]]\ninterface = \"s0\"\nrole = \"master\"\n\
+                 [[ntp.source]]\naddress = \"{CLIENT}\"\npoll = 0\n[observe]\nhttp = \"off\"\nlog = \"error\"\n\
+                 runtime_directory = \"{directory}\"\nstate_directory = \"{directory}\"\n[threads]\nlock_memory = false\n"
+            );
+            std::fs::write(&config, text).map_err(|error| format!("{}: {error}", config.display()))?;
+            let program = std::env::current_exe().unwrap_or_default().with_file_name("synchronome");
+            (program, vec!["run".to_owned(), config.display().to_string()])
+        }
+    };
+    let mut command: Command = bench.server_command(&program);
+    command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut running = Running(command.spawn().map_err(|error| format!("{}: {error}", program.display()))?);
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        if let Ok(Some(status)) = running.0.try_wait() {
+            return Err(format!("{} has ended: {status}", program.display()));
+        }
+        if load(bench, 20, 0.5, CLOCKS)?.answered > 0 {
+            return Ok(running);
+        }
+    }
+    Err(format!("{} at {SERVER} answers no Delay_Req", program.display()))
+}
+
+/// Lets the generator ask; of `clocks` clocks, or each request of another one (0).
+fn load(bench: &Bench, rate: u32, seconds: f64, clocks: u32) -> Result<Cost, String> {
+    let own = std::env::current_exe().map_err(|error| format!("our own path: {error}"))?;
+    let mut command = bench.client_command(&own);
+    command.arg("ptpload").args(["--address", CLIENT, "--rate", &rate.to_string()]);
+    command.args(["--seconds", &seconds.to_string(), "--clocks", &clocks.to_string()]);
+    let text = output(&mut command)?;
+    let mut numbers = text.split_whitespace().map(str::parse);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(sent)), Some(Ok(answered))) => Ok(Cost { sent, answered, cpu_s: 0.0 }),
+        _ => Err(format!("the generator says {text:?}")),
+    }
+}
+
+/// CPU time of all its threads: proc_pid_stat(5), utime and stime.
+fn cpu_s(running: &Running) -> Result<f64, String> {
+    /// USER_HZ, which is 100 on every Linux.
+    const TICKS: f64 = 100.0;
+    let path = format!("/proc/{}/stat", running.0.id());
+    let stat = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+    let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    let mut fields = after_name.split(' ').skip(11).map(str::parse::<f64>);
+    match (fields.next(), fields.next()) {
+        (Some(Ok(user)), Some(Ok(system))) => Ok((user + system) / TICKS),
+        _ => Err(format!("{path} has no times")),
+    }
+}
+
+fn resident_bytes(running: &Running) -> Result<u64, String> {
+    crate::ntpbench::contender::resident_bytes(running.0.id())
+}
+
+fn median(costs: &[Cost]) -> f64 {
+    let mut micros: Vec<f64> = costs.iter().map(Cost::micros).collect();
+    micros.sort_by(f64::total_cmp);
+    micros[micros.len() / 2]
+}
+
+fn to_text(ours: &[Cost], theirs: &[Cost], (before, after, flood): (u64, u64, u64)) -> String {
+    let row = |name: &str, costs: &[Cost]| {
+        let each: Vec<String> = costs.iter().map(|cost| format!("{:.1}", cost.micros())).collect();
+        let least = costs.iter().map(Cost::answered_share).fold(1.0, f64::min);
+        format!(
+            "{name:12} {:5.1} us of CPU for an answered Delay_Req ({} us in each round); at least {:.1} % were answered\n",
+            median(costs),
+            each.join(", "),
+            least * 100.0
+        )
+    };
+    let ratio = median(ours) / median(theirs);
+    let verdict = if ratio <= RATIO_MAX { "reached" } else { "missed" };
+    format!(
+        "{}{}ours of ptp4l's: {ratio:.2} (target 0.33: {verdict})\n\
+         memory: {:.1} MiB before and {:.1} MiB after {flood} requests, each of another clock",
+        row("ptp4l", theirs),
+        row("synchronome", ours),
+        before as f64 / f64::from(1 << 20),
+        after as f64 / f64::from(1 << 20),
+    )
+}
+
+fn to_json(ours: &[Cost], theirs: &[Cost], (before, after, flood): (u64, u64, u64)) -> String {
+    let (ours_us, theirs_us) = (median(ours), median(theirs));
+    let json = serde_json::json!({
+        "synchronome_us": ours_us, "ptp4l_us": theirs_us, "ratio": ours_us / theirs_us, "target": RATIO_MAX,
+        "flood": { "requests": flood, "resident_before": before, "resident_after": after },
+    });
+    json.to_string()
+}
