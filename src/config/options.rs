@@ -218,11 +218,11 @@ const PROFILE: &[Word] = &[
     now("default-p2p"),
     now("gptp"),
     now("g8275.1"),
+    now("g8275.2"),
     now("iec61850-9-3"),
     now("c37.238"),
     now("smpte2059-2"),
     now("aes67"),
-    later("g8275.2", "telecom by unicast (ITU-T G.8275.2)"),
     later("g8265.1", "telecom frequency by unicast (ITU-T G.8265.1)"),
     later("enterprise", "the enterprise profile (RFC 9760)"),
 ];

@@ -40,6 +40,7 @@ pub const PROFILES: &[Profile] = &[
             ("as_capable", "true"),
             ("announce_interval", "0"),
             ("sync_interval", "-3"),
+            ("path_trace", "true"),
         ],
     },
     Profile {
@@ -50,6 +51,17 @@ pub const PROFILES: &[Profile] = &[
             ("transport", "\"ethernet\""),
             ("comparison", "\"g8275\""),
             ("announce_interval", "-3"),
+            ("sync_interval", "-4"),
+            ("delay_req_interval", "-4"),
+        ],
+    },
+    Profile {
+        word: "g8275.2",
+        title: "telecom by unicast (ITU-T G.8275.2)",
+        presets: &[
+            ("domain", "44"),
+            ("comparison", "\"g8275\""),
+            ("announce_interval", "0"),
             ("sync_interval", "-4"),
             ("delay_req_interval", "-4"),
         ],

@@ -93,8 +93,13 @@ pub const RULES: &[Rule] = &[
         ],
     ),
     (
-        "11: TLVs are walked to the last, of even length, and unknown ones left alone",
-        &["tlvs_are_walked_to_the_last_one_and_unknown_ones_are_kept", "a_bad_tlv_anywhere_refuses_the_message"],
+        "11: TLVs are walked to the last, of even length, unknown ones left alone; of the parent's Announce PATH_TRACE, ALTERNATE_TIME_OFFSET and 0x4000 to 0x7FFF are handed on, within a frame",
+        &[
+            "tlvs_are_walked_to_the_last_one_and_unknown_ones_are_kept",
+            "a_bad_tlv_anywhere_refuses_the_message",
+            "a_boundary_clock_hands_on_path_trace_alternate_time_offset_and_4000_to_7fff_and_nothing_else",
+            "what_does_not_fit_is_left_out_as_a_whole_and_a_path_that_does_not_fit_ends",
+        ],
     ),
     (
         "12: Sync and Follow_Up pair by sequenceId in either order, corrections add up, a one-step Sync clears what waits, and two-step is a matter of each message",
@@ -209,6 +214,41 @@ pub const RULES: &[Rule] = &[
         &[
             "a_clock_better_than_all_that_it_hears_is_grandmaster_on_every_port",
             "the_port_that_hears_the_best_master_is_slave_and_the_others_hand_its_time_on",
+        ],
+    ),
+    (
+        "27: an Announce that has passed us is thrown away, and we put ourselves to the end of the path as long as it fits",
+        &[
+            "an_announce_that_has_passed_us_is_thrown_away_where_the_path_is_traced",
+            "a_clock_that_traces_the_path_puts_itself_to_its_end_and_begins_one_where_there_is_none",
+            "what_does_not_fit_is_left_out_as_a_whole_and_a_path_that_does_not_fit_ends",
+            "a_path_is_traced_from_ptp4l_through_us_to_ptp4l_and_what_has_passed_us_is_refused",
+        ],
+    ),
+    (
+        "28: management: wildcards, hops, errors by the book, and nothing is set but by the owner of this machine",
+        &[
+            "a_get_of_a_port_is_answered_by_each_that_is_meant_in_its_own_name",
+            "a_response_repeats_the_request_and_says_how_far_it_came",
+            "messages_go_on_while_they_have_hops_left_and_not_if_they_are_ours",
+            "what_is_refused_says_why_by_the_book",
+            "pmc_reads_all_data_sets_of_a_slave_by_its_socket_and_only_the_owner_sets_anything",
+        ],
+    ),
+    (
+        "29: unicast negotiation of a slave: renewals before the end, refusals, cancels that are acknowledged, nobody but its masters",
+        &[
+            "a_contract_is_renewed_when_half_of_it_is_over_and_three_times_at_most",
+            "who_refuses_or_is_silent_is_asked_ever_more_rarely",
+            "what_a_master_cancels_is_acknowledged_and_asked_for_again",
+            "only_what_was_asked_for_is_used_and_only_from_its_masters_address_and_identity",
+        ],
+    ),
+    (
+        "30: unicastFlag is set on what goes to one alone",
+        &[
+            "delay_req_go_to_the_parent_only_and_not_before_it_has_granted_answers",
+            "delay_resp_to_a_unicast_request_is_unicast_with_interval_0x7f",
         ],
     ),
     (

@@ -29,6 +29,9 @@ const CELLS_MIN: usize = 40;
 /// So many run at a time: they wait, mostly.
 const AT_A_TIME: usize = 8;
 
+/// The one that has nothing for all.
+const UNICAST_PROFILE: &str = "g8275.2";
+
 /// How wrong the time may be, on a machine that does eight such things at once.
 const ERROR_MAX_S: f64 = 100e-6;
 
@@ -55,6 +58,8 @@ struct Cell {
     ours: Ours,
     transport: &'static str,
     delay: &'static str,
+    /// To all, or by contract.
+    cast: &'static str,
     domain: u8,
     minor_version: u8,
     /// `None`: what a profile says is said by the other values.
@@ -63,10 +68,10 @@ struct Cell {
 
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { ours, transport, delay, domain, minor_version, profile } = self;
+        let Self { ours, transport, delay, cast, domain, minor_version, profile } = self;
         let ours = format!("{ours:?}").to_lowercase();
         let profile = profile.unwrap_or("-");
-        write!(f, "{ours:6} {transport:8} {delay} domain {domain:<3} PTP 2.{minor_version} {profile:12}")
+        write!(f, "{ours:6} {transport:8} {delay} {cast:9} domain {domain:<3} PTP 2.{minor_version} {profile:12}")
     }
 }
 
@@ -102,14 +107,19 @@ fn all() -> Vec<Cell> {
     for ours in [Ours::Slave, Ours::Master] {
         for transport in ["udp4", "udp6", "ethernet"] {
             for delay in ["e2e", "p2p"] {
-                for domain in [0, 24] {
-                    for minor_version in [0, 1] {
-                        cells.push(Cell { ours, transport, delay, domain, minor_version, profile: None });
+                for cast in ["multicast", "unicast"] {
+                    if cast == "unicast" && (ours == Ours::Master || delay == "p2p" || transport == "ethernet") {
+                        continue;
+                    }
+                    for domain in [0, 24] {
+                        for minor_version in [0, 1] {
+                            cells.push(Cell { ours, transport, delay, cast, domain, minor_version, profile: None });
+                        }
                     }
                 }
             }
         }
-        for profile in PROFILES {
+        for profile in PROFILES.iter().filter(|profile| ours == Ours::Slave || profile.word != UNICAST_PROFILE) {
             let preset = |name: &str, default| {
                 let preset = profile.presets.iter().find(|(preset, _)| *preset == name);
                 preset.map_or(default, |(_, value)| value.trim_matches('"'))
@@ -118,6 +128,7 @@ fn all() -> Vec<Cell> {
                 ours,
                 transport: preset("transport", "udp4"),
                 delay: preset("delay", "e2e"),
+                cast: if profile.word == UNICAST_PROFILE { "unicast" } else { "multicast" },
                 domain: if profile.word == "c37.238" { 93 } else { preset("domain", "0").parse().expect("a number") },
                 minor_version: 1,
                 profile: Some(profile.word),
@@ -128,12 +139,13 @@ fn all() -> Vec<Cell> {
 }
 
 impl Cell {
-    fn values(&self) -> [String; 6] {
-        let Self { ours, transport, delay, domain, minor_version, profile } = self;
+    fn values(&self) -> [String; 7] {
+        let Self { ours, transport, delay, cast, domain, minor_version, profile } = self;
         [
             format!("{ours:?}"),
             (*transport).to_owned(),
             (*delay).to_owned(),
+            (*cast).to_owned(),
             format!("domain {domain}"),
             format!("minor {minor_version}"),
             format!("{profile:?}"),
@@ -142,7 +154,7 @@ impl Cell {
 
     fn pairs(&self) -> impl Iterator<Item = (String, String)> {
         let values = self.values();
-        let pairs = (0..values.len()).flat_map(|one| (one + 1..6).map(move |other| (one, other)));
+        let pairs = (0..values.len()).flat_map(|one| (one + 1..7).map(move |other| (one, other)));
         pairs.map(|(one, other)| (values[one].clone(), values[other].clone())).collect::<Vec<_>>().into_iter()
     }
 }
@@ -179,8 +191,11 @@ fn ptp4l_options(cell: &Cell) -> Vec<String> {
     };
     let delay = if cell.delay == "p2p" { "-P" } else { "-E" };
     let domain = format!("--domainNumber={}", cell.domain);
+    let contract: &[&str] =
+        if cell.cast == "unicast" { &["--unicast_listen=1", "--inhibit_multicast_service=1"] } else { &[] };
     let own: &[&str] = match cell.profile {
         None => &["--logAnnounceInterval=-1"],
+        Some(UNICAST_PROFILE) => &["--dataset_comparison=G.8275.x", "--logAnnounceInterval=0", "--hybrid_e2e=1"],
         Some("default-e2e" | "default-p2p") => &["--logSyncInterval=0", "--logMinDelayReqInterval=0"],
         // The link of two namespaces takes longer than 800 ns.
         Some("gptp") => &[
@@ -203,14 +218,16 @@ fn ptp4l_options(cell: &Cell) -> Vec<String> {
         Some("aes67") => &["--logMinDelayReqInterval=0"],
         Some(other) => panic!("what is {other} to ptp4l?"),
     };
-    [transport, delay, &domain].iter().chain(own).map(|option| (*option).to_owned()).collect()
+    [transport, delay, &domain].iter().chain(own).chain(contract).map(|option| (*option).to_owned()).collect()
 }
 
 /// What our port is told.
 fn our_options(cell: &Cell) -> String {
     let role = if cell.ours == Ours::Slave { "slave" } else { "master" };
     let Cell { transport, delay, domain, minor_version, .. } = cell;
-    match cell.profile {
+    let master = if *transport == "udp6" { "fd71::1" } else { "10.71.0.1" };
+    let masters = if cell.cast == "unicast" { format!("unicast_masters = [\"{master}\"]\n") } else { String::new() };
+    let own = match cell.profile {
         None => format!(
             "role = \"{role}\"\ntransport = \"{transport}\"\ndelay = \"{delay}\"\ndomain = {domain}\n\
              minor_version = {minor_version}\nannounce_interval = -1\nsync_interval = -3\ndelay_req_interval = -3\n"
@@ -218,7 +235,8 @@ fn our_options(cell: &Cell) -> String {
         Some("gptp") => format!("role = \"{role}\"\nprofile = \"gptp\"\nneighbor_delay_max = \"20ms\"\n"),
         Some("c37.238") => format!("role = \"{role}\"\nprofile = \"c37.238\"\ndomain = {domain}\n"),
         Some(profile) => format!("role = \"{role}\"\nprofile = \"{profile}\"\n"),
-    }
+    };
+    own + &masters
 }
 
 /// How wrong the time was, and what we claimed.
@@ -281,7 +299,7 @@ fn run(cell: Cell, lab: &Lab, spaces: &[Space; 2]) -> Outcome {
 }
 
 fn print(outcomes: &[Outcome]) {
-    println!("ours   over     delay                             profile           off    claimed");
+    println!("ours   over     delay                                       profile           off    claimed");
     for Outcome { cell, passed, error_s, bound_s, took_s, why } in outcomes {
         let micros = |seconds: &Option<f64>| seconds.map_or("-".to_owned(), |s| format!("{:.2} us", s * 1e6));
         let verdict = if *passed { "passed" } else { "FAILED" };
