@@ -351,6 +351,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ptp.path_trace", Kind::Switch, OFF, "As a master name the clocks that an Announce has passed, our own the last, and throw those away that have passed us: for finding and breaking loops.").term("pathTraceDS.enable"),
     option("ptp.event_port", UDP_PORT, Default::Toml("319"), "The UDP port of event messages: Sync, Delay_Req."),
     option("ptp.general_port", UDP_PORT, Default::Toml("320"), "The UDP port of general messages: Announce, Follow_Up, Delay_Resp."),
+    option("ptp.management", Kind::Switch, OFF, "Whether GET of management messages is answered by this port over the network, and such messages are forwarded between the ports of a clock that say so; SET never is."),
     option("ptp.minor_version", Kind::Integer { min: 0, max: 1 }, Default::Toml("1"), "What we send: 0 is PTP 2.0 (IEEE 1588-2008), 1 is PTP 2.1 (2019).").term("minorVersionPTP"),
     option("ptp.clock_identity", Kind::ClockIdentity, Default::Unset("made from the interface's address"), "The identity of our clock.").term("defaultDS.clockIdentity"),
 

@@ -261,6 +261,7 @@ fn ptp(read: &Reader<'_>, section: &str) -> PtpConfig {
         },
         event_port: read.integer(section, "event_port") as u16,
         general_port: read.integer(section, "general_port") as u16,
+        management: read.switch(section, "management"),
         minor_version: read.integer(section, "minor_version") as u8,
         clock_identity: match read.value(section, "clock_identity") {
             Some(Value::Identity(bytes)) => Some(bytes),

@@ -300,6 +300,8 @@ pub struct PtpConfig {
     pub event_port: u16,
     /// UDP port of general messages; never that of event messages.
     pub general_port: u16,
+    /// Management messages that GET are answered over the network, and forwarded.
+    pub management: bool,
     /// minorVersionPTP of what we send: 0 for IEEE 1588-2008, 1 for 2019.
     pub minor_version: u8,
     /// clockIdentity; `None`: made from the interface's address.

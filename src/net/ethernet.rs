@@ -86,16 +86,26 @@ impl EthernetSockets {
 
     pub fn send(&self, outgoing: &Outgoing, key: Option<u32>) -> io::Result<()> {
         let Outgoing { frame, channel, to } = outgoing;
-        let message = frame.as_bytes();
-        let mut bytes = [0; ETHERNET_HEADER + FRAME_MAX];
+        self.send_octets::<{ ETHERNET_HEADER + FRAME_MAX }>(frame.as_bytes(), *channel, *to, key)
+    }
+
+    /// A message of at most `ROOM` octets less the header's.
+    pub fn send_octets<const ROOM: usize>(
+        &self,
+        message: &[u8],
+        channel: Channel,
+        to: Option<Address>,
+        key: Option<u32>,
+    ) -> io::Result<()> {
+        let mut bytes = [0; ROOM];
         bytes[..ETHERNET_HEADER].copy_from_slice(&self.header);
         if let Some(Address::Ethernet(address)) = to {
-            bytes[..address.len()].copy_from_slice(address);
+            bytes[..address.len()].copy_from_slice(&address);
         } else if is_to_neighbor(message) {
             bytes[..PTP_PDELAY.len()].copy_from_slice(&PTP_PDELAY);
         }
         bytes[ETHERNET_HEADER..][..message.len()].copy_from_slice(message);
-        send_frame(self.fd(*channel), &bytes[..ETHERNET_HEADER + message.len()], key).map(drop)
+        send_frame(self.fd(channel), &bytes[..ETHERNET_HEADER + message.len()], key).map(drop)
     }
 
     /// Takes one frame from a socket; `arrived` is told of it, and of its own channel, if it can be a message. Whether there

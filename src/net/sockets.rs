@@ -17,7 +17,7 @@ use super::ethernet::EthernetSockets;
 use super::stamps::{Complaints, Judge, Stamps, TxTrouble, Verdict};
 use super::udp::{UdpSockets, assert_can_send};
 use super::{Card, Ledger, Missing, OpenError};
-use crate::ptp::{Address, Channel, Frame, TxToken};
+use crate::ptp::{Address, Channel, Frame, MANAGEMENT_MAX, TxToken};
 use crate::time::{ClockId, Duration, Mono, Stamp, Timestamp};
 use crate::wire::ptp::MessageType;
 
@@ -340,6 +340,19 @@ impl PtpSockets {
             return Ok(());
         }
         self.send_event(message, token, now, gone)
+    }
+
+    /// Sends a management message: to everybody on the link, or to one.
+    ///
+    /// # Errors
+    /// The system call's.
+    pub fn send_management(&self, message: &[u8], to: Option<Address>) -> io::Result<()> {
+        match &self.wire {
+            Wire::Udp(sockets) => sockets.send_octets::<{ MANAGEMENT_MAX + 2 }>(message, Channel::General, to, None),
+            Wire::Ethernet(sockets) => {
+                sockets.send_octets::<{ MANAGEMENT_MAX + 14 }>(message, Channel::General, to, None)
+            }
+        }
     }
 
     fn send_event(

@@ -75,20 +75,30 @@ impl UdpSockets {
     }
 
     pub fn send(&self, outgoing: &Outgoing, key: Option<u32>) -> io::Result<()> {
-        let Outgoing { frame, channel, to: only } = outgoing;
+        let Outgoing { frame, channel, to } = outgoing;
+        self.send_octets::<{ FRAME_MAX + V6_TRAILER.len() }>(frame.as_bytes(), *channel, *to, key)
+    }
+
+    /// A message of at most `ROOM` octets less the two that may follow it.
+    pub fn send_octets<const ROOM: usize>(
+        &self,
+        message: &[u8],
+        channel: Channel,
+        only: Option<Address>,
+        key: Option<u32>,
+    ) -> io::Result<()> {
         let to = match channel {
             Channel::Event => self.event_to,
             Channel::General => self.general_to,
         };
-        let mut datagram = [0; FRAME_MAX + V6_TRAILER.len()];
-        let message = frame.as_bytes();
+        let mut datagram = [0; ROOM];
         let to = match only {
-            Some(address) => self.address(*address, to[0].port())?,
+            Some(address) => self.address(address, to[0].port())?,
             None => to[usize::from(is_to_neighbor(message))],
         };
         let length = message.len() + if self.has_trailer { V6_TRAILER.len() } else { 0 };
         datagram[..message.len()].copy_from_slice(message);
-        send_timestamped(self.fd(*channel), &datagram[..length], to, key).map(drop)
+        send_timestamped(self.fd(channel), &datagram[..length], to, key).map(drop)
     }
 
     /// One receiver; an IPv6 address that holds on the link only is one of the port's own link.

@@ -432,7 +432,8 @@ fn respond(
         minor_version_ptp: clock.minor_version,
         message_length: 0,
         domain_number: clock.default_ds.domain_number,
-        flags: Flags::NONE,
+        // A request to one is answered to one.
+        flags: Flags::NONE.with(Flags::UNICAST, request.header.flags.unicast()),
         correction_field: CorrectionField::ZERO,
         source_port_identity: from,
         sequence_id: request.header.sequence_id,

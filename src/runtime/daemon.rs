@@ -313,7 +313,7 @@ impl Daemon {
         of_sources
             || self.server.as_ref().is_some_and(|server| server.is_asked() || server.has_lost_a_worker())
             || !self.discipline.events.is_empty()
-            || self.ports.iter().flatten().any(|port| !port.events.is_empty())
+            || self.ports.iter().flatten().any(|port| !port.events.is_empty() || port.is_asked())
     }
 
     /// Logs an event of the control thread's own, and keeps it for the status.
@@ -393,6 +393,7 @@ impl Daemon {
         }
         self.look_after_server(now, local);
         self.answer_questions();
+        self.answer_network(now);
         self.look_after_traces(now, local);
         self.watch(now, local);
         if self.look_for_rivals.is_some_and(|at| now >= at) {

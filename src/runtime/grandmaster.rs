@@ -38,6 +38,7 @@ impl GrandmasterThread {
             forwards: None,
             from_discipline: None,
             served: None,
+            management: None,
             events,
             counters: Counters::default(),
             link: Flag::new(true),

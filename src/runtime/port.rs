@@ -11,12 +11,14 @@
 //! messages, it is read with the next Sync, in the order of their arrival: one for each. With the peer delay mechanism there is no such
 //! rest: the neighbour waits for answers.
 
+mod management;
 mod outlet;
 mod served;
 
 use std::io;
 use std::thread::JoinHandle;
 
+pub use self::management::{MANAGEMENT_RING, ManagementLinks, ManagementPacket};
 use self::outlet::{Effects, Outlet};
 pub use self::served::Served;
 use super::events::{Event, FOREIGN_REPORTED_MAX, PATH_REPORTED_MAX, PortReport};
@@ -169,6 +171,8 @@ pub struct PortLinks {
     pub from_discipline: Option<RingReader<PortOrder>>,
     /// What stamps mean, for a port that may be master.
     pub served: Option<Served>,
+    /// Management, where it is wanted of this port.
+    pub management: Option<ManagementLinks>,
     /// To the control thread.
     pub events: RingWriter<Event>,
     /// What the engine counts.
@@ -306,6 +310,7 @@ impl<E: PtpEngine> PortLoop<E> {
                 }
             }
         }
+        self.send_management();
         if self.engine.deadline().is_none_or(|deadline| deadline <= now) {
             if self.outlet.is_two_step() && now + LOOK_EVERY >= self.look_at + LOOK_BEFORE_TIMERS {
                 self.take_packets(Channel::Event, now);
@@ -361,7 +366,9 @@ impl<E: PtpEngine> PortLoop<E> {
     pub fn sleep(&mut self, sleeper: &Sleeper, latest: Timestamp<Mono>, has_work: impl FnOnce() -> bool) {
         let now = self.clock.mono();
         let inbox = self.outlet.links.from_discipline.as_ref();
-        let has_work = || inbox.is_some_and(|inbox| !inbox.is_empty()) || has_work();
+        let management = self.outlet.links.management.as_ref();
+        let has_answer = || management.is_some_and(|links| !links.from_control.is_empty());
+        let has_work = || inbox.is_some_and(|inbox| !inbox.is_empty()) || has_answer() || has_work();
         let is_late = self.sockets.awaits_late_stamps();
         let is_resting = self.rest_until > now;
         let rest = is_resting.then_some(self.rest_until);
@@ -440,6 +447,7 @@ impl<E: PtpEngine> PortLoop<E> {
         // An error of the socket as a whole is told once, and the next read goes on.
         let found = self.sockets.receive_one(channel, |arrived| {
             follow_ups = usize::from(is_follow_up(arrived.bytes));
+            outlet.links.management.iter_mut().for_each(|links| links.take(&arrived));
             let input = input_of(&arrived);
             engine.step(now, input, &mut Emit(|effect| effects.take(&effect, outlet, now)));
         });
@@ -462,6 +470,7 @@ impl<E: PtpEngine> PortLoop<E> {
             let received = self.sockets.receive(channel, |arrived| {
                 has_arrived = true;
                 follow_ups += usize::from(is_follow_up(arrived.bytes));
+                outlet.links.management.iter_mut().for_each(|links| links.take(&arrived));
                 let input = input_of(&arrived);
                 engine.step(now, input, &mut Emit(|effect| effects.take(&effect, outlet, now)));
             });
@@ -500,6 +509,14 @@ impl<E: PtpEngine> PortLoop<E> {
             let outlet = &mut self.outlet;
             self.engine.step(now, input, &mut Emit(|effect| effects.take(&effect, outlet, now)));
             self.send_all(&effects, now);
+        }
+    }
+
+    /// What the control thread has answered; one that does not get out is asked for again, or not.
+    fn send_management(&mut self) {
+        let Some(links) = &mut self.outlet.links.management else { return };
+        while let Some(packet) = links.from_control.pop() {
+            _ = self.sockets.send_management(packet.octets(), packet.peer);
         }
     }
 

@@ -93,6 +93,16 @@ fn pmc_as(user: u32, space: &Space, directory: &Path, commands: &[String]) -> Ve
     answers(&printed)
 }
 
+/// Asks over the network, from an interface of this namespace.
+fn pmc_over(network: &str, space: &Space, interface: &str, hops: u8, commands: &[String]) -> Vec<Answer> {
+    let mut command = space.command("timeout", "coreutils");
+    command.args(["20", "pmc", network, "-b", &hops.to_string(), "-i", interface]).args(commands);
+    let output = command.output().expect("pmc runs: apt-get install linuxptp");
+    let printed = text(&output);
+    assert!(output.status.success(), "{printed}");
+    answers(&printed)
+}
+
 fn gets(ids: &[&str]) -> Vec<String> {
     ids.iter().map(|id| format!("GET {id}")).collect()
 }
@@ -265,5 +275,49 @@ mod beside {
         assert_eq!(parent.value("parentPortIdentity"), format!("{}-0", own.value("clockIdentity")));
         assert_eq!(parent.value("grandmasterPriority1"), "77");
         daemon.end();
+    }
+
+    #[test]
+    fn pmc_of_another_host_reads_a_boundary_clock_and_what_is_above_it_and_sets_nothing() {
+        for (network, transport, ptp4l_option) in [("-4", "udp4", "-4"), ("-2", "ethernet", "-2")] {
+            let mut lab = Lab::beside_others();
+            let (top, between) = lab.pair();
+            let inside = lab.space();
+            let end = |space, interface| End { space, interface, host: None };
+            connect(end(&between, "vc"), end(&inside, "vd"));
+            between.ip("address add 10.72.0.1/24 dev vc");
+            inside.ip("address add 10.72.0.2/24 dev vd");
+            let options = [ptp4l_option, "--priority1=10", "--logAnnounceInterval=-1"];
+            let _grandmaster = ptp4l(&lab, &top, "va", &options);
+            let each = format!("role = \"auto\"\nmanagement = true\ntransport = \"{transport}\"\n");
+            let port = format!("{each}[[ptp]]\ninterface = \"vc\"\n{each}announce_interval = -2\n");
+            let mut daemon = Daemon::start(&lab, &between, Options { port: &port, ..Options::default() });
+            let before = daemon.wait("the clock is LOCKED and served", |status| {
+                status.state == SyncState::Locked && status.ptp[1].port_state == "MASTER"
+            });
+            let identity = before.ptp[1].identity.clone().expect("it runs");
+            // Alone, and by the port that was asked.
+            let asked = gets(&["DEFAULT_DATA_SET", "PARENT_DATA_SET", "PORT_DATA_SET", "PORT_STATS_NP", "FAULT_LOG"]);
+            let answered = pmc_over(network, &inside, "vd", 0, &asked);
+            let (own, parent) = (one(&answered, "DEFAULT_DATA_SET", None), one(&answered, "PARENT_DATA_SET", None));
+            assert_eq!(own.who, identity);
+            assert_eq!(own.value("clockIdentity"), before.ptp_clocks[0].default_ds.clock_identity);
+            assert_eq!(parent.value("grandmasterIdentity"), ptp4l_identity(1));
+            let after = daemon.status();
+            for (port, status) in before.ptp_clocks[0].ports.iter().zip(&after.ptp) {
+                let set = one(&answered, "PORT_DATA_SET", Some(&port.port_identity));
+                assert_eq!(set.value("portState"), status.port_state);
+            }
+            // With a hop ptp4l's answers come from behind it, by its own boundaryHops.
+            let answered = pmc_over(network, &inside, "vd", 1, &gets(&["DEFAULT_DATA_SET"]));
+            assert_eq!(answered.len(), 2, "{answered:#?}");
+            let above = one(&answered, "DEFAULT_DATA_SET", Some(&format!("{}-1", ptp4l_identity(1))));
+            assert_eq!((above.value("priority1"), above.value("clockIdentity")), ("10", ptp4l_identity(1).as_str()));
+            // SET is refused.
+            let answered = pmc_over(network, &inside, "vd", 0, &["SET PRIORITY1 7".to_owned()]);
+            assert!(matches!(&answered[..], [refused] if refused.is_error), "{answered:#?}");
+            assert_eq!(daemon.status().ptp_clocks[0].default_ds.priority1, 128);
+            daemon.end();
+        }
     }
 }

@@ -1,17 +1,123 @@
-//! Management messages that ask the daemon: from `pmc` of this machine.
+//! Management messages that ask the daemon: from `pmc` of this machine, and over the network where a port allows it.
+//!
+//! Who sends one request to a group gets at most one response of each port, and all together no more than a budget allows:
+//! a flood of requests does not become one of responses, which are longer.
 
 use super::Daemon;
+use super::ports::RunningPort;
+use crate::config::PtpConfig;
 use crate::observe::{Level, Topic};
-use crate::ptp::{Asker, ManagedClock, Setting, manage};
+use crate::ptp::{Asker, MANAGEMENT_MAX, ManagedClock, Setting, forwarded, manage};
 use crate::runtime::host::{addresses_of, mac_of};
 use crate::runtime::management::{ManagementSocket, REQUEST_MAX};
 use crate::runtime::model::Moment;
-use crate::wire::ptp::{Message, parse};
+use crate::runtime::port::ManagementPacket;
+use crate::sharing::{RingReader, RingWriter};
+use crate::time::{Duration, Mono, Timestamp};
+use crate::wire::ptp::{Message, parse, write};
 
 /// Requests that one turn answers, so that a flood leaves the thread time for its work.
 const REQUESTS_MAX: usize = 64;
 
+/// Messages over the network that are answered or forwarded at once by a port.
+const BURST: u32 = 64;
+/// And one more each time that this has passed.
+const EVERY: Duration = Duration::from_micros(31_250);
+
+/// What a port hears of management, and what it is given to send.
+#[derive(Debug)]
+pub(super) struct NetworkManagement {
+    requests: RingReader<ManagementPacket>,
+    responses: RingWriter<ManagementPacket>,
+    /// How many more may be answered now, and since when that is so.
+    budget: u32,
+    counted_at: Timestamp<Mono>,
+}
+
+impl NetworkManagement {
+    pub(super) fn new(
+        now: Timestamp<Mono>,
+        requests: RingReader<ManagementPacket>,
+        responses: RingWriter<ManagementPacket>,
+    ) -> Self {
+        Self { requests, responses, budget: BURST, counted_at: now }
+    }
+
+    pub(super) fn is_asked(&self) -> bool {
+        !self.requests.is_empty()
+    }
+
+    /// The next message that is within the budget; the others are thrown away.
+    fn next(&mut self, now: Timestamp<Mono>) -> Option<ManagementPacket> {
+        while self.budget < BURST && self.counted_at + EVERY <= now {
+            self.budget += 1;
+            self.counted_at = self.counted_at + EVERY;
+        }
+        if self.budget == BURST {
+            self.counted_at = now;
+        }
+        while let Some(packet) = self.requests.pop() {
+            if self.budget > 0 {
+                self.budget -= 1;
+                return Some(packet);
+            }
+        }
+        None
+    }
+}
+
 impl Daemon {
+    /// Answers the management messages that the ports have heard, and forwards those of others.
+    pub(super) fn answer_network(&mut self, now: Timestamp<Mono>) {
+        for row in 0..self.ports.len() {
+            let next = |port: &mut Option<RunningPort>| port.as_mut()?.management.as_mut()?.next(now);
+            while let Some(packet) = next(&mut self.ports[row]) {
+                let Ok(message) = parse(packet.octets()) else { continue };
+                let is_unicast = message.header.flags.unicast();
+                let mut responses = Vec::new();
+                let by = Asker::Network { port: row as u16 + 1 };
+                let is_of_this_port = |config: &PtpConfig| {
+                    (config.domain, config.sdo_id) == (message.header.domain_number, message.header.sdo_id)
+                };
+                if !is_of_this_port(&self.config.ptp[row]) {
+                    continue;
+                }
+                self.manage(&message, by, &mut |response| {
+                    responses.extend(ManagementPacket::new(response, packet.peer.filter(|_| is_unicast)));
+                });
+                for response in responses {
+                    self.send_management(row, &response);
+                }
+                if !is_unicast {
+                    self.forward(row, &message);
+                }
+            }
+        }
+    }
+
+    /// To the other ports of the clock, with one hop less.
+    fn forward(&mut self, from: usize, message: &Message<'_>) {
+        let clocks = self.ptp_clocks();
+        let number = |row: usize| row as u16 + 1;
+        let has = |clock: &ManagedClock, row| {
+            clock.ports.iter().any(|port| port.port_ds.port_identity.port_number == number(row))
+        };
+        let Some(clock) = clocks.iter().find(|clock| has(clock, from)) else { return };
+        let Some(message) = forwarded(message, clock.default_ds.clock_identity) else { return };
+        let mut octets = [0; MANAGEMENT_MAX];
+        let Ok(length) = write(&message, &mut octets) else { return };
+        let Some(packet) = ManagementPacket::new(&octets[..length], None) else { return };
+        for row in (0..self.ports.len()).filter(|row| *row != from && has(clock, *row)) {
+            self.send_management(row, &packet);
+        }
+    }
+
+    fn send_management(&mut self, row: usize, packet: &ManagementPacket) {
+        if let Some(management) = self.ports[row].as_mut().and_then(|port| port.management.as_mut()) {
+            management.responses.push(*packet);
+        }
+    }
+
     /// The data sets of the PTP clocks, as of now.
     pub(super) fn ptp_clocks(&mut self) -> Vec<ManagedClock> {
         let snapshot = self.snapshot();
@@ -71,5 +177,34 @@ impl Daemon {
             self.record(Level::Info, Topic::Ptp, text);
             self.tell_host_utc();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::port::MANAGEMENT_RING;
+    use crate::runtime::wake::Sleeper;
+    use crate::sharing::Ring;
+
+    #[test]
+    fn a_flood_is_answered_as_far_as_the_budget_goes_which_grows_again() {
+        let doorbell = Sleeper::new().unwrap().doorbell();
+        let (mut asker, requests) = Ring::with_capacity(MANAGEMENT_RING, doorbell.clone());
+        let (responses, _answers) = Ring::with_capacity(MANAGEMENT_RING, doorbell);
+        let start = Timestamp::from_secs(100);
+        let mut management = NetworkManagement::new(start, requests, responses);
+        let packet = ManagementPacket::new(b"request", None).unwrap();
+        let mut answered = |at: Timestamp<Mono>, asked: usize| {
+            let mut answered = 0;
+            for _ in 0..asked {
+                asker.push(packet);
+                answered += u32::from(management.next(at).is_some());
+            }
+            answered
+        };
+        assert_eq!(answered(start, 1_000), BURST);
+        assert_eq!(answered(start + Duration::SECOND, 1_000), 32, "a second later as many as it stands for");
+        assert_eq!(answered(start + Duration::from_secs(3_600), 1_000), BURST, "and never more than at first");
     }
 }

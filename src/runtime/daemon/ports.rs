@@ -10,9 +10,13 @@ use super::super::events::{EVENTS_RING, Event};
 use super::super::host::{clock_identity_of, has_link};
 use super::super::model::arb_policy;
 use super::super::phcs::User;
-use super::super::port::{FORWARDS_RING, OwnThread, PORT_RING, PortLinks, PortLoop, REPORT_RING, Served, spawn_port};
+use super::super::port::{
+    FORWARDS_RING, MANAGEMENT_RING, ManagementLinks, OwnThread, PORT_RING, PortLinks, PortLoop, REPORT_RING, Served,
+    spawn_port,
+};
 use super::super::wake::Sleeper;
 use super::cards::CardWish;
+use super::management::NetworkManagement;
 use super::{Daemon, join};
 use crate::config::{DelayMechanism, EthernetGroup, PtpConfig, PtpTransport, TimestampMode};
 use crate::engine::{EngineKind, Taped};
@@ -56,6 +60,8 @@ pub(super) struct RunningPort {
     pub(super) link: Flag,
     pub(super) doorbell: Doorbell,
     pub(super) events: RingReader<Event>,
+    /// Management over the network, where it is wanted of this port.
+    pub(super) management: Option<NetworkManagement>,
     /// What the rings to and from the discipline have dropped.
     pub(super) dropped: [Drops; 2],
     pub(super) interface_index: u32,
@@ -69,6 +75,11 @@ pub(super) struct RunningPort {
 }
 
 impl RunningPort {
+    /// Whether management messages have arrived.
+    pub(super) fn is_asked(&self) -> bool {
+        self.management.as_ref().is_some_and(NetworkManagement::is_asked)
+    }
+
     /// Something is the matter with its card: it is looked at now, and thoroughly.
     pub(super) fn suspect_its_card(&mut self, now: Timestamp<Mono>) {
         self.look_at = now;
@@ -152,6 +163,13 @@ impl Daemon {
         let (forward, forwards) = Ring::with_capacity(FORWARDS_RING, self.discipline.doorbell.clone());
         let (reports, from_discipline) = Ring::with_capacity(REPORT_RING, doorbell.clone());
         let (events, inbox) = Ring::with_capacity(EVENTS_RING, self.sleeper.doorbell());
+        let (management, asked) = if config.management {
+            let (to_control, requests) = Ring::with_capacity(MANAGEMENT_RING, self.sleeper.doorbell());
+            let (responses, from_control) = Ring::with_capacity(MANAGEMENT_RING, doorbell.clone());
+            (Some(ManagementLinks { to_control, from_control }), Some(NetworkManagement::new(now, requests, responses)))
+        } else {
+            (None, None)
+        };
         let link = Flag::new(has_link(&config.interface));
         let links = PortLinks {
             port: port as u8,
@@ -159,6 +177,7 @@ impl Daemon {
             forwards: Some(forward),
             from_discipline: Some(from_discipline),
             served: (config.role != Role::Slave).then(|| Served::new(self.snapshot.clone(), self.lines.clone())),
+            management,
             events,
             counters: self.model.ports[port].counters(),
             link: link.clone(),
@@ -180,6 +199,7 @@ impl Daemon {
             link,
             doorbell,
             events: inbox,
+            management: asked,
             dropped,
             interface_index,
             master_index,
