@@ -19,6 +19,8 @@ mod embedded;
 mod fights;
 #[path = "interop/hybrid.rs"]
 mod hybrid;
+#[path = "interop/hybrid_e2e.rs"]
+mod hybrid_e2e;
 #[path = "interop/lab.rs"]
 mod lab;
 #[path = "interop/load.rs"]

@@ -349,6 +349,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ptp.unicast_masters", Kind::Addresses { count_max: UNICAST_MASTERS_MAX }, Default::Toml("[]"), "The masters that are asked for what they send, by their IP addresses, as often as announce_interval, sync_interval and delay_req_interval say: then nobody else is heard, and nothing of a slave's goes to all.").term("unicastMasterTable"),
     option("ptp.unicast_duration", UNICAST_DURATION, Default::Toml("\"300s\""), "For how long a unicast master is asked; it is asked again when half of that is over.").unit("s").term("durationField"),
     option("ptp.path_trace", Kind::Switch, OFF, "As a master name the clocks that an Announce has passed, our own the last, and throw those away that have passed us: for finding and breaking loops.").term("pathTraceDS.enable"),
+    option("ptp.hybrid", Kind::Switch, OFF, "As a slave send Delay_Req to the master alone, by unicast, each 2^delay_req_interval s unless it says another; while it answers none of them, to the group."),
     option("ptp.event_port", UDP_PORT, Default::Toml("319"), "The UDP port of event messages: Sync, Delay_Req."),
     option("ptp.general_port", UDP_PORT, Default::Toml("320"), "The UDP port of general messages: Announce, Follow_Up, Delay_Resp."),
     option("ptp.management", Kind::Switch, OFF, "Whether GET of management messages is answered by this port over the network, and such messages are forwarded between the ports of a clock that say so; SET never is."),

@@ -64,6 +64,7 @@ fn ntp_server(read: &Reader<'_>, places: Vec<Listen>, cores: Vec<usize>) -> NtpS
     }
 }
 
+mod hybrid;
 mod refclock;
 mod unicast;
 
@@ -250,6 +251,7 @@ fn ptp(read: &Reader<'_>, section: &str) -> PtpConfig {
             places
         },
         unicast_duration_s: read.duration(section, "unicast_duration").as_secs_f64() as u32,
+        hybrid: read.switch(section, "hybrid"),
         path_trace: read.switch(section, "path_trace"),
         announce_receipt_timeout: read.integer(section, "announce_receipt_timeout") as u8,
         comparison: match read.word(section, "comparison") {
@@ -377,6 +379,7 @@ pub fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigError> {
             conflict(format!("{section}.{name}"), &span, message, "the standard's ports are 319 and 320");
         }
         unicast::conflicts(&read, &section, &mut conflict);
+        hybrid::conflicts(&read, &section, &mut conflict);
         let twin = (0..index).find(|other| same_place(&read, &section, &format!("ptp[{other}]")));
         if let Some(other) = twin {
             let line = source.line(checked.repeated("ptp")[other].start);

@@ -284,6 +284,8 @@ pub struct PtpConfig {
     pub log_sync_interval: LogInterval,
     /// logMinDelayReqInterval as a master; -7 ..= 5.
     pub log_min_delay_req_interval: LogInterval,
+    /// Delay_Req go to the master alone.
+    pub hybrid: bool,
     /// Announce say which clocks they have passed.
     pub path_trace: bool,
     /// The grandmasters that may be followed; none at all: any.

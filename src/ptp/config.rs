@@ -73,6 +73,8 @@ pub struct Config {
     pub unicast: UnicastClientConfig,
     /// pathTraceDS.enable: Announce say which clocks they have passed, and those that have passed us are thrown away (16.2).
     pub path_trace: bool,
+    /// Delay_Req go to the master alone, as long as it answers them.
+    pub hybrid: bool,
     /// announceReceiptTimeout, in announce intervals, from 2.
     pub announce_receipt_timeout: u8,
     /// logMinDelayReqInterval until the master has stated its own.
@@ -108,6 +110,7 @@ impl Config {
             comparison: ComparisonRule::Ieee1588,
             unicast: UnicastClientConfig::NOBODY,
             path_trace: false,
+            hybrid: false,
             announce_receipt_timeout: 3,
             log_min_delay_req_interval: LogInterval::new(0),
             peer_delay: None,

@@ -128,6 +128,8 @@ counters! {
     AnnounceReceiptTimeout = "announce_receipt_timeout",
     /// A port that served, or would have, stopped since the clock has no time to serve.
     Silenced = "silenced",
+    /// Delay_Req to the master alone stayed without an answer: they go to the group for a while.
+    HybridFallback = "hybrid_fallback",
     /// The parent changed, was first selected, or follows another grandmaster.
     ParentChanged = "parent_changed",
     /// Sync or Follow_Up that is a duplicate, or late behind a newer one.

@@ -8,7 +8,9 @@ use super::counters::{Counter, count};
 use super::gate::Gate;
 use super::peer::{Departed, PeerConfig, PeerDelay};
 use super::serving::{Announcement, Latencies, Line, Serving, ServingConfig};
-use super::{Channel, Effect, Event, GrandmasterConfig, Input, PortState, StateReason, TimeProperties, TxToken, next};
+use super::{
+    Address, Channel, Effect, Event, GrandmasterConfig, Input, PortState, StateReason, TimeProperties, TxToken, next,
+};
 use crate::coding::Coded;
 use crate::engine::{Engine, Random, Sink};
 use crate::time::{Duration, Local, Mono, Stamp, Timestamp};
@@ -86,7 +88,7 @@ impl Grandmaster {
         now: Timestamp<Mono>,
         bytes: &[u8],
         channel: Channel,
-        stamp: Option<Stamp>,
+        (stamp, from): (Option<Stamp>, Option<Address>),
         out: &mut impl Sink<Effect>,
     ) {
         if self.state != PortState::Master {
@@ -94,7 +96,7 @@ impl Grandmaster {
         }
         let Some(message) = self.gate.admit(bytes, channel, out) else { return };
         match message.body {
-            Body::DelayReq(_) => self.answer(&message.header, stamp, out),
+            Body::DelayReq(_) => self.answer(&message.header, (stamp, from), out),
             Body::PdelayReq(_) | Body::PdelayResp(_) | Body::PdelayRespFollowUp(_) => {
                 self.peer_message(now, &message, stamp, out);
             }
@@ -145,9 +147,9 @@ impl Grandmaster {
         self.serving.tick(now, local, &mut self.next_token, out);
     }
 
-    fn answer(&self, request: &Header, stamp: Option<Stamp>, out: &mut impl Sink<Effect>) {
+    fn answer(&self, request: &Header, came: (Option<Stamp>, Option<Address>), out: &mut impl Sink<Effect>) {
         if self.gate.correction(request.correction_field, out).is_some() {
-            self.serving.answer(request, stamp, out);
+            self.serving.answer(request, came, out);
         }
     }
 
@@ -187,7 +189,7 @@ impl Engine for Grandmaster {
             self.start(now, StateReason::Started, out);
         }
         match input {
-            Input::Received { bytes, channel, stamp, from: _ } => self.received(now, bytes, channel, stamp, out),
+            Input::Received { bytes, channel, stamp, from } => self.received(now, bytes, channel, (stamp, from), out),
             Input::Sent { token, stamp } => self.sent(token, stamp, out),
             Input::SendFailed { token } => {
                 count(out, Counter::SendFailed);

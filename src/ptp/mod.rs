@@ -28,6 +28,7 @@
 //! | `decision` | what each port of a clock should be (9.3.3), as pure functions |
 //! | `sync` | pairs of Sync and Follow_Up (9.5.4) |
 //! | `delay` | outstanding Delay_Req (11.3), and when to send the next one (9.5.11.2) |
+//! | `hybrid` | Delay_Req to the master alone |
 //! | `peer` | the peer delay mechanism (11.4) |
 //! | `unicast` | unicast negotiation (16.1) |
 //! | `own` | what the clock says of itself as a grandmaster (8.2.1, 8.2.4) |
@@ -47,6 +48,7 @@ mod delay;
 mod foreign;
 mod forward;
 mod gate;
+mod hybrid;
 mod manage;
 mod master;
 mod own;
@@ -68,6 +70,7 @@ pub use decision::{
 pub use delay::{DELAY_OUTSTANDING_MAX, LOG_DELAY_REQ_INTERVAL_MAX};
 pub use foreign::{FOREIGN_MASTER_MAX, LOG_ANNOUNCE_INTERVAL_MAX};
 pub use forward::{ANNOUNCE_TLVS_MAX, FORWARDED_MAX, Forwarded};
+pub use hybrid::{HYBRID_GROUP_FOR, HYBRID_UNANSWERED_MAX};
 pub use manage::{Asker, MANAGEMENT_MAX, ManagedClock, ManagedPort, Setting, forwarded, manage};
 pub use master::Grandmaster;
 pub use own::{AnnouncedQuality, IMPROVES_AFTER, PtpClockConfig, Steered, has_time};

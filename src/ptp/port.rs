@@ -15,6 +15,7 @@ use super::counters::{Counter, count};
 use super::delay::{Answer, Answered, DelayExchange, DelayRequests, honoured, spacing};
 use super::foreign::ForeignMasters;
 use super::gate::{Gate, frame};
+use super::hybrid::Hybrid;
 use super::peer::PeerDelay;
 use super::serving::{Latencies, Serving};
 use super::sync::{SyncPair, SyncPairs};
@@ -97,6 +98,7 @@ pub struct Port {
     forwarded: Forwarded,
     serving: Serving,
     client: Option<Client>,
+    hybrid: Option<Hybrid>,
     next_token: u32,
 }
 
@@ -137,6 +139,7 @@ impl Port {
             serving: Serving::new(config.serving, latencies, sender, sequence_ids).trace_path(config.path_trace),
             forwarded: Forwarded::NONE,
             client: Client::new(config.unicast, sender).filter(|_| config.role != Role::Master),
+            hybrid: config.hybrid.then_some(Hybrid::NEW),
             next_token: 0,
             config,
         }
@@ -294,6 +297,7 @@ impl Port {
         if answered == Answered::Unexpected {
             return count(out, Counter::DelayRespUnexpected);
         }
+        self.hybrid.iter_mut().for_each(Hybrid::answered);
         self.honour_interval(now, header.log_message_interval, out);
         if let Answered::Complete(exchange) = answered {
             self.observe_delay(&exchange, out);
@@ -369,6 +373,7 @@ impl Port {
             // Nobody would answer.
             return self.arm_next_delay_req(now);
         }
+        let to = to.or_else(|| self.hybrid.as_mut().and_then(|hybrid| hybrid.request(now, out)));
         let token = TxToken(self.next_token);
         self.next_token = self.next_token.wrapping_add(1);
         let sequence_id = self.requests.open(now, token, out);
@@ -406,12 +411,18 @@ impl Port {
             Body::Sync(sync) => self.sync(now, header, sync.origin_timestamp, stamp, out),
             Body::FollowUp(body) => self.follow_up(now, header, body.precise_origin_timestamp, out),
             Body::DelayResp(body) => self.delay_resp(now, header, &body, out),
-            Body::DelayReq(_) => self.delay_req(header, stamp, out),
+            Body::DelayReq(_) => self.delay_req(header, (stamp, from), out),
             Body::PdelayReq(_) | Body::PdelayResp(_) | Body::PdelayRespFollowUp(_) => {
                 self.peer_message(now, &message, stamp, out);
             }
             Body::Signaling(_) => self.signaling(now, &message, from, out),
             Body::Management(_) => {}
+        }
+        if let Some(hybrid) = &mut self.hybrid
+            && matches!(message.body, Body::Announce(_) | Body::Sync(_) | Body::FollowUp(_))
+            && self.parent.is_some_and(|parent| parent.port == header.source_port_identity)
+        {
+            hybrid.heard(from);
         }
     }
 

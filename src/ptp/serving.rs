@@ -11,7 +11,7 @@
 use super::counters::{Counter, count};
 use super::forward::{ANNOUNCE_TLVS_MAX, Forwarded};
 use super::gate::frame;
-use super::{Channel, Effect, TimeProperties, TxToken};
+use super::{Address, Channel, Effect, TimeProperties, TxToken};
 use crate::coding::Coded;
 use crate::engine::{Sink, TimerKind, TimerTable};
 use crate::time::{Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, Stamp, TaiUtc, Timestamp};
@@ -390,22 +390,31 @@ impl Serving {
         Message { header: message.header, body: message.body, tlvs }
     }
 
-    /// Answers a Delay_Req, whose correctionField was found usable.
-    pub fn answer(&self, request: &Header, stamp: Option<Stamp>, out: &mut impl Sink<Effect>) {
+    /// Answers a Delay_Req, whose correctionField was found usable: one that came to us alone to its sender alone.
+    pub fn answer(
+        &self,
+        request: &Header,
+        (stamp, from): (Option<Stamp>, Option<Address>),
+        out: &mut impl Sink<Effect>,
+    ) {
         let Some(stamp) = stamp else { return count(out, Counter::RxStampMissing) };
         let arrived = self.time_at(stamp.at - self.latencies.ingress);
-        // We send by multicast only, so the answer to a unicast request is multicast too and must say so.
-        let request = Header { flags: request.flags.with(Flags::UNICAST, false), ..*request };
+        let to = from.filter(|_| request.flags.unicast());
+        let request = Header { flags: request.flags.with(Flags::UNICAST, to.is_some()), ..*request };
         let message = arrived
             .and_then(|arrived| self.sender.delay_resp(&request, self.config.log_min_delay_req_interval, arrived));
         match message {
-            Some(message) => send(&message, None, out),
+            Some(message) => send_to(to, &message, None, out),
             None => count(out, Counter::TimeNotRepresentable),
         }
     }
 }
 
 fn send(message: &Message<'_>, token: Option<TxToken>, out: &mut impl Sink<Effect>) {
+    send_to(None, message, token, out);
+}
+
+fn send_to(to: Option<Address>, message: &Message<'_>, token: Option<TxToken>, out: &mut impl Sink<Effect>) {
     let (counter, channel) = match message.body {
         Body::Announce(_) => (Counter::SentAnnounce, Channel::General),
         Body::Sync(_) => (Counter::SentSync, Channel::Event),
@@ -414,7 +423,7 @@ fn send(message: &Message<'_>, token: Option<TxToken>, out: &mut impl Sink<Effec
         _ => unreachable!("a master sends no such message"),
     };
     count(out, counter);
-    out.emit(Effect::Send { frame: frame(message), channel, token, to: None });
+    out.emit(Effect::Send { frame: frame(message), channel, token, to });
 }
 
 /// One interval after it was due, so that lateness does not add up; but never in the past, so that a pause is not made up.

@@ -7,7 +7,7 @@
 use super::{Port, Timer};
 use crate::engine::Sink;
 use crate::ptp::counters::{Counter, count};
-use crate::ptp::{Decision, Effect, Event, MasterBy, PortState, Recommendation, Role, StateReason};
+use crate::ptp::{Address, Decision, Effect, Event, MasterBy, PortState, Recommendation, Role, StateReason};
 use crate::time::{Mono, Stamp, Timestamp};
 use crate::wire::ptp::{Header, PortIdentity};
 
@@ -19,11 +19,16 @@ impl Port {
 
     /// A Delay_Req has come. A port that is no master answers none: those of its neighbours are none of its business. Nor does
     /// one whose neighbours measure the link.
-    pub(super) fn delay_req(&self, header: &Header, stamp: Option<Stamp>, out: &mut impl Sink<Effect>) {
+    pub(super) fn delay_req(
+        &self,
+        header: &Header,
+        (stamp, from): (Option<Stamp>, Option<Address>),
+        out: &mut impl Sink<Effect>,
+    ) {
         let is_answered =
             self.state == PortState::Master && self.serving.announcement().is_some() && self.peer.is_none();
         if is_answered && self.gate.correction(header.correction_field, out).is_some() {
-            self.serving.answer(header, stamp, out);
+            self.serving.answer(header, (stamp, from), out);
         }
     }
 

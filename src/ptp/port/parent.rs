@@ -5,6 +5,7 @@ use crate::engine::Sink;
 use crate::ptp::counters::{Counter, count};
 use crate::ptp::foreign::{Announced, LOG_ANNOUNCE_INTERVAL_MAX};
 use crate::ptp::forward::has_passed;
+use crate::ptp::hybrid::Hybrid;
 use crate::ptp::{
     DataSet, Effect, Event, Forwarded, ParentInfo, PortState, Recommendation, Role, StateReason, TimeProperties,
 };
@@ -134,6 +135,7 @@ impl Port {
     fn select(&mut self, now: Timestamp<Mono>, best: &Announced, reason: StateReason, out: &mut impl Sink<Effect>) {
         let info = best.parent(now);
         self.hand_on(Forwarded::NONE, out);
+        self.hybrid.iter_mut().for_each(Hybrid::forget);
         self.remote_epoch = self.remote_epoch.next();
         self.syncs.reset(out);
         self.requests.flush(out);

@@ -260,7 +260,12 @@ impl Daemon {
             domain: config.domain,
             sdo_id: config.sdo_id,
             minor_version: config.minor_version,
-            log_min_delay_req_interval: FIRST_DELAY_REQ_INTERVAL,
+            // An answer to us alone does not say how often we may ask.
+            log_min_delay_req_interval: if config.hybrid {
+                config.log_min_delay_req_interval
+            } else {
+                FIRST_DELAY_REQ_INTERVAL
+            },
             peer_delay: (config.delay == DelayMechanism::P2p).then(|| PeerDelayConfig {
                 log_min_pdelay_req_interval: LogInterval::new(config.log_min_pdelay_req_interval),
                 neighbor_delay_max: config.neighbor_delay_max,
@@ -274,6 +279,7 @@ impl Daemon {
                 intervals: [config.log_announce_interval, config.log_sync_interval, config.log_min_delay_req_interval],
             },
             path_trace: config.path_trace,
+            hybrid: config.hybrid,
             announce_receipt_timeout: config.announce_receipt_timeout,
             delay_asymmetry: config.delay_asymmetry,
             ingress_latency: config.ingress_latency,
