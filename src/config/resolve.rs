@@ -250,6 +250,9 @@ fn ptp(read: &Reader<'_>, section: &str) -> PtpConfig {
             places.iter_mut().zip(listed).for_each(|(place, address)| *place = Some(address));
             places
         },
+        unicast_clients: read.integer(section, "unicast_clients") as u32,
+        unicast_duration_max_s: read.duration(section, "unicast_duration_max").as_secs_f64() as u32,
+        unicast_log_interval_min: LogInterval::new(read.integer(section, "unicast_interval_min") as i8),
         unicast_duration_s: read.duration(section, "unicast_duration").as_secs_f64() as u32,
         hybrid: read.switch(section, "hybrid"),
         path_trace: read.switch(section, "path_trace"),

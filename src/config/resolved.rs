@@ -294,6 +294,12 @@ pub struct PtpConfig {
     pub unicast_masters: [Option<IpAddr>; UNICAST_MASTERS_MAX],
     /// For how many seconds they are asked; 10 ..= 1000.
     pub unicast_duration_s: u32,
+    /// To how many clients it sends what they ask for; 0 ..= 100,000.
+    pub unicast_clients: u32,
+    /// Their longest contract in seconds; 10 ..= 1000.
+    pub unicast_duration_max_s: u32,
+    /// How often each message is sent to one of them at most; -7 ..= 4.
+    pub unicast_log_interval_min: LogInterval,
     /// announceReceiptTimeout, in announce intervals; 2 ..= 255.
     pub announce_receipt_timeout: u8,
     /// How masters are compared.

@@ -1,7 +1,7 @@
 //! What a port and a grandmaster need to be told.
 
 use crate::coding::Coded;
-use crate::ptp::{ComparisonRule, Role, ServingConfig, TimeProperties, UnicastClientConfig};
+use crate::ptp::{ComparisonRule, Role, ServingConfig, TimeProperties, UnicastClientConfig, UnicastServerConfig};
 use crate::time::{Duration, LeapIndicator, LogInterval, SourceId};
 use crate::wire::ptp::{ClockAccuracy, ClockIdentity, ClockQuality, PortIdentity, TimeSource};
 
@@ -75,6 +75,8 @@ pub struct Config {
     pub path_trace: bool,
     /// Delay_Req go to the master alone, as long as it answers them.
     pub hybrid: bool,
+    /// To whom it sends what it is asked for, if it may be master.
+    pub unicast_server: UnicastServerConfig,
     /// announceReceiptTimeout, in announce intervals, from 2.
     pub announce_receipt_timeout: u8,
     /// logMinDelayReqInterval until the master has stated its own.
@@ -111,6 +113,7 @@ impl Config {
             unicast: UnicastClientConfig::NOBODY,
             path_trace: false,
             hybrid: false,
+            unicast_server: UnicastServerConfig::NOBODY,
             announce_receipt_timeout: 3,
             log_min_delay_req_interval: LogInterval::new(0),
             peer_delay: None,

@@ -180,6 +180,16 @@ counters! {
     UnicastCancelled = "unicast_cancelled",
     /// A contract with a unicast master has ended before it was renewed.
     UnicastExpired = "unicast_expired",
+    /// A client was granted what it has asked for.
+    UnicastServed = "unicast_served",
+    /// A client was refused it: too often, the table is full, its address somebody else's, or the port is no master.
+    UnicastRefused = "unicast_refused",
+    /// A client's contract has ended.
+    UnicastEnded = "unicast_ended",
+    /// A client has cancelled its contract.
+    UnicastLeft = "unicast_left",
+    /// A unicast Delay_Req of somebody without a contract for the answer, where there are contracts.
+    UnicastNoContract = "unicast_no_contract",
     /// A unicast master sends nothing any more of what it has granted.
     UnicastForgotten = "unicast_forgotten",
     /// Half a measurement was thrown away, because the clock was stepped or the parent changed.

@@ -84,6 +84,7 @@ pub use state::{Event, PortState, StateReason, next, next_slave_only};
 pub use sync::SYNC_PENDING_MAX;
 pub use unicast::UNICAST_MASTERS_MAX;
 pub use unicast::client::UnicastClientConfig;
+pub use unicast::server::{UNICAST_BATCH_MAX, UnicastServerConfig};
 
 use crate::coding::{Coded, Decoder, Encoder, Malformed, layout};
 use crate::time::{LeapIndicator, Local, LogInterval, Mono, Observation, Stamp, TaiUtc, Timestamp};

@@ -20,6 +20,7 @@ use super::peer::PeerDelay;
 use super::serving::{Latencies, Serving};
 use super::sync::{SyncPair, SyncPairs};
 use super::unicast::client::Client;
+use super::unicast::server::Server;
 use super::{
     Address, Announcement, Channel, ClockReport, Config, DataSet, Effect, Event, Forwarded, Input, ParentInfo,
     PortState, Recommendation, Role, StateReason, TxToken, next, next_slave_only,
@@ -99,6 +100,7 @@ pub struct Port {
     serving: Serving,
     client: Option<Client>,
     hybrid: Option<Hybrid>,
+    server: Option<Server>,
     next_token: u32,
 }
 
@@ -140,6 +142,7 @@ impl Port {
             forwarded: Forwarded::NONE,
             client: Client::new(config.unicast, sender).filter(|_| config.role != Role::Master),
             hybrid: config.hybrid.then_some(Hybrid::NEW),
+            server: if is_slave { None } else { unicast::server(&config, sender) },
             next_token: 0,
             config,
         }
@@ -411,6 +414,7 @@ impl Port {
             Body::Sync(sync) => self.sync(now, header, sync.origin_timestamp, stamp, out),
             Body::FollowUp(body) => self.follow_up(now, header, body.precise_origin_timestamp, out),
             Body::DelayResp(body) => self.delay_resp(now, header, &body, out),
+            Body::DelayReq(_) if self.is_contracted(now, header, from, stamp, out) => {}
             Body::DelayReq(_) => self.delay_req(header, (stamp, from), out),
             Body::PdelayReq(_) | Body::PdelayResp(_) | Body::PdelayRespFollowUp(_) => {
                 self.peer_message(now, &message, stamp, out);
@@ -488,6 +492,7 @@ impl Port {
             client.tick(now, out);
         }
         self.serving.tick(now, local, &mut self.next_token, out);
+        self.serve_contracts(now, local, out);
     }
 }
 
@@ -537,7 +542,8 @@ impl Engine for Port {
         }
         let of_peer = self.peer.as_ref().and_then(PeerDelay::deadline);
         let of_client = self.client.as_ref().and_then(Client::deadline);
-        [self.timers.deadline(), self.serving.deadline(), of_peer, of_client].into_iter().flatten().min()
+        let of_server = self.server.as_ref().and_then(Server::deadline);
+        [self.timers.deadline(), self.serving.deadline(), of_peer, of_client, of_server].into_iter().flatten().min()
     }
 }
 

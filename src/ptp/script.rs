@@ -9,8 +9,8 @@
 //! Masters are letters (`A` is port 1 of the clock of eight octets `A`, `A2` its port 2, `us` our own port). Counters of
 //! sent and received messages are not shown; without `=>` a line's effects are not compared, `=> -` says there are none.
 //! `run` ticks at every deadline up to its time; `req=N` and `sent N` mean the Nth message that was sent with a token, from 0.
-//! Of `presp` and `pfup`, `at` is the time that they say. `from=N` is the address 10.0.0.N, `unicast` sets the flag; `grant` and
-//! `cancel` are Signaling with one TLV about `what`, and of those that are sent the TLVs are shown.
+//! Of `presp` and `pfup`, `at` is the time that they say. `from=N` is the address 10.0.0.N, `unicast` sets the flag; `ask`, `grant`
+//! and `cancel` are Signaling with one TLV about `what`, and of those that are sent the TLVs are shown.
 
 use std::fmt::Write;
 
@@ -213,7 +213,7 @@ impl Script {
                 receive_timestamp: words.wire_time("t4"),
                 requesting_port_identity: letter(words.value("to").unwrap_or("us")),
             }),
-            "grant" | "cancel" => Body::Signaling(Signaling { target_port_identity: letter("us") }),
+            "grant" | "cancel" | "ask" => Body::Signaling(Signaling { target_port_identity: letter("us") }),
             other => panic!("no such verb: {other}"),
         };
         let sequence_id = match words.value("req") {
@@ -242,6 +242,11 @@ impl Script {
         bytes.truncate(length);
         bytes
     }
+}
+
+/// That of a grandmaster.
+pub fn decided_m1() -> Decision {
+    decision(&Words(vec!["m1"]))
 }
 
 /// `m1`, `m2`, `m3`, `slave`, `passive` or `silent`; `gm=`, `steps=` and `class=` of what is announced.
@@ -274,12 +279,19 @@ fn extension(verb: &str, words: &Words<'_>) -> Option<Extension<'static>> {
         "announce" => MessageType::Announce,
         "sync" => MessageType::Sync,
         "resp" => MessageType::DelayResp,
+        "pdelay" => MessageType::PdelayResp,
         other => panic!("no such message: {other}"),
     };
+    let log_inter_message_period = LogInterval::new(words.number("each", 0));
     Some(match verb {
+        "ask" => Extension::RequestUnicast(RequestUnicast {
+            message_type,
+            log_inter_message_period,
+            duration_s: words.number("for", 300),
+        }),
         "grant" => Extension::GrantUnicast(GrantUnicast {
             message_type,
-            log_inter_message_period: LogInterval::new(words.number("each", 0)),
+            log_inter_message_period,
             duration_s: words.number("for", 300),
             renewal_invited: true,
         }),
@@ -293,6 +305,10 @@ fn shown(tlv: &Extension<'_>) -> String {
         Extension::RequestUnicast(ask) => {
             let RequestUnicast { message_type, log_inter_message_period, duration_s } = ask;
             format!("ask {} each 2^{} for {duration_s}", message_type.name(), log_inter_message_period.log2_seconds())
+        }
+        Extension::GrantUnicast(grant) => {
+            let GrantUnicast { message_type, log_inter_message_period, duration_s, .. } = grant;
+            format!("grant {} each 2^{} for {duration_s}", message_type.name(), log_inter_message_period.log2_seconds())
         }
         Extension::CancelUnicast(cancel) => format!("cancel {}", cancel.message_type.name()),
         Extension::AcknowledgeCancelUnicast(cancel) => format!("acknowledge {}", cancel.message_type.name()),

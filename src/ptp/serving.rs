@@ -8,6 +8,8 @@
 //! Nothing waits. The Sync whose transmit stamp has not come lies in a small table until it has, and costs its Follow_Up
 //! only if it never does.
 
+mod to_one;
+
 use super::counters::{Counter, count};
 use super::forward::{ANNOUNCE_TLVS_MAX, Forwarded};
 use super::gate::frame;
@@ -21,7 +23,7 @@ use crate::wire::ptp::{
 };
 
 /// Sync whose transmit stamp may be awaited at once; the oldest gives way.
-pub const FOLLOW_UP_PENDING_MAX: usize = 8;
+pub const FOLLOW_UP_PENDING_MAX: usize = 32;
 /// Octets of the Follow_Up information TLV.
 const FOLLOW_UP_INFORMATION_LENGTH: usize = 32;
 /// The unit of cumulativeScaledRateOffset: 2^-41.
@@ -134,6 +136,8 @@ impl TimerKind for Timer {
 struct SentSync {
     token: TxToken,
     sequence_id: u16,
+    interval: LogInterval,
+    to: Option<Address>,
     since: Timestamp<Mono>,
 }
 
@@ -268,10 +272,20 @@ impl Serving {
     }
 
     fn send_announce(&mut self, out: &mut impl Sink<Effect>) {
-        // Whose stamps mean nothing, because nobody renews the line, is no master that anybody should follow.
-        let (Some(announced), Some(_)) = (&self.announcement, &self.line) else { return };
         let sequence_id = self.announce_sequence_id;
-        self.announce_sequence_id = sequence_id.wrapping_add(1);
+        if self.announce((sequence_id, self.config.log_announce_interval, None), out) {
+            self.announce_sequence_id = sequence_id.wrapping_add(1);
+        }
+    }
+
+    /// Sends an Announce, to all or to one; whether it could.
+    fn announce(
+        &self,
+        (sequence_id, interval, to): (u16, LogInterval, Option<Address>),
+        out: &mut impl Sink<Effect>,
+    ) -> bool {
+        // Whose stamps mean nothing, because nobody renews the line, is no master that anybody should follow.
+        let (Some(announced), Some(_)) = (&self.announcement, &self.line) else { return false };
         let properties = &announced.time_properties;
         let announce = Announce {
             origin_timestamp: WireTimestamp::ZERO,
@@ -288,8 +302,9 @@ impl Serving {
         let own = self.traces_path.then_some(self.sender.source_port_identity.clock_identity);
         let mut tlvs = [0; ANNOUNCE_TLVS_MAX];
         let len = self.forwarded.write(own, &mut tlvs);
-        let message = self.sender.announce(sequence_id, self.config.log_announce_interval, flags, announce);
-        send(&Message { tlvs: Tlvs::from_octets(&tlvs[..len]).unwrap_or_default(), ..message }, None, out);
+        let message = self.sender.announce(sequence_id, interval, flags, announce);
+        send(&Message { tlvs: Tlvs::from_octets(&tlvs[..len]).unwrap_or_default(), ..message }, None, to, out);
+        true
     }
 
     fn send_sync(
@@ -299,23 +314,38 @@ impl Serving {
         next_token: &mut u32,
         out: &mut impl Sink<Effect>,
     ) {
-        if self.line.is_none() || self.announcement.is_none() {
-            return;
+        let (sequence_id, interval) = (self.sync_sequence_id, self.config.log_sync_interval);
+        if self.sync((sequence_id, interval, None), (now, local), next_token, out) {
+            self.sync_sequence_id = sequence_id.wrapping_add(1);
         }
-        let sequence_id = self.sync_sequence_id;
-        let interval = self.config.log_sync_interval;
+    }
+
+    /// Sends a Sync, to all or to one; whether it could.
+    fn sync(
+        &mut self,
+        (sequence_id, interval, to): (u16, LogInterval, Option<Address>),
+        (now, local): (Timestamp<Mono>, Timestamp<Local>),
+        next_token: &mut u32,
+        out: &mut impl Sink<Effect>,
+    ) -> bool {
+        if self.line.is_none() || self.announcement.is_none() {
+            return false;
+        }
         if !self.config.two_step {
             let origin = self.time_at(local + self.latencies.egress);
             let message = origin.and_then(|origin| self.sender.one_step_sync(sequence_id, interval, origin));
-            let Some(message) = message else { return count(out, Counter::TimeNotRepresentable) };
-            self.sync_sequence_id = sequence_id.wrapping_add(1);
-            return send(&message, None, out);
+            let Some(message) = message else {
+                count(out, Counter::TimeNotRepresentable);
+                return false;
+            };
+            send(&message, None, to, out);
+            return true;
         }
-        self.sync_sequence_id = sequence_id.wrapping_add(1);
         let token = TxToken(*next_token);
         *next_token = next_token.wrapping_add(1);
-        self.await_stamp(SentSync { token, sequence_id, since: now }, out);
-        send(&self.sender.two_step_sync(sequence_id, interval), Some(token), out);
+        self.await_stamp(SentSync { token, sequence_id, interval, to, since: now }, out);
+        send(&self.sender.two_step_sync(sequence_id, interval), Some(token), to, out);
+        true
     }
 
     fn await_stamp(&mut self, sent: SentSync, out: &mut impl Sink<Effect>) {
@@ -352,12 +382,13 @@ impl Serving {
             (None, Some(_)) => count(out, Counter::TxStampUnexpected),
             (Some(sync), Some(stamp)) => {
                 let origin = self.time_at(stamp.at + self.latencies.egress);
-                let message = origin
-                    .and_then(|origin| self.sender.follow_up(sync.sequence_id, self.config.log_sync_interval, origin));
+                let message = origin.and_then(|origin| self.sender.follow_up(sync.sequence_id, sync.interval, origin));
                 let mut room = [0; FOLLOW_UP_INFORMATION_LENGTH];
                 match message {
-                    Some(message) if self.is_gptp() => send(&self.with_information(message, &mut room), None, out),
-                    Some(message) => send(&message, None, out),
+                    Some(message) if self.is_gptp() => {
+                        send(&self.with_information(message, &mut room), None, sync.to, out);
+                    }
+                    Some(message) => send(&message, None, sync.to, out),
                     None => count(out, Counter::TimeNotRepresentable),
                 }
             }
@@ -404,17 +435,13 @@ impl Serving {
         let message = arrived
             .and_then(|arrived| self.sender.delay_resp(&request, self.config.log_min_delay_req_interval, arrived));
         match message {
-            Some(message) => send_to(to, &message, None, out),
+            Some(message) => send(&message, None, to, out),
             None => count(out, Counter::TimeNotRepresentable),
         }
     }
 }
 
-fn send(message: &Message<'_>, token: Option<TxToken>, out: &mut impl Sink<Effect>) {
-    send_to(None, message, token, out);
-}
-
-fn send_to(to: Option<Address>, message: &Message<'_>, token: Option<TxToken>, out: &mut impl Sink<Effect>) {
+fn send(message: &Message<'_>, token: Option<TxToken>, to: Option<Address>, out: &mut impl Sink<Effect>) {
     let (counter, channel) = match message.body {
         Body::Announce(_) => (Counter::SentAnnounce, Channel::General),
         Body::Sync(_) => (Counter::SentSync, Channel::Event),
@@ -423,7 +450,9 @@ fn send_to(to: Option<Address>, message: &Message<'_>, token: Option<TxToken>, o
         _ => unreachable!("a master sends no such message"),
     };
     count(out, counter);
-    out.emit(Effect::Send { frame: frame(message), channel, token, to });
+    let flags = message.header.flags.with(Flags::UNICAST, to.is_some());
+    let message = Message { header: Header { flags, ..message.header }, ..*message };
+    out.emit(Effect::Send { frame: frame(&message), channel, token, to });
 }
 
 /// One interval after it was due, so that lateness does not add up; but never in the past, so that a pause is not made up.

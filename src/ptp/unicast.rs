@@ -7,8 +7,12 @@
 //! | file | whose side |
 //! |---|---|
 //! | `client` | of the one that asks |
+//! | `server` | of the one that is asked |
+//! | `contracts` | who has which contract, and which is due next |
 
 pub(super) mod client;
+mod contracts;
+pub(super) mod server;
 
 use super::gate::frame;
 use super::{Address, Channel, Effect};

@@ -59,6 +59,8 @@ const CROWD: usize = 64;
 const CROWDED_FOR: Duration = Duration::SECOND;
 /// What arrives so soon after the link went may have been on its way through the kernel, and proves no link.
 const LINK_AFTERMATH: Duration = Duration::from_millis(100);
+/// Batches of contracts that are served before packets are looked at.
+const TICKS_MAX: usize = 16;
 /// A socket that polls for an error and has none to show is left alone for so long.
 const REST: Duration = Duration::from_millis(10);
 
@@ -315,7 +317,7 @@ impl<E: PtpEngine> PortLoop<E> {
             if self.outlet.is_two_step() && now + LOOK_EVERY >= self.look_at + LOOK_BEFORE_TIMERS {
                 self.take_packets(Channel::Event, now);
             }
-            self.step(now, Input::Tick { local: self.clock.stamping() });
+            self.tick(now);
         }
         if self.sockets.deadline().is_some_and(|deadline| deadline <= now) {
             self.take_stamps(now, false);
@@ -330,6 +332,17 @@ impl<E: PtpEngine> PortLoop<E> {
             }
         }
         self.outlet.has_told
+    }
+
+    /// Runs the timers that are due. Many contracts are due in batches: the stamps of each are taken before the next.
+    fn tick(&mut self, now: Timestamp<Mono>) {
+        for _ in 0..TICKS_MAX {
+            self.step(now, Input::Tick { local: self.clock.stamping() });
+            if self.engine.deadline().is_none_or(|deadline| deadline > now) {
+                break;
+            }
+            self.take_stamps(now, false);
+        }
     }
 
     fn look_at_the_link(&mut self, now: Timestamp<Mono>) {

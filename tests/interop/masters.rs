@@ -16,7 +16,7 @@ use super::ptp4l_identity;
 use super::running::{Running, ptp4l, ptp4l_slave};
 
 /// The address of the port that serves, and of what is behind it.
-fn second_cable(lab: &mut Lab, between: &Space) -> Space {
+pub fn second_cable(lab: &mut Lab, between: &Space) -> Space {
     let inside = lab.space();
     let end = |space, interface| End { space, interface, host: None };
     connect(end(between, "vc"), end(&inside, "vd"));
@@ -49,7 +49,7 @@ pub fn wait_for_offsets(slave: &mut Running, count: usize) {
     }
 }
 
-fn judge(what: &str, slave: &Running, skip: usize, status: &Status) {
+pub fn judge(what: &str, slave: &Running, skip: usize, status: &Status) {
     let mut errors: Vec<f64> = offsets(slave, skip).iter().map(|ns| ns.abs() as f64 * 1e-9).collect();
     errors.sort_by(f64::total_cmp);
     assert!(errors.len() >= 8, "{what}: {errors:?}");

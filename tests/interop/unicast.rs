@@ -4,10 +4,13 @@ use std::time::{Duration as Timeout, Instant};
 
 use nix::sys::signal::Signal;
 use synchronome::observe::Status;
+use synchronome::time::SyncState;
 
 use super::daemon::{Daemon, Options, assert_bound_held, port, print_figures, truth};
 use super::lab::{Lab, Space};
-use super::running::{Running, always_master, ptp4l};
+use super::masters::{judge, second_cable, wait_for_offsets};
+use super::ntp::chronyd_server;
+use super::running::{Running, always_master, ptp4l, ptp4l_slave, unique_path};
 use super::{bridged, ptp4l_identity};
 
 /// Both ways, the steering clock's error is that of software stamps on a busy machine.
@@ -90,4 +93,58 @@ fn a_slave_asks_ptp4l_over_udp4_renews_and_goes_to_the_other_master_of_its_table
 #[test]
 fn a_slave_asks_ptp4l_over_udp6_renews_and_goes_to_the_other_master_of_its_table() {
     follows_by_unicast("udp6", "-6", ["fd71::1", "fd71::3"]);
+}
+
+/// A ptp4l that follows whom it asks: the slave-only side of its unicast.
+fn asking_ptp4l(lab: &Lab, space: &Space, family: &str, master: &str) -> Running {
+    let file = unique_path(lab, "unicast", "cfg");
+    let table = if family == "-6" { "UDPv6" } else { "UDPv4" };
+    let text = format!(
+        "[global]\n[unicast_master_table]\ntable_id 1\nlogQueryInterval 0\n{table} {master}\n[vd]\nunicast_master_table 1\n\
+         unicast_req_duration 10\n"
+    );
+    std::fs::write(&file, text).expect("a file");
+    let file = format!("{}", file.display());
+    let options = ["-f", &file, family, "--logAnnounceInterval=-2", "--inhibit_multicast_service=1"];
+    ptp4l_slave(lab, space, "vd", &options)
+}
+
+fn serves_by_unicast(transport: &str, family: &str) {
+    let mut lab = Lab::new();
+    let (top, between) = lab.pair();
+    let inside = second_cable(&mut lab, &between);
+    between.ip("address add fd72::1/64 dev vc nodad");
+    inside.ip("address add fd72::2/64 dev vd nodad");
+    let _upstream = chronyd_server(&lab, &top, "10.71.0.1");
+    let options = format!(
+        "role = \"master\"\ntransport = \"{transport}\"\nannounce_interval = -2\nsync_interval = 1\ndelay_req_interval = -3\n\
+         unicast_clients = 4\n"
+    );
+    let more = "[[ntp.source]]\naddress = \"10.71.0.1\"\npoll = 0\n";
+    let mut daemon =
+        Daemon::start(&lab, &between, Options { interface: "vc", port: &options, more, ..Options::default() });
+    let address = if family == "-6" { "fd72::1" } else { "10.72.0.1" };
+    let mut slave = asking_ptp4l(&lab, &inside, family, address);
+    daemon.wait("the clock is LOCKED and served", |status| {
+        status.state == SyncState::Locked && port(status).port_state == "MASTER"
+    });
+    wait_for_offsets(&mut slave, 110);
+    let status = daemon.status();
+    print_figures(&format!("a unicast master over {transport}"), &status);
+    judge(&format!("behind a unicast master over {transport}"), &slave, 4, &status);
+    // Eight Syncs a second to the one who asks, one in two seconds to all; contracts of 10 s are renewed.
+    assert!(count(&status, "sent_sync") > 80, "{status:#?}");
+    assert!(count(&status, "unicast_served") >= 6, "{status:#?}");
+    for name in ["unicast_ended", "tx_stamp_missing", "unicast_malformed"] {
+        assert_eq!(count(&status, name), 0, "{name}: {status:#?}");
+    }
+    assert!(count(&status, "sent_delay_resp") > 40, "{status:#?}");
+    assert_bound_held(&status);
+    daemon.end();
+}
+
+#[test]
+fn ptp4l_asks_our_daemon_over_udp4_and_udp6_and_is_as_right_as_we_claim() {
+    serves_by_unicast("udp4", "-4");
+    serves_by_unicast("udp6", "-6");
 }

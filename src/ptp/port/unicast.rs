@@ -1,13 +1,24 @@
-//! A port that asks a table of masters instead of hearing a group (IEEE 1588-2019 16.1).
+//! A port that asks a table of masters instead of hearing a group, or is asked (IEEE 1588-2019 16.1).
 
 use super::Port;
 use super::parent::FIRST_DELAY_REQ;
-use crate::engine::Sink;
+use crate::engine::{Random, Sink};
+use crate::ptp::counters::{Counter, count};
 use crate::ptp::unicast::client::Client;
+use crate::ptp::unicast::server::Server;
 use crate::ptp::unicast::{ANYBODY, Service};
-use crate::ptp::{Address, Effect};
-use crate::time::{LogInterval, Mono, Timestamp};
-use crate::wire::ptp::{Body, Message, PortIdentity};
+use crate::ptp::{Address, Config, Effect, PortState};
+use crate::time::{Local, LogInterval, Mono, Stamp, Timestamp};
+use crate::wire::ptp::{Body, Header, Message, PortIdentity, Sender};
+
+/// The side of a port that is asked. Its key is drawn beside all else that the port draws.
+pub(super) fn server(config: &Config, sender: Sender) -> Option<Server> {
+    let key = Random::seeded(config.seed).branch(KEY_BRANCH).next_u64();
+    Server::new(config.unicast_server, sender, key)
+}
+
+/// Of the port's seed.
+const KEY_BRANCH: u64 = 0x0c;
 
 impl Port {
     /// Whether a message is to be looked at. Without a table everything is; with one, of those that a master sends only
@@ -40,7 +51,16 @@ impl Port {
         let (own, target) = (self.config.port_identity(), signaling.target_port_identity);
         let is_for_us = [own.clock_identity, ANYBODY.clock_identity].contains(&target.clock_identity)
             && [own.port_number, ANYBODY.port_number].contains(&target.port_number);
-        let Some(client) = self.client.as_mut().filter(|_| is_for_us) else { return };
+        if !is_for_us {
+            return;
+        }
+        let is_master = self.serves_contracts();
+        if let (Some(server), Some(from)) = (&mut self.server, from)
+            && !self.client.as_ref().is_some_and(|client| client.knows(from))
+        {
+            return server.signaling(now, message, from, is_master, out);
+        }
+        let Some(client) = &mut self.client else { return };
         let before = client.granted(Service::DelayResp);
         client.signaling(now, message, from, out);
         let granted = client.granted(Service::DelayResp);
@@ -50,6 +70,51 @@ impl Port {
                 self.arm_delay_req(now, FIRST_DELAY_REQ.min(interval));
             }
         }
+    }
+
+    /// Whether it has a time to serve by contracts.
+    fn serves_contracts(&self) -> bool {
+        self.state == PortState::Master && self.serving.announcement().is_some() && self.is_capable()
+    }
+
+    /// Whether a Delay_Req is one for which contracts count, and so is answered here or not at all.
+    pub(super) fn is_contracted(
+        &self,
+        now: Timestamp<Mono>,
+        header: &Header,
+        from: Option<Address>,
+        stamp: Option<Stamp>,
+        out: &mut impl Sink<Effect>,
+    ) -> bool {
+        let (Some(server), Some(from)) = (&self.server, from) else { return false };
+        if !header.flags.unicast() || !self.serves_contracts() {
+            return false;
+        }
+        if !server.answers(now, from, header.source_port_identity) {
+            count(out, Counter::UnicastNoContract);
+        } else if self.gate.correction(header.correction_field, out).is_some() {
+            self.serving.answer_to(from, header, stamp, out);
+        }
+        true
+    }
+
+    /// Sends what contracts want by now.
+    pub(super) fn serve_contracts(
+        &mut self,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        out: &mut impl Sink<Effect>,
+    ) {
+        let is_master = self.serves_contracts();
+        if let Some(server) = &mut self.server {
+            let serving = is_master.then_some(&mut self.serving);
+            server.tick((now, local), serving, &mut self.next_token, out);
+        }
+    }
+
+    /// How many contracts clients have with this port; `None` where there are none to be had.
+    pub fn unicast_contracts(&self) -> Option<u32> {
+        self.server.as_ref().map(Server::contracts)
     }
 
     /// The Sync interval that was granted.
@@ -78,6 +143,7 @@ impl Port {
     /// No message can pass.
     pub(super) fn stop_asking(&mut self) {
         self.client.iter_mut().for_each(Client::stop);
+        self.server.iter_mut().for_each(Server::stop);
     }
 }
 

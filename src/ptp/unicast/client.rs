@@ -288,6 +288,11 @@ impl Client {
         }
     }
 
+    /// Whether this is one of the table.
+    pub fn knows(&self, address: Address) -> bool {
+        self.masters.iter().flatten().any(|master| master.address == address)
+    }
+
     /// When something is due.
     pub fn deadline(&self) -> Option<Timestamp<Mono>> {
         let of = |master: &Master| {

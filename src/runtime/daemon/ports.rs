@@ -22,7 +22,7 @@ use crate::config::{DelayMechanism, EthernetGroup, PtpConfig, PtpTransport, Time
 use crate::engine::{EngineKind, Taped};
 use crate::net::{Card, LOOK_EVERY, PtpSockets, SocketOptions, StampMode, Stamping, Transport};
 use crate::observe::{Level, Topic};
-use crate::ptp::{Address, PeerDelayConfig, Port, Role, ServingConfig, UnicastClientConfig};
+use crate::ptp::{Address, PeerDelayConfig, Port, Role, ServingConfig, UnicastClientConfig, UnicastServerConfig};
 use crate::sharing::{Doorbell, Drops, Flag, Latch, Pulse, Ring, RingReader};
 use crate::time::{Duration, Local, LogInterval, Mono, SourceId, Timestamp};
 use crate::wire::ptp::ClockIdentity;
@@ -273,6 +273,11 @@ impl Daemon {
             }),
             comparison: config.comparison,
             grandmasters: config.grandmasters,
+            unicast_server: UnicastServerConfig {
+                clients_max: config.unicast_clients,
+                duration_max_s: config.unicast_duration_max_s,
+                intervals_min: [config.unicast_log_interval_min; 3],
+            },
             unicast: UnicastClientConfig {
                 masters: config.unicast_masters.map(|address| address.map(Address::from)),
                 duration_s: config.unicast_duration_s,

@@ -15,8 +15,9 @@
 
 use synchronome::engine::{Engine, Sink};
 use synchronome::ptp::{
-    Channel, ClockReport, Config, Effect, FOREIGN_MASTER_MAX, Grandmaster, GrandmasterConfig, Input, PeerDelayConfig,
-    Port, TxToken,
+    Address, Announcement, Channel, ClockReport, Config, Decision, Effect, FOREIGN_MASTER_MAX, Forwarded, Grandmaster,
+    GrandmasterConfig, Input, Line, MasterBy, PeerDelayConfig, Port, Recommendation, Role, TxToken,
+    UnicastClientConfig, UnicastServerConfig,
 };
 use synchronome::time::{ClockEpoch, ClockId, Duration, LogInterval, Mono, SourceId, Stamp, StampSource, Timestamp};
 use synchronome::wire::ptp::{ClockIdentity, parse};
@@ -51,6 +52,8 @@ impl Sink<Effect> for Watch {
 struct World {
     port: Port,
     master: Grandmaster,
+    /// One asks 10.0.0.1 and 10.0.0.2, and one is asked by three others at most.
+    unicast: [Box<Port>; 2],
     now: Timestamp<Mono>,
     request: Option<(TxToken, u16)>,
 }
@@ -70,6 +73,33 @@ fn grandmaster() -> Grandmaster {
     Grandmaster::new(GrandmasterConfig { two_step: false, log_announce_interval: LogInterval::new(0), ..config })
 }
 
+/// One that asks and one that is asked, and has a time to serve.
+fn unicast() -> [Box<Port>; 2] {
+    let mut masters = UnicastClientConfig::NOBODY.masters;
+    masters[0] = Some(Address::V4([10, 0, 0, 1]));
+    masters[1] = Some(Address::V4([10, 0, 0, 2]));
+    let unicast = UnicastClientConfig { masters, ..UnicastClientConfig::NOBODY };
+    let unicast_server = UnicastServerConfig { clients_max: 3, ..UnicastServerConfig::NOBODY };
+    let config = Config::new(SourceId(2), ClockIdentity([0x55; 8]), 3);
+    let mut asked = Port::new(Config { role: Role::Master, unicast_server, ..config });
+    let GrandmasterConfig { identity, priority1, priority2, quality, time_properties, .. } = *grandmaster().config();
+    let announcement = Announcement {
+        grandmaster: identity,
+        priority1,
+        quality,
+        priority2,
+        steps_removed: 0,
+        time_properties,
+        synchronization_uncertain: false,
+    };
+    let recommendation = Recommendation::Master(MasterBy::M1);
+    let decision = Decision { recommendation, announcement, counts_tai: false, forwarded: Forwarded::NONE };
+    let mut watch = Watch { effects: 0, observed: false, request: None };
+    asked.step(Timestamp::from_secs(1_000), Input::Decision(decision), &mut watch);
+    asked.step(Timestamp::from_secs(1_000), Input::Line(Some(Line::ahead_by(Duration::ZERO))), &mut watch);
+    [Box::new(Port::new(Config { unicast, ..config })), Box::new(asked)]
+}
+
 impl World {
     fn step(&mut self, input: Input<'_>) -> bool {
         let mut watch = Watch { effects: 0, observed: false, request: self.request };
@@ -86,13 +116,20 @@ impl World {
         let mut watch = Watch { effects: 0, observed: false, request: None };
         self.master.step(self.now, input, &mut watch);
         assert!(!watch.observed, "a grandmaster measures nothing");
+        for port in &mut self.unicast {
+            let mut watch = Watch { effects: 0, observed: false, request: None };
+            port.step(self.now, input, &mut watch);
+            assert!(port.unicast_contracts().is_none_or(|contracts| contracts <= 9));
+        }
     }
 
     fn run_timers(&mut self) {
         // At the shortest interval a wait of 65 s has 1.3e5 requests; the bound is for the fuzzer's sake.
         for _ in 0..200 {
             let due = |deadline: Option<Timestamp<Mono>>| deadline.is_some_and(|at| at <= self.now);
-            if !due(self.port.deadline()) && !due(self.master.deadline()) {
+            let [asks, asked] = self.unicast.each_ref().map(|port| port.deadline());
+            let deadlines = [self.port.deadline(), self.master.deadline(), asks, asked];
+            if !deadlines.into_iter().any(due) {
                 break;
             }
             self.feed(Input::Tick { local: self.now.read_as() });
@@ -148,7 +185,8 @@ fn feed_one(world: &mut World, octets: &mut &[u8]) -> Option<()> {
             }
             let channel = if options & 1 != 0 { Channel::Event } else { Channel::General };
             let stamp = (options & 2 != 0).then(|| stamp(world.now));
-            world.feed(Input::Received { bytes: &message, channel, stamp, from: None });
+            let from = Some(Address::V4([10, 0, 0, options >> 4]));
+            world.feed(Input::Received { bytes: &message, channel, stamp, from });
         }
         1 => {
             let token = ago(octet()?);
@@ -185,6 +223,7 @@ fn check(octets: &[u8]) {
         let mut world = World {
             port: Port::new(Config { peer_delay, ..config }),
             master: Grandmaster::new(GrandmasterConfig { peer_delay, ..*grandmaster().config() }),
+            unicast: unicast(),
             now: Timestamp::from_secs(1_000),
             request: None,
         };
