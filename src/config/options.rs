@@ -221,10 +221,10 @@ const PROFILE: &[Word] = &[
     now("g8275.2"),
     now("iec61850-9-3"),
     now("c37.238"),
+    now("enterprise"),
     now("smpte2059-2"),
     now("aes67"),
     later("g8265.1", "telecom frequency by unicast (ITU-T G.8265.1)"),
-    later("enterprise", "the enterprise profile (RFC 9760)"),
 ];
 const DELAY: &[Word] = &[now("e2e"), now("p2p")];
 const TIMESTAMPS: &[Word] = &[now("auto"), now("hardware"), now("software")];

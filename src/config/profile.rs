@@ -77,6 +77,11 @@ pub const PROFILES: &[Profile] = &[
         presets: &[("domain", "254"), ("transport", "\"ethernet\""), ("delay", "\"p2p\""), ("announce_interval", "0")],
     },
     Profile {
+        word: "enterprise",
+        title: "enterprise networks (RFC 9760)",
+        presets: &[("hybrid", "true"), ("announce_interval", "0")],
+    },
+    Profile {
         word: "smpte2059-2",
         title: "broadcast (SMPTE ST 2059-2)",
         presets: &[

@@ -17,7 +17,7 @@ use super::daemon::{Daemon, Options, assert_bound_held, port, truth};
 use super::lab::{Lab, Space};
 use super::masters::{offsets, wait_for_offsets};
 use super::ntp::chronyd_server;
-use super::running::{ptp4l, ptp4l_slave};
+use super::running::{ptp4l, ptp4l_slave, unique_path};
 use super::{ptp4l_identity, settle};
 
 /// Set to `full` by the task: every cell.
@@ -107,8 +107,8 @@ fn all() -> Vec<Cell> {
     for ours in [Ours::Slave, Ours::Master] {
         for transport in ["udp4", "udp6", "ethernet"] {
             for delay in ["e2e", "p2p"] {
-                for cast in ["multicast", "unicast"] {
-                    if cast == "unicast" && (ours == Ours::Master || delay == "p2p" || transport == "ethernet") {
+                for cast in ["multicast", "hybrid", "unicast"] {
+                    if cast != "multicast" && (delay == "p2p" || transport == "ethernet") {
                         continue;
                     }
                     for domain in [0, 24] {
@@ -119,7 +119,7 @@ fn all() -> Vec<Cell> {
                 }
             }
         }
-        for profile in PROFILES.iter().filter(|profile| ours == Ours::Slave || profile.word != UNICAST_PROFILE) {
+        for profile in PROFILES {
             let preset = |name: &str, default| {
                 let preset = profile.presets.iter().find(|(preset, _)| *preset == name);
                 preset.map_or(default, |(_, value)| value.trim_matches('"'))
@@ -128,7 +128,11 @@ fn all() -> Vec<Cell> {
                 ours,
                 transport: preset("transport", "udp4"),
                 delay: preset("delay", "e2e"),
-                cast: if profile.word == UNICAST_PROFILE { "unicast" } else { "multicast" },
+                cast: match profile.word {
+                    UNICAST_PROFILE => "unicast",
+                    "enterprise" => "hybrid",
+                    _ => "multicast",
+                },
                 domain: if profile.word == "c37.238" { 93 } else { preset("domain", "0").parse().expect("a number") },
                 minor_version: 1,
                 profile: Some(profile.word),
@@ -191,11 +195,16 @@ fn ptp4l_options(cell: &Cell) -> Vec<String> {
     };
     let delay = if cell.delay == "p2p" { "-P" } else { "-E" };
     let domain = format!("--domainNumber={}", cell.domain);
-    let contract: &[&str] =
-        if cell.cast == "unicast" { &["--unicast_listen=1", "--inhibit_multicast_service=1"] } else { &[] };
+    let contract: &[&str] = match (cell.cast, cell.ours) {
+        ("unicast", Ours::Slave) => &["--unicast_listen=1", "--inhibit_multicast_service=1"],
+        ("unicast", Ours::Master) => &["--inhibit_multicast_service=1"],
+        ("hybrid", _) => &["--hybrid_e2e=1"],
+        _ => &[],
+    };
     let own: &[&str] = match cell.profile {
         None => &["--logAnnounceInterval=-1"],
         Some(UNICAST_PROFILE) => &["--dataset_comparison=G.8275.x", "--logAnnounceInterval=0", "--hybrid_e2e=1"],
+        Some("enterprise") => &["--logAnnounceInterval=0", "--logSyncInterval=0", "--logMinDelayReqInterval=0"],
         Some("default-e2e" | "default-p2p") => &["--logSyncInterval=0", "--logMinDelayReqInterval=0"],
         // The link of two namespaces takes longer than 800 ns.
         Some("gptp") => &[
@@ -226,7 +235,12 @@ fn our_options(cell: &Cell) -> String {
     let role = if cell.ours == Ours::Slave { "slave" } else { "master" };
     let Cell { transport, delay, domain, minor_version, .. } = cell;
     let master = if *transport == "udp6" { "fd71::1" } else { "10.71.0.1" };
-    let masters = if cell.cast == "unicast" { format!("unicast_masters = [\"{master}\"]\n") } else { String::new() };
+    let masters = match (cell.cast, cell.ours) {
+        ("unicast", Ours::Slave) => format!("unicast_masters = [\"{master}\"]\n"),
+        ("unicast", Ours::Master) => "unicast_clients = 4\n".to_owned(),
+        ("hybrid", Ours::Slave) if cell.profile.is_none() => "hybrid = true\n".to_owned(),
+        _ => String::new(),
+    };
     let own = match cell.profile {
         None => format!(
             "role = \"{role}\"\ntransport = \"{transport}\"\ndelay = \"{delay}\"\ndomain = {domain}\n\
@@ -257,13 +271,27 @@ fn follow(cell: &Cell, lab: &Lab, [master, slave]: &[Space; 2]) -> Figures {
     (truth(&status).rms_s.expect("it was compared"), status.clock.bound_s.expect("it is LOCKED"))
 }
 
+/// A file that tells ptp4l whom to ask.
+fn master_table(cell: &Cell, lab: &Lab) -> String {
+    let file = unique_path(lab, "unicast", "cfg");
+    let master = if cell.transport == "udp6" { "UDPv6 fd71::1" } else { "UDPv4 10.71.0.1" };
+    let text = format!(
+        "[global]\n[unicast_master_table]\ntable_id 1\nlogQueryInterval 0\n{master}\n[vb]\nunicast_master_table 1\n"
+    );
+    std::fs::write(&file, text).expect("a file");
+    file.display().to_string()
+}
+
 /// ptp4l follows us, who have the time by NTP.
 fn serve(cell: &Cell, lab: &Lab, [master, slave]: &[Space; 2]) -> Figures {
     let _upstream = chronyd_server(lab, master, "127.0.0.1");
     let more = "[[ntp.source]]\naddress = \"127.0.0.1\"\npoll = 0\n";
     let options = Options { interface: "va", port: &our_options(cell), more, ..Options::default() };
     let mut daemon = Daemon::start(lab, master, options);
-    let own = ptp4l_options(cell);
+    let mut own = ptp4l_options(cell);
+    if cell.cast == "unicast" {
+        own.splice(0..0, ["-f".to_owned(), master_table(cell, lab)]);
+    }
     let options: Vec<&str> = own.iter().map(String::as_str).collect();
     let mut slave = ptp4l_slave(lab, slave, "vb", &options);
     daemon.wait("the clock is LOCKED and served", |status| {

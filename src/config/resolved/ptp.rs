@@ -1,0 +1,115 @@
+//! One `[[ptp]]`, as plain values.
+
+use std::net::IpAddr;
+
+use super::{ArbTimescale, PtpTransport, TimestampMode};
+use crate::ptp::{ComparisonRule, GRANDMASTERS_MAX, Role, UNICAST_MASTERS_MAX};
+use crate::time::{Duration, FrequencyPpb, LogInterval};
+use crate::wire::ptp::ClockIdentity;
+
+/// One `[[ptp]]`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct PtpConfig {
+    /// Name of the network interface; 1 ..= 15 bytes.
+    pub interface: String,
+    /// What the port may become.
+    pub role: Role,
+    /// domainNumber.
+    pub domain: u8,
+    /// sdoId, 12 bits.
+    pub sdo_id: u16,
+    /// What carries the messages.
+    pub transport: PtpTransport,
+    /// Scope of the group's address with [`PtpTransport::Udp6`]; 1 ..= 15.
+    pub udp6_scope: u8,
+    /// Whom messages are sent to with [`PtpTransport::Ethernet`].
+    pub ethernet_group: EthernetGroup,
+    /// How the delay is measured.
+    pub delay: DelayMechanism,
+    /// logMinPdelayReqInterval with [`DelayMechanism::P2p`]; -7 ..= 7.
+    pub log_min_pdelay_req_interval: i8,
+    /// The longest delay of a link that is believed with [`DelayMechanism::P2p`]; 0 s ..= 1 s.
+    pub neighbor_delay_max: Duration,
+    /// A neighbour must be capable of IEEE 802.1AS with [`DelayMechanism::P2p`].
+    pub as_capable: bool,
+    /// Who takes the stamps.
+    pub timestamps: TimestampMode,
+    /// The step in which the frequency of the card's clock can be set; `None`: fine. 0.01 ppb ..= 10,000 ppb.
+    pub frequency_quantum: Option<FrequencyPpb>,
+    /// delayAsymmetry: positive if the way from the master is the longer one; -1 s ..= 1 s.
+    pub delay_asymmetry: Duration,
+    /// What an ingress stamp is too late by; -1 s ..= 1 s.
+    pub ingress_latency: Duration,
+    /// What an egress stamp is too early by; -1 s ..= 1 s.
+    pub egress_latency: Duration,
+    /// It steers before others, where several sources are judged.
+    pub prefer: bool,
+    /// It has a vote where others have none.
+    pub trust: bool,
+    /// How the time of a grandmaster with ptpTimescale FALSE is read; `None`: by who takes the stamps.
+    pub arb_timescale: Option<ArbTimescale>,
+    /// logAnnounceInterval as a master; -4 ..= 4.
+    pub log_announce_interval: LogInterval,
+    /// logSyncInterval as a master; -7 ..= 4.
+    pub log_sync_interval: LogInterval,
+    /// logMinDelayReqInterval as a master; -7 ..= 5.
+    pub log_min_delay_req_interval: LogInterval,
+    /// Delay_Req go to the master alone.
+    pub hybrid: bool,
+    /// Announce say which clocks they have passed.
+    pub path_trace: bool,
+    /// The grandmasters that may be followed; none at all: any.
+    pub grandmasters: [Option<ClockIdentity>; GRANDMASTERS_MAX],
+    /// The masters that are asked for what they send; none at all: all are heard.
+    pub unicast_masters: [Option<IpAddr>; UNICAST_MASTERS_MAX],
+    /// For how many seconds they are asked; 10 ..= 1000.
+    pub unicast_duration_s: u32,
+    /// To how many clients it sends what they ask for; 0 ..= 100,000.
+    pub unicast_clients: u32,
+    /// Their longest contract in seconds; 10 ..= 1000.
+    pub unicast_duration_max_s: u32,
+    /// How often each message is sent to one of them at most; -7 ..= 4.
+    pub unicast_log_interval_min: LogInterval,
+    /// announceReceiptTimeout, in announce intervals; 2 ..= 255.
+    pub announce_receipt_timeout: u8,
+    /// How masters are compared.
+    pub comparison: ComparisonRule,
+    /// UDP port of event messages.
+    pub event_port: u16,
+    /// UDP port of general messages; never that of event messages.
+    pub general_port: u16,
+    /// Management messages that GET are answered over the network, and forwarded.
+    pub management: bool,
+    /// minorVersionPTP of what we send: 0 for IEEE 1588-2008, 1 for 2019.
+    pub minor_version: u8,
+    /// clockIdentity; `None`: made from the interface's address.
+    pub clock_identity: Option<[u8; 8]>,
+}
+
+/// The group that messages are sent to over Ethernet (IEEE 1588-2019 E.3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EthernetGroup {
+    /// 01-1B-19-00-00-00, which bridges forward.
+    Forwardable,
+    /// 01-80-C2-00-00-0E, which none does.
+    Link,
+}
+
+impl EthernetGroup {
+    /// Its address, in words.
+    pub const fn address(self) -> &'static str {
+        match self {
+            Self::Forwardable => "01-1B-19-00-00-00",
+            Self::Link => "01-80-C2-00-00-0E",
+        }
+    }
+}
+
+/// How the path delay is measured.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DelayMechanism {
+    /// Delay request-response, end to end (IEEE 1588-2019 11.3).
+    E2e,
+    /// Peer delay, link by link (11.4).
+    P2p,
+}
