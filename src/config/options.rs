@@ -350,7 +350,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ptp.unicast_duration", UNICAST_DURATION, Default::Toml("\"300s\""), "For how long a unicast master is asked; it is asked again when half of that is over.").unit("s").term("durationField"),
     option("ptp.path_trace", Kind::Switch, OFF, "As a master name the clocks that an Announce has passed, our own the last, and throw those away that have passed us: for finding and breaking loops.").term("pathTraceDS.enable"),
     option("ptp.hybrid", Kind::Switch, OFF, "As a slave send Delay_Req to the master alone, by unicast, each 2^delay_req_interval s unless it says another; while it answers none of them, to the group."),
-    option("ptp.unicast_clients", Kind::Integer { min: 0, max: 100_000 }, Default::Toml("0"), "To how many clients a master sends what they ask for, beside what it sends to all; 0: nobody is heard.").term("unicast negotiation"),
+    option("ptp.unicast_clients", Kind::Integer { min: 0, max: 100_000 }, Default::Toml("0"), "To how many clients a master sends what they ask for, and then nothing to all; 0: it sends to all.").term("unicast negotiation"),
     option("ptp.unicast_duration_max", UNICAST_DURATION, Default::Toml("\"300s\""), "The longest contract that they are granted.").unit("s").term("durationField"),
     option("ptp.unicast_interval_min", Kind::Integer { min: -7, max: 4 }, Default::Toml("-4"), "How often each message is sent to one client at most, as the logarithm to base 2 of seconds: -4 is 16 a second.").term("logInterMessagePeriod"),
     option("ptp.event_port", UDP_PORT, Default::Toml("319"), "The UDP port of event messages: Sync, Delay_Req."),

@@ -75,7 +75,7 @@ pub struct Config {
     pub path_trace: bool,
     /// Delay_Req go to the master alone, as long as it answers them.
     pub hybrid: bool,
-    /// To whom it sends what it is asked for, if it may be master.
+    /// To whom it sends what it is asked for, if it may be master, and nothing to all.
     pub unicast_server: UnicastServerConfig,
     /// announceReceiptTimeout, in announce intervals, from 2.
     pub announce_receipt_timeout: u8,

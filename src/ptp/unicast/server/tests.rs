@@ -5,7 +5,7 @@ use crate::ptp::{Config, Input, Port, Role, ServingConfig};
 use crate::time::LogInterval;
 use crate::wire::ptp::{self, Tlvs};
 
-/// Room for two clients, at most 60 s and 16 messages a second. To all it says little: an Announce and a Sync each 16 s.
+/// Room for two clients, at most 60 s and 16 messages a second.
 fn asked() -> Config {
     let serving = ServingConfig {
         log_announce_interval: LogInterval::new(4),
@@ -36,6 +36,8 @@ fn to_one(script: &mut Script, until: f64) -> Vec<String> {
         script.port.step(script.now, Input::Tick { local: script.now.read_as() }, &mut out);
         let at = (script.now - Timestamp::EPOCH).as_secs_f64();
         let single = out.iter().filter(|effect| matches!(effect, Effect::Send { to: Some(_), .. }));
+        let to_all = out.iter().filter(|effect| matches!(effect, Effect::Send { to: None, .. })).count();
+        assert_eq!(to_all, 0, "nothing goes to all");
         all.extend(single.map(|effect| format!("{at:.3} {}", render(&[*effect]))));
     }
     all
