@@ -608,10 +608,19 @@ fn ports_of_one_domain_compare_alike_and_only_a_measured_link_can_be_capable() {
     4 | [[ptp]]
       | ^^^^^^^
     give both the same `comparison`, or another domain
-t.toml:7:14: ptp[1].as_capable: nobody measures this link
+t.toml:7:14: ptp[1].as_capable: as_capable needs the peer delay mechanism, or nobody measures this link
     7 | as_capable = true
       |              ^^^^
-    add `delay = "p2p"`
+    write `delay = "p2p"`, or `as_capable = false`
+"#
+    );
+    // What the profile says contradicts what the file says.
+    assert_eq!(
+        complaints("[[ptp]]\ninterface = \"lo\"\nprofile = \"gptp\"\ndelay = \"e2e\"\n"),
+        r#"t.toml:4:9: ptp[0].delay: as_capable needs the peer delay mechanism, or nobody measures this link
+    4 | delay = "e2e"
+      |         ^^^^^
+    write `delay = "p2p"`, or `as_capable = false`
 "#
     );
 }
@@ -637,4 +646,19 @@ fn each_profile_has_its_file_and_its_row_in_the_manual_and_both_say_what_it_stan
             assert!(row.contains(&format!("`{name} = {value}`")), "{row}");
         }
     }
+}
+
+#[test]
+fn hybrid_goes_with_neither_peer_delay_nor_unicast_masters_whoever_says_it() {
+    let start = "[[ptp]]\ninterface = \"lo\"\n";
+    for (text, path) in [
+        ("hybrid = true\ndelay = \"p2p\"\n", "ptp[0].hybrid"),
+        ("profile = \"enterprise\"\ndelay = \"p2p\"\n", "ptp[0].delay"),
+        ("profile = \"enterprise\"\nunicast_masters = [\"192.0.2.1\"]\n", "ptp[0].unicast_masters"),
+    ] {
+        let errors = load(&format!("{start}{text}"), "t.toml").expect_err("must be refused").errors;
+        let paths: Vec<_> = errors.iter().map(|error| (error.path.as_str(), error.fault)).collect();
+        assert_eq!(paths, [(path, Fault::Conflict)], "{text}");
+    }
+    load(&format!("{start}profile = \"enterprise\"\nhybrid = false\ndelay = \"p2p\"\n"), "t.toml").expect("no hybrid");
 }

@@ -56,6 +56,11 @@ impl<'c> Reader<'c> {
         profile_of(self.checked, section).and_then(|profile| profile.preset(option)).or_else(|| default_value(option))
     }
 
+    /// The first of these options that the file has, and where: a profile may say the others.
+    pub fn said_by(&self, section: &str, names: &[&str]) -> Option<(String, Range<usize>)> {
+        names.iter().find_map(|name| Some((join(section, name), self.span(section, name)?)))
+    }
+
     /// Where the file says it, if it does.
     pub fn span(&self, section: &str, name: &str) -> Option<Range<usize>> {
         self.checked.set.get(&join(section, name)).map(|set| set.span.clone())

@@ -399,11 +399,13 @@ pub fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigError> {
                 format!("masters are compared otherwise than by the [[ptp]] in line {line}, of the same domain");
             conflict(section.clone(), header, message, "give both the same `comparison`, or another domain");
         }
-        if let (Some(span), "e2e", true) =
-            (read.span(&section, "as_capable"), read.word(&section, "delay"), read.switch(&section, "as_capable"))
-        {
-            let path = format!("{section}.as_capable");
-            conflict(path, &span, "nobody measures this link".to_owned(), "add `delay = \"p2p\"`");
+        if let (Some((path, span)), "e2e", true) = (
+            read.said_by(&section, &["as_capable", "delay"]),
+            read.word(&section, "delay"),
+            read.switch(&section, "as_capable"),
+        ) {
+            let message = "as_capable needs the peer delay mechanism, or nobody measures this link".to_owned();
+            conflict(path, &span, message, "write `delay = \"p2p\"`, or `as_capable = false`");
         }
     }
     let cores = read.span("ntp.server", "cores").filter(|_| !read.cores("ntp.server", "cores").is_empty());

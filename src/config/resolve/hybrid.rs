@@ -10,14 +10,22 @@ pub(super) fn conflicts(
     section: &str,
     conflict: &mut impl FnMut(String, &Range<usize>, String, &str),
 ) {
-    let Some(span) = read.span(section, "hybrid").filter(|_| read.switch(section, "hybrid")) else { return };
-    let mut refuse = |message: &str, suggestion: &str| {
-        conflict(format!("{section}.hybrid"), &span, message.to_owned(), suggestion);
+    if !read.switch(section, "hybrid") {
+        return;
+    }
+    let mut refuse = |with: &str, message: &str, suggestion: &str| {
+        if let Some((path, span)) = read.said_by(section, &["hybrid", with]) {
+            conflict(path, &span, message.to_owned(), suggestion);
+        }
     };
     if read.word(section, "delay") == "p2p" {
-        refuse("the peer delay mechanism sends no Delay_Req", "delay = \"e2e\"");
+        refuse("delay", "the peer delay mechanism sends no Delay_Req: not with `hybrid`", "delay = \"e2e\"");
     }
     if !read.addresses(section, "unicast_masters").is_empty() {
-        refuse("unicast masters are sent Delay_Req alone anyway", "remove it");
+        refuse(
+            "unicast_masters",
+            "unicast masters are sent Delay_Req alone anyway: not with `hybrid`",
+            "hybrid = false",
+        );
     }
 }
