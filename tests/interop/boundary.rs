@@ -2,11 +2,10 @@
 
 use std::net::UdpSocket;
 use std::path::Path;
-use std::time::{Duration as Timeout, Instant};
+use std::time::Instant;
 
 use nix::sys::signal::Signal;
 use synchronome::observe::Status;
-use synchronome::observe::status::PortStatus;
 use synchronome::time::{LogInterval, SyncState};
 use synchronome::wire::ptp::{
     Announce, ClockAccuracy, ClockIdentity, ClockQuality, Extension, Flags, Message, PathTrace, PortIdentity, Sender,
@@ -15,13 +14,10 @@ use synchronome::wire::ptp::{
 
 use super::daemon::{Daemon, Options, assert_bound_held};
 use super::lab::{End, Lab, connect};
+use super::masters::{of, offsets, wait_for_offsets};
 use super::ntp::chronyd_server;
 use super::running::{Capture, Running, dissect, ptp4l, ptp4l_slave};
 use super::{COMPLAINTS, bridged, ptp4l_identity, ptp4l_octets};
-
-fn of<'a>(status: &'a Status, interface: &str) -> &'a PortStatus {
-    status.ptp.iter().find(|port| port.interface == interface).expect("a port")
-}
 
 fn count(status: &Status, interface: &str, name: &str) -> u64 {
     let counters = &of(status, interface).counters;
@@ -32,19 +28,10 @@ fn states(status: &Status) -> [&str; 2] {
     ["vb", "vc"].map(|interface| of(status, interface).port_state.as_str())
 }
 
-/// How many offsets ptp4l has printed.
-fn offsets(slave: &Running) -> usize {
-    slave.printed().matches("master offset").count()
-}
-
-fn wait_for_offsets(slave: &mut Running, count: usize) {
-    let start = Instant::now();
-    let known = offsets(slave);
-    while offsets(slave) < known + count {
-        slave.assert_alive();
-        assert!(start.elapsed() < Timeout::from_mins(1), "ptp4l measures nothing:\n{}", slave.printed());
-        std::thread::sleep(Timeout::from_millis(100));
-    }
+/// Waits for so many offsets of ptp4l's more.
+fn wait_for_more(slave: &mut Running, count: usize) {
+    let known = offsets(slave, 0).len();
+    wait_for_offsets(slave, known + count);
 }
 
 /// Two ports of one daemon and a slave of ptp4l's on one bridge.
@@ -75,9 +62,9 @@ fn two_ports_on_one_link(transport: &str, ptp4l_option: &str) {
     daemon.wait("one of two serves", |status| {
         status.state == SyncState::Locked && states(status) == ["MASTER", "PASSIVE"]
     });
-    wait_for_offsets(&mut slave, 2);
+    wait_for_more(&mut slave, 2);
     let before = daemon.status();
-    wait_for_offsets(&mut slave, 5);
+    wait_for_more(&mut slave, 5);
     let after = daemon.status();
     assert_eq!(states(&after), ["MASTER", "PASSIVE"]);
     let sent = |interface, name| count(&after, interface, name) - count(&before, interface, name);
@@ -99,10 +86,10 @@ fn two_ports_on_one_link(transport: &str, ptp4l_option: &str) {
         "two ports over {transport}: the second serves {:.2} s after the first has gone",
         lost.elapsed().as_secs_f64()
     );
-    wait_for_offsets(&mut slave, 3);
+    wait_for_more(&mut slave, 3);
     ours.ip("link set vb up");
     daemon.wait("the first serves again", |status| states(status) == ["MASTER", "PASSIVE"]);
-    wait_for_offsets(&mut slave, 3);
+    wait_for_more(&mut slave, 3);
     assert_bound_held(&daemon.status());
     daemon.end();
 }
@@ -186,7 +173,7 @@ fn a_path_is_traced_from_ptp4l_through_us_to_ptp4l_and_what_has_passed_us_is_ref
         status.state == SyncState::Locked && states(status) == ["SLAVE", "MASTER"]
     });
     assert_eq!(of(&status, "vb").path, [ptp4l_identity(1)], "{status:#?}");
-    wait_for_offsets(&mut slave, 4);
+    wait_for_more(&mut slave, 4);
     let (printed, _) = daemon.command(&["status"]);
     assert!(printed.contains(&format!("path {}", ptp4l_identity(1))), "{printed}");
 
@@ -205,7 +192,7 @@ fn a_path_is_traced_from_ptp4l_through_us_to_ptp4l_and_what_has_passed_us_is_ref
     daemon.wait("both are MASTER, and there is no path", |status| {
         states(status) == ["MASTER", "MASTER"] && of(status, "vb").path.is_empty()
     });
-    wait_for_offsets(&mut slave, 4);
+    wait_for_more(&mut slave, 4);
     daemon.end();
     drop(slave);
     let capture = capture.finish_after(ptp4l_octets());

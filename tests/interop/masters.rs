@@ -25,7 +25,7 @@ pub fn second_cable(lab: &mut Lab, between: &Space) -> Space {
     inside
 }
 
-fn of<'a>(status: &'a Status, interface: &str) -> &'a PortStatus {
+pub fn of<'a>(status: &'a Status, interface: &str) -> &'a PortStatus {
     status.ptp.iter().find(|port| port.interface == interface).expect("a port")
 }
 
