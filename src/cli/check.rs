@@ -10,8 +10,8 @@ use std::process::ExitCode;
 use serde_json::{Value as Json, json};
 use synchronome_kernel::nic::is_bond;
 
-use super::EXIT_USAGE;
 use super::simulate::scenario;
+use super::{EXIT_USAGE, print};
 use crate::config::{
     Config, ConfigErrors, Loaded, Origin, PtpTransport, Setting, SystemClock, TimestampMode, load_file, read_text,
 };
@@ -92,8 +92,7 @@ pub fn run(args: &Args) -> ExitCode {
         Err(errors) => (String::new(), errors_text(errors), false),
     };
     eprint!("{complaints}");
-    // Whoever closed the pipe early has what he wanted.
-    let _ = std::io::stdout().write_all(output.as_bytes());
+    print(&output);
     if good { ExitCode::SUCCESS } else { ExitCode::from(EXIT_USAGE) }
 }
 

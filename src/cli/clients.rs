@@ -1,12 +1,11 @@
 //! `synchronome clients`: who asks the NTP server.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration as Pause;
 
-use super::STATUS_SOCKET;
+use super::{STATUS_SOCKET, print};
 use crate::observe::Status;
 use crate::observe::client::{AskError, ask};
 use crate::observe::render::clients_table;
@@ -56,8 +55,7 @@ pub fn run(args: &Args) -> ExitCode {
     } else {
         text = clients_table(&server);
     }
-    // Whoever closed the pipe early has what he wanted.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    print(&text);
     ExitCode::SUCCESS
 }
 

@@ -23,11 +23,15 @@ mod temporary;
 pub mod why;
 
 use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::config::quantity::{QuantityError, parse_duration, parse_frequency};
+use crate::observe::Status;
+use crate::observe::client::ask;
 use crate::time::{Duration, FrequencyPpb};
 
 /// Where the daemon's status is asked for unless `--socket` says otherwise.
@@ -42,7 +46,7 @@ pub const EXIT_UNKNOWN: u8 = 3;
 /// Exit code of wrong arguments and of a wrong configuration.
 pub const EXIT_USAGE: u8 = 2;
 
-/// One daemon that owns every clock of a Linux server: PTP in, a disciplined clock with an error bound, NTP out.
+/// One daemon that owns every clock of a Linux server: PTP and NTP in, a disciplined clock with an error bound, PTP and NTP out.
 #[derive(Parser, Debug)]
 #[command(name = "synchronome", version, max_term_width = 100, after_help = EXAMPLES)]
 struct Arguments {
@@ -131,6 +135,22 @@ pub(crate) fn signed_duration(text: &str) -> Result<Duration, String> {
 /// For clap: a frequency of either sign.
 pub(crate) fn signed_frequency(text: &str) -> Result<FrequencyPpb, String> {
     parse_frequency(text).map_err(|error| with_example(&error, "40ppm"))
+}
+
+/// Prints; whoever closed the pipe early has what he wanted.
+fn print(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// What the daemon at this socket says of itself; `None` if it does not answer, which is told on stderr.
+fn status_of(command: &str, socket: &Path) -> Option<Status> {
+    match ask(socket) {
+        Ok((_, status)) => Some(status),
+        Err(error) => {
+            eprintln!("synchronome {command}: {error}");
+            None
+        }
+    }
 }
 
 fn with_example(error: &QuantityError, example: &str) -> String {

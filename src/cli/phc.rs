@@ -4,7 +4,7 @@ mod compare;
 mod list;
 mod read;
 
-use std::io::{self, Write as _};
+use std::io;
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -101,11 +101,6 @@ fn exactly(difference: Duration) -> String {
     }
     let sign = if nanos < 0 { '-' } else { '+' };
     format!("{sign}{}.{:09} s", nanos.unsigned_abs() / 1_000_000_000, nanos.unsigned_abs() % 1_000_000_000)
-}
-
-/// Prints; whoever closed the pipe early has what he wanted.
-fn print(text: &str) {
-    let _ = io::stdout().write_all(text.as_bytes());
 }
 
 #[cfg(test)]

@@ -1,13 +1,11 @@
 //! `synchronome ptp`: the data sets of the PTP clocks.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::STATUS_SOCKET;
-use crate::observe::client::ask;
+use super::{STATUS_SOCKET, print, status_of};
 use crate::observe::render::ptp_text;
 use crate::observe::status::{PtpClockStatus, SCHEMA};
 
@@ -36,17 +34,10 @@ pub struct Args {
 
 /// Asks the daemon and prints its data sets.
 pub fn run(args: &Args) -> ExitCode {
-    let status = match ask(&args.socket) {
-        Ok((_, status)) => status,
-        Err(error) => {
-            eprintln!("synchronome ptp: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
+    let Some(status) = status_of("ptp", &args.socket) else { return ExitCode::FAILURE };
     let clocks = &status.ptp_clocks;
     let text = if args.json { to_json(clocks) + "\n" } else { ptp_text(clocks) };
-    // Whoever closed the pipe early has what he wanted.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    print(&text);
     ExitCode::SUCCESS
 }
 

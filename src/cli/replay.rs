@@ -4,11 +4,10 @@ mod grid;
 mod report;
 mod setting;
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::EXIT_USAGE;
+use super::{EXIT_USAGE, print};
 use crate::engine::EngineKind;
 use crate::trace::{Trace, replay, what_if};
 use report::{Clock, Report};
@@ -69,8 +68,7 @@ pub fn run(args: &Args) -> ExitCode {
         }
     };
     let text = if args.json { format!("{}\n", report.json()) } else { report.text() };
-    // Whoever closed the pipe early has what he wanted.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    print(&text);
     if let Some(path) = &args.plot
         && let Err(error) = std::fs::write(path, report.picture())
     {

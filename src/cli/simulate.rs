@@ -22,7 +22,6 @@ mod rules;
 pub mod run;
 pub mod scenario;
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,6 +30,7 @@ use std::thread;
 
 use self::run::Outcome;
 use self::scenario::Scenario;
+use super::print;
 use super::{EXIT_USAGE, positive_duration};
 use crate::config::option_tables;
 use crate::config::options::Default;
@@ -196,11 +196,6 @@ fn write_trace(path: &Path, scenario: &Scenario, outcome: &Outcome) {
         Ok(()) => eprintln!("trace: {}", path.display()),
         Err(error) => eprintln!("{}: cannot be written: {error}", path.display()),
     }
-}
-
-/// Whoever closed the pipe early has what he wanted.
-fn print(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// All runs, on all CPUs, in their order; which CPU runs what makes no difference to any of them.

@@ -1,13 +1,11 @@
 //! `synchronome sources`: all sources side by side.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::STATUS_SOCKET;
-use crate::observe::client::ask;
+use super::{STATUS_SOCKET, print, status_of};
 use crate::observe::render::sources_table;
 use crate::observe::status::{SCHEMA, SourceStatus};
 use crate::observe::why::sources;
@@ -36,17 +34,10 @@ pub struct Args {
 
 /// Asks the daemon and prints its sources.
 pub fn run(args: &Args) -> ExitCode {
-    let status = match ask(&args.socket) {
-        Ok((_, status)) => status,
-        Err(error) => {
-            eprintln!("synchronome sources: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
+    let Some(status) = status_of("sources", &args.socket) else { return ExitCode::FAILURE };
     let sources = sources(&status);
     let text = if args.json { to_json(&sources) + "\n" } else { sources_table(&sources) };
-    // Whoever closed the pipe early has what he wanted.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    print(&text);
     ExitCode::SUCCESS
 }
 

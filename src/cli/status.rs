@@ -4,7 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::STATUS_SOCKET;
+use super::{STATUS_SOCKET, print};
 use crate::observe::client::{AskError, ask};
 use crate::observe::render::{Style, render};
 
@@ -43,8 +43,7 @@ pub fn run(args: &Args) -> ExitCode {
 fn once(args: &Args) -> ExitCode {
     match answer(args) {
         Ok(text) => {
-            // Whoever closed the pipe early has what he wanted.
-            let _ = std::io::stdout().write_all(text.as_bytes());
+            print(&text);
             ExitCode::SUCCESS
         }
         Err(error) => {

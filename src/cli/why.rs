@@ -1,11 +1,9 @@
 //! `synchronome why`: why a source is used, or not.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::{EXIT_UNKNOWN, EXIT_USAGE, STATUS_SOCKET};
-use crate::observe::client::ask;
+use super::{EXIT_UNKNOWN, EXIT_USAGE, STATUS_SOCKET, print, status_of};
 use crate::observe::why::{Explanation, explain, named, render, sources, to_json};
 
 /// Say why a source is used, or why not: the first test that it fails, its value, the limit, and what would change it.
@@ -36,13 +34,7 @@ pub struct Args {
 
 /// Asks the daemon and explains its answer.
 pub fn run(args: &Args) -> ExitCode {
-    let status = match ask(&args.socket) {
-        Ok((_, status)) => status,
-        Err(error) => {
-            eprintln!("synchronome why: {error}");
-            return ExitCode::from(EXIT_UNKNOWN);
-        }
-    };
+    let Some(status) = status_of("why", &args.socket) else { return ExitCode::from(EXIT_UNKNOWN) };
     let all = sources(&status);
     let meant = match &args.source {
         Some(name) => named(&all, name),
@@ -61,8 +53,7 @@ pub fn run(args: &Args) -> ExitCode {
     } else {
         explanations.iter().map(render).collect::<Vec<_>>().join("\n")
     };
-    // Whoever closed the pipe early has what he wanted.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    print(&text);
     let all_count = explanations.iter().all(|explanation| explanation.failed().is_none());
     if all_count { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

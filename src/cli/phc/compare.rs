@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use serde_json::json;
 use synchronome_kernel::phc::CrossingMethod;
 
-use super::{Told, clocks, exactly, print, trouble, word};
+use super::{Told, clocks, exactly, trouble, word};
 use crate::cli::positive_duration;
+use crate::cli::print;
 use crate::clock::comparison::{READINGS, Round, Side, Summary, compare, working_methods};
 use crate::clock::inventory::{HardwareClock, find};
 use crate::time::Duration;

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use serde_json::{Value as Json, json};
 use synchronome_kernel::phc::{CrossingMethod, PhcCapabilities};
 
-use super::{NO_PHC, Told, print, trouble, word};
+use super::{NO_PHC, Told, trouble, word};
+use crate::cli::print;
 use crate::clock::comparison::working_methods;
 use crate::clock::inventory::{HardwareClock, hardware_clocks};
 use crate::time::FrequencyPpb;

@@ -6,7 +6,8 @@ use serde_json::{Value as Json, json};
 use synchronome_kernel::adjtimex;
 use synchronome_kernel::phc::CrossingMethod;
 
-use super::{Told, clocks, exactly, print, trouble, word};
+use super::{Told, clocks, exactly, trouble, word};
+use crate::cli::print;
 use crate::clock::comparison::{Against, cross, working_methods};
 use crate::clock::inventory::{HardwareClock, find};
 use crate::observe::rfc3339;

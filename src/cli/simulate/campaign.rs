@@ -16,7 +16,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use super::run::Outcome;
-use super::{Args, print, run_all, scenario, write_trace};
+use super::{Args, run_all, scenario, write_trace};
+use crate::cli::print;
 use crate::engine::Random;
 use crate::sim::SAMPLES_MAX;
 
