@@ -14,6 +14,7 @@
 //! known and not offered NOT_SUPPORTED, one that cannot be set NOT_SETABLE, an absent port WRONG_VALUE. A response is never
 //! sent to more than asked: one for each port that a GET means.
 
+use super::PortState;
 use crate::time::LogInterval;
 use crate::wire::ptp::{
     Action, Body, ClockDescription, ClockIdentity, CorrectionField, CurrentDataSet, DefaultDataSet, Extension, Flags,
@@ -288,6 +289,18 @@ fn allowed(request: &Request<'_>, by: Asker) -> Result<Option<Setting>, Manageme
 }
 
 impl ManagedClock {
+    /// Its port of this number.
+    pub fn port(&self, number: u16) -> Option<&ManagedPort> {
+        self.ports.iter().find(|port| port.port_ds.port_identity.port_number == number)
+    }
+
+    /// Whether its port of this number forwards management messages, from and to it: those that are part of the tree of masters
+    /// and slaves, which has no loop (15.3.3).
+    pub fn forwards(&self, number: u16) -> bool {
+        let in_tree = [PortState::PreMaster, PortState::Master, PortState::Uncalibrated, PortState::Slave];
+        self.port(number).is_some_and(|port| in_tree.iter().any(|state| *state as u8 == port.port_ds.port_state))
+    }
+
     /// In whose name the clock itself answers: the port by which it was asked, and port 0 on this machine.
     fn speaker(&self, by: Asker) -> PortIdentity {
         let port_number = match by {
@@ -446,6 +459,12 @@ fn respond(
     let length = write(&Message { header, body, tlvs }, &mut message).ok()?;
     send(&message[..length]);
     Some(())
+}
+
+/// Whether the answer has the addresses of a port in it, which cost system calls.
+pub fn asks_for_addresses(message: &Message<'_>) -> bool {
+    let id = message.tlvs.iter().next().and_then(|tlv| tlv.value.first_chunk().copied());
+    id.map(u16::from_be_bytes) == Some(ManagementId::CLOCK_DESCRIPTION.0)
 }
 
 /// A management message as it is forwarded to the other ports of a boundary clock: with one hop less (15.3.3). `None`: it

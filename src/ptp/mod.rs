@@ -71,7 +71,7 @@ pub use delay::{DELAY_OUTSTANDING_MAX, LOG_DELAY_REQ_INTERVAL_MAX};
 pub use foreign::{FOREIGN_MASTER_MAX, LOG_ANNOUNCE_INTERVAL_MAX};
 pub use forward::{ANNOUNCE_TLVS_MAX, FORWARDED_MAX, Forwarded};
 pub use hybrid::{HYBRID_GROUP_FOR, HYBRID_UNANSWERED_MAX};
-pub use manage::{Asker, MANAGEMENT_MAX, ManagedClock, ManagedPort, Setting, forwarded, manage};
+pub use manage::{Asker, MANAGEMENT_MAX, ManagedClock, ManagedPort, Setting, asks_for_addresses, forwarded, manage};
 pub use master::Grandmaster;
 pub use own::{AnnouncedQuality, IMPROVES_AFTER, PtpClockConfig, Steered, has_time};
 pub use peer::{

@@ -128,7 +128,9 @@ impl ManagementSocket {
                 result => result?,
             };
             let mut is_owner = false;
-            for message in received.cmsgs()? {
+            // Cut off: with something else than credentials beside it, descriptors say, which is no request.
+            let Ok(messages) = received.cmsgs() else { continue };
+            for message in messages {
                 if let ControlMessageOwned::ScmCredentials(sender) = message {
                     is_owner = sender.uid() == 0 || sender.uid() == self.user;
                 }
@@ -202,6 +204,10 @@ impl Drop for ManagementSocket {
 
 #[cfg(test)]
 mod tests {
+    use std::io::IoSlice;
+
+    use nix::sys::socket::{ControlMessage, sendmsg};
+
     use super::*;
 
     #[test]
@@ -217,6 +223,11 @@ mod tests {
         assert!(socket.receive(&mut buffer).unwrap().is_none());
         // Who has no name cannot be answered.
         nobody.send_to(b"nameless", &path).unwrap();
+        // Nor is a request what has descriptors beside it, for which there is no room.
+        let descriptors = [asker.as_raw_fd(); 8];
+        let to = UnixAddr::new(&path).unwrap();
+        let rights = [ControlMessage::ScmRights(&descriptors)];
+        sendmsg(asker.as_raw_fd(), &[IoSlice::new(b"rights")], &rights, MsgFlags::empty(), Some(&to)).unwrap();
         asker.send_to(b"request", &path).unwrap();
         let request = socket.receive(&mut buffer).unwrap().unwrap();
         assert_eq!((&buffer[..request.length], request.is_owner), (&b"request"[..], true), "it is this process");

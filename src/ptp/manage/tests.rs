@@ -341,3 +341,15 @@ fn messages_go_on_while_they_have_hops_left_and_not_if_they_are_ours() {
     assert_eq!(next(Asked { from: ours, hops: (3, 2), ..Asked::default() }), None, "it has come back");
     assert_eq!(next(Asked { action: Action::RESPONSE, hops: (2, 2), ..Asked::default() }), Some((2, 1)));
 }
+
+#[test]
+fn only_ports_of_the_tree_forward_or_two_links_side_by_side_would_be_a_loop() {
+    let mut clock = clock();
+    let forwards = PortState::ALL.into_iter().filter(|state| {
+        clock.ports[1].port_ds.port_state = *state as u8;
+        clock.forwards(2)
+    });
+    let forwards: Vec<_> = forwards.collect();
+    assert_eq!(forwards, [PortState::PreMaster, PortState::Master, PortState::Uncalibrated, PortState::Slave]);
+    assert!(!clock.forwards(3) && clock.port(3).is_none(), "there is none");
+}

@@ -7,7 +7,7 @@ use super::Daemon;
 use super::ports::RunningPort;
 use crate::config::PtpConfig;
 use crate::observe::{Level, Topic};
-use crate::ptp::{Asker, MANAGEMENT_MAX, ManagedClock, Setting, forwarded, manage};
+use crate::ptp::{Asker, MANAGEMENT_MAX, ManagedClock, Setting, asks_for_addresses, forwarded, manage};
 use crate::runtime::host::{addresses_of, mac_of};
 use crate::runtime::management::{ManagementSocket, REQUEST_MAX};
 use crate::runtime::model::Moment;
@@ -95,19 +95,17 @@ impl Daemon {
         }
     }
 
-    /// To the other ports of the clock, with one hop less.
+    /// To the other ports of the clock, with one hop less; from and to those that are part of the tree of masters and slaves,
+    /// which has no loop.
     fn forward(&mut self, from: usize, message: &Message<'_>) {
         let clocks = self.ptp_clocks();
         let number = |row: usize| row as u16 + 1;
-        let has = |clock: &ManagedClock, row| {
-            clock.ports.iter().any(|port| port.port_ds.port_identity.port_number == number(row))
-        };
-        let Some(clock) = clocks.iter().find(|clock| has(clock, from)) else { return };
+        let Some(clock) = clocks.iter().find(|clock| clock.forwards(number(from))) else { return };
         let Some(message) = forwarded(message, clock.default_ds.clock_identity) else { return };
         let mut octets = [0; MANAGEMENT_MAX];
         let Ok(length) = write(&message, &mut octets) else { return };
         let Some(packet) = ManagementPacket::new(&octets[..length], None) else { return };
-        for row in (0..self.ports.len()).filter(|row| *row != from && has(clock, *row)) {
+        for row in (0..self.ports.len()).filter(|row| *row != from && clock.forwards(number(*row))) {
             self.send_management(row, &packet);
         }
     }
@@ -155,8 +153,13 @@ impl Daemon {
 
     /// Answers a management message for each clock that it is for, and does what the owner has set.
     pub(super) fn manage(&mut self, message: &Message<'_>, by: Asker, send: &mut impl FnMut(&[u8])) {
+        let wants_addresses = asks_for_addresses(message);
         for mut clock in self.ptp_clocks() {
-            for port in &mut clock.ports {
+            // What a port hears is for the clock that it is of.
+            if matches!(by, Asker::Network { port } if clock.port(port).is_none()) {
+                continue;
+            }
+            for port in clock.ports.iter_mut().filter(|_| wants_addresses) {
                 port.physical_address = mac_of(&port.interface).map(Vec::from).unwrap_or_default();
                 let (v4, v6) = addresses_of(&port.interface).unwrap_or_default();
                 port.protocol_address = match port.network_protocol {
