@@ -31,6 +31,8 @@ fn setting(option: &OptionSpec, value: &str) -> String {
                 "event_port" => "general_port = 2\n",
                 "general_port" => "event_port = 2\n",
                 "as_capable" => "delay = \"p2p\"\n",
+                "unicast_clients" => "role = \"master\"\n",
+                "profile" if value == "\"g8275.2\"" => "unicast_masters = [\"192.0.2.1\"]\n",
                 _ => "",
             };
             format!("[[ptp]]\ninterface = \"lo\"\n{other}{name} = {value}\n")
@@ -402,6 +404,19 @@ fn unicast_masters_are_hosts_of_the_transports_family_and_answer_delay_req() {
         assert!(found.len() == 1 && found[0].ends_with(fault), "{found:?}");
     }
     assert_eq!(faults("unicast_masters = ['192.0.2.1', '192.0.2.1']").len(), 1);
+    let clients = |message: &str| vec![format!("ptp[0].unicast_clients: {message}")];
+    let by_master = "role = 'master'\nunicast_clients = 4";
+    assert_eq!(faults("unicast_clients = 4"), clients("a port of role \"slave\" serves nobody"));
+    assert_eq!(
+        faults(&format!("{by_master}\ndelay = 'p2p'")),
+        clients("clients ask for Delay_Resp, and the peer delay mechanism has none")
+    );
+    assert_eq!(faults(&format!("{by_master}\ntransport = 'ethernet'")), clients("clients ask by UDP only"));
+    assert_eq!(
+        faults("profile = 'g8275.2'"),
+        ["ptp[0].profile: G.8275.2 is by unicast alone: nobody is asked here, and nobody may ask"]
+    );
+    assert_eq!(faults(&format!("profile = 'g8275.2'\n{by_master}\nx = 1")).len(), 1, "only what is unknown");
     let all =
         load(&format!("[[ptp]]\ninterface = 'lo'\n{v4}\nunicast_duration = '60s'\n"), "t.toml").expect("it is right");
     let port = &all.config.ptp[0];

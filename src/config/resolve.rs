@@ -180,7 +180,6 @@ fn clock(read: &Reader<'_>) -> ClockConfig {
         ptp: PtpClockConfig {
             priority1: read.integer("clock.ptp", "priority1") as u8,
             priority2: read.integer("clock.ptp", "priority2") as u8,
-            local_priority: read.integer("clock.ptp", "local_priority") as u8,
             class: read.value("clock.ptp", "class").map(|_| read.integer("clock.ptp", "class") as u8),
         },
         max_drift: read.frequency("clock", "max_drift"),

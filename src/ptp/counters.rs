@@ -64,7 +64,7 @@ counters! {
     ReceivedPdelayRespFollowUp = "received_pdelay_resp_follow_up",
     /// Signaling of our domain.
     ReceivedSignaling = "received_signaling",
-    /// Management of our domain; not used.
+    /// Management of our domain, whether or not it is answered.
     ReceivedOther = "received_other",
     /// Announce sent.
     SentAnnounce = "sent_announce",

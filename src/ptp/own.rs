@@ -33,8 +33,6 @@ pub struct PtpClockConfig {
     pub priority1: u8,
     /// priority2.
     pub priority2: u8,
-    /// defaultDS.localPriority, of ports that compare by G.8275.
-    pub local_priority: u8,
     /// clockClass while the clock is synchronised, whatever steers it.
     pub class: Option<u8>,
 }
@@ -42,7 +40,7 @@ pub struct PtpClockConfig {
 impl Default for PtpClockConfig {
     /// The default profile's (annex I.3).
     fn default() -> Self {
-        Self { priority1: 128, priority2: 128, local_priority: 128, class: None }
+        Self { priority1: 128, priority2: 128, class: None }
     }
 }
 

@@ -488,7 +488,7 @@ impl Port {
             }
         }
         // Who asks for messages would take those to all for them: ptp4l then never asks for more than Announce.
-        self.serving.hold(!self.is_capable() || self.server.is_some());
+        self.serving.hold(!self.is_capable() || self.server.is_some() || self.client.is_some());
         if let Some(client) = &mut self.client {
             client.tick(now, out);
         }

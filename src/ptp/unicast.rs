@@ -27,6 +27,8 @@ pub const UNICAST_MASTERS_MAX: usize = 8;
 const TLV_MAX: usize = 12;
 /// So many of them go into one message.
 const TLVS_MAX: usize = 2;
+/// The most TLVs of one message that are heeded.
+const HEEDED_MAX: usize = 8;
 
 /// What can be asked for, in the order in which contracts are kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]

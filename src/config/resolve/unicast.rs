@@ -10,6 +10,31 @@ pub(super) fn conflicts(
     section: &str,
     conflict: &mut impl FnMut(String, &Range<usize>, String, &str),
 ) {
+    let clients = read.integer(section, "unicast_clients");
+    if let Some(span) = read.span(section, "unicast_clients").filter(|_| clients > 0) {
+        let mut refuse = |message: &str, suggestion: &str| {
+            conflict(format!("{section}.unicast_clients"), &span, message.to_owned(), suggestion);
+        };
+        if read.word(section, "role") == "slave" {
+            refuse("a port of role \"slave\" serves nobody", "role = \"master\" or \"auto\", or remove the clients");
+        }
+        if read.word(section, "delay") == "p2p" {
+            refuse("clients ask for Delay_Resp, and the peer delay mechanism has none", "delay = \"e2e\"");
+        }
+        if read.word(section, "transport") == "ethernet" {
+            refuse("clients ask by UDP only", "transport = \"udp4\" or \"udp6\"");
+        }
+    }
+    // The profile has no group: who neither asks nor is asked would hear and say nothing of it.
+    if let Some(span) = read.span(section, "profile")
+        && read.word(section, "profile") == "g8275.2"
+        && read.addresses(section, "unicast_masters").is_empty()
+        && clients == 0
+    {
+        let message = "G.8275.2 is by unicast alone: nobody is asked here, and nobody may ask".to_owned();
+        let suggestion = "add `unicast_masters`, or `unicast_clients` where it may be master";
+        conflict(format!("{section}.profile"), &span, message, suggestion);
+    }
     let Some(span) = read.span(section, "unicast_masters") else { return };
     let masters = read.addresses(section, "unicast_masters");
     if masters.is_empty() {

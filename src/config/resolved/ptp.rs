@@ -48,11 +48,11 @@ pub struct PtpConfig {
     pub trust: bool,
     /// How the time of a grandmaster with ptpTimescale FALSE is read; `None`: by who takes the stamps.
     pub arb_timescale: Option<ArbTimescale>,
-    /// logAnnounceInterval as a master; -4 ..= 4.
+    /// logAnnounceInterval as a master, and what unicast masters are asked for; -4 ..= 4.
     pub log_announce_interval: LogInterval,
-    /// logSyncInterval as a master; -7 ..= 4.
+    /// logSyncInterval as a master, and what unicast masters are asked for; -7 ..= 4.
     pub log_sync_interval: LogInterval,
-    /// logMinDelayReqInterval as a master; -7 ..= 5.
+    /// logMinDelayReqInterval as a master, and what unicast masters are asked for; -7 ..= 5.
     pub log_min_delay_req_interval: LogInterval,
     /// Delay_Req go to the master alone.
     pub hybrid: bool,

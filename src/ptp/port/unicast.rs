@@ -9,7 +9,7 @@ use crate::ptp::unicast::server::Server;
 use crate::ptp::unicast::{ANYBODY, Service};
 use crate::ptp::{Address, Config, Effect, PortState};
 use crate::time::{Local, LogInterval, Mono, Stamp, Timestamp};
-use crate::wire::ptp::{Body, Header, Message, PortIdentity, Sender};
+use crate::wire::ptp::{Body, Header, Message, PortIdentity, Sender, Tlv, TlvType};
 
 /// The side of a port that is asked. Its key is drawn beside all else that the port draws.
 pub(super) fn server(config: &Config, sender: Sender) -> Option<Server> {
@@ -55,8 +55,11 @@ impl Port {
             return;
         }
         let is_master = self.serves_contracts();
+        // Of two clocks that each have the other in their table each is a client too.
+        let is_request = |tlv: Tlv<'_>| tlv.tlv_type == TlvType::REQUEST_UNICAST_TRANSMISSION;
+        let is_asked = message.tlvs.iter().any(is_request);
         if let (Some(server), Some(from)) = (&mut self.server, from)
-            && !self.client.as_ref().is_some_and(|client| client.knows(from))
+            && (is_asked || !self.client.as_ref().is_some_and(|client| client.knows(from)))
         {
             return server.signaling(now, message, from, is_master, out);
         }
@@ -93,7 +96,7 @@ impl Port {
         if !server.answers(now, from, header.source_port_identity) {
             count(out, Counter::UnicastNoContract);
         } else if self.gate.correction(header.correction_field, out).is_some() {
-            self.serving.answer_to(from, header, stamp, out);
+            self.serving.answer(header, (stamp, Some(from)), out);
         }
         true
     }

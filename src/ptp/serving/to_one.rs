@@ -1,11 +1,9 @@
 //! What a master sends to one receiver that has a contract for it (IEEE 1588-2019 16.1).
 
-use super::{Address, Serving, send};
+use super::{Address, Serving};
 use crate::engine::Sink;
 use crate::ptp::Effect;
-use crate::ptp::counters::{Counter, count};
-use crate::time::{Local, LogInterval, Mono, Stamp, Timestamp};
-use crate::wire::ptp::{Flags, Header};
+use crate::time::{Local, LogInterval, Mono, Timestamp};
 
 impl Serving {
     /// An Announce, which states the interval that was granted.
@@ -23,16 +21,5 @@ impl Serving {
         out: &mut impl Sink<Effect>,
     ) {
         self.sync((sequence_id, LogInterval::UNSTATED, Some(to)), now, next_token, out);
-    }
-
-    /// The answer to a Delay_Req, whose correctionField was found usable.
-    pub fn answer_to(&self, to: Address, request: &Header, stamp: Option<Stamp>, out: &mut impl Sink<Effect>) {
-        let Some(stamp) = stamp else { return count(out, Counter::RxStampMissing) };
-        let request = Header { flags: request.flags.with(Flags::UNICAST, true), ..*request };
-        let arrived = self.time_at(stamp.at - self.latencies.ingress);
-        match arrived.and_then(|arrived| self.sender.delay_resp(&request, LogInterval::UNSTATED, arrived)) {
-            Some(message) => send(&message, None, Some(to), out),
-            None => count(out, Counter::TimeNotRepresentable),
-        }
     }
 }

@@ -9,7 +9,7 @@
 //! What a master sends that nobody asked for is not used, and answered with a cancellation: at most once a second, or a
 //! forged address could make us send as much as the forger does.
 
-use super::{ANYBODY, Address, Effect, Service, Signaling, UNICAST_MASTERS_MAX};
+use super::{ANYBODY, Address, Effect, HEEDED_MAX, Service, Signaling, UNICAST_MASTERS_MAX};
 use crate::coding::Coded;
 use crate::engine::Sink;
 use crate::ptp::counters::{Counter, count};
@@ -35,9 +35,9 @@ const COMPLAINT_EVERY: Duration = Duration::SECOND;
 pub struct UnicastClientConfig {
     /// The masters; none at all: the port hears the group.
     pub masters: [Option<Address>; UNICAST_MASTERS_MAX],
-    /// For how many seconds each message is asked for.
+    /// For how many seconds each message is asked for: durationField (16.1.4.1), 10 ..= 1,000.
     pub duration_s: u32,
-    /// How often Announce, Sync and Delay_Resp are asked for.
+    /// How often Announce, Sync and Delay_Resp are asked for: logInterMessagePeriod (16.1.4.1), -7 ..= 4.
     pub intervals: [LogInterval; 3],
 }
 
@@ -388,7 +388,7 @@ impl Client {
             return count(out, Counter::UnicastStranger);
         };
         let source = message.header.source_port_identity;
-        for tlv in message.tlvs {
+        for tlv in message.tlvs.iter().take(HEEDED_MAX) {
             match tlv.extension() {
                 Err(_) => count(out, Counter::UnicastMalformed),
                 Ok(Extension::GrantUnicast(grant)) => {

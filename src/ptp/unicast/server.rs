@@ -5,7 +5,7 @@
 //! then ends by a cancellation when it would have been due.
 
 use super::contracts::{Contracts, Due, LOG_INTERVAL_MAX, LOG_INTERVAL_MIN, Slot};
-use super::{Address, Effect, Service, Signaling};
+use super::{Address, Effect, HEEDED_MAX, Service, Signaling};
 use crate::coding::Coded;
 use crate::engine::Sink;
 use crate::ptp::counters::{Counter, count};
@@ -15,17 +15,15 @@ use crate::wire::ptp::{CancelUnicast, Extension, GrantUnicast, Message, PortIden
 
 /// The most messages that are sent by one step: what is due beyond that follows by the next, which is due at once.
 pub const UNICAST_BATCH_MAX: usize = 16;
-/// The most TLVs of one message that are heeded.
-const TLVS_MAX: usize = 8;
 
 /// To how many, how often and for how long a port sends what it is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
 pub struct UnicastServerConfig {
     /// The most clients, each with up to three contracts; 0: nobody is heard.
     pub clients_max: u32,
-    /// The longest contract in seconds.
+    /// The longest contract in seconds: durationField (16.1.4.2), 10 ..= 1,000.
     pub duration_max_s: u32,
-    /// The shortest intervals of Announce, Sync and Delay_Resp, from -7.
+    /// The shortest intervals of Announce, Sync and Delay_Resp: logInterMessagePeriod (16.1.4.1), -7 ..= 4.
     pub intervals_min: [LogInterval; 3],
 }
 
@@ -82,7 +80,7 @@ impl Server {
         let source = message.header.source_port_identity;
         let Self { config, sender, contracts, sequence_id } = self;
         let mut answer = Signaling::new(sender, source, from, sequence_id);
-        for tlv in message.tlvs.iter().take(TLVS_MAX) {
+        for tlv in message.tlvs.iter().take(HEEDED_MAX) {
             match tlv.extension() {
                 Err(_) => count(out, Counter::UnicastMalformed),
                 Ok(Extension::RequestUnicast(request)) => {

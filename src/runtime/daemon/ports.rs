@@ -214,9 +214,12 @@ impl Daemon {
     }
 
     /// Whether the port goes round on the discipline's thread: the only one, asked to run where that does. Then a
-    /// message wakes one thread and not two.
+    /// message wakes one thread and not two. Not one that sends to many, each by a system call.
     pub(super) fn shares_a_thread(&self) -> bool {
-        self.config.ptp.len() == 1 && self.config.threads.ptp == self.config.threads.discipline
+        let is_for_many = |port: &PtpConfig| port.unicast_clients > 0;
+        self.config.ptp.len() == 1
+            && !self.config.ptp.iter().any(is_for_many)
+            && self.config.threads.ptp == self.config.threads.discipline
     }
 
     /// The discipline hears of a port, which goes round from now on.

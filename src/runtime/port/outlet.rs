@@ -6,7 +6,7 @@ use crate::ptp::{Channel, Counter, Effect, Forwarded, PortState, TxToken};
 use crate::runtime::events::Event;
 use crate::time::{ClockId, Mono, Observation, Timestamp};
 
-/// The most messages that one step sends.
+/// The most messages that one step sends, or one batch of packets that arrived; what is more is counted, and not sent.
 const SENDS_MAX: usize = 24;
 
 /// The effects of a step: sends wait here, everything else goes on at once.
@@ -24,11 +24,12 @@ impl Effects {
 
     pub fn take(&mut self, effect: &Effect, outlet: &mut Outlet, now: Timestamp<Mono>) {
         let Effect::Send { frame, channel, token, to } = effect else { return outlet.take(effect, now) };
+        let Some(place) = self.sends.get_mut(self.len) else {
+            return outlet.links.counters.count(Counter::SendFailed);
+        };
+        *place = Some((Outgoing { frame: *frame, channel: *channel, to: *to }, *token));
+        self.len += 1;
         outlet.asked += u32::from(token.is_some());
-        if let Some(place) = self.sends.get_mut(self.len) {
-            *place = Some((Outgoing { frame: *frame, channel: *channel, to: *to }, *token));
-            self.len += 1;
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 use crate::engine::Engine;
 use crate::ptp::script::{Script, config, render};
-use crate::ptp::{Address, Config, Effect, PortState, UnicastClientConfig};
+use crate::ptp::{Address, Config, Effect, PortState, Role, UnicastClientConfig, UnicastServerConfig};
 use crate::time::LogInterval;
 use crate::wire::ptp;
 
@@ -225,4 +225,16 @@ fn without_a_link_nobody_is_asked_and_with_it_all_are() {
         "state FAULTY->INITIALIZING (link up); state INITIALIZING->LISTENING (link up)"
     );
     script.play(&format!("100 tick => {ASKED}"));
+}
+
+#[test]
+fn a_master_of_the_table_may_ask_us_too() {
+    let unicast_server = UnicastServerConfig { clients_max: 4, ..UnicastServerConfig::NOBODY };
+    let mut script = Script::new(Config { unicast_server, role: Role::Auto, ..asking() });
+    script.line("0 link up");
+    script.line("0 tick");
+    // No master yet, so the answer is a refusal; and what A grants is still heard.
+    let answer = render(&script.line("0.1 ask A from=1 what=announce"));
+    assert!(answer.starts_with("unicast_refused; send Signaling [grant Announce"), "{answer}");
+    assert_eq!(render(&script.line("0.2 grant A from=1 what=announce")), "unicast_granted");
 }
