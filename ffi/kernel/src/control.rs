@@ -9,7 +9,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::timestamping::{KernelTime, StampOrigin};
 use crate::uapi::{
-    self, cmsghdr, field, in_pktinfo, in6_pktinfo, scm_timestamping64, scm_ts_pktinfo, sock_extended_err, sof,
+    self, cmsghdr, field, in_pktinfo, in6_pktinfo, packet::auxdata, scm_timestamping64, scm_ts_pktinfo,
+    sock_extended_err, sof,
 };
 
 /// A control buffer of fixed size, aligned as the kernel wants its first header.
@@ -57,6 +58,11 @@ impl<const N: usize> Control<N> {
     pub(crate) fn push_stamp_request(&mut self, by_card: bool) {
         let flags = if by_card { sof::TX_SOFTWARE | sof::TX_HARDWARE } else { sof::TX_SOFTWARE };
         self.push(libc::SOL_SOCKET, uapi::SO_TIMESTAMPING_NEW, &flags.to_ne_bytes());
+    }
+
+    /// This message is a row of datagrams of so many bytes each (udp(7), Linux 4.18).
+    pub(crate) fn push_segment(&mut self, length: u16) {
+        self.push(libc::SOL_UDP, libc::UDP_SEGMENT, &length.to_ne_bytes());
     }
 
     /// Appends the source address (and, unless 0, the interface) from which this message shall leave, by IPv4.
@@ -146,6 +152,8 @@ pub(crate) struct Ancillary {
     pub(crate) origin: Option<StampOrigin>,
     pub(crate) packet_info: Option<PacketInfo>,
     pub(crate) error: Option<ExtendedError>,
+    /// The number of the VLAN whose tag a frame had.
+    pub(crate) vlan: Option<u16>,
 }
 
 impl Ancillary {
@@ -165,9 +173,18 @@ impl Ancillary {
             | (uapi::packet::SOL_PACKET, uapi::packet::TX_TIMESTAMP) => {
                 self.error = extended_error(record.payload);
             }
+            (uapi::packet::SOL_PACKET, uapi::packet::AUXDATA) => self.vlan = vlan(record.payload),
             _ => {}
         }
     }
+}
+
+/// The lower twelve bits of the tag are the number (IEEE 802.1Q).
+fn vlan(payload: &[u8]) -> Option<u16> {
+    let payload: &[u8; auxdata::SIZE] = payload.first_chunk()?;
+    let is_tagged = u32::from_ne_bytes(field(payload, 0)?) & auxdata::VLAN_VALID != 0;
+    let tag = u16::from_ne_bytes(field(payload, auxdata::VLAN_TCI)?);
+    is_tagged.then_some(tag & 0x0fff)
 }
 
 fn stamp(payload: &[u8], offset: usize) -> Option<KernelTime> {

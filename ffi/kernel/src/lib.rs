@@ -15,7 +15,7 @@
 //!   [`phc::Phc`] or the one [`steer::SystemClock`]. Everything else reads ([`adjtimex`] with `modes = 0`).
 //!
 //! Reading order: [`timestamping`] (the heart), [`socket`] (batches and options), [`phc`] and [`steer`] (the clocks),
-//! [`nic`] (whose card it is), then the small ones.
+//! [`nic`] (whose card it is), [`doorman`] and [`refusal`] (what is left when the rights are given up), then the small ones.
 //!
 //! What others do well is not wrapped again: eventfd, signalfd, ppoll, `clock_gettime` (`nix`); `SO_REUSEPORT`,
 //! multicast membership (`socket2`).
@@ -27,13 +27,17 @@
 pub mod adjtimex;
 #[cfg(feature = "count-allocations")]
 pub mod alloc;
+pub mod counter;
+pub mod doorman;
 pub mod memory;
 pub mod nic;
 pub mod page;
 pub mod phc;
 pub mod pps;
+pub mod refusal;
 pub mod rtc;
 pub mod sched;
+pub mod shed;
 pub mod socket;
 pub mod steer;
 pub mod timestamping;

@@ -16,3 +16,133 @@ pub fn lock_all() -> io::Result<()> {
     let result = unsafe { libc::mlockall(flags) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
+
+/// Lets go of the code and constants that are resident, of the program and of its libraries; returns how much that was, in octets.
+///
+/// What the start alone needs (the configuration's parser, the loader) is never used again, and is much more than what is used all the time. The
+/// kernel maps it again where it is, page by page, as it is touched: a microsecond each while it is in the page cache. Only pages that are as in their file
+/// are let go of, so that nothing is lost.
+///
+/// # Errors
+/// `EINVAL` where pages are locked and the kernel does not know how to let go of those (before Linux 5.18); or that /proc cannot be read.
+pub fn let_go_of_code() -> io::Result<usize> {
+    let mappings = std::fs::read_to_string("/proc/self/smaps")?;
+    let mut octets = 0;
+    for Mapping { from, to, resident } in unwritten(&mappings) {
+        let length = to.saturating_sub(from);
+        // SAFETY: madvise(2) with MADV_DONTNEED_LOCKED: a private mapping of a file that cannot be written and has no page that differs from the file
+        // (proc_pid_smaps(5)): what is read there afterwards is what was read there before.
+        let result = unsafe { libc::madvise(std::ptr::without_provenance_mut(from), length, MADV_DONTNEED_LOCKED) };
+        if result < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        octets += resident;
+    }
+    Ok(octets)
+}
+
+/// Gives back what was allocated and is free by now, as far as the allocator can (malloc_trim(3)): where memory is not locked yet.
+pub fn give_back_free() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim(3) takes a size and no pointer, and what is allocated stays.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+/// Of linux/mman.h since Linux 5.18; as MADV_DONTNEED, and of locked pages too.
+const MADV_DONTNEED_LOCKED: libc::c_int = 24;
+
+/// A mapping, and how much of it is resident, in octets.
+#[derive(PartialEq, Eq, Debug)]
+struct Mapping {
+    from: usize,
+    to: usize,
+    resident: usize,
+}
+
+/// Of what proc_pid_smaps(5) tells the private mappings of files that are not writable and as they are in the file.
+fn unwritten(smaps: &str) -> Vec<Mapping> {
+    let mut found = Vec::new();
+    let mut lines = smaps.lines().peekable();
+    while let Some(head) = lines.next() {
+        let mut words = head.split_ascii_whitespace();
+        let (span, mode, path) = (words.next().unwrap_or_default(), words.next(), words.nth(3));
+        let mut figure = |name: &str| {
+            let mut value = None;
+            while let Some(line) = lines.next_if(|line| line.split(' ').next().is_some_and(|word| word.ends_with(':')))
+            {
+                if let Some(rest) = line.strip_prefix(name) {
+                    value = rest.split_ascii_whitespace().next().and_then(|kilobytes| kilobytes.parse::<usize>().ok());
+                    break;
+                }
+            }
+            value
+        };
+        // In their order there.
+        let (resident, anonymous) = (figure("Rss:"), figure("Anonymous:"));
+        let is_of_file = path.is_some_and(|path| path.starts_with('/'));
+        let is_unwritten = matches!(mode, Some("r-xp" | "r--p")) && is_of_file && anonymous == Some(0);
+        let at = |word: &str| usize::from_str_radix(word, 16).ok();
+        let ends = span.split_once('-').and_then(|(from, to)| at(from).zip(at(to)));
+        if let (Some((from, to)), Some(resident), true) = (ends, resident.filter(|kb| *kb > 0), is_unwritten) {
+            found.push(Mapping { from, to, resident: resident * 1024 });
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMAPS: &str = "\
+00400000-00500000 r--p 00000000 fe:00 12 /usr/bin/it
+Size:               1024 kB
+Rss:                 512 kB
+Anonymous:             0 kB
+VmFlags: rd mr mw me
+00500000-00600000 r-xp 00100000 fe:00 12 /usr/bin/it
+Rss:                 256 kB
+Anonymous:             4 kB
+VmFlags: rd ex mr mw me
+00600000-00700000 rw-p 00200000 fe:00 12 /usr/bin/it
+Rss:                   8 kB
+Anonymous:             0 kB
+00700000-00800000 r--p 00000000 00:00 0
+Rss:                   8 kB
+Anonymous:             0 kB
+00800000-00900000 r--s 00000000 00:01 7 /dev/shm/it
+Rss:                   8 kB
+Anonymous:             0 kB
+00900000-00a00000 r-xp 00000000 fe:00 13 /usr/lib/libc.so.6 (deleted)
+Rss:                   8 kB
+Anonymous:             0 kB
+00a00000-00b00000 r-xp 00000000 fe:00 14 /usr/lib/libm.so.6
+Rss:                   0 kB
+Anonymous:             0 kB
+";
+
+    #[test]
+    fn only_what_is_as_in_its_file_is_let_go_of() {
+        let found = unwritten(SMAPS);
+        let is = |from, to, resident| Mapping { from, to, resident };
+        assert_eq!(found, [is(0x40_0000, 0x50_0000, 512 * 1024), is(0x90_0000, 0xa0_0000, 8 * 1024)]);
+    }
+
+    #[test]
+    fn code_comes_back_when_it_is_used() {
+        let before = unwritten(&std::fs::read_to_string("/proc/self/smaps").unwrap());
+        assert!(before.iter().map(|mapping| mapping.resident).sum::<usize>() > 0, "{before:?}");
+        match let_go_of_code() {
+            Ok(octets) => assert!(octets > 0),
+            Err(error) => assert_eq!(error.raw_os_error(), Some(libc::EINVAL), "{error}"),
+        }
+        assert_eq!(only_what_is("still works"), 11);
+    }
+
+    #[inline(never)]
+    fn only_what_is(text: &str) -> usize {
+        text.chars().count()
+    }
+}

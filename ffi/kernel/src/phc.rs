@@ -27,9 +27,10 @@ mod crossing;
 mod external;
 mod list;
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::path::Path;
 
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime, clock_settime};
@@ -38,6 +39,7 @@ pub use crossing::{Crossing, CrossingMethod, SAMPLES_MAX};
 pub use external::{EXTERNAL_STAMPS_MAX, Edges, ExternalStamp, Pin};
 pub use list::{PhcInfo, VirtualClocks, phc_info, phc_list};
 
+use crate::doorman::open_device;
 use crate::sys::{self, Argument};
 use crate::timestamping::KernelTime;
 use crate::timex;
@@ -99,11 +101,12 @@ impl Phc {
     /// that is no PHC.
     pub fn open(index: u32) -> io::Result<Self> {
         let path = format!("/dev/ptp{index}");
-        let (file, is_writable) = match OpenOptions::new().read(true).write(true).open(&path) {
+        let path = Path::new(&path);
+        let (file, is_writable) = match open_device(path, true) {
             Ok(file) => (file, true),
             // EPERM is the answer of a container's device rules.
             Err(error) if matches!(error.raw_os_error(), Some(libc::EACCES | libc::EROFS | libc::EPERM)) => {
-                (File::open(&path)?, false)
+                (open_device(path, false)?, false)
             }
             Err(error) => return Err(error),
         };

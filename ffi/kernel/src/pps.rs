@@ -4,11 +4,12 @@
 //! never waits: the stamp is no worse for being fetched later. (To wait by poll(2) is no use: before Linux 6.17 such a device
 //! is always ready.)
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
 
+use crate::doorman::open_device;
 use crate::sys::{self, Argument};
 use crate::timestamping::KernelTime;
 use crate::uapi::{field, pps};
@@ -54,8 +55,7 @@ impl Pps {
     /// open(2)'s. `EOPNOTSUPP`: it cannot see that edge. `EPERM`: it is not stamped yet, and to change that needs CAP_SYS_TIME.
     /// `ENOTTY`: it is no PPS source.
     pub fn open(path: &Path, edge: Edge) -> io::Result<Self> {
-        let options = |write| OpenOptions::new().read(true).write(write).open(path);
-        let file = options(true).or_else(|_| options(false))?;
+        let file = open_device(path, true).or_else(|_| open_device(path, false))?;
         let mut capabilities = Argument::<4>::ZERO;
         sys::pps_ioctl(file.as_fd(), pps::GETCAP, &mut capabilities)?;
         let can = i32::from_ne_bytes(capabilities.0);

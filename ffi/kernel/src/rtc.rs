@@ -3,11 +3,11 @@
 //! It counts whole seconds, and begins one when it is set (a PC's CMOS clock half a second after that): when to set it is the caller's to
 //! choose. Only one program at a time can have it open (`EBUSY`), so it is opened for a call and closed again.
 
-use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
 
+use crate::doorman::open_device;
 use crate::sys::{self, Argument};
 use crate::uapi::{field, rtc};
 
@@ -60,7 +60,7 @@ impl CivilTime {
 /// # Panics
 /// If the month is 0: our own bug.
 pub fn set(path: &Path, time: CivilTime) -> io::Result<()> {
-    let file = File::open(path)?;
+    let file = open_device(path, false)?;
     sys::ioctl(file.as_fd(), rtc::SET_TIME, &mut Argument(time.to_bytes()))
 }
 
@@ -69,7 +69,7 @@ pub fn set(path: &Path, time: CivilTime) -> io::Result<()> {
 /// # Errors
 /// As [`set`]; `EINVAL` or `InvalidData` from one that has lost its time.
 pub fn read(path: &Path) -> io::Result<CivilTime> {
-    let file = File::open(path)?;
+    let file = open_device(path, false)?;
     let mut time = Argument([0; rtc::time::SIZE]);
     sys::ioctl(file.as_fd(), rtc::RD_TIME, &mut time)?;
     CivilTime::from_bytes(&time.0).ok_or_else(|| io::ErrorKind::InvalidData.into())

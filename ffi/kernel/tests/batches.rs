@@ -14,7 +14,7 @@ use synchronome_kernel::socket::{
     BATCH_MAX, RecvBatch, SendBatch, SendRefused, SendReport, busy_poll, enable_packet_info, set_busy_poll,
     set_multicast_all, set_multicast_interface_v4, set_select_error_queue,
 };
-use synchronome_kernel::timestamping::{ErrorQueueItem, enable_software_timestamps};
+use synchronome_kernel::timestamping::{ErrorQueueItem, TxKeying, enable_software_timestamps};
 
 fn loopback_index() -> u32 {
     if_nametoindex("lo").expect("every namespace has a loopback")
@@ -205,6 +205,94 @@ fn an_icmp_error_for_one_client_costs_no_answer_to_another() {
     let mut batch = RecvBatch::new(4, 48);
     receive(&mut batch, &receiver, 2);
     assert!(batch.iter().all(|datagram| datagram.data == b"to somebody"));
+}
+
+#[test]
+fn it_is_told_of_each_message_what_became_of_it() {
+    let (receiver, sender) = (loopback_v4(), loopback_v4());
+    let good = receiver.local_addr().expect("bound");
+    let forbidden: SocketAddr = "127.255.255.255:9".parse().expect("an address");
+    let mut out = SendBatch::new(8, 48);
+    for to in [forbidden, good, forbidden, forbidden, good] {
+        out.push(b"x", to, None, None).expect("room");
+    }
+    let mut told = Vec::new();
+    out.flush_each(&sender, |number, errno| told.push((number, errno))).expect("a socket");
+    let refused = Some(libc::EACCES);
+    assert_eq!(told, [(0, refused), (1, None), (2, refused), (3, refused), (4, None)]);
+}
+
+/// Sends datagrams of these lengths in one batch that makes rows, and returns the lengths in which they come to one that takes
+/// rows as they are (`UDP_GRO`).
+fn rows_of(lengths: &[usize]) -> Vec<usize> {
+    let (receiver, sender) = (loopback_v4(), loopback_v4());
+    setsockopt(&receiver, sockopt::UdpGroSegment, &true).expect("UDP_GRO, Linux 5.0");
+    let to = receiver.local_addr().expect("bound");
+    let mut out = SendBatch::new(16, 48);
+    out.make_rows(&sender);
+    for (number, length) in lengths.iter().enumerate() {
+        out.push(&[number as u8; 48][..*length], to, None, None).expect("room");
+    }
+    assert_eq!(out.flush(&sender).expect("a socket").sent, lengths.len(), "each counts");
+    let (mut batch, mut came, mut bytes) = (RecvBatch::new(16, 1_024), Vec::new(), Vec::new());
+    let began = Instant::now();
+    while came.iter().sum::<usize>() < lengths.iter().sum() && began.elapsed() < Duration::from_secs(5) {
+        batch.recv(&receiver).expect("a socket");
+        for datagram in batch.iter() {
+            came.push(datagram.data.len());
+            bytes.extend_from_slice(datagram.data);
+        }
+    }
+    let sent: Vec<u8> = lengths.iter().enumerate().flat_map(|(number, length)| vec![number as u8; *length]).collect();
+    assert_eq!(bytes, sent, "in the order of pushes");
+    came
+}
+
+#[test]
+fn messages_alike_go_as_one_and_others_by_themselves() {
+    assert_eq!(rows_of(&[10; 5]), [50]);
+    assert_eq!(rows_of(&[10; 3]), [10; 3], "too few");
+    assert_eq!(rows_of(&[7, 10, 10, 10, 10, 7, 10, 10, 10, 10]), [7, 40, 7, 40]);
+}
+
+#[test]
+fn a_row_comes_to_others_as_datagrams_and_one_that_fails_takes_no_other_along() {
+    let (receiver, sender) = (loopback_v4(), loopback_v4());
+    let good = receiver.local_addr().expect("bound");
+    let forbidden: SocketAddr = "127.255.255.255:9".parse().expect("an address");
+    let mut out = SendBatch::new(16, 48);
+    out.make_rows(&sender);
+    for to in [[forbidden; 5], [good; 5]].concat() {
+        out.push(b"alike", to, None, None).expect("room");
+    }
+    let report = out.flush(&sender).expect("a socket");
+    assert_eq!(report, SendReport { sent: 5, failed: 5, last_errno: Some(libc::EACCES) });
+    let mut batch = RecvBatch::new(16, 48);
+    receive(&mut batch, &receiver, 5);
+    assert!(batch.iter().all(|datagram| datagram.data == b"alike"));
+}
+
+#[test]
+fn messages_of_a_batch_have_their_own_keys_where_the_kernel_takes_them() {
+    let (receiver, sender) = (loopback_v4(), loopback_v4());
+    let to = receiver.local_addr().expect("bound");
+    if enable_software_timestamps(&sender, true).expect("stamps") != TxKeying::PerMessage {
+        return;
+    }
+    let mut out = SendBatch::new(4, 48);
+    for key in [70, 3, 9] {
+        out.push(b"Sync", to, None, None).expect("room");
+        out.key_last(key);
+    }
+    assert_eq!(out.flush(&sender).expect("a socket").sent, 3);
+    let mut keys = Vec::new();
+    while keys.len() < 3 {
+        match next_item(&sender) {
+            Some(ErrorQueueItem::TxStamp(stamp)) => keys.push(stamp.key),
+            other => panic!("a stamp, and not {other:?}"),
+        }
+    }
+    assert_eq!(keys, [70, 3, 9]);
 }
 
 #[test]

@@ -52,6 +52,45 @@ impl RxFilter {
     }
 }
 
+/// What hardware does with packets that are sent: `enum hwtstamp_tx_types` (linux/net_tstamp.h).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TxStamps {
+    /// Nothing.
+    Off,
+    /// Those whose socket asks for it get a stamp.
+    On,
+    /// A PTP Sync without twoStepFlag gets the time written into it as it leaves, and no stamp; others as with `On`. With some
+    /// drivers (lan8814, lan887x) one with the flag gets no stamp either.
+    OneStepSync,
+    /// Another of the header's, by its number: it stamps too.
+    Other(i32),
+}
+
+impl TxStamps {
+    const fn from_raw(raw: i32) -> Self {
+        match raw {
+            config::TX_OFF => Self::Off,
+            config::TX_ON => Self::On,
+            config::TX_ONESTEP_SYNC => Self::OneStepSync,
+            other => Self::Other(other),
+        }
+    }
+
+    const fn raw(self) -> i32 {
+        match self {
+            Self::Off => config::TX_OFF,
+            Self::On => config::TX_ON,
+            Self::OneStepSync => config::TX_ONESTEP_SYNC,
+            Self::Other(raw) => raw,
+        }
+    }
+
+    /// Packets that ask for a stamp get one.
+    pub const fn stamps(self) -> bool {
+        !matches!(self, Self::Off)
+    }
+}
+
 /// What an interface says it can stamp: `struct ethtool_ts_info`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimestampingInfo {
@@ -86,6 +125,11 @@ impl TimestampingInfo {
         self.has_all(sof::TX_HARDWARE | sof::RAW_HARDWARE) && self.tx_types & (1 << config::TX_ON) != 0
     }
 
+    /// The hardware writes the time into a Sync that leaves.
+    pub const fn can_one_step_sync(&self) -> bool {
+        self.tx_types & (1 << config::TX_ONESTEP_SYNC) != 0
+    }
+
     /// The hardware stamps some received packets; [`TimestampingInfo::has_filter`] says which.
     pub const fn can_stamp_rx_hardware(&self) -> bool {
         self.has_all(sof::RX_HARDWARE | sof::RAW_HARDWARE) && self.rx_filters & !(1 << config::FILTER_NONE) != 0
@@ -118,7 +162,7 @@ pub fn timestamping_info(interface: &str) -> io::Result<TimestampingInfo> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HardwareTimestamping {
     /// Sent packets whose socket asks for it.
-    pub tx_on: bool,
+    pub tx: TxStamps,
     /// Received packets.
     pub rx_filter: RxFilter,
 }
@@ -126,14 +170,12 @@ pub struct HardwareTimestamping {
 impl HardwareTimestamping {
     fn from_bytes(bytes: &[u8; config::SIZE]) -> Self {
         let int = |offset| field(bytes, offset).map_or(0, i32::from_ne_bytes);
-        // The one-step types stamp too.
-        Self { tx_on: int(config::TX_TYPE) != config::TX_OFF, rx_filter: RxFilter::from_raw(int(config::RX_FILTER)) }
+        Self { tx: TxStamps::from_raw(int(config::TX_TYPE)), rx_filter: RxFilter::from_raw(int(config::RX_FILTER)) }
     }
 
     fn to_argument(self) -> Argument<{ config::SIZE }> {
         let mut argument = Argument::ZERO;
-        let tx_type = if self.tx_on { config::TX_ON } else { config::TX_OFF };
-        argument.0[config::TX_TYPE..][..4].copy_from_slice(&tx_type.to_ne_bytes());
+        argument.0[config::TX_TYPE..][..4].copy_from_slice(&self.tx.raw().to_ne_bytes());
         argument.0[config::RX_FILTER..][..4].copy_from_slice(&self.rx_filter.raw().to_ne_bytes());
         argument
     }
@@ -207,17 +249,20 @@ mod tests {
     #[test]
     fn every_filter_survives_the_way_through_the_kernels_bytes() {
         for raw in 0..=15 {
-            let wanted = HardwareTimestamping { tx_on: raw % 2 == 0, rx_filter: RxFilter::from_raw(raw) };
-            assert_eq!(wanted.rx_filter.raw(), raw);
+            let wanted = HardwareTimestamping { tx: TxStamps::from_raw(raw % 4), rx_filter: RxFilter::from_raw(raw) };
+            assert_eq!((wanted.rx_filter.raw(), wanted.tx.raw()), (raw, raw % 4));
             assert_eq!(HardwareTimestamping::from_bytes(&wanted.to_argument().0), wanted);
         }
     }
 
     #[test]
-    fn one_step_stamps_too() {
-        let mut bytes = [0; config::SIZE];
-        bytes[config::TX_TYPE..][..4].copy_from_slice(&2_i32.to_ne_bytes());
-        assert!(HardwareTimestamping::from_bytes(&bytes).tx_on);
+    fn the_one_step_types_stamp_too_and_are_offered_by_their_bit() {
+        for (raw, stamps) in [(0, false), (1, true), (2, true), (3, true)] {
+            let mut bytes = [0; config::SIZE];
+            bytes[config::TX_TYPE..][..4].copy_from_slice(&i32::to_ne_bytes(raw));
+            assert_eq!(HardwareTimestamping::from_bytes(&bytes).tx.stamps(), stamps, "{raw}");
+        }
+        assert!(info(0x5f, 0, 0b111, 0b11).can_one_step_sync() && !info(0x5f, 0, 0b1011, 0b11).can_one_step_sync());
     }
 
     #[test]
@@ -228,7 +273,7 @@ mod tests {
         assert_eq!(lo.phc_index, None);
         for result in [
             hardware_timestamping("lo"),
-            set_hardware_timestamping("lo", HardwareTimestamping { tx_on: true, rx_filter: RxFilter::All }),
+            set_hardware_timestamping("lo", HardwareTimestamping { tx: TxStamps::On, rx_filter: RxFilter::All }),
         ] {
             let errno = result.expect_err("no hardware").raw_os_error();
             assert!(matches!(errno, Some(libc::EOPNOTSUPP | libc::EPERM)), "{errno:?}");

@@ -29,6 +29,13 @@ use crate::uapi::packet::{self as at, mreq, sockaddr_ll};
 pub const ETHERNET_HEADER: usize = 14;
 
 const ETHERTYPE_OFFSET: u32 = 12;
+/// Behind an Ethernet header (RFC 791 3.1, RFC 8200 3): the protocol, the fragment's offset, and an IPv6 header's end.
+const IPV4_PROTOCOL_OFFSET: u32 = ETHERNET_HEADER as u32 + 9;
+const IPV4_FRAGMENT_OFFSET: u32 = ETHERNET_HEADER as u32 + 6;
+const IPV6_PROTOCOL_OFFSET: u32 = ETHERNET_HEADER as u32 + 6;
+const IPV6_END: u32 = ETHERNET_HEADER as u32 + 40;
+/// Of a UDP header (RFC 768).
+const DESTINATION_PORT_OFFSET: u32 = 2;
 const ETHERTYPE_VLAN: u32 = 0x8100;
 const ETHERTYPE_QINQ: u32 = 0x88a8;
 
@@ -97,12 +104,69 @@ pub fn open_packet_socket(
     let socket = Socket::new(Domain::PACKET, Type::RAW.nonblocking().cloexec(), None)?;
     let owners = [interface_index, master_index.unwrap_or(interface_index)];
     socket.attach_filter(&frame_filter(ethertype, first, owners))?;
+    bind(&socket, interface_index, ethertype)?;
+    Ok(socket.into())
+}
+
+/// Lets PTP pass, whatever carries it: frames of ethertype 88F7, and UDP to port 319 or 320 by IPv4 (no later fragments) and IPv6
+/// (no extension headers).
+fn ptp_filter() -> [SockFilter; 20] {
+    const UDP: u32 = 17;
+    const PORTS: [u32; 2] = [319, 320];
+    const NOT_FIRST_FRAGMENT: u32 = 0x1fff;
+    let load = (libc::BPF_LD | libc::BPF_H | libc::BPF_ABS) as u16;
+    let load_octet = (libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16;
+    // Four times the lower half of that octet, into the index register.
+    let header_length = (libc::BPF_LDX | libc::BPF_B | libc::BPF_MSH) as u16;
+    let load_behind = (libc::BPF_LD | libc::BPF_H | libc::BPF_IND) as u16;
+    let equal = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+    let has_bits = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
+    let answer = (libc::BPF_RET | libc::BPF_K) as u16;
+    [
+        SockFilter::new(load, 0, 0, ETHERTYPE_OFFSET),
+        SockFilter::new(equal, 17, 0, 0x88f7),
+        SockFilter::new(equal, 2, 0, libc::ETH_P_IP as u32),
+        SockFilter::new(equal, 9, 0, libc::ETH_P_IPV6 as u32),
+        SockFilter::new(answer, 0, 0, 0),
+        // IPv4: the protocol, the fragment's offset, the port behind the header.
+        SockFilter::new(load_octet, 0, 0, IPV4_PROTOCOL_OFFSET),
+        SockFilter::new(equal, 0, 11, UDP),
+        SockFilter::new(load, 0, 0, IPV4_FRAGMENT_OFFSET),
+        SockFilter::new(has_bits, 9, 0, NOT_FIRST_FRAGMENT),
+        SockFilter::new(header_length, 0, 0, ETHERNET_HEADER as u32),
+        SockFilter::new(load_behind, 0, 0, ETHERNET_HEADER as u32 + DESTINATION_PORT_OFFSET),
+        SockFilter::new(equal, 7, 0, PORTS[0]),
+        SockFilter::new(equal, 6, 5, PORTS[1]),
+        // IPv6: the next header, the port.
+        SockFilter::new(load_octet, 0, 0, IPV6_PROTOCOL_OFFSET),
+        SockFilter::new(equal, 0, 3, UDP),
+        SockFilter::new(load, 0, 0, IPV6_END + DESTINATION_PORT_OFFSET),
+        SockFilter::new(equal, 2, 0, PORTS[0]),
+        SockFilter::new(equal, 1, 0, PORTS[1]),
+        SockFilter::new(answer, 0, 0, 0),
+        SockFilter::new(answer, 0, 0, u32::MAX),
+    ]
+}
+
+/// A non-blocking packet socket that hears all PTP on one interface, with and without a VLAN tag, before any firewall; also what this
+/// host sends there.
+///
+/// # Errors
+/// Those of [`open_packet_socket`].
+pub fn open_ptp_listener(interface_index: u32) -> io::Result<OwnedFd> {
+    let socket = Socket::new(Domain::PACKET, Type::RAW.nonblocking().cloexec(), None)?;
+    socket.attach_filter(&ptp_filter())?;
+    sys::set_flag(socket.as_fd(), at::SOL_PACKET, at::AUXDATA, true)?;
+    bind(&socket, interface_index, libc::ETH_P_ALL as u16)?;
+    Ok(socket.into())
+}
+
+fn bind(socket: &Socket, interface_index: u32, ethertype: u16) -> io::Result<()> {
     let mut address = [0; sockaddr_ll::SIZE];
     address[..2].copy_from_slice(&(libc::AF_PACKET as u16).to_ne_bytes());
     address[sockaddr_ll::PROTOCOL..][..2].copy_from_slice(&ethertype.to_be_bytes());
     address[sockaddr_ll::IFINDEX..][..4].copy_from_slice(&interface_index.to_ne_bytes());
-    sys::bind(socket.as_fd(), &address)?;
-    Ok(socket.into())
+    sys::bind(socket.as_fd(), &address)
 }
 
 /// The interface shall hear a multicast address (`PACKET_ADD_MEMBERSHIP`), for as long as the socket is open.
@@ -146,6 +210,8 @@ pub struct ReceivedFrame {
     pub software: Option<KernelTime>,
     /// The NIC's clock when the packet passed.
     pub hardware: Option<KernelTime>,
+    /// The VLAN whose tag it had; only sockets of [`open_ptp_listener`] say it.
+    pub vlan: Option<u16>,
 }
 
 /// Room for what comes beside a frame; made once, used for every read.
@@ -178,6 +244,7 @@ impl FrameReceiver {
             truncated: self.envelope.flags & libc::MSG_TRUNC != 0,
             software: found.software,
             hardware: found.hardware,
+            vlan: found.vlan,
         }))
     }
 }
@@ -191,5 +258,92 @@ impl Default for FrameReceiver {
 impl std::fmt::Debug for FrameReceiver {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("FrameReceiver").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a filter lets a frame pass: the kernel runs it on what comes out of a pair of sockets as on a frame.
+    fn passes(filter: &[SockFilter], frame: &[u8]) -> bool {
+        let (sender, receiver) =
+            Socket::pair(Domain::UNIX, Type::DGRAM.nonblocking(), None).expect("a pair of sockets");
+        receiver.attach_filter(filter).expect("a program that the kernel takes");
+        sender.send(frame).expect("room for a frame");
+        let mut room = [std::mem::MaybeUninit::uninit(); 128];
+        match receiver.recv(&mut room) {
+            Ok(length) => {
+                assert_eq!(length, frame.len(), "all of it");
+                true
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                false
+            }
+        }
+    }
+
+    fn frame(ethertype: u16, rest: &[u8]) -> Vec<u8> {
+        [&[0xee; ETHERNET_HEADER - 2][..], &ethertype.to_be_bytes(), rest].concat()
+    }
+
+    /// A UDP header and some octets of a message.
+    fn datagram(source: u16, destination: u16) -> Vec<u8> {
+        let header = [source, destination, 12, 0].map(u16::to_be_bytes).concat();
+        [&header[..], &[0, 2, 0, 44]].concat()
+    }
+
+    /// With so many words of options.
+    fn ipv4(options: u8, protocol: u8, fragment: u16, rest: &[u8]) -> Vec<u8> {
+        let mut header = vec![0; 20 + usize::from(options) * 4];
+        header[0] = 0x45 + options;
+        header[6..8].copy_from_slice(&fragment.to_be_bytes());
+        header[9] = protocol;
+        frame(0x0800, &[&header[..], rest].concat())
+    }
+
+    fn ipv6(next: u8, rest: &[u8]) -> Vec<u8> {
+        let mut header = [0; 40];
+        (header[0], header[6]) = (0x60, next);
+        frame(0x86dd, &[&header[..], rest].concat())
+    }
+
+    #[test]
+    fn the_listeners_filter_lets_ptp_pass_in_each_of_its_envelopes_and_nothing_else() {
+        const UDP: u8 = 17;
+        const TCP: u8 = 6;
+        let filter = ptp_filter();
+        let (event, general) = (datagram(40_000, 319), datagram(40_000, 320));
+        let heard = [
+            ("ethernet", frame(0x88f7, &[0, 2])),
+            ("ipv4 event", ipv4(0, UDP, 0, &event)),
+            ("ipv4 general", ipv4(0, UDP, 0, &general)),
+            ("ipv4 with options", ipv4(10, UDP, 0, &general)),
+            ("ipv4, not to be fragmented", ipv4(0, UDP, 0x4000, &event)),
+            ("ipv4, the first fragment", ipv4(0, UDP, 0x2000, &event)),
+            ("ipv6 event", ipv6(UDP, &event)),
+            ("ipv6 general", ipv6(UDP, &general)),
+        ];
+        for (name, frame) in &heard {
+            assert!(passes(&filter, frame), "{name}");
+        }
+        let other = [
+            ("arp", frame(0x0806, &[0; 60])),
+            ("ipv4 from the port", ipv4(0, UDP, 0, &datagram(319, 123))),
+            ("ipv4, the ports beside", ipv4(0, UDP, 0, &datagram(320, 318))),
+            ("ipv4, the ports beside", ipv4(0, UDP, 0, &datagram(319, 321))),
+            ("ipv4 tcp", ipv4(0, TCP, 0, &event)),
+            ("ipv4, a later fragment", ipv4(0, UDP, 1, &event)),
+            ("ipv4, the last fragment", ipv4(0, UDP, 0x1fff, &event)),
+            ("ipv4, cut", ipv4(0, UDP, 0, &event[..3])),
+            ("ipv6 from the port", ipv6(UDP, &datagram(319, 123))),
+            ("ipv6 with an extension header", ipv6(0, &event)),
+            ("ipv6, cut", ipv6(UDP, &event[..3])),
+            ("no header", vec![0; ETHERNET_HEADER - 1]),
+        ];
+        for (name, frame) in &other {
+            assert!(!passes(&filter, frame), "{name}");
+        }
     }
 }

@@ -5,11 +5,15 @@
 //! it. And the error that stops it may not even be its own: on a socket with a pending ICMP error (`IP_RECVERR`, or
 //! connected) the kernel fails the next send, whatever it is, with the error of an earlier one. The error is then
 //! cleared; so each message gets one second try.
+//!
+//! Messages of one length to one group follow each other when many ask at once. The kernel can take such a row as one, and
+//! cut it at the far end of its stack (`UDP_SEGMENT`, Linux 4.18; udp(7)): the way through the stack, most of what a
+//! message costs, is gone once. On the wire they are the same datagrams.
 
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use super::assert_shape;
 use crate::address::AddressBytes;
@@ -50,11 +54,30 @@ pub struct SendReport {
     pub last_errno: Option<i32>,
 }
 
+/// So many messages alike at least are handed over as one; a capture at the sender shows them as one too.
+const ROW_MIN: usize = 4;
+
 #[derive(Clone, Copy)]
 struct Outbound {
     to: AddressBytes,
     control: SendControl,
+    start: usize,
     length: usize,
+}
+
+impl Outbound {
+    /// Whether `next` may go on in a row with this one.
+    fn is_like(&self, next: &Self) -> bool {
+        let are_bare = self.control.as_bytes().is_empty() && next.control.as_bytes().is_empty();
+        are_bare && self.length == next.length && self.to.as_bytes() == next.to.as_bytes()
+    }
+}
+
+/// Messages that go to the kernel as one.
+#[derive(Clone, Copy, Default)]
+struct Row {
+    first: usize,
+    count: usize,
 }
 
 /// Room for a batch of messages: all memory is taken at construction.
@@ -63,6 +86,7 @@ pub struct SendBatch {
     data: Box<[u8]>,
     messages: Box<[Outbound]>,
     count: usize,
+    makes_rows: bool,
 }
 
 impl fmt::Debug for SendBatch {
@@ -82,8 +106,17 @@ impl SendBatch {
     /// Unless `capacity` is in 1..=[`super::BATCH_MAX`] and `size` in 1..=[`super::DATAGRAM_MAX`].
     pub fn new(capacity: usize, size: usize) -> Self {
         assert_shape(capacity, size);
-        let empty = Outbound { to: AddressBytes::EMPTY, control: SendControl::EMPTY, length: 0 };
-        Self { size, data: vec![0; capacity * size].into(), messages: vec![empty; capacity].into(), count: 0 }
+        let empty = Outbound { to: AddressBytes::EMPTY, control: SendControl::EMPTY, start: 0, length: 0 };
+        let (data, messages) = (vec![0; capacity * size].into(), vec![empty; capacity].into());
+        Self { size, data, messages, count: 0, makes_rows: false }
+    }
+
+    /// From now on messages alike are handed to the kernel as one and cut by it, if it can do that for this UDP socket; see
+    /// the module header. Messages that are to be stamped, or leave from an address of their own, go by themselves.
+    pub fn make_rows(&mut self, fd: impl AsFd) {
+        // Setting no length changes nothing: it says whether the option is known. A kernel that does not know it would send
+        // a row as one long datagram.
+        self.makes_rows = sys::set_option(fd.as_fd(), libc::SOL_UDP, libc::UDP_SEGMENT, &0_i32.to_ne_bytes()).is_ok();
     }
 
     /// Messages waiting for [`SendBatch::flush`].
@@ -110,15 +143,44 @@ impl SendBatch {
         source: Option<IpAddr>,
         interface_index: Option<u32>,
     ) -> Result<(), SendRefused> {
+        let control = leaving_from(to, source, interface_index.unwrap_or(0))?;
+        self.take(&[data], AddressBytes::from_address(to), control)
+    }
+
+    /// Takes a copy of a whole frame, in pieces, for a packet socket that is bound to its interface.
+    ///
+    /// # Errors
+    /// [`SendRefused`]; the batch is unchanged then.
+    pub fn push_frame(&mut self, pieces: &[&[u8]]) -> Result<(), SendRefused> {
+        self.take(pieces, AddressBytes::EMPTY, SendControl::EMPTY)
+    }
+
+    fn take(&mut self, pieces: &[&[u8]], to: AddressBytes, control: SendControl) -> Result<(), SendRefused> {
+        let start = self.count.checked_sub(1).map_or(0, |last| self.messages[last].start + self.messages[last].length);
         let message = self.messages.get_mut(self.count).ok_or(SendRefused::Full)?;
-        if data.len() > self.size {
+        let length = pieces.iter().map(|piece| piece.len()).sum();
+        if length > self.size {
             return Err(SendRefused::TooLong);
         }
-        let control = leaving_from(to, source, interface_index.unwrap_or(0))?;
-        *message = Outbound { to: AddressBytes::from_address(to), control, length: data.len() };
-        self.data[self.count * self.size..][..data.len()].copy_from_slice(data);
+        *message = Outbound { to, control, start, length };
+        let mut room = &mut self.data[start..][..length];
+        for piece in pieces {
+            let (place, rest) = room.split_at_mut(piece.len());
+            place.copy_from_slice(piece);
+            room = rest;
+        }
         self.count += 1;
         Ok(())
+    }
+
+    /// The transmit stamp of the message that was pushed last shall be reported under this key: as with
+    /// [`send_timestamped`](crate::timestamping::send_timestamped), also in when to give one.
+    ///
+    /// # Panics
+    /// If nothing waits, or it is called twice for one message.
+    pub fn key_last(&mut self, key: u32) {
+        let last = self.count.checked_sub(1).expect("a message waits");
+        self.messages[last].control.push_key(key);
     }
 
     /// The message that was pushed last shall be stamped by the kernel when it leaves: for a socket with
@@ -154,22 +216,35 @@ impl SendBatch {
     /// # Errors
     /// `EBADF` or `ENOTSOCK`: the descriptor is not a socket, nothing was sent.
     pub fn flush(&mut self, fd: impl AsFd) -> io::Result<SendReport> {
-        let fd = fd.as_fd();
         let mut report = SendReport::default();
+        self.flush_each(fd, |_, errno| {
+            if errno.is_none() {
+                report.sent += 1;
+            } else {
+                report.failed += 1;
+                report.last_errno = errno;
+            }
+        })?;
+        Ok(report)
+    }
+
+    /// As [`SendBatch::flush`], and `told` is told of each message what became of it: its place in the order of pushes, and
+    /// the errno(3) if it was not sent.
+    ///
+    /// # Errors
+    /// As [`SendBatch::flush`]; nobody was told of those that were not tried.
+    pub fn flush_each(&mut self, fd: impl AsFd, mut told: impl FnMut(usize, Option<i32>)) -> io::Result<()> {
+        let fd = fd.as_fd();
         let count = std::mem::take(&mut self.count);
-        let mut next = 0;
-        let mut tried = None;
+        let (mut next, mut tried, mut makes_rows) = (0, None, self.makes_rows);
         while next < count {
-            let waiting = self.messages[next..count].iter().zip(self.data.chunks_exact(self.size).skip(next));
-            let outgoing = waiting.map(|(message, data)| Outgoing {
-                data: &data[..message.length],
-                to: &message.to,
-                control: &message.control,
-            });
-            let error = match sys::sendmmsg(fd, outgoing) {
+            let mut rows = [Row::default(); super::BATCH_MAX];
+            let rows = self.rows(next..count, makes_rows, &mut rows);
+            let error = match self.send(fd, rows) {
                 Ok(sent) => {
-                    next += sent;
-                    report.sent += sent;
+                    let end = rows[..sent].last().map_or(next, |row| row.first + row.count);
+                    (next..end).for_each(|number| told(number, None));
+                    next = end;
                     continue;
                 }
                 Err(error) => error,
@@ -179,19 +254,64 @@ impl SendBatch {
                 // A signal before the first message: not this message's fault, and rare enough not to be bounded.
                 Some(libc::EINTR) => {}
                 Some(libc::EAGAIN) => {
-                    report.failed += count - next;
-                    report.last_errno = Some(libc::EAGAIN);
+                    (next..count).for_each(|number| told(number, Some(libc::EAGAIN)));
                     break;
+                }
+                // One of a row may be to blame, or that it is one.
+                Some(errno) if rows[0].count > 1 => {
+                    makes_rows = false;
+                    self.makes_rows = !matches!(errno, libc::EIO | libc::EINVAL | libc::EMSGSIZE | libc::EOPNOTSUPP);
                 }
                 _ if tried != Some(next) => tried = Some(next),
                 errno => {
-                    report.failed += 1;
-                    report.last_errno = errno;
+                    told(next, errno.or(Some(libc::EIO)));
                     next += 1;
                 }
             }
         }
-        Ok(report)
+        Ok(())
+    }
+
+    /// How those that wait go to the kernel. Rows are of one length only: that of the first of them.
+    fn rows<'r>(
+        &self,
+        waiting: std::ops::Range<usize>,
+        makes_rows: bool,
+        rows: &'r mut [Row; super::BATCH_MAX],
+    ) -> &'r [Row] {
+        let (mut first, mut made, mut length) = (waiting.start, 0, None);
+        while first < waiting.end {
+            let one = &self.messages[first];
+            let alike = || self.messages[first..waiting.end].iter().take_while(|next| one.is_like(next)).count();
+            let may_be_a_row = makes_rows && one.length > 0 && length.is_none_or(|length| length == one.length);
+            let count = if may_be_a_row { alike() } else { 1 };
+            let count = if count >= ROW_MIN { count } else { 1 };
+            if count > 1 {
+                length = Some(one.length);
+            }
+            rows[made] = Row { first, count };
+            made += 1;
+            first += count;
+        }
+        &rows[..made]
+    }
+
+    /// Sends rows up to the first that fails; that one's error only if it is the first.
+    fn send(&self, fd: BorrowedFd<'_>, rows: &[Row]) -> io::Result<usize> {
+        let cut = rows.iter().find(|row| row.count > 1).map_or(SendControl::EMPTY, |row| {
+            let mut control = SendControl::EMPTY;
+            control.push_segment(self.messages[row.first].length as u16);
+            control
+        });
+        let outgoing = rows.iter().map(|row| {
+            let message = &self.messages[row.first];
+            Outgoing {
+                data: &self.data[message.start..][..message.length * row.count],
+                to: &message.to,
+                control: if row.count > 1 { &cut } else { &message.control },
+            }
+        });
+        sys::sendmmsg(fd, outgoing)
     }
 }
 

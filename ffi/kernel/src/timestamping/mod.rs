@@ -48,6 +48,7 @@ mod error_queue;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::OnceLock;
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
@@ -229,7 +230,17 @@ const DISCARD_PORT: u16 = 9;
 /// Asked of the kernel, not of its version number: vendors port features back. A kernel that does not know a control
 /// message of `SOL_SOCKET` refuses the send with `EINVAL` before it looks at anything else. The trial runs on a socket
 /// of its own and sends nothing: with `MSG_PROBE` an empty message to `to` goes as far as the route and no further.
+/// The answer is kept: a thread that changes what it has asked for may not be one that may open a socket any more.
 fn kernel_takes_keys(to: SocketAddr) -> io::Result<bool> {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    if let Some(answer) = ANSWER.get() {
+        return Ok(*answer);
+    }
+    let answer = try_key(to)?;
+    Ok(*ANSWER.get_or_init(|| answer))
+}
+
+fn try_key(to: SocketAddr) -> io::Result<bool> {
     let trial = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
     set_flags(trial.as_fd(), sof::OPT_ID)?;
     let mut control = SendControl::EMPTY;
@@ -297,7 +308,7 @@ mod tests {
     fn asking_whether_the_kernel_takes_keys_sends_nothing() {
         let receiver = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback");
         let to = receiver.local_addr().expect("bound");
-        let takes = kernel_takes_keys(to).expect("a socket");
+        let takes = try_key(to).expect("a socket");
         let mut batch = RecvBatch::new(1, 16);
         assert_eq!(batch.recv(&receiver).expect("a socket"), 0);
         // The same question as a real message gives the same answer.

@@ -283,6 +283,7 @@ pub(crate) mod interface {
 
         pub(crate) const TX_OFF: i32 = 0;
         pub(crate) const TX_ON: i32 = 1;
+        pub(crate) const TX_ONESTEP_SYNC: i32 = 2;
 
         pub(crate) const FILTER_NONE: i32 = 0;
         pub(crate) const FILTER_ALL: i32 = 1;
@@ -324,10 +325,21 @@ pub(crate) mod interface {
 pub(crate) mod packet {
     pub(crate) use libc::{PACKET_ADD_MEMBERSHIP, SOL_PACKET};
 
+    /// `PACKET_AUXDATA`: the option, and the type of the control message that it asks for.
+    pub(crate) const AUXDATA: std::ffi::c_int = 8;
+
     /// `PACKET_TX_TIMESTAMP`: the type of the control message in a packet socket's error queue.
     pub(crate) const TX_TIMESTAMP: std::ffi::c_int = 16;
     /// `PACKET_MR_MULTICAST`.
     pub(crate) const MR_MULTICAST: u16 = 0;
+
+    /// `struct tpacket_auxdata`.
+    pub(crate) mod auxdata {
+        /// `TP_STATUS_VLAN_VALID`: there was a tag.
+        pub(crate) const VLAN_VALID: u32 = 1 << 4;
+        pub(crate) const SIZE: usize = 20;
+        pub(crate) const VLAN_TCI: usize = 16;
+    }
 
     /// `struct sockaddr_ll`.
     pub(crate) mod sockaddr_ll {

@@ -212,7 +212,7 @@ const PTP: [(&str, usize); 41] = [
 ];
 
 /// linux/net_tstamp.h, linux/ethtool.h, linux/if_packet.h, linux/rtnetlink.h and linux/if_link.h.
-const LINK: [(&str, usize); 63] = [
+const LINK: [(&str, usize); 69] = [
     ("SIOCETHTOOL", interface::SIOCETHTOOL as usize),
     ("SIOCSHWTSTAMP", interface::SIOCSHWTSTAMP as usize),
     ("SIOCGHWTSTAMP", interface::SIOCGHWTSTAMP as usize),
@@ -224,6 +224,7 @@ const LINK: [(&str, usize); 63] = [
     ("offsetof(struct hwtstamp_config, rx_filter)", interface::hwtstamp_config::RX_FILTER),
     ("HWTSTAMP_TX_OFF", interface::hwtstamp_config::TX_OFF as usize),
     ("HWTSTAMP_TX_ON", interface::hwtstamp_config::TX_ON as usize),
+    ("HWTSTAMP_TX_ONESTEP_SYNC", interface::hwtstamp_config::TX_ONESTEP_SYNC as usize),
     ("HWTSTAMP_FILTER_NONE", interface::hwtstamp_config::FILTER_NONE as usize),
     ("HWTSTAMP_FILTER_ALL", interface::hwtstamp_config::FILTER_ALL as usize),
     ("HWTSTAMP_FILTER_NTP_ALL", interface::hwtstamp_config::FILTER_NTP_ALL as usize),
@@ -251,6 +252,11 @@ const LINK: [(&str, usize); 63] = [
     ("SOL_PACKET", packet::SOL_PACKET as usize),
     ("PACKET_ADD_MEMBERSHIP", packet::PACKET_ADD_MEMBERSHIP as usize),
     ("PACKET_TX_TIMESTAMP", packet::TX_TIMESTAMP as usize),
+    ("PACKET_AUXDATA", packet::AUXDATA as usize),
+    ("TP_STATUS_VLAN_VALID", packet::auxdata::VLAN_VALID as usize),
+    ("sizeof(struct tpacket_auxdata)", packet::auxdata::SIZE),
+    ("offsetof(struct tpacket_auxdata, tp_status)", 0),
+    ("offsetof(struct tpacket_auxdata, tp_vlan_tci)", packet::auxdata::VLAN_TCI),
     ("PACKET_MR_MULTICAST", packet::MR_MULTICAST as usize),
     ("sizeof(struct sockaddr_ll)", packet::sockaddr_ll::SIZE),
     ("offsetof(struct sockaddr_ll, sll_protocol)", packet::sockaddr_ll::PROTOCOL),
