@@ -1,26 +1,45 @@
-//! The hypervisor's page of time, `struct vmclock_abi` (linux/vmclock-abi.h, Linux 6.13), as far as it tells of disruptions.
+//! The hypervisor's page of time, `struct vmclock_abi` (linux/vmclock-abi.h, Linux 6.13; UAPI.13).
 //!
 //! | offset | field | |
 //! |---|---|---|
 //! | 0 | `__le32 magic` | "VCLK" |
 //! | 4 | `__le32 size` | of the region that the structure is in |
 //! | 8 | `__le16 version` | 1 |
+//! | 10 | `__u8 counter_id` | 0: ARM's virtual counter, 1: x86's time stamp counter, 255: none, and no time |
+//! | 11 | `__u8 time_type` | 0: UTC, 1: TAI, 2: since an unknown epoch |
 //! | 12 | `__le32 seq_count` | odd while the page is written |
 //! | 16 | `__le64 disruption_marker` | another value, never used before, when the CPU's counter was disrupted: paused, migrated |
-//! | 24 | `__le64 flags` | bit 8: `vm_generation_counter` is kept; bits 1, 2: maintenance in about a day, in about an hour |
+//! | 24 | `__le64 flags` | bit 8: `vm_generation_counter` is kept; bits 1, 2: maintenance in about a day, in about an hour; 0, 3 to 6: what of the time is there |
+//! | 34 | `__u8 clock_status` | 0: unknown, 1: initialising, 2: synchronised, 3: running free, 4: unreliable |
+//! | 35 | `__u8 leap_second_smearing_hint` | what the clocks around do; the page's own time is never smeared |
+//! | 36 | `__le16 tai_offset_sec` | TAI - UTC, signed |
+//! | 38 | `__u8 leap_indicator` | 1, 2: inserted, deleted at the end of this month; 3: now; 4, 5: it was |
+//! | 39 | `__u8 counter_period_shift` | |
+//! | 40 | `__le64 counter_value` | at the reference time |
+//! | 48 | `__le64 counter_period_frac_sec` | 2^-(64 + shift) s |
+//! | 56, 64 | `__le64 counter_period_{est,max}error_rate_frac_sec` | in the same unit |
+//! | 72, 80 | `__le64 time_sec`, `time_frac_sec` | the reference time: seconds, 2^-64 s |
+//! | 88, 96 | `__le64 time_{est,max}error_nanosec` | |
 //! | 104 | `__le64 vm_generation_counter` | another value when the machine was loaded from a snapshot |
 //!
-//! The rest relates the CPU's counter to UTC. To use it one has to read that counter (`rdtsc`, `cntvct`), which takes an instruction that
-//! no safe code has; the kernel's driver makes a PHC of it, which is read like any other.
+//! Disruptions are read from every page ([`parse`]); the time from one that has it ([`parse_time`]), which the CPU's counter makes the present
+//! ([`TimePage::at`]). The specification gives bit 7 to the generation, the header of Linux bit 8: the header counts, which all that have it follow.
+
+mod time;
+
+pub use time::{CounterId, NoTime, Smearing, Status, TimePage, Told, parse_time};
 
 /// What there is to read.
 pub const SIZE: usize = 112;
+/// What has to be read to know whether the page was written.
+pub const SEQUENCE_END: usize = 16;
 
 /// "VCLK".
 const MAGIC: u32 = 0x4b4c_4356;
 const VERSION: u16 = 1;
 /// Up to the flags: what each version of the page has.
 const SIZE_MIN: usize = 32;
+const SEQUENCE: usize = 12;
 const GENERATION: usize = 104;
 const HAS_GENERATION: u64 = 1 << 8;
 const DISRUPTION_SOON: u64 = 1 << 1;
@@ -55,6 +74,11 @@ fn field<const N: usize>(octets: &[u8], offset: usize) -> Result<[u8; N], ParseE
     octets.get(offset..).and_then(|rest| rest.first_chunk()).copied().ok_or(ParseError::Length)
 }
 
+/// The number that is another one when the page was written; odd meanwhile.
+pub fn sequence(octets: &[u8]) -> Option<u32> {
+    field(octets, SEQUENCE).ok().map(u32::from_le_bytes)
+}
+
 /// One copy of the page, made by read(2), which gives the page as it was between two writes where the device can.
 ///
 /// # Errors
@@ -70,7 +94,7 @@ pub fn parse(octets: &[u8]) -> Result<Page, ParseError> {
     if version != VERSION {
         return Err(ParseError::Version(version));
     }
-    if !u32::from_le_bytes(field(octets, 12)?).is_multiple_of(2) {
+    if !u32::from_le_bytes(field(octets, SEQUENCE)?).is_multiple_of(2) {
         return Err(ParseError::Torn);
     }
     let flags = u64::from_le_bytes(field(octets, 24)?);
@@ -85,6 +109,7 @@ pub fn parse(octets: &[u8]) -> Result<Page, ParseError> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    pub(crate) use super::time::tests::Fields;
     use super::*;
 
     /// A page as a hypervisor writes it.

@@ -51,7 +51,7 @@ pub use management::{ManagementErrorId, ManagementErrorStatus, ManagementId, Man
 pub use message::{Message, PLAIN_MESSAGE_LENGTH_MAX, parse, write};
 pub use organization::{FollowUpInformation, MessageIntervalRequest, Organization, OrganizationExtension, ScaledNs};
 pub use quality::{ClockAccuracy, ClockQuality, TimeSource};
-pub use sender::{PeerRequest, Sender};
+pub use sender::{PeerRequest, Sender, is_gptp};
 pub use text::PtpText;
 pub use timestamp::WireTimestamp;
 pub use tlv::{Tlv, TlvIter, TlvType, Tlvs};

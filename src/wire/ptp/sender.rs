@@ -25,6 +25,11 @@ impl PeerRequest {
     }
 }
 
+/// Whether an sdoId (12 bits) is of IEEE 802.1AS: majorSdoId 1 (IEEE 1588-2019 7.1.4, table 2).
+pub const fn is_gptp(sdo_id: u16) -> bool {
+    sdo_id >> 8 == 1
+}
+
 /// What a port writes into every header. Its methods build the messages; all fields can still be changed after.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
 pub struct Sender {
@@ -70,6 +75,19 @@ impl Sender {
         let header = self.header(sequence_id, log_sync_interval);
         let header = Header { correction_field: CorrectionField::from_duration(rest), ..header };
         Some(complete(header, Body::Sync(Sync { origin_timestamp })))
+    }
+
+    /// A Sync into which the card writes the reading of its clock as it leaves: originTimestamp zero, and what the time is `ahead` of
+    /// that clock in correctionField (9.5.9.3: origin and correction together are the time).
+    pub fn sync_for_the_card(
+        &self,
+        sequence_id: u16,
+        log_sync_interval: LogInterval,
+        ahead: Duration,
+    ) -> Message<'static> {
+        let correction_field = CorrectionField::from_duration(ahead);
+        let header = Header { correction_field, ..self.header(sequence_id, log_sync_interval) };
+        complete(header, Body::Sync(Sync { origin_timestamp: WireTimestamp::ZERO }))
     }
 
     /// The Follow_Up of the Sync of this sequenceId. The part below a nanosecond goes into correctionField.

@@ -34,9 +34,9 @@ pub struct GrantUnicast {
 pub struct CancelUnicast {
     /// What is no longer sent.
     pub message_type: MessageType,
-    /// The R flag: the sender of this is who asked for the messages.
+    /// The R flag: what the sender of this has asked for, it wants still.
     pub maintain_request: bool,
-    /// The G flag: the sender of this is who granted them.
+    /// The G flag: what the sender of this has granted, it sends still. Neither flag, as by IEEE 1588-2008: both end.
     pub maintain_grant: bool,
 }
 
