@@ -5,6 +5,8 @@
 
 #[path = "realtime/child.rs"]
 mod child;
+#[path = "cli/import.rs"]
+mod import;
 #[path = "cli/network.rs"]
 mod network;
 
@@ -15,7 +17,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use child::{Demo, Open, Running, free_ports, output, printed, program, status, until_state};
+use child::{Demo, Open, Running, eventually, free_ports, get, output, printed, program, status, until_state};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -206,7 +208,6 @@ fn an_ordinary_user_is_told_what_he_lacks_and_what_to_do() {
     running.line("ask it: synchronome status");
     for expected in [
         "without CAP_NET_BIND_SERVICE: ports below 1024",
-        "without CAP_SYS_TIME: no clock of this machine may be adjusted",
         "without CAP_SYS_NICE: no real-time priority",
         "memory is not locked: it needs CAP_IPC_LOCK",
     ] {
@@ -338,6 +339,34 @@ fn a_demo_ends_with_its_summary_as_json_while_another_runs_beside_it() {
     assert!(status.success(), "the other locked too: {}", beside.running.lines().join("\n"));
     beside.running.line("It locked, and the truth stayed inside the bound.");
     assert!(!beside.socket.exists(), "its directory is gone");
+}
+
+#[test]
+fn a_demo_has_a_page_with_its_past_and_says_where() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let http = taken.local_addr().expect("bound").port();
+    let [event, general, ntp] = free_ports::<3>().map(|port| port.to_string());
+    let (ports, page) = (format!("{event},{general}"), http.to_string());
+    let arguments = ["demo", "--ptp-ports", &ports, "--ntp-port", &ntp, "--http-port", &page];
+    let refused = output(&arguments);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(printed(&refused).contains("another one: --http-port"), "{}", printed(&refused));
+    drop(taken);
+
+    let running = Running::start(program().args(arguments));
+    running.line(&format!("http://127.0.0.1:{http}/"));
+    assert!(get(http, "/").contains("<script>"));
+    let past = || -> Value { serde_json::from_str(&get(http, "/history.json")).expect("JSON") };
+    let is_locked = || past()["points"].as_array().is_some_and(|all| all.iter().any(|point| point[3] == "LOCKED"));
+    assert!(eventually(is_locked), "{}", past());
+    let points = past()["points"].as_array().expect("a list").clone();
+    let ages: Vec<f64> = points.iter().map(|point| point[0].as_f64().expect("an age")).collect();
+    // The daemon goes round at least each second, and keeps no more than a point a second.
+    assert!(ages.windows(2).all(|pair| (0.99..2.5).contains(&(pair[0] - pair[1]))), "{ages:?}");
+    let last = points.last().expect("there are some");
+    assert!(last[1].is_f64() && last[2].as_f64().is_some_and(|bound| bound < 1.0), "{last}");
+    let events: Value = serde_json::from_str(&get(http, "/events.json?from=3")).expect("JSON");
+    assert_eq!(events["events"][0]["number"], 3);
 }
 
 /// Asks an NTP server on this host, a fifth of a second long.
@@ -556,4 +585,22 @@ fn a_closed_pipe_is_no_reason_to_panic() {
     let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn wait_sync_waits_for_the_daemon_and_for_its_clock_and_says_why_it_gives_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let absent = directory.path().join("status.sock").display().to_string();
+    let ended = output(&["wait-sync", "--timeout", "300ms", "--socket", &absent]);
+    assert_eq!(ended.status.code(), Some(3), "{}", printed(&ended));
+    let demo = Demo::start(&[]);
+    let socket = demo.socket.display().to_string();
+    let ended = output(&["wait-sync", "--socket", &socket]);
+    assert_eq!(ended.status.code(), Some(1), "a simulated clock is no system clock");
+    assert!(printed(&ended).contains("does not steer the system clock"), "{}", printed(&ended));
+    let ended = output(&["wait-sync", "--any-clock", "--timeout", "30s", "--socket", &socket]);
+    assert!(ended.status.success() && printed(&ended).contains("LOCKED"), "{}", printed(&ended));
+    let ended = output(&["wait-sync", "--any-clock", "--max-bound", "1ns", "--timeout", "300ms", "--socket", &socket]);
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(printed(&ended).contains("given up: time correct to within"), "{}", printed(&ended));
 }

@@ -1,4 +1,4 @@
-//! The whole daemon against foreign programs: ptp4l, chronyd, ntpdig and tshark, over real sockets.
+//! The whole daemon against foreign programs: ptp4l, chronyd, ntpdig, tshark and Chromium, over real sockets.
 //!
 //! Each test makes network namespaces of its own and removes them; that needs root. The daemon's clock is a simulated
 //! one, 1 s and 50 ppm wrong, so that its true error is known: the daemon itself compares it a hundred times a second
@@ -7,14 +7,22 @@
 //!
 //! They take turns, whatever `--test-threads` says: they measure microseconds. Those in a module `beside` wait for seconds, and do so side by side.
 
+#[path = "interop/automotive.rs"]
+mod automotive;
 #[path = "interop/boundary.rs"]
 mod boundary;
+#[path = "interop/browser.rs"]
+mod browser;
 #[path = "interop/daemon.rs"]
 mod daemon;
 #[path = "interop/dissection.rs"]
 mod dissection;
+#[path = "interop/doctor.rs"]
+mod doctor;
 #[path = "interop/embedded.rs"]
 mod embedded;
+#[path = "interop/events.rs"]
+mod events;
 #[path = "interop/fights.rs"]
 mod fights;
 #[path = "interop/hybrid.rs"]
@@ -35,8 +43,14 @@ mod matrix;
 mod ntp;
 #[path = "interop/orphans.rs"]
 mod orphans;
+#[path = "interop/page.rs"]
+mod page;
 #[path = "interop/peer_delay.rs"]
 mod peer_delay;
+#[path = "interop/privileges.rs"]
+mod privileges;
+#[path = "interop/profiles.rs"]
+mod profiles;
 #[path = "interop/refclock.rs"]
 mod refclock;
 #[path = "interop/running.rs"]
@@ -45,6 +59,8 @@ mod running;
 mod tiers;
 #[path = "interop/unicast.rs"]
 mod unicast;
+#[path = "interop/vmclock.rs"]
+mod vmclock;
 
 use std::collections::BTreeSet;
 use std::time::{Duration as Timeout, Instant};

@@ -1,5 +1,8 @@
 //! The servers of the status from outside: real sockets, asked by good and by bad clients.
 
+#[path = "observe/events.rs"]
+mod events;
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +14,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
 use synchronome::observe::client::{AskError, ask};
+use synchronome::observe::render::{Style, render};
 use synchronome::observe::status::{ClockStatus, SCHEMA};
 use synchronome::observe::{
     BindError, CONNECTIONS_MAX, Observers, ObserversConfig, REQUEST_BYTES_MAX, REQUEST_TIME_MAX, Status,
@@ -228,21 +235,69 @@ fn an_address_that_is_taken_or_absent_is_named_with_the_remedy() {
 fn each_page_is_served_with_its_type() {
     let daemon = Daemon::start(locked());
     for (path, content_type, expected) in [
-        ("/", "text/plain; charset=utf-8", "/healthz"),
+        ("/", "text/html; charset=utf-8", "<!doctype html>"),
+        ("/page.json", "application/json", "\"headline\":\"time correct to within 840 ns"),
+        ("/history.json", "application/json", "{\"points\":[]}"),
+        ("/events.json?from=7", "application/json", "{\"events\":[]}"),
         ("/metrics", "text/plain; version=0.0.4; charset=utf-8", "synchronome_clock_error_bound_seconds"),
         ("/metrics?name=x", "text/plain; version=0.0.4; charset=utf-8", "synchronome_uptime_seconds"),
         ("/status", "application/json", "\"state\":\"LOCKED\""),
         ("/healthz", "text/plain; charset=utf-8", "OK: time correct to within 840 ns"),
         ("http://somewhere/healthz", "text/plain; charset=utf-8", "OK: time correct to within 840 ns"),
-        ("http://somewhere", "text/plain; charset=utf-8", "/healthz"),
+        ("http://somewhere", "text/html; charset=utf-8", "<!doctype html>"),
     ] {
         let answer = daemon.get(path);
         assert_eq!(status_line(&answer), "HTTP/1.1 200 OK", "{path}");
         assert!(answer.contains(&format!("\r\nContent-Type: {content_type}\r\n")), "{answer}");
         assert!(answer.contains(&format!("\r\nContent-Length: {}\r\n", body(&answer).len())), "{answer}");
-        assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
+        for always in [
+            "Connection: close",
+            "Cache-Control: no-store",
+            "X-Content-Type-Options: nosniff",
+            "Content-Security-Policy: default-src 'none'",
+        ] {
+            assert!(answer.contains(&format!("\r\n{always}")), "{answer}");
+        }
         assert!(body(&answer).contains(expected), "{answer}");
     }
+}
+
+/// What stands between a start and an end that come once each.
+fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+    assert_eq!((text.matches(start).count(), text.matches(end).count()), (1, 1), "{start}");
+    text.split_once(start).unwrap().1.split_once(end).unwrap().0
+}
+
+#[test]
+fn of_the_page_its_own_style_and_script_may_run_and_nothing_else() {
+    let daemon = Daemon::start(locked());
+    let page = daemon.get("/");
+    let policy = between(&page, "Content-Security-Policy: ", "\r\nConnection:");
+    let hash = |text: &str| STANDARD.encode(Sha256::digest(text));
+    let (style, script) = (between(&page, "<style>", "</style>"), between(&page, "<script>", "</script>"));
+    let mut parts = policy.split("; ");
+    assert_eq!(parts.next(), Some("default-src 'none'"));
+    assert!(policy.contains(&format!("; style-src 'sha256-{}';", hash(style))), "{policy}");
+    assert!(policy.contains(&format!("; script-src 'sha256-{}';", hash(script))), "{policy}");
+    assert!(policy.contains("; connect-src 'self';") && policy.ends_with("; frame-ancestors 'none'"), "{policy}");
+    assert!(!policy.contains("unsafe") && !policy.contains('*') && !policy.contains("http"), "{policy}");
+    assert!(page.len() < 40_000, "{} bytes", page.len());
+}
+
+#[test]
+fn the_page_is_told_the_words_of_the_status_and_the_figures_that_it_draws() {
+    let status = Status { generated_at: "2026-02-28T23:59:59.000Z".to_owned(), ..locked() };
+    let daemon = Daemon::start(status.clone());
+    let told: serde_json::Value = serde_json::from_str(body(&daemon.get("/page.json"))).unwrap();
+    let text = render(&status, Style { colour: false, unicode: true });
+    for words in
+        [&told["words"]["headline"], &told["words"]["bound"], &told["words"]["clock"][0], &told["words"]["about"]]
+    {
+        assert!(text.contains(words.as_str().unwrap()), "{words} in\n{text}");
+    }
+    assert_eq!(told["state"], "LOCKED");
+    assert_eq!(told["clock"], serde_json::to_value(&status.clock).unwrap());
+    assert_eq!(told["event_count"], 0);
 }
 
 #[test]
@@ -259,7 +314,7 @@ fn the_probe_fails_while_the_time_is_not_good() {
 #[test]
 fn head_gets_the_head_of_the_same_answer() {
     let daemon = Daemon::start(locked());
-    for path in ["/", "/status", "/healthz", "/nothing"] {
+    for path in ["/", "/page.json", "/history.json", "/status", "/healthz", "/nothing"] {
         let whole = daemon.get(path);
         let head = daemon.http(format!("HEAD {path} HTTP/1.1\r\nHost: x\r\n\r\n"));
         assert_eq!(head, whole.strip_suffix(body(&whole)).unwrap(), "{path}");
@@ -273,6 +328,10 @@ fn what_is_not_understood_is_refused_by_its_code() {
     let many = "h: v\r\n".repeat(100);
     for (request, expected) in [
         ("GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "404 Not Found"),
+        ("GET /page.json/ HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "404 Not Found"),
+        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".to_owned(), "405 Method Not Allowed"),
+        ("PUT /events.json HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "405 Method Not Allowed"),
+        ("OPTIONS /page.json HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "405 Method Not Allowed"),
         ("GET //metrics HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "404 Not Found"),
         ("POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc".to_owned(), "405 Method Not Allowed"),
         ("get / HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "405 Method Not Allowed"),

@@ -10,6 +10,8 @@ mod child;
 mod live;
 #[path = "realtime/mutation.rs"]
 mod mutation;
+#[path = "realtime/supervised.rs"]
+mod supervised;
 #[path = "realtime/syscalls.rs"]
 mod syscalls;
 
@@ -67,6 +69,7 @@ fn timing_threads_do_not_allocate_after_their_start() {
 
 #[cfg(feature = "count-allocations")]
 fn assert_no_allocations(more: &str, names: &[&str]) {
+    use synchronome::runtime::privileges::ThreadKind;
     use synchronome::runtime::thread::spawn_timing;
     use synchronome_kernel::alloc::{arm, counts, disarm};
 
@@ -87,7 +90,9 @@ fn assert_no_allocations(more: &str, names: &[&str]) {
     let status = live.daemon.status();
     // To see that the counting works: a timing thread that does what none should.
     let config = synchronome::config::ThreadConfig::default();
-    let careless = spawn_timing("careless", config, |_| drop(std::hint::black_box(vec![1_u8; 100]))).unwrap();
+    let careless =
+        spawn_timing("careless", ThreadKind::Simulation, config, |_| drop(std::hint::black_box(vec![1_u8; 100])))
+            .unwrap();
     careless.join().unwrap();
     disarm();
 

@@ -20,6 +20,7 @@ use crate::runtime::host::{CAP_SYS_TIME, has_capability};
 use crate::runtime::rivals::{Rival, rivals};
 
 mod refclocks;
+mod rights;
 
 /// Check a configuration, or a scenario of the simulator, without starting anything.
 ///
@@ -49,7 +50,7 @@ pub struct Args {
 
 /// What this machine has, as far as a configuration can name it.
 #[derive(Default, Debug)]
-struct Machine {
+pub(super) struct Machine {
     interfaces: BTreeSet<String>,
     /// Interfaces with an IPv4 address.
     with_ipv4: BTreeSet<String>,
@@ -64,10 +65,10 @@ struct Machine {
 
 /// Something that the daemon would have to wait for or do without.
 #[derive(PartialEq, Eq, Debug)]
-struct Warning {
-    path: String,
-    message: String,
-    remedy: String,
+pub(super) struct Warning {
+    pub(super) path: String,
+    pub(super) message: String,
+    pub(super) remedy: String,
 }
 
 /// Checks a file and prints the findings: faults to stderr, all else to stdout.
@@ -140,6 +141,9 @@ fn success_text(file: &str, loaded: &Loaded, warnings: &[Warning], explain: bool
             let _ = writeln!(text, "{:paths$} = {:values$}  # {origin}", setting.path, setting.to_string());
         }
     }
+    if explain {
+        text += &rights::text(&loaded.config);
+    }
     for Warning { path, message, remedy } in warnings {
         let _ = writeln!(text, "{file}: warning: {path}: {message}\n    {remedy}");
     }
@@ -155,6 +159,7 @@ fn success_json(file: &str, loaded: &Loaded, warnings: &[Warning], explain: bool
     let mut object = json!({"file": file, "ok": true, "errors": [], "warnings": warnings});
     if explain {
         object["options"] = loaded.origins.iter().map(setting_json).collect();
+        object["rights"] = rights::json(&loaded.config);
     }
     format!("{object}\n")
 }
@@ -204,7 +209,7 @@ fn summary(config: &Config) -> String {
 
 impl Machine {
     /// Looks; what cannot be found out stays empty.
-    fn read() -> Self {
+    pub(super) fn read() -> Self {
         let mut machine = Self::default();
         for entry in nix::ifaddrs::getifaddrs().into_iter().flatten() {
             let ip = entry.address.as_ref().and_then(|address| {
@@ -234,8 +239,33 @@ fn cpu_list(text: &str) -> BTreeSet<usize> {
     text.trim().split(',').filter_map(range).flatten().collect()
 }
 
-/// What the configuration names and the machine lacks.
+/// What the configuration names and the machine lacks, and who is in the daemon's way.
 fn warnings(config: &Config, machine: &Machine) -> Vec<Warning> {
+    let mut warnings = lacks(config, machine);
+    let mut warn = |path: String, message: String, remedy: String| warnings.push(Warning { path, message, remedy });
+    if matches!(config.clock.system, SystemClock::Discipline) {
+        let path = || "clock.system".to_owned();
+        if !machine.may_set_time {
+            let remedy = "`run` then observes it and serves the right time all the same; run it as root, or give it the \
+                          right with `setcap cap_sys_time+ep` on the binary or AmbientCapabilities= in its unit";
+            let message = "this user may not adjust the system clock (CAP_SYS_TIME is missing)";
+            warn(path(), message.to_owned(), remedy.to_owned());
+        }
+        for rival in &machine.rivals {
+            if rival.is_occasional() {
+                let remedy = format!("harmless where it does not; else `{}`", rival.stop_with());
+                warn(path(), format!("{rival} may set the clock now and then: {}", rival.habit()), remedy);
+                continue;
+            }
+            let remedy = format!("two programs that steer one clock fight: stop it with `{}`", rival.stop_with());
+            warn(path(), format!("{rival} runs and may steer the same clocks"), remedy);
+        }
+    }
+    warnings
+}
+
+/// What the configuration names and the machine lacks, whoever runs the daemon and beside whom.
+pub(super) fn lacks(config: &Config, machine: &Machine) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let mut warn = |path: String, message: String, remedy: String| warnings.push(Warning { path, message, remedy });
     for (index, port) in config.ptp.iter().enumerate() {
@@ -266,24 +296,6 @@ fn warnings(config: &Config, machine: &Machine) -> Vec<Warning> {
         {
             let remedy = "`run` waits for a card that does; \"auto\" takes the kernel's stamps meanwhile".to_owned();
             warn(format!("ptp[{index}].timestamps"), format!("\"hardware\" cannot be had: {reason}"), remedy);
-        }
-    }
-    if matches!(config.clock.system, SystemClock::Discipline) {
-        let path = || "clock.system".to_owned();
-        if !machine.may_set_time {
-            let remedy = "`run` then observes it and serves the right time all the same; run it as root, or give it the \
-                          right with `setcap cap_sys_time+ep` on the binary or AmbientCapabilities= in its unit";
-            let message = "this user may not adjust the system clock (CAP_SYS_TIME is missing)";
-            warn(path(), message.to_owned(), remedy.to_owned());
-        }
-        for rival in &machine.rivals {
-            if rival.is_occasional() {
-                let remedy = format!("harmless where it does not; else `{}`", rival.stop_with());
-                warn(path(), format!("{rival} may set the clock now and then: {}", rival.habit()), remedy);
-                continue;
-            }
-            let remedy = format!("two programs that steer one clock fight: stop it with `{}`", rival.stop_with());
-            warn(path(), format!("{rival} runs and may steer the same clocks"), remedy);
         }
     }
     for address in config.ntp_server.iter().flat_map(|server| &server.listen).chain(&config.observe.http) {

@@ -3,7 +3,8 @@
 mod ask;
 mod draw;
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,17 +14,19 @@ use super::temporary::TemporaryDirectory;
 use super::{positive_duration, signed_duration, signed_frequency};
 use crate::clock::HostClock;
 use crate::config::{
-    self, ClockConfig, Config, NtpServerConfig, ObserveConfig, PtpConfig, ServoConfig, Simulated, SystemClock,
-    ThreadsConfig, TraceConfig,
+    self, ClockConfig, Config, NtpServerConfig, ObserveConfig, PtpConfig, SecurityConfig, ServoConfig, Simulated,
+    SystemClock, ThreadsConfig, TraceConfig,
 };
 use crate::discipline::servo::Kind;
 use crate::net::SocketOptions;
 use crate::ntp::server::ServerCounter;
+use crate::observe::Level;
 use crate::ptp::GrandmasterConfig;
 use crate::runtime::Daemon;
 use crate::runtime::control::Control;
 use crate::runtime::grandmaster::GrandmasterThread;
 use crate::runtime::host::{random_bits, random_identity};
+use crate::runtime::privileges::{self, ThreadKind};
 use crate::runtime::signals::{Asked, Signals};
 use crate::runtime::truth::Truth;
 use crate::time::{Duration, FrequencyPpb, LogInterval, Mono, SyncState, Timestamp};
@@ -41,12 +44,13 @@ Examples:
   synchronome demo                                    until Ctrl-C
   synchronome demo --for 20s                          ends with a summary
   synchronome demo --for 20s --json                   a line a second, the summary as the last object
+  synchronome demo --http-port 9319                   with a page: http://127.0.0.1:9319/
   synchronome demo --offset -5ms --frequency -100ppm  another clock
   synchronome demo --for 20s --record demo.trace      what happened, for synchronome replay
 
 Exit codes:
   0  it locked, and the truth stayed inside the claimed bound
-  1  it did not, or could not start (a port is in use: see --ptp-ports, --ntp-port)
+  1  it did not, or could not start (a port is in use: see --ptp-ports, --ntp-port, --http-port)
   2  wrong arguments")]
 pub struct Args {
     /// End after this long [default: at Ctrl-C]
@@ -61,6 +65,9 @@ pub struct Args {
     /// UDP port of the NTP server
     #[arg(long, value_name = "PORT", default_value_t = 11_123, value_parser = clap::value_parser!(u16).range(1..))]
     pub ntp_port: u16,
+    /// Serve a page for a browser, and metrics, on this TCP port of 127.0.0.1
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub http_port: Option<u16>,
     /// Write what its engines heard and did to this file at the end: for `synchronome replay`
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
@@ -133,24 +140,44 @@ fn demonstrate(args: &Args) -> Result<Summary, String> {
     let directory = TemporaryDirectory::new("demo").map_err(|error| format!("no temporary directory: {error}"))?;
     let signals = Signals::block().map_err(|error| error.to_string())?;
     let config = configuration(args, directory.path())?;
+    // Before the rights are given up with which it can be made.
+    let record = args
+        .record
+        .as_ref()
+        .map(|path| File::create(path).map(|file| (path, file)).map_err(|error| of_file(path, &error)));
+    let record = record.transpose()?;
+    for (_, text) in privileges::enter(&config, None)?.into_iter().filter(|(level, _)| *level != Level::Info) {
+        eprintln!("{text}");
+    }
     let sockets = SocketOptions::new("lo", args.ptp_ports.event, args.ptp_ports.general);
     let server = SocketAddr::from((Ipv4Addr::LOCALHOST, args.ntp_port));
     let _grandmaster = GrandmasterThread::start(&sockets, grandmaster(args))
         .map_err(|problem| format!("{problem}; other ports: --ptp-ports"))?;
     let daemon = Daemon::start(config).map_err(|error| format!("{error}; another port: --ntp-port"))?;
     let mut control = Control::new(daemon, signals)?;
+    if args.http_port.is_some() && control.http_address().is_none() {
+        return Err("the port of the page cannot be had; another one: --http-port".to_owned());
+    }
+    privileges::confine(ThreadKind::Control);
     if !args.json {
         introduce(args, control.socket().unwrap_or(directory.path()));
+        if let Some(address) = control.http_address() {
+            println!("Look at it:           http://{address}/\n");
+        }
     }
     let summary = watch(args, &mut control, server);
     control.stop();
-    if let Some(path) = &args.record {
+    if let Some((path, mut file)) = record {
         let trace = control.daemon().traces().fetch();
-        std::fs::write(path, trace).map_err(|error| format!("{}: {error}", path.display()))?;
+        file.write_all(&trace).map_err(|error| of_file(path, &error))?;
     }
     let summary = summary.map_err(|error| error.to_string())?;
     println!("{}", if args.json { summary.json() } else { format!("\n{}", summary.text()) });
     Ok(summary)
+}
+
+fn of_file(path: &Path, error: &io::Error) -> String {
+    format!("{}: {error}", path.display())
 }
 
 fn introduce(args: &Args, socket: &Path) {
@@ -226,10 +253,11 @@ fn configuration(args: &Args, directory: &Path) -> Result<Config, String> {
         ntp_sources: Vec::new(),
         refclocks: Vec::new(),
         selection: defaults.selection,
+        hooks: defaults.hooks,
         ntp_server: Some(NtpServerConfig::open(vec![SocketAddr::from((Ipv4Addr::LOCALHOST, args.ntp_port))])),
         threads: ThreadsConfig { lock_memory: false, ..defaults.threads },
         observe: ObserveConfig {
-            http: None,
+            http: args.http_port.map(|port| (Ipv4Addr::LOCALHOST, port).into()),
             runtime_directory: directory.to_owned(),
             state_directory: directory.to_owned(),
             ..defaults.observe
@@ -241,6 +269,8 @@ fn configuration(args: &Args, directory: &Path) -> Result<Config, String> {
             },
             ..defaults.servo
         },
+        // Its directory is removed at the end, and that is in a directory of everybody's.
+        security: SecurityConfig { landlock: false, ..defaults.security },
         trace: TraceConfig {
             keep_bytes: if args.record.is_some() { RECORD_BYTES_MAX } else { 0 },
             on_fault: false,

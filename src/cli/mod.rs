@@ -6,11 +6,15 @@
 pub mod check;
 pub mod clients;
 pub mod demo;
+pub mod doctor;
+pub mod events;
 pub mod health;
+pub mod import;
 mod log;
 pub mod offline;
 pub mod online;
 pub mod phc;
+pub mod probe;
 pub mod ptp;
 pub mod record;
 pub mod replay;
@@ -20,6 +24,7 @@ pub mod simulate;
 pub mod sources;
 pub mod status;
 mod temporary;
+pub mod wait_sync;
 pub mod why;
 
 use std::ffi::OsString;
@@ -27,11 +32,12 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::quantity::{QuantityError, parse_duration, parse_frequency};
 use crate::observe::Status;
 use crate::observe::client::ask;
+use crate::runtime::hooks::{SPAWNER, spawner};
 use crate::time::{Duration, FrequencyPpb};
 
 /// Where the daemon's status is asked for unless `--socket` says otherwise.
@@ -57,12 +63,17 @@ struct Arguments {
 const EXAMPLES: &str = "\
 Start here:
   synchronome demo --for 20s             see it work: no root, no network card, no configuration
+  synchronome probe                      what this machine could have the time from, as a configuration
   synchronome check FILE --explain       what a configuration means
+  synchronome doctor [FILE]              what is wrong with the time on this machine, and what to do
   synchronome run --config FILE          the daemon
+  synchronome import FILE                chrony.conf, ntp.conf and others as a configuration
   synchronome set SERVER                 set the system clock once, without a daemon
-  synchronome status                     what it is doing
+  synchronome status                     what it is doing; live in a terminal: synchronome-top
+  synchronome wait-sync                  wait until the system clock is right
   synchronome sources, why SOURCE        whom it has the time from, and why not from another
   synchronome offline, online [SOURCE]   ask NTP servers no more for a while, and again
+  synchronome events --follow            what happens, as it happens: also as JSON
   synchronome clients                    who asks the NTP server
   synchronome ptp                        the data sets of the PTP clocks, as pmc shows them
   synchronome phc list                   the hardware clocks of this machine
@@ -75,11 +86,16 @@ enum Command {
     Set(set::Args),
     Demo(demo::Args),
     Check(check::Args),
+    Doctor(doctor::Args),
+    Probe(probe::Args),
     Status(status::Args),
     Sources(sources::Args),
     Why(why::Args),
     Clients(clients::Args),
+    Events(events::Args),
     Health(health::Args),
+    WaitSync(wait_sync::Args),
+    Import(import::Args),
     Offline(offline::Args),
     Online(online::Args),
     Ptp(ptp::Args),
@@ -89,19 +105,34 @@ enum Command {
     Replay(replay::Args),
 }
 
+/// The command with all its subcommands, for who writes about it: manual pages, completions.
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
 /// Runs the command that the arguments name; the first is the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    // No command for people: the daemon starts itself by it.
+    if arguments.get(1).is_some_and(|command| command == SPAWNER) {
+        return spawner::run();
+    }
     match Arguments::try_parse_from(arguments) {
         Ok(Arguments { command }) => match command {
             Command::Run(args) => run::run(&args),
             Command::Set(args) => set::run(&args),
             Command::Demo(args) => demo::run(&args),
             Command::Check(args) => check::run(&args),
+            Command::Doctor(args) => doctor::run(&args),
+            Command::Probe(args) => probe::run(&args),
             Command::Status(args) => status::run(&args),
             Command::Sources(args) => sources::run(&args),
             Command::Why(args) => why::run(&args),
             Command::Clients(args) => clients::run(&args),
+            Command::Events(args) => events::run(&args),
             Command::Health(args) => health::run(&args),
+            Command::WaitSync(args) => wait_sync::run(&args),
+            Command::Import(args) => import::run(&args),
             Command::Offline(args) => offline::run(&args),
             Command::Online(args) => online::run(&args),
             Command::Ptp(args) => ptp::run(&args),
@@ -119,7 +150,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// For clap: a duration above zero.
-pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
+///
+/// # Errors
+/// What is wrong with it, and an example.
+pub fn positive_duration(text: &str) -> Result<Duration, String> {
     match parse_duration(text) {
         Ok(duration) if duration > Duration::ZERO => Ok(duration),
         Ok(_) => Err("must be more than nothing".to_owned()),
@@ -159,8 +193,6 @@ fn with_example(error: &QuantityError, example: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
     use crate::config::Config;
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{STATUS_SOCKET, print, status_of};
 use crate::observe::render::ptp_text;
-use crate::observe::status::{PtpClockStatus, SCHEMA};
+use crate::observe::status::{PortStatus, PtpClockStatus, SCHEMA, UnicastStatus};
 
 /// Show the data sets of the PTP clocks: what `pmc` would be told.
 ///
@@ -36,16 +36,27 @@ pub struct Args {
 pub fn run(args: &Args) -> ExitCode {
     let Some(status) = status_of("ptp", &args.socket) else { return ExitCode::FAILURE };
     let clocks = &status.ptp_clocks;
-    let text = if args.json { to_json(clocks) + "\n" } else { ptp_text(clocks) };
+    let text = if args.json { to_json(clocks, &status.ptp) + "\n" } else { ptp_text(clocks, &status.ptp) };
     print(&text);
     ExitCode::SUCCESS
 }
 
-fn to_json(clocks: &[PtpClockStatus]) -> String {
+fn to_json<'a>(clocks: &'a [PtpClockStatus], ports: &'a [PortStatus]) -> String {
+    #[derive(Serialize)]
+    struct Unicast<'a> {
+        port_identity: Option<&'a str>,
+        #[serde(flatten)]
+        contracts: &'a UnicastStatus,
+    }
     #[derive(Serialize)]
     struct Json<'a> {
         schema: u32,
         clocks: &'a [PtpClockStatus],
+        unicast: Vec<Unicast<'a>>,
     }
-    serde_json::to_string(&Json { schema: SCHEMA, clocks }).expect("plain data")
+    let of = |port: &'a PortStatus| {
+        port.unicast.as_ref().map(|contracts| Unicast { port_identity: port.identity.as_deref(), contracts })
+    };
+    let unicast = ports.iter().filter_map(of).collect();
+    serde_json::to_string(&Json { schema: SCHEMA, clocks, unicast }).expect("plain data")
 }

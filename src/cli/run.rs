@@ -6,18 +6,26 @@ use std::process::ExitCode;
 use super::EXIT_USAGE;
 use super::log::Log;
 use crate::clock::HostClock;
+use crate::config::options::COMPAT;
 use crate::config::{self, Config, ConfigErrors, PTP_PORTS_MAX, PtpConfig, load_file};
+use crate::observe::Level;
 use crate::observe::status::ClockKind;
+use crate::runtime::Daemon;
 use crate::runtime::control::Control;
+use crate::runtime::hooks::Hooks;
 use crate::runtime::host::multicast_interfaces;
+use crate::runtime::memory;
+use crate::runtime::privileges::{self, ThreadKind};
 use crate::runtime::signals::{Asked, Signals};
-use crate::runtime::{Daemon, memory};
+use crate::runtime::supervisor::Supervisor;
 use crate::time::Duration;
 
 /// The control thread goes round at least this often.
 const TURN: Duration = Duration::SECOND;
 /// Without a configuration, how often new interfaces are looked for.
 const LOOK_AGAIN_EVERY: Duration = Duration::from_secs(5);
+/// So long after the start it is over: interfaces, servers and a first master are found by then.
+const SETTLED_AFTER: Duration = Duration::from_secs(15);
 /// How often it is said what the ports hear, if that has changed.
 const SAY_EVERY: Duration = Duration::from_secs(4);
 
@@ -47,6 +55,9 @@ pub struct Args {
     /// The same as CONFIG
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Metrics under the names of others beside our own (observe.compat_metrics of the configuration)
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(COMPAT))]
+    pub compat_metrics: Vec<String>,
 }
 
 impl Args {
@@ -61,10 +72,15 @@ impl Args {
     /// The file's faults. A file that was not named and does not exist is none.
     pub fn load(&self) -> Result<(Config, Option<PathBuf>), ConfigErrors> {
         let default = Path::new(DEFAULT_CONFIG);
-        match self.given().or_else(|| default.exists().then_some(default)) {
-            Some(file) => Ok((load_file(file)?.config, Some(file.to_owned()))),
-            None => Ok((Config::default(), None)),
+        let (mut config, file) = match self.given().or_else(|| default.exists().then_some(default)) {
+            Some(file) => (load_file(file)?.config, Some(file.to_owned())),
+            None => (Config::default(), None),
+        };
+        if !self.compat_metrics.is_empty() {
+            let is_named = |word: &&&str| self.compat_metrics.iter().any(|name| name == **word);
+            config.observe.compat_metrics = COMPAT.iter().filter(is_named).copied().collect();
         }
+        Ok((config, file))
     }
 }
 
@@ -87,6 +103,8 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 fn serve(args: &Args, mut config: Config, file: Option<&Path>) -> Result<(), String> {
+    // Before all else: what hooks are started by has no part in what we set up for ourselves.
+    let hooks = Hooks::start(&config).map_err(|error| format!("the process that runs hooks: {error}"))?;
     // Before any thread starts: none of them shall be interrupted.
     let signals = Signals::block().map_err(|error| error.to_string())?;
     let log = Log::start(config.observe.log);
@@ -94,25 +112,52 @@ fn serve(args: &Args, mut config: Config, file: Option<&Path>) -> Result<(), Str
     if finds_interfaces {
         config.ptp = found_ports();
     }
-    if config.threads.lock_memory
-        && let Some(problem) = memory::lock()
-    {
-        tracing::warn!(target: "synchronome::daemon", "{problem}");
+    // While sockets may be opened still.
+    let mut supervisor = Supervisor::of_this_process().unwrap_or_else(|error| {
+        tracing::warn!(target: "synchronome::daemon", "the supervisor that started us cannot be reached (NOTIFY_SOCKET): {error}");
+        Supervisor::default()
+    });
+    for (level, text) in privileges::enter(&config, file)? {
+        match level {
+            Level::Info => tracing::info!(target: "synchronome::daemon", "{text}"),
+            Level::Warn | Level::Error => tracing::warn!(target: "synchronome::daemon", "{text}"),
+        }
     }
     let daemon = Daemon::start(config).map_err(|error| error.to_string())?;
     let mut control = Control::new(daemon, signals)?;
+    if let Some(hooks) = hooks {
+        control.run_hooks(hooks).map_err(|error| error.to_string())?;
+    }
+    privileges::confine(ThreadKind::Control);
     announce(&mut control, file);
+    supervisor.hears(&control.daemon().in_words());
+    supervisor.is_ready();
+    let turn = supervisor.feed_every().map_or(TURN, |every| every.min(TURN));
     let mut look_again = HostClock.mono() + LOOK_AGAIN_EVERY;
     let mut say_at = HostClock.mono() + SAY_EVERY;
+    let mut settled_at = Some(HostClock.mono() + SETTLED_AFTER);
     let mut said = Vec::new();
     loop {
-        match control.turn(TURN).map_err(|error| error.to_string())? {
+        match control.turn(turn).map_err(|error| error.to_string())? {
             Some(Asked::Stop) => break,
-            // With a file the interfaces are those that it names.
-            Some(Asked::Reload) => finds_interfaces &= !reload(args, &mut control, &log),
+            Some(Asked::Reload) => {
+                supervisor.reloads(HostClock.mono());
+                // With a file the interfaces are those that it names.
+                finds_interfaces &= !reload(args, &mut control, &log);
+                supervisor.is_ready();
+            }
             None => {}
         }
         let now = HostClock.mono();
+        if supervisor.is_there() {
+            supervisor.hears(&control.daemon().in_words());
+        }
+        if control.daemon().all_go_round() {
+            supervisor.lives(now);
+        }
+        if settled_at.take_if(|at| now >= *at).is_some() {
+            memory::let_go_of_the_start();
+        }
         if finds_interfaces && now >= look_again {
             look_again = now + LOOK_AGAIN_EVERY;
             add_new_ports(&mut control);
@@ -122,6 +167,7 @@ fn serve(args: &Args, mut config: Config, file: Option<&Path>) -> Result<(), Str
             say_what_is_heard(&mut control, &mut said);
         }
     }
+    supervisor.stops();
     tracing::info!(target: "synchronome::daemon", "ending");
     control.stop();
     Ok(())
@@ -207,6 +253,9 @@ fn reload(args: &Args, control: &mut Control, log: &Log) -> bool {
             tracing::info!(target: "synchronome::daemon", "SIGHUP: {} is in force", file.display());
             for what in needs_restart {
                 tracing::warn!(target: "synchronome::daemon", "{what} has changed: that needs a restart");
+            }
+            for right in privileges::lacking_for(&config) {
+                tracing::warn!(target: "synchronome::daemon", "it needs {right}: that needs a restart");
             }
             return true;
         }

@@ -131,7 +131,7 @@ impl Args {
 }
 
 /// Nobody's but the sources are left of it.
-fn observing(config: Config, directory: &Path) -> Config {
+pub(super) fn observing(config: Config, directory: &Path) -> Config {
     let mut config = Config {
         ntp_server: None,
         observe: ObserveConfig {
@@ -140,7 +140,9 @@ fn observing(config: Config, directory: &Path) -> Config {
             log: LogLevel::Error,
             runtime_directory: directory.to_owned(),
             state_directory: directory.to_owned(),
+            compat_metrics: Vec::new(),
         },
+        hooks: Vec::new(),
         ..config
     };
     config.clock.system = SystemClock::Observe;

@@ -3,14 +3,15 @@
 //! | file | owns |
 //! |---|---|
 //! | `keys` | the one table of what a scenario may say |
-//! | `scenario`, `rules` | from TOML to what the simulator is made of, and what does not fit together |
-//! | `run`, `happenings` | one run, from the beginning to the end, and what happens in it |
+//! | `scenario`, `segments`, `wanted`, `rules` | from TOML to what the simulator is made of, and what does not fit together |
+//! | `run`, `happenings`, `churn` | one run, from the beginning to the end, and what happens in it |
 //! | `figures`, `alarms`, `limits` | what came of it, what an operator is told meanwhile, and which limits are broken |
 //! | `report`, `points`, `plot` | text, JSON and a picture |
 //! | `campaign` | random worlds |
 
 pub mod alarms;
 pub mod campaign;
+pub mod churn;
 pub mod figures;
 mod happenings;
 pub mod keys;
@@ -21,6 +22,8 @@ pub mod report;
 mod rules;
 pub mod run;
 pub mod scenario;
+pub mod segments;
+pub mod wanted;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

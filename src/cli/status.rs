@@ -78,8 +78,9 @@ fn answer(args: &Args) -> Result<String, AskError> {
     Ok(if args.json { line + "\n" } else { render(&status, style()) })
 }
 
-/// Colour on a terminal unless NO_COLOR says no (<https://no-color.org>); more than ASCII where the locale has it.
-fn style() -> Style {
+/// How standard output is written: in colour on a terminal unless NO_COLOR says no (<https://no-color.org>); with more than ASCII where the
+/// locale has it.
+pub fn style() -> Style {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(variable).unwrap_or_default().to_ascii_lowercase();
     let is_dumb = variable("TERM").is_none_or(|term| term == "dumb");

@@ -14,6 +14,9 @@ pub const JUMP_FLOOR: Duration = Duration::from_micros(2);
 const RATE_UNKNOWN: FrequencyPpb = FrequencyPpb::new(1_000_000.0);
 /// What the learned rate may change by from one reading to the next: a cold start, a fan.
 const RATE_CHANGE: FrequencyPpb = FrequencyPpb::new(2_000.0);
+/// What a reading may be off by whose window is zero: it comes in whole nanoseconds, of two clocks that the kernel rounds each by itself. Over the
+/// tenth of a millisecond between two cards that are read one after the other that is much of a rate.
+const RESOLUTION: Duration = Duration::from_nanos(10);
 /// The rate is measured over at most so long, so that it follows the temperature.
 const RATE_SPAN_MAX: Duration = Duration::from_secs(8);
 
@@ -152,7 +155,7 @@ impl Continuity {
         let per_span = |duration: Duration| FrequencyPpb::from_ratio(duration.as_secs_f64() / span.as_secs_f64());
         let measured = Rate {
             rate: per_span(reading.free - origin.free - span),
-            uncertainty: per_span(reading.window + origin.window),
+            uncertainty: per_span(reading.window + origin.window + RESOLUTION),
         };
         if self.rate.is_none_or(|known| measured.uncertainty <= known.uncertainty) || span >= RATE_SPAN_MAX {
             self.rate = Some(measured);
@@ -231,6 +234,22 @@ mod tests {
         let at = Timestamp::from_secs(50);
         let first = Continuity::of_the_same_oscillator().proof(at, at, Duration::ZERO, FrequencyPpb::from_ppm(1.0));
         assert_eq!(first, Proof::Lacking, "one reading proves nothing");
+    }
+
+    #[test]
+    fn two_cards_that_are_read_one_after_the_other_accuse_nobody_by_a_nanosecond() {
+        let mut continuity = Continuity::of_the_same_oscillator();
+        let (quarter, between) = (Duration::from_millis(250), Duration::from_micros(90));
+        for n in 0..400_i64 {
+            for card in 0..2 {
+                let elapsed = quarter.times(n) + between.times(card);
+                let rounding = Duration::from_nanos((n * 7 + card * 2) % 3 - 1);
+                let free = Timestamp::from_secs(1_800_000_000) + elapsed + rounding;
+                let raw = Timestamp::from_secs(50) + elapsed;
+                let proof = continuity.proof(raw, free, Duration::ZERO, FrequencyPpb::from_ppm(1.0));
+                assert!(!matches!(proof, Proof::Contrary(_)), "reading {n} of card {card}: {proof:?}");
+            }
+        }
     }
 
     #[test]

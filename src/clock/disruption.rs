@@ -15,6 +15,8 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use synchronome_kernel::doorman::open_device;
+
 use super::Crossing;
 use crate::time::{Duration, Local, Timestamp};
 use crate::wire::vmclock::{Page, ParseError, SIZE, parse};
@@ -62,7 +64,7 @@ impl DisruptionWatch {
     /// # Errors
     /// Those of open(2) and read(2); `InvalidData` for what is no page of time.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
+        let file = open_device(path, false)?;
         let mut looks = 0;
         loop {
             match read(&file) {
@@ -95,12 +97,16 @@ impl DisruptionWatch {
         };
         self.torn = 0;
         let before = std::mem::replace(&mut self.seen, page);
-        let is_restored = before.vm_generation != page.vm_generation && page.vm_generation.is_some();
-        Ok(if is_restored {
-            Some(Disruption::Snapshot)
-        } else {
-            (before.disruption_marker != page.disruption_marker).then_some(Disruption::Counter)
-        })
+        Ok(between(&before, &page))
+    }
+}
+
+/// What has become of the machine between two looks at its page.
+pub(super) fn between(before: &Page, now: &Page) -> Option<Disruption> {
+    if before.vm_generation != now.vm_generation && now.vm_generation.is_some() {
+        Some(Disruption::Snapshot)
+    } else {
+        (before.disruption_marker != now.disruption_marker).then_some(Disruption::Counter)
     }
 }
 

@@ -27,6 +27,7 @@ mod kernel_leap;
 mod leap;
 mod oscillator;
 mod phc;
+mod ptp_ports;
 mod recording;
 mod reference;
 pub(crate) mod rtc;
@@ -35,6 +36,7 @@ mod software;
 mod steering;
 mod system;
 mod tampering;
+mod vmclock;
 
 pub use any::AnyClock;
 pub use cascade::{
@@ -53,6 +55,7 @@ pub use leap::{
 };
 pub use oscillator::{GRID, Oscillator, OscillatorModel};
 pub use phc::{PhcClock, PhcReader, known_quantum};
+pub use ptp_ports::{KnownPort, MUTE_MAX, PortPlace, ServedLine, ToServe, choose_port, decide_for_all};
 pub use recording::{Recorded, Recording};
 pub use reference::{ArbPolicy, ClockWords, reference_of, reference_of_clock, reference_of_server};
 pub use rtc::Rtc;
@@ -63,6 +66,7 @@ pub use steering::{Counts, Steering, SteeringConfig};
 pub(crate) use system::kernel_status;
 pub use system::{Correction, SystemClock};
 pub use tampering::{Tampering, Watch as RateWatch};
+pub use vmclock::{NoReading, VmClockReader, VmReading, VmScale};
 
 use crate::discipline::Adjustment;
 use crate::time::{ClockEpoch, Duration, FrequencyPpb, Local, Stamp, Timestamp};

@@ -14,6 +14,7 @@ use synchronome_kernel::phc::Phc;
 
 pub use self::quantum::known_quantum;
 pub use self::reader::PhcReader;
+pub(super) use self::reader::crossing_of;
 use super::tampering::{Tampering, Watch};
 use super::{Adjusted, Clock, ClockError};
 use crate::discipline::Adjustment;

@@ -116,6 +116,8 @@ pub fn reference_of_server(
 pub struct ClockWords {
     /// It counts TAI; else UTC.
     pub is_tai: bool,
+    /// TAI - UTC, where it says that itself.
+    pub tai_utc: Option<TaiUtc>,
     /// How far off it may be beside what its samples say.
     pub accuracy: Duration,
     /// Its leap warning.
@@ -126,12 +128,16 @@ pub struct ClockWords {
     pub reference_id: [u8; 4],
 }
 
-/// The reference that a reference clock is. What UTC is by one that counts TAI, others must know.
+/// The reference that a reference clock is. What UTC is by one that counts TAI and does not say, others must know.
 pub fn reference_of_clock(source: SourceId, words: &ClockWords, selected_at: Timestamp<Mono>) -> Reference {
     Reference {
         source,
-        timescale: if words.is_tai { Timescale::TaiWithoutUtc } else { Timescale::Utc },
-        tai_utc: None,
+        timescale: match words.tai_utc {
+            _ if !words.is_tai => Timescale::Utc,
+            Some(tai_utc) => Timescale::Tai(tai_utc),
+            None => Timescale::TaiWithoutUtc,
+        },
+        tai_utc: words.tai_utc,
         is_held_over: false,
         is_orphan: false,
         accuracy: Some(words.accuracy),

@@ -26,6 +26,7 @@ mod walk;
 use std::fmt;
 use std::path::Path;
 
+pub use address::is_interface;
 pub use error::{ConfigError, ConfigErrors, Fault, Place, Source};
 pub use read::Reader;
 pub use reference::{option_tables, reference_manual};

@@ -44,12 +44,22 @@ pub enum Kind {
         max_ppb: f64,
     },
     /// One of some words.
-    Word(&'static [Word]),
+    Word(&'static [&'static str]),
     /// One of some words, or a list of names of hardware clocks: of interfaces, or `clock_name`s.
     WordOrClocks {
         /// The words.
-        words: &'static [Word],
+        words: &'static [&'static str],
         /// The most names.
+        count_max: usize,
+    },
+    /// A list of some words, no two alike.
+    Words {
+        /// The words.
+        words: &'static [&'static str],
+    },
+    /// A list: an absolute path of a program, then its arguments.
+    Command {
+        /// The most elements.
         count_max: usize,
     },
     /// The name of a network interface.
@@ -103,15 +113,6 @@ pub enum Kind {
     },
 }
 
-/// A word that an option takes.
-#[derive(Clone, Copy, Debug)]
-pub struct Word {
-    /// The word.
-    pub text: &'static str,
-    /// If it is planned and not built: what is not available in this version.
-    pub later: Option<&'static str>,
-}
-
 /// What holds where the file says nothing.
 #[derive(Clone, Copy, Debug)]
 pub enum Default {
@@ -151,13 +152,6 @@ pub struct Section {
     pub help: &'static str,
 }
 
-/// A word that this version has.
-pub const fn now(text: &'static str) -> Word {
-    Word { text, later: None }
-}
-const fn later(text: &'static str, what: &'static str) -> Word {
-    Word { text, later: Some(what) }
-}
 /// A row without a unit and a term.
 pub const fn option(path: &'static str, kind: Kind, default: Default, help: &'static str) -> OptionSpec {
     OptionSpec { path, kind, default, unit: "", help, term: "" }
@@ -189,13 +183,12 @@ const LIMIT: Kind = Kind::Duration { min: Duration::from_nanos(1), max: Duration
 const LATENCY: Kind = Kind::Duration { min: Duration::from_secs(-1), max: Duration::SECOND, or: &[] };
 const POLL: Kind = Kind::Integer { min: -4, max: 17 };
 const OFF: Default = Default::Toml("false");
-const CONFLICT: &[Word] = &[now("hold"), now("prefer")];
+const CONFLICT: &[&str] = &["hold", "prefer"];
 const PREFIXES: Kind = Kind::Prefixes { count_max: PREFIXES_MAX };
-const REFCLOCK: &[Word] =
-    &[now("shm"), now("sock"), now("gpsd"), now("pps"), now("phc"), later("vmclock", "the hypervisor's page of time")];
-const RTC: &[Word] = &[now("kernel"), now("exit"), now("off")];
-const EDGE: &[Word] = &[now("assert"), now("clear")];
-const SCALE: &[Word] = &[now("utc"), now("tai")];
+const REFCLOCK: &[&str] = &["shm", "sock", "gpsd", "pps", "phc", "vmclock"];
+const RTC: &[&str] = &["kernel", "exit", "off"];
+const EDGE: &[&str] = &["assert", "clear"];
+const SCALE: &[&str] = &["utc", "tai"];
 const DISTANCE: Kind = Kind::Duration { min: Duration::from_micros(1), max: Duration::from_secs(16), or: &[] };
 const UNSURE: Kind = Kind::Duration { min: Duration::ZERO, max: Duration::SECOND, or: &[] };
 const UNICAST_DURATION: Kind =
@@ -206,33 +199,61 @@ const PRIORITY: Kind = Kind::Integer { min: 1, max: 99 };
 const GAIN: Kind = Kind::Float { min: 0.0, max: 100.0 };
 const PPM: f64 = 1_000.0;
 
-const SYSTEM: &[Word] = &[now("observe"), now("discipline")];
-const PHC: &[Word] = &[now("auto"), now("all"), now("none")];
-const SERVO: &[Word] = &[now("pi"), now("estimator")];
-const ROLE: &[Word] = &[now("slave"), now("master"), now("auto")];
-const TRANSPORT: &[Word] = &[now("udp4"), now("udp6"), now("ethernet")];
-const ETHERNET_GROUP: &[Word] = &[now("forwardable"), now("link")];
-const COMPARISON: &[Word] = &[now("ieee1588"), now("g8275")];
-const PROFILE: &[Word] = &[
-    now("default-e2e"),
-    now("default-p2p"),
-    now("gptp"),
-    now("g8275.1"),
-    now("g8275.2"),
-    now("iec61850-9-3"),
-    now("c37.238"),
-    now("enterprise"),
-    now("smpte2059-2"),
-    now("aes67"),
-    later("g8265.1", "telecom frequency by unicast (ITU-T G.8265.1)"),
+const SYSTEM: &[&str] = &["observe", "discipline"];
+const PHC: &[&str] = &["auto", "all", "none"];
+const SERVO: &[&str] = &["pi", "estimator"];
+const ROLE: &[&str] = &["slave", "master", "auto"];
+const TRANSPORT: &[&str] = &["udp4", "udp6", "ethernet"];
+const ETHERNET_GROUP: &[&str] = &["forwardable", "link"];
+const COMPARISON: &[&str] = &["ieee1588", "g8275", "g8265"];
+const WAIT_TO_RESTORE: Kind = Kind::Duration { min: Duration::ZERO, max: Duration::from_secs(720), or: &[] };
+const PROFILE: &[&str] = &[
+    "default-e2e",
+    "default-p2p",
+    "gptp",
+    "g8275.1",
+    "g8275.2",
+    "iec61850-9-3",
+    "c37.238",
+    "enterprise",
+    "smpte2059-2",
+    "aes67",
+    "automotive",
+    "g8265.1",
 ];
-const DELAY: &[Word] = &[now("e2e"), now("p2p")];
-const TIMESTAMPS: &[Word] = &[now("auto"), now("hardware"), now("software")];
-const FAMILIES: &[Word] = &[now("any"), now("4"), now("6"), now("prefer4"), now("prefer6")];
-const ARB: &[Word] = &[now("auto"), now("utc"), now("tai"), now("refuse")];
-const LEAP: &[Word] = &[now("kernel"), now("step"), now("slew"), now("ignore")];
-const UTC_OFFSET: &[Word] = &[now("check"), now("source"), now("host")];
-const LOG: &[Word] = &[now("error"), now("warn"), now("info"), now("debug"), now("trace")];
+const DELAY: &[&str] = &["e2e", "p2p"];
+const TIMESTAMPS: &[&str] = &["auto", "hardware", "software"];
+const FAMILIES: &[&str] = &["any", "4", "6", "prefer4", "prefer6"];
+const ARB: &[&str] = &["auto", "utc", "tai", "refuse"];
+const LEAP: &[&str] = &["kernel", "step", "slew", "ignore"];
+const UTC_OFFSET: &[&str] = &["check", "source", "host"];
+/// Whose names metrics can have beside ours.
+pub const COMPAT: &[&str] = &["chrony", "openshift", "vm"];
+/// The kinds of events, as `synchronome events` has them; not those of hooks themselves.
+pub const EVENT_KINDS: &[&str] = &[
+    "state",
+    "step",
+    "panic",
+    "clock_set",
+    "foreign",
+    "handover",
+    "falseticker",
+    "verdict",
+    "disruption",
+    "phc_jump",
+    "port",
+    "master",
+    "stamps",
+    "source",
+    "leap",
+    "thread",
+    "clock",
+    "note",
+];
+const HOOK_TIMEOUT: Kind = Kind::Duration { min: Duration::from_millis(100), max: Duration::from_secs(3_600), or: &[] };
+const LOG: &[&str] = &["error", "warn", "info", "debug", "trace"];
+
+const SECCOMP: &[&str] = &["enforce", "log", "off"];
 
 const NO_CORE: Default = Default::Unset("wherever the kernel likes");
 const NO_PRIORITY: Default = Default::Unset("the ordinary scheduler");
@@ -281,6 +302,12 @@ pub const SECTIONS: &[Section] = &[
     Section { path: "threads.discipline", repeated: false, help: "The thread that steers the clock." },
     Section { path: "threads.server", repeated: false, help: "The NTP server's workers." },
     Section { path: "observe", repeated: false, help: "Logs, metrics and directories." },
+    Section { path: "security", repeated: false, help: "What the daemon may do once it runs." },
+    Section {
+        path: "hook",
+        repeated: true,
+        help: "A program that is run when certain things happen. It gets no right that the daemon has; the chapter `watching` says what it is told.",
+    },
     Section { path: "trace", repeated: false, help: "What the engines hear and do, kept to be replayed." },
 ];
 
@@ -341,18 +368,25 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ptp.arb_timescale", Kind::Word(ARB), Default::Toml("\"auto\""), "How to read a grandmaster that does not use the PTP timescale; \"auto\" is \"utc\" with software stamps and \"refuse\" with the card's.").term("timePropertiesDS.ptpTimescale"),
     option("ptp.announce_interval", Kind::Integer { min: -4, max: 4 }, Default::Toml("1"), "How often a master announces itself, as the logarithm to base 2 of seconds.").term("portDS.logAnnounceInterval"),
     option("ptp.sync_interval", Kind::Integer { min: -7, max: 4 }, Default::Toml("0"), "How often a master sends Sync, as the logarithm to base 2 of seconds: -3 is 8 a second.").term("portDS.logSyncInterval"),
+    option("ptp.two_step", Kind::Switch, Default::Toml("true"), "As a master say when a Sync has left in a Follow_Up (two-step); false: the card writes its time into the Sync as it leaves (one-step), where it can, and else two-step.").term("twoStepFlag"),
     option("ptp.delay_req_interval", Kind::Integer { min: -7, max: 5 }, Default::Toml("0"), "How often the slaves of a master may send Delay_Req, as the logarithm to base 2 of seconds.").term("portDS.logMinDelayReqInterval"),
     option("ptp.announce_receipt_timeout", Kind::Integer { min: 2, max: 255 }, Default::Toml("3"), "After how many announce intervals of silence a master is given up.").term("portDS.announceReceiptTimeout"),
     option("ptp.grandmasters", Kind::ClockIdentities { count_max: GRANDMASTERS_MAX }, Default::Toml("[]"), "The grandmasters that may be followed, by their clockIdentity, which keeps out a device that was plugged in by mistake, and nobody who forges its Announce; empty: any.").term("acceptable master table"),
-    option("ptp.comparison", Kind::Word(COMPARISON), Default::Toml("\"ieee1588\""), "How masters are compared: \"ieee1588\" by priority1, quality, priority2 and identity; \"g8275\" by quality, priority2 and local_priority, and those of class 127 and better then by who is nearer (ITU-T G.8275.1, alternate BMCA).").term("data set comparison"),
+    option("ptp.comparison", Kind::Word(COMPARISON), Default::Toml("\"ieee1588\""), "How masters are compared: \"ieee1588\" by priority1, quality, priority2 and identity; \"g8275\" by quality, priority2 and local_priority, and those of class 127 and better then by who is nearer (ITU-T G.8275.1, alternate BMCA); \"g8265\" by the quality level of their frequency, which is in the class (80 to 109, others are not followed), and then by their order in unicast_masters (ITU-T G.8265.1).").term("data set comparison"),
     option("ptp.local_priority", Kind::Integer { min: 1, max: 255 }, Default::Toml("128"), "With comparison \"g8275\" what masters that are heard by this port rank by after priority2; lower is better.").term("portDS.localPriority"),
     option("ptp.unicast_masters", Kind::Addresses { count_max: UNICAST_MASTERS_MAX }, Default::Toml("[]"), "The masters that are asked for what they send, by their IP addresses, as often as announce_interval, sync_interval and delay_req_interval say: then nobody else is heard, and nothing is sent to all.").term("unicastMasterTable"),
     option("ptp.unicast_duration", UNICAST_DURATION, Default::Toml("\"300s\""), "For how long a unicast master is asked; it is asked again when half of that is over.").unit("s").term("durationField"),
+    option("ptp.wait_to_restore", WAIT_TO_RESTORE, Default::Toml("\"16s\""), "For how long a unicast master that has failed (it fell silent, refuses Sync or Delay_Resp, grants them and sends nothing, or said that it is not to be used) is followed only where there is no other.").unit("s").term("waitToRestore"),
     option("ptp.path_trace", Kind::Switch, OFF, "As a master name the clocks that an Announce has passed, our own the last, and throw those away that have passed us: for finding and breaking loops.").term("pathTraceDS.enable"),
     option("ptp.hybrid", Kind::Switch, OFF, "As a slave send Delay_Req to the master alone, by unicast, each 2^delay_req_interval s unless it says another; while it answers none of them, to the group."),
+    option("ptp.static_role", Kind::Switch, OFF, "Whether the role is fixed, with no Announce sent or heeded: a slave follows who sends Sync, and a master asks no neighbour for the delay (automotive profile).").term("inhibit_announce"),
     option("ptp.unicast_clients", Kind::Integer { min: 0, max: 100_000 }, Default::Toml("0"), "To how many clients a master sends what they ask for, and then nothing to all; 0: it sends to all.").term("unicast negotiation"),
     option("ptp.unicast_duration_max", UNICAST_DURATION, Default::Toml("\"300s\""), "The longest contract that they are granted.").unit("s").term("durationField"),
     option("ptp.unicast_interval_min", Kind::Integer { min: -7, max: 4 }, Default::Toml("-4"), "How often each message is sent to one client at most, as the logarithm to base 2 of seconds: -4 is 16 a second.").term("logInterMessagePeriod"),
+    option("ptp.interval_requests", Kind::Switch, OFF, "Whether the neighbour may say how often it is sent Sync and Announce, and asked for the delay (message interval requests, IEEE 802.1AS).").term("message interval request TLV"),
+    option("ptp.interval_request_min", Kind::Integer { min: -7, max: 4 }, Default::Toml("-5"), "How often each of these is sent at most for that, as the logarithm to base 2 of seconds: -5 is 32 a second."),
+    option("ptp.oper_sync_interval", Kind::Integer { min: -7, max: 4 }, Default::Unset("what the master sends by itself: it is asked for nothing"), "How often a slave that has been LOCKED for 16 s asks its master to send Sync, as the logarithm to base 2 of seconds; until then, and when the lock is lost, as often as the master does by itself.").term("operLogSyncInterval"),
+    option("ptp.oper_pdelay_req_interval", Kind::Integer { min: -7, max: 7 }, Default::Unset("pdelay_req_interval"), "With delay \"p2p\" how often such a slave asks its neighbour, as the logarithm to base 2 of seconds.").term("operLogPdelayReqInterval"),
     option("ptp.event_port", UDP_PORT, Default::Toml("319"), "The UDP port of event messages: Sync, Delay_Req."),
     option("ptp.general_port", UDP_PORT, Default::Toml("320"), "The UDP port of general messages: Announce, Follow_Up, Delay_Resp."),
     option("ptp.management", Kind::Switch, OFF, "Whether GET of management messages is answered by this port over the network, and such messages are forwarded between the ports of a clock that say so; SET never is."),
@@ -379,9 +413,9 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ntp.source.time_offset", LATENCY, Default::Toml("\"0ns\""), "What is taken off the server's time: what it is known to be ahead by.").unit("us"),
     option("ntp.source.delay_asymmetry", LATENCY, Default::Toml("\"0ns\""), "Half of what the way from the server is longer than the way back.").unit("us"),
 
-    option("refclock.kind", Kind::Word(REFCLOCK), Default::Required, "What it is: \"shm\" is a segment of shared memory as gpsd and ntpd write it, \"sock\" a socket to which samples are sent as to chrony, \"gpsd\" gpsd itself, \"pps\" pulses that the kernel stamps, \"phc\" a hardware clock that somebody else keeps right.").term("refclock"),
+    option("refclock.kind", Kind::Word(REFCLOCK), Default::Required, "What it is: \"shm\" is a segment of shared memory as gpsd and ntpd write it, \"sock\" a socket to which samples are sent as to chrony, \"gpsd\" gpsd itself, \"pps\" pulses that the kernel stamps, \"phc\" a hardware clock that somebody else keeps right, \"vmclock\" the time in the hypervisor's page, by this CPU's counter.").term("refclock"),
     option("refclock.unit", Kind::Integer { min: 0, max: 255 }, Default::Toml("0"), "Of \"shm\" the unit: its key is 0x4e545030 and this."),
-    option("refclock.path", Kind::Directory, Default::Unset("/dev/pps0 of \"pps\""), "Of \"sock\" the socket, which we make (gpsd looks for /run/chrony.ttyS0.sock); of \"pps\" the device."),
+    option("refclock.path", Kind::Directory, Default::Unset("/dev/pps0 of \"pps\", /dev/vmclock0 of \"vmclock\""), "Of \"sock\" the socket, which we make (gpsd looks for /run/chrony.ttyS0.sock); of \"pps\" and \"vmclock\" the device."),
     option("refclock.phc", Kind::Clock, Default::Unset("none"), "Of \"pps\" the network card at whose input the pulses come, instead of a device: an interface, or the clock_name of its clock, which stamps them."),
     option("refclock.pin", Kind::Text { bytes_max: 63 }, Default::Unset("the one that is the input already"), "Of \"pps\" with phc the card's pin that becomes the input, by its name (SDP0) or number; of a card without pins nothing."),
     option("refclock.channel", Kind::Integer { min: 0, max: 255 }, Default::Toml("0"), "Of \"pps\" with phc the card's channel of external time stamps."),
@@ -398,7 +432,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("refclock.precision", UNSURE, Default::Unset("what a sample says, else 1 ms, of pulses 10 us (a card's stamps: 100 ns), of hardware clocks 1 us"), "How far off a single sample may be, in either direction.").unit("us").term("precision"),
     option("refclock.scale", Kind::Word(SCALE), Default::Toml("\"utc\""), "What it counts: \"utc\", or \"tai\", which becomes UTC by what the host knows of TAI - UTC.").term("tai"),
     option("refclock.stratum", Kind::Integer { min: 0, max: 14 }, Default::Toml("0"), "Its stratum; ours is one more while it steers.").term("stratum"),
-    option("refclock.refid", Kind::Text { bytes_max: 4 }, Default::Unset("by its kind: SHM0, SOCK, GPSD, PPS, PHC"), "The reference ID that we serve while it steers.").term("refid"),
+    option("refclock.refid", Kind::Text { bytes_max: 4 }, Default::Unset("by its kind: SHM0, SOCK, GPSD, PPS, PHC, VMC"), "The reference ID that we serve while it steers.").term("refid"),
     option("refclock.prefer", Kind::Switch, OFF, "It steers before all that are not preferred, if it agrees with the majority."),
     option("refclock.trust", Kind::Switch, OFF, "Only sources that are trusted have a vote, while one of them is heard."),
     option("refclock.require", Kind::Switch, OFF, "Nobody steers unless one of those that are required agrees."),
@@ -419,7 +453,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ntp.server.rate_interval", Kind::Duration { min: Duration::from_millis(1), max: Duration::from_secs(3_600), or: &["off"] }, Default::Toml("\"off\""), "Each address, or /64 of IPv6, may ask once in this on average; of what is too much one in sixteen is answered, and one told so.").unit("s").term("kiss code RATE"),
     option("ntp.server.rate_burst", Kind::Integer { min: 1, max: 1_000 }, Default::Toml("8"), "So many requests at once are within rate_interval."),
     option("ntp.server.clients", Kind::Integer { min: CLIENTS_MIN as i64, max: CLIENTS_MAX as i64 }, Default::Toml("16384"), "So many clients are remembered by each worker, with how often they ask; 96 octets each."),
-    option("ntp.server.smear", Kind::Word(&[now("none"), now("linear"), now("cosine")]), Default::Toml("\"none\""), "How leap seconds are spread over a time instead of being announced and made; by the list in clock.leap_file."),
+    option("ntp.server.smear", Kind::Word(&["none", "linear", "cosine"]), Default::Toml("\"none\""), "How leap seconds are spread over a time instead of being announced and made; by the list in clock.leap_file."),
     option("ntp.server.smear_duration", Kind::Duration { min: Duration::from_secs(2 * 3_600), max: Duration::from_secs(48 * 3_600), or: &[] }, Default::Toml("\"24h\""), "How long that takes, one half before the leap second and one after it.").unit("h"),
     option("ntp.server.local.stratum", Kind::Integer { min: 1, max: 15 }, Default::Unset("that the time is not known"), "What is served while nobody vouches for the time: the clock's own, with this stratum."),
     option("ntp.server.local.distance", Kind::Duration { min: Duration::from_millis(1), max: Duration::from_secs(15), or: &[] }, Default::Toml("\"1s\""), "The error bound beyond which ntp.server.local takes over, and the root distance that it claims at most.").unit("s").term("root distance"),
@@ -433,11 +467,22 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("threads.server.core", CORE, NO_CORE, "The CPU of the one worker, where ntp.server.cores is not set."),
     option("threads.server.priority", PRIORITY, NO_PRIORITY, "The real-time priority.").term("SCHED_FIFO"),
 
-    option("observe.http", Kind::AddressOrOff, Default::Toml("\"127.0.0.1:9319\""), "Where metrics and health are served over HTTP."),
+    option("observe.http", Kind::AddressOrOff, Default::Toml("\"127.0.0.1:9319\""), "Where a page for a browser, metrics and health are served over HTTP."),
     option("observe.log", Kind::Word(LOG), Default::Toml("\"info\""), "The least important messages that are logged."),
     option("observe.runtime_directory", Kind::Directory, Default::Toml("\"/run/synchronome\""), "Where the status socket is."),
     option("observe.ptp_management", Kind::PathOr(&["off"]), Default::Toml("\"off\""), "The datagram socket on which pmc of this machine is answered (pmc -u -s PATH): GET for everybody, SET of the priorities for root and the daemon's user.").term("uds_address"),
     option("observe.state_directory", Kind::Directory, Default::Toml("\"/var/lib/synchronome\""), "Where what was learnt of the oscillators is kept across restarts: their frequency, how sure that is, how they wander, and how far they stray without a source."),
+    option("observe.compat_metrics", Kind::Words { words: COMPAT }, Default::Toml("[]"), "Under whose names metrics are shown beside our own: those of chrony_exporter, of OpenShift's linuxptp-daemon, and three short ones for virtual machines."),
+
+    option("security.user", Kind::Text { bytes_max: 32 }, Default::Unset("\"synchronome\" if there is such a user, else whoever started it"), "The user that it runs as from the start on, where root starts it; \"root\" stays root, with the few capabilities that are needed all the same.").term("setuid"),
+    option("security.landlock", Kind::Switch, Default::Toml("true"), "Whether files can be opened only where the daemon has something to do: its own directories to write, /etc, /proc, /sys, /run and /usr to read."),
+    option("security.seccomp", Kind::Word(SECCOMP), Default::Toml("\"enforce\""), "What becomes of a system call that a thread has no business with: \"enforce\" refuses it and tells which it was; \"log\" lets it through and has the kernel log it; \"off\" lets it through."),
+
+    option("hook.events", Kind::Words { words: EVENT_KINDS }, Default::Required, "The kinds of events that it is run for, as `synchronome events` names them."),
+    option("hook.exec", Kind::Command { count_max: 16 }, Default::Required, "The program, by its absolute path, and its arguments; no shell reads them."),
+    option("hook.timeout", HOOK_TIMEOUT, Default::Toml("\"10s\""), "A run that takes longer is killed, with all that it has started in its process group.").unit("s"),
+    option("hook.running", Kind::Integer { min: 1, max: 16 }, Default::Toml("2"), "So many runs of it are under way at once at most; what happens meanwhile is left out and counted."),
+    option("hook.rate", Kind::Integer { min: 1, max: 6_000 }, Default::Toml("30"), "So many runs of it begin in a minute at most; what is more is left out and counted."),
 
     option("trace.keep", Kind::Integer { min: 0, max: 1_024 }, Default::Toml("0"), "How many MiB of the engines' last steps are kept in memory, to be replayed; 0 keeps none."),
     option("trace.on_fault", Kind::Switch, Default::Toml("true"), "Whether what is kept is written to a file when a clock loses its lock, a proof contradicts or a port fails."),
@@ -541,7 +586,19 @@ mod tests {
     fn sections_list_their_names() {
         assert_eq!(
             DAEMON.names_in(""),
-            ["clock", "servo", "ptp", "ntp", "refclock", "selection", "threads", "observe", "trace"]
+            [
+                "clock",
+                "servo",
+                "ptp",
+                "ntp",
+                "refclock",
+                "selection",
+                "threads",
+                "observe",
+                "security",
+                "hook",
+                "trace"
+            ]
         );
         assert_eq!(DAEMON.names_in("clock.system"), ["simulated"]);
         let clock = [

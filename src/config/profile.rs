@@ -41,6 +41,7 @@ pub const PROFILES: &[Profile] = &[
             ("announce_interval", "0"),
             ("sync_interval", "-3"),
             ("path_trace", "true"),
+            ("interval_requests", "true"),
         ],
     },
     Profile {
@@ -62,6 +63,18 @@ pub const PROFILES: &[Profile] = &[
             ("domain", "44"),
             ("comparison", "\"g8275\""),
             ("announce_interval", "0"),
+            ("sync_interval", "-4"),
+            ("delay_req_interval", "-4"),
+        ],
+    },
+    Profile {
+        word: "g8265.1",
+        title: "telecom, the frequency by unicast (ITU-T G.8265.1)",
+        presets: &[
+            ("domain", "4"),
+            ("arb_timescale", "\"refuse\""),
+            ("comparison", "\"g8265\""),
+            ("wait_to_restore", "\"300s\""),
             ("sync_interval", "-4"),
             ("delay_req_interval", "-4"),
         ],
@@ -95,6 +108,22 @@ pub const PROFILES: &[Profile] = &[
         word: "aes67",
         title: "the media profile of audio over IP (AES67 annex A)",
         presets: &[("sync_interval", "-3")],
+    },
+    Profile {
+        word: "automotive",
+        title: "802.1AS in a car, with fixed roles (Avnu Alliance, automotive profile)",
+        presets: &[
+            ("sdo_id", "256"),
+            ("transport", "\"ethernet\""),
+            ("ethernet_group", "\"link\""),
+            ("delay", "\"p2p\""),
+            ("neighbor_delay_max", "\"800ns\""),
+            ("sync_interval", "-3"),
+            ("static_role", "true"),
+            ("interval_requests", "true"),
+            ("oper_sync_interval", "0"),
+            ("oper_pdelay_req_interval", "2"),
+        ],
     },
 ];
 

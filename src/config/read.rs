@@ -118,5 +118,7 @@ typed_reads! {
     prefixes: Prefixes -> Vec<Prefix>;
     cores: Cores -> Vec<usize>;
     addresses: Addresses -> Vec<IpAddr>;
+    words: Words -> Vec<&'static str>;
+    command: Command -> Vec<String>;
     identities: Identities -> Vec<[u8; 8]>;
 }

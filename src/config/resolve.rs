@@ -9,10 +9,10 @@ use super::read::{Reader, default_value, profile_of};
 use super::value::Value;
 use super::walk::Checked;
 use super::{
-    AddressFamily, ArbTimescale, ClockConfig, Config, DelayMechanism, EthernetGroup, LeapMode, Listen, ListenException,
-    LogLevel, NtpServerConfig, NtpSourceConfig, ObserveConfig, Origin, PhcChoice, PtpConfig, PtpTransport, RtcPolicy,
-    SelectionConfig, ServoConfig, Setting, Simulated, SystemClock, ThreadConfig, ThreadsConfig, TimestampMode,
-    TraceConfig, UtcOffset, VmClock,
+    AddressFamily, ArbTimescale, ClockConfig, Config, DelayMechanism, EthernetGroup, HookConfig, LeapMode, Listen,
+    ListenException, LogLevel, NtpServerConfig, NtpSourceConfig, ObserveConfig, Origin, PhcChoice, PtpConfig,
+    PtpTransport, RtcPolicy, SeccompMode, SecurityConfig, SelectionConfig, ServoConfig, Setting, Simulated,
+    SystemClock, ThreadConfig, ThreadsConfig, TimestampMode, TraceConfig, UtcOffset, VmClock,
 };
 use crate::discipline::helm::{Conflict, HELM_SOURCES_MAX, HelmConfig, SourceKind, SourceOptions};
 use crate::discipline::policy::{StepPolicy, StepRule};
@@ -65,7 +65,10 @@ fn ntp_server(read: &Reader<'_>, places: Vec<Listen>, cores: Vec<usize>) -> NtpS
 }
 
 mod hybrid;
+mod intervals;
+mod one_step;
 mod refclock;
+mod static_role;
 mod unicast;
 
 /// Makes the resolved configuration of a file without faults.
@@ -108,6 +111,8 @@ pub fn resolve(checked: &Checked) -> Config {
             lock_memory: read.switch("threads", "lock_memory"),
         },
         observe: observe(&read),
+        security: security(&read),
+        hooks: (0..checked.repeated("hook").len()).map(|index| hook(&read, &format!("hook[{index}]"))).collect(),
         trace: TraceConfig {
             keep_bytes: (read.integer("trace", "keep").unsigned_abs() as usize) << 20,
             on_fault: read.switch("trace", "on_fault"),
@@ -253,7 +258,11 @@ fn ptp(read: &Reader<'_>, section: &str) -> PtpConfig {
         unicast_duration_max_s: read.duration(section, "unicast_duration_max").as_secs_f64() as u32,
         unicast_log_interval_min: LogInterval::new(read.integer(section, "unicast_interval_min") as i8),
         unicast_duration_s: read.duration(section, "unicast_duration").as_secs_f64() as u32,
+        two_step: read.switch(section, "two_step"),
+        static_role: read.switch(section, "static_role"),
+        wait_to_restore: read.duration(section, "wait_to_restore"),
         hybrid: read.switch(section, "hybrid"),
+        intervals: intervals::resolved(read, section),
         path_trace: read.switch(section, "path_trace"),
         announce_receipt_timeout: read.integer(section, "announce_receipt_timeout") as u8,
         comparison: match read.word(section, "comparison") {
@@ -261,6 +270,7 @@ fn ptp(read: &Reader<'_>, section: &str) -> PtpConfig {
                 port: read.integer(section, "local_priority") as u8,
                 clock: read.integer("clock.ptp", "local_priority") as u8,
             },
+            "g8265" => ComparisonRule::G8265,
             _ => ComparisonRule::Ieee1588,
         },
         event_port: read.integer(section, "event_port") as u16,
@@ -357,6 +367,29 @@ fn observe(read: &Reader<'_>) -> ObserveConfig {
             _ => None,
         },
         state_directory: PathBuf::from(read.text("observe", "state_directory")),
+        compat_metrics: read.words("observe", "compat_metrics"),
+    }
+}
+
+fn hook(read: &Reader<'_>, section: &str) -> HookConfig {
+    HookConfig {
+        events: read.words(section, "events"),
+        exec: read.command(section, "exec"),
+        timeout: read.duration(section, "timeout"),
+        running_max: read.integer(section, "running") as u32,
+        rate_max: read.integer(section, "rate") as u32,
+    }
+}
+
+fn security(read: &Reader<'_>) -> SecurityConfig {
+    SecurityConfig {
+        user: read.value("security", "user").map(|_| read.text("security", "user").clone()),
+        landlock: read.switch("security", "landlock"),
+        seccomp: match read.word("security", "seccomp") {
+            "log" => SeccompMode::Log,
+            "off" => SeccompMode::Off,
+            _ => SeccompMode::Enforce,
+        },
     }
 }
 
@@ -382,6 +415,9 @@ pub fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigError> {
         }
         unicast::conflicts(&read, &section, &mut conflict);
         hybrid::conflicts(&read, &section, &mut conflict);
+        one_step::conflicts(&read, index, &mut conflict);
+        static_role::conflicts(&read, &section, &mut conflict);
+        intervals::conflicts(&read, &section, &mut conflict);
         let twin = (0..index).find(|other| same_place(&read, &section, &format!("ptp[{other}]")));
         if let Some(other) = twin {
             let line = source.line(checked.repeated("ptp")[other].start);
@@ -542,19 +578,16 @@ pub fn settings(source: &Source<'_>, checked: &Checked) -> Vec<Setting> {
     let ordinary = |option: &&OptionSpec| match option.path {
         "clock.system" => !checked.simulated,
         path if in_section(path, "clock.system") => checked.simulated,
-        path => !["ptp", "ntp.source", "refclock"].iter().any(|section| in_section(path, section)),
+        path => !["ptp", "ntp.source", "refclock", "hook"].iter().any(|section| in_section(path, section)),
     };
     for option in OPTIONS.iter().filter(ordinary) {
         push(option, option.path.to_owned());
     }
-    for index in 0..checked.repeated("ptp").len() {
-        for option in OPTIONS.iter().filter(|option| in_section(option.path, "ptp")) {
-            push(option, format!("ptp[{index}].{}", option.name()));
-        }
-    }
-    for index in 0..checked.repeated("ntp.source").len() {
-        for option in OPTIONS.iter().filter(|option| in_section(option.path, "ntp.source")) {
-            push(option, format!("ntp.source[{index}].{}", option.name()));
+    for section in ["ptp", "ntp.source", "hook"] {
+        for index in 0..checked.repeated(section).len() {
+            for option in OPTIONS.iter().filter(|option| in_section(option.path, section)) {
+                push(option, format!("{section}[{index}].{}", option.name()));
+            }
         }
     }
     let read = Reader::new(&DAEMON, checked);

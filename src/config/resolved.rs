@@ -4,12 +4,14 @@
 //! one by hand starts from [`Config::default`], which is the configuration of an empty file.
 
 mod ptp;
+mod security;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 pub use self::ptp::{DelayMechanism, EthernetGroup, PtpConfig};
+pub use self::security::{SeccompMode, SecurityConfig};
 
 use crate::discipline::helm::{HELM_SOURCES_MAX, HelmConfig, SourceKind, SourceOptions};
 use crate::discipline::policy::StepPolicy;
@@ -53,6 +55,10 @@ pub struct Config {
     pub threads: ThreadsConfig,
     /// Logs, metrics and directories.
     pub observe: ObserveConfig,
+    /// What the daemon may do once it runs.
+    pub security: SecurityConfig,
+    /// What is run when something happens.
+    pub hooks: Vec<HookConfig>,
     /// What is kept of what the engines do.
     pub trace: TraceConfig,
 }
@@ -87,8 +93,7 @@ impl Config {
     /// The reference clocks that are primary references, as PTP has it, and what they are: receivers and pulses of stratum 0. A hardware clock that
     /// somebody else keeps right is none.
     pub fn primary_references(&self) -> Vec<(SourceId, TimeSource)> {
-        let is_primary =
-            |clock: &RefclockConfig| clock.stratum == 0 && !matches!(clock.device, RefclockDevice::Phc { .. });
+        let is_primary = |clock: &RefclockConfig| clock.stratum == 0 && !clock.device.is_a_machines();
         let of = |clock: &RefclockConfig| match clock.device {
             RefclockDevice::Gpsd { .. } => TimeSource::GNSS,
             _ => TimeSource::OTHER,
@@ -346,12 +351,22 @@ pub enum RefclockDevice {
         /// An interface, or its `clock_name`.
         name: String,
     },
+    /// The time in the hypervisor's page.
+    VmClock {
+        /// The device.
+        path: PathBuf,
+    },
 }
 
 impl RefclockDevice {
     /// Whether it gives pulses: others say which second they begin.
     pub const fn is_pulse(&self) -> bool {
         matches!(self, Self::Pps { .. } | Self::Extts { .. })
+    }
+
+    /// Whether it is a clock that some machine keeps, and no receiver of a primary source.
+    pub const fn is_a_machines(&self) -> bool {
+        matches!(self, Self::Phc { .. } | Self::VmClock { .. })
     }
 }
 
@@ -560,7 +575,7 @@ pub struct ThreadConfig {
 /// `[observe]`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ObserveConfig {
-    /// Where metrics and health are served over HTTP; `None`: nowhere.
+    /// Where the page, metrics and health are served over HTTP; `None`: nowhere.
     pub http: Option<SocketAddr>,
     /// What is logged.
     pub log: LogLevel,
@@ -570,6 +585,23 @@ pub struct ObserveConfig {
     pub ptp_management: Option<PathBuf>,
     /// What outlives a restart: the saved frequency.
     pub state_directory: PathBuf,
+    /// Under whose names metrics are shown beside our own: words of the option's row.
+    pub compat_metrics: Vec<&'static str>,
+}
+
+/// `[[hook]]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HookConfig {
+    /// The kinds of events: words of the option's row.
+    pub events: Vec<&'static str>,
+    /// The program and its arguments.
+    pub exec: Vec<String>,
+    /// How long a run may take.
+    pub timeout: Duration,
+    /// How many runs may be under way at once.
+    pub running_max: u32,
+    /// How many may begin in a minute.
+    pub rate_max: u32,
 }
 
 /// `[trace]`.

@@ -9,12 +9,15 @@ use toml::de::DeValue;
 
 use super::address::{self, AddressFault};
 use super::error::Fault;
-use super::options::{Kind, OptionSpec, Word};
+use super::options::{Kind, OptionSpec};
 use super::quantity::{QuantityError, parse_duration, parse_frequency, write_duration, write_frequency};
 use super::suggest::nearest;
 use super::{CORES_MAX, INTERFACE_BYTES_MAX, Listen, ListenException};
 use crate::ntp::server::{Prefix, PrefixError};
 use crate::time::{Duration, FrequencyPpb};
+
+/// The longest argument of a program.
+const ARGUMENT_BYTES_MAX: usize = 1_024;
 
 /// A checked value. Prints as TOML.
 #[derive(Clone, PartialEq, Debug)]
@@ -51,6 +54,10 @@ pub enum Value {
     Cores(Vec<usize>),
     /// The names of [`Kind::WordOrClocks`].
     Clocks(Vec<String>),
+    /// For [`Kind::Words`].
+    Words(Vec<&'static str>),
+    /// For [`Kind::Command`].
+    Command(Vec<String>),
 }
 
 /// What is wrong with a value, before its path and place are known.
@@ -102,7 +109,10 @@ impl fmt::Display for Value {
             Self::Places(all) => f.write_str(&list(all.iter().map(|one| format!("\"{one}\"")).collect())),
             Self::Exceptions(all) => f.write_str(&list(all.iter().map(|one| format!("\"{one}\"")).collect())),
             Self::Prefixes(all) => f.write_str(&list(all.iter().map(|one| format!("\"{one}\"")).collect())),
-            Self::Clocks(all) => f.write_str(&list(all.iter().map(|one| format!("{one:?}")).collect())),
+            Self::Words(all) => f.write_str(&list(all.iter().map(|one| format!("\"{one}\"")).collect())),
+            Self::Clocks(all) | Self::Command(all) => {
+                f.write_str(&list(all.iter().map(|one| format!("{one:?}")).collect()))
+            }
             Self::Cores(all) => f.write_str(&list(all.iter().map(ToString::to_string).collect())),
         }
     }
@@ -133,11 +143,15 @@ impl Kind {
                 range.unwrap_or_default()
             }
             Self::Duration { or, .. } => format!("{}, or {}", quoted(or), range.unwrap_or_default()),
-            Self::Word(words) => quoted(&available(words)),
+            Self::Word(words) => quoted(words),
             Self::WordOrClocks { words, count_max } => format!(
                 "{}, or a list of at most {count_max} names of interfaces or clocks, no two alike",
-                quoted(&available(words))
+                quoted(words)
             ),
+            Self::Words { words } => format!("a list of {}, no two alike", quoted(words)),
+            Self::Command { count_max } => {
+                format!("a list of at most {count_max} texts on one line, the first of them an absolute path")
+            }
             Self::Interface => "1 to 15 characters, no space, `/` or `:`".to_owned(),
             Self::Directory => "an absolute path".to_owned(),
             Self::Text { bytes_max } => format!("text of 1 to {bytes_max} octets on one line"),
@@ -183,7 +197,9 @@ impl Kind {
             | Self::Address
             | Self::Clock => "text in quotes",
             Self::WordOrClocks { .. } => "text in quotes or a list",
-            Self::Addresses { .. }
+            Self::Words { .. }
+            | Self::Command { .. }
+            | Self::Addresses { .. }
             | Self::Places { .. }
             | Self::Exceptions { .. }
             | Self::Prefixes { .. }
@@ -191,11 +207,6 @@ impl Kind {
             | Self::ClockIdentities { .. } => "a list",
         }
     }
-}
-
-/// The words that this version has.
-pub fn available(words: &[Word]) -> Vec<&'static str> {
-    words.iter().filter(|word| word.later.is_none()).map(|word| word.text).collect()
 }
 
 /// Checks one value; in lists every element is checked.
@@ -230,6 +241,15 @@ fn check_typed(option: &OptionSpec, value: &Spanned<DeValue<'_>>) -> Option<Resu
             })
             .map(Value::Clocks)
         }
+        (Kind::Words { words }, DeValue::Array(_)) => list(value, words.len(), |element| match element.get_ref() {
+            DeValue::String(text) => match word(element, text, words)? {
+                Value::Word(word) => Ok(word),
+                _ => Err(wrong_type(element, "a word in quotes")),
+            },
+            _ => Err(wrong_type(element, "a word in quotes")),
+        })
+        .map(Value::Words),
+        (Kind::Command { count_max }, DeValue::Array(elements)) => command(value, elements, *count_max),
         (Kind::Interface, DeValue::String(text)) => one(interface(value, text)),
         (Kind::PathOr(words), DeValue::String(text)) => {
             let word = words.iter().find(|word| *word == text);
@@ -427,20 +447,42 @@ fn frequency(
     Err(Problem::new(value, Fault::OutOfRange, format!("{text:?} is out of range")))
 }
 
-fn word(value: &Spanned<DeValue<'_>>, text: &str, words: &'static [Word]) -> Result<Value, Problem> {
-    if let Some(word) = words.iter().find(|word| word.text == text) {
-        return match word.later {
-            None => Ok(Value::Word(word.text)),
-            Some(what) => {
-                Err(Problem::new(value, Fault::NotAvailable, format!("{what} is not available in this version")))
-            }
-        };
+fn word(value: &Spanned<DeValue<'_>>, text: &str, words: &'static [&'static str]) -> Result<Value, Problem> {
+    if let Some(word) = words.iter().find(|word| **word == text) {
+        return Ok(Value::Word(word));
     }
     let problem = Problem::new(value, Fault::UnknownWord, format!("unknown value {text:?}"));
-    Err(match nearest(text, words.iter().map(|word| word.text)) {
+    Err(match nearest(text, words.iter().copied()) {
         Some(word) => problem.did_you_mean(format!("\"{word}\"")),
         None => problem,
     })
+}
+
+/// An absolute path, and arguments, which may be alike.
+fn command(
+    value: &Spanned<DeValue<'_>>,
+    elements: &[Spanned<DeValue<'_>>],
+    count_max: usize,
+) -> Result<Value, Vec<Problem>> {
+    let one = |(at, element): (usize, &Spanned<DeValue<'_>>)| match element.get_ref() {
+        DeValue::String(text) if at == 0 => directory(element, text).map(|_| text.to_string()),
+        DeValue::String(text) if text.contains('\0') || text.len() > ARGUMENT_BYTES_MAX => {
+            Err(Problem::new(element, Fault::Malformed, "too long for an argument, or not a text"))
+        }
+        DeValue::String(text) => Ok(text.to_string()),
+        _ => Err(wrong_type(element, "text in quotes")),
+    };
+    if elements.is_empty() || elements.len() > count_max {
+        return Err(vec![Problem::new(value, Fault::OutOfRange, format!("{} elements", elements.len()))]);
+    }
+    let (mut good, mut problems) = (Vec::new(), Vec::new());
+    for checked in elements.iter().enumerate().map(one) {
+        match checked {
+            Ok(text) => good.push(text),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if problems.is_empty() { Ok(Value::Command(good)) } else { Err(problems) }
 }
 
 /// What the kernel takes as a device name (`dev_valid_name`), and nothing else.

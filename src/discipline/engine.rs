@@ -7,7 +7,7 @@ use super::policy::StepPolicy;
 use super::servo::{Kind, Pi};
 use super::{Adjustment, Envelope, Link, Reference, Ruler, SpikeGate, Stability, StateEvent, Timeline};
 use crate::coding::Coded;
-use crate::engine::{Engine, Sink};
+use crate::engine::{AnySink, Engine, Sink};
 use crate::sharing::{LIMITS_COUNT, TimeSnapshot};
 use crate::time::{
     ClockEpoch, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, Observation, SourceId, Stamp,
@@ -549,6 +549,7 @@ impl Engine for Discipline {
     type Effect = Effect;
 
     fn step(&mut self, now: Timestamp<Mono>, input: Input<'_>, out: &mut impl Sink<Effect>) {
+        let out = &mut AnySink(out);
         match input {
             Input::Observation(observation) => self.observe(now, observation, out),
             Input::Reference(reference) => self.follow(now, reference, out),

@@ -22,7 +22,7 @@
 use super::Span;
 use super::select::{select, verdict};
 use crate::coding::Coded;
-use crate::engine::{Engine, Sink};
+use crate::engine::{AnySink, Engine, Sink};
 use crate::time::{Duration, LogInterval, Mono, SourceId, Timestamp};
 
 pub use super::select::Verdict;
@@ -589,7 +589,7 @@ impl Engine for Helm {
 
     fn step(&mut self, now: Timestamp<Mono>, input: Input<'_>, out: &mut impl Sink<Effect>) {
         let Input::Judge { claims, memory } = input;
-        self.judge(now, claims, memory, out);
+        self.judge(now, claims, memory, &mut AnySink(out));
     }
 
     fn deadline(&self) -> Option<Timestamp<Mono>> {

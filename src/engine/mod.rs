@@ -43,6 +43,16 @@ impl<E, F: FnMut(E)> Sink<E> for Emit<F> {
     }
 }
 
+/// Some sink, whichever: an engine of many functions has them for this one alone, and not for each of its callers, of which there are dozens.
+/// That is megabytes of code; what it costs is a call by a pointer for each effect.
+pub struct AnySink<'a, E>(pub &'a mut dyn Sink<E>);
+
+impl<E> Sink<E> for AnySink<'_, E> {
+    fn emit(&mut self, effect: E) {
+        self.0.emit(effect);
+    }
+}
+
 /// A state machine without I/O, clock or ambient randomness.
 pub trait Engine {
     /// What can happen to it; may borrow a packet.

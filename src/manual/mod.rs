@@ -3,13 +3,20 @@
 //! | chapter | for |
 //! |---|---|
 //! | this page | whoever reads the code for the first time |
+//! | [`first_hour`] | who has just installed it: look, watch, take over, break it on purpose |
+//! | [`bound`] | whoever must say how wrong a clock can be: what the figure is made of, what makes it smaller, what to alert on |
 //! | [`options`] | the operator: every option, its default and its range |
+//! | [`migration`] | the operator of another daemon: what becomes of its configuration, and how to move |
 //! | [`accuracy`] | whoever wants to know how right the clocks are: our figures beside other daemons' |
 //! | [`simulator`] | the operator: worlds in which the daemon can be tried, and how to describe one |
 //! | [`hardware`] | the operator of a card with a clock: what the states and lines of `status` mean, and what to do |
 //! | [`ptp`] | the operator whose ports serve: roles, what a clock announces of itself, when it is silent |
 //! | [`sources`] | the operator with more than one source: how they are judged, what the verdicts mean, and when another one steers |
 //! | [`server`] | the operator who serves time: leap seconds, no source, who may ask and how often, interleaved mode, stamps of the card, cores, load |
+//! | [`guests`] | the operator of virtual machines: the host that gives time, the guest that takes it |
+//! | [`service`] | the operator who installs it: packages, systemd, what it may do, containers |
+//! | [`troubleshooting`] | the operator whose time is wrong: what `doctor` looks at, by symptom |
+//! | [`watching`] | the operator who wants to be told: events, metrics, board, alerts, hooks |
 //! | [`traces`] | the operator who wants to know what happened: recording, replaying, and what another servo would have done |
 //! | [`adr`] | whoever wonders why: the decisions that close doors, a page each |
 //!
@@ -72,6 +79,15 @@
 
 pub mod adr;
 
+#[doc = include_str!("first_hour.md")]
+pub mod first_hour {}
+
+#[doc = include_str!("bound.md")]
+pub mod bound {}
+
+#[doc = include_str!("guests.md")]
+pub mod guests {}
+
 #[doc = include_str!("accuracy.md")]
 pub mod accuracy {}
 
@@ -90,8 +106,23 @@ pub mod server {}
 #[doc = include_str!("options.md")]
 pub mod options {}
 
+#[doc = include_str!("migration.md")]
+pub mod migration {}
+
+#[doc = include_str!("privileges.md")]
+pub mod privileges {}
+
 #[doc = include_str!("sources.md")]
 pub mod sources {}
 
+#[doc = include_str!("service.md")]
+pub mod service {}
+
 #[doc = include_str!("traces.md")]
 pub mod traces {}
+
+#[doc = include_str!("troubleshooting.md")]
+pub mod troubleshooting {}
+
+#[doc = include_str!("watching.md")]
+pub mod watching {}

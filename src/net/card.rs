@@ -15,7 +15,7 @@ use std::fmt;
 use std::io;
 
 use synchronome_kernel::nic::{
-    HardwareTimestamping, RxFilter, TimestampingInfo, hardware_timestamping, is_bond, lower_interface,
+    HardwareTimestamping, RxFilter, TimestampingInfo, TxStamps, hardware_timestamping, is_bond, lower_interface,
     set_hardware_timestamping, timestamping_info,
 };
 
@@ -48,13 +48,24 @@ const fn filters_for(transport: Option<Transport>) -> &'static [RxFilter] {
 
 /// Whether a setting stamps what is needed.
 fn serves(setting: HardwareTimestamping, transport: Option<Transport>) -> bool {
-    setting.tx_on && filters_for(transport).contains(&setting.rx_filter)
+    setting.tx.stamps() && filters_for(transport).contains(&setting.rx_filter)
 }
 
 /// What to ask a card for, in this order; empty if it offers nothing that helps.
-fn wishes(info: &TimestampingInfo, transport: Option<Transport>) -> impl Iterator<Item = HardwareTimestamping> {
+fn wishes(
+    info: &TimestampingInfo,
+    tx: TxStamps,
+    transport: Option<Transport>,
+) -> impl Iterator<Item = HardwareTimestamping> {
     let offered = filters_for(transport).iter().filter(|rx_filter| info.has_filter(**rx_filter));
-    offered.map(|rx_filter| HardwareTimestamping { tx_on: true, rx_filter: *rx_filter })
+    offered.map(move |rx_filter| HardwareTimestamping { tx, rx_filter: *rx_filter })
+}
+
+/// Why a card cannot write the time into a Sync that leaves, a clause; `None` if it can.
+fn cannot_one_step(device: &str, info: &TimestampingInfo) -> Option<String> {
+    (!info.can_one_step_sync()).then(|| {
+        format!("{device} cannot write its time into a Sync (ethtool -T: no \"onestep-sync\" among its transmit modes)")
+    })
 }
 
 /// A setting in words: `tx on, rx all`.
@@ -63,7 +74,12 @@ pub struct InWords(pub HardwareTimestamping);
 
 impl fmt::Display for InWords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "tx {}, rx ", if self.0.tx_on { "on" } else { "off" })?;
+        match self.0.tx {
+            TxStamps::Off => f.write_str("tx off, rx ")?,
+            TxStamps::On => f.write_str("tx on, rx ")?,
+            TxStamps::OneStepSync => f.write_str("tx onestep-sync, rx ")?,
+            TxStamps::Other(number) => write!(f, "tx type {number}, rx ")?,
+        }
         match self.0.rx_filter {
             RxFilter::None => f.write_str("none"),
             RxFilter::All => f.write_str("all"),
@@ -97,6 +113,12 @@ pub enum Found {
         /// Why.
         error: io::Error,
     },
+    /// Somebody has changed the setting, so that a Sync that was to have the card's time written into it leaves without: the port must
+    /// be opened anew.
+    NotOneStep {
+        /// What it has become.
+        from: HardwareTimestamping,
+    },
     /// Another card, or another clock, stands behind the interface now: the port must be opened anew.
     Moved,
 }
@@ -110,17 +132,22 @@ pub struct Card {
     /// What it was told before we came; `None` if it cannot be asked.
     before: Option<HardwareTimestamping>,
     ours: HardwareTimestamping,
+    /// Of NTP: whatever type of stamps for what is sent does.
+    is_for_ntp: bool,
+    /// One-step Sync was wanted, and is not to be had: why, a clause.
+    no_one_step: Option<String>,
     remedy: Remedy,
     looks: u32,
 }
 
 impl Card {
-    /// Lets the card behind an interface stamp what a port over this transport sends and hears.
+    /// Lets the card behind an interface stamp what a port over this transport sends and hears; with `one_step` write its
+    /// time into each Sync, if it can ([`Card::no_one_step`]).
     ///
     /// # Errors
-    /// Why it does not, a clause.
-    pub fn set_up(interface: &str, transport: Transport) -> Result<Self, String> {
-        Self::set_up_for(interface, Some(transport))
+    /// Why it does not stamp, a clause.
+    pub fn set_up(interface: &str, transport: Transport, one_step: bool) -> Result<Self, String> {
+        Self::set_up_for(interface, Some(transport), one_step)
     }
 
     /// The same for NTP requests and their answers.
@@ -128,15 +155,19 @@ impl Card {
     /// # Errors
     /// As [`Card::set_up`].
     pub fn set_up_for_ntp(interface: &str) -> Result<Self, String> {
-        Self::set_up_for(interface, None)
+        Self::set_up_for(interface, None, false)
     }
 
-    fn set_up_for(interface: &str, transport: Option<Transport>) -> Result<Self, String> {
+    fn set_up_for(interface: &str, transport: Option<Transport>, one_step: bool) -> Result<Self, String> {
         let Offer { device, info, phc_index } = offer(interface)?;
         let before = hardware_timestamping(&device).ok();
         let mut problem = "it has no filter that this transport needs".to_owned();
         let mut granted = None;
-        for wish in wishes(&info, transport) {
+        let mut no_one_step = if one_step { cannot_one_step(&device, &info) } else { None };
+        let usual = before.map(|before| before.tx).filter(|tx| transport.is_none() && tx.stamps());
+        let usual = usual.unwrap_or(TxStamps::On);
+        let by_one_step = (one_step && no_one_step.is_none()).then_some(TxStamps::OneStepSync);
+        for wish in by_one_step.into_iter().chain([usual]).flat_map(|tx| wishes(&info, tx, transport)) {
             // Some cards restart their link when they are told anything.
             let told = if before == Some(wish) { Ok(wish) } else { set_hardware_timestamping(&device, wish) };
             match told {
@@ -155,8 +186,28 @@ impl Card {
         let ours = granted
             .or(before.filter(|before| serves(*before, transport)))
             .ok_or_else(|| format!("interface {device} could stamp, but {problem}"))?;
+        if one_step && no_one_step.is_none() && ours.tx != TxStamps::OneStepSync {
+            no_one_step = Some(format!("{device} offers one-step Sync and does not do it: {problem}"));
+        }
         let interface = interface.to_owned();
-        Ok(Self { interface, device, phc_index, before, ours, remedy: Remedy::default(), looks: 0 })
+        let (is_for_ntp, remedy) = (transport.is_none(), Remedy::default());
+        Ok(Self { interface, device, phc_index, before, ours, is_for_ntp, no_one_step, remedy, looks: 0 })
+    }
+
+    /// Whether it writes its time into each Sync without twoStepFlag.
+    pub fn does_one_step(&self) -> bool {
+        self.ours.tx == TxStamps::OneStepSync
+    }
+
+    /// Why it does not, though that was wanted: a clause.
+    pub fn no_one_step(&self) -> Option<&str> {
+        self.no_one_step.as_deref()
+    }
+
+    /// Whether a setting is as good as what the card was told.
+    fn is_kept(&self, setting: HardwareTimestamping) -> bool {
+        let is_same_tx = setting.tx == self.ours.tx || self.is_for_ntp && setting.tx.stamps();
+        is_same_tx && setting.rx_filter == self.ours.rx_filter
     }
 
     /// The interface that has the card: that of the port, or the one below it.
@@ -183,10 +234,13 @@ impl Card {
         // A card that cannot be asked is taken at its word; one that has gone takes its interface along.
         let Ok(setting) = hardware_timestamping(&self.device) else { return Found::Nothing };
         // A driver that gives the interface another clock forgets what the one before was told.
-        if setting != self.ours && self.has_moved() {
+        if !self.is_kept(setting) && self.has_moved() {
             return Found::Moved;
         }
-        let Some(is_fight) = self.remedy.due(now, setting != self.ours) else { return Found::Nothing };
+        if self.does_one_step() && setting.tx != TxStamps::OneStepSync {
+            return Found::NotOneStep { from: setting };
+        }
+        let Some(is_fight) = self.remedy.due(now, !self.is_kept(setting)) else { return Found::Nothing };
         match set_hardware_timestamping(&self.device, self.ours) {
             Ok(to) => Found::Restored { from: setting, to, is_fight },
             Err(error) => Found::Lost { from: setting, error },
@@ -264,7 +318,7 @@ pub fn cannot_stamp(interface: &str, transport: Transport) -> Option<String> {
     match offer(interface) {
         Err(reason) => Some(reason),
         Ok(Offer { device, info, .. }) => {
-            let has_none = wishes(&info, Some(transport)).next().is_none();
+            let has_none = wishes(&info, TxStamps::On, Some(transport)).next().is_none();
             has_none.then(|| format!("interface {device} has no filter that this transport needs"))
         }
     }
@@ -316,7 +370,7 @@ mod tests {
     }
 
     fn wished(rx_filters: u32, transport: Transport) -> Vec<RxFilter> {
-        wishes(&offering(rx_filters), Some(transport)).map(|wish| wish.rx_filter).collect()
+        wishes(&offering(rx_filters), TxStamps::On, Some(transport)).map(|wish| wish.rx_filter).collect()
     }
 
     #[test]
@@ -330,7 +384,8 @@ mod tests {
 
     #[test]
     fn a_setting_serves_only_with_both_directions_and_the_transports_messages() {
-        let setting = |tx_on, rx_filter| HardwareTimestamping { tx_on, rx_filter };
+        let tx = |is_on| if is_on { TxStamps::On } else { TxStamps::Off };
+        let setting = |is_on, rx_filter| HardwareTimestamping { tx: tx(is_on), rx_filter };
         assert!(
             serves(setting(true, RxFilter::All), Some(UDP)) && serves(setting(true, RxFilter::PtpV2Event), Some(UDP))
         );
@@ -343,6 +398,17 @@ mod tests {
             [RxFilter::All, RxFilter::NtpAll, RxFilter::PtpV2Event].map(|filter| serves(setting(true, filter), None));
         assert_eq!(ntp, [true, true, false], "what stamps PTP alone does not stamp NTP");
         assert_eq!(InWords(setting(true, RxFilter::PtpV2Event)).to_string(), "tx on, rx ptpv2-event");
+        let one_step = HardwareTimestamping { tx: TxStamps::OneStepSync, rx_filter: RxFilter::All };
+        assert!(serves(one_step, Some(UDP)) && serves(one_step, None), "what is no Sync has its stamp");
+        assert_eq!(InWords(one_step).to_string(), "tx onestep-sync, rx all");
+    }
+
+    #[test]
+    fn a_card_without_one_step_says_which_capability_is_missing() {
+        let info = |tx_types| TimestampingInfo { tx_types, ..offering(0b11) };
+        assert_eq!(cannot_one_step("eth0", &info(0b111)), None);
+        let problem = cannot_one_step("eth0", &info(0b11)).unwrap();
+        assert!(problem.contains("eth0") && problem.contains("\"onestep-sync\""), "{problem}");
     }
 
     #[test]
@@ -358,7 +424,7 @@ mod tests {
 
     #[test]
     fn an_interface_without_a_clock_says_so() {
-        let problem = Card::set_up("lo", UDP).unwrap_err();
+        let problem = Card::set_up("lo", UDP, false).unwrap_err();
         assert_eq!(problem, "interface lo has no PTP hardware clock");
         assert_eq!(cannot_stamp("lo", UDP), Some(problem));
         assert_eq!(device_below("lo"), "lo");

@@ -12,18 +12,19 @@ use synchronome_kernel::nic::{mac_address, master_index};
 use synchronome_kernel::socket::packet::{
     ETHERNET_HEADER, FirstOctets, FrameReceiver, join_link_group, open_packet_socket, send_frame,
 };
+use synchronome_kernel::socket::{BATCH_MAX, SendBatch};
 
-use super::sockets::{Beside, SocketOptions, is_to_neighbor};
+use super::sockets::{Beside, Queued, SocketOptions, is_to_neighbor};
 use super::{OpenError, Outgoing, Transport};
 use crate::ptp::{Address, Channel, FRAME_MAX};
 use crate::wire::ptp::MessageType;
 
 /// E.2.
-const ETHERTYPE: u16 = 0x88f7;
+pub(super) const ETHERTYPE: u16 = 0x88f7;
 /// 01-1B-19-00-00-00: all messages but those of the peer delay mechanism (E.3).
-const PTP_PRIMARY: [u8; 6] = [0x01, 0x1b, 0x19, 0, 0, 0];
+pub(super) const PTP_PRIMARY: [u8; 6] = [0x01, 0x1b, 0x19, 0, 0, 0];
 /// 01-80-C2-00-00-0E: the messages of the peer delay mechanism, which no bridge forwards, and by some profiles all (E.3).
-const PTP_PDELAY: [u8; 6] = [0x01, 0x80, 0xc2, 0, 0, 0x0e];
+pub(super) const PTP_PDELAY: [u8; 6] = [0x01, 0x80, 0xc2, 0, 0, 0x0e];
 /// The bit of messageType that tells general messages from event messages (13.3.2.3).
 const GENERAL_BIT: u8 = 0x08;
 /// The messageTypes of the general socket: all general messages but Delay_Resp and Announce (table 36).
@@ -31,7 +32,7 @@ const GENERAL: u16 = 0xff00 & !(1 << MessageType::DelayResp as u16) & !(1 << Mes
 /// Octets of a VLAN tag, where the card and the kernel have left one in the frame.
 const TAG: usize = 4;
 /// The longest frame that is looked at.
-const FRAME_ROOM: usize = 1_536;
+pub(super) const FRAME_ROOM: usize = 1_536;
 
 /// The two packet sockets of a port.
 #[derive(Debug)]
@@ -42,6 +43,8 @@ pub(super) struct EthernetSockets {
     header: [u8; ETHERNET_HEADER],
     receiver: FrameReceiver,
     room: Box<[u8; FRAME_ROOM]>,
+    event_out: SendBatch,
+    general_out: SendBatch,
 }
 
 impl EthernetSockets {
@@ -68,12 +71,15 @@ impl EthernetSockets {
         header[..6].copy_from_slice(if *link_group { &PTP_PDELAY } else { &PTP_PRIMARY });
         header[6..12].copy_from_slice(&source);
         header[12..].copy_from_slice(&ETHERTYPE.to_be_bytes());
+        let room = || SendBatch::new(BATCH_MAX, ETHERNET_HEADER + FRAME_MAX);
         Ok(Self {
             event: open(FirstOctets(!GENERAL))?,
             general: open(FirstOctets(GENERAL))?,
             header,
             receiver: FrameReceiver::new(),
             room: Box::new([0; FRAME_ROOM]),
+            event_out: room(),
+            general_out: room(),
         })
     }
 
@@ -82,6 +88,45 @@ impl EthernetSockets {
             Channel::Event => self.event.as_fd(),
             Channel::General => self.general.as_fd(),
         }
+    }
+
+    /// Takes a message into the batch of its socket.
+    pub fn push(&mut self, outgoing: &Outgoing, key: Option<u32>) -> Queued {
+        let Outgoing { frame, channel, to } = outgoing;
+        let header = self.header(frame.as_bytes(), *to);
+        let batch = match channel {
+            Channel::Event => &mut self.event_out,
+            Channel::General => &mut self.general_out,
+        };
+        if batch.push_frame(&[&header, frame.as_bytes()]).is_err() {
+            return Queued::Full;
+        }
+        if let Some(key) = key {
+            batch.key_last(key);
+        }
+        Queued::Taken
+    }
+
+    /// Sends the batch of a socket, and tells of each message by its place what became of it.
+    ///
+    /// # Errors
+    /// As [`SendBatch::flush_each`].
+    pub fn flush(&mut self, channel: Channel, told: impl FnMut(usize, Option<i32>)) -> io::Result<()> {
+        match channel {
+            Channel::Event => self.event_out.flush_each(&self.event, told),
+            Channel::General => self.general_out.flush_each(&self.general, told),
+        }
+    }
+
+    /// The header of a message to all, to the neighbour, or to one.
+    fn header(&self, message: &[u8], to: Option<Address>) -> [u8; ETHERNET_HEADER] {
+        let mut header = self.header;
+        if let Some(Address::Ethernet(address)) = to {
+            header[..address.len()].copy_from_slice(&address);
+        } else if is_to_neighbor(message) {
+            header[..PTP_PDELAY.len()].copy_from_slice(&PTP_PDELAY);
+        }
+        header
     }
 
     pub fn send(&self, outgoing: &Outgoing, key: Option<u32>) -> io::Result<()> {
@@ -98,12 +143,7 @@ impl EthernetSockets {
         key: Option<u32>,
     ) -> io::Result<()> {
         let mut bytes = [0; ROOM];
-        bytes[..ETHERNET_HEADER].copy_from_slice(&self.header);
-        if let Some(Address::Ethernet(address)) = to {
-            bytes[..address.len()].copy_from_slice(&address);
-        } else if is_to_neighbor(message) {
-            bytes[..PTP_PDELAY.len()].copy_from_slice(&PTP_PDELAY);
-        }
+        bytes[..ETHERNET_HEADER].copy_from_slice(&self.header(message, to));
         bytes[ETHERNET_HEADER..][..message.len()].copy_from_slice(message);
         send_frame(self.fd(channel), &bytes[..ETHERNET_HEADER + message.len()], key).map(drop)
     }

@@ -12,8 +12,8 @@
 
 use crate::time::{Duration, Mono, Timestamp};
 
-/// The most messages whose stamps are awaited; more than a port sends in [`STAMP_WAIT_MAX`].
-pub const LEDGER_MAX: usize = 64;
+/// The most messages whose stamps are awaited: as many as contracts make due in one round.
+pub const LEDGER_MAX: usize = 256;
 
 /// After this long a stamp is given up. Drivers have been seen to deliver a second late (USERS P27).
 pub const STAMP_WAIT_MAX: Duration = Duration::from_secs(4);
@@ -41,6 +41,7 @@ struct Entry<T> {
 /// See the module's text. `T` is the sender's own name for a message.
 #[derive(Clone, Debug)]
 pub struct Ledger<T> {
+    /// Each at the place of its key, which are given out in turn.
     entries: [Option<Entry<T>>; LEDGER_MAX],
     in_flight: usize,
     next_key: u32,
@@ -87,8 +88,7 @@ impl<T: Copy> Ledger<T> {
         if self.distrust_until.is_some_and(|until| now < until) {
             return Some(token);
         }
-        let free = self.entries.iter().position(Option::is_none);
-        let place = free.unwrap_or_else(|| self.oldest());
+        let place = place(key);
         let has_company = self.in_flight > 0;
         let evicted = self.take(place).map(|entry| entry.token);
         self.entries[place] = Some(Entry { key, token, sent_at: now, has_company });
@@ -117,6 +117,19 @@ impl<T: Copy> Ledger<T> {
     /// is tried again.
     pub fn holds_one_stamp(&self) -> bool {
         self.lost_in_company >= LOST_IN_COMPANY
+    }
+
+    /// The message under this key was not sent after all, which is no fault of the card's; whether its stamp was still awaited. Not where
+    /// the kernel counts.
+    pub fn unsend(&mut self, key: u32) -> bool {
+        self.take_key(key).is_some()
+    }
+
+    /// The message under this key may never have left: its stamp says nothing of how many the card holds.
+    pub fn excuse(&mut self, key: u32) {
+        if let Some(entry) = self.entry(key) {
+            entry.has_company = false;
+        }
     }
 
     fn was_lost(&mut self, has_company: bool) {
@@ -170,8 +183,7 @@ impl<T: Copy> Ledger<T> {
 
     /// As [`Ledger::stamped`], with when that message was sent.
     pub fn stamped_since(&mut self, key: u32) -> Option<(T, Timestamp<Mono>)> {
-        let place = self.places().position(|entry| entry.is_some_and(|entry| entry.key == key))?;
-        let entry = self.take(place)?;
+        let entry = self.take_key(key)?;
         self.was_kept(entry.has_company);
         Some((entry.token, entry.sent_at))
     }
@@ -206,17 +218,31 @@ impl<T: Copy> Ledger<T> {
     }
 
     fn take(&mut self, place: usize) -> Option<Entry<T>> {
-        let entry = self.entries[place].take();
-        self.in_flight -= usize::from(entry.is_some());
-        let sent = || self.places().flatten().map(|entry| entry.sent_at);
-        self.sent = sent().min().zip(sent().max());
-        entry
+        let entry = self.entries[place].take()?;
+        self.in_flight -= 1;
+        // All are looked through only where an end is gone, and then not if it was the last one.
+        if self.sent.is_none_or(|(oldest, latest)| entry.sent_at <= oldest || entry.sent_at >= latest) {
+            let sent = self.places().flatten().map(|entry| entry.sent_at);
+            self.sent = sent.fold(None, |range, at| {
+                let (oldest, latest) = range.unwrap_or((at, at));
+                Some((at.min(oldest), at.max(latest)))
+            });
+        }
+        Some(entry)
     }
 
-    fn oldest(&self) -> usize {
-        let age = |entry: &Option<Entry<T>>| entry.map(|entry| entry.sent_at);
-        (0..LEDGER_MAX).min_by_key(|place| age(&self.entries[*place])).unwrap_or_default()
+    /// The entry under this key.
+    fn entry(&mut self, key: u32) -> Option<&mut Entry<T>> {
+        self.entries[place(key)].as_mut().filter(|entry| entry.key == key)
     }
+
+    fn take_key(&mut self, key: u32) -> Option<Entry<T>> {
+        self.entry(key).is_some().then(|| self.take(place(key))).flatten()
+    }
+}
+
+const fn place(key: u32) -> usize {
+    key as usize % LEDGER_MAX
 }
 
 #[cfg(test)]
@@ -294,6 +320,22 @@ mod tests {
         assert_eq!(ledger.lost_in_company, 1, "'c' was alone");
     }
 
+    #[test]
+    fn the_oldest_and_the_latest_in_flight_are_right_whichever_goes() {
+        // Sent at 0, 1, 2 and 3; what is taken, and who are the ends then.
+        let order = [(1, Some((0, 3))), (0, Some((2, 3))), (3, Some((2, 2))), (2, None)];
+        let mut ledger = Ledger::new(false);
+        for n in 0..4 {
+            ledger.sent(Some(n), at(n));
+        }
+        for (key, ends) in order {
+            assert_eq!(ledger.stamped(key), Some(i64::from(key)));
+            assert_eq!(ledger.stamped(key), None);
+            let sent = ends.map(|(oldest, latest)| (at(oldest), at(latest)));
+            assert_eq!((ledger.first_sent(), ledger.last_sent()), (sent.map(|s| s.0), sent.map(|s| s.1)), "{key}");
+        }
+    }
+
     /// Two messages a second from `from` on, of which the second gets its stamp or not; whether it seems to hold one only.
     fn pairs(ledger: &mut Ledger<i64>, from: i64, count: i64, is_kept: bool) -> bool {
         for second in from..from + count {
@@ -339,6 +381,22 @@ mod tests {
         assert!(alone(&mut ledger, 127) && !alone(&mut ledger, 1), "later the next time");
         assert!(!pairs(&mut ledger, 300, 4, true));
         assert!(!pairs(&mut ledger, 310, 1, false), "it has a clean slate");
+    }
+
+    #[test]
+    fn what_may_never_have_left_is_not_lost_in_company() {
+        let mut ledger = Ledger::new(false);
+        for second in 0..9 {
+            let now = at(second * 10_000);
+            while ledger.take_expired(now).is_some() {}
+            let first = ledger.next_key();
+            ledger.sent(Some(second), now);
+            let excused = ledger.next_key();
+            ledger.sent(Some(second), now);
+            ledger.excuse(excused);
+            ledger.stamped(first);
+            assert!(!ledger.holds_one_stamp());
+        }
     }
 
     #[test]

@@ -4,29 +4,31 @@
 //! is the same for each transport and stands here: transmit stamps find their messages by the [`Ledger`], receive stamps
 //! come beside the packets, and of the two clocks that may have stamped a message one is in use at a time ([`Stamps`]).
 
+mod sending;
+
 use std::io;
 use std::os::fd::BorrowedFd;
 
 use synchronome_kernel::socket::set_select_error_queue;
 use synchronome_kernel::timestamping::{
     ErrorQueueBuffer, ErrorQueueItem, KernelTime, TimestampRequest, TxKeying, enable_timestamps, read_error_queue,
-    reset_tx_counter,
 };
 
+pub(super) use self::sending::Queued;
+pub use self::sending::Undelivered;
+use self::sending::{Held, Queue, SLOT_WAIT_MAX};
 use super::ethernet::EthernetSockets;
 use super::stamps::{Complaints, Judge, Stamps, TxTrouble, Verdict};
 use super::udp::{UdpSockets, assert_can_send};
-use super::{Card, Ledger, Missing, OpenError};
-use crate::ptp::{Address, Channel, Frame, MANAGEMENT_MAX, TxToken};
-use crate::time::{ClockId, Duration, Mono, Stamp, Timestamp};
+use super::{Card, Ledger, Missing, OpenError, StampWaits};
+use crate::ptp::{Address, Channel, Frame, TxToken};
+use crate::time::{ClockId, Mono, Stamp, Timestamp};
 use crate::wire::ptp::MessageType;
 
 /// Packets taken from a socket at once.
-pub(super) const BATCH: usize = 16;
+pub(super) const BATCH: usize = 64;
 /// Items taken from the error queue in one go; what is left polls again.
 const ERRORS_MAX: usize = 64;
-/// For so long a message waits until the stamp of the one before it has come, on such a card.
-const SLOT_WAIT_MAX: Duration = Duration::from_millis(250);
 /// So many batches of packets at most are thrown away when the card begins to stamp: more than a socket holds.
 const STALE_BATCHES_MAX: usize = 256;
 /// The messageType of Sync (IEEE 1588-2019 table 36), and the versionPTP of what the filters of cards cover.
@@ -83,6 +85,8 @@ pub struct SocketOptions {
     pub general_port: u16,
     /// Whose stamps are wanted.
     pub timestamps: StampMode,
+    /// Whether the card is to write its time into each Sync ([`Card::does_one_step`]).
+    pub one_step: bool,
     /// The messages of the peer delay mechanism are heard too.
     pub peer_delay: bool,
     /// Over Ethernet all messages are sent to the group that no bridge forwards.
@@ -99,6 +103,7 @@ impl SocketOptions {
             event_port,
             general_port,
             timestamps,
+            one_step: false,
             peer_delay: false,
             link_group: false,
         }
@@ -150,7 +155,7 @@ pub struct StampingChange {
 /// What differs between the transports.
 #[derive(Debug)]
 enum Wire {
-    Udp(UdpSockets),
+    Udp(Box<UdpSockets>),
     Ethernet(Box<EthernetSockets>),
 }
 
@@ -168,14 +173,20 @@ impl Wire {
             Self::Ethernet(sockets) => sockets.send(message, key),
         }
     }
-}
 
-/// A message that waits until the card has room for its stamp.
-#[derive(Clone, Copy, Debug)]
-struct Held {
-    message: Outgoing,
-    token: TxToken,
-    since: Timestamp<Mono>,
+    fn push(&mut self, message: &Outgoing, key: Option<u32>) -> io::Result<Queued> {
+        match self {
+            Self::Udp(sockets) => sockets.push(message, key),
+            Self::Ethernet(sockets) => Ok(sockets.push(message, key)),
+        }
+    }
+
+    fn flush(&mut self, channel: Channel, told: impl FnMut(usize, Option<i32>)) -> io::Result<()> {
+        match self {
+            Self::Udp(sockets) => sockets.flush(channel, told),
+            Self::Ethernet(sockets) => sockets.flush(channel, told),
+        }
+    }
 }
 
 /// The two sockets of a port, their buffers and the ledger of transmit stamps.
@@ -190,9 +201,11 @@ pub struct PtpSockets {
     card: Option<Card>,
     stamps: Stamps,
     complaints: Complaints,
+    waits: StampWaits,
     /// When the error queue was found empty last.
     emptied_at: Option<Timestamp<Mono>>,
     held: Option<Held>,
+    queue: Queue,
 }
 
 impl PtpSockets {
@@ -210,7 +223,9 @@ impl PtpSockets {
             .map_err(|error| OpenError::NotReady(name.to_owned(), options.transport, error))?;
         let wire = match options.transport {
             Transport::Ethernet => Wire::Ethernet(Box::new(EthernetSockets::open(options, interface_index)?)),
-            Transport::Udp4 | Transport::Udp6 { .. } => Wire::Udp(UdpSockets::open(options, interface_index)?),
+            Transport::Udp4 | Transport::Udp6 { .. } => {
+                Wire::Udp(Box::new(UdpSockets::open(options, interface_index)?))
+            }
         };
         let event = wire.fd(Channel::Event);
         let keying = enable_timestamps(event, request(false, false))
@@ -219,7 +234,7 @@ impl PtpSockets {
         // The card last: what fails before need not be taken back.
         let (stamping, card) = match options.timestamps {
             StampMode::Software => (Stamping::Software("ptp.timestamps is \"software\"".to_owned()), None),
-            wanted => match Card::set_up(name, options.transport) {
+            wanted => match Card::set_up(name, options.transport, options.one_step) {
                 Ok(card) => (Stamping::Hardware { phc_index: card.phc_index() }, Some(card)),
                 Err(reason) if wanted == StampMode::Hardware => return Err(OpenError::NoHardwareStamps(reason)),
                 Err(reason) => (Stamping::Software(reason), None),
@@ -235,8 +250,10 @@ impl PtpSockets {
             card,
             stamps: Stamps::software(),
             complaints: Complaints::default(),
+            waits: StampWaits::default(),
             emptied_at: None,
             held: None,
+            queue: Queue::default(),
         })
     }
 
@@ -253,6 +270,11 @@ impl PtpSockets {
     /// The kernel's number of the interface that the sockets were opened on.
     pub fn interface_index(&self) -> u32 {
         self.interface_index
+    }
+
+    /// How late transmit stamps come is counted here from now on.
+    pub fn count_waits(&mut self, waits: StampWaits) {
+        self.waits = waits;
     }
 
     /// Whose stamps there are.
@@ -316,89 +338,6 @@ impl PtpSockets {
         self.complaints.take()
     }
 
-    /// Sends a message; with a token its transmit stamp will come by [`PtpSockets::drain_stamps`].
-    ///
-    /// On a card that can hold one stamp only, it may wait a moment until the one before it has its stamp.
-    ///
-    /// # Errors
-    /// The system call's. The token is then free again; those in flight that `gone` is told of are given up.
-    pub fn send(
-        &mut self,
-        message: &Outgoing,
-        token: Option<TxToken>,
-        now: Timestamp<Mono>,
-        gone: impl FnMut(Gone),
-    ) -> io::Result<()> {
-        if message.channel == Channel::General {
-            return self.wire.send(message, None);
-        }
-        if let Some(token) = token
-            && self.held.is_none()
-            && self.slot_free_at().is_some_and(|free| free > now)
-        {
-            self.held = Some(Held { message: *message, token, since: now });
-            return Ok(());
-        }
-        self.send_event(message, token, now, gone)
-    }
-
-    /// Sends a management message: to everybody on the link, or to one.
-    ///
-    /// # Errors
-    /// The system call's.
-    pub fn send_management(&self, message: &[u8], to: Option<Address>) -> io::Result<()> {
-        match &self.wire {
-            Wire::Udp(sockets) => sockets.send_octets::<{ MANAGEMENT_MAX + 2 }>(message, Channel::General, to, None),
-            Wire::Ethernet(sockets) => {
-                sockets.send_octets::<{ MANAGEMENT_MAX + 14 }>(message, Channel::General, to, None)
-            }
-        }
-    }
-
-    fn send_event(
-        &mut self,
-        message: &Outgoing,
-        token: Option<TxToken>,
-        now: Timestamp<Mono>,
-        mut gone: impl FnMut(Gone),
-    ) -> io::Result<()> {
-        let key = (self.keying == TxKeying::PerMessage).then(|| self.ledger.next_key());
-        match self.wire.send(message, key) {
-            Ok(()) => {
-                if let (Some(judge), Some(_)) = (self.stamps.judge(), token) {
-                    judge.sent();
-                }
-                if let Some(token) = self.ledger.sent(token, now) {
-                    gone(Gone { token, stamp: None });
-                }
-                Ok(())
-            }
-            Err(error) => {
-                if self.ledger.send_failed(now) {
-                    // In flight are stamps with numbers that mean something else from now on.
-                    let reset = reset_tx_counter(self.event_fd());
-                    self.give_up_all(gone);
-                    reset?;
-                }
-                Err(error)
-            }
-        }
-    }
-
-    fn give_up_all(&mut self, mut gone: impl FnMut(Gone)) {
-        while let Some(token) = self.ledger.take_any() {
-            gone(Gone { token, stamp: None });
-        }
-    }
-
-    /// On a card that holds one stamp only: when the next message may be sent.
-    fn slot_free_at(&self) -> Option<Timestamp<Mono>> {
-        if !self.stamps.is_hardware() || !self.ledger.holds_one_stamp() {
-            return None;
-        }
-        self.ledger.last_sent().map(|sent| sent + SLOT_WAIT_MAX)
-    }
-
     /// Whether messages are in flight whose stamps are awaited.
     pub fn awaits_stamps(&self) -> bool {
         self.ledger.in_flight() > 0
@@ -436,6 +375,9 @@ impl PtpSockets {
             {
                 if self.emptied_at.is_some_and(|emptied_at| emptied_at > sent_at) {
                     self.complaints.waited(now, now - sent_at);
+                    self.waits.waited(now - sent_at);
+                } else {
+                    self.waits.at_once();
                 }
                 gone(Gone { token, stamp: Some(picked) });
             }
@@ -446,17 +388,6 @@ impl PtpSockets {
         }
         self.release_held(now, gone);
         found
-    }
-
-    fn release_held(&mut self, now: Timestamp<Mono>, mut gone: impl FnMut(Gone)) {
-        let Some(held) = self.held else { return };
-        if self.slot_free_at().is_some_and(|free| free > now) && now - held.since < SLOT_WAIT_MAX {
-            return;
-        }
-        self.held = None;
-        if self.send_event(&held.message, Some(held.token), now, &mut gone).is_err() {
-            gone(Gone { token: held.token, stamp: None });
-        }
     }
 
     /// Takes up to one batch from a socket; returns whether there may be more. Never blocks.
@@ -519,6 +450,9 @@ pub(super) struct Beside {
 /// A packet with the stamp of the clock in use. A Sync without the card's counts against the card.
 fn taken<'a>(stamps: &mut Stamps, channel: Channel, bytes: &'a [u8], beside: Beside) -> Arrived<'a> {
     let Beside { software, hardware, from } = beside;
+    if let (Some(judge), Some(from)) = (stamps.judge(), from) {
+        judge.heard(from);
+    }
     if channel == Channel::General {
         return Arrived { bytes, channel, stamp: None, from };
     }

@@ -9,6 +9,7 @@
 
 use synchronome_kernel::timestamping::KernelTime;
 
+use crate::ptp::Address;
 use crate::time::{ClockEpoch, ClockId, Duration, Mono, Stamp, StampSource, Timestamp};
 
 /// What a software stamp is off by, beside the delay between wire and stack, which counts as the path's.
@@ -39,6 +40,11 @@ const PROOF: u32 = 4;
 const RETRY_FIRST: Duration = Duration::from_secs(2);
 /// The longest of these times.
 const RETRY_MAX: Duration = Duration::from_secs(960);
+
+/// So many of those that were heard last are remembered.
+const HEARD_MAX: usize = 8;
+/// So many messages to one of them count for each that was heard from it: fewer than are held against a card.
+const CREDIT: u8 = 2;
 
 /// A card that has kept its word for so long starts with a clean slate.
 const RETRY_FORGOTTEN: Duration = Duration::from_secs(600);
@@ -139,6 +145,11 @@ struct Account {
 }
 
 impl Account {
+    /// Whether it is as good as it has to be to be believed again: what was owed came, if anything was.
+    const fn is_good(&self) -> bool {
+        self.delivered >= PROOF || self.delivered == 0 && self.missing == 0
+    }
+
     fn owed(&mut self) {
         self.missing = self.missing.saturating_add(1);
         self.delivered = 0;
@@ -168,14 +179,19 @@ impl Account {
 }
 
 /// Judges a card that says that it stamps. Counts come as they happen; what they mean is looked at once a round.
+///
+/// What is sent to one receiver that cannot be reached never leaves, and no stamp of it is owed; the kernel takes the message all the same. So
+/// such messages count for those alone from whom something was heard, a few for each that came.
 #[derive(Clone, Debug)]
 pub struct Judge {
     tx: Account,
     rx: Account,
-    degraded_since: Option<Timestamp<Mono>>,
+    degraded_since: Option<(Timestamp<Mono>, Missing)>,
     restored_at: Option<Timestamp<Mono>>,
     retry_after: Duration,
     was_suspicious: bool,
+    heard: [Option<(Address, u8)>; HEARD_MAX],
+    heard_next: usize,
 }
 
 impl Default for Judge {
@@ -187,18 +203,36 @@ impl Default for Judge {
             restored_at: None,
             retry_after: RETRY_FIRST,
             was_suspicious: false,
+            heard: [None; HEARD_MAX],
+            heard_next: 0,
         }
     }
 }
 
 impl Judge {
-    /// An event message was sent, and its stamp is owed.
-    pub fn sent(&mut self) {
+    /// Something was heard from this one.
+    pub fn heard(&mut self, from: Address) {
+        let known = self.heard.iter().position(|heard| heard.is_some_and(|(who, _)| who == from));
+        let place = known.unwrap_or(self.heard_next);
+        if known.is_none() {
+            self.heard_next = (place + 1) % HEARD_MAX;
+        }
+        self.heard[place] = Some((from, CREDIT));
+    }
+
+    /// An event message was sent, to all (`None`) or to one; whether its stamp is owed, since it has left for sure.
+    pub fn sent(&mut self, to: Option<Address>) -> bool {
+        if let Some(to) = to {
+            let credit = self.heard.iter_mut().flatten().find(|(who, credit)| *who == to && *credit > 0);
+            let Some((_, credit)) = credit else { return false };
+            *credit -= 1;
+        }
         // What was delivered in a row is a matter of the answers: this one may still get its stamp.
         self.tx.missing = self.tx.missing.saturating_add(1);
         if self.tx.missing > PROVEN_SELDOM.0 {
             self.tx.delivered = 0;
         }
+        true
     }
 
     /// A transmit stamp of the card's has come, of whichever message.
@@ -229,9 +263,14 @@ impl Judge {
     pub fn review(&mut self, now: Timestamp<Mono>) -> Option<Verdict> {
         let tx_owed_for = self.tx.owed_for(now);
         let rx_owed_for = self.rx.owed_for(now);
-        if let Some(since) = self.degraded_since {
+        if let Some((since, missing)) = self.degraded_since {
             let is_time = now - since >= self.retry_after;
-            let is_proven = self.tx.delivered >= PROOF && self.rx.delivered >= PROOF;
+            // A port that only serves hears no Sync.
+            let failed = match missing {
+                Missing::Transmit => &self.tx,
+                Missing::Receive => &self.rx,
+            };
+            let is_proven = failed.delivered >= PROOF && self.tx.is_good() && self.rx.is_good();
             return (is_time && is_proven).then(|| {
                 self.degraded_since = None;
                 self.restored_at = Some(now);
@@ -249,7 +288,7 @@ impl Judge {
         if self.restored_at.is_none_or(|restored| now - restored >= RETRY_FORGOTTEN) {
             self.retry_after = RETRY_FIRST;
         }
-        self.degraded_since = Some(now);
+        self.degraded_since = Some((now, missing));
         // What it has shown before counts no more.
         (self.tx, self.rx) = (Account::default(), Account::default());
         Some(Verdict::Degrade(missing))

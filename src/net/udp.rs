@@ -11,10 +11,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::net::if_::InterfaceFlags;
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
-use synchronome_kernel::socket::{RecvBatch, set_multicast_all, set_multicast_interface_v4};
+use synchronome_kernel::socket::{BATCH_MAX, RecvBatch, SendBatch, set_multicast_all, set_multicast_interface_v4};
 use synchronome_kernel::timestamping::send_timestamped;
 
-use super::sockets::{BATCH, Beside, is_to_neighbor};
+use super::sockets::{BATCH, Beside, Queued, is_to_neighbor};
 use super::{OpenError, Outgoing, SocketOptions, Transport};
 use crate::ptp::{Address, Channel, FRAME_MAX};
 
@@ -22,17 +22,17 @@ use crate::ptp::{Address, Channel, FRAME_MAX};
 const DATAGRAM_MAX: usize = 1_024;
 
 /// 224.0.1.129: all messages but those of the peer delay mechanism (C.3).
-const PTP_PRIMARY_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 1, 129);
+pub(super) const PTP_PRIMARY_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 1, 129);
 
 /// FF0X::181: the same by IPv6, where X is the scope (D.3; RFC 4291 section 2.7).
-const fn ptp_primary_v6(scope: u8) -> Ipv6Addr {
+pub(super) const fn ptp_primary_v6(scope: u8) -> Ipv6Addr {
     Ipv6Addr::new(0xff00 | scope as u16, 0, 0, 0, 0, 0, 0, 0x181)
 }
 
 /// 224.0.0.107: the messages of the peer delay mechanism, which no switch forwards that knows it (C.3).
-const PTP_PDELAY_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 107);
+pub(super) const PTP_PDELAY_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 107);
 /// FF02::6B: the same by IPv6 (D.3).
-const PTP_PDELAY_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x6b);
+pub(super) const PTP_PDELAY_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x6b);
 
 /// Octets that follow each message over IPv6, beyond its messageLength: a transparent clock on the way that changes the
 /// correctionField makes the UDP checksum right by them (D.2).
@@ -49,6 +49,8 @@ pub(super) struct UdpSockets {
     interface_index: u32,
     has_trailer: bool,
     batch: RecvBatch,
+    event_out: SendBatch,
+    general_out: SendBatch,
 }
 
 impl UdpSockets {
@@ -56,14 +58,20 @@ impl UdpSockets {
         let SocketOptions { interface, transport, event_port, general_port, peer_delay, .. } = options;
         let open = |port| open((*transport, *peer_delay), interface, interface_index, port);
         let groups = |port| [false, true].map(|is_peer| group(*transport, port, is_peer, interface_index));
+        let (event, general) = (open(*event_port)?, open(*general_port)?);
+        let room = || SendBatch::new(BATCH_MAX, FRAME_MAX + V6_TRAILER.len());
+        let (event_out, mut general_out) = (room(), room());
+        general_out.make_rows(&general);
         Ok(Self {
-            event: open(*event_port)?,
-            general: open(*general_port)?,
+            event,
+            general,
             event_to: groups(*event_port),
             general_to: groups(*general_port),
             interface_index,
             has_trailer: matches!(transport, Transport::Udp6 { .. }),
             batch: RecvBatch::new(BATCH, DATAGRAM_MAX),
+            event_out,
+            general_out,
         })
     }
 
@@ -79,6 +87,43 @@ impl UdpSockets {
         self.send_octets::<{ FRAME_MAX + V6_TRAILER.len() }>(frame.as_bytes(), *channel, *to, key)
     }
 
+    /// Takes a message into the batch of its socket.
+    ///
+    /// # Errors
+    /// There is no way to that address.
+    pub fn push(&mut self, outgoing: &Outgoing, key: Option<u32>) -> io::Result<Queued> {
+        let Outgoing { frame, channel, to } = outgoing;
+        let to = self.receiver(frame.as_bytes(), *channel, *to)?;
+        let mut datagram = [0; FRAME_MAX + V6_TRAILER.len()];
+        let length = self.fill(&mut datagram, frame.as_bytes());
+        let batch = self.batch_of(*channel);
+        if batch.push(&datagram[..length], to, None, None).is_err() {
+            return Ok(Queued::Full);
+        }
+        if let Some(key) = key {
+            batch.key_last(key);
+        }
+        Ok(Queued::Taken)
+    }
+
+    /// Sends the batch of a socket, and tells of each message by its place what became of it.
+    ///
+    /// # Errors
+    /// As [`SendBatch::flush_each`].
+    pub fn flush(&mut self, channel: Channel, told: impl FnMut(usize, Option<i32>)) -> io::Result<()> {
+        match channel {
+            Channel::Event => self.event_out.flush_each(&self.event, told),
+            Channel::General => self.general_out.flush_each(&self.general, told),
+        }
+    }
+
+    const fn batch_of(&mut self, channel: Channel) -> &mut SendBatch {
+        match channel {
+            Channel::Event => &mut self.event_out,
+            Channel::General => &mut self.general_out,
+        }
+    }
+
     /// A message of at most `ROOM` octets less the two that may follow it.
     pub fn send_octets<const ROOM: usize>(
         &self,
@@ -87,18 +132,27 @@ impl UdpSockets {
         only: Option<Address>,
         key: Option<u32>,
     ) -> io::Result<()> {
-        let to = match channel {
-            Channel::Event => self.event_to,
-            Channel::General => self.general_to,
-        };
+        let to = self.receiver(message, channel, only)?;
         let mut datagram = [0; ROOM];
-        let to = match only {
-            Some(address) => self.address(address, to[0].port())?,
-            None => to[usize::from(is_to_neighbor(message))],
-        };
-        let length = message.len() + if self.has_trailer { V6_TRAILER.len() } else { 0 };
-        datagram[..message.len()].copy_from_slice(message);
+        let length = self.fill(&mut datagram, message);
         send_timestamped(self.fd(channel), &datagram[..length], to, key).map(drop)
+    }
+
+    /// A message and what follows it; returns its length.
+    fn fill(&self, datagram: &mut [u8], message: &[u8]) -> usize {
+        datagram[..message.len()].copy_from_slice(message);
+        message.len() + if self.has_trailer { V6_TRAILER.len() } else { 0 }
+    }
+
+    fn receiver(&self, message: &[u8], channel: Channel, only: Option<Address>) -> io::Result<SocketAddr> {
+        let to = match channel {
+            Channel::Event => &self.event_to,
+            Channel::General => &self.general_to,
+        };
+        match only {
+            Some(address) => self.address(address, to[0].port()),
+            None => Ok(to[usize::from(is_to_neighbor(message))]),
+        }
     }
 
     /// One receiver; an IPv6 address that holds on the link only is one of the port's own link.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::status::{SCHEMA, Status};
+use super::status::{EventRecord, SCHEMA, Status};
 
 /// The longest line that a daemon may send, in bytes.
 const LINE_BYTES_MAX: u64 = 1 << 22;
@@ -105,6 +105,67 @@ pub fn ask(socket: &Path) -> Result<(String, Status), AskError> {
     Ok((line.trim_end().to_owned(), status))
 }
 
+/// What there is of the events beside themselves.
+#[derive(Deserialize)]
+struct Aside {
+    error: Option<String>,
+    lost: Option<u64>,
+}
+
+/// One line of what is said of the events.
+#[derive(Debug)]
+pub enum Told {
+    /// An event.
+    Event(Box<EventRecord>),
+    /// So many were lost: they were taken too late.
+    Lost(u64),
+}
+
+/// Which events to ask for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ask {
+    /// All that are kept.
+    Kept,
+    /// Those to come.
+    Coming,
+    /// All that are kept, and those to come.
+    KeptAndComing,
+}
+
+/// Asks for events, and hands on each line as it came, and as a value, until `each` says that it is enough. `Ok` at the end: of
+/// those to come that is when the daemon ends.
+///
+/// # Errors
+/// Why there is no answer, and what to do.
+pub fn events(socket: &Path, asked: Ask, mut each: impl FnMut(&str, Told) -> bool) -> Result<(), AskError> {
+    let mut connection = Connection::open(socket)?;
+    if asked != Ask::Kept {
+        let patient = connection.stream.set_read_timeout(None);
+        patient.map_err(|error| connection.failed(&error))?;
+    }
+    connection.send(match asked {
+        Ask::Kept => "events",
+        Ask::Coming => "follow",
+        Ask::KeptAndComing => "follow 0",
+    })?;
+    loop {
+        connection.lines.get_mut().set_limit(LINE_BYTES_MAX);
+        let mut line = String::new();
+        let read = connection.lines.read_line(&mut line).map_err(|error| connection.failed(&error))?;
+        let line = line.trim_end();
+        let said = |error: serde_json::Error| connection.garbled(format!("an event: {error}"));
+        let told = match serde_json::from_str(line) {
+            _ if read == 0 => return Ok(()),
+            Ok(Aside { error: Some(error), .. }) => return Err(AskError::Refused(error)),
+            Ok(Aside { lost: Some(lost), .. }) => Told::Lost(lost),
+            _ => Told::Event(serde_json::from_str(line).map_err(said)?),
+        };
+        if !each(line, told) {
+            return Ok(());
+        }
+    }
+}
+
 /// What the control socket answers beside bytes.
 #[derive(Deserialize)]
 struct Said {
@@ -163,9 +224,13 @@ impl<'p> Connection<'p> {
 
     /// Sends a request, and reads the line that answers it.
     fn request(&mut self, request: &str) -> Result<String, AskError> {
-        let line = format!("{request}\n");
-        self.stream.write_all(line.as_bytes()).map_err(|error| self.failed(&error))?;
+        self.send(request)?;
         self.read_line()
+    }
+
+    fn send(&mut self, request: &str) -> Result<(), AskError> {
+        let line = format!("{request}\n");
+        self.stream.write_all(line.as_bytes()).map_err(|error| self.failed(&error))
     }
 
     fn read_line(&mut self) -> Result<String, AskError> {

@@ -6,11 +6,21 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
+use super::change::{Change, EventKind};
 use super::status::EventRecord;
 use crate::time::{Mono, Timestamp, Utc, civil_from_days};
 
 /// How many of the last events the status shows.
 pub const EVENTS_MAX: usize = 64;
+/// How many of the last events are kept, for who asks for them and for followers that are slow.
+pub const EVENTS_KEPT_MAX: usize = 1_024;
+
+/// So begins what is told of another program that has set a clock's frequency.
+pub const FREQUENCY_SET: &str = "another program has set the frequency of";
+/// So begins what is told of somebody who has set the system clock.
+pub const CLOCK_SET: &str = "somebody set the system clock";
+/// So begins what is told of a source whose TAI - UTC is not the one that is known.
+pub const UTC_DISPUTE: &str = "the source says TAI - UTC";
 
 /// How much an event matters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -59,23 +69,40 @@ impl Topic {
     }
 }
 
-/// The last events, at most [`EVENTS_MAX`]; older ones are forgotten and counted.
+/// The last events, at most [`EVENTS_KEPT_MAX`]; older ones are forgotten, which shows by their numbers.
 #[derive(Default, Debug)]
 pub struct Events {
     last: VecDeque<(Timestamp<Mono>, EventRecord)>,
-    forgotten: u64,
+    /// How many there were.
+    count: u64,
+    counts: BTreeMap<&'static str, u64>,
+    /// Disruptions, by what has become of the machine.
+    disruptions: BTreeMap<String, u64>,
 }
 
 impl Events {
+    /// Logs an event that is of no particular kind, and keeps it. See [`Events::record_change`].
+    pub fn record(
+        &mut self,
+        at: (Timestamp<Mono>, Timestamp<Utc>),
+        level: Level,
+        topic: Topic,
+        text: impl Into<String>,
+        fields: &[(&str, &dyn fmt::Display)],
+    ) {
+        let change = Change::of(EventKind::Note, topic.word());
+        self.record_change(at, (level, topic), change, text, fields);
+    }
+
     /// Logs an event and keeps it.
     ///
     /// `text` is one sentence without its full stop; `fields` are its figures with units in their names. `at` is
     /// CLOCK_REALTIME of the host, for people; `now` is for the age.
-    pub fn record(
+    pub fn record_change(
         &mut self,
         (now, at): (Timestamp<Mono>, Timestamp<Utc>),
-        level: Level,
-        topic: Topic,
+        (level, topic): (Level, Topic),
+        change: Change,
         text: impl Into<String>,
         fields: &[(&str, &dyn fmt::Display)],
     ) {
@@ -83,15 +110,25 @@ impl Events {
             fields.iter().map(|(name, value)| ((*name).to_owned(), value.to_string())).collect();
         let text = text.into();
         log(level, topic, &text, &fields);
-        if self.last.len() == EVENTS_MAX {
+        if self.last.len() == EVENTS_KEPT_MAX {
             self.last.pop_front();
-            self.forgotten += 1;
+        }
+        self.count += 1;
+        *self.counts.entry(change.kind.word()).or_default() += 1;
+        if change.kind == EventKind::Disruption {
+            *self.disruptions.entry(change.new.clone().unwrap_or_default()).or_default() += 1;
         }
         let record = EventRecord {
+            number: self.count,
             at: rfc3339(at),
             age_s: 0.0,
             level: level.word().to_owned(),
             topic: topic.word().to_owned(),
+            kind: change.kind.word().to_owned(),
+            subject: change.subject,
+            old: change.old,
+            new: change.new,
+            reason: change.reason,
             text,
             fields,
         };
@@ -100,17 +137,37 @@ impl Events {
 
     /// The events as the status shows them, the latest last.
     pub fn records(&self, now: Timestamp<Mono>) -> Vec<EventRecord> {
-        let aged = |(at, record): &(Timestamp<Mono>, EventRecord)| EventRecord {
-            age_s: (now - *at).as_secs_f64().max(0.0),
-            ..record.clone()
-        };
-        self.last.iter().map(aged).collect()
+        let first = self.last.len().saturating_sub(EVENTS_MAX);
+        self.last.iter().skip(first).map(|event| aged(event, now)).collect()
     }
 
-    /// How many events are no longer kept.
-    pub const fn forgotten(&self) -> u64 {
-        self.forgotten
+    /// At most `most` of the events from this number on, the latest last. A first one with a higher number shows that those
+    /// between are kept no more.
+    pub fn since(&self, number: u64, most: usize, now: Timestamp<Mono>) -> Vec<EventRecord> {
+        let first = self.last.front().map_or(0, |(_, first)| number.saturating_sub(first.number));
+        let first = usize::try_from(first).unwrap_or(usize::MAX);
+        self.last.iter().skip(first).take(most).map(|event| aged(event, now)).collect()
     }
+
+    /// How many there were: the number of the latest.
+    pub const fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// How many disruptions there were, by what has become of the machine.
+    pub const fn disruptions(&self) -> &BTreeMap<String, u64> {
+        &self.disruptions
+    }
+
+    /// How many there were of each kind, by its word.
+    pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.counts.iter().map(|(kind, count)| (*kind, *count))
+    }
+}
+
+/// An event with its age.
+fn aged((at, record): &(Timestamp<Mono>, EventRecord), now: Timestamp<Mono>) -> EventRecord {
+    EventRecord { age_s: (now - *at).as_secs_f64().max(0.0), ..record.clone() }
 }
 
 /// One log line; the target lets a filter choose by topic.
@@ -249,17 +306,43 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_events_are_forgotten_and_counted() {
+    fn the_oldest_events_are_forgotten_and_the_status_shows_the_latest() {
         let mut events = Events::default();
-        for n in 0..EVENTS_MAX as i64 + 3 {
+        let last = EVENTS_KEPT_MAX as i64 + 3;
+        for n in 1..=last {
             let now = (Timestamp::from_secs(n), Timestamp::from_secs(n));
             events.record(now, Level::Info, Topic::Clock, format!("event {n}"), &[("n", &n)]);
         }
-        let records = events.records(Timestamp::from_secs(100) + Duration::from_millis(500));
-        assert_eq!((records.len(), events.forgotten()), (EVENTS_MAX, 3));
-        assert_eq!(records[0].text, "event 3");
-        assert_eq!((records[0].age_s, records[0].fields["n"].as_str()), (97.5, "3"));
-        assert_eq!(records[0].at, "1970-01-01T00:00:03.000Z");
+        let now = Timestamp::from_secs(last) + Duration::from_millis(500);
+        let records = events.records(now);
+        assert_eq!((records.len(), events.count()), (EVENTS_MAX, last as u64));
+        let first = last - EVENTS_MAX as i64 + 1;
+        assert_eq!(records[0].text, format!("event {first}"));
+        assert_eq!((records[0].age_s, &records[0].fields["n"]), (63.5, &first.to_string()));
+        assert_eq!(records[0].at, rfc3339(Timestamp::from_secs(first)));
+        assert_eq!(events.since(0, usize::MAX, now)[0].number, 4, "1 to 3 are forgotten");
+    }
+
+    #[test]
+    fn events_are_handed_out_from_a_number_on() {
+        let mut events = Events::default();
+        let numbers = |events: &Events, from, most| -> Vec<u64> {
+            events.since(from, most, Timestamp::EPOCH).iter().map(|event| event.number).collect()
+        };
+        assert!(numbers(&events, 1, 9).is_empty(), "there is none yet");
+        for kind in [EventKind::Step, EventKind::State, EventKind::State] {
+            let change = Change::of(kind, "system").from_to("LOCKED", "HOLDOVER").because("no sample came");
+            let at = (Timestamp::EPOCH, Timestamp::EPOCH);
+            events.record_change(at, (Level::Info, Topic::Clock), change, "it happened", &[]);
+        }
+        assert_eq!(numbers(&events, 0, 9), [1, 2, 3]);
+        assert_eq!(numbers(&events, 2, 1), [2]);
+        assert!(numbers(&events, 4, 9).is_empty(), "nothing has happened since");
+        assert_eq!(events.counts().collect::<Vec<_>>(), [("state", 2), ("step", 1)]);
+        let last = events.since(3, 9, Timestamp::EPOCH).pop().unwrap();
+        let said = (last.kind.as_str(), last.subject.as_str(), last.old.as_deref(), last.new.as_deref());
+        assert_eq!(said, ("state", "system", Some("LOCKED"), Some("HOLDOVER")));
+        assert_eq!(last.reason.as_deref(), Some("no sample came"));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Statuses for the tests of what is shown.
 
 use super::status::{
-    BoundPartsStatus, ClockKind, ClockStatus, EventRecord, GrandmasterStatus, HoldoverStatus, NtpClientStatus,
-    NtpLatencyStatus, NtpQuestionsStatus, NtpServedStatus, NtpServerStatus, PhcStatus, PortStatus, SCHEMA,
-    SourceStatus, Status, ThreadStatus, TruthStatus,
+    BoundPartsStatus, ClockKind, ClockStatus, EventRecord, GrandmasterStatus, HoldoverStatus, HookStatus,
+    NtpClientStatus, NtpLatencyStatus, NtpQuestionsStatus, NtpServedStatus, NtpServerStatus, PhcStatus, PortStatus,
+    SCHEMA, SourceStatus, Status, ThreadStatus, TruthStatus,
 };
 use crate::time::SyncState;
 
@@ -82,6 +82,7 @@ pub(super) fn locked() -> Status {
             bound_s: Some(840e-9),
         }),
         lacks: Vec::new(),
+        security: None,
         events: vec![EventRecord {
             at: "2026-02-28T20:47:59.000Z".to_owned(),
             age_s: 11_520.0,
@@ -89,7 +90,12 @@ pub(super) fn locked() -> Status {
             topic: "clock".to_owned(),
             text: "LOCKED: the bound is inside the limit".to_owned(),
             fields: [("bound_s".to_owned(), "0.00009".to_owned())].into(),
+            ..EventRecord::default()
         }],
+        hooks: Vec::new(),
+        disruption_counts: [("paused_or_moved".to_owned(), 1)].into(),
+        leap_list_expires_in_s: Some(86_400.0 * 100.0),
+        event_counts: [("state".to_owned(), 3), ("step".to_owned(), 1)].into(),
         rings_dropped: [("observations".to_owned(), 0)].into(),
     }
 }
@@ -159,6 +165,8 @@ fn port() -> PortStatus {
         sync_interval_s: Some(0.125),
         mean_path_delay_s: Some(1.22e-6),
         neighbor: None,
+        unicast: None,
+        tx_stamp_waits: None,
         last_sync_age_s: Some(0.1),
         waiting_for: None,
         heard: vec!["0200aa.fffe.000001-1 in domain 44, which is not ours".to_owned()],
@@ -335,4 +343,28 @@ pub(super) fn several() -> Status {
     let liar = heard(-0.05, 260e-6, source("ntp", "198.51.100.7", "falseticker", lies));
     let absent = source("ntp", "ntp9.example.net", "silent", "its name cannot be looked up");
     Status { sources: vec![steers, guard, asked("198.51.100.7:123", liar), absent], ..locked() }
+}
+
+/// A daemon with all that there can be, and all is well.
+pub(super) fn well() -> Status {
+    let mut status = hardware();
+    status.sources = several().sources;
+    status.sources.truncate(2);
+    status.sources[0].name = "eth0".to_owned();
+    let (eth0, eth1) = (status.phcs[0].clone(), &mut status.phcs[1]);
+    *eth1 = PhcStatus { name: "eth1".to_owned(), device: "/dev/ptp1".to_owned(), is_hub: false, ..eth0 };
+    status.ptp.push(PortStatus {
+        interface: "eth1".to_owned(),
+        port_state: "MASTER".to_owned(),
+        timestamps: Some("hardware".to_owned()),
+        phc: Some("/dev/ptp1".to_owned()),
+        ..PortStatus::default()
+    });
+    status.hooks.push(HookStatus {
+        program: "/usr/local/bin/tell".to_owned(),
+        events: vec!["step".to_owned()],
+        succeeded: 3,
+        ..HookStatus::default()
+    });
+    status
 }

@@ -4,16 +4,20 @@
 //! figures: `last_update_timestamp_seconds` for alerts by arithmetic, `last_sample_age_seconds` for eyes. The three
 //! that matter: `clock_offset_seconds` (measured), `clock_error_bound_seconds` (guaranteed), `sync_state`.
 
+mod dialects;
 mod exposition;
 
 use std::fmt::Display;
 
+pub use dialects::Dialect;
 use exposition::{Exposition, Kind};
 
+use super::change::{DISRUPTIONS, EventKind};
 use super::event::parse_rfc3339;
 use super::health::{Thresholds, verdict};
 use super::status::{
-    BoundPartsStatus, ClockStatus, NtpServerStatus, PhcStatus, PortStatus, SourceStatus, Status, TruthStatus,
+    BoundPartsStatus, ClockStatus, HookStatus, NtpServerStatus, PhcStatus, PortStatus, SourceStatus, Status,
+    TruthStatus,
 };
 use crate::time::{Duration, SyncState, Timestamp};
 
@@ -24,8 +28,8 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 const PORT_STATES: [&str; 9] =
     ["INITIALIZING", "FAULTY", "DISABLED", "LISTENING", "PRE_MASTER", "MASTER", "PASSIVE", "UNCALIBRATED", "SLAVE"];
 
-/// The status as metrics.
-pub fn metrics(status: &Status) -> String {
+/// The status as metrics, under our names and those of these others.
+pub fn metrics(status: &Status, also: &[Dialect]) -> String {
     let mut out = Exposition::default();
     daemon(&mut out, status);
     let rows = rows(status);
@@ -36,6 +40,7 @@ pub fn metrics(status: &Status) -> String {
     phcs(&mut out, &status.phcs);
     sources(&mut out, &status.sources);
     ports(&mut out, &status.ptp);
+    missing_stamps(&mut out, &status.ptp);
     grandmasters(&mut out, &status.ptp);
     if let Some(server) = &status.ntp_server {
         ntp_server(&mut out, server);
@@ -44,7 +49,54 @@ pub fn metrics(status: &Status) -> String {
     if let Some(truth) = &status.truth {
         truth_of(&mut out, &status.clock, truth);
     }
+    happenings(&mut out, status);
+    hooks(&mut out, &status.hooks);
+    for dialect in also {
+        dialect.write(&mut out, status);
+    }
     out.finish()
+}
+
+/// What has happened since the start.
+fn happenings(out: &mut Exposition, status: &Status) {
+    let kind = status.clock.kind.word();
+    let of = |event: EventKind| status.event_counts.get(event.word()).copied().unwrap_or_default() as f64;
+    let mut family = out.family("events_total", Kind::Counter, "Events, by kind as `synchronome events` names them.");
+    for event in EventKind::ALL {
+        family.sample(&[("kind", &event.word())], Some(of(event)));
+    }
+    let help = "How often another program was seen to change a frequency that is ours to set.";
+    out.family("foreign_adjustments_total", Kind::Counter, help).sample(&[], Some(of(EventKind::Foreign)));
+    let help = "How often the machine was paused, moved, restored or stood still.";
+    let mut family = out.family("vm_disruptions_total", Kind::Counter, help);
+    for word in DISRUPTIONS {
+        let count = status.disruption_counts.get(word).copied().unwrap_or_default();
+        family.sample(&[("kind", &word)], Some(count as f64));
+    }
+    let help = "Steps of the clock, by who made them.";
+    let mut family = out.family("steps_total", Kind::Counter, help);
+    family.sample(&[("clock", &kind), ("author", &"synchronome")], Some(status.clock.steps as f64));
+    family.sample(&[("clock", &kind), ("author", &"somebody")], Some(of(EventKind::ClockSet)));
+    let help = "Time until the list of leap seconds expires; negative once it has; absent without a list.";
+    gauge(out, "leap_list_expires_seconds", help, status.leap_list_expires_in_s);
+}
+
+/// What became of the runs of hooks. Several hooks may run one program: they are numbered as the configuration has them.
+fn hooks(out: &mut Exposition, hooks: &[HookStatus]) {
+    let help = "Runs of a hook's program, by what became of them.";
+    let mut family = out.family("hook_runs_total", Kind::Counter, help);
+    for (number, hook) in hooks.iter().enumerate() {
+        for (outcome, count) in [("succeeded", hook.succeeded), ("failed", hook.failed), ("killed", hook.killed)] {
+            let labels: [(&str, &dyn Display); 3] =
+                [("hook", &number), ("program", &hook.program), ("outcome", &outcome)];
+            family.sample(&labels, Some(count as f64));
+        }
+    }
+    let help = "Events for which a hook was not run: too much happened at once.";
+    let mut family = out.family("hook_left_out_total", Kind::Counter, help);
+    for (number, hook) in hooks.iter().enumerate() {
+        family.sample(&[("hook", &number), ("program", &hook.program)], Some(hook.left_out as f64));
+    }
 }
 
 /// A family of one gauge without labels, if it is known.
@@ -174,8 +226,6 @@ fn served_clock(out: &mut Exposition, status: &Status) {
     let help = "TAI - UTC, from a source that vouches for it.";
     per_clock("tai_utc_offset_seconds", help, clock.tai_utc_s.map(|offset| offset as f64));
     per_clock("clock_path_delay_seconds", "Filtered one-way delay to the master.", clock.mean_path_delay_s);
-    out.family("steps_total", Kind::Counter, "Steps of the clock, by who made them.")
-        .sample(&[("clock", &kind), ("author", &"synchronome")], Some(clock.steps as f64));
     let mut family = out.family(
         "clock_error_bound_part_seconds",
         Kind::Gauge,
@@ -251,11 +301,14 @@ fn sources(out: &mut Exposition, sources: &[SourceStatus]) {
             family.sample(&labels, Some(is));
         }
     }
-    let figures: [SourceFigure; 6] = [
+    let figures: [SourceFigure; 7] = [
         ("source_steering", "1 for the source that steers.", |source| Some(f64::from(u8::from(source.is_steering)))),
         ("source_offset_seconds", "The clock's offset as a source has it.", |source| source.offset_s),
         ("source_distance_seconds", "How wrong that may be.", |source| source.distance_s),
         ("source_reach", "Of the last eight requests, which were answered.", |source| source.reach.map(f64::from)),
+        ("source_reachability_ratio", "Of the last eight requests, the part that was answered.", |source| {
+            source.reach.map(reachability)
+        }),
         ("source_last_sample_age_seconds", "Time since it was measured.", |source| source.last_sample_age_s),
         ("source_round_trip_seconds", "The last round trip to a server.", |source| source.round_trip_s),
     ];
@@ -273,6 +326,11 @@ fn sources(out: &mut Exposition, sources: &[SourceStatus]) {
             family.sample(&labels, Some(*count as f64));
         }
     }
+}
+
+/// The part of the last eight polls that was answered.
+fn reachability(reach: u8) -> f64 {
+    f64::from(reach.count_ones()) / 8.0
 }
 
 fn port_labels(port: &PortStatus) -> [(&'static str, &dyn Display); 2] {
@@ -304,6 +362,15 @@ fn ports(out: &mut Exposition, ports: &[PortStatus]) {
     per_port("sync_interval_seconds", "The master's interval between two Syncs.", |port| port.sync_interval_s);
     let help = "Age of the last Sync; absent if none ever came.";
     per_port("last_sync_age_seconds", help, |port| port.last_sync_age_s);
+    let help = "Contracts for messages by unicast: those of clients with the PTP port, and its own with masters.";
+    let mut family = out.family("unicast_contracts", Kind::Gauge, help);
+    for port in ports {
+        let Some(unicast) = &port.unicast else { continue };
+        for (with, count) in [("clients", unicast.for_clients), ("masters", unicast.by_masters)] {
+            let [name, domain] = port_labels(port);
+            family.sample(&[name, domain, ("with", &with)], Some(f64::from(count)));
+        }
+    }
     let help = "Whose time stamps the PTP port uses, and of which device; always 1.";
     let mut family = out.family("port_timestamps_info", Kind::Gauge, help);
     for port in ports {
@@ -318,6 +385,19 @@ fn ports(out: &mut Exposition, ports: &[PortStatus]) {
         for (event, n) in &port.counters {
             let [name, domain] = port_labels(port);
             family.sample(&[name, domain, ("event", event)], Some(*n as f64));
+        }
+    }
+}
+
+/// Time stamps of a port's own messages and of those of others that never came.
+fn missing_stamps(out: &mut Exposition, ports: &[PortStatus]) {
+    let help = "Time stamps that never came, by the direction of the message: `tx` sent, `rx` received.";
+    let mut family = out.family("timestamps_missing_total", Kind::Counter, help);
+    for port in ports.iter().filter(|port| port.timestamps.is_some()) {
+        for (direction, counter) in [("tx", "tx_stamp_missing"), ("rx", "rx_stamp_missing")] {
+            let [name, domain] = port_labels(port);
+            let count = port.counters.get(counter).copied().unwrap_or_default();
+            family.sample(&[name, domain, ("direction", &direction)], Some(count as f64));
         }
     }
 }

@@ -13,6 +13,7 @@ mod bind;
 mod connection;
 mod http;
 mod line;
+mod page;
 
 use std::io;
 use std::net::SocketAddr;
@@ -28,7 +29,9 @@ use bind::{EVERYBODY, HttpListener, OWNER, UnixSocket};
 use connection::{Connection, Stream};
 pub use connection::{REQUEST_BYTES_MAX, REQUEST_TIME_MAX};
 
-use super::status::Status;
+use super::history::Past;
+use super::metrics::Dialect;
+use super::status::{EventRecord, Status};
 
 /// The most connections at a time of each of the three servers; more wait in the kernel's queue.
 pub const CONNECTIONS_MAX: usize = 32;
@@ -36,6 +39,8 @@ pub const CONNECTIONS_MAX: usize = 32;
 const ACCEPTS_MAX: usize = 2 * CONNECTIONS_MAX;
 /// How soon a failed accept (no descriptors left) is tried again.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+/// The most connections at a time that follow the events; the slots that are left are for who asks for the status.
+pub const FOLLOWERS_MAX: usize = 8;
 /// The most descriptors of the caller's that are watched.
 pub const WATCHED_MAX: usize = 32;
 
@@ -101,6 +106,31 @@ pub trait Answers {
     /// The status of now.
     fn status(&mut self) -> Status;
 
+    /// The same without what is text for people and goes through files of the kernel's: what metrics and the verdict are made of, and no more.
+    fn figures(&mut self) -> Status {
+        self.status()
+    }
+
+    /// Under whose names metrics are shown beside our own.
+    fn dialects(&mut self) -> Vec<Dialect> {
+        Vec::new()
+    }
+
+    /// At most `most` of the events from this number on, the oldest first; those that are kept no more are left out.
+    fn events_since(&mut self, _number: u64, _most: usize) -> Vec<EventRecord> {
+        Vec::new()
+    }
+
+    /// The number of the latest event; 0 before the first.
+    fn event_count(&mut self) -> u64 {
+        0
+    }
+
+    /// The last minutes of the clock, the oldest first.
+    fn history(&mut self) -> Vec<Past> {
+        Vec::new()
+    }
+
     /// Does what the owner asks; the bytes are part of the answer.
     ///
     /// # Errors
@@ -123,11 +153,22 @@ impl<F: FnMut() -> Status> Answers for F {
 struct Asked<'a> {
     answers: &'a mut dyn Answers,
     made: Option<Status>,
+    figures: Option<Status>,
+    /// How many connections follow the events.
+    followers: usize,
 }
 
 impl Asked<'_> {
     fn status(&mut self) -> &Status {
         self.made.get_or_insert_with(|| self.answers.status())
+    }
+
+    /// What metrics and the verdict are made of.
+    fn figures(&mut self) -> &Status {
+        match &self.made {
+            Some(made) => made,
+            None => self.figures.get_or_insert_with(|| self.answers.figures()),
+        }
     }
 }
 
@@ -236,7 +277,7 @@ impl Observers {
             result => result?,
         }
         let now = Instant::now();
-        let mut asked = Asked { answers, made: None };
+        let mut asked = Asked { answers, made: None, figures: None, followers: self.followers() };
         let ready: Vec<usize> = self.ready.iter().map(|event| event.token().0).collect();
         for token in ready {
             match token {
@@ -257,6 +298,23 @@ impl Observers {
         Ok(&self.woken)
     }
 
+    /// Hands the events that have happened to who follows them: to be called when some may have.
+    pub fn push_events(&mut self, answers: &mut dyn Answers) {
+        let followers = self.followers();
+        let mut asked = Asked { answers, made: None, figures: None, followers };
+        let now = Instant::now();
+        for slot in 0..if followers == 0 { 0 } else { CONNECTIONS_MAX } {
+            if self.slots[slot].as_ref().is_some_and(Connection::follows) {
+                self.turn(slot, now, &mut asked);
+            }
+        }
+    }
+
+    /// Those that follow the events are all of the unix socket, whose slots are the first.
+    fn followers(&self) -> usize {
+        self.slots[..CONNECTIONS_MAX].iter().flatten().filter(|connection| connection.follows()).count()
+    }
+
     /// How long to wait: not past a connection's deadline, and not at all while somebody could be accepted.
     fn wait(&self, timeout: Option<Duration>, now: Instant) -> Option<Duration> {
         let deadlines =
@@ -273,9 +331,11 @@ impl Observers {
 
     /// Lets a connection go on; forgets it when it has ended.
     fn turn(&mut self, slot: usize, now: Instant, asked: &mut Asked<'_>) {
-        if let Some(connection) = &mut self.slots[slot]
-            && !connection.turn(now, asked)
-        {
+        let Some(connection) = &mut self.slots[slot] else { return };
+        let followed = connection.follows();
+        if !connection.turn(now, asked) {
+            // His place is free for who is accepted in this same turn.
+            asked.followers -= usize::from(followed);
             self.slots[slot] = None;
         }
     }
@@ -290,7 +350,7 @@ impl Observers {
             let stream = match server {
                 UNIX => self.unix.as_ref().map(|unix| unix.accept().map(Stream::Unix)),
                 HTTP => self.http.as_ref().map(|http| http.accept().map(Stream::Tcp)),
-                _ => self.control.as_ref().map(|control| control.accept().map(Stream::Control)),
+                _ => self.control.as_ref().map(|control| control.accept_the_owner().map(Stream::Control)),
             };
             let Some(stream) = stream else { return };
             match stream {

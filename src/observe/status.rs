@@ -7,14 +7,27 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::event::{EventRecord, HookStatus};
 pub use self::ptp_clock::{CurrentDs, DefaultDs, ParentDs, PortDs, PtpClockStatus, Quality, TimePropertiesDs};
+pub use self::security::{RefusalOfCall, SecurityStatus, ThreadRights};
+pub use self::stamps::StampWaitsStatus;
+pub use self::unicast::{ContractStatus, UnicastStatus};
 use crate::sharing::BoundParts;
 use crate::time::{Duration, ErrorBound, SyncState};
 
+mod event;
 mod ptp_clock;
+mod security;
+mod stamps;
+mod state_word;
+mod unicast;
 
 /// Number of the model; rises when a field changes its meaning or goes. New fields do not change it.
 pub const SCHEMA: u32 = 1;
+/// How a line of [`PortStatus::heard`] begins that tells of an Announce.
+pub const HEARD_ANNOUNCE: &str = "Announce ";
+/// How one begins that tells of another domain or sdoId, whose numbers follow.
+pub const HEARD_OTHER_DOMAIN: &str = "messages of domain ";
 
 /// All that the daemon says of itself at one moment.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
@@ -62,9 +75,24 @@ pub struct Status {
     /// What is missing (a capability, a device, an address), and what works without it: one sentence each.
     #[serde(default)]
     pub lacks: Vec<String>,
+    /// What it may do; `None` where nothing was given up.
+    #[serde(default)]
+    pub security: Option<SecurityStatus>,
     /// What happened of late, the latest last; at most [`EVENTS_MAX`](super::EVENTS_MAX).
     #[serde(default)]
     pub events: Vec<EventRecord>,
+    /// How many events there were of each kind since the start.
+    #[serde(default)]
+    pub event_counts: BTreeMap<String, u64>,
+    /// What is run when something happens.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<HookStatus>,
+    /// How many disruptions there were, by what has become of the machine.
+    #[serde(default)]
+    pub disruption_counts: BTreeMap<String, u64>,
+    /// When the list of leap seconds expires, from now; negative if it has. `None` without a list.
+    #[serde(default)]
+    pub leap_list_expires_in_s: Option<f64>,
     /// What was lost because a ring between two threads was full, by the name of the ring.
     #[serde(default)]
     pub rings_dropped: BTreeMap<String, u64>,
@@ -385,6 +413,12 @@ pub struct PortStatus {
     /// Who is at the other end of the link; `None` without the peer delay mechanism, or while nobody answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub neighbor: Option<NeighborStatus>,
+    /// Contracts for messages by unicast; `None` where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unicast: Option<UnicastStatus>,
+    /// How late the stamps of what it sends come; `None` before the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tx_stamp_waits: Option<StampWaitsStatus>,
     /// How long ago the last Sync came; `None` if none ever did.
     pub last_sync_age_s: Option<f64>,
     /// What it waits for, like `interface vb0 does not exist yet`; `None` if it runs.
@@ -607,24 +641,6 @@ pub struct TruthStatus {
     pub bound_s: Option<f64>,
 }
 
-/// Something that happened.
-#[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
-pub struct EventRecord {
-    /// When, by CLOCK_REALTIME of the host; RFC 3339 in UTC.
-    pub at: String,
-    /// How long ago.
-    pub age_s: f64,
-    /// `error`, `warn` or `info`.
-    pub level: String,
-    /// What it is about: `clock`, `ptp`, `ntp` or `daemon`.
-    pub topic: String,
-    /// One sentence, without its full stop.
-    pub text: String,
-    /// Its figures and names.
-    #[serde(default)]
-    pub fields: BTreeMap<String, String>,
-}
-
 impl Status {
     /// The port that is followed: the first SLAVE, else the first with a parent.
     pub fn followed(&self) -> Option<&PortStatus> {
@@ -635,25 +651,6 @@ impl Status {
     /// The grandmaster that is followed.
     pub fn grandmaster(&self) -> Option<&GrandmasterStatus> {
         self.followed()?.grandmaster.as_ref()
-    }
-}
-
-/// A state as its word; a word that is not known is an error.
-mod state_word {
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    use crate::time::SyncState;
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-    pub fn serialize<S: Serializer>(state: &SyncState, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(state.word())
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SyncState, D::Error> {
-        let word = String::deserialize(deserializer)?;
-        let state = SyncState::ALL.into_iter().find(|state| state.word() == word);
-        state.ok_or_else(|| D::Error::custom(format!("{word} is no state of a clock")))
     }
 }
 

@@ -24,22 +24,37 @@ pub enum ComparisonRule {
         /// defaultDS.localPriority: of the clock itself.
         clock: u8,
     },
+    /// ITU-T G.8265.1: by the quality of the frequency, which is in the class, and then by the order of the table of masters.
+    G8265,
+}
+
+/// What a data set ranks by that no message says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
+pub enum LocalRank {
+    /// Nothing: IEEE 1588.
+    None,
+    /// localPriority of G.8275.
+    G8275(u8),
+    /// Its place in the table of masters, of G.8265.1.
+    G8265(u8),
 }
 
 impl ComparisonRule {
-    /// The local priority of who is heard by the port; `None` where there is none.
-    pub const fn of_heard(self) -> Option<u8> {
+    /// Of who is heard by the port, `place` of whose table it has.
+    pub const fn of_heard(self, place: u8) -> LocalRank {
         match self {
-            Self::Ieee1588 => None,
-            Self::G8275 { port, .. } => Some(port),
+            Self::Ieee1588 => LocalRank::None,
+            Self::G8275 { port, .. } => LocalRank::G8275(port),
+            Self::G8265 => LocalRank::G8265(place),
         }
     }
 
-    /// The local priority of the clock itself; `None` where there is none.
-    pub const fn of_own(self) -> Option<u8> {
+    /// Of the clock itself.
+    pub const fn of_own(self) -> LocalRank {
         match self {
-            Self::Ieee1588 => None,
-            Self::G8275 { clock, .. } => Some(clock),
+            Self::Ieee1588 => LocalRank::None,
+            Self::G8275 { clock, .. } => LocalRank::G8275(clock),
+            Self::G8265 => LocalRank::G8265(u8::MAX),
         }
     }
 }
@@ -65,8 +80,8 @@ pub struct DataSet {
     pub sender: PortIdentity,
     /// Identity of the receiver: portIdentity of the port that it came in by.
     pub receiver: PortIdentity,
-    /// localPriority, of a domain that is compared by G.8275.
-    pub local_priority: Option<u8>,
+    /// What it ranks by among those that are compared by a rule of its own.
+    pub local_rank: LocalRank,
 }
 
 /// How the first data set stands to the second.
@@ -124,10 +139,15 @@ impl Comparison {
 
 /// How `a` stands to `b`: part A (figure 34), and part B if both tell of one grandmaster.
 ///
-/// Two sets with a localPriority are compared as ITU-T G.8275 has it.
+/// Two sets with a rank of ITU-T G.8275 or G.8265.1 are compared as that has it.
 pub fn compare(a: &DataSet, b: &DataSet) -> Comparison {
-    if let (Some(of_a), Some(of_b)) = (a.local_priority, b.local_priority) {
-        return compare_by_g8275((a, of_a), (b, of_b));
+    match (a.local_rank, b.local_rank) {
+        (LocalRank::G8275(of_a), LocalRank::G8275(of_b)) => return compare_by_g8275((a, of_a), (b, of_b)),
+        (LocalRank::G8265(of_a), LocalRank::G8265(of_b)) => {
+            let rank = |set: &DataSet, place| (set.quality.clock_class, place, set.sender);
+            return Comparison::by_data(rank(a, of_a).cmp(&rank(b, of_b)));
+        }
+        _ => {}
     }
     if a.grandmaster == b.grandmaster {
         return compare_ways(a, b);

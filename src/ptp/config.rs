@@ -1,7 +1,9 @@
 //! What a port and a grandmaster need to be told.
 
 use crate::coding::Coded;
-use crate::ptp::{ComparisonRule, Role, ServingConfig, TimeProperties, UnicastClientConfig, UnicastServerConfig};
+use crate::ptp::{
+    ComparisonRule, IntervalConfig, Role, ServingConfig, TimeProperties, UnicastClientConfig, UnicastServerConfig,
+};
 use crate::time::{Duration, LeapIndicator, LogInterval, SourceId};
 use crate::wire::ptp::{ClockAccuracy, ClockIdentity, ClockQuality, PortIdentity, TimeSource};
 
@@ -44,6 +46,14 @@ impl Default for PeerDelayConfig {
     }
 }
 
+/// A role that the configuration says and no Announce: none is sent, and none heeded (automotive profile of the Avnu Alliance). A
+/// [`Role::Slave`] follows who sends Sync, and a [`Role::Master`] asks no neighbour how long the link takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
+pub struct StaticRole {
+    /// What a slave takes the time for, since nobody says it: TAI, or that of an ARB timescale.
+    pub ptp_timescale: bool,
+}
+
 /// A port: defaultDS and portDS as far as it needs them (8.2.1, 8.2.15).
 #[derive(Clone, Copy, PartialEq, Debug, Coded)]
 pub struct Config {
@@ -75,8 +85,12 @@ pub struct Config {
     pub path_trace: bool,
     /// Delay_Req go to the master alone, as long as it answers them.
     pub hybrid: bool,
+    /// Its role is fixed, and there is no Announce.
+    pub static_role: Option<StaticRole>,
     /// To whom it sends what it is asked for, if it may be master, and nothing to all.
     pub unicast_server: UnicastServerConfig,
+    /// What it asks its neighbour's intervals to be, and lets itself be asked for (IEEE 802.1AS-2020 10.6.4.3).
+    pub intervals: IntervalConfig,
     /// announceReceiptTimeout, in announce intervals, from 2.
     pub announce_receipt_timeout: u8,
     /// logMinDelayReqInterval until the master has stated its own.
@@ -113,7 +127,9 @@ impl Config {
             unicast: UnicastClientConfig::NOBODY,
             path_trace: false,
             hybrid: false,
+            static_role: None,
             unicast_server: UnicastServerConfig::NOBODY,
+            intervals: IntervalConfig::default(),
             announce_receipt_timeout: 3,
             log_min_delay_req_interval: LogInterval::new(0),
             peer_delay: None,

@@ -192,10 +192,24 @@ counters! {
     UnicastNoContract = "unicast_no_contract",
     /// A unicast master sends nothing any more of what it has granted.
     UnicastForgotten = "unicast_forgotten",
+    /// A unicast master has failed: it refuses Sync or Delay_Resp, or grants them and sends nothing.
+    UnicastUnfit = "unicast_unfit",
+    /// A master was asked for another Sync interval (IEEE 802.1AS).
+    IntervalAsked = "interval_asked",
+    /// What somebody has asked our intervals to be, they are, within the limits; or nothing was wanted of them.
+    IntervalHeeded = "interval_heeded",
+    /// Somebody has asked for other intervals who is not the neighbour, or of a port that is no master, or that Pdelay_Req be stopped.
+    IntervalRefused = "interval_refused",
+    /// An Announce of a quality level that is not to be followed (ITU-T G.8265.1).
+    QualityLevelRefused = "quality_level_refused",
     /// Half a measurement was thrown away, because the clock was stepped or the parent changed.
     HalfFlushed = "half_flushed",
     /// A time that the wire cannot hold (before the epoch) was to be sent.
     TimeNotRepresentable = "time_not_representable",
+    /// An Announce came to a port whose role is fixed.
+    AnnounceUnwanted = "announce_unwanted",
+    /// A Sync went out two-step though the card writes its time into it: that is not the time that is served.
+    OneStepUnfit = "one_step_unfit",
 }
 
 const ALL: [Counter; PLAIN.len() + ParseError::ALL.len()] = {

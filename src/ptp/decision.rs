@@ -11,6 +11,7 @@
 use super::ParentInfo;
 use super::bmca::{Comparison, ComparisonRule, DataSet, compare};
 use super::forward::Forwarded;
+use super::frequency;
 use super::serving::Announcement;
 use crate::coding::Coded;
 use crate::wire::ptp::{ClockAccuracy, ClockIdentity, ClockQuality, PortIdentity};
@@ -101,7 +102,7 @@ pub fn own_data_set(identity: ClockIdentity, own: &Announcement, rule: Compariso
         steps_removed: 0,
         sender: itself,
         receiver: itself,
-        local_priority: rule.of_own(),
+        local_rank: rule.of_own(),
     }
 }
 
@@ -210,8 +211,12 @@ pub fn decide_for(of: &PortView, ports: &[Option<PortView>], own: &Announcement,
         Some((port, _)) if handed_on.is_some() => (port.counts_tai, port.forwarded),
         _ => (own.time_properties.ptp_timescale, Forwarded::NONE),
     };
-    Decision { recommendation, announcement: handed_on.unwrap_or(*own), counts_tai, forwarded }
+    let announcement = match of.comparison {
+        ComparisonRule::G8265 => frequency::announced(own),
+        _ => handed_on.unwrap_or(*own),
+    };
+    Decision { recommendation, announcement, counts_tai, forwarded }
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

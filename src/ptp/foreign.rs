@@ -191,8 +191,18 @@ impl ForeignMasters {
 
     /// Ebest: the best of those who are qualified, and of the parent.
     pub fn best(&self, now: Timestamp<Mono>, parent: Option<PortIdentity>) -> Option<Announced> {
+        self.best_of(now, parent, |_| true)
+    }
+
+    /// The same of those that this holds for.
+    pub fn best_of(
+        &self,
+        now: Timestamp<Mono>,
+        parent: Option<PortIdentity>,
+        holds: impl Fn(PortIdentity) -> bool,
+    ) -> Option<Announced> {
         let mut best: Option<Announced> = None;
-        for entry in self.entries.iter().flatten() {
+        for entry in self.entries.iter().flatten().filter(|entry| holds(entry.last.data.sender)) {
             if !entry.is_qualified(now) && Some(entry.last.data.sender) != parent {
                 continue;
             }

@@ -14,6 +14,12 @@
 //! known and not offered NOT_SUPPORTED, one that cannot be set NOT_SETABLE, an absent port WRONG_VALUE. A response is never
 //! sent to more than asked: one for each port that a GET means.
 
+mod subscription;
+
+pub use subscription::{ManagedEvents, Subscription, notify};
+
+use std::net::IpAddr;
+
 use super::PortState;
 use crate::time::LogInterval;
 use crate::wire::ptp::{
@@ -32,6 +38,10 @@ const ALL_PORTS: u16 = 0xffff;
 /// delayMechanism (table 21).
 const E2E: u8 = 1;
 const P2P: u8 = 2;
+
+/// networkProtocol (table 3).
+const UDP_IPV4: u16 = 1;
+const UDP_IPV6: u16 = 2;
 
 /// clockType (15.5.3.1.2.1).
 const ORDINARY_CLOCK: u16 = 0x8000;
@@ -63,6 +73,12 @@ pub struct ManagedClock {
     pub time_status: TimeStatusNp,
     /// What the clock says of itself where it is the grandmaster.
     pub grandmaster_settings: GrandmasterSettingsNp,
+    /// pathTraceDS.enable.
+    pub traces_path: bool,
+    /// pathTraceDS.list: the clocks that the parent's Announce has passed, the grandmaster first; `None`: more than are kept.
+    pub path: Option<Vec<ClockIdentity>>,
+    /// What who asks has subscribed to.
+    pub subscription: Subscription,
     /// What the operator calls it; beyond 128 octets it is cut off.
     pub user_description: String,
     /// Manufacturer, model and instance, separated by semicolons; at most 64 octets.
@@ -92,16 +108,59 @@ pub struct ManagedPort {
     pub timestamping: u8,
     /// The peer delay mechanism.
     pub peer: PortDataSetNp,
+    /// The unicast negotiation; `None`: the port does not take part.
+    pub unicast: Option<ManagedUnicast>,
     /// Messages received, by messageType.
     pub received: [u64; 16],
     /// Messages sent, by messageType.
     pub sent: [u64; 16],
 }
 
+/// The unicast negotiation of a port (IEEE 1588-2019 17.4).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ManagedUnicast {
+    /// logQueryInterval: how often a master is asked that does not answer.
+    pub log_query_interval: LogInterval,
+    /// The masters' addresses; a master itself has none.
+    pub masters: Vec<IpAddr>,
+    /// How many there may be.
+    pub masters_max: u16,
+}
+
+impl ManagedUnicast {
+    /// UNICAST_MASTER_TABLE (15.5.3.7.14): logQueryInterval, how many, and a PortAddress of each.
+    fn table(&self) -> Vec<u8> {
+        let mut octets = vec![self.log_query_interval.log2_seconds() as u8];
+        octets.extend((self.masters.len() as u16).to_be_bytes());
+        for master in &self.masters {
+            let (network_protocol, address) = match master {
+                IpAddr::V4(address) => (UDP_IPV4, address.octets().to_vec()),
+                IpAddr::V6(address) => (UDP_IPV6, address.octets().to_vec()),
+            };
+            octets.extend(network_protocol.to_be_bytes());
+            octets.extend((address.len() as u16).to_be_bytes());
+            octets.extend(address);
+        }
+        octets
+    }
+}
+
 impl ManagedPort {
     /// delayMechanism by whether the delay of the link is measured.
     pub const fn delay_mechanism(is_peer_delay: bool) -> u8 {
         if is_peer_delay { P2P } else { E2E }
+    }
+
+    /// The data sets of the port that are lists.
+    fn list(&self, id: ManagementId) -> Option<Vec<u8>> {
+        let unicast = self.unicast.as_ref();
+        match id {
+            ManagementId::UNICAST_MASTER_TABLE => Some(unicast.map_or_else(|| vec![0; 3], ManagedUnicast::table)),
+            ManagementId::UNICAST_MASTER_MAX_TABLE_SIZE => {
+                Some(unicast.map_or(0, |unicast| unicast.masters_max).to_be_bytes().to_vec())
+            }
+            _ => None,
+        }
     }
 }
 
@@ -127,6 +186,8 @@ pub enum Setting {
     Priority1(u8),
     /// priority2.
     Priority2(u8),
+    /// What who asks is to be told of from now on, which anybody on this machine may ask for.
+    Subscription(Subscription),
 }
 
 /// What an id is about.
@@ -156,7 +217,10 @@ impl Scope {
             | Id::UTC_PROPERTIES
             | Id::TRACEABILITY_PROPERTIES
             | Id::TIMESCALE_PROPERTIES
+            | Id::PATH_TRACE_LIST
+            | Id::PATH_TRACE_ENABLE
             | Id::TIME_STATUS_NP
+            | Id::SUBSCRIBE_EVENTS_NP
             | Id::GRANDMASTER_SETTINGS_NP => Self::Clock,
             Id::NULL_PTP_MANAGEMENT
             | Id::CLOCK_DESCRIPTION
@@ -166,6 +230,9 @@ impl Scope {
             | Id::LOG_SYNC_INTERVAL
             | Id::VERSION_NUMBER
             | Id::MASTER_ONLY
+            | Id::UNICAST_NEGOTIATION_ENABLE
+            | Id::UNICAST_MASTER_TABLE
+            | Id::UNICAST_MASTER_MAX_TABLE_SIZE
             | Id::DELAY_MECHANISM
             | Id::LOG_MIN_PDELAY_REQ_INTERVAL
             | Id::PORT_DATA_SET_NP
@@ -228,7 +295,7 @@ pub fn manage(
     let request = Request::of(message, clock)?;
     let mut setting = None;
     match Scope::of(request.id) {
-        Scope::Refused(why) => refuse(clock, &request, clock.speaker(by), why, send),
+        Scope::Refused(why) => refuse(clock, &Reply::to(&request), clock.speaker(by), why, send),
         Scope::Clock => {
             let speaker = clock.speaker(by);
             match allowed(&request, by) {
@@ -237,11 +304,17 @@ pub fn manage(
                     match wanted {
                         Some(Setting::Priority1(priority)) => clock.default_ds.priority1 = priority,
                         Some(Setting::Priority2(priority)) => clock.default_ds.priority2 = priority,
+                        Some(Setting::Subscription(subscription)) => clock.subscription = subscription,
                         None => {}
                     }
-                    answer(clock, &request, speaker, &clock.data(request.id), send);
+                    let reply = Reply::to(&request);
+                    match clock.list(request.id) {
+                        Some(Ok(octets)) => answer(clock, &reply, speaker, &Ok(ManagementData::Other(&octets)), send),
+                        Some(Err(why)) => refuse(clock, &reply, speaker, why, send),
+                        None => answer(clock, &reply, speaker, &clock.data(request.id), send),
+                    }
                 }
-                Err(why) => refuse(clock, &request, speaker, why, send),
+                Err(why) => refuse(clock, &Reply::to(&request), speaker, why, send),
             }
         }
         Scope::Port => of_ports(clock, &request, by, send),
@@ -252,6 +325,7 @@ pub fn manage(
 /// One response for each port that is meant.
 fn of_ports(clock: &ManagedClock, request: &Request<'_>, by: Asker, send: &mut impl FnMut(&[u8])) {
     let number = request.body.target_port_identity.port_number;
+    let reply = Reply::to(request);
     let mut found = false;
     for port in &clock.ports {
         let identity = port.port_ds.port_identity;
@@ -260,12 +334,15 @@ fn of_ports(clock: &ManagedClock, request: &Request<'_>, by: Asker, send: &mut i
         }
         found = true;
         match allowed(request, by) {
-            Ok(_) => answer(clock, request, identity, &clock.data_of(port, request.id), send),
-            Err(why) => refuse(clock, request, identity, why, send),
+            Ok(_) => match port.list(request.id) {
+                Some(octets) => answer(clock, &reply, identity, &Ok(ManagementData::Other(&octets)), send),
+                None => answer(clock, &reply, identity, &clock.data_of(port, request.id), send),
+            },
+            Err(why) => refuse(clock, &reply, identity, why, send),
         }
     }
     if !found {
-        refuse(clock, request, clock.speaker(by), ManagementErrorId::WRONG_VALUE, send);
+        refuse(clock, &reply, clock.speaker(by), ManagementErrorId::WRONG_VALUE, send);
     }
 }
 
@@ -283,6 +360,10 @@ fn allowed(request: &Request<'_>, by: Asker) -> Result<Option<Setting>, Manageme
                 _ => Err(ManagementErrorId::WRONG_LENGTH),
             }
         }
+        (Action::SET, ManagementId::SUBSCRIBE_EVENTS_NP) => match by {
+            Asker::Local { .. } => Subscription::read(&request.data?).map(|wanted| Some(Setting::Subscription(wanted))),
+            Asker::Network { .. } => Err(ManagementErrorId::NOT_SUPPORTED),
+        },
         (Action::SET, _) => Err(ManagementErrorId::NOT_SETABLE),
         _ => Err(ManagementErrorId::NOT_SUPPORTED),
     }
@@ -331,8 +412,21 @@ impl ManagedClock {
             ManagementId::TIMESCALE_PROPERTIES => Data::TimescaleProperties(only(TIMESCALE), time.time_source),
             ManagementId::TIME_STATUS_NP => Data::TimeStatusNp(self.time_status),
             ManagementId::GRANDMASTER_SETTINGS_NP => Data::GrandmasterSettingsNp(self.grandmaster_settings),
+            ManagementId::PATH_TRACE_ENABLE => flag(self.traces_path),
             _ => return Err(ManagementErrorId::NOT_SUPPORTED),
         })
+    }
+
+    /// The data sets of the clock that are lists.
+    fn list(&self, id: ManagementId) -> Option<Result<Vec<u8>, ManagementErrorId>> {
+        match id {
+            ManagementId::PATH_TRACE_LIST => {
+                let path = self.path.as_ref().ok_or(ManagementErrorId::RESPONSE_TOO_BIG);
+                Some(path.map(|path| path.iter().flat_map(|clock| clock.0).collect()))
+            }
+            ManagementId::SUBSCRIBE_EVENTS_NP => Some(Ok(self.subscription.octets().to_vec())),
+            _ => None,
+        }
     }
 
     fn data_of<'a>(&'a self, port: &'a ManagedPort, id: ManagementId) -> Result<ManagementData<'a>, ManagementErrorId> {
@@ -346,7 +440,8 @@ impl ManagedClock {
             ManagementId::ANNOUNCE_RECEIPT_TIMEOUT => Data::AnnounceReceiptTimeout(set.announce_receipt_timeout),
             ManagementId::LOG_SYNC_INTERVAL => Data::LogSyncInterval(set.log_sync_interval),
             ManagementId::VERSION_NUMBER => Data::VersionNumber(set.version_number),
-            ManagementId::MASTER_ONLY => Data::Other(if port.master_only { &[1, 0] } else { &[0, 0] }),
+            ManagementId::MASTER_ONLY => flag(port.master_only),
+            ManagementId::UNICAST_NEGOTIATION_ENABLE => flag(port.unicast.is_some()),
             ManagementId::DELAY_MECHANISM => Data::DelayMechanism(set.delay_mechanism),
             ManagementId::LOG_MIN_PDELAY_REQ_INTERVAL => Data::LogMinPdelayReqInterval(set.log_min_pdelay_req_interval),
             ManagementId::PORT_DATA_SET_NP => Data::PortDataSetNp(port.peer),
@@ -383,60 +478,104 @@ impl ManagedClock {
     }
 }
 
+/// An octet with a flag, and a reserved one.
+const fn flag(is_set: bool) -> ManagementData<'static> {
+    ManagementData::Other(if is_set { &[1, 0] } else { &[0, 0] })
+}
+
 /// At most so many octets of it, cut between characters.
 fn text(text: &str, octets_max: usize) -> PtpText<'_> {
     let end = text.floor_char_boundary(octets_max.min(PtpText::LENGTH_MAX));
     PtpText::new(&text.as_bytes()[..end]).unwrap_or(PtpText::EMPTY)
 }
 
+/// Where a response goes, and by what it is known.
+#[derive(Clone, Copy, Debug)]
+struct Reply {
+    id: ManagementId,
+    to: PortIdentity,
+    sequence_id: u16,
+    action: Action,
+    /// So many boundary clocks it may pass.
+    hops: u8,
+    is_unicast: bool,
+}
+
+impl Default for Reply {
+    /// A RESPONSE that stays on this machine.
+    fn default() -> Self {
+        Self {
+            id: ManagementId::NULL_PTP_MANAGEMENT,
+            to: PortIdentity { clock_identity: ClockIdentity::WILDCARD, port_number: ALL_PORTS },
+            sequence_id: 0,
+            action: Action::RESPONSE,
+            hops: 0,
+            is_unicast: false,
+        }
+    }
+}
+
+impl Reply {
+    fn to(request: &Request<'_>) -> Self {
+        let asked = &request.body;
+        Self {
+            id: request.id,
+            to: request.header.source_port_identity,
+            sequence_id: request.header.sequence_id,
+            action: if asked.action == Action::COMMAND { Action::ACKNOWLEDGE } else { Action::RESPONSE },
+            // So many boundary clocks the request has passed, and as many may be passed on the way back (15.4.1.4).
+            hops: asked.starting_boundary_hops.saturating_sub(asked.boundary_hops),
+            // A request to one is answered to one.
+            is_unicast: request.header.flags.unicast(),
+        }
+    }
+}
+
 fn answer(
     clock: &ManagedClock,
-    request: &Request<'_>,
+    reply: &Reply,
     from: PortIdentity,
     data: &Result<ManagementData<'_>, ManagementErrorId>,
     send: &mut impl FnMut(&[u8]),
 ) {
     let sent = match *data {
         Ok(data) => {
-            let tlv = Extension::Management(ManagementTlv { management_id: request.id, data });
-            respond(clock, request, from, &tlv, send).ok_or(ManagementErrorId::RESPONSE_TOO_BIG)
+            let tlv = Extension::Management(ManagementTlv { management_id: reply.id, data });
+            respond(clock, reply, from, &tlv, send).ok_or(ManagementErrorId::RESPONSE_TOO_BIG)
         }
         Err(why) => Err(why),
     };
     if let Err(why) = sent {
-        refuse(clock, request, from, why, send);
+        refuse(clock, reply, from, why, send);
     }
 }
 
 /// A MANAGEMENT_ERROR_STATUS.
 fn refuse(
     clock: &ManagedClock,
-    request: &Request<'_>,
+    reply: &Reply,
     from: PortIdentity,
     why: ManagementErrorId,
     send: &mut impl FnMut(&[u8]),
 ) {
-    let status = ManagementErrorStatus { management_error_id: why, management_id: request.id, display_data: None };
+    let status = ManagementErrorStatus { management_error_id: why, management_id: reply.id, display_data: None };
     // It always fits.
-    _ = respond(clock, request, from, &Extension::ManagementErrorStatus(status), send);
+    _ = respond(clock, reply, from, &Extension::ManagementErrorStatus(status), send);
 }
 
 /// `None` if it is too long.
 fn respond(
     clock: &ManagedClock,
-    request: &Request<'_>,
+    reply: &Reply,
     from: PortIdentity,
     tlv: &Extension<'_>,
     send: &mut impl FnMut(&[u8]),
 ) -> Option<()> {
-    let asked = &request.body;
-    // So many boundary clocks the request has passed, and as many may be passed on the way back (15.4.1.4).
-    let hops = asked.starting_boundary_hops.saturating_sub(asked.boundary_hops);
     let body = Body::Management(Management {
-        target_port_identity: request.header.source_port_identity,
-        starting_boundary_hops: hops,
-        boundary_hops: hops,
-        action: if asked.action == Action::COMMAND { Action::ACKNOWLEDGE } else { Action::RESPONSE },
+        target_port_identity: reply.to,
+        starting_boundary_hops: reply.hops,
+        boundary_hops: reply.hops,
+        action: reply.action,
     });
     let header = Header {
         sdo_id: clock.sdo_id,
@@ -445,11 +584,10 @@ fn respond(
         minor_version_ptp: clock.minor_version,
         message_length: 0,
         domain_number: clock.default_ds.domain_number,
-        // A request to one is answered to one.
-        flags: Flags::NONE.with(Flags::UNICAST, request.header.flags.unicast()),
+        flags: Flags::NONE.with(Flags::UNICAST, reply.is_unicast),
         correction_field: CorrectionField::ZERO,
         source_port_identity: from,
-        sequence_id: request.header.sequence_id,
+        sequence_id: reply.sequence_id,
         log_message_interval: LogInterval::UNSTATED,
     };
     let mut octets = [0; MANAGEMENT_MAX];
@@ -478,4 +616,4 @@ pub fn forwarded<'a>(message: &Message<'a>, identity: ClockIdentity) -> Option<M
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -6,8 +6,8 @@
 
 use super::counters::{Counter, count};
 use super::gate::Gate;
-use super::peer::{Departed, PeerConfig, PeerDelay};
-use super::serving::{Announcement, Latencies, Line, Serving, ServingConfig};
+use super::peer::{Departed, PeerConfig, PeerDelay, Receipt};
+use super::serving::{Announcement, Latencies, Line, Serving, ServingConfig, SyncOrigin};
 use super::{
     Address, Channel, Effect, Event, GrandmasterConfig, Input, PortState, StateReason, TimeProperties, TxToken, next,
 };
@@ -122,7 +122,7 @@ impl Grandmaster {
         let header = &message.header;
         let Some(correction) = self.gate.correction(header.correction_field, out) else { return };
         match &message.body {
-            Body::PdelayReq(_) => peer.request(header, stamp, &mut self.next_token, out),
+            Body::PdelayReq(_) => peer.request(header, stamp.map(Receipt::from), &mut self.next_token, out),
             Body::PdelayResp(body) => {
                 peer.resp(now, (header, correction), (body, stamp), None, out);
             }
@@ -223,7 +223,7 @@ impl GrandmasterConfig {
             log_announce_interval: self.log_announce_interval,
             log_sync_interval: self.log_sync_interval,
             log_min_delay_req_interval: self.log_min_delay_req_interval,
-            two_step: self.two_step,
+            origin: if self.two_step { SyncOrigin::FollowUp } else { SyncOrigin::Tick },
         }
     }
 

@@ -47,8 +47,10 @@ mod decision;
 mod delay;
 mod foreign;
 mod forward;
+mod frequency;
 mod gate;
 mod hybrid;
+mod intervals;
 mod manage;
 mod master;
 mod own;
@@ -61,8 +63,10 @@ mod sync;
 mod unicast;
 
 pub use address::Address;
-pub use bmca::{Comparison, ComparisonRule, DataSet, compare};
-pub use config::{CORRECTION_MAX, Config, GRANDMASTERS_MAX, GrandmasterConfig, PeerDelayConfig, clock_identity};
+pub use bmca::{Comparison, ComparisonRule, DataSet, LocalRank, compare};
+pub use config::{
+    CORRECTION_MAX, Config, GRANDMASTERS_MAX, GrandmasterConfig, PeerDelayConfig, StaticRole, clock_identity,
+};
 pub use counters::Counter;
 pub use decision::{
     CLOCK_CLASS_NEVER_SLAVE_MAX, Decision, MasterBy, PortView, Recommendation, Role, decide_for, own_data_set,
@@ -70,8 +74,15 @@ pub use decision::{
 pub use delay::{DELAY_OUTSTANDING_MAX, LOG_DELAY_REQ_INTERVAL_MAX};
 pub use foreign::{FOREIGN_MASTER_MAX, LOG_ANNOUNCE_INTERVAL_MAX};
 pub use forward::{ANNOUNCE_TLVS_MAX, FORWARDED_MAX, Forwarded};
+
 pub use hybrid::{HYBRID_GROUP_FOR, HYBRID_UNANSWERED_MAX};
-pub use manage::{Asker, MANAGEMENT_MAX, ManagedClock, ManagedPort, Setting, asks_for_addresses, forwarded, manage};
+pub use intervals::IntervalConfig;
+#[cfg(test)]
+pub(crate) use manage::tests::clock as managed_clock;
+pub use manage::{
+    Asker, MANAGEMENT_MAX, ManagedClock, ManagedEvents, ManagedPort, ManagedUnicast, Setting, Subscription,
+    asks_for_addresses, forwarded, manage, notify,
+};
 pub use master::Grandmaster;
 pub use own::{AnnouncedQuality, IMPROVES_AFTER, PtpClockConfig, Steered, has_time};
 pub use peer::{
@@ -79,12 +90,13 @@ pub use peer::{
     ROUND_TRIPS_KEPT,
 };
 pub use port::{ForeignMasterStatus, Port};
-pub use serving::{Announcement, FOLLOW_UP_PENDING_MAX, Line, ServingConfig};
+pub use serving::{Announcement, FOLLOW_UP_PENDING_MAX, Line, ServingConfig, SyncOrigin};
 pub use state::{Event, PortState, StateReason, next, next_slave_only};
 pub use sync::SYNC_PENDING_MAX;
-pub use unicast::UNICAST_MASTERS_MAX;
 pub use unicast::client::UnicastClientConfig;
 pub use unicast::server::{UNICAST_BATCH_MAX, UnicastServerConfig};
+pub use unicast::told::{CLIENTS_LOOKED_AT_MAX, CONTRACT_MESSAGES, ContractStatus, ContractsWith};
+pub use unicast::{UNICAST_LOG_QUERY_INTERVAL, UNICAST_MASTERS_MAX};
 
 use crate::coding::{Coded, Decoder, Encoder, Malformed, layout};
 use crate::time::{LeapIndicator, Local, LogInterval, Mono, Observation, Stamp, TaiUtc, Timestamp};

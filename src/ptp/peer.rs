@@ -46,7 +46,9 @@ use super::{Channel, Effect, TxToken};
 use crate::coding::Coded;
 use crate::engine::Sink;
 use crate::time::{ClockEpoch, Duration, FrequencyPpb, Local, LogInterval, Mono, Stamp, Timestamp};
-use crate::wire::ptp::{CorrectionField, Header, PdelayResp, PdelayRespFollowUp, PeerRequest, PortIdentity, Sender};
+use crate::wire::ptp::{
+    CorrectionField, Header, PdelayResp, PdelayRespFollowUp, PeerRequest, PortIdentity, Sender, is_gptp,
+};
 
 /// Requests that may be outstanding, or were answered last; the oldest gives way.
 pub const PDELAY_OUTSTANDING_MAX: usize = 4;
@@ -65,6 +67,8 @@ const DRIFT_MAX: FrequencyPpb = FrequencyPpb::new(100_000.0);
 const RESOLUTION: Duration = Duration::from_micros(1);
 /// So many exchanges in a row whose stamps do not fit the parent's Syncs are of another clock.
 const FOREIGN_AFTER: u8 = 4;
+/// What two clocks must be apart by at least to be called that at once: no link is so long, and hardly a queue.
+const ABSURD_MIN: Duration = Duration::from_millis(1);
 
 /// Who is at the other end of the link, as the peer delay mechanism has it.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -185,6 +189,16 @@ impl Asked {
 struct Answering {
     token: TxToken,
     request: PeerRequest,
+    receipt: Receipt,
+}
+
+/// t2 of an answer of ours.
+#[derive(Clone, Copy, Debug, Coded)]
+pub struct Receipt {
+    /// As the clock that stamps read it.
+    pub read: Stamp,
+    /// As it is said: the same, or the time that is served.
+    pub said: Stamp,
 }
 
 /// See the module's text.
@@ -192,6 +206,8 @@ struct Answering {
 #[coded(sound)]
 pub(super) struct PeerDelay {
     config: PeerConfig,
+    /// Between requests; the configured one, unless another is wanted.
+    interval: LogInterval,
     sender: Sender,
     next_sequence_id: u16,
     /// When the next request is sent; `None` while the port is not in operation.
@@ -211,11 +227,18 @@ pub(super) struct PeerDelay {
     foreign: u8,
 }
 
+impl From<Stamp> for Receipt {
+    fn from(read: Stamp) -> Self {
+        Self { read, said: read }
+    }
+}
+
 impl PeerDelay {
     /// One that waits for its start.
     pub const fn new(config: PeerConfig, sender: Sender, next_sequence_id: u16) -> Self {
         Self {
             config,
+            interval: config.interval,
             sender,
             next_sequence_id,
             request_at: None,
@@ -235,9 +258,8 @@ impl PeerDelay {
         self.next_answer < PDELAY_ANSWERS_MAX
     }
 
-    /// majorSdoId 1: IEEE 802.1AS.
     const fn is_gptp(&self) -> bool {
-        self.sender.sdo_id >> 8 == 1
+        is_gptp(self.sender.sdo_id)
     }
 
     /// What is taken from the correction of a request, and added to that of its answer: it cancels where the answer repeats
@@ -306,6 +328,13 @@ impl PeerDelay {
 
     // ---- Requester ----
 
+    /// Requests are sent at this interval from now on; `None`: at the configured one.
+    pub fn pace(&mut self, now: Timestamp<Mono>, interval: Option<LogInterval>) {
+        self.interval = interval.unwrap_or(self.config.interval);
+        let soon = now + self.interval.duration();
+        self.request_at = self.request_at.map(|at| at.min(soon));
+    }
+
     /// Sends the request that is due.
     pub fn tick(&mut self, now: Timestamp<Mono>, next_token: &mut u32, out: &mut impl Sink<Effect>) {
         if self.request_at.is_none_or(|at| at > now) {
@@ -314,7 +343,7 @@ impl PeerDelay {
         if self.unanswered >= ALLOWED_LOST_RESPONSES && self.neighbor.take().is_some() {
             count(out, Counter::NeighborLost);
         }
-        let interval = self.config.interval;
+        let interval = self.interval;
         let interval = if self.requests < FIRST_REQUESTS { interval.min(FIRST_INTERVAL) } else { interval };
         self.is_suspended = false;
         self.request_at = Some(now + interval.duration());
@@ -477,7 +506,9 @@ impl PeerDelay {
         let apart = (answer.arrived.at - left.origin - transit).abs();
         let since = (answer.arrived.at - last).abs();
         if apart > greatest + RESOLUTION + DRIFT_MAX.drift(since) {
-            self.foreign = self.foreign.saturating_add(1);
+            // Later than by any link nothing comes but by chance: that is another clock's at once.
+            let is_absurd = apart > self.config.neighbor_delay_max.times(2).max(ABSURD_MIN) + DRIFT_MAX.drift(since);
+            self.foreign = if is_absurd { FOREIGN_AFTER } else { self.foreign.saturating_add(1) };
             return None;
         }
         self.foreign = 0;
@@ -518,14 +549,14 @@ impl PeerDelay {
     pub fn request(
         &mut self,
         header: &Header,
-        stamp: Option<Stamp>,
+        receipt: Option<Receipt>,
         next_token: &mut u32,
         out: &mut impl Sink<Effect>,
     ) {
-        let Some(stamp) = stamp else { return count(out, Counter::RxStampMissing) };
+        let Some(receipt) = receipt else { return count(out, Counter::RxStampMissing) };
         let request = PeerRequest::of(header);
-        let receipt = stamp.at - self.config.ingress_latency;
-        let Some(mut message) = self.sender.pdelay_resp(&request, receipt) else {
+        let said = receipt.said.at - self.config.ingress_latency;
+        let Some(mut message) = self.sender.pdelay_resp(&request, said) else {
             return count(out, Counter::TimeNotRepresentable);
         };
         if self.is_gptp() {
@@ -533,7 +564,7 @@ impl PeerDelay {
             message.header.correction_field = CorrectionField::from_duration(-below);
         }
         let token = take_token(next_token);
-        if self.answers[self.next_answer].replace(Answering { token, request }).is_some() {
+        if self.answers[self.next_answer].replace(Answering { token, request, receipt }).is_some() {
             count(out, Counter::TxStampMissing);
         }
         self.next_answer = (self.next_answer + 1) % PDELAY_ANSWERS_MAX;
@@ -543,6 +574,10 @@ impl PeerDelay {
 
     fn answered(&mut self, answering: &Answering, stamp: Option<Stamp>, out: &mut impl Sink<Effect>) {
         let Some(stamp) = stamp else { return count(out, Counter::TxStampMissing) };
+        let of = |stamp: &Stamp| (stamp.clock, stamp.epoch, stamp.source);
+        if of(&stamp) != of(&answering.receipt.said) {
+            return count(out, Counter::HalfFlushed);
+        }
         let origin = stamp.at + self.config.egress_latency;
         let repeated = if self.is_gptp() { CorrectionField::ZERO } else { answering.request.correction_field };
         let request = PeerRequest { correction_field: repeated, ..answering.request };
@@ -551,6 +586,11 @@ impl PeerDelay {
         };
         count(out, Counter::SentPdelayRespFollowUp);
         out.emit(Effect::Send { frame: frame(&message), channel: Channel::General, token: None, to: None });
+    }
+
+    /// When that arrived whose answer a transmit stamp is of; `None`: it is of no answer.
+    pub fn answers_by(&self, token: TxToken) -> Option<Receipt> {
+        self.answers.iter().flatten().find(|answering| answering.token == token).map(|answering| answering.receipt)
     }
 
     // ---- Transmit stamps ----

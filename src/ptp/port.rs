@@ -5,10 +5,12 @@
 //! own clock or of the link does to the halves that wait. Who the parent is, and what a change of it does, is in `parent`;
 //! what the clock as a whole wants the port to be is in `master`.
 
+mod intervals;
 mod master;
 mod own_port;
 mod parent;
 mod peer_delay;
+mod static_role;
 mod unicast;
 
 use super::counters::{Counter, count};
@@ -16,6 +18,7 @@ use super::delay::{Answer, Answered, DelayExchange, DelayRequests, honoured, spa
 use super::foreign::ForeignMasters;
 use super::gate::{Gate, frame};
 use super::hybrid::Hybrid;
+use super::intervals::Asking;
 use super::peer::PeerDelay;
 use super::serving::{Latencies, Serving};
 use super::sync::{SyncPair, SyncPairs};
@@ -26,7 +29,7 @@ use super::{
     PortState, Recommendation, Role, StateReason, TxToken, next, next_slave_only,
 };
 use crate::coding::Coded;
-use crate::engine::{Engine, Random, Sink, TimerKind, TimerTable};
+use crate::engine::{AnySink, Engine, Random, Sink, TimerKind, TimerTable};
 use crate::time::{
     ClockEpoch, ClockId, Duration, Local, LogInterval, Mono, Observation, Stamp, StampSource, Timestamp,
 };
@@ -61,6 +64,8 @@ pub struct ForeignMasterStatus {
     pub data: DataSet,
     /// It may become the parent.
     pub is_qualified: bool,
+    /// It has not failed lately, of those that are asked by unicast.
+    pub is_fit: bool,
 }
 
 /// The engine of a port. As [`Role::Slave`] it is that of a slave-only clock (clockClass 255, table 4): it never sends
@@ -101,6 +106,9 @@ pub struct Port {
     client: Option<Client>,
     hybrid: Option<Hybrid>,
     server: Option<Server>,
+    asking: Option<Asking>,
+    /// Its Pdelay_Req are as rare as those of a clock that is locked.
+    has_slow_pdelay: bool,
     next_token: u32,
 }
 
@@ -138,11 +146,15 @@ impl Port {
             qualification: 0,
             refused_grandmaster: None,
             best: None,
-            serving: Serving::new(config.serving, latencies, sender, sequence_ids).trace_path(config.path_trace),
+            serving: Serving::new(config.serving, latencies, sender, sequence_ids)
+                .trace_path(config.path_trace)
+                .without_announce(config.static_role.is_some()),
             forwarded: Forwarded::NONE,
             client: Client::new(config.unicast, sender).filter(|_| config.role != Role::Master),
             hybrid: config.hybrid.then_some(Hybrid::NEW),
             server: if is_slave { None } else { unicast::server(&config, sender) },
+            asking: intervals::asking(&config),
+            has_slow_pdelay: false,
             next_token: 0,
             config,
         }
@@ -203,6 +215,7 @@ impl Port {
         self.foreign.iter().map(move |foreign| ForeignMasterStatus {
             data: foreign.last.data,
             is_qualified: foreign.is_qualified(now),
+            is_fit: self.client.as_ref().is_none_or(|client| client.is_fit(now, foreign.last.data.sender)),
         })
     }
 
@@ -243,6 +256,7 @@ impl Port {
         stamp: Option<Stamp>,
         out: &mut impl Sink<Effect>,
     ) {
+        self.follow_whoever_sends(now, header, out);
         if !self.heeds(header, out) {
             return;
         }
@@ -410,6 +424,7 @@ impl Port {
             Body::Announce(_) | Body::Sync(_) | Body::FollowUp(_) if !self.is_capable() => {
                 count(out, Counter::NotCapable);
             }
+            Body::Announce(_) if self.is_static() => count(out, Counter::AnnounceUnwanted),
             Body::Announce(announce) => self.announce(now, (header, message.tlvs), &announce, out),
             Body::Sync(sync) => self.sync(now, header, sync.origin_timestamp, stamp, out),
             Body::FollowUp(body) => self.follow_up(now, header, body.precise_origin_timestamp, out),
@@ -440,6 +455,7 @@ impl Port {
         } else {
             self.change_state(Event::SynchronizationFault, StateReason::ClockUnlocked, out);
         }
+        self.review_intervals(now, out);
     }
 
     fn link(&mut self, now: Timestamp<Mono>, up: bool, out: &mut impl Sink<Effect>) {
@@ -451,6 +467,7 @@ impl Port {
             }
             self.serving.stop();
             self.stop_asking();
+            self.forget_intervals(now);
             self.timers.clear(Timer::OwnPort);
             self.change_state(Event::FaultDetected, StateReason::LinkDown, out);
             self.tell_best(now, out);
@@ -502,6 +519,7 @@ impl Engine for Port {
     type Effect = Effect;
 
     fn step(&mut self, now: Timestamp<Mono>, input: Input<'_>, out: &mut impl Sink<Effect>) {
+        let out = &mut AnySink(out);
         if self.state == PortState::Initializing && !matches!(input, Input::Link { up: false }) {
             self.start(now, StateReason::Started, out);
         }

@@ -9,12 +9,14 @@
 //! Masters are letters (`A` is port 1 of the clock of eight octets `A`, `A2` its port 2, `us` our own port). Counters of
 //! sent and received messages are not shown; without `=>` a line's effects are not compared, `=> -` says there are none.
 //! `run` ticks at every deadline up to its time; `req=N` and `sent N` mean the Nth message that was sent with a token, from 0.
-//! Of `presp` and `pfup`, `at` is the time that they say. `from=N` is the address 10.0.0.N, `unicast` sets the flag; `ask`, `grant`
-//! and `cancel` are Signaling with one TLV about `what`, and of those that are sent the TLVs are shown.
+//! Of `presp` and `pfup`, `at` is the time that they say. `from=N` is the address 10.0.0.N, `unicast` sets the flag; `ask` and
+//! `leave` (of who asks), `grant` and `cancel` (of who grants) are Signaling with one TLV about `what`, `leave+grant` one with two; of those
+//! that are sent the TLVs are shown. `intervals` is one with a message interval request: `sync=`, `announce=`, `link=`.
 
 use std::fmt::Write;
 
 use crate::engine::Engine;
+use crate::ptp::unicast::ANYBODY;
 use crate::ptp::{
     Address, Announcement, Channel, ClockReport, Config, Decision, Effect, Forwarded, Input, Line, MasterBy, Port,
     Recommendation, TimeProperties, TxToken,
@@ -25,8 +27,8 @@ use crate::time::{
 };
 use crate::wire::ptp::{
     self, Announce, Body, CancelUnicast, ClockAccuracy, ClockIdentity, ClockQuality, CorrectionField, DelayResp,
-    Extension, Flags, FollowUp, GrantUnicast, Header, Message, MessageType, PortIdentity, RequestUnicast, Signaling,
-    Sync, TimeSource, Tlvs, WireTimestamp,
+    Extension, Flags, FollowUp, GrantUnicast, Header, Message, MessageIntervalRequest, MessageType,
+    OrganizationExtension, PortIdentity, RequestUnicast, Signaling, Sync, TimeSource, Tlvs, WireTimestamp,
 };
 
 /// A port and what was said to it.
@@ -213,7 +215,14 @@ impl Script {
                 receive_timestamp: words.wire_time("t4"),
                 requesting_port_identity: letter(words.value("to").unwrap_or("us")),
             }),
-            "grant" | "cancel" | "ask" => Body::Signaling(Signaling { target_port_identity: letter("us") }),
+            "intervals" => Body::Signaling(Signaling { target_port_identity: ANYBODY }),
+            signaling if words.value("what").is_some() => {
+                assert!(
+                    signaling.split('+').all(|tlv| ["ask", "leave", "grant", "cancel"].contains(&tlv)),
+                    "no such TLV: {signaling}"
+                );
+                Body::Signaling(Signaling { target_port_identity: letter("us") })
+            }
             other => panic!("no such verb: {other}"),
         };
         let sequence_id = match words.value("req") {
@@ -235,8 +244,11 @@ impl Script {
             log_message_interval: LogInterval::new(words.number("int", 0)),
         };
         let mut bytes = vec![0; 128];
-        let mut octets = [0; 16];
-        let length = extension(verb, words).map_or(0, |tlv| tlv.write(&mut octets).unwrap());
+        let mut octets = [0; 64];
+        let mut length = 0;
+        for tlv in verb.split('+').filter_map(|verb| extension(verb, words)) {
+            length += tlv.write(&mut octets[length..]).unwrap();
+        }
         let tlvs = Tlvs::from_octets(&octets[..length]).unwrap();
         let length = ptp::write(&Message { header, body, tlvs }, &mut bytes).unwrap();
         bytes.truncate(length);
@@ -273,8 +285,17 @@ fn decision(words: &Words<'_>) -> Decision {
     Decision { recommendation, announcement, counts_tai: false, forwarded: Forwarded::NONE }
 }
 
-/// The TLV of a `grant` or `cancel`.
+/// The TLV of an `ask`, `leave`, `grant` or `cancel`.
 fn extension(verb: &str, words: &Words<'_>) -> Option<Extension<'static>> {
+    if verb == "intervals" {
+        let interval = |name| LogInterval::new(words.number(name, -128));
+        return Some(Extension::Organization(OrganizationExtension::MessageIntervalRequest(MessageIntervalRequest {
+            link_delay_interval: interval("link"),
+            time_sync_interval: interval("sync"),
+            announce_interval: interval("announce"),
+            flags: 3,
+        })));
+    }
     let message_type = match words.value("what")? {
         "announce" => MessageType::Announce,
         "sync" => MessageType::Sync,
@@ -295,7 +316,14 @@ fn extension(verb: &str, words: &Words<'_>) -> Option<Extension<'static>> {
             duration_s: words.number("for", 300),
             renewal_invited: true,
         }),
-        _ => Extension::CancelUnicast(CancelUnicast { message_type, maintain_request: false, maintain_grant: true }),
+        _ => {
+            let is_client = verb == "leave";
+            Extension::CancelUnicast(CancelUnicast {
+                message_type,
+                maintain_request: !is_client,
+                maintain_grant: is_client,
+            })
+        }
     })
 }
 
@@ -309,6 +337,11 @@ fn shown(tlv: &Extension<'_>) -> String {
         Extension::GrantUnicast(grant) => {
             let GrantUnicast { message_type, log_inter_message_period, duration_s, .. } = grant;
             format!("grant {} each 2^{} for {duration_s}", message_type.name(), log_inter_message_period.log2_seconds())
+        }
+        Extension::Organization(OrganizationExtension::MessageIntervalRequest(request)) => {
+            let MessageIntervalRequest { link_delay_interval: link, time_sync_interval: sync, .. } = request;
+            let announce = request.announce_interval.log2_seconds();
+            format!("intervals link={} sync={} announce={announce}", link.log2_seconds(), sync.log2_seconds())
         }
         Extension::CancelUnicast(cancel) => format!("cancel {}", cancel.message_type.name()),
         Extension::AcknowledgeCancelUnicast(cancel) => format!("acknowledge {}", cancel.message_type.name()),

@@ -13,19 +13,25 @@ mod to_one;
 use super::counters::{Counter, count};
 use super::forward::{ANNOUNCE_TLVS_MAX, Forwarded};
 use super::gate::frame;
+use super::intervals::Wanted;
 use super::{Address, Channel, Effect, TimeProperties, TxToken};
 use crate::coding::Coded;
 use crate::engine::{Sink, TimerKind, TimerTable};
 use crate::time::{Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, Stamp, TaiUtc, Timestamp};
 use crate::wire::ptp::{
     Announce, Body, ClockIdentity, ClockQuality, Extension, Flags, FollowUpInformation, Header, Message,
-    OrganizationExtension, ScaledNs, Sender, Tlvs, WireTimestamp,
+    OrganizationExtension, ScaledNs, Sender, Tlvs, WireTimestamp, is_gptp,
 };
 
-/// Sync whose transmit stamp may be awaited at once; the oldest gives way.
-pub const FOLLOW_UP_PENDING_MAX: usize = 32;
+/// Sync whose transmit stamp may be awaited at once, as many as contracts make due in one round; the oldest gives way.
+pub const FOLLOW_UP_PENDING_MAX: usize = 256;
 /// Octets of the Follow_Up information TLV.
 const FOLLOW_UP_INFORMATION_LENGTH: usize = 32;
+/// The card's own time may be so far from the time that is served, where the card itself writes it into a Sync: the rest goes into
+/// correctionField, which is for what happens on the way, and of which some slaves believe a second at most.
+const AHEAD_OF_CARD_MAX: Duration = Duration::SECOND;
+/// So many Sync are sent at the interval before when a longer one was asked for (IEEE 802.1AS-2020 10.7.3.1, syncReceiptTimeout).
+const SYNC_RECEIPT_TIMEOUT: u8 = 3;
 /// The unit of cumulativeScaledRateOffset: 2^-41.
 const SCALED_RATE: f64 = (1_u64 << 41) as f64;
 
@@ -44,6 +50,8 @@ pub struct Line {
     pub reach: Duration,
     /// The first reading that it holds for: those of before a step of the stamping clock mean something else.
     pub since: Timestamp<Local>,
+    /// The stamping clock is the card's, which can write it into a message that leaves.
+    pub is_of_card: bool,
 }
 
 impl Line {
@@ -56,6 +64,7 @@ impl Line {
             rate: FrequencyPpb::ZERO,
             reach: Duration::MAX,
             since: Timestamp::from_ticks(i128::MIN),
+            is_of_card: false,
         }
     }
 
@@ -75,9 +84,21 @@ pub struct ServingConfig {
     pub log_sync_interval: LogInterval,
     /// logMinDelayReqInterval.
     pub log_min_delay_req_interval: LogInterval,
-    /// Send Follow_Up with the transmit stamp; otherwise the origin of a Sync is the reading of the clock at its
-    /// [`Tick`](crate::ptp::Input::Tick), which is as late as the way to the wire is long.
-    pub two_step: bool,
+    /// Where the origin of a Sync is said.
+    pub origin: SyncOrigin,
+}
+
+/// Where a master says when a Sync has left (9.5.9, 9.5.10).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
+pub enum SyncOrigin {
+    /// Two-step: in a Follow_Up, by the transmit stamp.
+    FollowUp,
+    /// One-step, in software: in the Sync, by the reading of the clock at its [`Tick`](crate::ptp::Input::Tick), which is as late
+    /// as the way to the wire is long.
+    Tick,
+    /// One-step: in the Sync, into which the card writes what its clock reads as it leaves. Two-step where that is not the time that
+    /// is served.
+    Card,
 }
 
 impl ServingConfig {
@@ -86,8 +107,13 @@ impl ServingConfig {
         log_announce_interval: LogInterval::new(1),
         log_sync_interval: LogInterval::new(0),
         log_min_delay_req_interval: LogInterval::new(0),
-        two_step: true,
+        origin: SyncOrigin::FollowUp,
     };
+
+    /// Of each [`Paced`].
+    const fn intervals(self) -> [LogInterval; 2] {
+        [self.log_announce_interval, self.log_sync_interval]
+    }
 }
 
 /// What stamps are off by against the connector.
@@ -119,13 +145,14 @@ pub struct Announcement {
     pub synchronization_uncertain: bool,
 }
 
+/// What is sent at an interval.
 #[derive(Clone, Copy, Debug, Coded)]
-enum Timer {
+pub(super) enum Paced {
     Announce,
     Sync,
 }
 
-impl TimerKind for Timer {
+impl TimerKind for Paced {
     const ALL: &'static [Self] = &[Self::Announce, Self::Sync];
     fn index(self) -> usize {
         self as usize
@@ -138,7 +165,10 @@ struct SentSync {
     sequence_id: u16,
     interval: LogInterval,
     to: Option<Address>,
-    since: Timestamp<Mono>,
+}
+
+const fn place(token: TxToken) -> usize {
+    token.0 as usize % FOLLOW_UP_PENDING_MAX
 }
 
 /// The serving half of a port: idle until it is started.
@@ -155,8 +185,15 @@ pub(super) struct Serving {
     counts_tai: bool,
     /// The path of Announce is traced.
     traces_path: bool,
+    /// No Announce is sent.
+    is_unannounced: bool,
     forwarded: Forwarded,
-    timers: TimerTable<Timer, 2>,
+    timers: TimerTable<Paced, 2>,
+    /// Of each [`Paced`]; `None`: somebody has asked for none.
+    intervals: [Option<LogInterval>; 2],
+    /// So many Sync are still sent at this interval, so that a longer one is known before the silence is.
+    slowdown: (u8, LogInterval),
+    /// Each at the place of its token, which are given out in turn.
     pending: [Option<SentSync>; FOLLOW_UP_PENDING_MAX],
     announce_sequence_id: u16,
     sync_sequence_id: u16,
@@ -174,8 +211,11 @@ impl Serving {
             is_held: false,
             counts_tai: false,
             traces_path: false,
+            is_unannounced: false,
             forwarded: Forwarded::NONE,
             timers: TimerTable::default(),
+            intervals: config.intervals().map(Some),
+            slowdown: (0, config.log_sync_interval),
             pending: [None; FOLLOW_UP_PENDING_MAX],
             announce_sequence_id: announce,
             sync_sequence_id: sync,
@@ -213,16 +253,29 @@ impl Serving {
         self
     }
 
+    /// No Announce is sent.
+    pub const fn without_announce(mut self, is_unannounced: bool) -> Self {
+        self.is_unannounced = is_unannounced;
+        self
+    }
+
     /// What the next Announce hands on of the parent's.
     pub const fn hand_on(&mut self, forwarded: Forwarded) {
         self.forwarded = forwarded;
     }
 
     /// What is sent for a reading of the stamping clock.
-    fn time_at(&self, reading: Timestamp<Local>) -> Option<Timestamp<Local>> {
+    pub fn time_at(&self, reading: Timestamp<Local>) -> Option<Timestamp<Local>> {
         let line = self.line?;
         let ahead = if self.counts_tai { line.tai_utc?.duration() } else { Duration::ZERO };
         line.time_at(reading).map(|time| time + ahead)
+    }
+
+    /// What the served time is ahead of the card's own; `None` where that changes, or is more than a correction should be.
+    fn ahead_of_card(&self) -> Option<Duration> {
+        let line = self.line.filter(|line| line.is_of_card && line.rate == FrequencyPpb::ZERO)?;
+        let ahead = self.time_at(line.anchor)? - line.anchor;
+        (ahead.abs() <= AHEAD_OF_CARD_MAX).then_some(ahead)
     }
 
     /// What the last Announce said, or the next one will.
@@ -230,15 +283,48 @@ impl Serving {
         self.announcement.as_ref()
     }
 
-    /// The port is master from now on: it says so at once.
-    pub fn start(&mut self, now: Timestamp<Mono>) {
-        for timer in Timer::ALL {
-            self.timers.set(*timer, now);
+    /// Somebody wants another interval.
+    pub fn pace(&mut self, now: Timestamp<Mono>, paced: Paced, wanted: Wanted) {
+        let place = paced as usize;
+        let interval = match wanted {
+            Wanted::Initial => Some(self.config.intervals()[place]),
+            Wanted::Stop => None,
+            Wanted::Each(interval) => Some(interval),
+        };
+        let before = std::mem::replace(&mut self.intervals[place], interval);
+        let Some(interval) = interval else { return self.timers.clear(paced) };
+        if matches!(paced, Paced::Announce) && self.is_unannounced {
+            return;
+        }
+        match before {
+            Some(before) if interval > before && matches!(paced, Paced::Sync) => {
+                self.slowdown = (SYNC_RECEIPT_TIMEOUT, before);
+            }
+            Some(before) if interval >= before => {}
+            _ => {
+                if matches!(paced, Paced::Sync) {
+                    self.slowdown.0 = 0;
+                }
+                let soon = if before.is_none() { now } else { now + interval.duration() };
+                self.timers.set(paced, self.timers.get(paced).map_or(soon, |due| due.min(soon)));
+            }
         }
     }
 
-    /// The port is master no more.
+    /// The port is master from now on, or hands another grandmaster's name on: it says so at once, but for what the neighbour wants none of.
+    pub fn start(&mut self, now: Timestamp<Mono>) {
+        for paced in Paced::ALL {
+            let is_sent = !(matches!(paced, Paced::Announce) && self.is_unannounced);
+            if is_sent && self.intervals[*paced as usize].is_some() {
+                self.timers.set(*paced, now);
+            }
+        }
+    }
+
+    /// The port is master no more, and nobody's wishes of before count when it is again.
     pub fn stop(&mut self) {
+        self.intervals = self.config.intervals().map(Some);
+        self.slowdown.0 = 0;
         self.timers = TimerTable::default();
         self.pending = [None; FOLLOW_UP_PENDING_MAX];
     }
@@ -256,24 +342,28 @@ impl Serving {
         next_token: &mut u32,
         out: &mut impl Sink<Effect>,
     ) {
-        for timer in Timer::ALL {
+        for timer in Paced::ALL {
             let Some(due) = self.timers.get(*timer).filter(|due| *due <= now) else { continue };
-            let interval = match timer {
-                Timer::Announce => self.config.log_announce_interval,
-                Timer::Sync => self.config.log_sync_interval,
+            let Some(interval) = self.intervals[*timer as usize] else { continue };
+            let spacing = match (timer, &mut self.slowdown) {
+                (Paced::Sync, (count @ 1.., before)) => {
+                    *count -= 1;
+                    if *count > 0 { *before } else { interval }
+                }
+                _ => interval,
             };
-            self.timers.set(*timer, next_due(due, interval, now));
+            self.timers.set(*timer, next_due(due, spacing, now));
             match timer {
                 _ if self.is_held => {}
-                Timer::Announce => self.send_announce(out),
-                Timer::Sync => self.send_sync(now, local, next_token, out),
+                Paced::Announce => self.send_announce(interval, out),
+                Paced::Sync => self.send_sync(interval, local, next_token, out),
             }
         }
     }
 
-    fn send_announce(&mut self, out: &mut impl Sink<Effect>) {
+    fn send_announce(&mut self, interval: LogInterval, out: &mut impl Sink<Effect>) {
         let sequence_id = self.announce_sequence_id;
-        if self.announce((sequence_id, self.config.log_announce_interval, None), out) {
+        if self.announce((sequence_id, interval, None), out) {
             self.announce_sequence_id = sequence_id.wrapping_add(1);
         }
     }
@@ -309,13 +399,13 @@ impl Serving {
 
     fn send_sync(
         &mut self,
-        now: Timestamp<Mono>,
+        interval: LogInterval,
         local: Timestamp<Local>,
         next_token: &mut u32,
         out: &mut impl Sink<Effect>,
     ) {
-        let (sequence_id, interval) = (self.sync_sequence_id, self.config.log_sync_interval);
-        if self.sync((sequence_id, interval, None), (now, local), next_token, out) {
+        let sequence_id = self.sync_sequence_id;
+        if self.sync((sequence_id, interval, None), local, next_token, out) {
             self.sync_sequence_id = sequence_id.wrapping_add(1);
         }
     }
@@ -324,45 +414,50 @@ impl Serving {
     fn sync(
         &mut self,
         (sequence_id, interval, to): (u16, LogInterval, Option<Address>),
-        (now, local): (Timestamp<Mono>, Timestamp<Local>),
+        local: Timestamp<Local>,
         next_token: &mut u32,
         out: &mut impl Sink<Effect>,
     ) -> bool {
         if self.line.is_none() || self.announcement.is_none() {
             return false;
         }
-        if !self.config.two_step {
-            let origin = self.time_at(local + self.latencies.egress);
-            let message = origin.and_then(|origin| self.sender.one_step_sync(sequence_id, interval, origin));
-            let Some(message) = message else {
-                count(out, Counter::TimeNotRepresentable);
-                return false;
-            };
-            send(&message, None, to, out);
-            return true;
+        match self.config.origin {
+            SyncOrigin::Tick => {
+                let origin = self.time_at(local + self.latencies.egress);
+                let message = origin.and_then(|origin| self.sender.one_step_sync(sequence_id, interval, origin));
+                let Some(message) = message else {
+                    count(out, Counter::TimeNotRepresentable);
+                    return false;
+                };
+                send(&message, None, to, out);
+                return true;
+            }
+            SyncOrigin::Card => {
+                if let Some(ahead) = self.ahead_of_card() {
+                    let message = self.sender.sync_for_the_card(sequence_id, interval, ahead + self.latencies.egress);
+                    send(&message, None, to, out);
+                    return true;
+                }
+                count(out, Counter::OneStepUnfit);
+            }
+            SyncOrigin::FollowUp => {}
         }
         let token = TxToken(*next_token);
         *next_token = next_token.wrapping_add(1);
-        self.await_stamp(SentSync { token, sequence_id, interval, to, since: now }, out);
+        self.await_stamp(SentSync { token, sequence_id, interval, to }, out);
         send(&self.sender.two_step_sync(sequence_id, interval), Some(token), to, out);
         true
     }
 
     fn await_stamp(&mut self, sent: SentSync, out: &mut impl Sink<Effect>) {
-        if self.pending.iter().all(Option::is_some) {
-            let oldest = self.pending.iter().flatten().min_by_key(|sync| sync.since).map(|sync| sync.token);
-            if oldest.is_some_and(|oldest| self.forget(oldest)) {
-                count(out, Counter::TxStampMissing);
-            }
-        }
-        if let Some(place) = self.pending.iter_mut().find(|place| place.is_none()) {
-            *place = Some(sent);
+        if self.pending[place(sent.token)].replace(sent).is_some() {
+            count(out, Counter::TxStampMissing);
         }
     }
 
     /// Whether this is a Sync of ours whose stamp is awaited.
     pub fn awaits(&self, token: TxToken) -> bool {
-        self.pending.iter().flatten().any(|sync| sync.token == token)
+        self.pending[place(token)].is_some_and(|sync| sync.token == token)
     }
 
     /// Waits for this stamp no more; whether it did.
@@ -371,7 +466,7 @@ impl Serving {
     }
 
     fn take(&mut self, token: TxToken) -> Option<SentSync> {
-        self.pending.iter_mut().find_map(|place| place.take_if(|sync| sync.token == token))
+        self.pending[place(token)].take_if(|sync| sync.token == token)
     }
 
     /// The transmit stamp of a Sync has come, or will not.
@@ -385,7 +480,7 @@ impl Serving {
                 let message = origin.and_then(|origin| self.sender.follow_up(sync.sequence_id, sync.interval, origin));
                 let mut room = [0; FOLLOW_UP_INFORMATION_LENGTH];
                 match message {
-                    Some(message) if self.is_gptp() => {
+                    Some(message) if is_gptp(self.sender.sdo_id) => {
                         send(&self.with_information(message, &mut room), None, sync.to, out);
                     }
                     Some(message) => send(&message, None, sync.to, out),
@@ -393,11 +488,6 @@ impl Serving {
                 }
             }
         }
-    }
-
-    /// majorSdoId 1: IEEE 802.1AS.
-    const fn is_gptp(&self) -> bool {
-        self.sender.sdo_id >> 8 == 1
     }
 
     /// A Follow_Up with what IEEE 802.1AS wants to be in each (802.1AS-2020 11.4.4.3): by how much the time that is served is faster
@@ -488,6 +578,7 @@ mod tests {
             rate: FrequencyPpb::from_ppm(-40.0),
             reach: Duration::from_secs(2),
             since: at(99),
+            is_of_card: false,
         };
         let later = line.time_at(at(101)).expect("within reach");
         assert!((later - at(138) + Duration::from_micros(40)).abs() < Duration::from_nanos(1));

@@ -143,6 +143,8 @@ pub enum StateReason {
     GrandmasterChanged,
     /// The parent fell silent, and there is no other.
     AnnounceReceiptTimeout,
+    /// The parent says of itself that it is not to be followed, and there is no other.
+    ParentRefused,
     /// The servo has locked.
     ClockLocked,
     /// The servo has lost its lock.
@@ -174,6 +176,7 @@ impl StateReason {
             Self::ParentChanged => "parent changed",
             Self::GrandmasterChanged => "grandmaster changed",
             Self::AnnounceReceiptTimeout => "announce receipt timeout",
+            Self::ParentRefused => "the parent is not to be followed",
             Self::ClockLocked => "clock locked",
             Self::ClockUnlocked => "clock unlocked",
             Self::ClockStepped => "clock stepped",

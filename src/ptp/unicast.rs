@@ -7,28 +7,35 @@
 //! | file | whose side |
 //! |---|---|
 //! | `client` | of the one that asks |
+//! | `fitness` | whom of those that it asks it may follow |
 //! | `server` | of the one that is asked |
 //! | `contracts` | who has which contract, and which is due next |
+//! | `told` | what people are told of them |
 
 pub(super) mod client;
 mod contracts;
+mod fitness;
 pub(super) mod server;
+pub(super) mod told;
 
 use super::gate::frame;
 use super::{Address, Channel, Effect};
 use crate::coding::Coded;
 use crate::engine::Sink;
 use crate::ptp::counters::{Counter, count};
+use crate::time::LogInterval;
 use crate::wire::ptp::{ClockIdentity, Extension, MessageType, PortIdentity, Sender, Tlvs};
 
 /// The most masters that a port can be told to ask.
 pub const UNICAST_MASTERS_MAX: usize = 8;
+/// How often a master is asked that does not answer, at first (logQueryInterval).
+pub const UNICAST_LOG_QUERY_INTERVAL: LogInterval = LogInterval::new(0);
 /// The longest TLV of a negotiation, its type and length included: GRANT_UNICAST_TRANSMISSION.
 const TLV_MAX: usize = 12;
 /// So many of them go into one message.
 const TLVS_MAX: usize = 2;
 /// The most TLVs of one message that are heeded.
-const HEEDED_MAX: usize = 8;
+pub const HEEDED_MAX: usize = 8;
 
 /// What can be asked for, in the order in which contracts are kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
@@ -59,6 +66,9 @@ impl Service {
         }
     }
 }
+
+/// The contracts with somebody, by service: how often, and until when.
+pub(super) type ContractsOf<End> = (Address, [Option<(LogInterval, End)>; Service::ALL.len()]);
 
 /// For any port of any clock: who it is will be known by the answer.
 pub(super) const ANYBODY: PortIdentity =

@@ -54,7 +54,7 @@ counters! {
     /// A pulse where times are expected, or the other way round.
     OtherKind = "other_kind", "it sends pulses where times are expected, or times where pulses are";
     /// It says that it has no time.
-    Unsynchronised = "unsynchronised", "it says that it has no time (no fix)";
+    Unsynchronised = "unsynchronised", "it says that it has no time (no fix, not synchronised)";
     /// Stamped later than now.
     Future = "future", "its samples are stamped in the future";
     /// Stamped too long ago.

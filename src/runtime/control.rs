@@ -5,11 +5,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::Daemon;
+use super::hooks::Hooks;
 use super::links::LinkNews;
 use super::management::{ManagementSocket, TRY_AGAIN_EVERY};
 use super::signals::{Asked, Signals};
 use crate::clock::HostClock;
-use crate::observe::{Answers, BindError, Level, Observers, Order, Status, Topic, WakeToken};
+use crate::observe::history::Past;
+use crate::observe::metrics::Dialect;
+use crate::observe::{Answers, BindError, EventRecord, Level, Observers, Order, Status, Topic, WakeToken};
 use crate::time::{Duration, Mono, Timestamp};
 
 /// The daemon is looked after at least this often.
@@ -24,6 +27,26 @@ pub const CONTROL_SOCKET: &str = "control.sock";
 impl Answers for Daemon {
     fn status(&mut self) -> Status {
         Self::status(self)
+    }
+
+    fn figures(&mut self) -> Status {
+        Self::figures(self)
+    }
+
+    fn dialects(&mut self) -> Vec<Dialect> {
+        self.config().observe.compat_metrics.iter().filter_map(|word| Dialect::of(word)).collect()
+    }
+
+    fn events_since(&mut self, number: u64, most: usize) -> Vec<EventRecord> {
+        Self::events_since(self, number, most)
+    }
+
+    fn event_count(&mut self) -> u64 {
+        Self::event_count(self)
+    }
+
+    fn history(&mut self) -> Vec<Past> {
+        Self::history(self)
     }
 
     fn obey(&mut self, order: Order) -> Result<Vec<u8>, String> {
@@ -120,9 +143,25 @@ impl Control {
         })
     }
 
+    /// From now on these are run when something happens.
+    ///
+    /// # Errors
+    /// The spawner's socket cannot be watched: our own bug.
+    pub fn run_hooks(&mut self, hooks: Hooks) -> io::Result<()> {
+        // It wakes the thread; what it has to say is looked for in each turn.
+        self.observers.watch(&hooks)?;
+        self.daemon.run_hooks(hooks);
+        Ok(())
+    }
+
     /// The status socket, if it could be opened.
     pub fn socket(&self) -> Option<&Path> {
         self.socket.as_deref()
+    }
+
+    /// Where HTTP is served; `None`: nowhere, or not yet.
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.observers.http_address()
     }
 
     /// The daemon.
@@ -159,7 +198,14 @@ impl Control {
         if let Some((socket, _)) = self.management.as_mut().filter(|_| is_asked) {
             self.has_more_requests = self.daemon.answer_management(socket);
         }
+        if let Some((socket, _)) = &mut self.management {
+            self.daemon.tell_subscribers(socket);
+        }
         self.retry_http();
+        if self.observers.http_address().is_some() {
+            self.daemon.keep_history();
+        }
+        self.observers.push_events(&mut self.daemon);
         Ok(if is_signalled { self.signals.take() } else { None })
     }
 

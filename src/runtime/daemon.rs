@@ -7,15 +7,19 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::Sender;
 
+use self::one_step::OneStepCards;
 use self::ports::RunningPort;
+use self::privileges::PrivilegeWatch;
 use self::smear::SmearWatch;
 use self::sources::{Ends, SourceThread, judged_of};
 use self::vmclock::{generation_of, vmclock_of};
 use super::discipline::{COMMANDS_MAX, Command, DisciplineLinks, spawn_discipline};
 use super::events::{EVENTS_RING, Event};
-use super::host::{Host, KnownUtc, host_utc, kernel_tai_utc, lacking_capabilities};
+use super::hooks::Hooks;
+use super::host::{Host, KnownUtc, host_utc, kernel_tai_utc};
 use super::model::{Model, PortModel, SourcesModel};
 use super::phcs::Phcs;
+use super::privileges::rights::lacking;
 use super::recorder::Traces;
 use super::saved::{Moment, SavedFrequency};
 use super::server::{ServedTime, Server, ServerOptions, worker_name};
@@ -30,7 +34,7 @@ use crate::config::{Config, LeapMode, PHCS_MAX, PtpConfig, RtcPolicy, SystemCloc
 use crate::engine::{EngineKind, Random};
 use crate::net::Card;
 use crate::observe::status::ClockKind;
-use crate::observe::{Level, Topic};
+use crate::observe::{Change as EventChange, EventKind, EventRecord, Level, Topic};
 use crate::sharing::{
     Counters, Doorbell, Latch, PhcLines, Pulse, Ring, RingReader, RingWriter, Seqlock, SeqlockWriter,
     StampingInterfaces, TimeSnapshot,
@@ -78,6 +82,7 @@ pub struct Daemon {
     last_snapshot: TimeSnapshot,
     discipline: DisciplineThread,
     ports: Vec<Option<RunningPort>>,
+    one_step: OneStepCards,
     measuring: Vec<SourceThread>,
     server: Option<Server>,
     truth: Option<(Truth, JoinHandle<()>)>,
@@ -87,6 +92,8 @@ pub struct Daemon {
     /// What the PHCs are waited for that the configuration names.
     waiting_for_phcs: [Option<String>; PHCS_MAX],
     traces: Traces,
+    /// What is run when something happens, and the number of the next event that it has not heard of.
+    hooks: Option<(Hooks, u64)>,
     stop: Latch,
     sleeper: Sleeper,
     retry_at: Timestamp<Mono>,
@@ -104,6 +111,7 @@ pub struct Daemon {
     known_utc: KnownUtc,
     /// When the list of leap seconds is read again.
     read_leap_list_at: Timestamp<Mono>,
+    privileges: PrivilegeWatch,
 }
 
 /// Why the daemon could not start.
@@ -173,7 +181,7 @@ impl Daemon {
             None => None,
         };
         let clock = software_clock_of(&config, local);
-        let mut lacks = lacking_capabilities();
+        let mut lacks = lacking(&config);
         let (truth, truth_ring) = match &config.clock.system {
             SystemClock::Simulated(simulated) => {
                 // Nobody needs to be woken: the truth thread looks by itself.
@@ -259,6 +267,7 @@ impl Daemon {
             smear: SmearWatch::new(leap_writer, now),
             discipline: DisciplineThread { thread: Some(thread), doorbell, commands, events: inbox },
             ports: Vec::new(),
+            one_step: OneStepCards::default(),
             measuring,
             server,
             truth,
@@ -267,6 +276,7 @@ impl Daemon {
             phcs: Phcs::new(&config),
             waiting_for_phcs: Default::default(),
             traces,
+            hooks: None,
             stop,
             sleeper,
             retry_at: now,
@@ -279,6 +289,7 @@ impl Daemon {
             has_dead_clock: is_dead,
             known_utc: known.clone(),
             read_leap_list_at: now + READ_LEAP_LIST_EVERY,
+            privileges: PrivilegeWatch::default(),
             config: Config { ptp: Vec::new(), ..config.clone() },
         };
         if let Some(problem) = known.problem {
@@ -320,6 +331,16 @@ impl Daemon {
     pub fn record(&mut self, level: Level, topic: Topic, text: String) {
         let at = (self.host.mono(), self.host.stamping().read_as());
         self.model.events.record(at, level, topic, text, &[]);
+    }
+
+    /// At most `most` of the events from this number on; those that are older than what is kept are left out.
+    pub fn events_since(&self, number: u64, most: usize) -> Vec<EventRecord> {
+        self.model.events.since(number, most, self.host.mono())
+    }
+
+    /// The number of the latest event.
+    pub fn event_count(&self) -> u64 {
+        self.model.events.count()
     }
 
     /// The configuration in force.
@@ -396,6 +417,8 @@ impl Daemon {
         self.answer_network(now);
         self.look_after_traces(now, local);
         self.watch(now, local);
+        self.look_after_privileges();
+        self.look_after_hooks(now, local);
         if self.look_for_rivals.is_some_and(|at| now >= at) {
             self.look_for_rivals(now);
         }
@@ -499,6 +522,10 @@ impl Daemon {
                 if matches!(event, Event::StampsMissing { .. }) {
                     port.suspect_its_card(now);
                 }
+                if event.is_of_unstamped_messages() {
+                    port.is_unstamped = true;
+                    port.suspect_its_card(now);
+                }
                 self.traces.hear(now, &event);
                 self.model.take(now, local, event);
             }
@@ -545,7 +572,14 @@ impl Daemon {
                 Change::Stalled(age) => (Level::Error, format!("thread {name} has not gone round for {age}")),
                 Change::Recovered => (Level::Info, format!("thread {name} goes round again")),
             };
-            events.record((now, local.read_as()), level, Topic::Daemon, text, &[("thread", &name)]);
+            let of_thread = EventChange::of(EventKind::Thread, name);
+            let of_thread = match change {
+                Change::Stalled(age) => {
+                    of_thread.from_to("alive", "stalled").because(format!("not gone round for {age}"))
+                }
+                Change::Recovered => of_thread.from_to("stalled", "alive"),
+            };
+            events.record_change((now, local.read_as()), (level, Topic::Daemon), of_thread, text, &[("thread", &name)]);
         });
     }
 
@@ -565,8 +599,11 @@ impl Daemon {
 mod cards;
 mod dead_clock;
 mod hardware;
+mod hooks;
 mod management;
+mod one_step;
 mod ports;
+mod privileges;
 mod reload;
 mod report;
 mod rivals;

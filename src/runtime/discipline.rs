@@ -18,6 +18,7 @@ use self::told::ToldLine;
 use super::events::{Event, PhcReport};
 use super::measured::SourceInlet;
 use super::port::{PortLoop, PortMessage};
+use super::privileges::ThreadKind;
 use super::thread::spawn_timing;
 use super::wake::Sleeper;
 use crate::clock::{
@@ -142,7 +143,7 @@ pub fn spawn_discipline(
     recorder: Recorder,
     links: DisciplineLinks,
 ) -> io::Result<JoinHandle<()>> {
-    spawn_timing("discipline", thread, move |refused| {
+    spawn_timing("discipline", ThreadKind::Discipline, thread, move |refused| {
         let host = HostClock;
         let (now, local, _) = host.both();
         let mut cascade = Cascade::new(Recording::new(clock), config, now, local);
@@ -262,10 +263,7 @@ impl DisciplineThread {
     fn round(&mut self) {
         let now = self.host.mono();
         self.links.pulse.beat(now);
-        if let Some(late) = self.heartbeat.beat(now, self.wake_at) {
-            self.links.events.push(Event::Late(late));
-            self.links.sources.iter().for_each(SourceInlet::lost);
-        }
+        self.feel_the_pulse(now, self.wake_at);
         let has_told = self.let_the_guest_go_round(now);
         // Most of what wakes a port concerns it alone.
         let guest_row = self.guest.as_ref().map(|guest| guest.row);
@@ -273,13 +271,21 @@ impl DisciplineThread {
         // Whether it was us who set the clock is found by looking.
         let was_set = self.links.sleeper.take_set();
         if has_told || was_set || guest_row.is_none() || now >= self.wake_at || is_called() {
-            self.discipline();
+            self.discipline(now);
         }
         self.sleep();
     }
 
+    /// It runs `now` and wanted to by `wanted`: whether the machine stood still meanwhile.
+    fn feel_the_pulse(&mut self, now: Timestamp<Mono>, wanted: Timestamp<Mono>) {
+        if let Some(late) = self.heartbeat.beat(now, wanted) {
+            self.links.events.push(Event::Late(late));
+            self.links.sources.iter().for_each(SourceInlet::lost);
+        }
+    }
+
     /// Takes what has come in, adjusts the clocks, and tells what has become of it.
-    fn discipline(&mut self) {
+    fn discipline(&mut self, begun: Timestamp<Mono>) {
         let (now, local) = self.look_for_foreign_hands();
         self.look_at_vmclock(now, local);
         let mut is_changed = self.take_crossings(now, Cascade::is_crossing_overdue);
@@ -297,6 +303,8 @@ impl DisciplineThread {
         is_changed |= self.take_crossings(now, Cascade::is_crossing_due);
         // Read anew: what the messages led to was done at instants after the round's beginning.
         let (now, local) = self.moments.now();
+        // A round takes microseconds: who stood still in the midst of one wakes up in time for the next.
+        self.feel_the_pulse(now, begun);
         self.look_at_leap(now, local);
         self.cascade.tick(now, local, &mut telling(&mut self.links.events));
         self.look_at_helm();

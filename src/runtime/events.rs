@@ -10,8 +10,10 @@ use super::refclock::RefclockReport;
 use super::thread::Refusal;
 use crate::clock::{CascadeNotice, ClockError, PageFault, Standing, Tampering};
 use crate::discipline::SavedOscillator;
-use crate::net::{StampingChange, TxTrouble};
-use crate::ptp::{Announcement, ForeignMasterStatus, NeighborStatus, ParentInfo, PortState, StateReason};
+use crate::net::{Missing, StampingChange, TxTrouble};
+use crate::ptp::{
+    Announcement, ContractsWith, ForeignMasterStatus, NeighborStatus, ParentInfo, PortState, StateReason,
+};
 use crate::time::{
     ClockEpoch, ClockId, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, SyncState, Timestamp,
 };
@@ -22,11 +24,15 @@ pub const EVENTS_RING: usize = 512;
 /// Foreign masters in a report.
 pub const FOREIGN_REPORTED_MAX: usize = 4;
 
+/// Others with whom there are contracts, in a report: all masters, and a few clients.
+pub const CONTRACTS_REPORTED_MAX: usize = 12;
+
 /// Clocks of the parent's path in a report.
 pub const PATH_REPORTED_MAX: usize = 12;
 
 /// Something that the control thread should know.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::large_enum_variant, reason = "goes through a ring by value, and a report is rare")]
 pub enum Event {
     /// Of the clocks and their disciplines.
     Clock(CascadeNotice),
@@ -162,6 +168,11 @@ impl Event {
     pub const fn is_anothers_doing(&self) -> bool {
         matches!(self, Self::Foreign(..) | Self::ForeignIsOver(_) | Self::ClockSet { .. } | Self::KernelLeap(_))
     }
+
+    /// Whether a card is given up that stamps no messages that are sent.
+    pub const fn is_of_unstamped_messages(&self) -> bool {
+        matches!(self, Self::Stamping { change: StampingChange { missing: Some(Missing::Transmit), .. }, .. })
+    }
 }
 
 /// A PHC, as its discipline sees it.
@@ -222,4 +233,8 @@ pub struct PortReport {
     pub other_domain: Option<(u8, u16)>,
     /// Who is at the other end of the link; `None` without the peer delay mechanism.
     pub neighbor: Option<NeighborStatus>,
+    /// How many contracts clients have with it, and how many it has with masters.
+    pub contracts: [u32; 2],
+    /// Some of them.
+    pub contracts_with: [Option<ContractsWith>; CONTRACTS_REPORTED_MAX],
 }

@@ -175,34 +175,27 @@ pub fn multicast_interfaces() -> io::Result<Vec<(String, Ipv4Addr)>> {
     Ok(found)
 }
 
-const CAP_NET_BIND_SERVICE: u32 = 10;
 /// CAP_SYS_TIME, which adjusting CLOCK_REALTIME needs.
 pub const CAP_SYS_TIME: u32 = 25;
 /// Ports below this one need it, unless the host says otherwise (net.ipv4.ip_unprivileged_port_start).
 const PRIVILEGED_PORTS: u16 = 1024;
-/// The lowest port that is opened by default: NTP's.
-const LOWEST_PORT: u16 = 123;
+/// Where the host says so.
+const FIRST_FREE_PORT: &str = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
 
-/// Bits of capabilities(7) that matter here.
-const CAPABILITIES: [(u32, &str, &str); 3] = [
-    (
-        CAP_NET_BIND_SERVICE,
-        "CAP_NET_BIND_SERVICE",
-        "ports below 1024 (PTP 319/320, NTP 123) cannot be opened; ports above can",
-    ),
-    (
-        CAP_SYS_TIME,
-        "CAP_SYS_TIME",
-        "no clock of this machine may be adjusted; everything is measured, and the right time is served all the same",
-    ),
-    (23, "CAP_SYS_NICE", "no real-time priority; the threads run at normal priority"),
-];
+/// Whether the kernel lets programs without privileges have their own packets back with the stamps of them: "1", unless somebody set it
+/// (Documentation/admin-guide/sysctl/net.rst).
+pub fn packets_may_come_back() -> bool {
+    fs::read_to_string("/proc/sys/net/core/tstamp_allow_data").map_or(true, |value| value.trim() != "0")
+}
 
-/// The effective capabilities that this process lacks, each with what does and does not work without it.
-pub fn lacking_capabilities() -> Vec<String> {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let first = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap_or_default();
-    missing_from(&status, first.trim().parse().unwrap_or(PRIVILEGED_PORTS))
+/// The first port that everybody may open on this host.
+pub fn first_free_port() -> u16 {
+    first_free_port_in(&fs::read_to_string(FIRST_FREE_PORT).unwrap_or_default())
+}
+
+/// The same by the text of a host's `ip_unprivileged_port_start`.
+pub fn first_free_port_in(text: &str) -> u16 {
+    text.trim().parse().unwrap_or(PRIVILEGED_PORTS)
 }
 
 /// Whether this process has a capability, by its number in capabilities(7), effective.
@@ -212,17 +205,9 @@ pub fn has_capability(number: u32) -> bool {
 }
 
 /// The effective capabilities in a process's status (proc_pid_status(5)).
-pub(super) fn effective(status: &str) -> Option<u64> {
+pub fn effective(status: &str) -> Option<u64> {
     let bits = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
     u64::from_str_radix(bits.trim(), 16).ok()
-}
-
-/// `first_port` is the first UDP port that everybody may open.
-fn missing_from(status: &str, first_port: u16) -> Vec<String> {
-    let Some(effective) = effective(status) else { return Vec::new() };
-    let is_needed = |bit: &u32| *bit != CAP_NET_BIND_SERVICE || first_port > LOWEST_PORT;
-    let lacks = |bit: &u32| is_needed(bit) && effective & (1 << bit) == 0;
-    CAPABILITIES.iter().filter(|(bit, ..)| lacks(bit)).map(|(_, name, what)| format!("{name}: {what}")).collect()
 }
 
 #[cfg(test)]
@@ -270,16 +255,5 @@ mod tests {
         assert_eq!(parse_mac("00:1b:21:aa:bb:cc:dd"), None);
         let lo = clock_identity_of("lo", 0xffff_ffff_ffff_ffff);
         assert_eq!(lo.0[0] & 0x03, 0x02, "locally administered, not a group");
-    }
-
-    #[test]
-    fn missing_capabilities_are_named_with_what_works_without_them() {
-        let none = missing_from("Name:\tx\nCapEff:\t0000000000000000\n", 1024);
-        assert_eq!(none.len(), 3);
-        assert!(none[1].starts_with("CAP_SYS_TIME") && none[1].contains("served"));
-        assert!(missing_from("CapEff:\t000001ffffffffff\n", 1024).is_empty());
-        assert!(missing_from("", 1024).is_empty(), "unknown is not missing");
-        let open_ports = missing_from("CapEff:\t0\n", 0);
-        assert!(open_ports.len() == 2 && open_ports[0].starts_with("CAP_SYS_TIME"), "nobody needs it for a port here");
     }
 }

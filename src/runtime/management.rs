@@ -21,7 +21,12 @@ use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, SockaddrLike as _, UnixAddr, UnixCredentials, recvmsg, sendto, setsockopt,
 };
 
+use crate::ptp::ManagedClock;
 use crate::time::{Duration, Mono, Timestamp};
+
+mod subscribers;
+
+pub use subscribers::Subscribers;
 
 /// Everybody may ask.
 const MODE: u32 = 0o666;
@@ -53,10 +58,12 @@ pub struct ManagementSocket {
     user: u32,
     is_failing: bool,
     waiting: VecDeque<Waiting>,
+    /// Who is told what changes.
+    pub subscribers: Subscribers,
 }
 
 /// A request that came.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct LocalRequest {
     /// So many octets of the buffer.
     pub length: usize,
@@ -100,6 +107,7 @@ impl ManagementSocket {
             user: nix::unistd::geteuid().as_raw(),
             is_failing: false,
             waiting: VecDeque::new(),
+            subscribers: Subscribers::default(),
         };
         let metadata = fs::symlink_metadata(path).map_err(system)?;
         bound.file = (metadata.dev(), metadata.ino());
@@ -145,13 +153,7 @@ impl ManagementSocket {
     /// Sends a response to who has asked, now or as soon as there is room; returns the first failure of a run of them:
     /// EACCES where who asked has made a socket into which this user may not write.
     pub fn respond(&mut self, now: Timestamp<Mono>, request: &LocalRequest, response: &[u8]) -> Option<io::Error> {
-        let is_behind_others = self.waiting.iter().any(|waiting| waiting.to == request.from);
-        let sent = if is_behind_others { Err(Errno::EAGAIN) } else { send(&self.socket, response, &request.from) };
-        if sent == Err(Errno::EAGAIN) && self.waiting.len() < WAITING_MAX {
-            let (to, response) = (request.from, response.to_vec());
-            self.waiting.push_back(Waiting { to, response, until: now + KEPT_FOR });
-            return None;
-        }
+        let sent = send_or_keep(&self.socket, &mut self.waiting, now, request, response);
         let was_failing = std::mem::replace(&mut self.is_failing, sent.is_err());
         sent.err().filter(|_| !was_failing).map(io::Error::from)
     }
@@ -169,10 +171,33 @@ impl ManagementSocket {
         });
     }
 
+    /// Tells those who have subscribed what has changed in these clocks; who is not there any more is forgotten.
+    pub fn tell(&mut self, now: Timestamp<Mono>, clocks: Vec<ManagedClock>) {
+        let Self { socket, waiting, subscribers, .. } = self;
+        subscribers.tell(clocks, now, |from, octets| send_or_keep(socket, waiting, now, from, octets).is_ok());
+    }
+
     /// Whether [`ManagementSocket::try_again`] has something to do.
     pub fn has_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }
+}
+
+/// Where there is no room now it is kept.
+fn send_or_keep(
+    socket: &UnixDatagram,
+    waiting: &mut VecDeque<Waiting>,
+    now: Timestamp<Mono>,
+    request: &LocalRequest,
+    response: &[u8],
+) -> Result<(), Errno> {
+    let is_behind_others = waiting.iter().any(|waiting| waiting.to == request.from);
+    let sent = if is_behind_others { Err(Errno::EAGAIN) } else { send(socket, response, &request.from) };
+    if sent != Err(Errno::EAGAIN) || waiting.len() >= WAITING_MAX {
+        return sent;
+    }
+    waiting.push_back(Waiting { to: request.from, response: response.to_vec(), until: now + KEPT_FOR });
+    Ok(())
 }
 
 fn send(socket: &UnixDatagram, response: &[u8], to: &UnixAddr) -> Result<(), Errno> {

@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use super::events::Event;
 use super::wake::Sleeper;
+use crate::clock::Disruption;
 use crate::discipline::Reference;
 use crate::ntp::client::Demand;
 use crate::sharing::{Doorbell, Latch, Pulse, RingReader, RingWriter};
-use crate::time::{ClockEpoch, ClockId, Duration, LogInterval, Observation, SourceId, Stamp};
+use crate::time::{ClockEpoch, ClockId, LogInterval, Observation, SourceId, Stamp};
 
 /// Messages to the discipline that fit into a ring.
 pub const MEASURED_RING: usize = 256;
@@ -26,8 +27,8 @@ pub enum SourceMessage {
     Reference(SourceId, Option<Reference>),
     /// How often it is measured.
     Interval(SourceId, LogInterval),
-    /// A clock of the hypervisor's ran on by so much while this machine stood still.
-    RanOn(Duration),
+    /// A clock of the hypervisor's shows that this machine stood still, was moved or restored.
+    Disrupted(Disruption),
 }
 
 /// The discipline's ends.

@@ -1,7 +1,7 @@
 //! Keeping the daemon's memory resident.
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
-use synchronome_kernel::memory::lock_all;
+use synchronome_kernel::memory::{give_back_free, let_go_of_code, lock_all};
 
 /// Locks all memory; returns a sentence if that was not possible.
 ///
@@ -15,7 +15,17 @@ pub fn lock() -> Option<String> {
                 .to_owned(),
         );
     }
+    // The start has read a configuration, and what it was read by is gone.
+    give_back_free();
     lock_all().err().map(|error| format!("memory is not locked: {error} (a page fault may delay an answer)"))
+}
+
+/// Lets go of the memory and the code that only the start has needed; what is used comes back within a round or two of each thread, and is locked then as before.
+///
+/// Where that is not possible (a kernel before 5.18, with locked memory) it stays, which does no harm.
+pub fn let_go_of_the_start() {
+    give_back_free();
+    let _ = let_go_of_code();
 }
 
 fn may_lock() -> bool {

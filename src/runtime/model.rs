@@ -7,12 +7,14 @@ use super::rivals::{Rival, as_lacks};
 use crate::clock::{ArbPolicy, CascadeNotice, LOCK_LIMIT_HARDWARE, LOCK_LIMIT_NTP, LOCK_LIMIT_SOFTWARE, UtcDispute};
 use crate::config::{Config, PtpConfig, PtpTransport};
 use crate::discipline::{Notice, SavedOscillator, StateEvent};
-use crate::net::{Stamping, StampingChange};
+use crate::net::{StampWaits, Stamping, StampingChange};
+use crate::observe::event::CLOCK_SET;
+use crate::observe::history::History;
 use crate::observe::status::{
-    BoundPartsStatus, ClockKind, ClockStatus, GrandmasterChangeStatus, GrandmasterStatus, HoldoverStatus, PortStatus,
-    SCHEMA, bound_s,
+    BoundPartsStatus, ClockKind, ClockStatus, GrandmasterChangeStatus, GrandmasterStatus, HEARD_ANNOUNCE,
+    HEARD_OTHER_DOMAIN, HoldoverStatus, PortStatus, SCHEMA, bound_s,
 };
-use crate::observe::{Events, Level, Status, Topic, rfc3339};
+use crate::observe::{Change, EventKind, Events, Level, Status, Topic, rfc3339};
 use crate::ptp::{Announcement, Counter, ParentInfo, PortState, Role, StateReason};
 use crate::sharing::{Counters, LIMITS, SNAPSHOT_AGE_MAX, TimeSnapshot};
 use crate::time::{ClockId, Duration, Local, LogInterval, Mono, StampSource, SyncState, TaiUtc, Timestamp};
@@ -21,19 +23,26 @@ pub use management::Moment;
 pub use sources::SourcesModel;
 
 use neighbor::{neighbor_status, neighbor_trouble, path_in_words};
+use notice::{notice_change, notice_text};
 use others::{foreign_text, kernel_leap_text, suspected};
 use phcs::PhcsModel;
 use reason::{StampWatch, SystemTrouble, reason_of, vmclock_text};
+use unicast::unicast_status;
 use utc::{leap_word, named_of, ruling_text, timescale_text};
+use waits::waits_status;
 
 mod management;
 mod neighbor;
+mod notice;
 mod others;
+mod past;
 mod phcs;
 mod reason;
 mod refclocks;
 mod sources;
+mod unicast;
 mod utc;
+mod waits;
 
 /// One PTP port, as the control thread knows it.
 #[derive(Debug)]
@@ -41,6 +50,8 @@ pub struct PortModel {
     /// Its row of the configuration.
     pub config: PtpConfig,
     counters: Counters<Counter>,
+    /// How late its transmit stamps come.
+    pub waits: StampWaits,
     state: PortState,
     state_reason: Option<StateReason>,
     stamp_watch: StampWatch,
@@ -55,6 +66,8 @@ pub struct PortModel {
     /// Our number of the PHC that stamps for it.
     pub phc: Option<u8>,
     stamping: Option<Stamping>,
+    /// The card writes its time into Sync.
+    one_step: bool,
     change: Option<StampingChange>,
     /// Why the card may not do what it was told, if the control thread has seen it.
     card_trouble: Option<String>,
@@ -68,6 +81,7 @@ impl PortModel {
         Self {
             config,
             counters,
+            waits: StampWaits::default(),
             state: PortState::Initializing,
             state_reason: None,
             stamp_watch: StampWatch::default(),
@@ -78,6 +92,7 @@ impl PortModel {
             waiting_for: None,
             phc: None,
             stamping: None,
+            one_step: false,
             change: None,
             card_trouble: None,
             syncs: (0, Timestamp::EPOCH),
@@ -96,8 +111,8 @@ impl PortModel {
     }
 
     /// The port's thread runs, with these stamps.
-    pub fn started(&mut self, stamping: Stamping) {
-        self.stamping = Some(stamping);
+    pub fn started(&mut self, stamping: Stamping, one_step: bool) {
+        (self.stamping, self.one_step) = (Some(stamping), one_step);
         (self.change, self.card_trouble) = (None, None);
     }
 
@@ -142,7 +157,9 @@ impl PortModel {
             sync_interval_s: parent.and(self.sync_interval).map(|interval| interval.duration().as_secs_f64()),
             mean_path_delay_s: parent.map(|_| delay.as_secs_f64()),
             neighbor: self.report.and_then(|report| neighbor_status(report.neighbor?)),
+            unicast: self.report.and_then(|report| unicast_status(&report)),
             last_sync_age_s: (self.syncs.0 > 0).then(|| (now - self.syncs.1).as_secs_f64().max(0.0)),
+            tx_stamp_waits: waits_status(&self.waits),
             waiting_for: self.waiting_for.clone(),
             heard: self.heard(),
             counters: self.counters.iter().filter(|(_, n)| *n > 0).map(|(k, n)| (name_of(k), n)).collect(),
@@ -184,21 +201,27 @@ impl PortModel {
             .filter(|foreign| Some(foreign.data.sender) != followed)
             .map(|foreign| {
                 let data = &foreign.data;
-                let why = if foreign.is_qualified { "not the best" } else { "not qualified yet" };
+                let why = match (foreign.is_qualified, foreign.is_fit) {
+                    (false, _) => "not qualified yet",
+                    (true, false) => "it has failed: ptp.wait_to_restore",
+                    (true, true) => "not the best",
+                };
                 format!(
-                    "Announce from {} (grandmaster {}, class {}, priority1 {}): {why}",
+                    "{HEARD_ANNOUNCE}from {} (grandmaster {}, class {}, priority1 {}): {why}",
                     data.sender, data.grandmaster, data.quality.clock_class, data.priority1
                 )
             })
             .collect();
-        heard.extend(report.neighbor.and_then(neighbor_trouble));
+        // A master with a fixed role does not ask its neighbour.
+        let asks = !(self.config.static_role && self.config.role == Role::Master);
+        heard.extend(report.neighbor.filter(|_| asks).and_then(neighbor_trouble));
         if let Some(refused) = report.refused_grandmaster {
-            heard.push(format!("Announce of grandmaster {refused}: it is not among ptp.grandmasters"));
+            heard.push(format!("{HEARD_ANNOUNCE}of grandmaster {refused}: it is not among ptp.grandmasters"));
         }
         if let Some((domain, sdo_id)) = report.other_domain {
             let (ours, our_sdo_id) = (self.config.domain, self.config.sdo_id);
             heard.push(format!(
-                "messages of domain {domain}, sdoId {sdo_id:#05x}: this port is in domain {ours}, sdoId {our_sdo_id:#05x}"
+                "{HEARD_OTHER_DOMAIN}{domain}, sdoId {sdo_id:#05x}: this port is in domain {ours}, sdoId {our_sdo_id:#05x}"
             ));
         }
         let should_hear = self.config.role == Role::Slave;
@@ -261,6 +284,8 @@ pub struct Model {
     pub ports: Vec<PortModel>,
     /// What happened.
     pub events: Events,
+    /// How the clock was of late.
+    pub history: History,
     /// What is missing on this machine, and what works without it.
     pub lacks: Vec<String>,
     /// Who else steers.
@@ -304,6 +329,7 @@ impl Model {
             started,
             ports: Vec::new(),
             events: Events::default(),
+            history: History::default(),
             lacks: Vec::new(),
             rivals: Vec::new(),
             suspects: Vec::new(),
@@ -371,19 +397,23 @@ impl Model {
             }
             Event::Foreign(_, tampering) => {
                 let text = foreign_text(Some(tampering.found), tampering.most(), &self.rivals);
-                self.events.record(at, Level::Error, Topic::Clock, text, &[]);
+                let change = Change::of(EventKind::Foreign, self.kind.word()).to(tampering.found);
+                self.events.record_change(at, (Level::Error, Topic::Clock), change, text, &[]);
             }
             Event::ForeignIsOver(by) => {
                 let text = foreign_text(None, by.abs(), &self.rivals);
-                self.events.record(at, Level::Error, Topic::Clock, text, &[]);
+                let change = Change::of(EventKind::Foreign, self.kind.word());
+                self.events.record_change(at, (Level::Error, Topic::Clock), change, text, &[]);
             }
             Event::VouchFailed(error) => {
                 let text = format!("the kernel does not take what it is told of its time ({})", words(error));
-                self.events.record(at, Level::Error, Topic::Clock, text, &[]);
+                let change = Change::of(EventKind::Clock, self.kind.word()).because(words(error));
+                self.events.record_change(at, (Level::Error, Topic::Clock), change, text, &[]);
             }
             Event::KernelLeap(leap) => {
                 let text = kernel_leap_text(leap, &self.rivals);
-                self.events.record(at, Level::Warn, Topic::Clock, text, &[]);
+                let change = Change::of(EventKind::Leap, "kernel").to(leap_word(leap).unwrap_or("none"));
+                self.events.record_change(at, (Level::Warn, Topic::Clock), change, text, &[]);
             }
             Event::VmClock(fault) => {
                 let (level, text) = vmclock_text(fault);
@@ -393,13 +423,20 @@ impl Model {
                 let text = format!(
                     "nothing ran here for {by} longer than asked for: this machine stood still, or is very busy; NTP servers are asked at once"
                 );
-                self.events.record(at, Level::Warn, Topic::Clock, text, &[]);
+                let change =
+                    Change::of(EventKind::Disruption, "machine").to("late").because("it stood still, or is very busy");
+                self.events.record_change(
+                    at,
+                    (Level::Warn, Topic::Clock),
+                    change,
+                    text,
+                    &[("by_s", &by.as_secs_f64())],
+                );
             }
             Event::ClockSet { by, to } => {
                 let (from, to) = (rfc3339((to - by).read_as()), rfc3339(to.read_as()));
                 let how = format!("by {by}, from {from} to {to}");
-                let text =
-                    format!("somebody set the system clock {how}; measuring again; {}", suspected(&self.suspects));
+                let text = format!("{CLOCK_SET} {how}; measuring again; {}", suspected(&self.suspects));
                 let who: Vec<_> = self.suspects.iter().map(Rival::to_string).collect();
                 self.trouble.was_set(match &who[..] {
                     [] => how,
@@ -408,13 +445,10 @@ impl Model {
                 let names = who.join(", ");
                 let fields: [(&str, &dyn std::fmt::Display); 4] =
                     [("by_s", &by.as_secs_f64()), ("from", &from), ("to", &to), ("suspects", &names)];
-                self.events.record(
-                    at,
-                    Level::Warn,
-                    Topic::Clock,
-                    text,
-                    if who.is_empty() { &fields[..3] } else { &fields },
-                );
+                let change = Change::of(EventKind::ClockSet, self.kind.word()).from_to(&from, &to);
+                let change = if who.is_empty() { change } else { change.because(format!("perhaps {names}")) };
+                let fields = if who.is_empty() { &fields[..3] } else { &fields };
+                self.events.record_change(at, (Level::Warn, Topic::Clock), change, text, fields);
             }
             Event::Oscillator(ClockId::Phc(phc), oscillator) => self.phcs.set_oscillator(phc, &oscillator),
             Event::Oscillator(_, oscillator) => self.oscillator = Some(oscillator),
@@ -424,7 +458,8 @@ impl Model {
                 model.state_reason = Some(reason);
                 let interface = model.config.interface.clone();
                 let text = format!("port {interface}: {from} -> {to}: {reason}");
-                self.events.record(at, Level::Info, Topic::Ptp, text, &[]);
+                let change = Change::of(EventKind::Port, interface).from_to(from, to).because(reason.to_string());
+                self.events.record_change(at, (Level::Info, Topic::Ptp), change, text, &[]);
             }
             Event::Followed { port } => {
                 self.followed = port.map(usize::from);
@@ -450,7 +485,8 @@ impl Model {
             Event::TxTrouble { port, trouble } => {
                 let Some(model) = self.ports.get(usize::from(port)) else { return };
                 let text = format!("port {}: {trouble}", model.config.interface);
-                self.events.record(at, Level::Warn, Topic::Ptp, text, &[]);
+                let change = Change::of(EventKind::Stamps, &*model.config.interface).because(trouble.to_string());
+                self.events.record_change(at, (Level::Warn, Topic::Ptp), change, text, &[]);
             }
             // For the control thread to act on; what it finds is told.
             Event::StampsMissing { .. } => {}
@@ -474,7 +510,12 @@ impl Model {
             Some(missing) => (Level::Warn, format!("port {interface}: software time stamps from now on: {missing}")),
             None => (Level::Info, format!("port {interface}: hardware time stamps again: the card delivers them")),
         };
-        self.events.record(at, level, Topic::Ptp, text, &[]);
+        let stamps = Change::of(EventKind::Stamps, interface);
+        let stamps = match change.missing {
+            Some(missing) => stamps.from_to("hardware", "software").because(missing.to_string()),
+            None => stamps.from_to("software", "hardware").because("the card delivers them"),
+        };
+        self.events.record_change(at, (level, Topic::Ptp), stamps, text, &[]);
     }
 
     fn notice(&mut self, at: (Timestamp<Mono>, Timestamp<crate::time::Utc>), notice: Notice) {
@@ -491,12 +532,14 @@ impl Model {
             _ => {}
         }
         let (level, text) = notice_text(notice);
-        self.events.record(at, level, Topic::Clock, text + &named_of(notice, self.tai_utc), &[]);
+        let (text, change) = (text + &named_of(notice, self.tai_utc), notice_change(self.kind.word(), notice));
+        self.events.record_change(at, (level, Topic::Clock), change, text, &[]);
     }
 
     fn parent(&mut self, at: (Timestamp<Mono>, Timestamp<crate::time::Utc>), port: usize, parent: Option<ParentInfo>) {
         let Some(model) = self.ports.get_mut(port) else { return };
         let before = model.parent.map(|parent| (parent.port, parent.grandmaster));
+        let in_words = |(port, grandmaster)| format!("{port} (grandmaster {grandmaster})");
         model.parent = parent;
         if let Some(parent) = parent
             && let Some(last) = model.last_grandmaster.replace(parent.grandmaster)
@@ -515,7 +558,10 @@ impl Model {
             ),
             None => format!("port {interface}: has no master"),
         };
-        self.events.record(at, Level::Info, Topic::Ptp, text, &[]);
+        let now = parent.map(|parent| (parent.port, parent.grandmaster));
+        let change =
+            Change { old: before.map(in_words), new: now.map(in_words), ..Change::of(EventKind::Master, interface) };
+        self.events.record_change(at, (Level::Info, Topic::Ptp), change, text, &[]);
     }
 
     fn report(&mut self, now: Timestamp<Mono>, port: usize, report: &PortReport) {
@@ -530,8 +576,8 @@ impl Model {
         }
     }
 
-    /// The status of now; server, threads, truth and rings are filled in by their owners.
-    pub fn status(
+    /// The figures of now; events, server, threads, truth and rings are filled in by their owners.
+    pub fn figures(
         &self,
         config: &Config,
         now: Timestamp<Mono>,
@@ -545,7 +591,7 @@ impl Model {
             pid: std::process::id(),
             uptime_s: (now - self.started).as_secs_f64(),
             generated_at: rfc3339(local.read_as()),
-            state: if is_silent(now, snapshot) { SyncState::Disrupted } else { snapshot.state },
+            state: state_of(now, snapshot),
             state_since_s: (now - snapshot.state_since).as_secs_f64().max(0.0),
             reason: self.reason(now, snapshot),
             clock: self.clock_status(config, now, snapshot),
@@ -553,7 +599,8 @@ impl Model {
             sources: self.sources.statuses(now),
             ptp: self.ports.iter().map(|port| port.status(now, snapshot, &self.phcs)).collect(),
             lacks: self.lacks.iter().cloned().chain(as_lacks(&self.rivals)).collect(),
-            events: self.events.records(now),
+            disruption_counts: self.events.disruptions().clone(),
+            event_counts: self.events.counts().map(|(kind, count)| (kind.to_owned(), count)).collect(),
             ..Status::default()
         }
     }
@@ -581,7 +628,7 @@ impl Model {
         let since_lock = |from: Option<Timestamp<Mono>>| Some((self.locked_at? - from?).as_secs_f64());
         ClockStatus {
             kind: self.kind,
-            offset_from_master_s: was_measured.then(|| snapshot.offset_from_master.as_secs_f64()),
+            offset_from_master_s: measured_offset(snapshot).map(Duration::as_secs_f64),
             bound_s: bound_s(bound),
             bound_parts: snapshot
                 .is_bounded
@@ -620,48 +667,19 @@ fn holdover_status(snapshot: &TimeSnapshot, now: Timestamp<Mono>) -> Vec<Holdove
     foretold.map(status).collect()
 }
 
+/// The offset from the master, once there was a sample.
+fn measured_offset(snapshot: &TimeSnapshot) -> Option<Duration> {
+    snapshot.last_sample.map(|_| snapshot.offset_from_master)
+}
+
+/// The state that is told.
+fn state_of(now: Timestamp<Mono>, snapshot: &TimeSnapshot) -> SyncState {
+    if is_silent(now, snapshot) { SyncState::Disrupted } else { snapshot.state }
+}
+
 /// The thread that publishes has not done so for too long.
 fn is_silent(now: Timestamp<Mono>, snapshot: &TimeSnapshot) -> bool {
     now - snapshot.anchor_mono > SNAPSHOT_AGE_MAX
-}
-
-/// What the discipline of a clock says, for people.
-fn notice_text(notice: Notice) -> (Level, String) {
-    match notice {
-        Notice::State { from, to, why } => {
-            let level = if to.is_synchronised() || to == SyncState::Acquiring { Level::Info } else { Level::Warn };
-            (level, format!("{from} -> {to}: {}", why.reason()))
-        }
-        Notice::Measured(frequency) => (Level::Info, format!("the oscillator runs off by {frequency}")),
-        Notice::Stepped(by) => (Level::Info, format!("stepped the clock by {by}")),
-        Notice::Panic(offset) => {
-            let text = format!(
-                "the offset of {offset} exceeds the panic limit (clock.step.panic); nothing is corrected until it is smaller"
-            );
-            (Level::Error, text)
-        }
-        Notice::Contradiction => (
-            Level::Warn,
-            "the master's messages contradict each other (it stepped, or a stamp is wrong); measuring again".to_owned(),
-        ),
-        Notice::Refused { errno: 0 } => {
-            (Level::Error, "the clock was told something beyond what it can do; it goes on as it did".to_owned())
-        }
-        Notice::Refused { errno } => {
-            let error = std::io::Error::from_raw_os_error(errno);
-            (Level::Error, format!("the clock refuses to be adjusted ({error}); it goes on as it did"))
-        }
-        Notice::Unheld { most } => {
-            let text = format!(
-                "the oscillator runs off by more than the clock can be corrected by, {most}: it is not held, and drifts away"
-            );
-            (Level::Error, text)
-        }
-        Notice::Obeys => (Level::Info, "the clock obeys again".to_owned()),
-        Notice::Ineffective { commanded, found } => {
-            (Level::Error, format!("the clock was told {commanded} and does {found}"))
-        }
-    }
 }
 
 /// The configuration's word as the clock layer's; `None`: by who takes the stamps.

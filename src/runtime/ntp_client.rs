@@ -27,6 +27,7 @@ pub use self::resolver::NoAddress;
 use self::resolver::{Found, Lookup, Lookups, spawn_resolver};
 use super::events::Event;
 use super::measured::{SourceLinks, SourceMessage};
+use super::privileges::ThreadKind;
 use super::thread::spawn_timing;
 use crate::clock::{HostClock, reference_of_server};
 use crate::config::{NTP_SOURCE, NtpSourceConfig, ThreadConfig};
@@ -43,7 +44,7 @@ use crate::time::{ClockEpoch, ClockId, Duration, LogInterval, Mono, Observation,
 
 /// The thread goes round at least this often.
 const ROUND_MAX: Duration = Duration::SECOND;
-/// How often it reports what it sees; that a server is not heard any more, or again, it says at once.
+/// How often it reports what it sees, if that is another thing than the last time; that a server is not heard any more, or again, it says at once.
 const REPORT_EVERY: Duration = Duration::SECOND;
 /// A member of a pool whose time was of no use at so many polls in a row is replaced.
 const UNFIT_MAX: u32 = 8;
@@ -57,7 +58,7 @@ const CARD_MISSING_MAX: u32 = 3;
 const LOOK_AT_CARD: Duration = Duration::from_secs(16);
 
 /// What one client sees.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct NtpReport {
     /// Its row among the servers.
     pub place: u8,
@@ -118,7 +119,7 @@ pub fn spawn_ntp_client(
     // Without a loopback there is none, and that first message is measured without.
     let keeper = ExchangeSocket::open(SocketAddr::from(([127, 0, 0, 1], 9))).ok();
     let thread = ThreadConfig { core: None, priority: None };
-    spawn_timing("ntp-client", thread, move |_| {
+    spawn_timing("ntp-client", ThreadKind::NtpClient, thread, move |_| {
         let _keeper = keeper;
         let now = HostClock.mono();
         let asked = wanted.into_iter().enumerate().map(|(place, wanted)| Asked::new(place, wanted, now)).collect();
@@ -208,7 +209,11 @@ impl NtpClientThread {
         for asked in &mut self.asked {
             let answers = asked.client.answered_of_late();
             if std::mem::replace(&mut asked.answered, answers) != answers || is_due {
-                self.outlet.links.events.push_quietly(Event::Ntp(asked.report(now, &self.outlet.cards)));
+                let report = asked.report(now, &self.outlet.cards);
+                // Of a server that is asked once a minute there is nothing new most of the time. What finds no room is told the next time.
+                if asked.told != Some(report) && self.outlet.links.events.push_quietly(Event::Ntp(report)) {
+                    asked.told = Some(report);
+                }
             }
         }
     }
@@ -268,6 +273,8 @@ struct Asked {
     unfit: u32,
     /// One of its last three requests was answered, as far as that was told.
     answered: bool,
+    /// What was reported last.
+    told: Option<NtpReport>,
     departed: Option<(Timestamp<crate::time::Local>, Timestamp<crate::time::Local>)>,
     round_trip: Option<Duration>,
     send_error: Option<i32>,
@@ -306,6 +313,7 @@ impl Asked {
             selected_at: None,
             unfit: 0,
             answered: false,
+            told: None,
             departed: None,
             round_trip: None,
             send_error: None,

@@ -11,6 +11,7 @@
 //! messages, it is read with the next Sync, in the order of their arrival: one for each. With the peer delay mechanism there is no such
 //! rest: the neighbour waits for answers.
 
+mod crowd;
 mod management;
 mod outlet;
 mod served;
@@ -18,16 +19,18 @@ mod served;
 use std::io;
 use std::thread::JoinHandle;
 
+use self::crowd::Crowd;
 pub use self::management::{MANAGEMENT_RING, ManagementLinks, ManagementPacket};
-use self::outlet::{Effects, Outlet};
+use self::outlet::{Effects, Outlet, SENDS_MAX};
 pub use self::served::Served;
-use super::events::{Event, FOREIGN_REPORTED_MAX, PATH_REPORTED_MAX, PortReport};
+use super::events::{CONTRACTS_REPORTED_MAX, Event, FOREIGN_REPORTED_MAX, PATH_REPORTED_MAX, PortReport};
+use super::privileges::ThreadKind;
 use super::thread::{Refusal, spawn_timing};
 use super::wake::{Ready, Sleeper};
 use crate::clock::HostClock;
 use crate::config::ThreadConfig;
 use crate::engine::{Emit, Engine, Taped};
-use crate::net::{Arrived, Gone, LEDGER_MAX, PtpSockets};
+use crate::net::{Arrived, Gone, LEDGER_MAX, PtpSockets, Undelivered};
 use crate::ptp::{
     Channel, ClockReport, Counter, DataSet, Decision, Effect, Forwarded, Grandmaster, Input, ParentInfo, Port, TxToken,
 };
@@ -61,6 +64,8 @@ const CROWDED_FOR: Duration = Duration::SECOND;
 const LINK_AFTERMATH: Duration = Duration::from_millis(100);
 /// Batches of contracts that are served before packets are looked at.
 const TICKS_MAX: usize = 16;
+/// So long after a send has failed the next failure belongs to the same trouble.
+const FAILING_FOR: Duration = Duration::from_secs(60);
 /// A socket that polls for an error and has none to show is left alone for so long.
 const REST: Duration = Duration::from_millis(10);
 
@@ -125,6 +130,10 @@ impl PtpEngine for Port {
             path.1 += 1;
         }
         let (state, delay_req_interval) = (self.state(), self.delay_req_interval());
+        let (contracts, mut contracts_with) = (self.unicast_contracts(), [None; CONTRACTS_REPORTED_MAX]);
+        for (place, with) in contracts_with.iter_mut().zip(self.contracts(now)) {
+            *place = Some(with);
+        }
         Some(PortReport {
             identity,
             state,
@@ -135,6 +144,8 @@ impl PtpEngine for Port {
             foreign,
             other_domain,
             neighbor,
+            contracts,
+            contracts_with,
         })
     }
 
@@ -204,7 +215,7 @@ pub fn spawn_port<E: PtpEngine>(
     mut port: PortLoop<E>,
     own: OwnThread,
 ) -> io::Result<JoinHandle<()>> {
-    spawn_timing(name, config, move |refused: &[Option<Refusal>; 2]| {
+    spawn_timing(name, ThreadKind::Port, config, move |refused: &[Option<Refusal>; 2]| {
         for what in refused.iter().flatten() {
             port.outlet.links.events.push(Event::Refused { thread: name, what: *what });
         }
@@ -224,13 +235,17 @@ enum Told {
     SendFailed(Option<TxToken>),
 }
 
+/// What is remembered of them at once: all stamps that are awaited, and what comes of the sends that they lead to.
+const PENDING_MAX: usize = 2 * LEDGER_MAX + SENDS_MAX;
+
 /// A port with its sockets: what goes round.
 pub struct PortLoop<E> {
     engine: E,
     outlet: Outlet,
     sockets: PtpSockets,
     clock: HostClock,
-    pending: [Option<Told>; LEDGER_MAX + 2],
+    effects: Effects,
+    pending: Box<[Option<Told>]>,
     pending_len: usize,
     report_at: Timestamp<Mono>,
     /// When the event socket is read again at the latest.
@@ -239,11 +254,14 @@ pub struct PortLoop<E> {
     rest_until: Timestamp<Mono>,
     /// Until then a crowd is expected in the event socket.
     crowded_until: Timestamp<Mono>,
+    /// Of those who ask a master.
+    crowd: Crowd,
     /// When the last sleep began.
     slept_at: Timestamp<Mono>,
     /// The round before that found the general socket ready.
     had_general: bool,
-    is_failing: bool,
+    /// When a send last failed.
+    failed_at: Option<Timestamp<Mono>>,
     is_up: bool,
     /// When the link went last.
     down_at: Timestamp<Mono>,
@@ -267,15 +285,17 @@ impl<E: PtpEngine> PortLoop<E> {
             outlet: Outlet::new(links, sockets.clock()),
             sockets,
             clock: HostClock,
-            pending: [None; LEDGER_MAX + 2],
+            effects: Effects::default(),
+            pending: vec![None; PENDING_MAX].into(),
             pending_len: 0,
             report_at: Timestamp::EPOCH,
             look_at: Timestamp::EPOCH,
             rest_until: Timestamp::EPOCH,
             crowded_until: Timestamp::EPOCH,
+            crowd: Crowd::default(),
             slept_at: Timestamp::EPOCH,
             had_general: false,
-            is_failing: false,
+            failed_at: None,
             is_up: true,
             down_at: Timestamp::EPOCH,
             had_link: true,
@@ -323,7 +343,8 @@ impl<E: PtpEngine> PortLoop<E> {
             self.take_stamps(now, false);
         }
         self.review(now);
-        if now >= self.report_at {
+        // Who reads that it follows reads what it follows, too.
+        if std::mem::take(&mut self.outlet.has_new_state) || now >= self.report_at {
             self.report_at = now + REPORT_EVERY;
             if let Some(report) = self.engine.report(now) {
                 // The control thread comes round by itself, and nobody waits for this.
@@ -454,8 +475,7 @@ impl<E: PtpEngine> PortLoop<E> {
 
     /// Reads one packet; returns how many Follow_Up that was, `None` without a packet.
     fn take_one(&mut self, channel: Channel, now: Timestamp<Mono>) -> Option<usize> {
-        let (engine, outlet) = (&mut self.engine, &mut self.outlet);
-        let mut effects = Effects::default();
+        let (engine, outlet, effects) = (&mut self.engine, &mut self.outlet, &mut self.effects);
         let mut follow_ups = 0;
         // An error of the socket as a whole is told once, and the next read goes on.
         let found = self.sockets.receive_one(channel, |arrived| {
@@ -464,32 +484,30 @@ impl<E: PtpEngine> PortLoop<E> {
             let input = input_of(&arrived);
             engine.step(now, input, &mut Emit(|effect| effects.take(&effect, outlet, now)));
         });
-        self.send_all(&effects, now);
-        self.tell_pending(now);
+        self.send_all(now);
         matches!(found, Ok(true)).then_some(follow_ups)
     }
 
     /// Reads a socket until it is empty; returns how many Follow_Up there were.
     fn take_packets(&mut self, channel: Channel, now: Timestamp<Mono>) -> usize {
-        let mut follow_ups = 0;
+        let (mut follow_ups, mut count) = (0, 0);
         if channel == Channel::Event {
             self.look_at = now + LOOK_EVERY;
         }
         for _ in 0..BATCHES_MAX {
-            let (engine, outlet) = (&mut self.engine, &mut self.outlet);
+            let (engine, outlet, effects) = (&mut self.engine, &mut self.outlet, &mut self.effects);
             let (is_down, mut has_arrived) = (!self.is_up, false);
-            let mut effects = Effects::default();
             outlet.channel = channel;
             let received = self.sockets.receive(channel, |arrived| {
                 has_arrived = true;
+                count += 1;
                 follow_ups += usize::from(is_follow_up(arrived.bytes));
                 outlet.links.management.iter_mut().for_each(|links| links.take(&arrived));
                 let input = input_of(&arrived);
                 engine.step(now, input, &mut Emit(|effect| effects.take(&effect, outlet, now)));
             });
-            // What must be sent waits until the batch's buffer is free again.
-            self.send_all(&effects, now);
-            self.tell_pending(now);
+            // What must be sent waits until the batch's buffer is free again, and goes in one.
+            self.send_all(now);
             if is_down && has_arrived && now - self.down_at >= LINK_AFTERMATH {
                 // What arrives proves the link, before the control thread has looked at it again.
                 self.set_link(now, true);
@@ -498,31 +516,40 @@ impl<E: PtpEngine> PortLoop<E> {
                 break;
             }
         }
+        if channel == Channel::Event
+            && self.outlet.is_master()
+            && let Some(until) = self.crowd.arrived(now, count)
+        {
+            (self.rest_until, self.look_at) = (until, until);
+        }
         follow_ups
     }
 
     fn step(&mut self, now: Timestamp<Mono>, input: Input<'_>) {
-        let mut effects = Effects::default();
-        let outlet = &mut self.outlet;
+        let (outlet, effects) = (&mut self.outlet, &mut self.effects);
         self.engine.step(now, input, &mut Emit(|effect| effects.take(&effect, outlet, now)));
-        self.send_all(&effects, now);
-        self.tell_pending(now);
+        self.send_all(now);
     }
 
-    /// Tells the engine what became of its messages, until there is nothing more to tell.
+    /// Tells the engine what became of its messages, and sends what it then wants, until there is nothing more to tell.
     fn tell_pending(&mut self, now: Timestamp<Mono>) {
-        while self.pending_len > 0 {
-            self.pending_len -= 1;
-            let input = match self.pending[self.pending_len].take() {
-                Some(Told::Gone(Gone { token, stamp })) => Input::Sent { token, stamp },
-                Some(Told::SendFailed(token)) => Input::SendFailed { token },
-                None => continue,
-            };
-            let mut effects = Effects::default();
-            let outlet = &mut self.outlet;
-            self.engine.step(now, input, &mut Emit(|effect| effects.take(&effect, outlet, now)));
-            self.send_all(&effects, now);
+        let mut at = 0;
+        while at < self.pending_len {
+            let (outlet, effects) = (&mut self.outlet, &mut self.effects);
+            while at < self.pending_len && effects.have_room() {
+                let input = match self.pending[at].take() {
+                    Some(Told::Gone(Gone { token, stamp })) => Some(Input::Sent { token, stamp }),
+                    Some(Told::SendFailed(token)) => Some(Input::SendFailed { token }),
+                    None => None,
+                };
+                at += 1;
+                if let Some(input) = input {
+                    self.engine.step(now, input, &mut Emit(|effect| effects.take(&effect, outlet, now)));
+                }
+            }
+            self.send_waiting(now);
         }
+        self.pending_len = 0;
     }
 
     /// What the control thread has answered; one that does not get out is asked for again, or not.
@@ -533,19 +560,31 @@ impl<E: PtpEngine> PortLoop<E> {
         }
     }
 
-    fn send_all(&mut self, effects: &Effects, now: Timestamp<Mono>) {
-        for (message, token) in effects.sends() {
-            let (pending, len) = (&mut self.pending, &mut self.pending_len);
-            let sent = self.sockets.send(&message, token, now, |gone| remember(pending, len, Told::Gone(gone)));
-            if let Err(error) = &sent {
-                remember(&mut self.pending, &mut self.pending_len, Told::SendFailed(token));
-                if !self.is_failing {
-                    let errno = error.raw_os_error().unwrap_or_default();
-                    let event = Event::SendFailed { port: self.outlet.links.port, errno };
-                    self.outlet.links.events.push(event);
+    /// Sends what waits, and tells the engine what became of it.
+    fn send_all(&mut self, now: Timestamp<Mono>) {
+        self.send_waiting(now);
+        self.tell_pending(now);
+    }
+
+    fn send_waiting(&mut self, now: Timestamp<Mono>) {
+        let sends = self.effects.take_sends();
+        if sends.is_empty() {
+            return;
+        }
+        let (pending, len, mut failed) = (&mut self.pending, &mut self.pending_len, None);
+        self.sockets.send_all(sends, now, |undelivered| {
+            let told = match undelivered {
+                Undelivered::Gone(gone) => Told::Gone(gone),
+                Undelivered::Failed { token, errno } => {
+                    failed = Some(errno);
+                    Told::SendFailed(token)
                 }
-            }
-            self.is_failing = sent.is_err();
+            };
+            remember(pending, len, told);
+        });
+        if let Some(errno) = failed.filter(|_| begins_to_fail(&mut self.failed_at, now)) {
+            let event = Event::SendFailed { port: self.outlet.links.port, errno };
+            self.outlet.links.events.push(event);
         }
     }
 }
@@ -553,6 +592,12 @@ impl<E: PtpEngine> PortLoop<E> {
 fn input_of<'a>(arrived: &Arrived<'a>) -> Input<'a> {
     let Arrived { bytes, channel, stamp, from } = *arrived;
     Input::Received { bytes, channel, stamp, from }
+}
+
+/// A send has failed: whether that is news. It is not while others have lately, though some between were sent: to one client
+/// that is gone each batch may fail, and to the others none.
+fn begins_to_fail(failed_at: &mut Option<Timestamp<Mono>>, now: Timestamp<Mono>) -> bool {
+    failed_at.replace(now).is_none_or(|last| now - last >= FAILING_FOR)
 }
 
 fn is_follow_up(message: &[u8]) -> bool {
@@ -563,5 +608,19 @@ fn remember(pending: &mut [Option<Told>], len: &mut usize, told: Told) {
     if let Some(place) = pending.get_mut(*len) {
         *place = Some(told);
         *len += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_is_gone_beside_others_is_one_event_and_another_one_after_a_quiet_minute() {
+        let mut failed_at = None;
+        let failures = (0..600).chain([660, 661, 800]);
+        let told: Vec<i64> =
+            failures.filter(|second| begins_to_fail(&mut failed_at, Timestamp::from_secs(1_000 + *second))).collect();
+        assert_eq!(told, [0, 660, 800]);
     }
 }

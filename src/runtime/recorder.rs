@@ -20,6 +20,7 @@ use crate::discipline::Notice;
 use crate::engine::{EngineKind, Recorder};
 use crate::ptp::PortState;
 use crate::runtime::events::Event;
+use crate::runtime::privileges::{ThreadKind, confine};
 use crate::time::{Duration, Mono, SyncState, Timestamp, Utc};
 use crate::trace::{Collector, Origin};
 
@@ -134,6 +135,7 @@ impl Traces {
             let name = format!("{}-{what}.trace", utc.seconds());
             let (path, file) = (self.config.directory.join(name), self.collector.file(Origin::Host));
             let writing = std::thread::Builder::new().name("trace".to_owned()).spawn(move || {
+                confine(ThreadKind::Trace);
                 store(&path, &file).map(|()| path.clone()).map_err(|error| format!("{}: {error}", path.display()))
             });
             match writing {

@@ -14,6 +14,7 @@ mod phc;
 mod pps;
 mod shm;
 mod sock;
+mod vmclock;
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -25,16 +26,20 @@ use self::phc::Phc;
 use self::pps::Pps;
 use self::shm::Shm;
 use self::sock::Sock;
+use self::vmclock::VmClockPage;
+pub use self::vmclock::vmclock_remedy;
 use super::events::Event;
 use super::measured::{SourceLinks, SourceMessage};
+use super::privileges::ThreadKind;
 use super::thread::spawn_timing;
-use crate::clock::{ClockError, ClockWords, HostClock, reference_of_clock};
+use crate::clock::{ClockError, ClockWords, Disruption, HostClock, VmScale, reference_of_clock};
 use crate::config::{REFCLOCK_SOURCE, RefclockConfig, RefclockDevice, ThreadConfig};
 use crate::engine::{Engine, Recorder, Taped};
 use crate::refclock::{ClockCounter, ClockState, Config, Effect, Input, Refclock, Sample};
 use crate::sharing::CounterSet;
 use crate::time::{ClockEpoch, Duration, LeapIndicator, LogInterval, Mono, SourceId, StampSource, Timestamp};
 use crate::wire;
+use crate::wire::vmclock::Smearing;
 
 /// The thread goes round at least this often.
 const ROUND_MAX: Duration = Duration::SECOND;
@@ -71,9 +76,19 @@ pub(super) trait Driver: Send {
     /// The device's, which is opened anew then.
     fn read(&mut self, take: &mut dyn FnMut(Taken)) -> io::Result<()>;
 
-    /// For how long the device was found to have run on while this machine stood still; told once.
-    fn ran_on(&mut self) -> Option<Duration> {
+    /// What the device shows of this machine, that it stood still, was moved or restored; told once.
+    fn disruption(&mut self) -> Option<Disruption> {
         None
+    }
+
+    /// What it counts, if it says that itself.
+    fn scale(&self) -> Option<VmScale> {
+        None
+    }
+
+    /// What it says the clocks around do at a leap second.
+    fn smearing(&self) -> Smearing {
+        Smearing::Strict
     }
 }
 
@@ -114,6 +129,7 @@ fn open(device: &RefclockDevice) -> io::Result<Box<dyn Driver>> {
             Box::new(Extts::open(clock, pin.as_deref(), *channel, *is_clear)?)
         }
         RefclockDevice::Phc { name } => Box::new(Phc::open(name)?),
+        RefclockDevice::VmClock { path } => Box::new(VmClockPage::open(path)?),
     })
 }
 
@@ -148,6 +164,8 @@ pub struct RefclockReport {
     pub reach: u8,
     /// Why the latest sample was refused, if it was.
     pub refused: Option<ClockCounter>,
+    /// What it says the clocks around do at a leap second.
+    pub smearing: Smearing,
     /// What was counted.
     pub counts: [u32; ClockCounter::ALL.len()],
 }
@@ -167,7 +185,7 @@ pub struct WantedClock {
 /// The system's, if there can be no more threads.
 pub fn spawn_refclocks(wanted: Vec<WantedClock>, links: SourceLinks) -> io::Result<JoinHandle<()>> {
     let thread = ThreadConfig { core: None, priority: None };
-    spawn_timing("refclock", thread, move |_| {
+    spawn_timing("refclock", ThreadKind::Refclock, thread, move |_| {
         let now = HostClock.mono();
         let clocks = wanted.into_iter().enumerate().map(|(place, wanted)| Read::new(place, wanted, now)).collect();
         let mut thread = RefclockThread { clocks, links, report_at: now };
@@ -220,6 +238,9 @@ struct Read {
     look_at: Timestamp<Mono>,
     steps: ClockEpoch,
     since: Option<Timestamp<Mono>>,
+    /// What its device says that it counts.
+    scale: Option<VmScale>,
+    said: Option<(LeapIndicator, bool)>,
     refused: Option<ClockCounter>,
     counts: [u32; ClockCounter::ALL.len()],
     taken: Vec<Taken>,
@@ -245,6 +266,8 @@ impl Read {
             look_at: now,
             steps: ClockEpoch::default(),
             since: None,
+            scale: None,
+            said: None,
             refused: None,
             counts: [0; ClockCounter::ALL.len()],
             taken: Vec::with_capacity(SAMPLES_PER_ROUND_MAX),
@@ -293,14 +316,21 @@ impl Read {
         let mut taken = std::mem::take(&mut self.taken);
         taken.clear();
         let read = driver.read(&mut |one| taken.push(one));
-        if let Some(by) = driver.ran_on() {
-            links.tell(SourceMessage::RanOn(by));
+        let disruption = driver.disruption();
+        let scale = driver.scale();
+        if let Some(disruption) = disruption {
+            links.tell(SourceMessage::Disrupted(disruption));
         }
         // What was written before the system clock was stepped cannot be told from what was written after it.
         let steps = links.steps();
         let is_stepped = std::mem::replace(&mut self.steps, steps) != steps;
-        if is_stepped {
+        let scale_before = std::mem::replace(&mut self.scale, scale);
+        let counts = |scale: Option<VmScale>| scale.map(|scale| scale.is_tai);
+        if is_stepped || disruption.is_some() || counts(scale_before) != counts(scale) {
             self.step(now, Input::Stepped(steps), links);
+        }
+        if let Some((leap, is_between)) = self.said.filter(|_| scale_before != scale) {
+            self.says(now, leap, is_between, links);
         }
         for one in &taken {
             let input = match one {
@@ -323,7 +353,10 @@ impl Read {
         for effect in &effects {
             match effect {
                 Effect::Observe(observation) => links.tell(SourceMessage::Observation(*observation)),
-                Effect::Says { leap, is_between } => self.says(now, *leap, *is_between, links),
+                Effect::Says { leap, is_between } => {
+                    self.said = Some((*leap, *is_between));
+                    self.says(now, *leap, *is_between, links);
+                }
                 Effect::Count(what) => {
                     self.counts[what.index()] = self.counts[what.index()].wrapping_add(1);
                     let is_good = matches!(what, ClockCounter::Samples | ClockCounter::Measured);
@@ -337,7 +370,8 @@ impl Read {
     fn says(&mut self, now: Timestamp<Mono>, leap: LeapIndicator, is_between: bool, links: &mut SourceLinks) {
         let source = self.source();
         let words = ClockWords {
-            is_tai: self.config.is_tai,
+            is_tai: self.scale.map_or(self.config.is_tai, |scale| scale.is_tai),
+            tai_utc: self.scale.and_then(|scale| scale.tai_utc),
             accuracy: self.config.delay.half(),
             leap,
             stratum: self.config.stratum,
@@ -356,6 +390,7 @@ impl Read {
             state: self.engine.state(),
             reach: self.engine.reach(),
             refused: self.refused,
+            smearing: self.driver.as_ref().map(|driver| driver.smearing()).unwrap_or_default(),
             counts: self.counts,
         }
     }

@@ -12,6 +12,7 @@
 
 use std::fmt;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::host::{CAP_SYS_TIME, effective};
@@ -41,13 +42,15 @@ const PROGRAMS: [(&str, Steers); 12] = [
     ("ptp4l", Steers::Cards),
     ("ts2phc", Steers::Cards),
     ("sfptpd", Steers::Cards),
-    ("vmtoolsd", Steers::NowAndThen),
+    (VMTOOLSD, Steers::NowAndThen),
     (QEMU_GA, Steers::SetsNowAndThen),
 ];
+/// VMware Tools.
+pub const VMTOOLSD: &str = "vmtoolsd";
 /// The guest agent of QEMU; a host sets its guest's time by the command `guest-set-time`.
-const QEMU_GA: &str = "qemu-ga";
+pub const QEMU_GA: &str = "qemu-ga";
 /// Hyper-V's module, which is no process: it sets the clock when the host says so.
-const HV_UTILS: &str = "hv_utils";
+pub const HV_UTILS: &str = "hv_utils";
 /// What the host offers it if time synchronisation is on: a device of this class on the VMBus.
 const HYPERV_TIMESYNC: &str = "9527e630-d0ae-497b-adce-e80ab0175caf";
 /// Options that tell a program to leave the clock alone.
@@ -70,6 +73,11 @@ impl Rival {
         self.steers() == Steers::Cards || self.program == "phc2sys"
     }
 
+    /// Whether it steers the system clock all the time.
+    pub fn steers_system(&self) -> bool {
+        self.steers() == Steers::System
+    }
+
     /// Whether it sets the clock now and then at most, and may never do it: no rival until it has.
     pub fn is_occasional(&self) -> bool {
         matches!(self.steers(), Steers::NowAndThen | Steers::SetsNowAndThen)
@@ -90,7 +98,7 @@ impl Rival {
     /// The command that stops it, or the option that tells it to leave the clock alone.
     pub fn stop_with(&self) -> String {
         match (self.program.as_str(), &self.unit, self.pid) {
-            ("vmtoolsd", ..) => "vmware-toolbox-cmd timesync disable".to_owned(),
+            (VMTOOLSD, ..) => "vmware-toolbox-cmd timesync disable".to_owned(),
             (QEMU_GA, ..) => "qemu-ga --block-rpcs=guest-set-time".to_owned(),
             (HV_UTILS, ..) => "Disable-VMIntegrationService -VMName NAME -Name \"Time Synchronization\"".to_owned(),
             (_, Some(unit), _) => format!("systemctl disable --now {unit}"),
@@ -102,7 +110,7 @@ impl Rival {
     /// When one that is [occasional](Self::is_occasional) sets the clock, and what there is to know of its setting.
     pub fn habit(&self) -> &'static str {
         match self.program.as_str() {
-            "vmtoolsd" => {
+            VMTOOLSD => {
                 "if its time synchronisation is on (`vmware-toolbox-cmd timesync status`); at a resume or a move also if it is \
                  off, unless the machine's time.synchronize.* are FALSE"
             }
@@ -133,8 +141,13 @@ impl fmt::Display for Rival {
 
 /// The programs that steer clocks of this machine, by process; empty if /proc does not say.
 pub fn rivals() -> Vec<Rival> {
-    let mut found = rivals_in(Path::new("/proc"));
-    found.extend(hyperv_in(Path::new("/sys/bus/vmbus/devices")));
+    rivals_below(Path::new("/"))
+}
+
+/// The same of the machine whose `/proc` and `/sys` are below this directory.
+pub fn rivals_below(root: &Path) -> Vec<Rival> {
+    let mut found = rivals_in(&root.join("proc"));
+    found.extend(hyperv_in(&root.join("sys/bus/vmbus/devices")));
     found
 }
 
@@ -151,7 +164,7 @@ fn hyperv_in(devices: &Path) -> Option<Rival> {
 }
 
 fn rivals_in(proc: &Path) -> Vec<Rival> {
-    let ours = fs::read_link(proc.join("self/ns/net")).ok();
+    let ours = network_of(&proc.join("self"));
     let mut found = Vec::new();
     for entry in fs::read_dir(proc).into_iter().flatten().flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
@@ -159,7 +172,7 @@ fn rivals_in(proc: &Path) -> Vec<Rival> {
         let comm = read("comm");
         let Some((name, steers)) = PROGRAMS.iter().find(|(name, _)| *name == comm.trim_end()) else { continue };
         // What cannot be read is taken for the worse.
-        let theirs = fs::read_link(entry.path().join("ns/net")).ok();
+        let theirs = network_of(&entry.path());
         let is_elsewhere = ours.is_some() && theirs.is_some() && ours != theirs;
         let is_able = match steers {
             Steers::System | Steers::NowAndThen | Steers::SetsNowAndThen => may_set_time(&read("status")),
@@ -173,6 +186,12 @@ fn rivals_in(proc: &Path) -> Vec<Rival> {
     }
     found.sort_by_key(|rival| rival.pid);
     found
+}
+
+/// What tells the network namespace of a process from others. `ns/net` is only for who may trace it, which we may not once we have given up our
+/// rights; but a file of /proc/net is another one in each namespace (proc_pid_net(5)), and everybody may see which.
+fn network_of(process: &Path) -> Option<u64> {
+    fs::metadata(process.join("net/dev")).ok().map(|file| file.ino())
 }
 
 /// Whether the effective capabilities (`CapEff` of proc_pid_status(5)) hold CAP_SYS_TIME; true if they are not known.
@@ -310,13 +329,15 @@ mod tests {
     fn whoever_steers_cards_needs_no_capability_but_the_same_network() {
         let unable = ("status", "CapEff:\t0000000000000000\n");
         let proc = process("ptp4l", &[unable]);
-        for (pid, net) in [("self", "net:[1]"), ("812", "net:[1]")] {
-            fs::create_dir_all(proc.path().join(pid).join("ns")).unwrap();
-            std::os::unix::fs::symlink(net, proc.path().join(pid).join("ns/net")).unwrap();
+        let [ours, theirs] = ["self", "812"].map(|pid| proc.path().join(pid).join("net/dev"));
+        for file in [&ours, &theirs] {
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
         }
+        fs::write(&ours, "").unwrap();
+        fs::hard_link(&ours, &theirs).unwrap();
         assert_eq!(rivals_in(proc.path()).len(), 1);
-        fs::remove_file(proc.path().join("812/ns/net")).unwrap();
-        std::os::unix::fs::symlink("net:[2]", proc.path().join("812/ns/net")).unwrap();
+        fs::remove_file(&theirs).unwrap();
+        fs::write(&theirs, "").unwrap();
         assert_eq!(rivals_in(proc.path()), []);
     }
 }

@@ -52,6 +52,7 @@ pub use latency::Latencies;
 pub use questions::QuestionCounter;
 
 use super::host::random_bits;
+use super::privileges::{ThreadKind, confine};
 use crate::clock::HostClock;
 use crate::config::{CLIENTS_REMEMBERED, LISTEN_MAX, ListenException, ListenInterface, SERVER_CORES_MAX};
 use crate::engine::Recorder;
@@ -380,7 +381,9 @@ impl Server {
         let body = move || {
             // Let go of last: the worker's own ends of everything are closed by then.
             let _farewell = farewell;
-            Worker::prepare(setup, departures, &ready).run()
+            let worker = Worker::prepare(setup, departures, &ready);
+            confine(ThreadKind::NtpServer);
+            worker.run()
         };
         let thread = std::thread::Builder::new()
             .name(worker_name(index))

@@ -7,6 +7,7 @@ use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 use synchronome_kernel::sched::{set_fifo, set_timer_slack};
 
+use super::privileges::{ThreadKind, confine};
 use crate::config::ThreadConfig;
 
 /// Stack of a timing thread. They recurse nowhere, but the discipline moves its state of tens of kilobytes into place; what is
@@ -36,12 +37,14 @@ impl std::fmt::Display for Refusal {
     }
 }
 
-/// Starts a thread with its core and priority; `refused` is told, on the new thread, what it could not get.
+/// Starts a thread with its core and priority, and from then on with what its kind may do; `refused` is told, on the new thread, what it could
+/// not get.
 ///
 /// # Errors
 /// The system's: no memory, too many threads.
 pub fn spawn_timing<R: Send + 'static>(
     name: &'static str,
+    kind: ThreadKind,
     config: ThreadConfig,
     body: impl FnOnce(&[Option<Refusal>; 2]) -> R + Send + 'static,
 ) -> io::Result<JoinHandle<R>> {
@@ -50,6 +53,7 @@ pub fn spawn_timing<R: Send + 'static>(
         let priority = config.priority.filter(|priority| set_fifo(*priority).is_err());
         // Only a courtesy of the kernel is lost if this fails.
         let _ = set_timer_slack(TIMER_SLACK_NS);
+        confine(kind);
         #[cfg(feature = "count-allocations")]
         let _slot = synchronome_kernel::alloc::register_thread(name);
         body(&[core.map(Refusal::Core), priority.map(Refusal::Priority)])
@@ -70,7 +74,7 @@ mod tests {
     #[test]
     fn what_a_thread_cannot_get_is_told_and_it_runs_all_the_same() {
         let config = ThreadConfig { core: Some(100_000), priority: None };
-        let told = spawn_timing("test", config, |refused| *refused).unwrap().join().unwrap();
+        let told = spawn_timing("test", ThreadKind::Simulation, config, |refused| *refused).unwrap().join().unwrap();
         assert_eq!(told, [Some(Refusal::Core(100_000)), None]);
     }
 }

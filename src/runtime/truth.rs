@@ -14,6 +14,7 @@ use std::thread::{Builder, JoinHandle};
 
 use hdrhistogram::Histogram;
 
+use super::privileges::{ThreadKind, confine};
 use crate::clock::{Clock, HostClock, Recorded, SoftwareClock};
 use crate::sharing::{Latch, RingReader, Seqlock, TimeSnapshot};
 use crate::time::{Duration, ErrorBound, Local, SyncState, Timestamp};
@@ -110,6 +111,7 @@ pub fn spawn_truth(
         bounds: histogram(),
     };
     let thread = Builder::new().name("truth".to_owned()).spawn(move || {
+        confine(ThreadKind::Simulation);
         while !stop.is_set() {
             std::thread::sleep(SAMPLE_EVERY.to_std());
             if let Ok(snapshot) = snapshots.read() {

@@ -61,6 +61,11 @@ impl Watchdog {
         &self.threads
     }
 
+    /// The names of the threads that were stalled at the last look.
+    pub fn stalled(&self) -> impl Iterator<Item = &str> {
+        self.threads.iter().filter(|watched| watched.is_stalled).map(|watched| watched.name.as_str())
+    }
+
     /// Looks at every pulse; `tell` hears of each thread what has changed since the last look.
     pub fn look(&mut self, now: Timestamp<Mono>, mut tell: impl FnMut(&str, Change)) {
         for watched in &mut self.threads {
@@ -96,12 +101,15 @@ mod tests {
         watchdog.add("slow", ThreadConfig::default(), slow.clone());
         quick.beat(at(2_000));
         assert_eq!(changes(&mut watchdog, at(2_000)), [], "two seconds may pass");
+        assert_eq!(watchdog.stalled().next(), None);
         let stalled = Change::Stalled(Duration::from_millis(2_100));
         assert_eq!(changes(&mut watchdog, at(2_100)), [("slow".to_owned(), stalled)]);
         quick.beat(at(3_000));
         assert_eq!(changes(&mut watchdog, at(3_000)), [], "told once");
+        assert_eq!(watchdog.stalled().collect::<Vec<_>>(), ["slow"]);
         slow.beat(at(3_100));
         assert_eq!(changes(&mut watchdog, at(3_200)), [("slow".to_owned(), Change::Recovered)]);
+        assert_eq!(watchdog.stalled().next(), None);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! A machine with real clocks: a port, a card's PHC or the kernel's stamps, the system clock, and the star over them.
 //!
 //! ```text
-//!  frames, stamped by the hub -> ptp::Port --ring--> clock::Cascade<Device>
+//!  frames, stamped by a PHC ---> ptp::Port --ring--> clock::Cascade<Device>
 //!                                    ^                 |  crossings: system, PHC, system
-//!                                    '--- reports -----'  adjusts: the PHCs, the system clock
-//!                                                      '-> TimeSnapshot, PhcLines
+//!                                    |-- orders -------'  adjusts: the PHCs, the system clock
+//!                                    '-- lines <-------'-> TimeSnapshot, PhcLines
 //! ```
+//!
+//! With several ports it is a boundary clock: each port is told what to be, and serves by what is published.
 //!
 //! It is what `runtime`'s discipline and port threads are around the same engines, with virtual time in the place of
 //! sleeping: the same ring, the same rounds, the same word to the port after a step. The threads can be kept from running,
@@ -21,25 +23,31 @@ use std::collections::VecDeque;
 
 mod clients;
 mod crossing;
+mod gnss;
+mod ports;
 
 use clients::{Asked, Wanted};
 pub use clients::{ClientConfig, NTP_SOURCE, Steered};
 use crossing::cross;
 pub use crossing::{CrossingModel, CrossingShape};
+use gnss::Receiver;
+pub use gnss::{GNSS_SOURCE, ReceiverModel};
+use ports::HostPort;
+pub(super) use ports::Order;
 
 use super::device::{Device, DeviceModel};
-use super::node::{Effects, Record, keep};
+use super::node::{Record, keep};
 use super::truth::Truth;
 use crate::clock::{
     ArbPolicy, Cascade, CascadeConfig, CascadeNotice, Clock, Heartbeat, HostUtc, JumpDetector, LeapPolicy, PHCS_MAX,
-    SteeringConfig, UtcPolicy, reference_of,
+    SteeringConfig, UtcPolicy,
 };
 use crate::discipline::Reference;
-use crate::discipline::helm::{HelmConfig, SourceOptions, Verdict};
+use crate::discipline::helm::{HelmConfig, SourceKind, SourceOptions, Verdict};
 use crate::discipline::policy::{StepPolicy, StepRule};
 use crate::discipline::servo::Kind;
-use crate::engine::{Engine, EngineKind, Random, Recorder, Taped};
-use crate::ptp::{ClockReport, Config, Effect, Input, ParentInfo, Port};
+use crate::engine::{EngineKind, Random, Recorder};
+use crate::ptp::{AnnouncedQuality, Announcement, Config, DataSet, Forwarded, ParentInfo, Port, PtpClockConfig};
 use crate::sharing::{PhcLines, TimeSnapshot};
 use crate::time::{
     ClockEpoch, ClockId, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, Observation, SourceId,
@@ -58,13 +66,17 @@ const DAY_S: i64 = 86_400;
 /// What a host is made of.
 #[derive(Clone, Debug)]
 pub struct HostConfig {
-    /// The port.
+    /// The first port.
     pub ptp: Config,
+    /// The further ones; their identities, numbers and sources are set by their places.
+    pub more_ports: Vec<Config>,
+    /// What it says of itself as a PTP clock, where a port may be master.
+    pub ptp_clock: PtpClockConfig,
     /// How the clocks are steered.
     pub cascade: CascadeConfig,
     /// The system clock.
     pub system: DeviceModel,
-    /// The PHCs; the first one stamps. None: the kernel stamps by the system clock.
+    /// The PHCs: each port is stamped by the one of its place, or else the last. None: the kernel stamps by the system clock.
     pub phcs: Vec<DeviceModel>,
     /// How they are read.
     pub crossing: CrossingModel,
@@ -74,6 +86,8 @@ pub struct HostConfig {
     pub kernel_leaps: bool,
     /// If there are several sources: how they are judged, and its port among them, if it is one.
     pub helm: Option<(HelmConfig, Option<SourceOptions>)>,
+    /// A GNSS receiver, with a helm.
+    pub receiver: Option<ReceiverModel>,
     /// The mean of an exponential part of the kernel's stamps of NTP packets: interrupts.
     pub ntp_noise: Duration,
 }
@@ -96,6 +110,8 @@ impl HostConfig {
         };
         Self {
             ptp: Config::new(SourceId(0), identity, seed),
+            more_ports: Vec::new(),
+            ptp_clock: PtpClockConfig::default(),
             cascade: CascadeConfig {
                 steering,
                 lock_limit: None,
@@ -109,22 +125,30 @@ impl HostConfig {
             arb: None,
             kernel_leaps: true,
             helm: None,
+            receiver: None,
             ntp_noise: Duration::ZERO,
         }
     }
 
-    /// The clock that stamps.
+    /// The clock that stamps the first port.
     pub fn hub(&self) -> ClockId {
-        if self.phcs.is_empty() { ClockId::System } else { ClockId::Phc(0) }
+        self.stamping(0)
+    }
+
+    /// The clock that stamps a port.
+    pub fn stamping(&self, port: usize) -> ClockId {
+        self.phcs.len().checked_sub(1).map_or(ClockId::System, |last| ClockId::Phc(port.min(last) as u8))
     }
 }
 
-/// What the port tells the discipline.
+/// What the ports, which have numbers, and the clients tell the discipline.
 #[derive(Clone, Copy, Debug)]
 enum Message {
-    Observation(Observation),
-    Parent(Option<ParentInfo>),
-    SyncInterval(LogInterval),
+    Observation(usize, Observation),
+    Parent(usize, Option<ParentInfo>),
+    SyncInterval(usize, LogInterval),
+    Best(usize, Option<DataSet>),
+    Forward(usize, Forwarded),
     /// What a client has measured.
     OfServer(Observation),
     /// What a server says of itself.
@@ -132,16 +156,17 @@ enum Message {
     /// How often a server is asked.
     ServerInterval(SourceId, LogInterval),
     /// The halves of measurements in flight were thrown away, on the report with this number.
-    Flushed(u32),
+    Flushed(usize, u32),
 }
 
 /// See the module's text.
 #[derive(Debug)]
 pub struct Host {
-    port: Taped<Port>,
+    ports: Vec<HostPort>,
     cascade: Cascade<Device>,
     config: HostConfig,
     random: Random,
+    receiver: Option<Receiver>,
     clients: Vec<Asked>,
     random_of_clients: Random,
     /// What each server has said last, and how often it is asked.
@@ -155,14 +180,15 @@ pub struct Host {
     overflows: u64,
     /// Those while the discipline's thread ran.
     overflows_awake: u64,
-    parent: Option<ParentInfo>,
-    sync_interval: Option<LogInterval>,
+    /// The port whose parent steers.
+    followed: Option<usize>,
+    /// What it says of itself as a grandmaster.
+    quality: AnnouncedQuality,
+    own: Option<Announcement>,
     jumps: JumpDetector,
     /// The steps of any clock, as the port is told them.
     steps: u32,
-    /// What the port measures is of before that one, until it has said that it knows.
-    unflushed: Option<u32>,
-    reports: Vec<ClockReport>,
+    orders: Vec<(u8, Order)>,
     system_epoch: ClockEpoch,
     phc_epochs: [Option<ClockEpoch>; PHCS_MAX],
     told: (bool, bool),
@@ -198,7 +224,11 @@ impl Host {
         if let Some((helm, port)) = config.helm {
             cascade.judge_by(helm, now);
             if let Some(options) = port {
-                cascade.add_source(config.ptp.source, options);
+                let sources = 0..=config.more_ports.len() as u16;
+                sources.for_each(|port| _ = cascade.add_source(SourceId(port), options));
+            }
+            if config.receiver.is_some() {
+                cascade.add_source(GNSS_SOURCE, SourceOptions::of(SourceKind::Refclock));
             }
         }
         for (index, model) in (0..).zip(&config.phcs) {
@@ -208,7 +238,8 @@ impl Host {
         }
         let (published, lines) = (cascade.snapshot(now, local), PhcLines::default());
         Self {
-            port: Taped::new(Port::new(config.ptp)),
+            ports: ports::all(&config),
+            receiver: config.receiver.map(|model| Receiver::new(model, truth, now, random.branch(2))),
             phc_epochs: cascade.phc_epochs(),
             cascade,
             config,
@@ -222,12 +253,12 @@ impl Host {
             ring: VecDeque::with_capacity(RING_MAX),
             overflows: 0,
             overflows_awake: 0,
-            parent: None,
-            sync_interval: None,
+            followed: None,
+            quality: AnnouncedQuality::default(),
+            own: None,
             jumps: JumpDetector::default(),
             steps: 0,
-            unflushed: None,
-            reports: Vec::new(),
+            orders: Vec::new(),
             system_epoch: ClockEpoch::default(),
             told: (false, false),
             tell_at: now,
@@ -252,7 +283,10 @@ impl Host {
     /// Whoever asks for these recorders gets the steps of every engine: `stream` makes one by its name.
     pub(super) fn record_by(&mut self, now: Timestamp<Mono>, mut stream: impl FnMut(&str, EngineKind) -> Recorder) {
         let mono = self.mono(now);
-        self.port.record_by(stream("port", EngineKind::PtpPort));
+        for (place, port) in self.ports.iter_mut().enumerate() {
+            let name = if place == 0 { "port".to_owned() } else { format!("port-{}", place + 1) };
+            port.engine.record_by(stream(&name, EngineKind::PtpPort));
+        }
         self.cascade.system().record_by(stream("system", EngineKind::Discipline));
         self.cascade.record_helm_by(stream("helm", EngineKind::Helm));
         for (place, asked) in self.clients.iter_mut().enumerate() {
@@ -277,9 +311,9 @@ impl Host {
         &self.lines
     }
 
-    /// The port.
+    /// The first port.
     pub fn port(&self) -> &Port {
-        &self.port
+        &self.ports[0].engine
     }
 
     /// What it was made with.
@@ -360,15 +394,6 @@ impl Host {
         self.cascade.phc(index, mono).map(|(steering, ..)| steering.clock())
     }
 
-    pub(super) fn stamping(&mut self, now: Timestamp<Mono>) -> (ClockId, Timestamp<Local>) {
-        let hub = self.config.hub();
-        let reading = match hub {
-            ClockId::Phc(index) => self.phc(index, now).map(|phc| phc.reading()),
-            _ => None,
-        };
-        (hub, reading.unwrap_or_else(|| self.system(now).reading()))
-    }
-
     /// Brings all clocks to `now`.
     fn advance(&mut self, now: Timestamp<Mono>) {
         let system = self.cascade.system().clock();
@@ -385,44 +410,6 @@ impl Host {
                 steering.clock().advance(now);
             }
         }
-    }
-
-    // ---- The port's thread ----
-
-    pub(super) fn step(&mut self, now: Timestamp<Mono>, input: Input<'_>, out: &mut Effects) {
-        let mono = self.mono(now);
-        self.port.step(mono, input, out);
-        if let Input::Clock(ClockReport { stepped: true, epoch, .. }) = input {
-            self.tell_discipline(now, Message::Flushed(epoch));
-        }
-    }
-
-    pub(super) fn apply(&mut self, now: Timestamp<Mono>, effect: &Effect) {
-        match effect {
-            Effect::Observe(observation) => self.tell_discipline(now, Message::Observation(*observation)),
-            Effect::Parent(parent) => {
-                self.record.follows(now, parent.map(|parent| parent.grandmaster));
-                self.tell_discipline(now, Message::Parent(*parent));
-            }
-            Effect::SyncInterval(interval) => self.tell_discipline(now, Message::SyncInterval(*interval)),
-            Effect::Count(counter) => self.record.counted(*counter),
-            // Sent by the world; the state of the port is read from the port.
-            Effect::Send { .. } | Effect::State { .. } | Effect::Best(_) | Effect::Forward(_) => {}
-        }
-    }
-
-    fn tell_discipline(&mut self, now: Timestamp<Mono>, message: Message) {
-        if self.ring.len() < RING_MAX {
-            self.ring.push_back(message);
-        } else {
-            self.overflows += 1;
-            self.overflows_awake += u64::from(now >= self.stalled_until);
-        }
-    }
-
-    /// What the port is to be told.
-    pub(super) fn take_reports(&mut self) -> std::vec::Drain<'_, ClockReport> {
-        self.reports.drain(..)
     }
 
     // ---- The discipline's thread ----
@@ -447,13 +434,15 @@ impl Host {
 
     /// When there is something to do for it though nobody calls, by the machine's own clock.
     fn discipline_wants(&self) -> Timestamp<Mono> {
-        self.cascade.deadline(self.ticked_at).map_or(self.publish_at, |at| at.min(self.publish_at))
+        let receiver = self.receiver.as_ref().map(Receiver::deadline);
+        let others = [self.cascade.deadline(self.ticked_at), receiver];
+        others.into_iter().flatten().fold(self.publish_at, Timestamp::min)
     }
 
     pub(super) fn deadline(&self, now: Timestamp<Mono>) -> Timestamp<Mono> {
         let discipline = self.discipline_deadline(now);
         let discipline = self.clients_deadline().map_or(discipline, |at| at.min(discipline));
-        self.port.deadline().map_or(discipline, |at| (at + self.paused).min(discipline))
+        self.ports_deadline().map_or(discipline, |at| (at + self.paused).min(discipline))
     }
 
     /// One round of the discipline's thread.
@@ -463,18 +452,20 @@ impl Host {
             return;
         }
         let wanted = self.discipline_wants();
-        let now = self.mono(now);
+        let (world, now) = (now, self.mono(now));
         self.wanted.hurries |= self.heartbeat.beat(now, wanted).is_some() && !self.clients.is_empty();
         self.look_for_foreign_hands(now);
         let mut is_changed = self.take_crossings(now, Cascade::is_crossing_overdue) || !self.ring.is_empty();
         while let Some(message) = self.ring.pop_front() {
             self.take(now, message);
         }
+        is_changed |= self.read_receiver(world, now);
         is_changed |= self.take_crossings(now, Cascade::is_crossing_due);
         self.look_at_leap(now);
         self.ticked_at = now;
         self.steer(now, |cascade, local, notices| cascade.tick(now, local, &mut |notice| notices.push(notice)));
-        self.tell_port(now);
+        self.look_at_followed();
+        self.tell_ports(now);
         self.look_at_demand();
         // A command changes the line that a clock is on.
         if is_changed || now >= self.publish_at || self.cascade.commands() != self.commands {
@@ -521,7 +512,7 @@ impl Host {
 
     fn take(&mut self, now: Timestamp<Mono>, message: Message) {
         match message {
-            Message::Observation(_) if self.unflushed.is_some() => {}
+            Message::Observation(port, _) if !self.heeds(port) => {}
             Message::OfServer(observation) if self.is_of_before(&observation) => {}
             Message::OfServer(observation) => {
                 self.look_at_rate(now);
@@ -531,50 +522,26 @@ impl Host {
             }
             Message::Server(source, reference) => self.server_says(now, source, reference),
             Message::ServerInterval(source, interval) => self.server_is_asked(now, source, interval),
-            Message::Observation(observation) => {
-                if self.config.hub() == ClockId::System {
+            Message::Observation(_, observation) => {
+                if self.cascade.hub() == Some(ClockId::System) {
                     self.look_at_rate(now);
                 }
                 self.steer(now, |cascade, local, notices| {
                     cascade.observe(now, local, &observation, &mut |notice| notices.push(notice));
                 });
             }
-            Message::Flushed(step) => {
-                if self.unflushed == Some(step) {
-                    self.unflushed = None;
-                }
+            Message::Flushed(port, step) => self.ports[port].known.flushed(step),
+            Message::Best(port, best) => self.ports[port].known.best = best,
+            Message::Forward(port, forwarded) => self.ports[port].known.forwarded = forwarded,
+            Message::Parent(port, parent) => {
+                self.ports[port].known.parent = parent;
+                self.choose(now, port);
             }
-            Message::Parent(parent) => {
-                self.parent = parent;
-                self.choose(now);
-            }
-            Message::SyncInterval(interval) => {
-                self.sync_interval = Some(interval);
-                self.choose(now);
+            Message::SyncInterval(port, interval) => {
+                self.ports[port].known.sync_interval = Some(interval);
+                self.choose(now, port);
             }
         }
-    }
-
-    fn choose(&mut self, now: Timestamp<Mono>) {
-        let HostConfig { ptp, arb, .. } = &self.config;
-        let hub = self.config.hub();
-        let policy = arb.unwrap_or(ArbPolicy::automatic(if hub == ClockId::System {
-            crate::time::StampSource::Kernel
-        } else {
-            crate::time::StampSource::Hardware
-        }));
-        let (source, fallback, interval) = (ptp.source, self.cascade.leap().known(), self.sync_interval);
-        let reference = self.parent.map(|parent| reference_of(source, &parent, policy, fallback));
-        if self.config.helm.is_some() {
-            return self.introduce(now, (source, hub), reference, interval);
-        }
-        self.steer(now, |cascade, local, notices| {
-            let mut tell = |notice| notices.push(notice);
-            match reference {
-                Some(reference) => cascade.follow(now, local, Some(hub), Some(reference), interval, &mut tell),
-                None => cascade.follow(now, local, None, None, None, &mut tell),
-            }
-        });
     }
 
     fn look_for_foreign_hands(&mut self, now: Timestamp<Mono>) {
@@ -635,27 +602,11 @@ impl Host {
         }
     }
 
-    fn stepped(&mut self, clock: ClockId) {
-        if clock == self.config.hub() {
-            self.steps = self.steps.wrapping_add(1);
-            self.unflushed = Some(self.steps);
-            self.reports.push(ClockReport { stepped: true, epoch: self.steps, ..ClockReport::default() });
-        }
-    }
-
-    fn tell_port(&mut self, now: Timestamp<Mono>) {
-        let (locked, calm) = (self.cascade.is_hub_locked(), self.cascade.is_hub_calm());
-        if (locked, calm) != self.told || now >= self.tell_at {
-            self.told = (locked, calm);
-            self.tell_at = now + TELL_PORT_EVERY;
-            self.reports.push(ClockReport { locked, calm, ..ClockReport::default() });
-        }
-    }
-
     fn publish(&mut self, now: Timestamp<Mono>) {
         let local = self.cascade.system().clock().reading();
         self.published = self.cascade.snapshot(now, local);
         self.lines = self.cascade.lines(now, local);
+        self.look_at_masters(now);
         self.publish_at = now + PUBLISH_EVERY;
         self.commands = self.cascade.commands();
         if self.config.kernel_leaps {

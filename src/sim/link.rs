@@ -181,6 +181,8 @@ pub struct Link {
     pub from: NodeId,
     /// Who receives.
     pub to: NodeId,
+    /// By which port of theirs, counted from 0.
+    pub ports: (u8, u8),
     /// What it is like now.
     pub model: LinkModel,
     random: Random,
@@ -192,10 +194,16 @@ pub struct Link {
 }
 
 impl Link {
-    /// A link with its own randomness.
+    /// A link between their first ports, with its own randomness.
     pub fn new(from: NodeId, to: NodeId, model: LinkModel, random: Random) -> Self {
         let hops = std::array::from_fn(|index| Hop::new(random.branch(1 + index as u64)));
-        Self { from, to, model, random, last_arrival: Timestamp::EPOCH, hops, burst: None, surge: None }
+        Self { from, to, ports: (0, 0), model, random, last_arrival: Timestamp::EPOCH, hops, burst: None, surge: None }
+    }
+
+    /// The same between other ports.
+    #[must_use]
+    pub fn between(self, ports: (u8, u8)) -> Self {
+        Self { ports, ..self }
     }
 
     /// When a message that is sent now arrives: never, once or twice.

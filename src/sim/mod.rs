@@ -32,7 +32,7 @@
 //! | `lateness` | threads that wake up late, commands that act late |
 //! | `node` | a grandmaster, how packets are stamped, what a node remembers |
 //! | `slave` | a port and one clock in software |
-//! | `host`, `device` | a machine with real clocks, and such a clock |
+//! | `host`, `device` | a machine with real clocks, and such a clock; with several ports a boundary clock |
 //! | `server` | an NTP server, for hosts that have several sources |
 //! | `ntp` | a world of two: an NTP client and its server |
 //! | `world` | time, who is told what, and what happens from outside |
@@ -69,7 +69,10 @@ pub use checker::{Checker, GRACE, NOTICE, Rule, Violation};
 pub use device::{Device, DeviceModel};
 pub use holdover::{HoldoverCase, HoldoverRun};
 pub use hop::{HopModel, LOAD_MAX, TransparentModel};
-pub use host::{ClientConfig, CrossingModel, CrossingShape, Host, HostConfig, NTP_SOURCE, RING_MAX, Steered};
+pub use host::{
+    ClientConfig, CrossingModel, CrossingShape, GNSS_SOURCE, Host, HostConfig, NTP_SOURCE, RING_MAX, ReceiverModel,
+    Steered,
+};
 pub use lateness::Lateness;
 pub use link::{Blocked, BurstModel, HOPS_MAX, Link, LinkModel, Passage, Shape, SurgeModel};
 pub use node::{Master, NodeId, RECORDS_MAX, Record, StampModel, TxStampModel, master_config};
@@ -79,4 +82,4 @@ pub use server::{ORPHAN_DISTANCE, ORPHAN_STRATUM, Server, ServerConfig};
 pub use slave::{Slave, SlaveConfig};
 pub use statistics::{BoundStatistics, SAMPLES_MAX, Statistics};
 pub use truth::{LOCAL_EPOCH, TAI_UTC, Truth};
-pub use world::{HELD_MAX, Stall, World};
+pub use world::{HELD_MAX, Part, Placed, Plugged, Stall, StormModel, TreeFault, World};

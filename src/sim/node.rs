@@ -123,6 +123,11 @@ impl Master {
         self.engine.config().identity
     }
 
+    /// What it says and does.
+    pub fn config(&self) -> &GrandmasterConfig {
+        self.engine.config()
+    }
+
     /// What its clock is ahead of the truth by.
     pub fn error(&self) -> Duration {
         self.error
@@ -246,8 +251,8 @@ pub(super) enum Role {
 }
 
 impl Role {
-    /// One input of the PTP engine.
-    pub fn step(&mut self, now: Timestamp<Mono>, input: Input<'_>, out: &mut Effects) {
+    /// One input of the PTP engine of a port.
+    pub fn step(&mut self, now: Timestamp<Mono>, port: u8, input: Input<'_>, out: &mut Effects) {
         match self {
             Self::Master(master) => master.engine.step(now, input, out),
             Self::Slave(slave) => {
@@ -256,18 +261,18 @@ impl Role {
                 }
                 slave.port.step(now, input, out);
             }
-            Self::Host(host) => host.step(now, input, out),
+            Self::Host(host) => host.step(now, port, input, out),
             // It knows nothing of PTP.
             Self::Server(_) => {}
         }
     }
 
-    /// What the port wants of the rest of the node.
-    pub fn apply(&mut self, now: Timestamp<Mono>, effect: &Effect) {
+    /// What a port wants of the rest of the node.
+    pub fn apply(&mut self, now: Timestamp<Mono>, port: u8, effect: &Effect) {
         match self {
             Self::Master(_) | Self::Server(_) => {}
             Self::Slave(slave) => slave.apply(now, effect),
-            Self::Host(host) => host.apply(now, effect),
+            Self::Host(host) => host.apply(now, port, effect),
         }
     }
 
@@ -279,12 +284,21 @@ impl Role {
         }
     }
 
-    /// The clock that stamps its messages, and what that reads.
-    pub fn stamping(&mut self, truth: &Truth, now: Timestamp<Mono>) -> (ClockId, Timestamp<Local>) {
+    /// How many ports it has.
+    pub fn ports(&self) -> u8 {
+        match self {
+            Self::Master(_) | Self::Slave(_) => 1,
+            Self::Host(host) => host.ports().len() as u8,
+            Self::Server(_) => 0,
+        }
+    }
+
+    /// The clock that stamps the messages of a port, and what that reads.
+    pub fn stamping(&mut self, truth: &Truth, now: Timestamp<Mono>, port: u8) -> (ClockId, Timestamp<Local>) {
         match self {
             Self::Master(master) => (ClockId::System, truth.local(now) + master.error),
             Self::Slave(_) | Self::Server(_) => (ClockId::System, truth.local(now)),
-            Self::Host(host) => host.stamping(now),
+            Self::Host(host) => host.stamping(now, port),
         }
     }
 

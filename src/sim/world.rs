@@ -2,18 +2,17 @@
 
 use super::checker::{GRACE, Judges, NOTICE, Watch};
 use super::digest::Digest;
+use super::host::Order;
 use super::lateness::Waking;
 use super::node::{Effects, Role, Way, happens};
 use super::statistics::BoundStatistics;
 use super::truth::Truth;
 use super::{
     Checker, ClientConfig, Host, HostConfig, Link, LinkModel, Master, NodeId, Queue, Server, ServerConfig, Slave,
-    SlaveConfig, StampModel, Statistics, Violation,
+    SlaveConfig, StampModel, Statistics,
 };
 use crate::engine::{EngineKind, Random};
-use crate::ptp::{
-    Channel, ClockReport, DELAY_OUTSTANDING_MAX, Effect, Frame, GrandmasterConfig, Input, SYNC_PENDING_MAX, TxToken,
-};
+use crate::ptp::{Channel, DELAY_OUTSTANDING_MAX, Effect, Frame, GrandmasterConfig, Input, SYNC_PENDING_MAX, TxToken};
 use crate::sharing::TimeSnapshot;
 use crate::time::{ClockId, Duration, Mono, SourceId, Stamp, Timestamp};
 use crate::trace::{Collector, Origin};
@@ -23,11 +22,17 @@ mod exchange;
 mod faults;
 mod look;
 mod past;
+mod storm;
+mod tree;
+mod who;
 
 use exchange::NtpEvent;
 use past::Past;
 
 pub use faults::Stall;
+use storm::Storm;
+pub use storm::StormModel;
+pub use tree::{Part, Placed, Plugged, TreeFault};
 
 /// Frames that wait in the sockets of a thread that does not run; what does not fit is lost.
 pub const HELD_MAX: usize = 256;
@@ -43,21 +48,43 @@ enum Taken {
     Before(Option<Stamp>),
 }
 
+/// A port of a node, counted from 0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Plug {
+    node: NodeId,
+    port: u8,
+}
+
 /// What happens at an instant.
 #[derive(Clone, Debug)]
 enum Event {
     /// A message arrives.
-    Arrival { from: NodeId, to: NodeId, frame: Box<Frame>, channel: Channel, stamp: Taken },
+    Arrival { from: NodeId, to: Plug, frame: Box<Frame>, channel: Channel, stamp: Taken },
     /// A transmit stamp comes back, or is given up.
-    TxStamp { of: NodeId, token: TxToken, stamp: Option<Stamp> },
-    /// The discipline tells its port what it did.
-    Report { to: NodeId, report: ClockReport },
+    TxStamp { of: Plug, token: TxToken, stamp: Option<Stamp> },
+    /// The discipline tells a port what it did, or what to be.
+    Report { to: Plug, order: Order },
     /// What an NTP client of a host and its server say to each other.
     Ntp(NtpEvent),
     /// A node wanted to be called.
     Wake(NodeId),
+    /// The next forged Announce of a storm is due.
+    Storm(usize),
     /// The true errors are sampled.
     Sample(Duration),
+}
+
+impl Event {
+    /// The node that something happens to, if it is one.
+    fn concerns(&self) -> Option<NodeId> {
+        match self {
+            Self::Arrival { to, .. } | Self::Report { to, .. } => Some(to.node),
+            Self::TxStamp { of, .. } => Some(of.node),
+            Self::Wake(node) => Some(*node),
+            Self::Ntp(event) => event.waits_for(),
+            Self::Sample(_) | Self::Storm(_) => None,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -93,16 +120,6 @@ struct Node {
     steered: Option<SourceId>,
 }
 
-impl Node {
-    /// The master of this identity, if it is that.
-    fn master(&self, identity: ClockIdentity) -> Option<&Master> {
-        match &self.role {
-            Role::Master(master) if master.identity() == identity => Some(&**master),
-            _ => None,
-        }
-    }
-}
-
 /// See the module's text.
 #[derive(Debug)]
 pub struct World {
@@ -118,6 +135,11 @@ pub struct World {
     has_wrong_masters: bool,
     digest: Digest,
     events: u64,
+    /// How many nodes may send Announce.
+    announcers: usize,
+    /// When each grandmaster was announced last, by anybody.
+    announced: Vec<(ClockIdentity, Timestamp<Mono>)>,
+    storms: Vec<Storm>,
     effects: Effects,
     effects_most: usize,
     collector: Option<Collector>,
@@ -143,6 +165,9 @@ impl World {
             has_wrong_masters: false,
             digest: Digest::default(),
             events: 0,
+            announcers: 0,
+            announced: Vec::new(),
+            storms: Vec::new(),
             effects: Effects::new(),
             effects_most: 0,
             collector: None,
@@ -200,6 +225,7 @@ impl World {
             steered: None,
             starts: self.now + delay,
         });
+        self.announcers += usize::from(self.nodes[id.0].serving_identity().is_some());
         self.wake(id, self.now + delay);
         id
     }
@@ -228,11 +254,16 @@ impl World {
         self.wake(host, self.now);
     }
 
-    /// Connects two nodes, each direction with its own model.
+    /// Connects two nodes by their first ports, each direction with its own model.
     pub fn connect(&mut self, a: NodeId, b: NodeId, from_a: LinkModel, from_b: LinkModel) {
-        for (from, to, model) in [(a, b, from_a), (b, a, from_b)] {
+        self.connect_ports((a, 0), (b, 0), from_a, from_b);
+    }
+
+    /// Connects two ports, which are counted from 0, each direction with its own model.
+    pub fn connect_ports(&mut self, a: (NodeId, u8), b: (NodeId, u8), from_a: LinkModel, from_b: LinkModel) {
+        for ((from, from_port), (to, to_port), model) in [(a, b, from_a), (b, a, from_b)] {
             let random = self.random.branch(1_000 + self.links.len() as u64);
-            self.links.push(Link::new(from, to, model, random));
+            self.links.push(Link::new(from, to, model, random).between((from_port, to_port)));
         }
     }
 
@@ -291,12 +322,13 @@ impl World {
         while let Some((at, event)) = self.queue.pop(until) {
             self.now = at;
             self.events += 1;
+            let concerned = event.concerns();
             self.handle(event);
-            self.check();
+            self.check(concerned);
             self.collector.iter_mut().for_each(Collector::collect);
         }
         self.now = until;
-        self.check();
+        self.check(None);
     }
 
     /// Time since the world's beginning.
@@ -411,7 +443,7 @@ impl World {
         let Some(event) = self.held_back(event) else { return };
         match event {
             // It has not begun yet.
-            Event::Arrival { to, .. } if self.now < self.nodes[to.0].starts => {}
+            Event::Arrival { to, .. } if self.now < self.nodes[to.node.0].starts => {}
             Event::Arrival { from, to, frame, channel, stamp } => {
                 let stamp = match stamp {
                     Taken::Before(stamp) => stamp,
@@ -420,18 +452,20 @@ impl World {
                 self.step(to, Some(from), Input::Received { bytes: frame.as_bytes(), channel, stamp, from: None });
             }
             Event::TxStamp { of, token, stamp } => self.step(of, None, Input::Sent { token, stamp }),
-            Event::Report { to, report } => self.step(to, None, Input::Clock(report)),
+            Event::Report { to, order } => self.step(to, None, order.input()),
             Event::Wake(id) => {
                 let node = &mut self.nodes[id.0];
                 if node.wake == Some(self.now) {
                     node.wake = None;
                     node.waking.iter_mut().for_each(Waking::woke);
-                    let (_, local) = node.role.stamping(&self.truth, self.now);
-                    self.step(id, None, Input::Tick { local });
+                    for port in 0..node.role.ports().max(1) {
+                        self.tick(Plug { node: id, port });
+                    }
                     self.tick_clients(id);
                 }
             }
             Event::Ntp(event) => self.handle_ntp(event),
+            Event::Storm(index) => self.storm(index),
             Event::Sample(interval) => {
                 self.take_samples();
                 self.push(self.now + interval, Event::Sample(interval));
@@ -439,27 +473,36 @@ impl World {
         }
     }
 
+    /// A node wanted to be called: the first port always hears it, and so goes round the discipline.
+    fn tick(&mut self, plug: Plug) {
+        let role = &mut self.nodes[plug.node.0].role;
+        if plug.port == 0 || matches!(role, Role::Host(host) if host.is_port_due(self.now, plug.port)) {
+            let (_, local) = role.stamping(&self.truth, self.now, plug.port);
+            self.step(plug, None, Input::Tick { local });
+        }
+    }
+
     /// The receive stamp is of this instant, whatever stands in the queue of the socket.
-    fn receive_stamp(&mut self, to: NodeId, channel: Channel) -> Option<Stamp> {
-        let node = &mut self.nodes[to.0];
+    fn receive_stamp(&mut self, to: Plug, channel: Channel) -> Option<Stamp> {
+        let node = &mut self.nodes[to.node.0];
         if channel != Channel::Event || happens(node.stamps.rx_loss, &mut node.random) {
             return None;
         }
-        let reading = node.role.stamping(&self.truth, self.now);
+        let reading = node.role.stamping(&self.truth, self.now, to.port);
         Some(node.stamps.stamp(Way::In, reading, &mut node.random))
     }
 
     /// What a thread that does not run has to deal with when it runs again; `None`: it waits, or is lost.
     fn held_back(&mut self, event: Event) -> Option<Event> {
         let id = match event {
-            Event::Arrival { to, .. } | Event::Report { to, .. } => to,
-            Event::TxStamp { of, .. } => of,
+            Event::Arrival { to, .. } | Event::Report { to, .. } => to.node,
+            Event::TxStamp { of, .. } => of.node,
             Event::Wake(id) => id,
             Event::Ntp(ntp) => match ntp.waits_for() {
                 Some(host) => host,
                 None => return Some(event),
             },
-            Event::Sample(_) => return Some(event),
+            Event::Sample(_) | Event::Storm(_) => return Some(event),
         };
         let Some((until, stamps_wait)) = self.nodes[id.0].stalled else { return Some(event) };
         if self.now >= until {
@@ -496,17 +539,17 @@ impl World {
         None
     }
 
-    /// One input of a node, and all that follows at once.
-    fn step(&mut self, id: NodeId, from: Option<NodeId>, input: Input<'_>) {
-        let now = self.now;
+    /// One input of a port, and all that follows at once.
+    fn step(&mut self, plug: Plug, from: Option<NodeId>, input: Input<'_>) {
+        let (now, Plug { node: id, port }) = (self.now, plug);
         let mut effects = std::mem::take(&mut self.effects);
-        self.nodes[id.0].role.step(now, input, &mut effects);
+        self.nodes[id.0].role.step(now, port, input, &mut effects);
         self.effects_most = self.effects_most.max(effects.len());
         for effect in &effects {
             match effect {
-                Effect::Send { frame, channel, token, .. } => self.transmit(id, frame, *channel, *token),
+                Effect::Send { frame, channel, token, .. } => self.transmit(plug, frame, *channel, *token),
                 other => {
-                    self.look_at_stranger(id, from, other);
+                    self.look_at_stranger(plug, from, other);
                     if let Effect::Observe(observation) = other {
                         let direction = usize::from(matches!(observation.received.clock, ClockId::Remote(_)));
                         let node = &mut self.nodes[id.0];
@@ -517,7 +560,7 @@ impl World {
                             node.past.heard(now, node.role.stalled_for(now), direction);
                         }
                     }
-                    self.nodes[id.0].role.apply(now, other);
+                    self.nodes[id.0].role.apply(now, port, other);
                 }
             }
         }
@@ -544,8 +587,8 @@ impl World {
         let Role::Host(host) = &mut nodes[id.0].role else { return None };
         host.round(now);
         digest.snapshot(host.published());
-        for report in host.take_reports() {
-            queue.push(now, Event::Report { to: id, report }).expect("a few reports");
+        for (port, order) in host.take_orders() {
+            queue.push(now, Event::Report { to: Plug { node: id, port }, order }).expect("a few reports");
         }
         let next = host.discipline_deadline(now);
         self.look_at_helm(id);
@@ -561,14 +604,15 @@ impl World {
             Role::Slave(slave) => {
                 digest.snapshot(slave.published());
                 if let Some(report) = slave.take_report() {
-                    queue.push(now, Event::Report { to: id, report }).expect("one report");
+                    let (to, order) = (Plug { node: id, port: 0 }, Order::Clock(report));
+                    queue.push(now, Event::Report { to, order }).expect("one report");
                 }
             }
             Role::Host(host) => {
                 host.round(now);
                 digest.snapshot(host.published());
-                for report in host.take_reports() {
-                    queue.push(now, Event::Report { to: id, report }).expect("a few reports");
+                for (port, order) in host.take_orders() {
+                    queue.push(now, Event::Report { to: Plug { node: id, port }, order }).expect("a few reports");
                 }
             }
         }
@@ -577,70 +621,29 @@ impl World {
         }
     }
 
-    /// A message leaves: multicast, so over every link of the node.
-    fn transmit(&mut self, id: NodeId, frame: &Frame, channel: Channel, token: Option<TxToken>) {
-        let now = self.now;
+    /// A message leaves: multicast, so over every link of the port.
+    fn transmit(&mut self, plug: Plug, frame: &Frame, channel: Channel, token: Option<TxToken>) {
+        let (now, Plug { node: id, port }) = (self.now, plug);
         self.digest.bytes(frame.as_bytes());
+        self.note_announce(frame.as_bytes());
         let Self { links, queue, nodes, .. } = self;
         let hears = |to: NodeId| !matches!(nodes[to.0].role, Role::Server(_));
-        for link in links.iter_mut().filter(|link| link.from == id && hears(link.to)) {
+        for link in links.iter_mut().filter(|link| link.from == id && link.ports.0 == port && hears(link.to)) {
             for passage in link.carry(now, frame.as_bytes()).into_iter().flatten() {
                 // A transparent clock touches only what is stamped (10.2.2).
                 let frame = if channel == Channel::Event { corrected(frame, passage.correction) } else { *frame };
-                let event =
-                    Event::Arrival { from: id, to: link.to, frame: Box::new(frame), channel, stamp: Taken::NotYet };
+                let (frame, to) = (Box::new(frame), Plug { node: link.to, port: link.ports.1 });
+                let event = Event::Arrival { from: id, to, frame, channel, stamp: Taken::NotYet };
                 queue.push(passage.arrival, event).expect("no scenario has so many messages under way");
             }
         }
         if let Some(token) = token {
             let node = &mut self.nodes[id.0];
             let (takes, comes) = node.stamps.tx.draw(&mut node.random);
-            let reading = node.role.stamping(&self.truth, now);
+            let reading = node.role.stamping(&self.truth, now, port);
             let stamp = node.stamps.stamp(Way::Out, reading, &mut node.random);
-            self.push(now + takes, Event::TxStamp { of: id, token, stamp: comes.then_some(stamp) });
+            self.push(now + takes, Event::TxStamp { of: plug, token, stamp: comes.then_some(stamp) });
         }
-    }
-
-    /// Only a declared master is followed, and only what it sent is measured.
-    fn look_at_stranger(&mut self, id: NodeId, from: Option<NodeId>, effect: &Effect) {
-        let found = match effect {
-            Effect::Parent(Some(parent)) => {
-                let is_declared = self.declared_master(parent.grandmaster).is_some();
-                (!is_declared).then_some(Violation::Stranger(Some(parent.grandmaster)))
-            }
-            Effect::Observe(_) => {
-                let parent = self.parent(id);
-                let sender = from.map(|from| match &self.nodes[from.0].role {
-                    Role::Master(master) => Some(master.identity()),
-                    Role::Slave(_) | Role::Host(_) | Role::Server(_) => None,
-                });
-                let is_declared = parent.is_some_and(|parent| self.declared_master(parent).is_some());
-                let is_right = is_declared && sender.is_none_or(|sender| sender == parent);
-                (!is_right).then_some(Violation::Stranger(sender.flatten()))
-            }
-            _ => None,
-        };
-        if let Some(violation) = found {
-            self.checker.tell(self.now, id, violation);
-        }
-    }
-
-    fn master(&self, identity: ClockIdentity) -> Option<&Master> {
-        self.nodes.iter().find_map(|node| node.master(identity))
-    }
-
-    fn declared_master(&self, identity: ClockIdentity) -> Option<&Master> {
-        self.nodes.iter().filter(|node| !node.is_stranger).find_map(|node| node.master(identity))
-    }
-
-    /// Whom a node follows.
-    fn parent(&self, id: NodeId) -> Option<ClockIdentity> {
-        let port = match &self.nodes[id.0].role {
-            Role::Master(_) | Role::Server(_) => return None,
-            Role::Slave(slave) => &*slave.port,
-            Role::Host(host) => host.port(),
-        };
-        port.parent().map(|parent| parent.grandmaster)
     }
 }
 

@@ -14,7 +14,7 @@ use super::lab::{Lab, Space, text};
 use super::running::{Running, unique_path};
 
 /// The binary under test.
-const SYNCHRONOME: &str = env!("CARGO_BIN_EXE_synchronome");
+pub const SYNCHRONOME: &str = env!("CARGO_BIN_EXE_synchronome");
 
 /// How long anything may take before it counts as not happening.
 pub const PATIENCE: Duration = Duration::from_secs(40);
@@ -34,6 +34,8 @@ pub struct Options<'a> {
     pub offset: &'a str,
     /// More options of the clock.
     pub clock: &'a str,
+    /// Where it answers by HTTP.
+    pub http: &'a str,
     /// More sections.
     pub more: &'a str,
     /// What it has in place of /etc/hosts, and no name server beside it.
@@ -42,7 +44,8 @@ pub struct Options<'a> {
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Self { interface: "vb", port: "", reference_offset: "0s", offset: "1s", clock: "", more: "", hosts: None }
+        let (interface, offset, http) = ("vb", "1s", "off");
+        Self { interface, port: "", reference_offset: "0s", offset, clock: "", http, more: "", hosts: None }
     }
 }
 
@@ -59,7 +62,7 @@ impl Daemon {
         let directory = unique_path(lab, "synchronome", "d");
         std::fs::create_dir(&directory).expect("a directory");
         let config = directory.join("synchronome.toml");
-        let Options { interface, port, reference_offset, offset, clock, more, hosts } = options;
+        let Options { interface, port, reference_offset, offset, clock, http, more, hosts } = options;
         let text = format!(
             "[clock]\n\
              system = {{ simulated = {{ offset = \"{offset}\", frequency = \"50ppm\", wander = 1e-9, seed = 1, \
@@ -69,7 +72,7 @@ impl Daemon {
              interface = \"{interface}\"\n\
              {port}\n\
              [observe]\n\
-             http = \"off\"\n\
+             http = \"{http}\"\n\
              runtime_directory = \"{directory}\"\n\
              state_directory = \"{directory}\"\n\
              {more}\n",
@@ -105,11 +108,20 @@ impl Daemon {
         self.process.id()
     }
 
+    /// Its status socket.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
     /// What it says of itself now.
     pub fn status(&mut self) -> Status {
         self.process.assert_alive();
         match ask(&self.socket) {
-            Ok((_, status)) => status,
+            Ok((_, status)) => {
+                let refused = status.events.iter().find(|event| event.text.contains("was refused the system call"));
+                assert_eq!(refused, None, "its filters are too tight");
+                status
+            }
             Err(error) => panic!("the daemon does not answer: {error}"),
         }
     }

@@ -138,7 +138,7 @@ fn settle(what: &str, corners: &mut [Corner]) {
 }
 
 fn fight(clocks: &[Clock]) {
-    let mut lab = Lab::new();
+    let mut lab = Lab::beside_others();
     let hub = lab.space();
     hub.ip("link add br0 type bridge stp_state 0 mcast_snooping 0");
     hub.ip("link set br0 up");

@@ -5,10 +5,12 @@
 //! started it.
 
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
 
 use nix::sched::{CloneFlags, setns};
 use tempfile::TempDir;
@@ -55,7 +57,7 @@ impl Lab {
         Self::in_turn(Turn::Alone { _guard: ALONE.write().unwrap_or_else(PoisonError::into_inner) })
     }
 
-    /// Waits until no test has one that must be alone. For a module called `beside`: CI runs those at the same time.
+    /// Waits until no test has one that must be alone. CI runs these at the same time: the modules called `beside`, and those that its step names.
     pub fn beside_others() -> Self {
         Self::in_turn(Turn::Beside { _guard: ALONE.read().unwrap_or_else(PoisonError::into_inner) })
     }
@@ -93,7 +95,15 @@ impl Lab {
         (master, slave)
     }
 
-    /// The same, and the master's end has the addresses of these hosts too.
+    /// The same, and both have an IPv6 address too: fd71::1 and fd71::2.
+    pub fn pair6(&mut self) -> [Space; 2] {
+        let (master, slave) = self.pair();
+        master.ip("address add fd71::1/64 dev va nodad");
+        slave.ip("address add fd71::2/64 dev vb nodad");
+        [master, slave]
+    }
+
+    /// The same by IPv4 alone, and the master's end has the addresses of these hosts too.
     pub fn pair_with(&mut self, hosts: &[u8]) -> (Space, Space) {
         let (master, slave) = self.pair();
         for host in hosts {
@@ -120,6 +130,32 @@ impl Drop for Lab {
             }
         }
     }
+}
+
+/// Does the same with each of these, so many at a time: what came of it, in their order, or the first line of why it failed, and how long it took.
+pub fn side_by_side<I: Sync, T: Send>(
+    items: &[I],
+    at_a_time: usize,
+    action: impl Fn(&I) -> T + Sync,
+) -> Vec<(Result<T, String>, Duration)> {
+    let (next, done) = (Mutex::new(items.iter().enumerate()), Mutex::new(Vec::new()));
+    let work = || {
+        loop {
+            let Some((place, item)) = next.lock().expect("nobody panics with it").next() else { return };
+            let began = Instant::now();
+            let outcome = catch_unwind(AssertUnwindSafe(|| action(item)));
+            let outcome = outcome.map_err(|panic| {
+                let text = panic.downcast_ref::<String>().map(String::as_str);
+                let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+                text.and_then(|text| text.lines().next()).unwrap_or_default().to_owned()
+            });
+            done.lock().expect("nobody panics with it").push((place, (outcome, began.elapsed())));
+        }
+    };
+    std::thread::scope(|scope| (0..at_a_time).for_each(|_| _ = scope.spawn(work)));
+    let mut done = done.into_inner().expect("nobody panics with it");
+    done.sort_by_key(|(place, _)| *place);
+    done.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
 /// Joins two ends by a cable, and sets them up.

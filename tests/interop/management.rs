@@ -3,10 +3,17 @@
 use std::collections::BTreeMap;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
+use std::time::Duration;
 
 use synchronome::observe::Status;
-use synchronome::time::SyncState;
+use synchronome::ptp::PortState;
+use synchronome::time::{LogInterval, SyncState};
+use synchronome::wire::ptp::{
+    Action, Body, ClockIdentity, CorrectionField, Extension, Flags, Header, Management, ManagementData, ManagementId,
+    ManagementTlv, Message, MessageType, PortIdentity, Tlvs, VERSION_PTP, parse, write,
+};
 
 use super::daemon::{Daemon, Options, port};
 use super::lab::{End, Lab, Space, connect, text};
@@ -14,7 +21,7 @@ use super::ptp4l_identity;
 use super::running::{always_master, ptp4l};
 
 /// All that `pmc` of linuxptp 3.1.1 can ask for and we have: of the clock, and of each port.
-const OF_CLOCK: [&str; 15] = [
+const OF_CLOCK: [&str; 16] = [
     "USER_DESCRIPTION",
     "DEFAULT_DATA_SET",
     "CURRENT_DATA_SET",
@@ -28,6 +35,7 @@ const OF_CLOCK: [&str; 15] = [
     "TRACEABILITY_PROPERTIES",
     "TIMESCALE_PROPERTIES",
     "TIME_STATUS_NP",
+    "SUBSCRIBE_EVENTS_NP",
     "GRANDMASTER_SETTINGS_NP",
     "NULL_MANAGEMENT",
 ];
@@ -47,7 +55,7 @@ const OF_PORT: [&str; 11] = [
 
 /// What was answered: who (`001b21.aabb.cc0000-1`), what (`PRIORITY1`, or `` of an error), and its values by name.
 #[derive(Debug)]
-struct Answer {
+pub(super) struct Answer {
     who: String,
     what: String,
     is_error: bool,
@@ -93,10 +101,10 @@ fn pmc_as(user: u32, space: &Space, directory: &Path, commands: &[String]) -> Ve
     answers(&printed)
 }
 
-/// Asks over the network, from an interface of this namespace.
-fn pmc_over(network: &str, space: &Space, interface: &str, hops: u8, commands: &[String]) -> Vec<Answer> {
+/// Asks over the network that these options of pmc name, from an interface of this namespace.
+pub(super) fn pmc_over(network: &[&str], space: &Space, interface: &str, hops: u8, commands: &[String]) -> Vec<Answer> {
     let mut command = space.command("timeout", "coreutils");
-    command.args(["20", "pmc", network, "-b", &hops.to_string(), "-i", interface]).args(commands);
+    command.args(["20", "pmc", "-b", &hops.to_string(), "-i", interface]).args(network).args(commands);
     let output = command.output().expect("pmc runs: apt-get install linuxptp");
     let printed = text(&output);
     assert!(output.status.success(), "{printed}");
@@ -298,7 +306,7 @@ mod beside {
             let identity = before.ptp[1].identity.clone().expect("it runs");
             // Alone, and by the port that was asked.
             let asked = gets(&["DEFAULT_DATA_SET", "PARENT_DATA_SET", "PORT_DATA_SET", "PORT_STATS_NP", "FAULT_LOG"]);
-            let answered = pmc_over(network, &inside, "vd", 0, &asked);
+            let answered = pmc_over(&[network], &inside, "vd", 0, &asked);
             let (own, parent) = (one(&answered, "DEFAULT_DATA_SET", None), one(&answered, "PARENT_DATA_SET", None));
             assert_eq!(own.who, identity);
             assert_eq!(own.value("clockIdentity"), before.ptp_clocks[0].default_ds.clock_identity);
@@ -309,15 +317,98 @@ mod beside {
                 assert_eq!(set.value("portState"), status.port_state);
             }
             // With a hop ptp4l's answers come from behind it, by its own boundaryHops.
-            let answered = pmc_over(network, &inside, "vd", 1, &gets(&["DEFAULT_DATA_SET"]));
+            let answered = pmc_over(&[network], &inside, "vd", 1, &gets(&["DEFAULT_DATA_SET"]));
             assert_eq!(answered.len(), 2, "{answered:#?}");
             let above = one(&answered, "DEFAULT_DATA_SET", Some(&format!("{}-1", ptp4l_identity(1))));
             assert_eq!((above.value("priority1"), above.value("clockIdentity")), ("10", ptp4l_identity(1).as_str()));
             // SET is refused.
-            let answered = pmc_over(network, &inside, "vd", 0, &["SET PRIORITY1 7".to_owned()]);
+            let answered = pmc_over(&[network], &inside, "vd", 0, &["SET PRIORITY1 7".to_owned()]);
             assert!(matches!(&answered[..], [refused] if refused.is_error), "{answered:#?}");
             assert_eq!(daemon.status().ptp_clocks[0].default_ds.priority1, 128);
             daemon.end();
         }
+    }
+    /// What `pmc` says and sees of a subscription, and what comes of one: `pmc` itself does not wait for it.
+    #[test]
+    fn who_subscribes_by_the_socket_is_told_of_each_state_of_a_port() {
+        let mut lab = Lab::beside_others();
+        let (master, slave) = lab.pair();
+        let (directory, more) = open_directory();
+        let mut daemon = Daemon::start(&lab, &slave, Options { more: &more, ..Options::default() });
+        let identity = daemon.status().ptp[0].identity.clone().expect("it runs");
+        let commands = ["SET SUBSCRIBE_EVENTS_NP duration 60 NOTIFY_PORT_STATE on".to_owned()];
+        let answered = pmc_as(0, &slave, directory.path(), &[&commands[..], &gets(&["SUBSCRIBE_EVENTS_NP"])].concat());
+        assert_eq!(answered.len(), 2, "{answered:#?}");
+        for answer in &answered {
+            assert!((58.0..=60.0).contains(&answer.number("duration")), "{answer:?}");
+            assert_eq!(answer.value("NOTIFY_PORT_STATE"), "on");
+        }
+
+        let subscriber = UnixDatagram::bind(directory.path().join("subscriber")).expect("a socket");
+        subscriber.set_read_timeout(Some(Duration::from_secs(20))).expect("a time");
+        subscriber.send_to(&subscription(60, 1), directory.path().join("ptp")).expect("it listens");
+        let heard = || {
+            let mut octets = [0; 1_500];
+            let length = subscriber.recv(&mut octets).expect("it is told");
+            let message = parse(&octets[..length]).expect("a message");
+            let Ok(Extension::Management(tlv)) = message.tlvs.iter().next().expect("one TLV").extension() else {
+                panic!("{message:?}")
+            };
+            let who = message.header.source_port_identity.to_string();
+            match tlv.data {
+                ManagementData::PortDataSet(set) => (who, message.header.sequence_id, set.port_state),
+                _ => (who, message.header.sequence_id, 0),
+            }
+        };
+        assert_eq!((heard().1, heard_nothing(&subscriber)), (77, true), "the answer, and no more");
+        let grandmaster = ptp4l(&lab, &master, "va", &["--logAnnounceInterval=-1", always_master()]);
+        daemon.wait_for_lock(&ptp4l_identity(1));
+        let states = [PortState::Uncalibrated, PortState::Slave].map(|state| state as u8);
+        assert_eq!([heard(), heard()], [(identity.clone(), 0, states[0]), (identity.clone(), 1, states[1])]);
+        drop(grandmaster);
+        let states = [PortState::Uncalibrated, PortState::Listening].map(|state| state as u8);
+        assert_eq!([heard(), heard()], [(identity.clone(), 2, states[0]), (identity, 3, states[1])]);
+        daemon.end();
+    }
+
+    /// SET SUBSCRIBE_EVENTS_NP, with the sequenceId 77.
+    fn subscription(duration_s: u16, events: u8) -> Vec<u8> {
+        let nobody = PortIdentity { clock_identity: ClockIdentity([0; 8]), port_number: 4_711 };
+        let everybody = PortIdentity { clock_identity: ClockIdentity([0xff; 8]), port_number: 0xffff };
+        let body = Management {
+            target_port_identity: everybody,
+            starting_boundary_hops: 0,
+            boundary_hops: 0,
+            action: Action::SET,
+        };
+        let header = Header {
+            sdo_id: 0,
+            message_type: MessageType::Management,
+            version_ptp: VERSION_PTP,
+            minor_version_ptp: 0,
+            message_length: 0,
+            domain_number: 0,
+            flags: Flags::NONE,
+            correction_field: CorrectionField::ZERO,
+            source_port_identity: nobody,
+            sequence_id: 77,
+            log_message_interval: LogInterval::UNSTATED,
+        };
+        let data = [&duration_s.to_be_bytes()[..], &[events], &[0; 63]].concat();
+        let data = ManagementData::Other(&data);
+        let tlv = ManagementTlv { management_id: ManagementId::SUBSCRIBE_EVENTS_NP, data };
+        let (mut tlvs, mut octets) = ([0; 100], vec![0; 200]);
+        let length = Extension::Management(tlv).write(&mut tlvs).expect("room");
+        let tlvs = Tlvs::from_octets(&tlvs[..length]).expect("whole");
+        let length = write(&Message { header, body: Body::Management(body), tlvs }, &mut octets).expect("room");
+        octets.truncate(length);
+        octets
+    }
+
+    fn heard_nothing(by: &UnixDatagram) -> bool {
+        by.set_nonblocking(true).expect("a socket");
+        let result = by.recv(&mut [0; 10]);
+        by.set_nonblocking(false).expect("a socket");
+        result.is_err()
     }
 }

@@ -158,7 +158,7 @@ fn of_three_servers_the_liar_is_named_one_steers_and_when_that_ends_another_goes
     let _liar = Liar::start(&master, Ipv4Addr::new(10, 71, 0, 4));
     let chronyd = Client::start(&lab, &slave, "10.71.0.1");
     let more = "[[ntp.source]]\naddress = \"10.71.0.1\"\npoll = 0\nprefer = true\n\
-                [[ntp.source]]\naddress = \"10.71.0.3\"\npoll = 0\n\
+                [[ntp.source]]\naddress = \"10.71.0.3\"\npoll = 0\ninterleaved = true\n\
                 [[ntp.source]]\naddress = \"10.71.0.4\"\npoll = 0\n\
                 [[ntp.source]]\naddress = \"no-such-host.invalid\"\npoll = 0\n";
     // The port of PTP hears nothing here.
@@ -207,6 +207,10 @@ fn of_three_servers_the_liar_is_named_one_steers_and_when_that_ends_another_goes
     assert_eq!((status.state, status.clock.steps), (SyncState::Locked, 1), "{status:#?}");
     assert!(truth(&status).max_s.is_some_and(|max| max < 2e-3), "{status:#?}");
     assert!(!source(&status, "10.71.0.4").is_steering);
+    // It is measured by when its answers really left (RFC 9769).
+    let count = |what: &str| source(&status, "10.71.0.3").counters.get(what).copied().unwrap_or_default();
+    println!("ntp: of {} answers of the second server {} were interleaved", count("answers"), count("interleaved"));
+    assert!(count("interleaved") * 2 > count("requests"), "{status:#?}");
     daemon.end();
 }
 

@@ -9,6 +9,7 @@ use synchronome::time::SyncState;
 use super::daemon::{Daemon, Options, assert_bound_held, port, print_figures, truth};
 use super::embedded::{self, Embedded};
 use super::lab::{Lab, Space};
+use super::ntp::chronyd_server;
 use super::running::{Capture, dissect, ptp4l};
 use super::{COMPLAINTS, bridged, ptp4l_identity, ptp4l_octets, settle};
 
@@ -45,7 +46,7 @@ fn turnaround_s(capture: &std::path::Path) -> f64 {
 
 /// A slave of ptp4l over a transport. `primary` and `neighbor` are filters of what we send to the two groups.
 fn follows_by_peer_delay(transport: &str, ptp4l_option: &str, [primary, neighbor]: [&str; 2]) {
-    let mut lab = Lab::new();
+    let mut lab = Lab::beside_others();
     let (master, slave): (Space, Space) = lab.pair();
     for (space, interface, address) in [(&master, "va", "fd71::1/64"), (&slave, "vb", "fd71::2/64")] {
         space.ip(&format!("address add {address} dev {interface} nodad"));
@@ -61,7 +62,7 @@ fn follows_by_peer_delay(transport: &str, ptp4l_option: &str, [primary, neighbor
     ptp4l.assert_alive();
     assert_eq!(status.state, SyncState::Locked, "{status:#?}");
     assert_bound_held(&status);
-    assert!(truth(&status).rms_s.is_some_and(|rms| rms < 10e-6), "{status:#?}");
+    assert!(truth(&status).rms_s.is_some_and(|rms| rms < 50e-6), "{status:#?}");
     assert!(status.clock.bound_s.is_some_and(|bound| bound < 1e-3), "{status:#?}");
     assert_eq!(status.clock.steps, 1, "{status:#?}");
     let link = port(&status).neighbor.as_ref().expect("it answers");
@@ -113,7 +114,7 @@ fn a_slave_of_ptp4l_with_peer_delay_over_ethernet() {
 
 #[test]
 fn two_neighbours_on_one_link_are_a_fault_and_nothing_is_believed_of_it() {
-    let mut lab = Lab::new();
+    let mut lab = Lab::beside_others();
     let [first, second, slave] = bridged(&mut lab);
     let options = ["--delay_mechanism=P2P", "--logAnnounceInterval=-1"];
     let first = ptp4l(&lab, &first, "va", &[&options[..], &["--priority1=10"]].concat());
@@ -143,7 +144,7 @@ fn printed_after(printed: &str, word: &str) -> Vec<i64> {
 
 #[test]
 fn ptp4l_measures_the_link_to_our_own_grandmaster_and_follows_it() {
-    let mut lab = Lab::new();
+    let mut lab = Lab::beside_others();
     let (master, slave) = lab.pair();
     let config = GrandmasterConfig { peer_delay: Some(PeerDelayConfig::default()), ..embedded::config(7) };
     let _grandmaster = Embedded::start(&master, "va", config);
@@ -164,4 +165,30 @@ fn ptp4l_measures_the_link_to_our_own_grandmaster_and_follows_it() {
     assert!((100..100_000).contains(&delay), "{printed}");
     // Both stamp by the clock of this machine.
     assert!(offset.abs() < 50_000, "{printed}");
+}
+
+/// What a master serves is half a second ahead of the clock that stamps for it.
+#[test]
+fn a_slave_of_ours_behind_a_master_of_ours_whose_time_is_not_what_it_stamps_with_is_locked_within_seconds() {
+    let mut lab = Lab::beside_others();
+    let (master, slave) = lab.pair();
+    let _upstream = chronyd_server(&lab, &master, "127.0.0.1");
+    let more = "[[ntp.source]]\naddress = \"127.0.0.1\"\npoll = 0\ntime_offset = \"-500ms\"\n";
+    let (interface, reference_offset) = ("va", "500ms");
+    let options = "role = \"master\"\ndelay = \"p2p\"\nannounce_interval = 0\n";
+    let options = Options { interface, port: options, more, reference_offset, ..Options::default() };
+    let mut serving = Daemon::start(&lab, &master, options);
+    serving.wait("the clock is LOCKED and served", |status| {
+        status.state == SyncState::Locked && port(status).port_state == "MASTER"
+    });
+    let options = Options { port: "delay = \"p2p\"\n", reference_offset, ..Options::default() };
+    let mut daemon = Daemon::start(&lab, &slave, options);
+    let status = daemon.wait("the clock is LOCKED", |status| status.state == SyncState::Locked);
+    print_figures("p2p, our own master", &status);
+    assert!(status.clock.lock_time_s.is_some_and(|took| took < 12.0), "at one Sync a second: {status:#?}");
+    let status = settle(&mut daemon, 5);
+    assert_bound_held(&status);
+    assert_bound_held(&serving.status());
+    daemon.end();
+    serving.end();
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration as Timeout;
 
@@ -43,10 +44,13 @@ struct Segment {
 
 impl Segment {
     fn unused() -> Self {
+        // Each test of this process has another one: they run side by side.
+        static NEXT: AtomicU32 = AtomicU32::new(FIRST_UNIT);
         let there = std::fs::read_to_string("/proc/sysvipc/shm").expect("the kernel's list of segments");
         let keys: Vec<u32> = there.lines().skip(1).filter_map(key_in).collect();
-        // Units that gpsd does not use.
-        let unit = (100..=255).find(|unit| !keys.contains(&(KEY + unit))).expect("one that is not used");
+        let mut next = || Some(NEXT.fetch_add(1, Ordering::Relaxed)).filter(|unit| *unit <= 255);
+        let unit = std::iter::from_fn(&mut next).find(|unit| !keys.contains(&(KEY + unit)));
+        let unit = unit.expect("one that is not used");
         Self { unit: unit.to_string(), key: KEY + unit }
     }
 }
@@ -58,6 +62,8 @@ impl Drop for Segment {
     }
 }
 
+/// Of those that gpsd does not use.
+const FIRST_UNIT: u32 = 100;
 /// The key of unit 0, as ntpd and gpsd have it.
 const KEY: u32 = 0x4e54_5030;
 
@@ -73,46 +79,6 @@ fn source<'s>(status: &'s Status, name: &str) -> &'s SourceStatus {
 
 fn count(status: &Status, name: &str, outcome: &str) -> u64 {
     source(status, name).counters.get(outcome).copied().unwrap_or(0)
-}
-
-#[test]
-fn shared_memory_steers_what_is_torn_is_refused_and_a_writer_that_goes_and_comes_is_followed_again() {
-    let mut lab = Lab::new();
-    let space = lab.space();
-    let program = writer(&lab);
-    let segment = Segment::unused();
-    let unit = &segment.unit;
-    let more = format!("[[refclock]]\nkind = \"shm\"\nunit = {unit}\nname = \"GPS\"\npoll = -2\nsamples = 2\n");
-    let mut daemon = Daemon::start(&lab, &space, Options { more: &more, ..Options::default() });
-    let status =
-        daemon.wait("the segment is missed", |status| source(status, "GPS").reason.contains("cannot be opened"));
-    assert_eq!(status.state, SyncState::NeverSynced);
-
-    let mut gps = write(&lab, &space, &program, &["shm", unit]);
-    let status = daemon.wait("it is LOCKED", |status| status.state == SyncState::Locked);
-    println!("shm: LOCKED {:.1} s after the start", status.uptime_s);
-    daemon.wait("the statistics begin", |status| truth(status).samples > 0);
-    std::thread::sleep(Timeout::from_secs(15));
-    let status = daemon.status_by_command();
-    print_figures("shared memory, 30 us of even noise", &status);
-    println!("shm: {:?}", source(&status, "GPS").counters);
-    assert!(source(&status, "GPS").is_steering, "{status:#?}");
-    assert_bound_held(&status);
-    // It is never further off than a sample can be.
-    assert!(truth(&status).rms_s.is_some_and(|rms| rms < 30e-6), "{status:#?}");
-    assert_eq!(count(&status, "GPS", "stale") + count(&status, "GPS", "future"), 0, "{status:#?}");
-
-    daemon.wait("a look has met a write", |status| count(status, "GPS", "torn") > 0);
-
-    assert!(gps.end_by(Signal::SIGTERM).success());
-    daemon.wait("it holds over", |status| status.state == SyncState::Holdover);
-    let _gps = write(&lab, &space, &program, &["shm", unit]);
-    // The segment is a new one.
-    daemon.wait("it is LOCKED again", |status| status.state == SyncState::Locked);
-    let status = daemon.status_by_command();
-    assert_bound_held(&status);
-    assert_eq!(status.clock.steps, 1, "{status:#?}");
-    daemon.end();
 }
 
 /// The hypervisor's page of time, in its own file. Written as a whole: nobody sees a half of it.
@@ -139,33 +105,6 @@ fn tell_of_another_generation() {
     message.extend(text);
     let kernel = NetlinkAddr::new(0, 0);
     sendto(std::os::fd::AsRawFd::as_raw_fd(&socket), &message, &kernel, MsgFlags::empty()).expect("CAP_SYS_ADMIN");
-}
-
-#[test]
-fn a_socket_steers_and_each_wrong_datagram_is_counted_for_what_it_is() {
-    let mut lab = Lab::new();
-    let space = lab.space();
-    let program = writer(&lab);
-    let path = unique_path(&lab, "chrony.gps", "sock");
-    let path = path.to_str().expect("a path");
-    let more = format!(
-        "[[refclock]]\nkind = \"sock\"\npath = \"{path}\"\nname = \"SOCK\"\nprecision = \"31us\"\nsamples = 5\npoll = -1\n"
-    );
-    let _gps = write(&lab, &space, &program, &["sock", path]);
-    let mut daemon = Daemon::start(&lab, &space, Options { more: &more, ..Options::default() });
-    let status = daemon.wait("it is LOCKED", |status| status.state == SyncState::Locked);
-    println!("sock: LOCKED {:.1} s after the start", status.uptime_s);
-    daemon.wait("the statistics begin", |status| truth(status).samples > 0);
-    std::thread::sleep(Timeout::from_secs(12));
-    let status = daemon.status_by_command();
-    print_figures("a socket, 30 us of even noise, the median of five", &status);
-    println!("sock: {:?}", source(&status, "SOCK").counters);
-    assert_bound_held(&status);
-    assert!(truth(&status).rms_s.is_some_and(|rms| rms < 30e-6), "{status:#?}");
-    for outcome in ["magic", "length", "field", "unsynchronised", "stale"] {
-        assert!(count(&status, "SOCK", outcome) > 0, "no {outcome} in {status:#?}");
-    }
-    daemon.end();
 }
 
 /// A receiver whose sentences reach gpsd by UDP, a tenth of a second after the second that they name.
@@ -249,9 +188,76 @@ fn the_real_gpsd_is_read_by_its_json_and_its_shared_memory_alike() {
     daemon.end();
 }
 
-/// They wait for what happens within seconds, and measure nothing finer.
+/// They wait for what happens within seconds. What they measure is as exact as the stamps of who writes, however late it is read.
 mod beside {
     use super::*;
+
+    #[test]
+    fn shared_memory_steers_what_is_torn_is_refused_and_a_writer_that_goes_and_comes_is_followed_again() {
+        let mut lab = Lab::beside_others();
+        let space = lab.space();
+        let program = writer(&lab);
+        let segment = Segment::unused();
+        let unit = &segment.unit;
+        let more = format!("[[refclock]]\nkind = \"shm\"\nunit = {unit}\nname = \"GPS\"\npoll = -2\nsamples = 2\n");
+        let mut daemon = Daemon::start(&lab, &space, Options { more: &more, ..Options::default() });
+        let status =
+            daemon.wait("the segment is missed", |status| source(status, "GPS").reason.contains("cannot be opened"));
+        assert_eq!(status.state, SyncState::NeverSynced);
+
+        let mut gps = write(&lab, &space, &program, &["shm", unit]);
+        let status = daemon.wait("it is LOCKED", |status| status.state == SyncState::Locked);
+        println!("shm: LOCKED {:.1} s after the start", status.uptime_s);
+        daemon.wait("the statistics begin", |status| truth(status).samples > 0);
+        std::thread::sleep(Timeout::from_secs(15));
+        let status = daemon.status_by_command();
+        print_figures("shared memory, 30 us of even noise", &status);
+        println!("shm: {:?}", source(&status, "GPS").counters);
+        assert!(source(&status, "GPS").is_steering, "{status:#?}");
+        assert_bound_held(&status);
+        // It is never further off than a sample can be.
+        assert!(truth(&status).rms_s.is_some_and(|rms| rms < 30e-6), "{status:#?}");
+        assert_eq!(count(&status, "GPS", "stale") + count(&status, "GPS", "future"), 0, "{status:#?}");
+
+        daemon.wait("a look has met a write", |status| count(status, "GPS", "torn") > 0);
+
+        assert!(gps.end_by(Signal::SIGTERM).success());
+        daemon.wait("it holds over", |status| status.state == SyncState::Holdover);
+        let _gps = write(&lab, &space, &program, &["shm", unit]);
+        // The segment is a new one.
+        daemon.wait("it is LOCKED again", |status| status.state == SyncState::Locked);
+        let status = daemon.status_by_command();
+        assert_bound_held(&status);
+        assert_eq!(status.clock.steps, 1, "{status:#?}");
+        daemon.end();
+    }
+
+    #[test]
+    fn a_socket_steers_and_each_wrong_datagram_is_counted_for_what_it_is() {
+        let mut lab = Lab::beside_others();
+        let space = lab.space();
+        let program = writer(&lab);
+        let path = unique_path(&lab, "chrony.gps", "sock");
+        let path = path.to_str().expect("a path");
+        let more = format!(
+            "[[refclock]]\nkind = \"sock\"\npath = \"{path}\"\nname = \"SOCK\"\nprecision = \"31us\"\nsamples = 5\npoll = -1\n"
+        );
+        let _gps = write(&lab, &space, &program, &["sock", path]);
+        let mut daemon = Daemon::start(&lab, &space, Options { more: &more, ..Options::default() });
+        let status = daemon.wait("it is LOCKED", |status| status.state == SyncState::Locked);
+        println!("sock: LOCKED {:.1} s after the start", status.uptime_s);
+        daemon.wait("the statistics begin", |status| truth(status).samples > 0);
+        std::thread::sleep(Timeout::from_secs(12));
+        let status = daemon.status_by_command();
+        print_figures("a socket, 30 us of even noise, the median of five", &status);
+        println!("sock: {:?}", source(&status, "SOCK").counters);
+        assert_bound_held(&status);
+        assert!(truth(&status).rms_s.is_some_and(|rms| rms < 30e-6), "{status:#?}");
+        for outcome in ["magic", "length", "field", "unsynchronised", "stale"] {
+            assert!(count(&status, "SOCK", outcome) > 0, "no {outcome} in {status:#?}");
+        }
+        daemon.end();
+    }
 
     #[test]
     fn a_machine_that_the_hypervisor_moved_is_told_so_within_a_second_and_measured_again() {

@@ -9,7 +9,7 @@ use synchronome::time::SyncState;
 use super::daemon::{Daemon, Options, assert_bound_held, port, print_figures, truth};
 use super::lab::{Lab, Space};
 use super::masters::{judge, second_cable, wait_for_offsets};
-use super::ntp::chronyd_server;
+use super::ntp::{Closed, chronyd_server};
 use super::running::{Running, always_master, ptp4l, ptp4l_slave, unique_path};
 use super::{bridged, ptp4l_identity};
 
@@ -31,7 +31,7 @@ fn master(lab: &Lab, space: &Space, family: &str, priority1: u8) -> Running {
 }
 
 fn follows_by_unicast(transport: &str, family: &str, addresses: [&str; 2]) {
-    let mut lab = Lab::new();
+    let mut lab = Lab::beside_others();
     let [first, second, slave] = bridged(&mut lab);
     for (space, interface, address) in [(&first, "va", addresses[0]), (&second, "va", addresses[1])] {
         if address.contains(':') {
@@ -95,6 +95,42 @@ fn a_slave_asks_ptp4l_over_udp6_renews_and_goes_to_the_other_master_of_its_table
     follows_by_unicast("udp6", "-6", ["fd71::1", "fd71::3"]);
 }
 
+#[test]
+fn a_master_that_does_not_answer_or_grants_and_sends_no_sync_is_left_for_the_next_one_of_the_table() {
+    let mut lab = Lab::beside_others();
+    let [first, second, slave] = bridged(&mut lab);
+    // Better, and without `unicast_listen`: it heeds no request.
+    let deaf = ptp4l(&lab, &first, "va", &["--priority1=10", "--logAnnounceInterval=-2", always_master()]);
+    let _other = master(&lab, &second, "-4", 20);
+    let options = "unicast_masters = [\"10.71.0.1\", \"10.71.0.3\"]\nannounce_interval = -2\nsync_interval = -3\n\
+                   delay_req_interval = -3\n";
+    let mut daemon = Daemon::start(&lab, &slave, Options { port: options, ..Options::default() });
+    let status = daemon.wait_for_lock(&ptp4l_identity(3));
+    assert!(count(&status, "unicast_stranger") + count(&status, "unicast_unwanted") > 0, "its Announce go to all");
+    assert_eq!(count(&status, "unicast_unfit"), 0, "nobody has failed who has granted nothing: {status:#?}");
+    drop(deaf);
+
+    // It grants all that it is asked for, and its event messages do not arrive.
+    let closed = Closed::ports(&slave, "input", "319 ip saddr 10.71.0.1");
+    let _best = master(&lab, &first, "-4", 10);
+    let follows = |status: &Status, host| super::daemon::follows(status, &ptp4l_identity(host));
+    daemon.wait("the better one is followed", |status| follows(status, 1));
+    let began = Instant::now();
+    daemon.wait("it is left", |status| count(status, "unicast_unfit") == 1 && follows(status, 3));
+    println!("unicast: without Sync the better one is left after {:.1} s", began.elapsed().as_secs_f64());
+    assert!(began.elapsed() < Timeout::from_secs(12), "{:?}", began.elapsed());
+    let failed = |line: &String| line.contains(&ptp4l_identity(1)) && line.contains("it has failed");
+    daemon.wait("and it is said why", |status| port(status).heard.iter().any(failed));
+    let status = daemon.wait_for_lock(&ptp4l_identity(3));
+    assert_bound_held(&status);
+    drop(closed);
+    // And followed when it has waited.
+    let status = daemon.wait_for_lock(&ptp4l_identity(1));
+    assert!((10.0..30.0).contains(&began.elapsed().as_secs_f64()), "{:?}", began.elapsed());
+    assert_bound_held(&status);
+    daemon.end();
+}
+
 /// A ptp4l that follows whom it asks: the slave-only side of its unicast.
 fn asking_ptp4l(lab: &Lab, space: &Space, family: &str, master: &str) -> Running {
     let file = unique_path(lab, "unicast", "cfg");
@@ -110,7 +146,7 @@ fn asking_ptp4l(lab: &Lab, space: &Space, family: &str, master: &str) -> Running
 }
 
 fn serves_by_unicast(transport: &str, family: &str) {
-    let mut lab = Lab::new();
+    let mut lab = Lab::beside_others();
     let (top, between) = lab.pair();
     let inside = second_cable(&mut lab, &between);
     between.ip("address add fd72::1/64 dev vc nodad");

@@ -2,8 +2,10 @@
 
 use synchronome_kernel::page::Page;
 
+use crate::clock::VmClockReader;
 use crate::clock::inventory::{find, hardware_clocks};
 use crate::config::RefclockDevice;
+use crate::runtime::refclock::vmclock_remedy;
 use crate::wire::refclock::shm;
 
 /// What of a reference clock is not there: the key that names it, what, and what to do.
@@ -34,6 +36,15 @@ pub(super) fn lacking(device: &RefclockDevice) -> Option<(&'static str, String, 
             let clocks = hardware_clocks().unwrap_or_default();
             let error = find(&clocks, name).err()?;
             Some(("clock", error.to_string(), "`run` waits for it; `synchronome phc list` shows them".to_owned()))
+        }
+        RefclockDevice::VmClock { path } => {
+            let error = VmClockReader::open(path).err()?;
+            let remedy = vmclock_remedy(error.raw_os_error().unwrap_or(0));
+            Some((
+                "path",
+                format!("{} cannot be used ({error})", path.display()),
+                format!("`run` waits for it{remedy}"),
+            ))
         }
         // Whether somebody listens there is seen when he is asked.
         RefclockDevice::Gpsd { .. } => None,

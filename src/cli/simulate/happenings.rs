@@ -12,7 +12,7 @@ use crate::time::{Duration, LeapIndicator, Timestamp};
 use crate::wire::ptp::ClockQuality;
 
 impl Run<'_> {
-    fn node(&self, who: usize) -> NodeId {
+    pub(super) fn node(&self, who: usize) -> NodeId {
         self.masters.iter().chain(&self.hosts).chain(&self.servers).copied().nth(who).expect("the file was checked")
     }
 
@@ -22,6 +22,11 @@ impl Run<'_> {
             Action::End(index) => {
                 self.in_force.retain(|other| *other != index);
                 self.put_in_force(&self.scenario.events[index]);
+            }
+            Action::Storm(index) => {
+                let plan = &self.scenario.storms[index];
+                let segment = self.segments().swap_remove(plan.segment);
+                self.world.add_storm(plan.model, &segment);
             }
             Action::Leap => (0..self.masters.len()).for_each(|master| self.announce(master)),
         }
@@ -56,9 +61,7 @@ impl Run<'_> {
         match &event.what {
             What::LinkDown => {
                 self.lay_ways();
-                let is_down = |other: &EventPlan| other.who == event.who && matches!(other.what, What::LinkDown);
-                let up = !self.lasting().any(is_down);
-                self.world.set_link(self.node(event.who), up);
+                self.plug(event.who);
             }
             What::NamesGone => {
                 let is_gone = |other: &EventPlan| other.who == event.who && matches!(other.what, What::NamesGone);
@@ -108,13 +111,43 @@ impl Run<'_> {
         self.world.announce_as(self.masters[master], |as_it_is, with| (*as_it_is, *with) = (quality, properties));
     }
 
+    /// The cable of one of the masters, hosts and servers is in its place, unless an event or a churn has pulled it.
+    pub(super) fn plug(&mut self, place: usize) {
+        let is_in = !self.is_gone(place) && !self.is_pulled(place);
+        self.world.set_link(self.node(place), is_in);
+    }
+
+    /// Whether an event has pulled the cable.
+    pub(super) fn is_pulled(&self, place: usize) -> bool {
+        self.lasting().any(|event| event.who == place && matches!(event.what, What::LinkDown))
+    }
+
+    /// Whether one of the masters or hosts has left.
+    fn is_gone(&self, place: usize) -> bool {
+        let host = place.checked_sub(self.masters.len());
+        self.churning.as_ref().zip(host).is_some_and(|(churning, host)| churning.gone[host])
+    }
+
     fn lasting(&self) -> impl Iterator<Item = &EventPlan> {
         self.in_force.iter().map(|index| &self.scenario.events[*index])
     }
 
     /// The ways between every master or server and every host, there and back.
-    fn lay_ways(&mut self) {
-        for (master, plan) in self.scenario.masters.iter().enumerate() {
+    pub(super) fn lay_ways(&mut self) {
+        for segment in &self.scenario.segments {
+            for pair in segment.pairs() {
+                let mut ways = [segment.link; 2];
+                let is_gone = pair.iter().any(|(place, _)| self.is_gone(*place));
+                for way in &mut ways {
+                    way.is_down = is_gone;
+                }
+                self.lasting().for_each(|event| change_ways(&mut ways, event, pair.map(|(place, _)| place)));
+                let [one, other] = pair.map(|(place, port)| (self.node(place), port));
+                self.world.change_cable(one, other, ways);
+            }
+        }
+        let is_star = self.scenario.segments.is_empty();
+        for (master, plan) in self.scenario.masters.iter().enumerate().filter(|_| is_star) {
             for host in 0..self.hosts.len() {
                 let mut ways = plan.links;
                 let ends = [master, self.masters.len() + host];

@@ -3,7 +3,7 @@
 //! As the daemon's own options, and checked by the same walk; the manual's chapter on the simulator has it as a table, made
 //! from here.
 
-use crate::config::options::{Default, Kind, OptionSpec, OptionTable, Section, Word, now, option};
+use crate::config::options::{Default, Kind, OptionSpec, OptionTable, Section, option};
 use crate::time::Duration;
 
 /// The most masters, hosts, windows and events of each kind in one file.
@@ -22,6 +22,7 @@ const TIME: Kind = Kind::Duration { min: ZERO, max: YEAR, or: &[] };
 const SPAN: Kind = Kind::Duration { min: Duration::from_millis(1), max: YEAR, or: &[] };
 const SHIFT: Kind = Kind::Duration { min: MINUS_YEAR, max: YEAR, or: &[] };
 const DELAY: Kind = Kind::Duration { min: ZERO, max: Duration::from_secs(10), or: &[] };
+const NEAR: Kind = Kind::Duration { min: ZERO, max: Duration::from_millis(10), or: &[] };
 const SIGNED: Kind = Kind::Duration { min: Duration::from_secs(-10), max: Duration::from_secs(10), or: &[] };
 const LIMIT: Kind = Kind::Duration { min: Duration::from_nanos(1), max: YEAR, or: &[] };
 const LATER: Kind = Kind::Duration { min: Duration::from_nanos(1), max: YEAR, or: &["any", "never"] };
@@ -35,45 +36,38 @@ const LOG_INTERVAL: Kind = Kind::Integer { min: -7, max: 6 };
 const NAME: Kind = Kind::Text { bytes_max: 32 };
 const UTC_OFFSET: Kind = Kind::Integer { min: -1_000, max: 1_000 };
 
-const SERVO: &[Word] = &[now("estimator"), now("pi")];
-const STAMPS: &[Word] = &[now("hardware"), now("kernel")];
-const SHAPE: &[Word] = &[now("exponential"), now("erlang2"), now("gaussian"), now("lognormal")];
-const CONFLICT: &[Word] = &[now("hold"), now("prefer")];
-const ARB: &[Word] = &[now("auto"), now("utc"), now("tai"), now("refuse")];
-const LEAP_LIST: &[Word] = &[now("none"), now("insert"), now("delete"), now("expired")];
-const LEAP_MODE: &[Word] = &[now("kernel"), now("step"), now("slew"), now("ignore")];
-const LEAP: &[Word] = &[now("none"), now("insert"), now("delete")];
-const THREAD: &[Word] = &[now("port"), now("discipline"), now("machine"), now("clocks")];
-const MESSAGE: &[Word] = &[now("announce"), now("sync"), now("follow_up"), now("delay_req"), now("delay_resp")];
-const STATE: &[Word] = &[
-    now("LOCKED"),
-    now("HOLDOVER"),
-    now("FREERUN"),
-    now("ACQUIRING"),
-    now("NEVER_SYNCED"),
-    now("DISRUPTED"),
-    now("any"),
-];
+const SERVO: &[&str] = &["estimator", "pi"];
+const STAMPS: &[&str] = &["hardware", "kernel"];
+const SHAPE: &[&str] = &["exponential", "erlang2", "gaussian", "lognormal"];
+const CONFLICT: &[&str] = &["hold", "prefer"];
+const ARB: &[&str] = &["auto", "utc", "tai", "refuse"];
+const LEAP_LIST: &[&str] = &["none", "insert", "delete", "expired"];
+const LEAP_MODE: &[&str] = &["kernel", "step", "slew", "ignore"];
+const LEAP: &[&str] = &["none", "insert", "delete"];
+const THREAD: &[&str] = &["port", "discipline", "machine", "clocks"];
+const MESSAGE: &[&str] = &["announce", "sync", "follow_up", "delay_req", "delay_resp"];
+const STATE: &[&str] = &["LOCKED", "HOLDOVER", "FREERUN", "ACQUIRING", "NEVER_SYNCED", "DISRUPTED", "any"];
+const CHURN: &[&str] = &["leave", "priority", "both"];
 
 /// The rules that a scenario can break; whoever breaks that of the system clock breaks that of the card with it.
-const RULE: &[Word] = &[now("Bound"), now("PhcBound")];
+const RULE: &[&str] = &["Bound", "PhcBound"];
 
 /// What can happen during a run.
-pub const EVENTS: &[Word] = &[
-    now("link_down"),
-    now("names_gone"),
-    now("path"),
-    now("block"),
-    now("master_step"),
-    now("server_step"),
-    now("source_lost"),
-    now("announce"),
-    now("stall"),
-    now("set_clock"),
-    now("set_frequency"),
-    now("phc_jump"),
-    now("phc_reset"),
-    now("nic"),
+pub const EVENTS: &[&str] = &[
+    "link_down",
+    "names_gone",
+    "path",
+    "block",
+    "master_step",
+    "server_step",
+    "source_lost",
+    "announce",
+    "stall",
+    "set_clock",
+    "set_frequency",
+    "phc_jump",
+    "phc_reset",
+    "nic",
 ];
 
 const AS_IT_WAS: Default = Default::Unset("as it was");
@@ -99,6 +93,10 @@ pub const SECTIONS: &[Section] = &[
     Section { path: "host.phc", repeated: false, help: "The clock of its network card, with stamps = \"hardware\"." },
     Section { path: "host.nic", repeated: false, help: "How its packets are stamped." },
     Section { path: "host.bus", repeated: false, help: "How the card's clock is read between two readings of the system clock." },
+    Section { path: "segment", repeated: true, help: "A shared segment: each of its members hears all others of it, and a host that is on two segments is a boundary clock." },
+    Section { path: "segment.path", repeated: false, help: "The network between any two of its members, alike in both directions." },
+    Section { path: "churn", repeated: false, help: "Rounds of changes at random, after each of which the ports on the segments must make the tree that the data sets say." },
+    Section { path: "storm", repeated: true, help: "Somebody on a segment who sends Announce of clocks that there are not." },
     Section { path: "event", repeated: true, help: "Something that happens." },
     Section { path: "window", repeated: true, help: "A part of the run whose figures are made; those with a limit must keep it, on every host." },
     Section { path: "limits", repeated: false, help: "What must hold of the whole run, on every host." },
@@ -195,6 +193,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ntp.back.load", LOAD, AS_THERE_NTP, "The share of the time for which each queue is busy."),
 
     option("host.name", NAME, Default::Required, "Its name, for the events."),
+    option("host.count", Kind::Integer { min: 1, max: 100 }, Default::Toml("1"), "So many of them, NAME-1, NAME-2 and so on, the frequency of each one's clocks drawn up to the given one either way."),
     option("host.stamps", Kind::Word(STAMPS), Default::Toml("\"hardware\""), "Who stamps: the card by its clock, or the kernel by the system clock."),
     option("host.servo", Kind::Word(SERVO), Default::Toml("\"estimator\""), "As servo.kind of the daemon."),
     option("host.lock_limit", LIMIT, Default::Unset("10 us where the card stamps, 100 us where the kernel does"), "As clock.lock_limit of the daemon.").unit("us"),
@@ -205,6 +204,11 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("host.tai_utc", UTC_OFFSET, Default::Unset("not known"), "TAI - UTC as the kernel of the host knows it."),
     option("host.arb", Kind::Word(ARB), Default::Toml("\"auto\""), "As ptp.arb_timescale of the daemon."),
     option("host.delay_asymmetry", SIGNED, AT_ONCE, "As ptp.delay_asymmetry of the daemon.").unit("us"),
+    option("host.priority1", Kind::Integer { min: 0, max: 255 }, Default::Toml("128"), "As clock.ptp.priority1 of the daemon, on segments."),
+    option("host.priority2", Kind::Integer { min: 0, max: 255 }, Default::Toml("128"), "As clock.ptp.priority2 of the daemon."),
+    option("host.sync_interval", LOG_INTERVAL, Default::Toml("-3"), "Interval of the Sync that it sends and of Delay_Req to it, as the logarithm to base 2 of seconds."),
+    option("host.announce_interval", LOG_INTERVAL, Default::Toml("0"), "Interval of the Announce that it sends, likewise."),
+    option("host.receiver", Kind::Switch, OFF, "Whether it has a GNSS receiver, and is a grandmaster of class 6 while that knows the time."),
     option("host.leap", Kind::Word(LEAP_MODE), Default::Toml("\"kernel\""), "As clock.leap of the daemon."),
     option("host.leap_list", Kind::Word(LEAP_LIST), Default::Unset("there is none"), "What its list of leap seconds has for the end of that day; \"expired\" has none, and may lack one."),
     option("host.kernel_leaps", Kind::Switch, ON, "Whether its kernel makes a leap second that it was told of."),
@@ -255,6 +259,25 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("host.bus.readings", Kind::Integer { min: 1, max: 25 }, Default::Toml("5"), "So many readings make one crossing: the sharpest edge of each side counts."),
     option("host.bus.loss", SHARE, NONE, "The share of readings that fail."),
 
+    option("segment.members", Kind::Text { bytes_max: 200 }, Default::Required, "The names of masters and hosts, with spaces between them; `bc-2..5` are bc-2 to bc-5."),
+    option("segment.path.delay", NEAR, Default::Toml("\"2us\""), "The least delay.").unit("us"),
+    option("segment.path.jitter", NEAR, Default::Toml("\"100ns\""), "Mean of the exponential delay on top.").unit("us"),
+    option("segment.path.loss", SHARE, NONE, "The share of messages that are lost."),
+
+    option("churn.every", SPAN, Default::Unset("no churn"), "How long a round is.").unit("s"),
+    option("churn.from", SPAN, Default::Toml("\"2min\""), "When the first round begins; until then the first tree must stand.").unit("s"),
+    option("churn.settle", SPAN, Default::Toml("\"30s\""), "From when on the tree must be right in each round.").unit("s"),
+    option("churn.changes", Kind::Integer { min: 1, max: 50 }, Default::Toml("1"), "How many changes each round begins with."),
+    option("churn.who", Kind::Text { bytes_max: 200 }, Default::Unset("all hosts"), "To whom they can happen, as in the members of a segment."),
+    option("churn.what", Kind::Word(CHURN), Default::Toml("\"both\""), "Cables are pulled and plugged in again, or priority1 changes."),
+
+    option("storm.segment", Kind::Integer { min: 1, max: REPEATED_MAX as i64 }, Default::Required, "On which, counted from 1 in the order of the file."),
+    option("storm.rate", Kind::Integer { min: 1, max: 100_000 }, Default::Toml("1000"), "How many Announce a second."),
+    option("storm.from", TIME, Default::Toml("\"1min\""), "When it begins.").unit("min"),
+    option("storm.for", SPAN, Default::Required, "How long it lasts.").unit("s"),
+    option("storm.priority1", Kind::Integer { min: 0, max: 255 }, Default::Toml("0"), "priority1 of all those clocks."),
+    option("storm.clocks", Kind::Integer { min: 0, max: 1_000_000 }, Default::Toml("0"), "So many clocks take turns; with 0 each Announce is of another one."),
+
     option("event.at", TIME, Default::Required, "When.").unit("min"),
     option("event.what", Kind::Word(EVENTS), Default::Required, "What happens; the table below says which keys go with it."),
     option("event.who", NAME, Default::Required, "The name of the master, server or host that it happens to."),
@@ -303,6 +326,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("limits.steered_by", NAME, Default::Unset("anybody"), "Who steers at the end: \"ptp\", the name of a server, or \"nobody\"."),
     option("limits.never_by", NAME, Default::Unset("nobody"), "Who never steers."),
     option("limits.falsetickers", Kind::Text { bytes_max: 200 }, NO_LIMIT, "Those that are found to be falsetickers, and nobody else: names with spaces between them, or \"none\"."),
+    option("limits.pi_ratio", Kind::Float { min: 0.0, max: 1_000.0 }, NO_LIMIT, "The RMS of the last host's true error in the last window, in terms of what it is in the same world with servo = \"pi\" on all hosts, at most."),
     option("limits.end_state", Kind::Word(STATE), Default::Toml("\"LOCKED\""), "The state of the served time at the end."),
     option("limits.found_out", Kind::Word(RULE), Default::Unset("none"), "This rule is broken on every host, and the checker must find it: the scenario shows what nobody can know."),
 ];

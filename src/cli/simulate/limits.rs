@@ -35,6 +35,8 @@ pub fn broken(scenario: &Scenario, outcome: &Outcome) -> Vec<Broken> {
         windows(scenario, host, &mut broken);
         whole(&scenario.limits, host, &mut broken);
     }
+    beside_pi(&scenario.limits, outcome, &mut broken);
+    of_churn(scenario, outcome, &mut broken);
     broken.all
 }
 
@@ -71,6 +73,42 @@ fn rules(scenario: &Scenario, outcome: &Outcome, broken: &mut Broke) {
             let found = checker.violations_of(rule);
             broken.tell(at - Timestamp::EPOCH, format!("{host}: {violation:?} (the first of {found})"));
         }
+    }
+}
+
+/// The last host in the last window beside the same with the PI servo.
+fn beside_pi(limits: &Limits, outcome: &Outcome, broken: &mut Broke) {
+    let Some(most) = limits.pi_ratio else { return };
+    let ratio = outcome.pi_ratios().last().and_then(|windows| windows.last().copied());
+    if ratio.is_some_and(|ratio| ratio <= most) {
+        return;
+    }
+    let found = ratio.map_or("nothing".to_owned(), |ratio| format!("{ratio:.3}"));
+    broken.at_the_end(format!("the last host: {found} of what it is with servo = \"pi\" (limit {most})"));
+}
+
+/// After each time to settle the tree is what it should be, and nobody's name goes round who has left.
+fn of_churn(scenario: &Scenario, outcome: &Outcome, broken: &mut Broke) {
+    let Some(plan) = &scenario.churn else { return };
+    for round in &outcome.rounds {
+        let changes = round.changes.join(", ");
+        if let Some((at, what)) = &round.fault {
+            broken.tell(*at, format!("after {changes}: {what}"));
+        }
+        if round.masters > 1 {
+            let at = round.fault.as_ref().map_or(round.at + plan.settle, |(at, _)| *at);
+            broken.tell(at, format!("after {changes}: {} ports of one segment are MASTER", round.masters));
+        }
+        if let Some(echo) = round.echo.filter(|echo| *echo > plan.settle) {
+            broken.tell(round.at + echo, format!("after {changes}: who has left was announced for {echo} still"));
+        }
+    }
+    // The last one may have only begun.
+    let whole = outcome.rounds.len().saturating_sub(1);
+    let judged = outcome.rounds[..whole].iter().filter(|round| round.judged > 0).count();
+    if judged * 4 < whole * 3 {
+        broken
+            .at_the_end(format!("in {} of {whole} rounds it was not settled what the tree should be", whole - judged));
     }
 }
 

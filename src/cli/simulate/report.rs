@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value as Json, json};
 
 use super::alarms::Alarm;
+use super::churn::Round;
 use super::figures::{Figures, INTERVALS_S, written};
 use super::run::{Handover, HostOutcome, Outcome, Vetoed};
 use super::scenario::{Scenario, Window};
@@ -23,6 +24,11 @@ pub fn text(file: &str, scenario: &Scenario, outcome: &Outcome) -> String {
             of_window(&mut text, window, figures);
         }
     }
+    beside_pi(&mut text, scenario, outcome);
+    of_churn(&mut text, outcome);
+    if outcome.forged > 0 {
+        let _ = writeln!(text, "\n{} forged Announce on each port of their segments", outcome.forged);
+    }
     let checker = &outcome.checker;
     let _ = writeln!(
         text,
@@ -35,6 +41,62 @@ pub fn text(file: &str, scenario: &Scenario, outcome: &Outcome) -> String {
     );
     verdict(&mut text, file, outcome);
     text
+}
+
+/// Each host beside the same one in the world with the PI servo.
+fn beside_pi(text: &mut String, scenario: &Scenario, outcome: &Outcome) {
+    let Some(with_pi) = &outcome.with_pi else { return };
+    text.push_str("\nbeside the same world with servo = \"pi\" on all hosts, true error, rms\n");
+    let ratios = outcome.pi_ratios();
+    for ((host, pi), ratios) in outcome.hosts.iter().zip(with_pi).zip(&ratios) {
+        let windows = scenario.windows.iter().zip(&host.figures).zip(pi.iter().zip(ratios));
+        for ((window, figures), (pi, ratio)) in windows {
+            let (ours, pi) = (written(figures.rms), written(*pi));
+            let _ = writeln!(text, "  {:<16} {:<12} {ours:>10}  pi {pi:>10}  ratio {ratio:.3}", host.name, window.name);
+        }
+    }
+}
+
+/// The rounds of a churn.
+fn of_churn(text: &mut String, outcome: &Outcome) {
+    let Some(settled) = Settled::of(outcome) else { return };
+    let _ = writeln!(text, "\n{} rounds, the tree right {settled}", outcome.rounds.len());
+    for round in &outcome.rounds {
+        let echo = round.echo.map_or(String::new(), |echo| format!("; announced for {echo} still"));
+        let moved = round.moved - round.at;
+        let moved = if moved > Duration::ZERO { format!("; and other data sets until {moved}") } else { String::new() };
+        let _ = writeln!(
+            text,
+            "  {:>9}  {:>9}  {}{moved}{echo}",
+            round.at.to_string(),
+            round.settled.to_string(),
+            round.changes.join(", ")
+        );
+    }
+}
+
+/// When the tree was right, after the last change of what it should be in each round: the middle and the latest, and the longest echo.
+struct Settled {
+    median: Duration,
+    most: Duration,
+    echo: Option<Duration>,
+}
+
+impl Settled {
+    fn of(outcome: &Outcome) -> Option<Self> {
+        // The start is another matter.
+        let mut all: Vec<_> = outcome.rounds.iter().skip(1).map(|round| round.settled).collect();
+        all.sort();
+        let (median, most) = (*all.get(all.len() / 2)?, *all.last()?);
+        Some(Self { median, most, echo: outcome.rounds.iter().filter_map(|round| round.echo).max() })
+    }
+}
+
+impl std::fmt::Display for Settled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "after {} (median), {} at most", self.median, self.most)?;
+        self.echo.map_or(Ok(()), |echo| write!(f, "; who left was announced for {echo} at most"))
+    }
 }
 
 /// One line of a run among many: of all hosts and windows the worst.
@@ -54,6 +116,12 @@ pub fn line(file: &str, outcome: &Outcome) -> String {
         locked.and_then(|all| all.into_iter().max()).map_or("never".to_owned(), |time| time.to_string()),
         outcome.checker.violations(),
     );
+    if let Some(ratio) = outcome.pi_ratios().last().and_then(|windows| windows.last().copied()) {
+        let _ = write!(text, "  last host {ratio:.2} of pi");
+    }
+    if let Some(settled) = Settled::of(outcome) {
+        let _ = write!(text, "  tree right {settled}");
+    }
     let handovers: Vec<_> = outcome.hosts.iter().flat_map(HostOutcome::handovers).collect();
     if !handovers.is_empty() {
         let took = handovers.iter().filter_map(|handover| handover.took).max();
@@ -298,7 +366,10 @@ pub fn to_json(file: &str, scenario: &Scenario, outcome: &Outcome) -> Json {
         "seed": outcome.seed,
         "duration_s": seconds(scenario.duration),
         "hosts": hosts,
+        "pi_ratios": outcome.pi_ratios(),
+        "rounds": outcome.rounds.iter().map(round_to_json).collect::<Vec<_>>(),
         "events": outcome.events,
+        "forged": outcome.forged,
         "checks": outcome.checker.checks(),
         "bounded_checks": outcome.checker.bounded(),
         "violations": outcome.checker.violations(),
@@ -318,6 +389,19 @@ fn handover_to_json(handover: &Handover) -> Json {
         "took_s": handover.took.map(Duration::as_secs_f64),
         "moved_s": handover.moved(),
         "stepped_s": handover.seam.stepped.map(Duration::as_secs_f64),
+    })
+}
+
+fn round_to_json(round: &Round) -> Json {
+    json!({
+        "at_s": round.at.as_secs_f64(),
+        "changes": round.changes,
+        "moved_s": (round.moved - round.at).as_secs_f64(),
+        "settled_s": round.settled.as_secs_f64(),
+        "judged": round.judged,
+        "masters_on_one_segment": round.masters,
+        "fault": round.fault.as_ref().map(|(_, what)| what),
+        "echo_s": round.echo.map(Duration::as_secs_f64),
     })
 }
 

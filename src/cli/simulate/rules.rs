@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::keys::SCENARIO;
-use super::scenario::{day_of, maybe_duration, maybe_float, maybe_text, maybe_word};
+use super::scenario::{day_of, maybe_duration, maybe_float, maybe_integer, maybe_text, maybe_word};
+use super::segments::{self, names_of};
 use crate::config::{Checked, ConfigError, Fault, Reader, Source, Value};
 use crate::discipline::helm::HELM_SOURCES_MAX;
 use crate::observe::rfc3339;
@@ -54,8 +55,10 @@ pub(super) fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigErr
             tell(name.to_owned(), None, Fault::Missing, message, suggestion);
         }
     }
+    let has_receiver =
+        (0..checked.repeated("host").len()).any(|index| read.switch(&format!("host[{index}]"), "receiver"));
     for section in ["master", "host"] {
-        let is_replaced = section == "master" && !checked.repeated("ntp").is_empty();
+        let is_replaced = section == "master" && (!checked.repeated("ntp").is_empty() || has_receiver);
         if checked.repeated(section).is_empty() && !is_replaced {
             let message = format!("there is no {section}");
             tell(section.to_owned(), None, Fault::Missing, message, format!("add a [[{section}]]"));
@@ -83,19 +86,25 @@ pub(super) fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigErr
             tell(format!("{section}.behind"), span.as_ref(), Fault::Conflict, message, suggestion);
         }
     }
+    let count = |path: &str, section: &str| {
+        let count = if section == "host" { maybe_integer(&read, path, "count") } else { None };
+        count.map_or(1, |count| count.unsigned_abs() as usize)
+    };
     let mut names: Vec<(String, &str)> = Vec::new();
     let mut seen = BTreeSet::new();
     for section in ["master", "host", "ntp"] {
         for index in 0..checked.repeated(section).len() {
             let path = format!("{section}[{index}]");
             let Some(Value::Text(name)) = read.value(&path, "name") else { continue };
-            if !seen.insert(name.clone()) {
-                let span = read.span(&path, "name");
-                let message = format!("{name:?} is a name already");
-                let at = format!("{path}.name");
-                tell(at, span.as_ref(), Fault::Conflict, message, "give it another name".to_owned());
+            for name in names_of(&name, count(&path, section)) {
+                if !seen.insert(name.clone()) {
+                    let span = read.span(&path, "name");
+                    let message = format!("{name:?} is a name already");
+                    let at = format!("{path}.name");
+                    tell(at, span.as_ref(), Fault::Conflict, message, "give it another name".to_owned());
+                }
+                names.push((name, section));
             }
-            names.push((name, section));
         }
     }
     let duration = maybe_duration(&read, "", "duration");
@@ -184,6 +193,7 @@ pub(super) fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigErr
         let suggestion = "take fewer hosts, shorter delays or a longer sync_interval".to_owned();
         tell("master".to_owned(), None, Fault::Conflict, message, suggestion);
     }
+    errors.extend(segments::conflicts(source, checked, &names));
     errors
 }
 
@@ -195,7 +205,7 @@ fn under_way(read: &Reader<'_>) -> f64 {
     let all = |section: &'static str| (0..count(section)).map(move |index| format!("{section}[{index}]"));
     let interval = |section: &str, name: &str| LogInterval::new(read.integer(section, name) as i8).duration();
     let a_second = |section: &str, name: &str| 1.0 / interval(section, name).as_secs_f64();
-    let hosts = count("host") as f64;
+    let hosts: f64 = all("host").map(|host| read.integer(&host, "count") as f64).sum();
     let requests = hosts * all("master").map(|master| a_second(&master, "sync_interval")).fold(0.0, f64::max);
     let of_masters = all("master").map(|master| {
         let syncs = a_second(&master, "sync_interval") * if read.switch(&master, "two_step") { 2.0 } else { 1.0 };

@@ -3,15 +3,19 @@
 use std::collections::VecDeque;
 
 use super::alarms::{Alarm, alarms};
+use super::churn::{Churning, Round};
 use super::figures::{Figures, Series};
 use super::limits::Broken;
 use super::points::{Curves, Point, points};
 use super::scenario::{HostPlan, MasterPlan, Scenario, ServerPlan, What, Window};
 use crate::discipline::helm::{Verdict, Why};
+use crate::discipline::servo::Kind;
 use crate::engine::Random;
 use crate::ntp::client::Orphan;
-use crate::sim::{Checker, Host, NTP_SOURCE, NodeId, ORPHAN_STRATUM, Statistics, Steered, Violation, World};
-use crate::time::{Duration, Mono, SourceId, SyncState, Timestamp};
+use crate::sim::{
+    Checker, GNSS_SOURCE, Host, HostConfig, NTP_SOURCE, NodeId, ORPHAN_STRATUM, Statistics, Steered, Violation, World,
+};
+use crate::time::{Duration, FrequencyPpb, Mono, SourceId, SyncState, Timestamp};
 
 /// A master says the new TAI - UTC so long after a leap second.
 pub(super) const ANNOUNCED_AFTER: Duration = Duration::from_secs(1);
@@ -124,16 +128,32 @@ pub struct Outcome {
     pub seed: u64,
     /// Of each host.
     pub hosts: Vec<HostOutcome>,
+    /// The RMS of each host's true error in each window in the same world with the PI servo, in seconds; if it was asked for.
+    pub with_pi: Option<Vec<Vec<f64>>>,
+    /// The rounds of the churn, the time before the first one among them.
+    pub rounds: Vec<Round>,
     /// What the checker found.
     pub checker: Checker,
     /// The name of the host of its first finding.
     pub first_at: Option<(Duration, String, Violation)>,
     /// Events.
     pub events: u64,
+    /// Forged Announce.
+    pub forged: u64,
     /// Hash of the run.
     pub digest: u64,
     /// The limits and rules that were broken.
     pub broken: Vec<Broken>,
+}
+
+impl Outcome {
+    /// The RMS of each host in each window in terms of what it is with the PI servo.
+    pub fn pi_ratios(&self) -> Vec<Vec<f64>> {
+        let of_host = |(host, pi): (&HostOutcome, &Vec<f64>)| {
+            host.figures.iter().zip(pi).map(|(figures, pi)| figures.rms / pi).collect()
+        };
+        self.hosts.iter().zip(self.with_pi.iter().flatten()).map(of_host).collect()
+    }
 }
 
 /// Something to be done to the world.
@@ -145,6 +165,8 @@ pub(super) enum Action {
     End(usize),
     /// The masters that know announce what is true now.
     Leap,
+    /// A storm begins, by its number.
+    Storm(usize),
 }
 
 /// A scenario on its way.
@@ -156,12 +178,26 @@ pub(super) struct Run<'s> {
     pub servers: Vec<NodeId>,
     /// The numbers of the events that last at present, in the order in which they began.
     pub in_force: Vec<usize>,
+    /// Who leaves, returns and changes.
+    pub churning: Option<Churning>,
     /// All that is still to be done, by its time.
     actions: VecDeque<(Duration, Action)>,
 }
 
 /// Runs a scenario once.
 pub fn run(scenario: &Scenario, seed: u64) -> Outcome {
+    let mut outcome = once(scenario, seed);
+    if scenario.limits.pi_ratio.is_some() {
+        let mut twin = scenario.clone();
+        twin.hosts.iter_mut().for_each(|host| host.config.cascade.steering.servo = Kind::Pi);
+        let of_host = |host: &HostOutcome| host.figures.iter().map(|figures| figures.rms).collect();
+        outcome.with_pi = Some(once(&twin, seed).hosts.iter().map(of_host).collect());
+    }
+    outcome.broken = super::limits::broken(scenario, &outcome);
+    outcome
+}
+
+fn once(scenario: &Scenario, seed: u64) -> Outcome {
     let mut run = Run::new(scenario, seed);
     run.go_on_until(scenario.duration);
     run.outcome(seed)
@@ -195,16 +231,29 @@ impl<'s> Run<'s> {
             .collect();
         let hosts: Vec<_> = (0..)
             .zip(&scenario.hosts)
-            .map(|(index, HostPlan { config, stamps, .. })| {
-                let mut config = config.clone();
+            .map(|(index, plan): (u64, &HostPlan)| {
+                let mut config = plan.config.clone();
                 config.ptp.seed = seed_of(100 + index);
                 config.system.oscillator.seed = seed_of(200 + index);
                 config.phcs.iter_mut().for_each(|phc| phc.oscillator.seed = seed_of(300 + index));
-                world.add_host(config, *stamps)
+                config.more_ports.iter_mut().zip(0..).for_each(|(port, of)| port.seed = seed_of(500 + 16 * index + of));
+                if plan.is_one_of_many {
+                    draw_frequencies(&mut config, &mut random.branch(30_000 + index));
+                }
+                world.add_host(config, plan.stamps)
             })
             .collect();
+        for segment in &scenario.segments {
+            for pair in segment.pairs() {
+                let plug = |(place, port): (usize, u8)| {
+                    (masters.iter().chain(&hosts).copied().nth(place).expect("the file was checked"), port)
+                };
+                world.connect_ports(plug(pair[0]), plug(pair[1]), segment.link, segment.link);
+            }
+        }
+        let is_star = scenario.segments.is_empty();
         for (master, MasterPlan { links: [there, back], .. }) in masters.iter().zip(&scenario.masters) {
-            for host in &hosts {
+            for host in hosts.iter().filter(|_| is_star) {
                 world.connect(*master, *host, *there, *back);
             }
         }
@@ -243,19 +292,29 @@ impl<'s> Run<'s> {
             }
         }
         world.sample(scenario.sample);
-        Self { scenario, world, masters, hosts, servers, in_force: Vec::new(), actions: actions(scenario) }
+        let churning = scenario.churn.as_ref().map(|plan| Churning::new(plan, hosts.len(), random.branch(40_000)));
+        Self { scenario, world, masters, hosts, servers, in_force: Vec::new(), churning, actions: actions(scenario) }
     }
 
     pub(super) fn go_on_until(&mut self, end: Duration) {
-        while let Some((at, action)) = self.actions.pop_front_if(|(at, _)| *at <= end) {
-            self.world.run_until(at);
-            self.act(action);
+        loop {
+            let churn = self.churning.as_ref().map(Churning::deadline).filter(|at| *at <= end);
+            let is_first = |(at, _): &mut (Duration, Action)| *at <= churn.unwrap_or(end);
+            if let Some((at, action)) = self.actions.pop_front_if(is_first) {
+                self.world.run_until(at);
+                self.act(action);
+            } else if let Some(at) = churn {
+                self.world.run_until(at);
+                self.churn(at);
+            } else {
+                break;
+            }
         }
         self.world.run_until(end);
     }
 
     fn outcome(self, seed: u64) -> Outcome {
-        let Self { scenario, world, hosts, masters, .. } = self;
+        let Self { scenario, world, hosts, masters, churning, .. } = self;
         let outcomes: Vec<_> = hosts
             .iter()
             .zip(&scenario.hosts)
@@ -287,17 +346,27 @@ impl<'s> Run<'s> {
             let name = scenario.hosts[node.0.saturating_sub(masters.len())].name.clone();
             (at - Timestamp::EPOCH, name, violation)
         });
-        let mut outcome = Outcome {
+        Outcome {
             seed,
             hosts: outcomes,
+            with_pi: None,
+            rounds: churning.map_or_else(Vec::new, |churning| churning.rounds),
             checker,
             first_at,
             events: world.events(),
+            forged: world.forged(),
             digest: world.digest(),
             broken: Vec::new(),
-        };
-        outcome.broken = super::limits::broken(scenario, &outcome);
-        outcome
+        }
+    }
+}
+
+/// Each of many hosts alike has clocks of its own.
+fn draw_frequencies(config: &mut HostConfig, random: &mut Random) {
+    let oscillators = config.phcs.iter_mut().chain([&mut config.system]).map(|device| &mut device.oscillator);
+    for oscillator in oscillators {
+        let share = 2.0 * random.unit() - 1.0;
+        oscillator.frequency = FrequencyPpb::new(oscillator.frequency.ppb() * share);
     }
 }
 
@@ -308,14 +377,18 @@ fn actions(scenario: &Scenario) -> VecDeque<(Duration, Action)> {
         actions.push((event.at, Action::Begin(index)));
         actions.extend(event.lasts.map(|lasts| (event.at + lasts, Action::End(index))));
     }
+    actions.extend(scenario.storms.iter().enumerate().map(|(index, storm)| (storm.from, Action::Storm(index))));
     let leap_at = scenario.truth.leap_at();
     actions.extend(leap_at.map(|at| (at - Timestamp::EPOCH + ANNOUNCED_AFTER, Action::Leap)));
     actions.sort_by_key(|(at, _)| *at);
     actions.into()
 }
 
-/// The name of a source: "ptp", or that of a server.
+/// The name of a source: "ptp", "gnss", or that of a server.
 fn name_of(scenario: &Scenario, source: SourceId) -> String {
+    if source == GNSS_SOURCE {
+        return "gnss".to_owned();
+    }
     let place = source.0.checked_sub(NTP_SOURCE.0).map(usize::from);
     place.and_then(|place| scenario.servers.get(place)).map_or_else(|| "ptp".to_owned(), |server| server.name.clone())
 }

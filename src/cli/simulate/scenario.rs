@@ -2,8 +2,12 @@
 
 use std::path::Path;
 
+use super::churn::{self, ChurnPlan};
 use super::keys::SCENARIO;
 use super::rules::conflicts;
+use super::segments::{SegmentPlan, StormPlan, names_of, segments, serving, storms};
+pub use super::wanted::{Limits, Window};
+use super::wanted::{limits, window};
 use crate::clock::{ArbPolicy, LeapList, LeapPolicy, OscillatorModel};
 use crate::config::{ConfigErrors, Reader, Value, check, read_text};
 use crate::discipline::helm::{Conflict, HelmConfig, SourceKind, SourceOptions};
@@ -14,10 +18,14 @@ use crate::observe::parse_rfc3339;
 use crate::ptp::GrandmasterConfig;
 use crate::sim::{
     BurstModel, ClientConfig, CrossingModel, DeviceModel, HopModel, HostConfig, LOCAL_EPOCH, LinkModel, NTP_SOURCE,
-    Rule, ServerConfig, Shape, Stall, StampModel, TAI_UTC, TransparentModel, Truth, TxStampModel, master_config,
+    ReceiverModel, ServerConfig, Shape, Stall, StampModel, TAI_UTC, TransparentModel, Truth, TxStampModel,
+    master_config,
 };
 use crate::time::{Duration, FrequencyPpb, LeapIndicator, LeapStep, LogInterval, StampSource, TaiUtc, Timestamp, Utc};
 use crate::wire::ptp::MessageType;
+
+/// A receiver that numbers the seconds of its pulse, which the kernel stamps.
+const RECEIVER: ReceiverModel = ReceiverModel { error: Duration::from_nanos(100), noise: Duration::from_nanos(25) };
 
 /// One scenario.
 #[derive(Clone, Debug)]
@@ -40,6 +48,12 @@ pub struct Scenario {
     pub hosts: Vec<HostPlan>,
     /// The NTP servers.
     pub servers: Vec<ServerPlan>,
+    /// The segments; none at all: every master is connected to every host.
+    pub segments: Vec<SegmentPlan>,
+    /// Clocks that leave, return and change their priority.
+    pub churn: Option<ChurnPlan>,
+    /// Forged Announce.
+    pub storms: Vec<StormPlan>,
     /// What happens, by its time.
     pub events: Vec<EventPlan>,
     /// The parts whose figures are made.
@@ -97,6 +111,8 @@ pub struct HostPlan {
     pub stamps: StampModel,
     /// Whether it follows a server without a source where there is no other.
     pub orphan: bool,
+    /// Whether it is one of many alike, whose frequencies are drawn.
+    pub is_one_of_many: bool,
 }
 
 /// Something that happens.
@@ -180,56 +196,6 @@ pub struct AnnounceChange {
     pub clock_class: Option<u8>,
 }
 
-/// A part of the run, and its limits in seconds.
-#[derive(Clone, Debug)]
-pub struct Window {
-    /// Its name.
-    pub name: String,
-    /// From when until when.
-    pub span: (Duration, Duration),
-    /// Name in the file and greatest value of each limit.
-    pub most: Vec<(&'static str, f64)>,
-    /// The least share of the time with a bound.
-    pub bounded: Option<f64>,
-}
-
-/// What must hold of the whole.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// From selecting the parent to LOCKED.
-    pub lock_time: Option<Duration>,
-    /// Steps of the system clock, at most.
-    pub steps: Option<u64>,
-    /// Jumps of the card's clock found, exactly.
-    pub jumps_found: Option<u64>,
-    /// Settings of the system clock found, exactly.
-    pub sets_found: Option<u64>,
-    /// Masters selected, exactly.
-    pub parents: Option<u64>,
-    /// Changes of the source that steers, the first choice not counted, exactly.
-    pub handovers: Option<u64>,
-    /// From the last message of a source that is lost or wrong until another steers.
-    pub handover_time: Option<Duration>,
-    /// From when a source goes wrong until it is a falseticker.
-    pub veto_time: Option<Duration>,
-    /// From a pause's end, or a foreign hand's touch, until wrong time is no longer served as right.
-    pub notice_time: Option<Duration>,
-    /// From when anything happens to a source until health says that they contradict each other.
-    pub alarm_time: Option<Duration>,
-    /// Whether it says so at the end.
-    pub alarm: Option<bool>,
-    /// Who steers at the end.
-    pub steered_by: Option<String>,
-    /// Who never does.
-    pub never_by: Option<String>,
-    /// Who is found to be a falseticker, and nobody else.
-    pub falsetickers: Option<Vec<String>>,
-    /// The state at the end; `None`: any.
-    pub end_state: Option<String>,
-    /// The rule that the checker must find broken on every host.
-    pub found_out: Option<Rule>,
-}
-
 /// Reads a scenario; `file_name` is for the messages.
 ///
 /// # Errors
@@ -249,7 +215,7 @@ pub fn load_file(path: &Path) -> Result<Scenario, ConfigErrors> {
 
 /// Whether a text means to be a scenario, and not a configuration of the daemon.
 pub fn is_meant(text: &str) -> bool {
-    text.lines().any(|line| matches!(line.trim(), "[[host]]" | "[[master]]" | "[[ntp]]" | "[[window]]"))
+    text.lines().any(|line| matches!(line.trim(), "[[host]]" | "[[master]]" | "[[ntp]]" | "[[segment]]" | "[[window]]"))
 }
 
 fn resolve(read: &Reader<'_>) -> Scenario {
@@ -263,13 +229,21 @@ fn resolve(read: &Reader<'_>) -> Scenario {
     };
     let masters: Vec<_> = (0..count("master")).map(|index| master(read, index, &truth)).collect();
     let servers: Vec<_> = (0..count("ntp")).map(|index| server(read, index)).collect();
-    let mut hosts: Vec<_> = (0..count("host")).map(|index| host(read, index)).collect();
-    for (index, host) in hosts.iter_mut().enumerate().filter(|_| !servers.is_empty()) {
-        host.config.helm = Some(helm(read, &format!("host[{index}]"), !masters.is_empty()));
+    let with_segments = count("segment") > 0;
+    let mut hosts = Vec::new();
+    for index in 0..count("host") {
+        let section = format!("host[{index}]");
+        for name in names_of(&read.text(&section, "name"), read.integer(&section, "count").unsigned_abs() as usize) {
+            let mut plan = host(read, &section, hosts.len(), name);
+            plan.config.receiver = read.switch(&section, "receiver").then_some(RECEIVER);
+            if !servers.is_empty() || plan.config.receiver.is_some() {
+                plan.config.helm = Some(helm(read, &section, !masters.is_empty() || with_segments));
+            }
+            plan.config.cascade.utc.list = leap_list(read, &section, &truth);
+            hosts.push(plan);
+        }
     }
-    for (index, host) in hosts.iter_mut().enumerate() {
-        host.config.cascade.utc.list = leap_list(read, &format!("host[{index}]"), &truth);
-    }
+    let segments = segments(read, &masters, &mut hosts);
     let names = masters.iter().map(|master| &master.name).chain(hosts.iter().map(|host| &host.name));
     let names: Vec<_> = names.chain(servers.iter().map(|server| &server.name)).collect();
     let mut events: Vec<_> = (0..count("event"))
@@ -294,8 +268,11 @@ fn resolve(read: &Reader<'_>) -> Scenario {
         seeds: read.integer("", "seeds").unsigned_abs(),
         truth,
         masters,
-        hosts,
         servers,
+        churn: churn::plan(read, &hosts),
+        storms: storms(read),
+        segments,
+        hosts,
         events,
         windows,
         limits: limits(read),
@@ -507,11 +484,10 @@ fn device(read: &Reader<'_>, section: &str) -> DeviceModel {
     }
 }
 
-fn host(read: &Reader<'_>, index: usize) -> HostPlan {
-    let section = format!("host[{index}]");
+fn host(read: &Reader<'_>, section: &str, index: usize, name: String) -> HostPlan {
     let (nic, bus) = (format!("{section}.nic"), format!("{section}.bus"));
     let mut config = HostConfig::new(index as u8 + 1, 0);
-    let is_hardware = read.word(&section, "stamps") == "hardware";
+    let is_hardware = read.word(section, "stamps") == "hardware";
     config.system = device(read, &format!("{section}.system"));
     config.phcs = if is_hardware { vec![device(read, &format!("{section}.phc"))] } else { Vec::new() };
     config.crossing = CrossingModel {
@@ -522,33 +498,37 @@ fn host(read: &Reader<'_>, index: usize) -> HostPlan {
         loss: read.float(&bus, "loss"),
         ..CrossingModel::PCIE
     };
-    config.ntp_noise = read.duration(&section, "ntp_noise");
-    config.cascade.leap = match read.word(&section, "leap") {
+    config.ntp_noise = read.duration(section, "ntp_noise");
+    config.cascade.leap = match read.word(section, "leap") {
         "step" => LeapPolicy::Step,
         "slew" => LeapPolicy::Slew,
         "ignore" => LeapPolicy::Ignore,
         _ => LeapPolicy::Kernel,
     };
-    config.kernel_leaps = read.switch(&section, "kernel_leaps");
-    config.ptp.delay_asymmetry = read.duration(&section, "delay_asymmetry");
-    config.arb = match read.word(&section, "arb") {
+    config.kernel_leaps = read.switch(section, "kernel_leaps");
+    config.ptp.delay_asymmetry = read.duration(section, "delay_asymmetry");
+    config.ptp.serving = serving(read, section);
+    config.ptp.log_announce_interval = config.ptp.serving.log_announce_interval;
+    config.ptp_clock.priority1 = read.integer(section, "priority1") as u8;
+    config.ptp_clock.priority2 = read.integer(section, "priority2") as u8;
+    config.arb = match read.word(section, "arb") {
         "utc" => Some(ArbPolicy::Utc),
         "tai" => Some(ArbPolicy::Tai),
         "refuse" => Some(ArbPolicy::Refuse),
         _ => None,
     };
-    config.cascade.lock_limit = maybe_duration(read, &section, "lock_limit");
-    config.cascade.utc.tai_utc = maybe_integer(read, &section, "tai_utc").map(tai_utc);
+    config.cascade.lock_limit = maybe_duration(read, section, "lock_limit");
+    config.cascade.utc.tai_utc = maybe_integer(read, section, "tai_utc").map(tai_utc);
     let steering = &mut config.cascade.steering;
-    steering.servo = if read.word(&section, "servo") == "pi" { Kind::Pi } else { Kind::Estimator };
-    steering.max_drift = read.frequency(&section, "max_drift");
-    steering.max_frequency = read.frequency(&section, "max_frequency");
-    steering.drain = read.frequency(&section, "drain");
-    steering.step.panic = match read.value(&section, "panic") {
+    steering.servo = if read.word(section, "servo") == "pi" { Kind::Pi } else { Kind::Estimator };
+    steering.max_drift = read.frequency(section, "max_drift");
+    steering.max_frequency = read.frequency(section, "max_frequency");
+    steering.drain = read.frequency(section, "drain");
+    steering.step.panic = match read.value(section, "panic") {
         Some(Value::Duration(limit)) => Some(limit),
         _ => None,
     };
-    steering.step.later = match read.value(&section, "step_later") {
+    steering.step.later = match read.value(section, "step_later") {
         Some(Value::Word("any")) => StepRule::Any,
         Some(Value::Duration(above)) => StepRule::Above(above),
         _ => StepRule::Never,
@@ -567,7 +547,8 @@ fn host(read: &Reader<'_>, index: usize) -> HostPlan {
             loss: read.float(&nic, "tx_loss"),
         },
     };
-    HostPlan { name: read.text(&section, "name"), config, stamps, orphan: read.switch(&section, "orphan") }
+    let (orphan, is_one_of_many) = (read.switch(section, "orphan"), read.integer(section, "count") > 1);
+    HostPlan { name, config, stamps, orphan, is_one_of_many }
 }
 
 fn event(read: &Reader<'_>, section: &str, who: usize) -> EventPlan {
@@ -614,42 +595,4 @@ fn event(read: &Reader<'_>, section: &str, who: usize) -> EventPlan {
         _ => What::LinkDown,
     };
     EventPlan { at: read.duration(section, "at"), lasts: maybe_duration(read, section, "for"), who, what }
-}
-
-/// The names of a window's limits that are times.
-const WINDOW_LIMITS: [&str; 8] = ["rms", "p99", "max", "moved", "phc_rms", "phc_max", "bound_median", "bound_max"];
-
-fn window(read: &Reader<'_>, index: usize, duration: Duration) -> Window {
-    let section = format!("window[{index}]");
-    let most = |name: &'static str| Some((name, maybe_duration(read, &section, name)?.as_secs_f64()));
-    Window {
-        name: maybe_text(read, &section, "name").unwrap_or_else(|| (index + 1).to_string()),
-        span: (read.duration(&section, "from"), maybe_duration(read, &section, "until").unwrap_or(duration)),
-        most: WINDOW_LIMITS.into_iter().filter_map(most).collect(),
-        bounded: maybe_float(read, &section, "bounded"),
-    }
-}
-
-fn limits(read: &Reader<'_>) -> Limits {
-    let count = |name| maybe_integer(read, "limits", name).map(i64::unsigned_abs);
-    Limits {
-        lock_time: maybe_duration(read, "limits", "lock_time"),
-        steps: count("steps"),
-        jumps_found: count("jumps_found"),
-        sets_found: count("sets_found"),
-        parents: count("parents"),
-        handovers: count("handovers"),
-        handover_time: maybe_duration(read, "limits", "handover_time"),
-        veto_time: maybe_duration(read, "limits", "veto_time"),
-        notice_time: maybe_duration(read, "limits", "notice_time"),
-        alarm_time: maybe_duration(read, "limits", "alarm_time"),
-        alarm: maybe_switch(read, "limits", "alarm"),
-        steered_by: maybe_text(read, "limits", "steered_by"),
-        never_by: maybe_text(read, "limits", "never_by"),
-        falsetickers: maybe_text(read, "limits", "falsetickers")
-            .map(|names| names.split_whitespace().filter(|name| *name != "none").map(str::to_owned).collect()),
-        end_state: Some(read.word("limits", "end_state")).filter(|word| *word != "any").map(str::to_owned),
-        found_out: maybe_word(read, "limits", "found_out")
-            .map(|word| if word == "PhcBound" { Rule::PhcBound } else { Rule::Bound }),
-    }
 }

@@ -70,6 +70,122 @@ fn all_that_is_wrong_with_a_file_is_told_at_once() {
 }
 
 #[test]
+fn whoever_is_on_two_segments_has_two_ports_and_hands_the_time_on() {
+    let text = "about = \"A row.\"\nduration = \"60s\"\n[[master]]\nname = \"gm\"\n[[host]]\nname = \"bc\"\ncount = 3\n\
+                [[segment]]\nmembers = \"gm bc-1\"\n[[segment]]\nmembers = \"bc-1..2\"\n\
+                [[segment]]\nmembers = \"bc-2 bc-3\"\n[segment.path]\nloss = 0.01\n\
+                [[event]]\nat = \"40s\"\nwho = \"bc-2\"\nwhat = \"link_down\"\n\
+                [[window]]\nfrom = \"20s\"\nuntil = \"40s\"\nmax = \"1us\"\nbounded = 1.0\n[limits]\nend_state = \"any\"\n";
+    let scenario = load(text, "t.toml").unwrap_or_else(|errors| panic!("{errors}"));
+    let ports: Vec<_> = scenario.hosts.iter().map(|host| (&*host.name, 1 + host.config.more_ports.len())).collect();
+    assert_eq!(ports, [("bc-1", 2), ("bc-2", 2), ("bc-3", 1)]);
+    let outcome = run::run(&scenario, 1);
+    assert_eq!(in_words(&outcome), "");
+    let ends: Vec<_> = outcome.hosts.iter().map(|host| host.end_state).collect();
+    assert_eq!(
+        ends,
+        [SyncState::Locked, SyncState::Holdover, SyncState::Holdover],
+        "its cables are pulled on both sides"
+    );
+    assert_eq!(outcome.hosts[2].parents.len(), 1, "bc-3 has its time by two boundary clocks");
+}
+
+/// A grandmaster with a receiver, two boundary clocks between two segments, and a slave.
+const RING: &str = "about = \"A ring.\"\nduration = \"70s\"\n[[host]]\nname = \"gnss\"\nreceiver = true\ntai_utc = 37\nlock_limit = \"1ms\"\n\
+    announce_interval = -2\n[[host]]\nname = \"bc\"\ncount = 2\nlock_limit = \"1ms\"\nannounce_interval = -2\n[[host]]\nname = \"end\"\n\
+    lock_limit = \"1ms\"\nannounce_interval = -2\n[[segment]]\nmembers = \"gnss bc-1..2\"\n[[segment]]\nmembers = \"bc-1..2 end\"\n";
+
+#[test]
+fn after_each_round_of_a_churn_the_tree_is_what_the_data_sets_say() {
+    let churned = |more: &str| {
+        let text = format!("{RING}[churn]\nfrom = \"40s\"\nevery = \"10s\"\n{more}[limits]\nend_state = \"any\"\n");
+        let scenario = load(&text, "t.toml").unwrap_or_else(|errors| panic!("{errors}"));
+        let outcome = run::run(&scenario, 1);
+        let told = report::text("t", &scenario, &outcome);
+        (outcome, told)
+    };
+    let (good, told) = churned("settle = \"8s\"\nchanges = 1\n");
+    assert_eq!((good.rounds.len(), in_words(&good)), (5, String::new()), "{told}");
+    assert!(told.contains("rounds, the tree right after"), "{told}");
+    let (bad, _) = churned("settle = \"1ms\"\nwho = \"gnss\"\nwhat = \"leave\"\n");
+    assert!(in_words(&bad).contains("where it should be"), "{}", in_words(&bad));
+}
+
+#[test]
+fn a_storm_of_better_clocks_that_are_heard_once_moves_nobody() {
+    let text =
+        format!("{RING}[[storm]]\nsegment = 2\nrate = 200\nfrom = \"40s\"\nfor = \"10s\"\n[limits]\nparents = 1\n");
+    let text = text.replace(
+        "[[host]]\nname = \"gnss\"\nreceiver = true\ntai_utc = 37",
+        "[[master]]\nname = \"gm\"\n[[host]]\nname = \"gnss\"",
+    );
+    let text = text.replace("\"gnss bc-1..2\"", "\"gm gnss bc-1..2\"");
+    let scenario = load(&text, "t.toml").unwrap_or_else(|errors| panic!("{errors}"));
+    let outcome = run::run(&scenario, 1);
+    assert_eq!((outcome.forged, in_words(&outcome)), (2_000, String::new()));
+    let twice = text.replace("rate = 200", "clocks = 3\nrate = 12");
+    let outcome = run::run(&load(&twice, "t.toml").unwrap(), 1);
+    assert!(in_words(&outcome).contains("Stranger"), "heard again and again it is followed: {}", in_words(&outcome));
+}
+
+#[test]
+fn what_is_wrong_with_segments_is_told() {
+    let told = complaints(
+        "about = \"Wrong.\"\nduration = \"1min\"\n[[master]]\nname = \"gm\"\n[[host]]\nname = \"a\"\n[[host]]\nname = \"b\"\n\
+         [[segment]]\nmembers = \"gm a c a\"\n[[segment]]\nmembers = \"gm\"\n",
+    );
+    for wanted in [
+        "\"c\" is no master and no host",
+        "\"a\" is named twice",
+        "nobody to talk to",
+        "\"gm\" is on 2 segments, and 1 to 1 are possible",
+        "\"b\" is on 0 segments, and 1 to 16 are possible",
+    ] {
+        assert!(told.contains(wanted), "{wanted} is not in:\n{told}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_churn_is_told() {
+    let churned = |text: &str, churn: &str| complaints(&format!("{text}[churn]\n{churn}"));
+    let lone = "about = \"Wrong.\"\nduration = \"1min\"\n[[master]]\nname = \"gm\"\n[[host]]\nname = \"a\"\n";
+    for (text, churn, wanted) in [
+        (lone, "every = \"1min\"\n", "there is no segment"),
+        (RING, "settle = \"1s\"\n", "nothing happens without `every`"),
+        (RING, "every = \"1min\"\nwho = \" \"\n", "there is no host that it could happen to"),
+        (RING, "every = \"1min\"\nwho = \"bc-2..1\"\n", "there is no host that it could happen to"),
+        (RING, "every = \"1min\"\nwho = \"bc\"\n", "\"bc\" is no host"),
+        (RING, "every = \"1s\"\n", "not before the next round"),
+    ] {
+        let told = churned(text, churn);
+        assert!(told.contains(wanted), "{wanted} is not in:\n{told}");
+    }
+    // Another host's name may begin as one with a receiver does.
+    let text = RING.replace("bc", "gnss-bc");
+    assert!(load(&text, "t.toml").is_ok(), "{:?}", load(&text, "t.toml").err().map(|errors| errors.to_string()));
+}
+
+#[test]
+fn a_cable_that_an_event_has_pulled_is_not_plugged_in_by_a_churn() {
+    let event = "[[event]]\nat = \"41s\"\nwho = \"end\"\nwhat = \"link_down\"\n";
+    let churn = "[churn]\nfrom = \"45s\"\nevery = \"10s\"\nsettle = \"6s\"\nwho = \"bc-1\"\nwhat = \"priority\"\n";
+    let text = format!("{RING}{event}{churn}[limits]\nend_state = \"any\"\n");
+    let scenario = load(&text, "t.toml").unwrap_or_else(|errors| panic!("{errors}"));
+    let outcome = run::run(&scenario, 1);
+    assert_eq!(outcome.hosts[3].end_state, SyncState::Holdover, "it has heard nobody since");
+    assert_eq!((outcome.rounds.len(), in_words(&outcome)), (4, String::new()), "nor does the tree want it in it");
+}
+
+#[test]
+fn a_chain_beside_the_same_with_the_pi_servo_can_break_its_limit() {
+    let chain = "[[segment]]\nmembers = \"gm server\"\n[[window]]\nfrom = \"20s\"\n[limits]\npi_ratio = ";
+    let (good, bad) = (run::run(&small(&format!("{chain}1.0\n")), 1), run::run(&small(&format!("{chain}0.001\n")), 1));
+    assert_eq!((good.pi_ratios().len(), in_words(&good)), (1, String::new()));
+    assert!(in_words(&bad).contains("of what it is with servo"), "{}", in_words(&bad));
+    assert!(report::text("t", &small(""), &good).contains("ratio 0."));
+}
+
+#[test]
 fn a_configuration_of_the_daemon_is_no_scenario() {
     assert!(!is_meant(&std::fs::read_to_string(repository("config/synchronome.toml")).unwrap()));
     assert!(is_meant(SMALL));

@@ -428,7 +428,12 @@ impl<C: Clock> Cascade<C> {
             self.change_hub(now, local, Some(row.stamped_by), notify);
         }
         self.refresh_guards(now, local, to);
+        let scale = self.system.ahead();
         self.follow(now, local, Some(row.stamped_by), Some(reference), Some(row.interval), notify);
+        if self.system.ahead() != scale {
+            // The first that steers counts TAI: what the others say is on another scale from now on.
+            self.refresh_guards(now, local, to);
+        }
     }
 
     /// Each discipline knows which sources there are beside the one that steers it; `coming` is about to.

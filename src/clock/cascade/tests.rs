@@ -596,6 +596,7 @@ fn utc_is_not_taken_from_a_source_that_counts_tai_as_utc_and_tai_is() {
 
 mod handover;
 mod pulses;
+mod scales;
 mod votes;
 
 mod leap;

@@ -190,7 +190,7 @@ fn together<'a>(
 }
 
 /// Readings with CLOCK_MONOTONIC and CLOCK_MONOTONIC_RAW at their instant; the three were read just before.
-fn crossing_of(
+pub(in crate::clock) fn crossing_of(
     (reading, latched_raw): (Reading, Option<Timestamp<Local>>),
     mono: Timestamp<Mono>,
     raw: Timestamp<Local>,

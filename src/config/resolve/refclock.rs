@@ -16,7 +16,7 @@ const PI_POLL_MAX: i64 = 2;
 /// The keys that are of some kinds only.
 const KEYS: &[(&str, &[&str])] = &[
     ("unit", &["shm"]),
-    ("path", &["sock", "pps"]),
+    ("path", &["sock", "pps", "vmclock"]),
     ("address", &["gpsd"]),
     ("device", &["gpsd"]),
     ("phc", &["pps"]),
@@ -46,6 +46,7 @@ pub(super) fn refclock(read: &Reader<'_>, section: &str) -> RefclockConfig {
         RefclockDevice::Pps { path, .. } => (format!("PPS {}", path.display()), "PPS".to_owned()),
         RefclockDevice::Extts { clock, .. } => (format!("PPS {clock}"), "PPS".to_owned()),
         RefclockDevice::Phc { name } => (format!("PHC {name}"), "PHC".to_owned()),
+        RefclockDevice::VmClock { path } => (format!("vmclock {}", path.display()), "VMC".to_owned()),
     };
     let kind = if device.is_pulse() { SourceKind::Pulse } else { SourceKind::Refclock };
     RefclockConfig {
@@ -88,6 +89,9 @@ fn device(read: &Reader<'_>, section: &str) -> RefclockDevice {
             is_clear: read.word(section, "edge") == "clear",
         },
         "phc" => RefclockDevice::Phc { name: text("clock").unwrap_or_default() },
+        "vmclock" => {
+            RefclockDevice::VmClock { path: PathBuf::from(text("path").unwrap_or_else(|| "/dev/vmclock0".to_owned())) }
+        }
         _ => RefclockDevice::Shm { unit: read.integer(section, "unit") as u8 },
     }
 }

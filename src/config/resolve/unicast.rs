@@ -25,13 +25,19 @@ pub(super) fn conflicts(
             refuse("clients ask by UDP only", "transport = \"udp4\" or \"udp6\"");
         }
     }
+    if let Some(span) = read.span(section, "comparison").or_else(|| read.span(section, "profile"))
+        && (read.word(section, "comparison"), read.word(section, "role")) == ("g8265", "auto")
+    {
+        let message = "by G.8265.1 masters do not compete, and a slave is none".to_owned();
+        conflict(format!("{section}.role"), &span, message, "role = \"slave\" or \"master\"");
+    }
     // The profile has no group: who neither asks nor is asked would hear and say nothing of it.
     if let Some(span) = read.span(section, "profile")
-        && read.word(section, "profile") == "g8275.2"
+        && ["g8275.2", "g8265.1"].contains(&read.word(section, "profile"))
         && read.addresses(section, "unicast_masters").is_empty()
         && clients == 0
     {
-        let message = "G.8275.2 is by unicast alone: nobody is asked here, and nobody may ask".to_owned();
+        let message = "the profile is by unicast alone: nobody is asked here, and nobody may ask".to_owned();
         let suggestion = "add `unicast_masters`, or `unicast_clients` where it may be master";
         conflict(format!("{section}.profile"), &span, message, suggestion);
     }

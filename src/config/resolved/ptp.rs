@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{ArbTimescale, PtpTransport, TimestampMode};
-use crate::ptp::{ComparisonRule, GRANDMASTERS_MAX, Role, UNICAST_MASTERS_MAX};
+use crate::ptp::{ComparisonRule, GRANDMASTERS_MAX, IntervalConfig, Role, UNICAST_MASTERS_MAX};
 use crate::time::{Duration, FrequencyPpb, LogInterval};
 use crate::wire::ptp::ClockIdentity;
 
@@ -54,8 +54,14 @@ pub struct PtpConfig {
     pub log_sync_interval: LogInterval,
     /// logMinDelayReqInterval as a master, and what unicast masters are asked for; -7 ..= 5.
     pub log_min_delay_req_interval: LogInterval,
+    /// The role is fixed, and there is no Announce.
+    pub static_role: bool,
+    /// As a master Follow_Up is sent, and no card writes its time into Sync.
+    pub two_step: bool,
     /// Delay_Req go to the master alone.
     pub hybrid: bool,
+    /// What it asks its neighbour's intervals to be, and lets itself be asked for.
+    pub intervals: IntervalConfig,
     /// Announce say which clocks they have passed.
     pub path_trace: bool,
     /// The grandmasters that may be followed; none at all: any.
@@ -64,6 +70,8 @@ pub struct PtpConfig {
     pub unicast_masters: [Option<IpAddr>; UNICAST_MASTERS_MAX],
     /// For how many seconds they are asked; 10 ..= 1000.
     pub unicast_duration_s: u32,
+    /// For how long a unicast master that has failed is followed only where there is no other, 0 to 720 s.
+    pub wait_to_restore: Duration,
     /// To how many clients it sends what they ask for; 0 ..= 100,000.
     pub unicast_clients: u32,
     /// Their longest contract in seconds; 10 ..= 1000.

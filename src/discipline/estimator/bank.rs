@@ -1,7 +1,7 @@
 //! The bank: from messages to what the members believe.
 
 use super::calm::Calm;
-use super::change::{Believed, Hypothesis, Record};
+use super::change::{Believed, Explanation, Hypothesis, Record};
 use super::member::{Belief, Direction};
 use super::memory::{DEVIATION_MAX, SavedOscillator};
 use super::mixture::{Mixture, Noise};
@@ -127,7 +127,7 @@ pub struct Bank {
     moved: [f64; 2],
     /// Which of them is still being learnt.
     changed_way: Option<ChangedWay>,
-    /// When the offset was found to have stepped, the last time: before the first message after it.
+    /// When the offset was found to have stepped, or to have done so perhaps, the last time: before the first message after it.
     stepped: Option<Timestamp<Local>>,
 }
 
@@ -311,7 +311,7 @@ impl Bank {
         self.believed.members.restlessness()
     }
 
-    /// The offset was found to have stepped after this; the last time that it did.
+    /// The offset was found to have stepped after this, or may have: nothing else explains much better what came. The last time that it did.
     pub fn stepped(&self) -> Option<Timestamp<Local>> {
         self.stepped
     }
@@ -552,13 +552,13 @@ impl Bank {
         self.watch.reset();
         self.record.clear();
         self.calm.disturb();
-        let Some((hypothesis, believed)) = found else { return };
+        let Some(Explanation { hypothesis, believed, may_have_stepped }) = found else { return };
         let delay = self.believed.members.mean()[2];
         self.believed = believed;
         if matches!(hypothesis, Hypothesis::Path) {
             self.changed_way = None;
         }
-        if matches!(hypothesis, Hypothesis::Step | Hypothesis::StepAndShift) {
+        if may_have_stepped {
             self.stepped = begun;
         }
         if let Hypothesis::Way(direction, by) = hypothesis {

@@ -43,6 +43,8 @@ use crate::time::{Local, Timestamp};
 const TRANSITS_MAX: usize = 256;
 /// The density of a transit that is left out as a burst's: `exp(-12)` over the tail's mean.
 const LN_BURST: f64 = -12.0;
+/// What explains worse than the best by no more than this (as the logarithm of a ratio) is as good: one in 400.
+const LN_DOUBT: f64 = 6.0;
 /// So many of the first transits may be of the moment in which a clock was being moved.
 const UNDER_WAY_MAX: usize = 2;
 
@@ -73,6 +75,11 @@ impl Hypothesis {
         }
     }
 
+    /// Whether the offset is another one at once.
+    const fn is_step(self) -> bool {
+        matches!(self, Self::Step | Self::StepAndShift)
+    }
+
     /// What the first transit tells, of which nothing is known before it.
     const fn opens(self) -> Option<Open> {
         match self {
@@ -84,11 +91,19 @@ impl Hypothesis {
 
     /// How many of the first transits may be left out.
     const fn under_way_max(self) -> usize {
-        match self {
-            Self::Step | Self::StepAndShift => UNDER_WAY_MAX,
-            _ => 0,
-        }
+        if self.is_step() { UNDER_WAY_MAX } else { 0 }
     }
+}
+
+/// What explains best what came.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// What happened, most likely.
+    pub hypothesis: Hypothesis,
+    /// What is believed then.
+    pub believed: Believed,
+    /// The offset stepped, by this hypothesis or by another one that explains it nearly as well: what was proven before is of another time, perhaps.
+    pub may_have_stepped: bool,
 }
 
 /// What is not known at all.
@@ -181,13 +196,13 @@ impl Record {
         self.transits.clear();
     }
 
-    /// The hypothesis that explains best what came, and what is believed then. `None` if it has not begun. `longer` is what
+    /// What explains best what came. `None` if it has not begun. `longer` is what
     /// one way and the other are longer by than the base delay already, together (s); the oscillator is off by `frequency_max` at most
     /// (s/s).
     ///
     /// No way there and back is shorter than nothing, whatever the clocks say: one way alone cannot have become shorter by more than
     /// both took.
-    pub fn explain(&self, watch: &Watch, longer: f64, frequency_max: f64) -> Option<(Hypothesis, Believed)> {
+    pub fn explain(&self, watch: &Watch, longer: f64, frequency_max: f64) -> Option<Explanation> {
         let (before, noise) = self.before.as_ref()?;
         let both_ways = 2.0 * before.members.mean()[2] + longer;
         let way = |direction| {
@@ -204,17 +219,26 @@ impl Record {
             way(Direction::Backward),
         ];
         let mut best: Option<(f64, Hypothesis, Believed)> = None;
+        let mut of_a_step = f64::NEG_INFINITY;
         let without_first = |hypothesis: Hypothesis| (0..=hypothesis.under_way_max()).map(move |n| (hypothesis, n));
         for (hypothesis, under_way) in hypotheses.into_iter().flatten().flat_map(without_first) {
             let mut believed = before.clone();
             self.open(hypothesis, watch, *noise, frequency_max, &mut believed);
             let replay = Replay { watch, noise: *noise, frequency_max, under_way };
             let evidence = self.replay(hypothesis, replay, &mut believed) + hypothesis.ln_prior();
+            // Beside a shift a step as well can always be.
+            if hypothesis == Hypothesis::Step {
+                of_a_step = of_a_step.max(evidence);
+            }
             if best.as_ref().is_none_or(|(greatest, ..)| evidence > *greatest) {
                 best = Some((evidence, hypothesis, believed));
             }
         }
-        best.map(|(_, hypothesis, believed)| (hypothesis, believed))
+        best.map(|(evidence, hypothesis, believed)| Explanation {
+            hypothesis,
+            believed,
+            may_have_stepped: hypothesis.is_step() || of_a_step >= evidence - LN_DOUBT,
+        })
     }
 
     /// Enlarges the variances of what a hypothesis leaves open, but for what the first transit places.
@@ -329,6 +353,10 @@ mod tests {
 
     /// Transits at 8 a second, by turns, of `forward` and `backward` (s) at each time (s), until a change is seen.
     fn explained(forward: impl Fn(f64) -> f64, backward: impl Fn(f64) -> f64) -> Option<(Hypothesis, Believed)> {
+        explanation(forward, backward).map(|found| (found.hypothesis, found.believed))
+    }
+
+    fn explanation(forward: impl Fn(f64) -> f64, backward: impl Fn(f64) -> f64) -> Option<Explanation> {
         let start = Timestamp::from_secs(1_000);
         let known = Belief { mean: [0.0, 0.0, 1e-6], deviation: [J / 10.0, 1e-9, J / 10.0] };
         let mut believed = Believed { members: Mixture::new(known), at: start };
@@ -368,6 +396,18 @@ mod tests {
     }
 
     #[test]
+    fn what_a_step_explains_nearly_as_well_may_have_been_one() {
+        assert!(explanation(|_| 5e-6, |_| -5e-6).unwrap().may_have_stepped);
+        assert!(!explanation(|t| 5e-6 * t, |t| -5e-6 * t).unwrap().may_have_stepped, "it grew for seconds");
+        assert!(!explanation(|_| -3e-6, |_| -3e-6).unwrap().may_have_stepped, "both ways are shorter");
+        // One that queues hide: early by what is left of the step after them, and late in the other way.
+        let steps = |late: [f64; 5]| move |t: f64| late[(t * 8.0) as usize % 5];
+        let found =
+            explanation(steps([-9e-6, -8e-6, -4e-6, -6e-6, 0.0]), steps([9e-6, 13e-6, 10e-6, 7e-6, 9e-6])).unwrap();
+        assert!(found.may_have_stepped, "{:?}", found.hypothesis);
+    }
+
+    #[test]
     fn a_step_is_found_where_the_first_message_came_while_it_was_under_way() {
         // It took 0.1 s, in which a transit of each way was measured.
         for moving in [[0.4, 1.0], [1.0, 0.4], [0.3, 0.7]] {
@@ -404,7 +444,7 @@ mod tests {
             keep(Direction::Backward, 0.05, 0.3 * j);
             keep(Direction::Forward, 0.06, 0.7 * j);
             keep(Direction::Backward, 0.1, 1.2 * j);
-            let (step, believed) = record.explain(&watch, 0.0, 5e-4).unwrap();
+            let Explanation { hypothesis: step, believed, .. } = record.explain(&watch, 0.0, 5e-4).unwrap();
             assert_eq!(step, Hypothesis::Step, "{pause} s");
             let [offset, frequency, delay] = believed.members.mean();
             assert!((offset + pause).abs() < 2.0 * j, "{pause} s: {offset}");

@@ -21,6 +21,7 @@
 //! | `member` | the filter: its derivation and its equations |
 //! | `mixture` | the weights, and what all members say together |
 //! | `watch` | which messages are believed at once, and when something must have changed |
+//! | `floor` | how early the messages of one way come |
 //! | `change` | what it was: a burst, a step, a shift, another path |
 //! | `calm` | whether a request now and then is enough |
 //! | `memory` | what is kept of an oscillator from one run to the next |
@@ -31,6 +32,7 @@ mod calm;
 mod change;
 #[cfg(test)]
 mod equations;
+mod floor;
 mod member;
 mod memory;
 mod mixture;

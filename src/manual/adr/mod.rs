@@ -36,3 +36,6 @@ pub mod proof_and_statistics {}
 
 #[doc = include_str!("0012-helm.md")]
 pub mod helm {}
+
+#[doc = include_str!("0013-privileges.md")]
+pub mod privileges {}

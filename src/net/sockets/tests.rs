@@ -1,6 +1,7 @@
 use super::*;
 use crate::clock::HostClock;
 use crate::ptp::FRAME_MAX;
+use crate::time::Duration;
 
 fn on_lo(event_port: u16, transport: Transport) -> SocketOptions {
     SocketOptions { transport, ..SocketOptions::new("lo", event_port, event_port + 1) }
@@ -166,4 +167,70 @@ fn a_message_to_one_address_arrives_there_and_says_whose_it_is() {
         let refused = sockets.send(&elsewhere, None, HostClock.mono(), |_| {}).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::Unsupported);
     }
+}
+
+#[test]
+fn of_a_batch_each_message_has_its_own_stamp_also_behind_one_that_was_not_sent() {
+    let mut sockets = PtpSockets::open(&on_lo(42_631, Transport::Udp4)).unwrap();
+    let message = |channel, to| Outgoing { frame: Frame::new([0; FRAME_MAX], 44), channel, to: Some(to) };
+    let (good, forbidden) = (Address::V4([127, 0, 0, 1]), Address::V4([127, 255, 255, 255]));
+    let mut batch = Vec::new();
+    for (number, to) in [good, forbidden, good, Address::Ethernet([2; 6]), good].into_iter().enumerate() {
+        batch.push((message(Channel::Event, to), Some(TxToken(number as u32))));
+        batch.push((message(Channel::General, to), None));
+    }
+    let mut untold = Vec::new();
+    sockets.send_all(&batch, HostClock.mono(), |undelivered| untold.push(undelivered));
+    if sockets.keying == TxKeying::PerMessage {
+        let mut failed: Vec<_> = untold
+            .iter()
+            .map(|undelivered| match undelivered {
+                Undelivered::Failed { token, .. } => token.map(|token| token.0),
+                Undelivered::Gone(gone) => panic!("{gone:?}"),
+            })
+            .collect();
+        failed.sort_unstable();
+        assert_eq!(failed, [None, None, Some(1), Some(3)]);
+    }
+    let mut stamped = Vec::new();
+    let begin = std::time::Instant::now();
+    while sockets.awaits_stamps() && begin.elapsed() < std::time::Duration::from_secs(5) {
+        sockets.drain_stamps(HostClock.mono(), false, |gone| {
+            stamped.push((gone.token.0, gone.stamp.map(|stamp| stamp.at)));
+        });
+    }
+    let numbers: Vec<_> = stamped.iter().map(|(number, _)| *number).collect();
+    let expected = if sockets.keying == TxKeying::PerMessage { &[0, 2, 4][..] } else { &[4] };
+    assert_eq!(numbers, expected, "in the order in which they were sent");
+    assert!(stamped.windows(2).all(|two| two[0].1.unwrap() < two[1].1.unwrap()));
+    let mut came = 0;
+    for channel in [Channel::Event, Channel::General] {
+        while let Ok(more) = sockets.receive(channel, |_| came += 1) {
+            if !more {
+                break;
+            }
+        }
+    }
+    assert_eq!(came, 6);
+}
+
+#[test]
+fn where_the_kernel_counts_a_message_without_a_way_to_its_receiver_costs_no_other_its_stamp() {
+    let mut sockets = PtpSockets::open(&on_lo(42_641, Transport::Udp4)).unwrap();
+    (sockets.keying, sockets.ledger) = (TxKeying::Counter, Ledger::new(true));
+    let mut untold = Vec::new();
+    for (number, to) in [[127, 0, 0, 1], [127, 255, 255, 255], [127, 0, 0, 1]].into_iter().enumerate() {
+        let frame = Frame::new([0; FRAME_MAX], 44);
+        let message = Outgoing { frame, channel: Channel::Event, to: Some(Address::V4(to)) };
+        sockets.send_all(&[(message, Some(TxToken(number as u32)))], HostClock.mono(), |undelivered| {
+            untold.push(undelivered);
+        });
+    }
+    assert_eq!(untold, [Undelivered::Failed { token: Some(TxToken(1)), errno: libc::EACCES }]);
+    let mut stamped = Vec::new();
+    let begin = std::time::Instant::now();
+    while sockets.awaits_stamps() && begin.elapsed() < std::time::Duration::from_secs(5) {
+        sockets.drain_stamps(HostClock.mono(), false, |gone| stamped.push((gone.token.0, gone.stamp.is_some())));
+    }
+    assert_eq!(stamped, [(0, true), (2, true)]);
 }

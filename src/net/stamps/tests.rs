@@ -51,7 +51,7 @@ fn a_card_that_stops_to_stamp_is_given_up_within_three_seconds_or_eight_where_me
         let mut judge = Judge::default();
         judge.left();
         let verdict = (0..99).find_map(|n| {
-            judge.sent();
+            judge.sent(None);
             judge.review(at(n * every)).map(|verdict| (n * every, verdict))
         });
         assert_eq!(verdict, Some((until, Verdict::Degrade(Missing::Transmit))), "every {every} ms");
@@ -73,15 +73,15 @@ fn a_card_that_loses_three_stamps_in_ten_is_kept_for_hours() {
 fn a_card_that_never_stamps_what_is_sent_is_degraded_after_three_requests_and_two_seconds() {
     let mut judge = Judge::default();
     for second in 0..2 {
-        judge.sent();
+        judge.sent(None);
         assert_eq!(judge.review(at(second * 1_000)), None);
     }
-    judge.sent();
+    judge.sent(None);
     assert_eq!(judge.review(at(2_000)), Some(Verdict::Degrade(Missing::Transmit)));
 
     let mut judge = Judge::default();
     for n in 0..16 {
-        judge.sent();
+        judge.sent(None);
         assert_eq!(judge.review(at(n * 125)), None, "many requests prove nothing in so short a time");
     }
 }
@@ -91,7 +91,7 @@ fn stamps_that_are_late_are_no_stamps_that_are_missing() {
     let mut judge = Judge::default();
     // Eight requests a second, each stamp 1.5 s late.
     for n in 0..200 {
-        judge.sent();
+        judge.sent(None);
         if n >= 12 {
             judge.left();
         }
@@ -105,7 +105,7 @@ fn after_its_time_and_four_stamps_each_way_the_card_is_believed_again_and_less_e
     assert!(syncs(&mut judge, 500, 250, &[false; 3]).is_some());
     let good = |judge: &mut Judge| {
         for _ in 0..4 {
-            judge.sent();
+            judge.sent(None);
             judge.left();
             judge.arrived(true);
         }
@@ -125,6 +125,52 @@ fn after_its_time_and_four_stamps_each_way_the_card_is_believed_again_and_less_e
     assert_eq!(syncs(&mut judge, 700_000, 1_000, &[false; 9]).map(|(at, _)| at), Some(708_000));
     good(&mut judge);
     assert_eq!(judge.review(at(710_000)), Some(Verdict::Restore), "it was good for ten minutes");
+}
+
+fn address(number: u8) -> Address {
+    Address::V4([192, 0, 2, number])
+}
+
+/// The first verdict on a card while a Sync goes to each of these each second, of whom the first is heard as often, for an hour.
+fn serving(
+    judge: &mut Judge,
+    clients: &[u8],
+    heard: &[u8],
+    is_stamped: impl Fn(u8, i64) -> bool,
+) -> Option<(i64, Verdict)> {
+    (0..3_600).find_map(|second| {
+        for client in clients {
+            if heard.contains(client) {
+                judge.heard(address(*client));
+            }
+            judge.sent(Some(address(*client)));
+            if is_stamped(*client, second) {
+                judge.left();
+            }
+        }
+        judge.review(at(second * 1_000)).map(|verdict| (second, verdict))
+    })
+}
+
+#[test]
+fn a_client_that_cannot_be_reached_says_nothing_of_the_card() {
+    assert_eq!(serving(&mut Judge::default(), &[1], &[], |_, _| false), None, "it asked, and has gone");
+    // It has gone after a minute.
+    let mut judge = Judge::default();
+    assert_eq!(serving(&mut judge, &[1], &[1], |_, _| true), None);
+    assert_eq!(serving(&mut judge, &[1], &[], |_, _| false), None);
+    assert!(!judge.take_suspicion());
+    // Beside one that is there.
+    assert_eq!(serving(&mut judge, &[1, 2], &[2], |client, _| client == 2), None);
+}
+
+#[test]
+fn a_card_that_stamps_nothing_for_clients_that_are_there_is_given_up_and_comes_back_without_any_sync() {
+    let mut judge = Judge::default();
+    let verdict = serving(&mut judge, &[1, 2], &[1], |_, _| false);
+    assert_eq!(verdict, Some((2, Verdict::Degrade(Missing::Transmit))));
+    let verdict = serving(&mut judge, &[1, 2], &[1], |_, second| second >= 60);
+    assert_eq!(verdict, Some((61, Verdict::Restore)), "four stamps: nothing is owed of what arrives");
 }
 
 #[test]
@@ -157,7 +203,7 @@ fn missing_stamps_make_suspicious_once_until_they_come_again() {
     judge.arrived(true);
     assert!(!judge.take_suspicion());
     for _ in 0..3 {
-        judge.sent();
+        judge.sent(None);
     }
     assert!(judge.take_suspicion());
 }

@@ -61,6 +61,11 @@ impl Prefix {
         let is_of_ipv4 = address.to_canonical().is_ipv4();
         (self.length >= MAPPED_BITS || !is_of_ipv4) && bits_of(address) & mask(self.length) == self.bits
     }
+
+    /// Whether all that another one covers is covered by it.
+    pub fn encloses(&self, inner: &Self) -> bool {
+        inner.length >= self.length && self.covers(IpAddr::V6(Ipv6Addr::from_bits(inner.bits)))
+    }
 }
 
 impl FromStr for Prefix {
@@ -140,6 +145,22 @@ mod tests {
 
     fn address(text: &str) -> IpAddr {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_prefix_encloses_itself_and_what_is_longer_within_its_family() {
+        for (outer, inner, expected) in [
+            ("10.0.0.0/8", "10.0.0.0/8", true),
+            ("10.0.0.0/8", "10.1.0.0/16", true),
+            ("10.1.0.0/16", "10.0.0.0/8", false),
+            ("10.0.0.0/8", "11.0.0.0/16", false),
+            ("::/0", "2001:db8::/32", true),
+            ("::/0", "10.0.0.0/8", false),
+            ("0.0.0.0/0", "::/0", false),
+            ("0.0.0.0/0", "192.0.2.1", true),
+        ] {
+            assert_eq!(prefix(outer).encloses(&prefix(inner)), expected, "{outer} {inner}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::examples::{hardware, holdover, lacking, locked, never_synced, waiting};
+use super::super::examples::{hardware, holdover, lacking, locked, never_synced, several, waiting, well};
 use super::*;
 
 /// What a strict reader makes of an exposition: families in order with their type, and every series with its value.
@@ -106,7 +106,7 @@ fn parse(text: &str) -> Result<Parsed, String> {
 #[test]
 fn every_status_gives_a_valid_exposition() {
     for status in [locked(), holdover(), never_synced(), waiting(), lacking(), hardware(), Status::default()] {
-        let text = metrics(&status);
+        let text = metrics(&status, &[]);
         let parsed = parse(&text).unwrap_or_else(|error| panic!("{error} in\n{text}"));
         assert!(parsed.series.len() > 10, "{parsed:?}");
         for name in parsed.families.keys() {
@@ -143,7 +143,7 @@ fn the_strict_reader_refuses_what_is_invalid() {
 
 #[test]
 fn the_figures_that_matter_are_there_with_their_time() {
-    let parsed = parse(&metrics(&locked())).unwrap();
+    let parsed = parse(&metrics(&locked(), &[])).unwrap();
     let clock = [("clock", "simulated")];
     assert_eq!(parsed.value("clock_offset_seconds", &[clock[0], ("source", "vb0")]), Some(-120e-9));
     assert_eq!(parsed.value("clock_error_bound_seconds", &clock), Some(840e-9));
@@ -178,7 +178,7 @@ fn the_figures_that_matter_are_there_with_their_time() {
 
 #[test]
 fn each_hardware_clock_has_the_figures_of_a_clock_and_its_own() {
-    let parsed = parse(&metrics(&hardware())).unwrap();
+    let parsed = parse(&metrics(&hardware(), &[])).unwrap();
     let (eth0, eth1) = (("clock", "eth0"), ("clock", "eth1"));
     assert_eq!(parsed.value("clock_offset_seconds", &[eth0, ("source", "eth0")]), Some(-12e-9));
     assert_eq!(parsed.value("clock_error_bound_seconds", &[eth0]), Some(210e-9));
@@ -200,7 +200,7 @@ fn each_hardware_clock_has_the_figures_of_a_clock_and_its_own() {
 
 #[test]
 fn without_hardware_clocks_there_are_none_of_their_families() {
-    let parsed = parse(&metrics(&locked())).unwrap();
+    let parsed = parse(&metrics(&locked(), &[])).unwrap();
     let families = ["phc_info", "clock_is_hub", "clock_jumps_total", "clock_crossing_window_seconds"];
     assert!(families.iter().all(|name| !parsed.families.contains_key(&format!("synchronome_{name}"))), "{parsed:?}");
     let port = [("port", "vb0"), ("domain", "0"), ("timestamps", "software"), ("device", "")];
@@ -209,7 +209,7 @@ fn without_hardware_clocks_there_are_none_of_their_families() {
 
 #[test]
 fn what_is_not_known_has_no_series() {
-    let parsed = parse(&metrics(&never_synced())).unwrap();
+    let parsed = parse(&metrics(&never_synced(), &[])).unwrap();
     for absent in [
         "clock_offset_seconds",
         "clock_error_bound_seconds",
@@ -234,7 +234,7 @@ fn labels_are_escaped_and_duplicates_dropped() {
     status.ptp[0].interface = odd.to_owned();
     status.ptp.push(status.ptp[0].clone());
     status.ptp[0].port_state = "A_NEW_STATE".to_owned();
-    let parsed = parse(&metrics(&status)).unwrap();
+    let parsed = parse(&metrics(&status, &[])).unwrap();
     let port = [("port", odd), ("domain", "0")];
     assert_eq!(parsed.value("port_state", &[port[0], port[1], ("state", "A_NEW_STATE")]), Some(1.0));
     assert_eq!(parsed.value("port_state", &[port[0], port[1], ("state", "SLAVE")]), Some(0.0), "the first one stays");
@@ -245,7 +245,95 @@ fn figures_that_are_no_numbers_have_no_series() {
     let mut status = locked();
     status.clock.frequency_ppb = Some(f64::NAN);
     status.clock.offset_from_master_s = Some(f64::INFINITY);
-    let parsed = parse(&metrics(&status)).unwrap();
+    let parsed = parse(&metrics(&status, &[])).unwrap();
     assert!(!parsed.families.contains_key("synchronome_frequency_ppm"));
     assert!(!parsed.families.contains_key("synchronome_clock_offset_seconds"));
+}
+
+/// Each name that boards and alerts may use, with its type: a name goes only with a line in the changelog.
+#[test]
+fn the_names_that_stay_are_there_with_their_types() {
+    let gauges = "sync_state clock_offset_seconds clock_error_bound_seconds clock_lock_limit_seconds \
+         last_update_timestamp_seconds last_sample_age_seconds frequency_ppm oscillator_frequency_ppm port_state gm_info \
+         gm_clock_class path_delay_seconds source_verdict source_offset_seconds source_reachability_ratio \
+         source_steering clock_holdover_seconds tai_utc_offset_seconds leap_list_expires_seconds clock_has_problem \
+         thread_alive_age_seconds health_code uptime_seconds build_info";
+    let counters = "timestamps_missing_total steps_total foreign_adjustments_total vm_disruptions_total events_total \
+         clock_jumps_total hook_runs_total hook_left_out_total port_events_total ntp_requests_total ntp_answered_total \
+         ntp_dropped_total";
+    let parsed = parse(&metrics(&well(), &[])).unwrap();
+    for (kind, names) in [("gauge", gauges), ("counter", counters), ("histogram", "ntp_response_seconds")] {
+        for name in names.split_whitespace() {
+            let found = parsed.families.get(&format!("synchronome_{name}")).map(String::as_str);
+            assert_eq!(found, Some(kind), "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_has_happened_is_counted_by_kind() {
+    let mut status = well();
+    status.event_counts = [("foreign".to_owned(), 2), ("clock_set".to_owned(), 3)].into();
+    status.ptp[0].counters.insert("tx_stamp_missing".to_owned(), 4);
+    status.sources[1].reach = Some(0b1101_0000);
+    let parsed = parse(&metrics(&status, &[])).unwrap();
+    assert_eq!(parsed.value("events_total", &[("kind", "foreign")]), Some(2.0));
+    assert_eq!(parsed.value("events_total", &[("kind", "step")]), Some(0.0), "a counter is there before its first");
+    assert_eq!(parsed.value("foreign_adjustments_total", &[]), Some(2.0));
+    assert_eq!(parsed.value("steps_total", &[("clock", "system"), ("author", "somebody")]), Some(3.0));
+    assert_eq!(parsed.value("steps_total", &[("clock", "system"), ("author", "synchronome")]), Some(1.0));
+    assert_eq!(parsed.value("vm_disruptions_total", &[("kind", "paused_or_moved")]), Some(1.0));
+    let missing = |direction| [("port", "eth0"), ("domain", "0"), ("direction", direction)];
+    assert_eq!(parsed.value("timestamps_missing_total", &missing("tx")), Some(4.0));
+    assert_eq!(parsed.value("timestamps_missing_total", &missing("rx")), Some(0.0));
+    let source = [("kind", "ntp"), ("source", "192.0.2.1:123")];
+    assert_eq!(parsed.value("source_reachability_ratio", &source), Some(0.375));
+    let hook = [("hook", "0"), ("program", "/usr/local/bin/tell"), ("outcome", "succeeded")];
+    assert_eq!(parsed.value("hook_runs_total", &hook), Some(3.0));
+}
+
+/// Under the names of others; the file is also what the alerts of `config/prometheus` are tried with.
+#[test]
+fn a_scrape_with_all_names_is_the_recorded_one() {
+    let dialects = ["chrony", "openshift", "vm"].map(|word| Dialect::of(word).unwrap());
+    let scrape = metrics(&well(), &dialects);
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/prometheus/scrape.prom");
+    if std::env::var_os("SYNCHRONOME_WRITE_MANUAL").is_some() {
+        std::fs::write(file, &scrape).unwrap();
+    }
+    let recorded = std::fs::read_to_string(file).unwrap();
+    for (line, (is, was)) in scrape.lines().zip(recorded.lines()).enumerate() {
+        assert_eq!(is, was, "line {}; SYNCHRONOME_WRITE_MANUAL=1 writes it anew", line + 1);
+    }
+    assert_eq!(scrape.lines().count(), recorded.lines().count());
+}
+
+#[test]
+fn the_names_of_others_are_there_only_where_they_are_asked_for() {
+    let has = |dialects: &[Dialect], name: &str| metrics(&well(), dialects).contains(&format!("\n{name}"));
+    for (dialect, name) in
+        [(Dialect::Chrony, "chrony_"), (Dialect::OpenShift, "openshift_ptp_"), (Dialect::Vm, "vm_time_drift ")]
+    {
+        assert!(has(&[dialect], name) && !has(&[], name), "{name}");
+    }
+    // A falseticker and a silent source, in chronyd's words.
+    let scrape = metrics(&several(), &[Dialect::Chrony]);
+    let state = |address: &str, name: &str, state: &str, mode: &str| {
+        format!(
+            "chrony_sources_state_info{{source_address=\"{address}\",source_name=\"{name}\",source_state=\"{state}\",source_mode=\"{mode}\"}} 1.0"
+        )
+    };
+    for expected in [
+        state("vb0", "vb0", "sync", "ref"),
+        state("192.0.2.1", "ntp1.example.net", "candidate", "client"),
+        state("198.51.100.7", "198.51.100.7", "falseticker", "client"),
+        state("ntp9.example.net", "ntp9.example.net", "unreach", "client"),
+    ] {
+        assert!(scrape.lines().any(|line| line == expected), "{expected} in\n{scrape}");
+    }
+    // Nothing is known: no series, and no zero.
+    let scrape = metrics(&never_synced(), &[Dialect::Chrony, Dialect::OpenShift, Dialect::Vm]);
+    for absent in ["chrony_tracking_last_offset", "chrony_tracking_info", "openshift_ptp_offset_ns", "vm_time_drift"] {
+        assert!(!scrape.contains(absent), "{absent} in\n{scrape}");
+    }
 }

@@ -2,21 +2,49 @@
 
 use std::fmt::Write as _;
 
-use super::super::status::{PortDs, PtpClockStatus, Quality, TimePropertiesDs};
+use super::super::status::{
+    ContractStatus, PortDs, PortStatus, PtpClockStatus, Quality, TimePropertiesDs, UnicastStatus,
+};
 use super::super::units::{count, seconds};
 
 /// Width of the left column in characters.
 const NAME_WIDTH: usize = 18;
 
-/// All data sets of all clocks, a line for each, or why there is none; each line ended.
-pub fn ptp_text(clocks: &[PtpClockStatus]) -> String {
+/// All data sets of all clocks, a line for each, and the contracts of their ports, or why there is none; each line ended.
+pub fn ptp_text(clocks: &[PtpClockStatus], ports: &[PortStatus]) -> String {
     if clocks.is_empty() {
         return "there is no PTP clock: add a [[ptp]], or wait for its interface\n".to_owned();
     }
-    clocks.iter().map(clock).collect::<Vec<_>>().join("\n")
+    clocks.iter().map(|one| clock(one, ports)).collect::<Vec<_>>().join("\n")
 }
 
-fn clock(clock: &PtpClockStatus) -> String {
+/// How many contracts there are with whom.
+pub(in crate::observe) fn contracts_in_brief(unicast: &UnicastStatus) -> String {
+    let with = |n: u32, whom: &str| (n > 0).then(|| format!("{} with {whom}", count(n.into(), "contract")));
+    let both = [with(unicast.by_masters, "masters"), with(unicast.for_clients, "clients")];
+    format!("unicast: {}", both.into_iter().flatten().collect::<Vec<_>>().join(", "))
+}
+
+/// A line for each other one that there are contracts with, and how many are not shown.
+fn contracts(unicast: &UnicastStatus) -> Vec<(String, String)> {
+    let mut rows: Vec<(String, String)> = Vec::new();
+    for contract in &unicast.contracts {
+        let ContractStatus { address, role, message, interval_s, left_s } = contract;
+        let name = format!("{role} {address}:");
+        let what = format!("{message} each {} (for {left_s} s)", seconds(*interval_s));
+        match rows.last_mut().filter(|(last, _)| *last == name) {
+            Some((_, about)) => *about = format!("{about}, {what}"),
+            None => rows.push((name, what)),
+        }
+    }
+    let unlisted = (unicast.for_clients + unicast.by_masters).saturating_sub(unicast.contracts.len() as u32);
+    if unlisted > 0 {
+        rows.push(("and".to_owned(), count(unlisted.into(), "more contract")));
+    }
+    rows
+}
+
+fn clock(clock: &PtpClockStatus, statuses: &[PortStatus]) -> String {
     let (own, current, parent) = (&clock.default_ds, &clock.current_ds, &clock.parent_ds);
     let kind = match (own.slave_only, clock.ports.len()) {
         (true, _) => "a clock that only follows",
@@ -52,6 +80,11 @@ fn clock(clock: &PtpClockStatus) -> String {
     for port in &clock.ports {
         let number = port.port_identity.rsplit_once('-').map_or("", |(_, number)| number);
         row(&format!("portDS {number} {}", port.interface), &port_text(port));
+        let of_it = |status: &&PortStatus| status.identity.as_ref() == Some(&port.port_identity);
+        let unicast = statuses.iter().find(of_it).and_then(|status| status.unicast.as_ref());
+        for (with, about) in unicast.map(contracts).unwrap_or_default() {
+            row("", &format!("{with} {about}"));
+        }
     }
     text
 }
@@ -148,7 +181,7 @@ mod tests {
 
     #[test]
     fn each_data_set_has_its_line() {
-        let text = ptp_text(&[example()]);
+        let text = ptp_text(&[example()], &[]);
         let expected = "\
 001b21.aabb.cc0000, domain 24, sdoId 0x100: a clock that only follows
   defaultDS         class 255, accuracy unknown, variance 0xffff, priority1 128, priority2 129, 1 port
@@ -158,13 +191,47 @@ mod tests {
   portDS 1 eth0     SLAVE, p2p, Announce each 2.00 s (timeout 3), Sync each 125 ms, Pdelay_Req each 1.00 s, link delay 250 ns
 ";
         assert_eq!(text, expected);
-        assert!(ptp_text(&[]).contains("no PTP clock"));
+        assert!(ptp_text(&[], &[]).contains("no PTP clock"));
     }
 
     #[test]
     fn a_clock_that_follows_nobody_is_its_own_parent() {
         let mut clock = example();
         clock.parent_ds.grandmaster_identity.clone_from(&clock.default_ds.clock_identity);
-        assert!(ptp_text(&[clock]).contains("parentDS          the clock itself"));
+        assert!(ptp_text(&[clock], &[]).contains("parentDS          the clock itself"));
+    }
+
+    #[test]
+    fn contracts_stand_behind_their_port_a_line_for_each_with_whom() {
+        let contract = |address: &str, role: &str, message: &str, interval_s| ContractStatus {
+            address: address.to_owned(),
+            role: role.to_owned(),
+            message: message.to_owned(),
+            interval_s,
+            left_s: 280,
+        };
+        let unicast = UnicastStatus {
+            for_clients: 900,
+            by_masters: 1,
+            contracts: vec![
+                contract("192.0.2.1", "master", "Announce", 1.0),
+                contract("192.0.2.7", "client", "Announce", 2.0),
+                contract("192.0.2.7", "client", "Sync", 0.125),
+            ],
+        };
+        assert_eq!(contracts_in_brief(&unicast), "unicast: 1 contract with masters, 900 contracts with clients");
+        let clock = example();
+        let identity = Some(clock.ports[0].port_identity.clone());
+        let port = PortStatus { identity, unicast: Some(unicast), ..PortStatus::default() };
+        let text = ptp_text(&[clock], &[port]);
+        let lines: Vec<&str> = text.lines().rev().take(3).map(str::trim).collect();
+        assert_eq!(
+            lines,
+            [
+                "and 898 more contracts",
+                "client 192.0.2.7: Announce each 2.00 s (for 280 s), Sync each 125 ms (for 280 s)",
+                "master 192.0.2.1: Announce each 1.00 s (for 280 s)",
+            ]
+        );
     }
 }

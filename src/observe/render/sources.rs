@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::super::status::{SourceStatus, Status};
+use super::super::status::SourceStatus;
 use super::super::units::{seconds, span};
 use super::super::why::look_up_again;
-use super::{Page, Tone};
+use super::super::words::SourceWords;
 
 /// Width of the picture of the intervals in characters.
 const PICTURE_WIDTH: usize = 41;
@@ -38,7 +38,7 @@ fn row(source: &SourceStatus) -> [String; 7] {
     let address = source.address.as_ref().filter(|address| !address.starts_with(&source.name));
     let address = address.map_or(String::new(), |address| format!(" ({address})"));
     [
-        word(source).0.to_owned(),
+        SourceWords::of(source).word.to_owned(),
         format!("{} {}{address}", source.kind, source.name),
         source.offset_s.map_or("-".to_owned(), seconds),
         source.distance_s.map_or("-".to_owned(), seconds),
@@ -65,51 +65,4 @@ fn picture(source: &SourceStatus, edge: f64) -> String {
         _ => '.',
     };
     (0..PICTURE_WIDTH).map(cell).collect()
-}
-
-fn word(source: &SourceStatus) -> (&'static str, Tone) {
-    match (source.is_steering, source.verdict.as_str()) {
-        (true, _) => ("steers", Tone::Good),
-        (false, "agrees") => ("guards", Tone::Good),
-        (false, "falseticker") => ("FALSETICKER", Tone::Bad),
-        (false, "undecided") => ("undecided", Tone::Doubtful),
-        _ if source.all_asked.is_some() => ("spare", Tone::Doubtful),
-        _ if source.client_state.as_deref() == Some("offline") => ("offline", Tone::Doubtful),
-        _ => ("silent", Tone::Doubtful),
-    }
-}
-
-impl Page {
-    /// A line for each source, with the reason below where it is not simply right.
-    pub(super) fn sources(&mut self, status: &Status) {
-        if status.sources.is_empty() {
-            return;
-        }
-        self.blank();
-        for source in &status.sources {
-            self.source(source);
-        }
-    }
-
-    fn source(&mut self, source: &SourceStatus) {
-        let (word, tone) = word(source);
-        let mut figures = Vec::new();
-        if let (Some(offset), Some(distance)) = (source.offset_s, source.distance_s) {
-            figures.push(format!("offset {} +- {}", seconds(offset), seconds(distance)));
-        }
-        figures.extend(source.stratum.map(|stratum| format!("stratum {stratum}")));
-        figures.extend(source.reach.map(|reach| format!("reach {reach:03o}")));
-        figures.extend(source.interval_s.map(|interval| format!("each {}", seconds(interval))));
-        figures.extend(source.last_sample_age_s.map(|age| format!("{} ago", span(age))));
-        let address = source.address.as_ref().map_or(String::new(), |address| format!(" ({address})"));
-        let name = format!("{} {}{address}", source.kind, source.name);
-        let word = self.paint(tone, &format!("{word:<12}"));
-        self.row("source", &format!("{word}{name}: {}", figures.join(", ")));
-        if source.verdict != "agrees" {
-            self.row("", &format!("{:12}{}{}", "", source.reason, look_up_again(source)));
-        }
-        if let (Some(why), Some(_)) = (&source.name_error, &source.address) {
-            self.row("", &format!("{:12}its name cannot be looked up any more: {why}", ""));
-        }
-    }
 }

@@ -8,6 +8,9 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
+use nix::unistd::geteuid;
 
 /// The mode of a socket for everybody.
 pub(super) const EVERYBODY: u32 = 0o666;
@@ -128,6 +131,14 @@ impl UnixSocket {
 
     pub(super) fn accept(&self) -> io::Result<UnixStream> {
         Ok(self.listener.accept()?.0)
+    }
+
+    /// Accepts our own user and root; whoever else comes is sent away, as if he had gone by himself. The file's mode keeps him out, unless
+    /// somebody has changed it.
+    pub(super) fn accept_the_owner(&self) -> io::Result<UnixStream> {
+        let stream = self.accept()?;
+        let user = getsockopt(&stream, PeerCredentials)?.uid();
+        if user == 0 || user == geteuid().as_raw() { Ok(stream) } else { Err(io::ErrorKind::ConnectionAborted.into()) }
     }
 }
 

@@ -21,6 +21,11 @@ const LINGER: Duration = Duration::from_secs(1);
 /// What he may send in that time.
 const LINGER_BYTES_MAX: usize = 1 << 16;
 
+/// So many events are written at once; the next ones only when these have left.
+const EVENTS_AT_ONCE_MAX: usize = 16;
+/// Who follows the events may be silent for as long as he likes.
+const FOLLOW_TIME_MAX: Duration = Duration::from_hours(365 * 24);
+
 /// Either kind of stream; what is spoken on it differs too.
 #[derive(Debug)]
 pub(super) enum Stream {
@@ -85,11 +90,19 @@ pub(super) enum Reply {
     More,
     /// The answer.
     Done(Vec<u8>),
+    /// The events from a number on; and then those to come, or the end.
+    Events {
+        /// The number.
+        next: u64,
+        /// Whether those to come are waited for.
+        goes_on: bool,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
     Request,
+    Events { next: u64, goes_on: bool },
     Answer,
     Linger,
 }
@@ -123,6 +136,11 @@ impl Connection {
         self.deadline
     }
 
+    /// Whether it is handed events as they happen.
+    pub(super) const fn follows(&self) -> bool {
+        matches!(self.phase, Phase::Events { goes_on: true, .. })
+    }
+
     /// Reads and writes what can be without blocking; false when it has ended.
     pub(super) fn turn(&mut self, now: Instant, asked: &mut Asked<'_>) -> bool {
         match self.proceed(now, asked) {
@@ -133,16 +151,34 @@ impl Connection {
 
     /// Goes on until the end (`Ok`) or an error, WouldBlock above all.
     ///
-    /// The loop is bounded: each read takes from what a request or a linger may bring.
+    /// The loop is bounded: each read takes from what a request or a linger may bring, and there are only so many events.
     fn proceed(&mut self, now: Instant, asked: &mut Asked<'_>) -> io::Result<()> {
         loop {
             self.flush()?;
             match self.phase {
                 Phase::Request => {
                     let Some(answer) = self.read_request(asked)? else { return Ok(()) };
-                    if let Reply::Done(answer) = answer {
-                        self.output.extend(answer);
-                        self.enter(Phase::Answer, now + ANSWER_TIME_MAX);
+                    match answer {
+                        Reply::More => {}
+                        Reply::Done(answer) => {
+                            self.output.extend(answer);
+                            self.enter(Phase::Answer, now + ANSWER_TIME_MAX);
+                        }
+                        Reply::Events { next, goes_on } => {
+                            let time = if goes_on { FOLLOW_TIME_MAX } else { ANSWER_TIME_MAX };
+                            self.enter(Phase::Events { next, goes_on }, now + time);
+                        }
+                    }
+                }
+                // What he has not taken yet waits among the events that are kept, and not here.
+                Phase::Events { mut next, goes_on } => {
+                    let events = asked.answers.events_since(next, EVENTS_AT_ONCE_MAX);
+                    self.output = line::events(&mut next, &events);
+                    self.written = 0;
+                    self.phase =
+                        if events.is_empty() && !goes_on { Phase::Answer } else { Phase::Events { next, goes_on } };
+                    if events.is_empty() && goes_on {
+                        return self.wait_for_the_end();
                     }
                 }
                 Phase::Answer => {
@@ -191,6 +227,18 @@ impl Connection {
                 result => return result,
             }
         }
+    }
+
+    /// Who follows has no more to say: `Ok` when he has closed, else WouldBlock.
+    fn wait_for_the_end(&mut self) -> io::Result<()> {
+        let mut buffer = [0; REQUEST_BYTES_MAX];
+        while self.lingered <= LINGER_BYTES_MAX {
+            match self.read(&mut buffer)? {
+                0 => return Ok(()),
+                read => self.lingered += read,
+            }
+        }
+        Ok(())
     }
 
     /// Writes what is to be written.

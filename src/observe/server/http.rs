@@ -1,10 +1,13 @@
-//! As much HTTP/1.1 as reading four pages takes: GET and HEAD, no body, one request a connection.
+//! As much HTTP/1.1 as reading a few pages takes: GET and HEAD, no body, one request a connection.
 //!
 //! Written by hand around `httparse`, because servers to be had either bring an executor and threads of their own or
-//! block; what is left for us is a table of four pages and a few status codes.
+//! block; what is left for us is a table of pages and a few status codes.
+
+use std::borrow::Cow;
 
 use super::Asked;
 use super::connection::{REQUEST_BYTES_MAX, Reply};
+use super::page;
 use crate::observe::health::{Code, Thresholds, verdict};
 use crate::observe::metrics;
 
@@ -13,11 +16,13 @@ const HEADERS_MAX: usize = 64;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
+const HTML: &str = "text/html; charset=utf-8";
 
-/// What `/` says.
+/// What there is.
 const INDEX: &str = "\
 synchronome
 
+/         a page for a browser
 /metrics  Prometheus metrics
 /healthz  200 while the time is good, 503 while it is not, with the reason
 /status   all that the daemon says of itself, as JSON
@@ -42,7 +47,8 @@ pub(super) fn reply(input: &[u8], asked: &mut Asked<'_>) -> Reply {
     if !matches!(method, "GET" | "HEAD") {
         return Reply::Done(refusal("405 Method Not Allowed", "this can be read only: GET or HEAD"));
     }
-    let mut answer = page(path(target), asked);
+    let (path, query) = path_and_query(target);
+    let mut answer = answer_to(path, query, asked);
     if method == "HEAD" {
         answer.body_sent = false;
     }
@@ -55,33 +61,36 @@ pub(super) fn too_long() -> Vec<u8> {
     refusal("431 Request Header Fields Too Large", &why)
 }
 
-/// The path of a target in origin form or absolute form (RFC 9112 3.2), without its query.
-fn path(target: &str) -> &str {
+/// The path and the query of a target in origin form or absolute form (RFC 9112 3.2).
+fn path_and_query(target: &str) -> (&str, &str) {
     let target = match target.split_once("://") {
         Some((_, rest)) if !target.starts_with('/') => rest.find('/').map_or("/", |slash| &rest[slash..]),
         _ => target,
     };
-    target.split_once('?').map_or(target, |(path, _)| path)
+    target.split_once('?').unwrap_or((target, ""))
 }
 
 struct Answer {
     status: &'static str,
     content_type: &'static str,
-    body: String,
+    body: Cow<'static, str>,
     body_sent: bool,
+    /// Content-Security-Policy; of what is no document it says that nothing may be made of it.
+    policy: &'static str,
 }
 
 impl Answer {
-    const fn new(status: &'static str, content_type: &'static str, body: String) -> Self {
-        Self { status, content_type, body, body_sent: true }
+    fn new(status: &'static str, content_type: &'static str, body: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, content_type, body: body.into(), body_sent: true, policy: "default-src 'none'" }
     }
 
     fn to_bytes(&self) -> Vec<u8> {
-        let Self { status, content_type, body, body_sent } = self;
+        let Self { status, content_type, body, body_sent, policy } = self;
         let allow = if status.starts_with("405") { "Allow: GET, HEAD\r\n" } else { "" };
         let head = format!(
             "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n{allow}\
-             Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
+             Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n\
+             Cross-Origin-Resource-Policy: same-origin\r\nContent-Security-Policy: {policy}\r\nConnection: close\r\n\r\n",
             body.len()
         );
         let mut bytes = head.into_bytes();
@@ -96,17 +105,25 @@ fn refusal(status: &'static str, why: &str) -> Vec<u8> {
     Answer::new(status, TEXT, format!("{why}\n")).to_bytes()
 }
 
+fn exposition(asked: &mut Asked<'_>) -> String {
+    let dialects = asked.answers.dialects();
+    metrics::metrics(asked.figures(), &dialects)
+}
+
 /// The pages.
-fn page(path: &str, asked: &mut Asked<'_>) -> Answer {
+fn answer_to(path: &str, query: &str, asked: &mut Asked<'_>) -> Answer {
     match path {
-        "/" => Answer::new("200 OK", TEXT, INDEX.to_owned()),
-        "/metrics" => Answer::new("200 OK", metrics::CONTENT_TYPE, metrics::metrics(asked.status())),
-        "/status" => {
-            let json = serde_json::to_string(asked.status()).expect("plain data with names as keys");
-            Answer::new("200 OK", JSON, json + "\n")
+        "/" => {
+            let page::Page { text, policy } = page::page();
+            Answer { policy, ..Answer::new("200 OK", HTML, text.as_str()) }
         }
+        "/page.json" => Answer::new("200 OK", JSON, page::now(asked)),
+        "/history.json" => Answer::new("200 OK", JSON, page::history(asked)),
+        "/events.json" => Answer::new("200 OK", JSON, page::events(query, asked)),
+        "/metrics" => Answer::new("200 OK", metrics::CONTENT_TYPE, exposition(asked)),
+        "/status" => Answer::new("200 OK", JSON, page::json(asked.status())),
         "/healthz" => {
-            let verdict = verdict(asked.status(), &Thresholds::default());
+            let verdict = verdict(asked.figures(), &Thresholds::default());
             let is_good = matches!(verdict.code, Code::Ok | Code::Warning);
             let status = if is_good { "200 OK" } else { "503 Service Unavailable" };
             Answer::new(status, TEXT, verdict.line + "\n")

@@ -1,9 +1,12 @@
 //! The protocol of the unix socket: lines of JSON.
 //!
 //! ```text
-//! server: {"synchronome":"0.1.0","schema":1,"requests":["status"]}
+//! server: {"synchronome":"0.1.0","schema":1,"requests":["status","events","follow"]}
 //! client: status
 //! server: {"schema":1,"version":"0.1.0",...}        and closes
+//! client: events                     or follow 17; follow: from event 17 on, or those to come
+//! server: {"number":17,"kind":...}   a line each; {"lost":3} in the place of those that were taken too late;
+//!                                    closes after the last one, or, asked to follow, goes on
 //! ```
 //!
 //! On the control socket:
@@ -23,18 +26,46 @@
 use serde_json::json;
 
 use super::connection::{REQUEST_BYTES_MAX, Reply};
-use super::{Asked, Order};
-use crate::observe::status::SCHEMA;
+use super::{Asked, FOLLOWERS_MAX, Order};
+use crate::observe::status::{EventRecord, SCHEMA};
+
+/// What can be asked for.
+const REQUESTS: [&str; 3] = ["status", "events", "follow"];
 
 /// What the server says first.
 pub(super) fn hello() -> Vec<u8> {
-    line(&json!({"synchronome": env!("CARGO_PKG_VERSION"), "schema": SCHEMA, "requests": ["status"]}))
+    line(&json!({"synchronome": env!("CARGO_PKG_VERSION"), "schema": SCHEMA, "requests": REQUESTS}))
 }
 
 /// What to answer to the bytes so far.
 pub(super) fn reply(input: &[u8], asked: &mut Asked<'_>) -> Reply {
     let Some(request) = request(input) else { return Reply::More };
-    Reply::Done(if request == b"status" { line(asked.status()) } else { unknown(request, "status") })
+    let number = request.strip_prefix(b"follow ").and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+    let next = match request {
+        b"status" => return Reply::Done(line(asked.status())),
+        b"events" => return Reply::Events { next: 0, goes_on: false },
+        b"follow" => asked.answers.event_count() + 1,
+        _ => match number {
+            Some(number) => number,
+            None => return Reply::Done(unknown(request, &REQUESTS.join(", "))),
+        },
+    };
+    if asked.followers >= FOLLOWERS_MAX {
+        let why = format!("{FOLLOWERS_MAX} others follow the events already: that is the most");
+        return Reply::Done(line(&json!({"error": why})));
+    }
+    asked.followers += 1;
+    Reply::Events { next, goes_on: true }
+}
+
+/// Some events, and before them how many were lost since `next`; `next` becomes the number after the last of them.
+pub(super) fn events(next: &mut u64, events: &[EventRecord]) -> Vec<u8> {
+    let (Some(first), Some(last)) = (events.first(), events.last()) else { return Vec::new() };
+    // Who asks for all from the first on has lost nothing that he was promised.
+    let lost = if *next == 0 { 0 } else { first.number.saturating_sub(*next) };
+    let lost = if lost == 0 { Vec::new() } else { line(&json!({"lost": lost})) };
+    *next = last.number + 1;
+    std::iter::once(lost).chain(events.iter().map(line)).flatten().collect()
 }
 
 /// What the server says first on the control socket.
@@ -116,6 +147,24 @@ fn line(value: &impl serde::Serialize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_lost_is_told_once_and_before_what_follows() {
+        let events = |numbers: &[u64]| -> Vec<EventRecord> {
+            numbers.iter().map(|number| EventRecord { number: *number, ..EventRecord::default() }).collect()
+        };
+        let told = |next: &mut u64, numbers: &[u64]| -> Vec<serde_json::Value> {
+            let text = String::from_utf8(super::events(next, &events(numbers))).unwrap();
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        };
+        let mut next = 5;
+        assert_eq!(told(&mut next, &[]).len(), 0);
+        let lines = told(&mut next, &[8, 9]);
+        assert_eq!((&lines[0], &lines[1]["number"], lines.len()), (&json!({"lost": 3}), &json!(8), 3));
+        assert_eq!((told(&mut next, &[10]).len(), next), (1, 11));
+        let mut all = 0;
+        assert_eq!((told(&mut all, &[8]).len(), all), (1, 9), "nothing was promised of those before");
+    }
 
     #[test]
     fn servers_are_taken_offline_and_back_by_name_or_all_together() {

@@ -18,7 +18,7 @@ fn set() -> DataSet {
         steps_removed: 1,
         sender: port(0x50, 1),
         receiver: port(0x70, 1),
-        local_priority: None,
+        local_rank: LocalRank::None,
     }
 }
 
@@ -54,7 +54,7 @@ fn table() -> Vec<DataSet> {
 
 /// The same as they are compared by G.8275, with and without traceable classes.
 fn table_of_g8275() -> Vec<DataSet> {
-    let by = |local_priority| move |set| DataSet { local_priority: Some(local_priority), ..set };
+    let by = |local_priority| move |set| DataSet { local_rank: LocalRank::G8275(local_priority), ..set };
     let mut table: Vec<_> = table().into_iter().flat_map(|set| [by(128)(set), by(127)(set)]).collect();
     let traceable = table.clone().into_iter().map(|mut set| {
         set.quality.clock_class = 6;
@@ -80,7 +80,7 @@ fn the_comparison_is_antisymmetric_over_all_pairs() {
 
 fn telecom(clock_class: u8, grandmaster: u8) -> DataSet {
     let quality = ClockQuality { clock_class, ..set().quality };
-    DataSet { quality, grandmaster: ClockIdentity([grandmaster; 8]), local_priority: Some(128), ..set() }
+    DataSet { quality, grandmaster: ClockIdentity([grandmaster; 8]), local_rank: LocalRank::G8275(128), ..set() }
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn by_g8275_class_accuracy_variance_priority2_local_priority_and_identity_decide
         |d| d.quality.clock_accuracy.0 += 1,
         |d| d.quality.offset_scaled_log_variance += 1,
         |d| d.priority2 += 1,
-        |d| d.local_priority = Some(129),
+        |d| d.local_rank = LocalRank::G8275(129),
         |d| d.grandmaster.0[7] += 2,
     ];
     for (place, change) in worse.iter().enumerate() {
@@ -112,6 +112,17 @@ fn by_g8275_traceable_grandmasters_that_are_equal_are_compared_by_the_way_and_ot
     assert_eq!(compare(&near(128), &far(128)), Comparison::Worse, "the identity before the way");
     let same = |steps_removed| DataSet { steps_removed, ..telecom(248, 0x50) };
     assert_eq!(compare(&same(1), &same(3)), Comparison::Better, "of one grandmaster the nearer");
+}
+
+#[test]
+fn by_g8265_1_the_level_decides_then_the_place_in_the_table_and_nothing_else() {
+    let of = |clock_class, place| DataSet { local_rank: LocalRank::G8265(place), ..telecom(clock_class, 0x50) };
+    assert_eq!(compare(&of(84, 7), &of(90, 0)), Comparison::Better);
+    assert_eq!(compare(&of(84, 0), &of(84, 1)), Comparison::Better);
+    let mut ahead = DataSet { priority1: 0, priority2: 0, steps_removed: 0, ..of(84, 1) };
+    (ahead.quality.clock_accuracy, ahead.quality.offset_scaled_log_variance) = (ClockAccuracy(0x20), 0);
+    assert_eq!(compare(&of(84, 0), &ahead), Comparison::Better);
+    assert_eq!(compare(&ahead, &of(84, 0)), Comparison::Worse);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::ptp::TimeProperties;
+use crate::ptp::{LocalRank, TimeProperties};
 use crate::time::{LeapIndicator, Timestamp};
 use crate::wire::ptp::TimeSource;
 
@@ -21,7 +21,7 @@ fn quality(clock_class: u8) -> ClockQuality {
 }
 
 /// Our clock, 0x50, of this class and priority1.
-fn own(priority1: u8, clock_class: u8) -> Announcement {
+pub(in crate::ptp) fn own(priority1: u8, clock_class: u8) -> Announcement {
     Announcement {
         grandmaster: ClockIdentity([0x50; 8]),
         priority1,
@@ -43,7 +43,7 @@ fn heard(at: u16, priority1: u8, grandmaster: u8, steps_removed: u16, sender: u8
         steps_removed,
         sender: port(sender, 1),
         receiver: port(0x50, at),
-        local_priority: None,
+        local_rank: LocalRank::None,
     }
 }
 

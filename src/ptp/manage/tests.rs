@@ -28,12 +28,17 @@ fn port(port_number: u16) -> ManagedPort {
         protocol_address: vec![10, 0, 0, port_number as u8],
         timestamping: 1,
         peer: PortDataSetNp { neighbor_prop_delay_thresh_ns: 20_000_000, as_capable: true },
+        unicast: (port_number == 2).then(|| ManagedUnicast {
+            log_query_interval: LogInterval::new(-1),
+            masters: vec!["10.1.2.3".parse().unwrap(), "fd71::5".parse().unwrap()],
+            masters_max: 8,
+        }),
         received: [port_number.into(); 16],
         sent: [3; 16],
     }
 }
 
-fn clock() -> ManagedClock {
+pub fn clock() -> ManagedClock {
     let quality = ClockQuality {
         clock_class: 6,
         clock_accuracy: ClockAccuracy::covering(Duration::from_nanos(90)),
@@ -83,6 +88,9 @@ fn clock() -> ManagedClock {
             gm_identity: ClockIdentity([6; 8]),
         },
         grandmaster_settings: GrandmasterSettingsNp { clock_quality: quality, time_properties: time_properties_ds },
+        traces_path: true,
+        path: Some(vec![ClockIdentity([6; 8]), ClockIdentity([5; 8])]),
+        subscription: Subscription { duration_s: 90, events: ManagedEvents::PARENT_DATA_SET },
         user_description: "ä".repeat(100),
         product_description: ";synchronome;".to_owned(),
         revision_data: ";;1.0".to_owned(),
@@ -201,7 +209,7 @@ fn every_data_set_comes_back_by_its_own_id_as_it_is() {
             count += 1;
         }
     }
-    assert_eq!(count, 16 + 13 * clock.ports.len(), "one of the clock for each of its ids, one of each port for theirs");
+    assert_eq!(count, 19 + 16 * clock.ports.len(), "one of the clock for each of its ids, one of each port for theirs");
     let only = |id| {
         let responses = ask(Asked { id, ..Asked::default() }, OWNER);
         let Extension::Management(tlv) = held(&responses[0]).0 else { panic!("{id:?}") };
@@ -270,7 +278,10 @@ fn what_is_refused_says_why_by_the_book() {
         (Action::GET, Id(0x1234), &[][..], OWNER, Error::NO_SUCH_ID),
         (Action::GET, Id(0xdead), &[], OWNER, Error::NO_SUCH_ID),
         (Action::GET, Id::FAULT_LOG, &[], OWNER, Error::NOT_SUPPORTED),
-        (Action::SET, Id::SUBSCRIBE_EVENTS_NP, &one, OWNER, Error::NOT_SUPPORTED),
+        (Action::SET, Id::SUBSCRIBE_EVENTS_NP, &one, OWNER, Error::WRONG_LENGTH),
+        (Action::SET, Id::SUBSCRIBE_EVENTS_NP, &[], OWNER, Error::WRONG_LENGTH),
+        (Action::SET, Id::SUBSCRIBE_EVENTS_NP, &[1; subscription::LENGTH], network, Error::NOT_SUPPORTED),
+        (Action::SET, Id::PATH_TRACE_ENABLE, &one, OWNER, Error::NOT_SETABLE),
         (Action::SET, Id::DOMAIN, &one, OWNER, Error::NOT_SETABLE),
         (Action::SET, Id::CURRENT_DATA_SET, &one, network, Error::NOT_SETABLE),
         (Action::SET, Id::PRIORITY1, &one, network, Error::NOT_SUPPORTED),
@@ -313,6 +324,99 @@ fn the_owner_sets_the_priorities_and_is_told_the_new_ones() {
         let (Extension::Management(tlv), ..) = held(&responses[0]) else { panic!("{responses:?}") };
         assert!(matches!(tlv.data, ManagementData::Priority1(5) | ManagementData::Priority2(5)), "{tlv:?}");
     }
+}
+
+/// The data of the answers to a GET, one of each port or one of the clock.
+fn octets_of(clock: &ManagedClock, id: ManagementId) -> Vec<Vec<u8>> {
+    let responses = send(&mut clock.clone(), &Asked { id, ..Asked::default() }.octets(), OWNER).0;
+    let octets = |response: &Vec<u8>| match held(response).0 {
+        Extension::Management(ManagementTlv { data: ManagementData::Other(octets), .. }) => octets.to_vec(),
+        Extension::Management(ManagementTlv { data: ManagementData::Empty, .. }) => Vec::new(),
+        other => panic!("{other:?}"),
+    };
+    responses.iter().map(octets).collect()
+}
+
+#[test]
+fn the_path_is_the_list_of_the_clocks_that_it_goes_through() {
+    assert_eq!(octets_of(&clock(), ManagementId::PATH_TRACE_LIST), [[[6; 8], [5; 8]].concat()]);
+    assert_eq!(octets_of(&clock(), ManagementId::PATH_TRACE_ENABLE), [[1, 0]]);
+    let alone = ManagedClock { path: Some(Vec::new()), traces_path: false, ..clock() };
+    assert_eq!(octets_of(&alone, ManagementId::PATH_TRACE_LIST), [[0; 0]]);
+    assert_eq!(octets_of(&alone, ManagementId::PATH_TRACE_ENABLE), [[0, 0]]);
+    let mut long = ManagedClock { path: None, ..clock() };
+    let asked = Asked { id: ManagementId::PATH_TRACE_LIST, ..Asked::default() };
+    let responses = send(&mut long, &asked.octets(), OWNER).0;
+    assert_eq!(error_of(&responses[0]), ManagementErrorId::RESPONSE_TOO_BIG, "half of it would be another path");
+}
+
+#[test]
+fn a_port_says_which_masters_it_asks() {
+    assert_eq!(octets_of(&clock(), ManagementId::UNICAST_NEGOTIATION_ENABLE), [[0, 0], [1, 0]]);
+    assert_eq!(octets_of(&clock(), ManagementId::UNICAST_MASTER_MAX_TABLE_SIZE), [[0, 0], [0, 8]]);
+    let (four, six) = ([0, 1, 0, 4, 10, 1, 2, 3], [0, 2, 0, 16, 0xfd, 0x71]);
+    // 3 + 8 + 20 octets, and one to make them even.
+    let table = [&[255, 0, 2][..], &four, &six, &[0; 13], &[5, 0]].concat();
+    assert_eq!(octets_of(&clock(), ManagementId::UNICAST_MASTER_TABLE), [vec![0, 0, 0, 0], table]);
+}
+
+#[test]
+fn who_is_on_this_machine_subscribes_and_is_told_what_it_has_subscribed_to() {
+    let own = [&[0, 90, 4][..], &[0; 63]].concat();
+    assert_eq!(octets_of(&clock(), ManagementId::SUBSCRIBE_EVENTS_NP), [own]);
+    // Three minutes of what there is, and of something that there is not.
+    let data = [&[0, 180, 0x0f][..], &[0; 62], &[1]].concat();
+    let (action, id) = (Action::SET, ManagementId::SUBSCRIBE_EVENTS_NP);
+    for is_owner in [true, false] {
+        let asked = Asked { action, id, data: &data, ..Asked::default() };
+        let (responses, set) = send(&mut clock(), &asked.octets(), Asker::Local { is_owner });
+        let Some(Setting::Subscription(subscription)) = set else { panic!("{set:?}") };
+        assert_eq!((subscription.duration_s, subscription.events.contains(ManagedEvents::TIME_SYNC)), (180, true));
+        let (Extension::Management(tlv), ..) = held(&responses[0]) else { panic!("{responses:?}") };
+        assert_eq!(tlv.data, ManagementData::Other(&[&[0, 180, 7][..], &[0; 63]].concat()));
+    }
+    let now = crate::time::Timestamp::from_secs(1_000);
+    let ends_at = Subscription { duration_s: 180, ..Subscription::default() }.ends_at(now);
+    let later = now + Duration::from_millis(60_500);
+    assert_eq!(Subscription::left(ManagedEvents::PORT_STATE, ends_at, later).duration_s, 120);
+    assert_eq!(Subscription { duration_s: u16::MAX, ..Subscription::default() }.ends_at(now), None);
+    assert_eq!(Subscription::left(ManagedEvents::PORT_STATE, None, later).duration_s, u16::MAX);
+}
+
+#[test]
+fn what_has_changed_is_told_by_the_data_set_that_has() {
+    let before = clock();
+    let told = |events: u8, clock: &ManagedClock| {
+        let mut sequence_id = 65_535;
+        let mut told = Vec::new();
+        let data = [&[0, 180, events][..], &[0; 63]].concat();
+        let events = Subscription::read(&ManagementData::Other(&data)).unwrap().events;
+        notify(&before, clock, events, THEIRS, &mut sequence_id, &mut |octets| {
+            let (extension, header, body) = held(octets);
+            let Extension::Management(tlv) = extension else { panic!("{extension:?}") };
+            assert_eq!((body.target_port_identity, body.action), (THEIRS, Action::RESPONSE));
+            told.push((tlv.management_id, header.source_port_identity.port_number, header.sequence_id));
+        });
+        assert_eq!(sequence_id, 65_535_u16.wrapping_add(told.len() as u16));
+        told
+    };
+    assert_eq!(told(7, &before), [], "nothing has");
+    let mut read_again = clock();
+    read_again.time_status.ingress_time_ns -= 200_000;
+    assert_eq!(told(7, &read_again), [], "no Sync has come: the same one is said of two clocks");
+    let mut changed = clock();
+    changed.ports[1].port_ds.port_state = 6;
+    changed.ports.push(port(3));
+    changed.parent_ds.grandmaster_priority1 = 1;
+    changed.time_status.ingress_time_ns += 7_812_500;
+    let ports = [(ManagementId::PORT_DATA_SET, 2, 65_535), (ManagementId::PORT_DATA_SET, 3, 0)];
+    assert_eq!(told(1, &changed), ports);
+    assert_eq!(told(2, &changed), [(ManagementId::TIME_STATUS_NP, 0, 65_535)]);
+    assert_eq!(told(4, &changed), [(ManagementId::PARENT_DATA_SET, 0, 65_535)]);
+    assert_eq!(told(7, &changed).len(), 4);
+    // Nobody was compared with.
+    changed.time_status.gm_present = false;
+    assert_eq!(told(2, &changed), []);
 }
 
 #[test]

@@ -163,11 +163,11 @@ fn a_missing_transmit_stamp_costs_that_sync_only() {
 #[test]
 fn awaited_transmit_stamps_are_bounded() {
     let mut master = started(config());
-    let tokens: Vec<TxToken> = run(&mut master, 35_000).iter().filter_map(|(.., token)| *token).collect();
-    assert_eq!(tokens.len(), 36);
+    let tokens: Vec<TxToken> = run(&mut master, 300_000).iter().filter_map(|(.., token)| *token).collect();
+    assert_eq!(tokens.len(), 301);
     let mut out = Vec::new();
     for token in &tokens {
-        master.step(at(35_000), Input::Sent { token: *token, stamp: Some(stamp(local(0))) }, &mut out);
+        master.step(at(300_000), Input::Sent { token: *token, stamp: Some(stamp(local(0))) }, &mut out);
     }
     let sends = out.iter().filter(|effect| matches!(effect, Effect::Send { .. })).count();
     assert_eq!(sends, FOLLOW_UP_PENDING_MAX);

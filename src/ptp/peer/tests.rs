@@ -379,6 +379,34 @@ fn stamps_that_are_not_of_the_parents_clock_are_found_out_and_syncs_turned_round
     assert!((backward.error - ns(100)).abs() < ns(1), "what round trips differ by: {}", backward.error);
 }
 
+#[test]
+fn stamps_that_no_link_explains_are_found_out_at_once() {
+    let mut peer = new(config());
+    for second in 0..5 {
+        assert_eq!(sync(&mut peer, second * 1_000_000_000, 550), None);
+    }
+    for eighth in 0..4 {
+        // 37 s ahead, as a clock of UTC that serves TAI.
+        let t = 4_000_000_000 + eighth * 125_000_000;
+        let theirs = t - 37_000_000_000;
+        assert_eq!(exchange(&mut peer, mono(eighth * 125), [t, theirs + 600, theirs + 10_600, t + 11_100]), None);
+        assert_eq!(peer.foreign, FOREIGN_AFTER);
+    }
+    assert!(sync(&mut peer, 5_000_000_000, 550).is_some());
+}
+
+#[test]
+fn a_message_that_was_late_in_a_queue_is_no_other_clocks_on_a_link_that_must_be_short_either() {
+    let mut peer = new(PeerConfig { neighbor_delay_max: ns(800), ..config() });
+    for (second, late, foreign) in [(0, 30_000, 1), (1, 900_000, 2), (2, 0, 0), (3, 2_000_000, FOREIGN_AFTER)] {
+        let t = second * 1_000_000_000;
+        sync(&mut peer, t, 550);
+        let theirs = t + late;
+        exchange(&mut peer, mono(second * 1_000), [t, theirs + 600, theirs + 10_600, t + 11_100]);
+        assert_eq!(peer.foreign, foreign, "{late} ns apart");
+    }
+}
+
 /// A neighbour that is not the parent, and a round trip of 1,100 ns to it.
 fn behind_another() -> PeerDelay {
     let mut peer = new(config());
@@ -467,7 +495,7 @@ fn a_request_is_answered_at_once_and_completed_by_the_transmit_stamp() {
     let mut request = sender(NEIGHBOR, 0).pdelay_req(0xabcd, ns(12)).header;
     request.message_length = 54;
     let mut out = Vec::new();
-    peer.request(&request, Some(stamp(at(1_030))), &mut 40, &mut out);
+    peer.request(&request, Some(stamp(at(1_030)).into()), &mut 40, &mut out);
     let first = sent(&out);
     let [(bytes, Channel::Event, Some(token))] = &first[..] else { panic!("{out:?}") };
     let message = ptp::parse(bytes).unwrap();
@@ -491,7 +519,7 @@ fn a_request_is_answered_at_once_and_completed_by_the_transmit_stamp() {
     let mut out = Vec::new();
     peer.request(&request, None, &mut 41, &mut out);
     assert_eq!(counted(&out), ["rx_stamp_missing"]);
-    peer.request(&request, Some(stamp(at(0))), &mut 41, &mut out);
+    peer.request(&request, Some(stamp(at(0)).into()), &mut 41, &mut out);
     assert_eq!(peer.sent(TxToken(41), None, None, &mut out), Departed::Taken);
     assert_eq!(counted(&out), ["rx_stamp_missing", "tx_stamp_missing"]);
 }
@@ -503,7 +531,7 @@ fn a_flood_of_requests_fills_no_more_than_the_table() {
     let mut next = 0;
     let mut out = Vec::new();
     for _ in 0..PDELAY_ANSWERS_MAX + 5 {
-        peer.request(&request, Some(stamp(at(0))), &mut next, &mut out);
+        peer.request(&request, Some(stamp(at(0)).into()), &mut next, &mut out);
     }
     assert_eq!(counted(&out), ["tx_stamp_missing"; 5]);
 }
@@ -523,7 +551,7 @@ fn what_is_below_a_nanosecond_is_not_lost_between_two_of_ours() {
         ours.sent(TxToken(1), Some(stamp(t1)), None, &mut out);
 
         let mut out = Vec::new();
-        theirs.request(&request, Some(stamp(t2)), &mut 1, &mut out);
+        theirs.request(&request, Some(stamp(t2).into()), &mut 1, &mut out);
         theirs.sent(TxToken(1), Some(stamp(t3)), None, &mut out);
         let mut none = Vec::new();
         for (bytes, ..) in sent(&out) {

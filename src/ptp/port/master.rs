@@ -45,7 +45,7 @@ impl Port {
         if !self.is_decided_for() {
             return;
         }
-        let best = self.foreign.best(now, self.parent_port()).map(|best| best.data);
+        let best = self.erbest(now, self.parent_port()).map(|best| best.data);
         if best != self.best {
             self.best = best;
             out.emit(Effect::Best(best));

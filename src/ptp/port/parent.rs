@@ -5,12 +5,13 @@ use crate::engine::Sink;
 use crate::ptp::counters::{Counter, count};
 use crate::ptp::foreign::{Announced, LOG_ANNOUNCE_INTERVAL_MAX};
 use crate::ptp::forward::has_passed;
+use crate::ptp::frequency::may_be_used;
 use crate::ptp::hybrid::Hybrid;
 use crate::ptp::{
     DataSet, Effect, Event, Forwarded, ParentInfo, PortState, Recommendation, Role, StateReason, TimeProperties,
 };
 use crate::time::{Duration, LogInterval, Mono, Timestamp};
-use crate::wire::ptp::{Announce, Header, PortIdentity, Tlvs};
+use crate::wire::ptp::{Announce, ClockIdentity, Header, PortIdentity, Tlvs};
 
 /// stepsRemoved from which an Announce is refused (9.3.2.5, maxStepsRemoved).
 const STEPS_REMOVED_MAX: u16 = 255;
@@ -39,11 +40,15 @@ impl Port {
         if self.config.path_trace && has_passed(tlvs, self.config.identity) {
             return count(out, Counter::PathTraceLoop);
         }
-        let mut acceptable = self.config.grandmasters.iter().flatten().peekable();
-        if acceptable.peek().is_some() && !acceptable.any(|known| *known == announce.grandmaster_identity) {
-            self.refused_grandmaster = Some(announce.grandmaster_identity);
-            return count(out, Counter::GrandmasterRefused);
+        if !self.is_acceptable(announce.grandmaster_identity, out) {
+            return;
         }
+        let sender = header.source_port_identity;
+        if !may_be_used(self.config.comparison, announce.grandmaster_clock_quality.clock_class) {
+            count(out, Counter::QualityLevelRefused);
+            return self.refuse(now, sender, out);
+        }
+        let place = self.client.as_ref().and_then(|client| client.place(sender));
         let announced = Announced {
             data: DataSet {
                 priority1: announce.grandmaster_priority1,
@@ -53,7 +58,7 @@ impl Port {
                 steps_removed: announce.steps_removed,
                 sender: header.source_port_identity,
                 receiver: self.config.port_identity(),
-                local_priority: self.config.comparison.of_heard(),
+                local_rank: self.config.comparison.of_heard(place.unwrap_or(u8::MAX)),
             },
             time_properties: TimeProperties::announced(header.flags, announce),
             synchronization_uncertain: header.flags.synchronization_uncertain(),
@@ -63,7 +68,6 @@ impl Port {
         if !self.foreign.hear(now, announced, self.parent_port(), out) {
             return;
         }
-        let sender = header.source_port_identity;
         let is_heeded = match self.state {
             PortState::Passive => self.is_best(now, sender),
             _ => self.parent_port() == Some(sender),
@@ -78,6 +82,17 @@ impl Port {
         if self.parent_port() == Some(sender) {
             self.hand_on(Forwarded::of(tlvs, out), out);
         }
+    }
+
+    /// Whether this grandmaster may be followed.
+    pub(super) fn is_acceptable(&mut self, grandmaster: ClockIdentity, out: &mut impl Sink<Effect>) -> bool {
+        let mut acceptable = self.config.grandmasters.iter().flatten().peekable();
+        if acceptable.peek().is_none() || acceptable.any(|known| *known == grandmaster) {
+            return true;
+        }
+        self.refused_grandmaster = Some(grandmaster);
+        count(out, Counter::GrandmasterRefused);
+        false
     }
 
     /// What the other ports of the clock hand on.
@@ -98,12 +113,28 @@ impl Port {
     }
 
     fn is_best(&self, now: Timestamp<Mono>, sender: PortIdentity) -> bool {
-        self.foreign.best(now, None).is_some_and(|best| best.data.sender == sender)
+        self.erbest(now, None).is_some_and(|best| best.data.sender == sender)
+    }
+
+    /// Erbest: of those whom it asks, the best one that has not failed lately; where all have, the best one all the same.
+    pub(super) fn erbest(&self, now: Timestamp<Mono>, parent: Option<PortIdentity>) -> Option<Announced> {
+        let fit =
+            self.client.as_ref().and_then(|client| self.foreign.best_of(now, parent, |it| client.is_fit(now, it)));
+        fit.or_else(|| self.foreign.best(now, parent))
+    }
+
+    /// It says of itself that it is not to be followed.
+    fn refuse(&mut self, now: Timestamp<Mono>, sender: PortIdentity, out: &mut impl Sink<Effect>) {
+        self.foreign.remove(sender);
+        self.client.iter_mut().for_each(|client| client.unusable(now, sender));
+        if self.parent_port() == Some(sender) {
+            self.leave_parent(now, StateReason::ParentRefused, out);
+        }
     }
 
     /// As a slave: whoever is Erbest becomes or stays the parent (9.3.3, S1).
     pub(super) fn follow_best(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
-        let Some(best) = self.foreign.best(now, self.parent_port()) else { return };
+        let Some(best) = self.erbest(now, self.parent_port()) else { return };
         match self.parent {
             Some(parent) if parent.port == best.data.sender => self.refresh(now, parent, &best, out),
             Some(_) => self.select(now, &best, StateReason::ParentChanged, out),
@@ -132,7 +163,14 @@ impl Port {
         }
     }
 
-    fn select(&mut self, now: Timestamp<Mono>, best: &Announced, reason: StateReason, out: &mut impl Sink<Effect>) {
+    /// This one becomes the parent.
+    pub(super) fn select(
+        &mut self,
+        now: Timestamp<Mono>,
+        best: &Announced,
+        reason: StateReason,
+        out: &mut impl Sink<Effect>,
+    ) {
         let info = best.parent(now);
         self.hand_on(Forwarded::NONE, out);
         self.hybrid.iter_mut().for_each(Hybrid::forget);
@@ -181,15 +219,20 @@ impl Port {
             self.foreign.remove(silent);
             self.client.iter_mut().for_each(|client| client.silent(now, silent));
         }
+        self.leave_parent(now, StateReason::AnnounceReceiptTimeout, out);
+    }
+
+    /// The parent is none any more: the next one is followed, if there is any.
+    fn leave_parent(&mut self, now: Timestamp<Mono>, reason: StateReason, out: &mut impl Sink<Effect>) {
         self.foreign.expire(now, None, out);
         self.tell_best(now, out);
-        let best = self.foreign.best(now, None);
+        let best = self.erbest(now, None);
         if let Some(best) = best.filter(|_| self.recommended == Recommendation::Slave) {
             return self.select(now, &best, StateReason::ParentChanged, out);
         }
         self.lose_parent(out);
         if self.config.role == Role::Slave {
-            self.change_state(Event::AnnounceReceiptTimeout, StateReason::AnnounceReceiptTimeout, out);
+            self.change_state(Event::AnnounceReceiptTimeout, reason, out);
         } else {
             self.nobody_is_heard(now, out);
         }

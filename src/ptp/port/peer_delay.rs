@@ -2,11 +2,11 @@
 
 use super::Port;
 use crate::engine::Sink;
-use crate::ptp::peer::{Backward, Departed, Followed, NeighborStatus, PeerConfig, PeerDelay};
+use crate::ptp::peer::{Backward, Departed, Followed, NeighborStatus, PeerConfig, PeerDelay, Receipt};
 use crate::ptp::sync::SyncPair;
-use crate::ptp::{Config, Effect, TxToken};
-use crate::time::{Mono, Observation, Stamp, Timestamp};
-use crate::wire::ptp::{Body, Message, Sender};
+use crate::ptp::{Config, Effect, Role, TxToken};
+use crate::time::{Duration, Mono, Observation, Stamp, StampSource, Timestamp};
+use crate::wire::ptp::{Body, Message, Sender, is_gptp};
 
 /// The mechanism of a port, if it has it.
 pub(super) fn of(config: &Config, sender: Sender, first_sequence_id: u16) -> Option<PeerDelay> {
@@ -35,7 +35,10 @@ impl Port {
     }
 
     pub(super) fn start_peer_delay(&mut self, now: Timestamp<Mono>) {
-        if let Some(peer) = &mut self.peer {
+        // A master by configuration has no use for what the link takes.
+        if let Some(peer) = &mut self.peer
+            && !(self.config.static_role.is_some() && self.config.role == Role::Master)
+        {
             peer.start(now);
         }
     }
@@ -43,6 +46,27 @@ impl Port {
     fn followed(&self) -> Option<Followed> {
         let parent = self.parent_port().filter(|_| self.state.follows())?;
         Some(Followed { parent, epoch: self.remote_epoch })
+    }
+
+    /// What a stamp of ours is to say in an answer: where time is served that time, as our Sync do, so that whoever follows us has in it a
+    /// message of his to the clock that he follows. By 802.1AS it is the clock that stamps, and Follow_Up say how that runs.
+    fn as_served(&self, stamp: Stamp, latency: Duration) -> Stamp {
+        if is_gptp(self.config.sdo_id) {
+            return stamp;
+        }
+        let served = self.serving.time_at(stamp.at + latency);
+        served.map_or(stamp, |served| Stamp { at: served - latency, source: StampSource::Message, ..stamp })
+    }
+
+    fn received_as_served(&self, stamp: Stamp) -> Stamp {
+        self.as_served(stamp, -self.config.ingress_latency)
+    }
+
+    /// t3 of an answer. The time that is served may have been moved since t2 was said: between the two passes what passes now.
+    fn answered_as_served(&self, receipt: Receipt, stamp: Stamp) -> Stamp {
+        let departed = self.as_served(stamp, self.config.egress_latency);
+        let moved = receipt.said.at - self.received_as_served(receipt.read).at;
+        Stamp { at: departed.at + moved, ..departed }
     }
 
     /// A message of the mechanism; without it they are let pass.
@@ -54,12 +78,13 @@ impl Port {
         out: &mut impl Sink<Effect>,
     ) {
         let followed = self.followed();
+        let arrived = stamp.map(|read| Receipt { read, said: self.received_as_served(read) });
         let Some(peer) = &mut self.peer else { return };
         let header = &message.header;
         let Some(correction) = self.gate.correction(header.correction_field, out) else { return };
         let backward = match &message.body {
             Body::PdelayReq(_) => {
-                peer.request(header, stamp, &mut self.next_token, out);
+                peer.request(header, arrived, &mut self.next_token, out);
                 None
             }
             Body::PdelayResp(body) => peer.resp(now, (header, correction), (body, stamp), followed, out),
@@ -72,6 +97,8 @@ impl Port {
     /// Whether a transmit stamp was of the mechanism.
     pub(super) fn peer_sent(&mut self, token: TxToken, stamp: Option<Stamp>, out: &mut impl Sink<Effect>) -> bool {
         let followed = self.followed();
+        let receipt = self.peer.as_ref().and_then(|peer| peer.answers_by(token));
+        let stamp = stamp.map(|stamp| receipt.map_or(stamp, |receipt| self.answered_as_served(receipt, stamp)));
         let Some(peer) = &mut self.peer else { return false };
         match peer.sent(token, stamp, followed, out) {
             Departed::NotOurs => return false,

@@ -6,10 +6,10 @@ use crate::engine::{Random, Sink};
 use crate::ptp::counters::{Counter, count};
 use crate::ptp::unicast::client::Client;
 use crate::ptp::unicast::server::Server;
-use crate::ptp::unicast::{ANYBODY, Service};
+use crate::ptp::unicast::{ANYBODY, HEEDED_MAX, Service};
 use crate::ptp::{Address, Config, Effect, PortState};
 use crate::time::{Local, LogInterval, Mono, Stamp, Timestamp};
-use crate::wire::ptp::{Body, Header, Message, PortIdentity, Sender, Tlv, TlvType};
+use crate::wire::ptp::{Body, Header, Message, PortIdentity, Sender};
 
 /// The side of a port that is asked. Its key is drawn beside all else that the port draws.
 pub(super) fn server(config: &Config, sender: Sender) -> Option<Server> {
@@ -54,14 +54,18 @@ impl Port {
         if !is_for_us {
             return;
         }
+        self.heed_intervals(now, message, out);
         let is_master = self.serves_contracts();
-        // Of two clocks that each have the other in their table each is a client too.
-        let is_request = |tlv: Tlv<'_>| tlv.tlv_type == TlvType::REQUEST_UNICAST_TRANSMISSION;
-        let is_asked = message.tlvs.iter().any(is_request);
-        if let (Some(server), Some(from)) = (&mut self.server, from)
-            && (is_asked || !self.client.as_ref().is_some_and(|client| client.knows(from)))
-        {
-            return server.signaling(now, message, from, is_master, out);
+        if self.client.is_some() || self.server.is_some() {
+            let heeded = message.tlvs.iter().take(HEEDED_MAX);
+            heeded.filter(|tlv| tlv.extension().is_err()).for_each(|_| count(out, Counter::UnicastMalformed));
+        }
+        // Of two clocks that each have the other in their table each is a client too, and one message may speak to both sides.
+        if let (Some(server), Some(from)) = (&mut self.server, from) {
+            server.signaling(now, message, from, is_master, out);
+            if !self.client.as_ref().is_some_and(|client| client.knows(from)) {
+                return;
+            }
         }
         let Some(client) = &mut self.client else { return };
         let before = client.granted(Service::DelayResp);
@@ -115,9 +119,14 @@ impl Port {
         }
     }
 
-    /// How many contracts clients have with this port; `None` where there are none to be had.
-    pub fn unicast_contracts(&self) -> Option<u32> {
-        self.server.as_ref().map(Server::contracts)
+    /// The side of the port that asks, if it does.
+    pub(in crate::ptp) const fn client(&self) -> Option<&Client> {
+        self.client.as_ref()
+    }
+
+    /// The side that is asked.
+    pub(in crate::ptp) const fn server(&self) -> Option<&Server> {
+        self.server.as_ref()
     }
 
     /// The Sync interval that was granted.

@@ -3,7 +3,7 @@
 use super::{Address, Serving};
 use crate::engine::Sink;
 use crate::ptp::Effect;
-use crate::time::{Local, LogInterval, Mono, Timestamp};
+use crate::time::{Local, LogInterval, Timestamp};
 
 impl Serving {
     /// An Announce, which states the interval that was granted.
@@ -16,10 +16,10 @@ impl Serving {
         &mut self,
         to: Address,
         sequence_id: u16,
-        now: (Timestamp<Mono>, Timestamp<Local>),
+        local: Timestamp<Local>,
         next_token: &mut u32,
         out: &mut impl Sink<Effect>,
     ) {
-        self.sync((sequence_id, LogInterval::UNSTATED, Some(to)), now, next_token, out);
+        self.sync((sequence_id, LogInterval::UNSTATED, Some(to)), local, next_token, out);
     }
 }

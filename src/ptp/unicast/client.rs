@@ -9,7 +9,8 @@
 //! What a master sends that nobody asked for is not used, and answered with a cancellation: at most once a second, or a
 //! forged address could make us send as much as the forger does.
 
-use super::{ANYBODY, Address, Effect, HEEDED_MAX, Service, Signaling, UNICAST_MASTERS_MAX};
+use super::fitness::Fitness;
+use super::{ANYBODY, Address, ContractsOf, Effect, HEEDED_MAX, Service, Signaling, UNICAST_MASTERS_MAX};
 use crate::coding::Coded;
 use crate::engine::Sink;
 use crate::ptp::counters::{Counter, count};
@@ -18,7 +19,7 @@ use crate::wire::ptp::{
     CancelUnicast, Extension, GrantUnicast, Header, Message, MessageType, PortIdentity, RequestUnicast, Sender,
 };
 
-/// How long the first request waits for its answer; twice as long each further one, but no longer than the last.
+/// How long the first request waits for its answer ([`UNICAST_LOG_QUERY_INTERVAL`](super::UNICAST_LOG_QUERY_INTERVAL)); twice as long each further one, but no longer than the last.
 const QUERY_FIRST: Duration = Duration::SECOND;
 const QUERY_LAST: Duration = Duration::from_secs(16);
 /// A contract is renewed when this part of it is over, and so many requests in all have room in the rest.
@@ -39,6 +40,8 @@ pub struct UnicastClientConfig {
     pub duration_s: u32,
     /// How often Announce, Sync and Delay_Resp are asked for: logInterMessagePeriod (16.1.4.1), -7 ..= 4.
     pub intervals: [LogInterval; 3],
+    /// For so long a master that has failed is not followed where there is another: waitToRestore (ITU-T G.8265.1).
+    pub wait_to_restore: Duration,
 }
 
 impl UnicastClientConfig {
@@ -47,6 +50,7 @@ impl UnicastClientConfig {
         masters: [None; UNICAST_MASTERS_MAX],
         duration_s: 300,
         intervals: [LogInterval::new(1), LogInterval::new(0), LogInterval::new(0)],
+        wait_to_restore: Duration::from_secs(16),
     };
 }
 
@@ -139,6 +143,7 @@ struct Master {
     identity: Option<PortIdentity>,
     sequence_id: u16,
     contracts: [Contract; 3],
+    fitness: Fitness,
 }
 
 impl Master {
@@ -154,10 +159,16 @@ impl Master {
         sender: &Sender,
         out: &mut impl Sink<Effect>,
     ) {
-        self.review(now, out);
+        self.review(now, config.wait_to_restore, out);
         let mut message = Signaling::new(sender, ANYBODY, self.address, &mut self.sequence_id);
         for (service, contract) in Service::ALL.into_iter().zip(&mut self.contracts) {
             if contract.is_wanted && contract.ask_at <= now {
+                if service != Service::Announce
+                    && contract.granted.is_none()
+                    && self.fitness.tried(now, service, config.wait_to_restore)
+                {
+                    count(out, Counter::UnicastUnfit);
+                }
                 contract.ask(now);
                 let request = RequestUnicast {
                     message_type: service.message_type(),
@@ -171,7 +182,7 @@ impl Master {
     }
 
     /// Whether contracts are over, or forgotten.
-    fn review(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
+    fn review(&mut self, now: Timestamp<Mono>, wait_to_restore: Duration, out: &mut impl Sink<Effect>) {
         let mut has_forgotten = false;
         for (service, contract) in Service::ALL.into_iter().zip(&mut self.contracts) {
             let Some(granted) = contract.granted else { continue };
@@ -185,6 +196,9 @@ impl Master {
             }
         }
         if has_forgotten {
+            if self.fitness.tried(now, Service::Sync, wait_to_restore) {
+                count(out, Counter::UnicastUnfit);
+            }
             self.contract(Service::DelayResp).lose(now);
         }
     }
@@ -210,9 +224,9 @@ impl Master {
     }
 }
 
-/// By whom has asked for the message.
+/// By whom has asked for the message: what it grants itself stays.
 const fn cancellation(service: Service) -> CancelUnicast {
-    CancelUnicast { message_type: service.message_type(), maintain_request: true, maintain_grant: false }
+    CancelUnicast { message_type: service.message_type(), maintain_request: false, maintain_grant: true }
 }
 
 /// See the module's text.
@@ -228,7 +242,13 @@ pub struct Client {
 impl Client {
     /// `None` without a master to ask.
     pub fn new(config: UnicastClientConfig, sender: Sender) -> Option<Self> {
-        let master = |address| Master { address, identity: None, sequence_id: 0, contracts: [Contract::NONE; 3] };
+        let master = |address| Master {
+            address,
+            identity: None,
+            sequence_id: 0,
+            contracts: [Contract::NONE; 3],
+            fitness: Fitness::default(),
+        };
         let masters = config.masters.map(|address| address.map(master));
         masters.iter().any(Option::is_some).then_some(Self { config, sender, masters, followed: None })
     }
@@ -259,6 +279,9 @@ impl Client {
             // One that has two places in the table is asked at the first.
             let is_followed = parent.is_some() && master.identity == parent && !is_found;
             is_found |= is_followed;
+            if is_followed {
+                master.fitness.begins();
+            }
             let mut unwanted = [Service::Sync; 2];
             let mut count = 0;
             for service in [Service::Sync, Service::DelayResp] {
@@ -280,12 +303,32 @@ impl Client {
     /// This one is not heard any more: it may have forgotten us, and is asked again.
     pub fn silent(&mut self, now: Timestamp<Mono>, identity: PortIdentity) {
         for master in self.masters.iter_mut().flatten().filter(|master| master.identity == Some(identity)) {
+            master.fitness.fell_silent();
             let contract = master.contract(Service::Announce);
             // A master that does not answer either is asked ever more rarely.
             if contract.granted.is_some() {
                 contract.lose(now);
             }
         }
+    }
+
+    /// This one says of itself that it is not to be followed.
+    pub fn unusable(&mut self, now: Timestamp<Mono>, identity: PortIdentity) {
+        for master in self.masters.iter_mut().flatten().filter(|master| master.identity == Some(identity)) {
+            master.fitness.failed(now, self.config.wait_to_restore);
+        }
+    }
+
+    /// Whether it may be followed where there are others.
+    pub fn is_fit(&self, now: Timestamp<Mono>, identity: PortIdentity) -> bool {
+        let mut places = self.masters.iter().flatten().filter(|master| master.identity == Some(identity));
+        places.all(|master| master.fitness.is_fit(now))
+    }
+
+    /// Its place in the table, from 0.
+    pub fn place(&self, identity: PortIdentity) -> Option<u8> {
+        let is_its = |master: &Option<Master>| master.is_some_and(|master| master.identity == Some(identity));
+        self.masters.iter().position(is_its).map(|place| place as u8)
     }
 
     /// Whether this is one of the table.
@@ -322,6 +365,14 @@ impl Client {
         self.followed()?.contracts[service as usize].granted.map(|granted| granted.interval)
     }
 
+    /// What each master of the table has granted, and until when.
+    pub fn granted_by_masters(&self) -> impl Iterator<Item = ContractsOf<Timestamp<Mono>>> + '_ {
+        self.masters.iter().flatten().map(|master| {
+            let of = |contract: Contract| contract.granted.map(|granted| (granted.interval, granted.until));
+            (master.address, master.contracts.map(of))
+        })
+    }
+
     /// Where Delay_Req go; `None` while nobody would answer.
     pub fn delay_req_to(&self) -> Option<Address> {
         self.followed()
@@ -337,7 +388,7 @@ impl Client {
         from: Option<Address>,
         out: &mut impl Sink<Effect>,
     ) -> bool {
-        let Self { masters, sender, .. } = self;
+        let Self { masters, sender, config, .. } = self;
         let master = masters.iter_mut().flatten().find(|master| Some(master.address) == from);
         let Some(master) = master else {
             count(out, Counter::UnicastStranger);
@@ -363,8 +414,16 @@ impl Client {
             count(out, Counter::UnicastStranger);
             return false;
         }
+        if header.message_type == MessageType::FollowUp {
+            // By another port than Sync, and without it worth nothing.
+            return true;
+        }
         if let Some(granted) = &mut master.contract(service).granted {
             granted.heard_at = now;
+        }
+        match service {
+            Service::Announce => master.fitness.announced(now, config.wait_to_restore),
+            Service::Sync | Service::DelayResp => master.fitness.served(service),
         }
         true
     }
@@ -375,7 +434,7 @@ impl Client {
         master.contracts[Service::Announce as usize].granted.map(|granted| granted.interval)
     }
 
-    /// A Signaling message: what a master grants, refuses or cancels. What others want of us is not heard here.
+    /// A Signaling message: what a master grants, refuses or cancels. What others want of us, and what is malformed, is passed over.
     pub fn signaling(
         &mut self,
         now: Timestamp<Mono>,
@@ -390,17 +449,18 @@ impl Client {
         let source = message.header.source_port_identity;
         for tlv in message.tlvs.iter().take(HEEDED_MAX) {
             match tlv.extension() {
-                Err(_) => count(out, Counter::UnicastMalformed),
                 Ok(Extension::GrantUnicast(grant)) => {
-                    if master.granted(now, grant, source, config.duration_s, out) {
+                    let is_another = master.granted(now, grant, source, config.duration_s, out);
+                    if is_another {
                         // Somebody else is there now: what the one before has granted is worth nothing.
                         if followed.is_some() && *followed == master.identity {
                             *followed = None;
                         }
                         master.identity = Some(source);
+                        master.fitness = Fitness::default();
                     }
                 }
-                Ok(Extension::CancelUnicast(cancel)) => {
+                Ok(Extension::CancelUnicast(cancel)) if !cancel.maintain_grant => {
                     let Some(service) = Service::of(cancel.message_type) else { continue };
                     if master.identity != Some(source) {
                         count(out, Counter::UnicastStranger);
@@ -415,7 +475,7 @@ impl Client {
                     answer.add(&Extension::AcknowledgeCancelUnicast(cancel), out);
                     answer.send(out);
                 }
-                Ok(_) => {}
+                _ => {}
             }
         }
     }
@@ -448,6 +508,10 @@ impl Master {
         contract.granted = Some(Granted { until: now + duration, duration, interval, heard_at: now });
         contract.tries = 0;
         contract.ask_at = now + part(duration, RENEW_AFTER);
+        if grant.message_type == MessageType::DelayResp {
+            // They come when they are asked for, which may be rarely.
+            self.fitness.served(Service::DelayResp);
+        }
         if self.identity.is_none_or(|identity| identity == source) {
             self.identity = Some(source);
             return false;

@@ -7,7 +7,7 @@
 //! Who has a place keeps it: a full table refuses newcomers, and evicts nobody. So a flood of invented clients can
 //! keep out who is not yet served, and not throw out who is. One address has one place, by the identity that asked first.
 
-use super::{Address, Service};
+use super::{Address, ContractsOf, Service};
 use crate::coding::Coded;
 use crate::time::{Duration, LogInterval, Mono, TICKS_PER_S, Timestamp};
 use crate::wire::ptp::PortIdentity;
@@ -282,6 +282,15 @@ impl Contracts {
                 }
             }
         }
+    }
+
+    /// Those of the first so many places that have a contract, and until when of each.
+    pub fn first_clients(&self, places: usize) -> impl Iterator<Item = ContractsOf<Slot>> + '_ {
+        self.clients.iter().take(places).filter_map(|client| {
+            let of = |contract: Contract| contract.is_granted.then_some((contract.interval, contract.until));
+            let contracts = client.contracts.map(of);
+            contracts.iter().any(Option::is_some).then_some((client.address, contracts))
+        })
     }
 
     fn contract(&mut self, id: u32) -> &mut Contract {

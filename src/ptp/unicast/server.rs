@@ -5,7 +5,7 @@
 //! then ends by a cancellation when it would have been due.
 
 use super::contracts::{Contracts, Due, LOG_INTERVAL_MAX, LOG_INTERVAL_MIN, Slot};
-use super::{Address, Effect, HEEDED_MAX, Service, Signaling};
+use super::{Address, ContractsOf, Effect, HEEDED_MAX, Service, Signaling};
 use crate::coding::Coded;
 use crate::engine::Sink;
 use crate::ptp::counters::{Counter, count};
@@ -53,6 +53,11 @@ impl Server {
         self.contracts.granted()
     }
 
+    /// As [`Contracts::first_clients`].
+    pub fn first_clients(&self, places: usize) -> impl Iterator<Item = ContractsOf<Slot>> + '_ {
+        self.contracts.first_clients(places)
+    }
+
     /// No message can pass.
     pub fn stop(&mut self) {
         self.contracts.clear();
@@ -68,7 +73,7 @@ impl Server {
         self.contracts.has(from, identity, Service::DelayResp, Slot::of(now))
     }
 
-    /// What a client asks for or cancels.
+    /// What a client asks for or cancels. What is not for this side, and what is malformed, is passed over.
     pub fn signaling(
         &mut self,
         now: Timestamp<Mono>,
@@ -82,7 +87,6 @@ impl Server {
         let mut answer = Signaling::new(sender, source, from, sequence_id);
         for tlv in message.tlvs.iter().take(HEEDED_MAX) {
             match tlv.extension() {
-                Err(_) => count(out, Counter::UnicastMalformed),
                 Ok(Extension::RequestUnicast(request)) => {
                     let duration_s =
                         if is_master { granted(config, contracts, now, request, (from, source)) } else { 0 };
@@ -92,7 +96,7 @@ impl Server {
                     let grant = GrantUnicast { message_type, log_inter_message_period, duration_s, renewal_invited };
                     answer.add(&Extension::GrantUnicast(grant), out);
                 }
-                Ok(Extension::CancelUnicast(cancel)) => {
+                Ok(Extension::CancelUnicast(cancel)) if !cancel.maintain_request => {
                     let Some(service) = Service::of(cancel.message_type) else { continue };
                     // Who has nothing is told nothing: that would be an echo for anybody.
                     if contracts.cancel(from, source, service) {
@@ -100,7 +104,7 @@ impl Server {
                         answer.add(&Extension::AcknowledgeCancelUnicast(cancel), out);
                     }
                 }
-                Ok(_) => {}
+                _ => {}
             }
         }
         answer.send(out);
@@ -135,7 +139,7 @@ impl Server {
                 }
                 Service::Sync => {
                     let sequence_id = self.contracts.next_sequence_id(due.id);
-                    serving.sync_to(due.to, sequence_id, (now, local), next_token, out);
+                    serving.sync_to(due.to, sequence_id, local, next_token, out);
                 }
             }
         }
@@ -145,7 +149,7 @@ impl Server {
     fn withdraw(&mut self, due: &Due, out: &mut impl Sink<Effect>) {
         self.contracts.end(due.id);
         let message_type = due.id.service().message_type();
-        let cancel = CancelUnicast { message_type, maintain_request: false, maintain_grant: true };
+        let cancel = CancelUnicast { message_type, maintain_request: true, maintain_grant: false };
         let mut message = Signaling::new(&self.sender, due.identity, due.to, &mut self.sequence_id);
         message.add(&Extension::CancelUnicast(cancel), out);
         message.send(out);

@@ -4,8 +4,8 @@ use nix::net::if_::if_nametoindex;
 use synchronome_kernel::nic::link_speed;
 
 use super::Daemon;
-use crate::net::{Card, Found, InWords, LOOK_EVERY, Stamping, cannot_stamp, phc_behind};
-use crate::observe::{Level, Topic};
+use crate::net::{Card, Found, InWords, LOOK_EVERY, SocketOptions, Stamping, cannot_stamp, phc_behind};
+use crate::observe::{Change, EventKind, Level, Topic};
 use crate::runtime::phcs::can_be_read;
 use crate::sharing::{STAMPING_INTERFACES_MAX, StampingInterface, StampingInterfaces};
 use crate::time::{Duration, Local, Mono, Timestamp};
@@ -86,8 +86,24 @@ impl Daemon {
             running.look_at = now + LOOK_EVERY;
             has_looked = true;
             let found = card.look(now);
+            let is_unstamped = std::mem::take(&mut running.is_unstamped) && card.does_one_step();
+            let mut is_given_up = false;
             let text = match &found {
+                // Some drivers stamp no Sync at all then, also not those that are two-step for once (lan8814, lan887x).
+                Found::Nothing if is_unstamped => {
+                    self.one_step.give_up(card.device(), now);
+                    format!("{} writes its time into Sync and stamps none; opening it again, two-step", card.device())
+                }
                 Found::Nothing => continue,
+                Found::NotOneStep { from } => {
+                    is_given_up = self.one_step.lost(card.device(), now);
+                    format!(
+                        "another program has changed what {} stamps to \"{}\", so that it writes no time into Sync; opening it again{}",
+                        card.device(),
+                        InWords(*from),
+                        if is_given_up { ", two-step from now on, since that is not the first time" } else { "" }
+                    )
+                }
                 // With the interface of a VLAN the way to its card goes.
                 Found::Moved if if_nametoindex(self.config.ptp[port].interface.as_str()).is_err() => {
                     "its interface is gone; waiting for it".to_owned()
@@ -102,7 +118,8 @@ impl Daemon {
             };
             let level = match &found {
                 Found::Restored { is_fight: true, .. } | Found::Lost { .. } => Level::Error,
-                Found::Nothing | Found::Moved | Found::Restored { .. } => Level::Warn,
+                Found::NotOneStep { .. } if is_given_up => Level::Error,
+                Found::Nothing | Found::Moved | Found::Restored { .. } | Found::NotOneStep { .. } => Level::Warn,
             };
             if level == Level::Error {
                 let device = card.device();
@@ -110,9 +127,10 @@ impl Daemon {
                 self.model.ports[port].card_is_disturbed(trouble);
             }
             let interface = &self.config.ptp[port].interface;
+            let change = Change::of(EventKind::Stamps, &**interface).because(&*text);
             let text = format!("port {interface}: {text}");
-            self.model.events.record((now, local.read_as()), level, Topic::Ptp, text, &[]);
-            if matches!(found, Found::Moved) {
+            self.model.events.record_change((now, local.read_as()), (level, Topic::Ptp), change, text, &[]);
+            if matches!(found, Found::Nothing | Found::Moved | Found::NotOneStep { .. }) {
                 self.stop_port(port);
                 self.retry_at = now;
             }
@@ -130,14 +148,16 @@ impl Daemon {
     /// where that cannot work (no right to, a driver that errs) it would be tried for ever.
     fn card_that_has_come(&mut self, port: usize, now: Timestamp<Mono>) -> Option<Card> {
         let running = self.ports[port].as_mut()?;
-        let wish = running.card_wish.as_mut().filter(|_| now >= running.look_at)?;
-        running.look_at = now + LOOK_EVERY;
-        let config = &self.config.ptp[port];
-        let transport = super::ports::socket_options(config).transport;
-        if cannot_stamp(&config.interface, transport).is_some() || !wish.is_due(now) {
+        if running.card_wish.is_none() || now < running.look_at {
             return None;
         }
-        can_be_read(phc_behind(&config.interface)?).then(|| Card::set_up(&config.interface, transport).ok())?
+        running.look_at = now + LOOK_EVERY;
+        let SocketOptions { interface, transport, one_step, .. } = self.socket_options(port);
+        let wish = self.ports[port].as_mut()?.card_wish.as_mut()?;
+        if cannot_stamp(&interface, transport).is_some() || !wish.is_due(now) {
+            return None;
+        }
+        can_be_read(phc_behind(&interface)?).then(|| Card::set_up(&interface, transport, one_step).ok())?
     }
 
     /// A port's card gets back what it was told before, unless another of our ports uses it still.
@@ -163,6 +183,7 @@ impl Daemon {
             }
         };
         self.record(Level::Info, Topic::Ptp, text);
+        self.say_one_step(port, stamping);
     }
 }
 

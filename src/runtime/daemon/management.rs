@@ -9,7 +9,7 @@ use crate::config::PtpConfig;
 use crate::observe::{Level, Topic};
 use crate::ptp::{Asker, MANAGEMENT_MAX, ManagedClock, Setting, asks_for_addresses, forwarded, manage};
 use crate::runtime::host::{addresses_of, mac_of};
-use crate::runtime::management::{ManagementSocket, REQUEST_MAX};
+use crate::runtime::management::{LocalRequest, ManagementSocket, REQUEST_MAX, Subscribers};
 use crate::runtime::model::Moment;
 use crate::runtime::port::ManagementPacket;
 use crate::sharing::{RingReader, RingWriter};
@@ -82,7 +82,7 @@ impl Daemon {
                 if !is_of_this_port(&self.config.ptp[row]) {
                     continue;
                 }
-                self.manage(&message, by, &mut |response| {
+                self.manage(&message, by, None, &mut |response| {
                     responses.extend(ManagementPacket::new(response, packet.peer.filter(|_| is_unicast)));
                 });
                 for response in responses {
@@ -140,9 +140,11 @@ impl Daemon {
             let Ok(message) = parse(&buffer[..request.length]) else { continue };
             let mut failed = None;
             let by = Asker::Local { is_owner: request.is_owner };
-            self.manage(&message, by, &mut |response| {
+            let mut subscribers = std::mem::take(&mut socket.subscribers);
+            self.manage(&message, by, Some((&request, &mut subscribers)), &mut |response| {
                 failed = failed.take().or(socket.respond(now, &request, response));
             });
+            socket.subscribers = subscribers;
             if let Some(error) = failed {
                 let text = format!("PTP management: the answer to {} cannot be sent: {error}", request.name());
                 self.record(Level::Warn, Topic::Ptp, text);
@@ -151,9 +153,23 @@ impl Daemon {
         true
     }
 
-    /// Answers a management message for each clock that it is for, and does what the owner has set.
-    pub(super) fn manage(&mut self, message: &Message<'_>, by: Asker, send: &mut impl FnMut(&[u8])) {
+    /// Tells those who have subscribed by the socket what has changed.
+    pub(in crate::runtime) fn tell_subscribers(&mut self, socket: &mut ManagementSocket) {
+        if !socket.subscribers.is_empty() {
+            socket.tell(self.host.mono(), self.ptp_clocks());
+        }
+    }
+
+    /// Answers a management message for each clock that it is for, and does what the owner has set. Who is on this machine may subscribe.
+    pub(super) fn manage(
+        &mut self,
+        message: &Message<'_>,
+        by: Asker,
+        mut local: Option<(&LocalRequest, &mut Subscribers)>,
+        send: &mut impl FnMut(&[u8]),
+    ) {
         let wants_addresses = asks_for_addresses(message);
+        let (now, who) = (self.host.mono(), message.header.source_port_identity);
         for mut clock in self.ptp_clocks() {
             // What a port hears is for the clock that it is of.
             if matches!(by, Asker::Network { port } if clock.port(port).is_none()) {
@@ -169,9 +185,20 @@ impl Daemon {
                 }
                 .unwrap_or_default();
             }
+            if let Some((_, subscribers)) = &local {
+                clock.subscription = subscribers.of(&clock, who, now);
+            }
             match manage(&mut clock, message, by, send) {
                 Some(Setting::Priority1(priority)) => self.config.clock.ptp.priority1 = priority,
                 Some(Setting::Priority2(priority)) => self.config.clock.ptp.priority2 = priority,
+                Some(Setting::Subscription(wanted)) => {
+                    let is_put = local.as_mut().is_none_or(|(request, all)| all.put(&clock, who, request, wanted, now));
+                    if !is_put {
+                        let text = format!("PTP management: there is no room for the subscription of {who}");
+                        self.record(Level::Warn, Topic::Ptp, text);
+                    }
+                    continue;
+                }
                 None => continue,
             }
             let own = self.config.clock.ptp;

@@ -21,8 +21,11 @@ use super::{Daemon, join};
 use crate::config::{DelayMechanism, EthernetGroup, PtpConfig, PtpTransport, TimestampMode};
 use crate::engine::{EngineKind, Taped};
 use crate::net::{Card, LOOK_EVERY, PtpSockets, SocketOptions, StampMode, Stamping, Transport};
-use crate::observe::{Level, Topic};
-use crate::ptp::{Address, PeerDelayConfig, Port, Role, ServingConfig, UnicastClientConfig, UnicastServerConfig};
+use crate::observe::{Change, EventKind, Level, Topic};
+use crate::ptp::{
+    Address, PeerDelayConfig, Port, Role, ServingConfig, StaticRole, SyncOrigin, UnicastClientConfig,
+    UnicastServerConfig,
+};
 use crate::sharing::{Doorbell, Drops, Flag, Latch, Pulse, Ring, RingReader};
 use crate::time::{Duration, Local, LogInterval, Mono, SourceId, Timestamp};
 use crate::wire::ptp::ClockIdentity;
@@ -72,6 +75,8 @@ pub(super) struct RunningPort {
     /// The card's stamps would be welcome, and could not be had.
     pub(super) card_wish: Option<CardWish>,
     pub(super) look_at: Timestamp<Mono>,
+    /// Messages that were sent got no stamps of it.
+    pub(super) is_unstamped: bool,
 }
 
 impl RunningPort {
@@ -115,7 +120,8 @@ impl Daemon {
                     (Level::Warn, format!("port {interface}: its interface is gone; waiting for it"))
                 };
                 self.stop_port(port);
-                self.model.events.record((now, local.read_as()), level, Topic::Ptp, text, &[]);
+                let change = Change::of(EventKind::Port, interface).to("stopped");
+                self.model.events.record_change((now, local.read_as()), (level, Topic::Ptp), change, text, &[]);
             }
             self.try_start_port(port, now, local);
         }
@@ -134,12 +140,18 @@ impl Daemon {
             Some(problem) => (Level::Warn, format!("port {interface}: waiting: {problem}")),
             None => (Level::Info, format!("port {interface}: started")),
         };
+        let change = Change::of(EventKind::Port, &**interface);
+        let change = match &problem {
+            Some(problem) => change.to("waiting").because(&**problem),
+            None => change.to("started"),
+        };
         model.waiting_for = problem;
-        self.model.events.record(at, level, Topic::Ptp, text, &[]);
+        self.model.events.record_change(at, (level, Topic::Ptp), change, text, &[]);
     }
 
     pub(super) fn start_port(&mut self, port: usize, config: &PtpConfig, now: Timestamp<Mono>) -> Result<(), String> {
-        let mut sockets = PtpSockets::open(&socket_options(config)).map_err(|error| error.to_string())?;
+        let mut sockets = PtpSockets::open(&self.socket_options(port)).map_err(|error| error.to_string())?;
+        sockets.count_waits(self.model.ports[port].waits.clone());
         let interface_index = sockets.interface_index();
         let master_index = master_index(&config.interface);
         let stamping = self.use_phc(port, config, &mut sockets)?;
@@ -149,7 +161,12 @@ impl Daemon {
         if is_in_vain && let Some(card) = card.take() {
             self.give_back(card);
         }
-        let engine_config = self.engine_config(port, config);
+        let mut engine_config = self.engine_config(port, config);
+        let does_one_step =
+            matches!(stamping, Stamping::Hardware { .. }) && card.as_ref().is_some_and(Card::does_one_step);
+        if does_one_step {
+            engine_config.serving.origin = SyncOrigin::Card;
+        }
         let mut engine = Taped::new(Port::new(engine_config));
         engine.record_by(self.traces.stream(port_name(port), EngineKind::PtpPort));
         let own = if self.shares_a_thread() {
@@ -192,7 +209,7 @@ impl Daemon {
         };
         let inlet = PortInlet::new((messages, forwards), reports, place, arb_timescale);
         let place = self.set_going(port, PortLoop::new(engine, sockets, links), own, inlet)?;
-        self.model.ports[port].started(stamping.clone());
+        self.model.ports[port].started(stamping.clone(), does_one_step);
         let look_at = now + LOOK_EVERY;
         let running = RunningPort {
             place,
@@ -206,6 +223,7 @@ impl Daemon {
             card,
             card_wish,
             look_at,
+            is_unstamped: false,
         };
         self.ports[port] = Some(running);
         self.tell_interfaces();
@@ -284,15 +302,41 @@ impl Daemon {
             unicast: UnicastClientConfig {
                 masters: config.unicast_masters.map(|address| address.map(Address::from)),
                 duration_s: config.unicast_duration_s,
+                wait_to_restore: config.wait_to_restore,
                 intervals: [config.log_announce_interval, config.log_sync_interval, config.log_min_delay_req_interval],
             },
             path_trace: config.path_trace,
             hybrid: config.hybrid,
+            intervals: config.intervals,
+            // Nobody says what the master counts: TAI, unless the file does.
+            static_role: config.static_role.then(|| StaticRole { ptp_timescale: config.arb_timescale.is_none() }),
             announce_receipt_timeout: config.announce_receipt_timeout,
             delay_asymmetry: config.delay_asymmetry,
             ingress_latency: config.ingress_latency,
             egress_latency: config.egress_latency,
             ..crate::ptp::Config::new(SourceId(port as u16), identity, seed)
+        }
+    }
+
+    pub(super) fn socket_options(&self, port: usize) -> SocketOptions {
+        let config = &self.config.ptp[port];
+        SocketOptions {
+            interface: config.interface.clone(),
+            transport: match config.transport {
+                PtpTransport::Udp4 => Transport::Udp4,
+                PtpTransport::Udp6 => Transport::Udp6 { scope: config.udp6_scope },
+                PtpTransport::Ethernet => Transport::Ethernet,
+            },
+            event_port: config.event_port,
+            general_port: config.general_port,
+            one_step: !config.two_step && self.against_one_step(port).is_none(),
+            timestamps: match config.timestamps {
+                TimestampMode::Auto => StampMode::Auto,
+                TimestampMode::Hardware => StampMode::Hardware,
+                TimestampMode::Software => StampMode::Software,
+            },
+            peer_delay: config.delay == DelayMechanism::P2p,
+            link_group: config.ethernet_group == EthernetGroup::Link,
         }
     }
 
@@ -326,24 +370,4 @@ pub(super) fn port_name(port: usize) -> &'static str {
     const NAMES: [&str; crate::config::PTP_PORTS_MAX] =
         ["ptp-0", "ptp-1", "ptp-2", "ptp-3", "ptp-4", "ptp-5", "ptp-6", "ptp-7"];
     NAMES[port % NAMES.len()]
-}
-
-pub(super) fn socket_options(config: &PtpConfig) -> SocketOptions {
-    SocketOptions {
-        interface: config.interface.clone(),
-        transport: match config.transport {
-            PtpTransport::Udp4 => Transport::Udp4,
-            PtpTransport::Udp6 => Transport::Udp6 { scope: config.udp6_scope },
-            PtpTransport::Ethernet => Transport::Ethernet,
-        },
-        event_port: config.event_port,
-        general_port: config.general_port,
-        timestamps: match config.timestamps {
-            TimestampMode::Auto => StampMode::Auto,
-            TimestampMode::Hardware => StampMode::Hardware,
-            TimestampMode::Software => StampMode::Software,
-        },
-        peer_delay: config.delay == DelayMechanism::P2p,
-        link_group: config.ethernet_group == EthernetGroup::Link,
-    }
 }

@@ -30,13 +30,16 @@ impl Daemon {
         check(old.observe.runtime_directory == config.observe.runtime_directory, "observe.runtime_directory");
         check(old.observe.ptp_management == config.observe.ptp_management, "observe.ptp_management");
         check(old.observe.state_directory == config.observe.state_directory, "observe.state_directory");
+        check(old.hooks == config.hooks, "hook");
         check(old.trace == config.trace, "trace");
+        check(old.security == config.security, "security");
         self.config.clock.step = config.clock.step;
         self.config.clock.ptp = config.clock.ptp;
         self.config.clock.lock_limit = config.clock.lock_limit;
         self.config.clock.max_drift = config.clock.max_drift;
         self.config.servo = config.servo.clone();
         self.config.observe.log = config.observe.log;
+        self.config.observe.compat_metrics.clone_from(&config.observe.compat_metrics);
         self.config.clock.utc_offset = config.clock.utc_offset;
         self.config.clock.leap = config.clock.leap;
         self.config.clock.leap_file.clone_from(&config.clock.leap_file);

@@ -2,6 +2,7 @@
 
 use super::Daemon;
 use crate::ntp::server::{Client, DropReason, ServerCounter};
+use crate::observe::history::Past;
 use crate::observe::status::{
     NtpClientStatus, NtpLatencyStatus, NtpQuestionsStatus, NtpServedStatus, NtpServerStatus, PtpClockStatus,
     ThreadStatus, TruthStatus,
@@ -16,9 +17,19 @@ use crate::wire::ntp::Header;
 impl Daemon {
     /// The status of now.
     pub fn status(&mut self) -> Status {
+        let mut status = self.figures();
+        let now = self.host.mono();
+        status.events = self.model.events.records(now);
+        status.ptp_clocks = self.ptp_clocks().iter().map(PtpClockStatus::of).collect();
+        status.security = self.security_status(now);
+        status
+    }
+
+    /// The same without the last events, the PTP clocks and what the threads may do: none of it is a figure.
+    pub fn figures(&mut self) -> Status {
         let snapshot = self.snapshot();
         let (now, local) = (self.host.mono(), self.host.stamping());
-        let mut status = self.model.status(&self.config, now, local, &snapshot);
+        let mut status = self.model.figures(&self.config, now, local, &snapshot);
         status.ntp_server = self.server.as_mut().map(|server| {
             let smeared_by = server.smeared_by(self.smear.step, &snapshot, local);
             NtpServerStatus {
@@ -27,11 +38,42 @@ impl Daemon {
                 ..server_status(server, &snapshot, now, local)
             }
         });
-        status.ptp_clocks = self.ptp_clocks().iter().map(PtpClockStatus::of).collect();
         status.threads = self.thread_status(now);
         status.truth = self.truth.as_ref().map(|(truth, _)| truth_status(&truth.report()));
         status.rings_dropped = self.dropped();
+        status.hooks = self.hooks.as_ref().map(|(hooks, _)| hooks.statuses()).unwrap_or_default();
+        let expires = self.known_utc.utc.list.and_then(|list| list.good_until);
+        status.leap_list_expires_in_s = expires.map(|expires| (expires - local.read_as()).as_secs_f64());
         status
+    }
+
+    /// Keeps how the clock is for [`Daemon::history`], if it is time for that.
+    pub fn keep_history(&mut self) {
+        let now = self.host.mono();
+        if self.model.history.is_due(now) {
+            let snapshot = self.snapshot();
+            self.model.keep_history(now, &snapshot);
+        }
+    }
+
+    /// How the clock was of late, where [`Daemon::keep_history`] was called.
+    pub fn history(&self) -> Vec<Past> {
+        self.model.history.points(self.host.mono())
+    }
+
+    /// The state of the clock and why it is so, in one sentence; or which thread has stalled.
+    pub fn in_words(&mut self) -> String {
+        let stalled: Vec<_> = self.watchdog.stalled().collect();
+        if !stalled.is_empty() {
+            return format!("stalled: thread {}", stalled.join(", "));
+        }
+        let snapshot = self.snapshot();
+        format!("{}: {}", snapshot.state, self.model.reason(self.host.mono(), &snapshot))
+    }
+
+    /// Whether every timing thread went round of late.
+    pub fn all_go_round(&self) -> bool {
+        self.watchdog.stalled().next().is_none()
     }
 
     /// Answers what ntpq and ntpstat of this host have asked.

@@ -238,7 +238,7 @@ impl World {
         let served = Some(served_status(&self.reply(snapshot)));
         Status {
             ntp_server: Some(NtpServerStatus { served, ..NtpServerStatus::default() }),
-            ..self.model.status(&self.config, self.now, self.reading(), snapshot)
+            ..self.model.figures(&self.config, self.now, self.reading(), snapshot)
         }
     }
 }
@@ -256,7 +256,7 @@ fn assert_status(row: &Row, status: &Status) {
     let json = serde_json::to_value(status).expect("plain data");
     assert_eq!(json["state"], state.word(), "{state}: status --json");
 
-    let (exposed, clock) = (metrics(status), status.clock.kind.word());
+    let (exposed, clock) = (metrics(status, &[]), status.clock.kind.word());
     for other in SyncState::ALL {
         let value = if other == state { "1.0" } else { "0.0" };
         let line = format!("synchronome_sync_state{{clock=\"{clock}\",state=\"{other}\"}} {value}");

@@ -31,13 +31,18 @@ impl DisciplineThread {
         }
     }
 
-    /// A clock of the hypervisor's, which is a source, has run on alone.
-    pub(super) fn hypervisor_ran_on(&mut self, now: Timestamp<Mono>, local: Timestamp<Local>, by: Duration) {
+    /// A clock of the hypervisor's, which is a source, shows it.
+    pub(super) fn clock_shows_disruption(
+        &mut self,
+        now: Timestamp<Mono>,
+        local: Timestamp<Local>,
+        disruption: Disruption,
+    ) {
         // The page may have it already, and says more.
         self.look_at_vmclock_at = now;
         self.look_at_vmclock(now, local);
         if self.disrupted_at.is_none_or(|at| now - at > SAME_WITHIN) {
-            self.machine_was_disrupted(now, local, Disruption::HostRanOn(by));
+            self.machine_was_disrupted(now, local, disruption);
         }
     }
 

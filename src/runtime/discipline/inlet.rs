@@ -1,28 +1,15 @@
 //! The ports, as the discipline sees them.
 
-use crate::clock::{ArbPolicy, reference_of};
+use crate::clock::{ArbPolicy, KnownPort, ToServe, choose_port, decide_for_all};
 use crate::config::PTP_PORTS_MAX;
 use crate::discipline::Reference;
-use crate::ptp::{
-    Announcement, ClockReport, ComparisonRule, DataSet, Decision, Forwarded, ParentInfo, PortView, Role, decide_for,
-};
+use crate::ptp::{ClockReport, Forwarded, PortView, Role};
 use crate::runtime::port::{PortMessage, PortOrder};
 use crate::sharing::{RingReader, RingWriter};
-use crate::time::{ClockId, LogInterval, Observation, SourceId, StampSource, TaiUtc};
-use crate::wire::ptp::{ClockIdentity, PortIdentity};
+use crate::time::{ClockId, LogInterval, Observation, SourceId, TaiUtc};
+use crate::wire::ptp::ClockIdentity;
 
-/// Where a port stands among the others.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct PortPlace {
-    /// portIdentity.
-    pub identity: PortIdentity,
-    /// domainNumber and sdoId.
-    pub domain: (u8, u16),
-    /// What it may become.
-    pub role: Role,
-    /// How masters are compared.
-    pub comparison: ComparisonRule,
-}
+pub use crate::clock::PortPlace;
 
 /// A port, as the discipline sees it.
 #[derive(Debug)]
@@ -33,23 +20,10 @@ pub struct PortInlet {
     pub forwards: RingReader<Forwarded>,
     /// To the port.
     pub reports: RingWriter<PortOrder>,
-    /// Who it is, in which domain, and what it may become.
-    place: PortPlace,
-    /// How its ARB time is read; `None`: by who takes its stamps.
-    pub arb_timescale: Option<ArbPolicy>,
-    /// The clock of its stamps.
-    clock: ClockId,
-    parent: Option<ParentInfo>,
-    /// The best master that it hears, if it may be slave or master.
-    best: Option<DataSet>,
-    /// What it was told to be.
-    decision: Option<Decision>,
-    sync_interval: Option<LogInterval>,
-    forwarded: Forwarded,
+    /// What is known of it.
+    known: KnownPort,
     /// The step that it must still be told.
     untold: Option<u32>,
-    /// The step whose halves of measurements it has not yet thrown away: what it measures is of before that.
-    unflushed: Option<u32>,
 }
 
 impl PortInlet {
@@ -60,47 +34,12 @@ impl PortInlet {
         place: PortPlace,
         arb_timescale: Option<ArbPolicy>,
     ) -> Self {
-        Self {
-            messages,
-            forwards,
-            reports,
-            place,
-            arb_timescale,
-            clock: ClockId::System,
-            parent: None,
-            best: None,
-            decision: None,
-            sync_interval: None,
-            forwarded: Forwarded::NONE,
-            untold: None,
-            unflushed: None,
-        }
+        Self { messages, forwards, reports, known: KnownPort::new(place, arb_timescale), untold: None }
     }
+}
 
-    /// As the decision sees it. A port that can only follow hears its parent and nobody else.
-    fn view(&self, steers: bool) -> PortView {
-        let PortPlace { identity, domain, role, comparison } = self.place;
-        let of_parent = |parent: ParentInfo| DataSet {
-            priority1: parent.priority1,
-            grandmaster: parent.grandmaster,
-            quality: parent.quality,
-            priority2: parent.priority2,
-            steps_removed: parent.steps_removed.saturating_sub(1),
-            sender: parent.port,
-            receiver: identity,
-            local_priority: comparison.of_heard(),
-        };
-        let heard = if role == Role::Slave { self.parent.map(of_parent) } else { self.best };
-        let counts_tai =
-            self.parent.is_some_and(|parent| parent.time_properties.ptp_timescale) || self.policy() == ArbPolicy::Tai;
-        let (parent, forwarded) = (self.parent, self.forwarded);
-        PortView { identity, domain, role, comparison, heard, parent, steers, counts_tai, forwarded }
-    }
-
-    fn policy(&self) -> ArbPolicy {
-        let stamps = if self.clock == ClockId::System { StampSource::Kernel } else { StampSource::Hardware };
-        self.arb_timescale.unwrap_or(ArbPolicy::automatic(stamps))
-    }
+fn known_of(port: &mut Option<PortInlet>) -> Option<&mut KnownPort> {
+    port.as_mut().map(|inlet| &mut inlet.known)
 }
 
 /// What a message of a port means.
@@ -145,30 +84,29 @@ impl Inlets {
 
     pub(super) fn take(&mut self, port: usize, message: PortMessage) -> Taken {
         let Some(inlet) = &mut self.ports[port] else { return Taken::Nothing };
+        let known = &mut inlet.known;
         match message {
-            PortMessage::Observation(_) if inlet.unflushed.is_some() => Taken::Nothing,
+            PortMessage::Observation(_) if known.is_of_before() => Taken::Nothing,
             PortMessage::Observation(observation) => Taken::Observation(observation),
             PortMessage::Flushed(step) => {
-                if inlet.unflushed == Some(step) {
-                    inlet.unflushed = None;
-                }
+                known.flushed(step);
                 Taken::Nothing
             }
             PortMessage::Clock(clock) => {
-                inlet.clock = clock;
+                known.clock = clock;
                 Taken::Changed
             }
             PortMessage::SyncInterval(interval) => {
-                inlet.sync_interval = Some(interval);
+                known.sync_interval = Some(interval);
                 Taken::Changed
             }
             PortMessage::Best(best) => {
                 // What follows from it is decided with what is published after this round.
-                inlet.best = best;
+                known.best = best;
                 Taken::Nothing
             }
             PortMessage::Parent(parent) => {
-                inlet.parent = parent;
+                known.parent = parent;
                 Taken::Changed
             }
         }
@@ -180,29 +118,22 @@ impl Inlets {
         port: usize,
         fallback: Option<TaiUtc>,
     ) -> Option<(ClockId, Reference, Option<LogInterval>)> {
-        let inlet = self.ports[port].as_ref()?;
-        let parent = inlet.parent.as_ref()?;
-        let reference = reference_of(SourceId(port as u16), parent, inlet.policy(), fallback);
-        Some((inlet.clock, reference, inlet.sync_interval))
+        self.ports[port].as_ref()?.known.heard(SourceId(port as u16), fallback)
     }
 
-    /// Which port to follow: the one that is, while it has a parent; else the first with a parent of usable time; else the
-    /// first with a parent.
+    /// Which port to follow, as [`choose_port`].
     pub(super) fn choose(&self, followed: Option<usize>, fallback: Option<TaiUtc>) -> Option<usize> {
-        let with_parent = |port: &usize| self.heard(*port, fallback).is_some();
-        let usable =
-            |port: &usize| self.heard(*port, fallback).is_some_and(|(_, reference, _)| reference.timescale.is_usable());
-        let kept = followed.filter(with_parent);
-        let first = || (0..self.len()).find(usable).or_else(|| (0..self.len()).find(with_parent));
-        kept.or_else(first)
+        choose_port(self.len(), followed, |port| {
+            self.heard(port, fallback).map(|(_, reference, _)| reference.timescale.is_usable())
+        })
     }
 
     /// A clock was stepped: what its ports measure is of before until they have thrown it away.
     pub(super) fn stepped(&mut self, clock: ClockId) {
         self.steps = self.steps.wrapping_add(1);
-        for inlet in self.ports.iter_mut().flatten().filter(|inlet| inlet.clock == clock) {
+        for inlet in self.ports.iter_mut().flatten().filter(|inlet| inlet.known.clock == clock) {
             inlet.untold = Some(self.steps);
-            inlet.unflushed = Some(self.steps);
+            inlet.known.stepped(self.steps);
         }
         self.tell_steps();
     }
@@ -230,43 +161,34 @@ impl Inlets {
 
     /// Whether there is a port that may be master.
     pub(super) fn may_serve(&self) -> bool {
-        self.ports.iter().flatten().any(|inlet| inlet.place.role != Role::Slave)
+        self.ports.iter().flatten().any(|inlet| inlet.known.place.role != Role::Slave)
     }
 
     /// The identity of the first of the ports that may be master: the clock's.
     pub(super) fn identity(&self) -> ClockIdentity {
-        let serving = self.ports.iter().flatten().find(|inlet| inlet.place.role != Role::Slave);
-        serving.map_or_else(ClockIdentity::default, |inlet| inlet.place.identity.clock_identity)
+        let serving = self.ports.iter().flatten().find(|inlet| inlet.known.place.role != Role::Slave);
+        serving.map_or_else(ClockIdentity::default, |inlet| inlet.known.place.identity.clock_identity)
     }
 
     /// The PHCs whose stamps the ports serve by.
     pub(super) fn serving_phcs(&self) -> impl Iterator<Item = usize> + '_ {
-        let serving = self.ports.iter().flatten().filter(|inlet| inlet.place.role != Role::Slave);
-        serving.filter_map(|inlet| if let ClockId::Phc(index) = inlet.clock { Some(usize::from(index)) } else { None })
+        let serving = self.ports.iter().flatten().filter(|inlet| inlet.known.place.role != Role::Slave);
+        serving.filter_map(
+            |inlet| if let ClockId::Phc(index) = inlet.known.clock { Some(usize::from(index)) } else { None },
+        )
     }
 
     /// Says to each port that may be master what to be, if that is another thing than it was told; a full ring is tried
     /// again. `steers` is the port whose parent steers the clock.
-    pub(super) fn decide(&mut self, own: &Announcement, has_time: bool, steers: Option<usize>) {
+    pub(super) fn decide(&mut self, serve: &ToServe<'_>) {
         for inlet in self.ports.iter_mut().flatten() {
             while let Some(forwarded) = inlet.forwards.pop() {
-                inlet.forwarded = forwarded;
+                inlet.known.forwarded = forwarded;
             }
         }
-        let views: [Option<PortView>; PTP_PORTS_MAX] = std::array::from_fn(|port| {
-            let inlet = self.ports[port].as_ref()?;
-            Some(inlet.view(steers == Some(port)))
+        let mut views: [Option<PortView>; PTP_PORTS_MAX] = [None; PTP_PORTS_MAX];
+        decide_for_all(&mut self.ports, known_of, &mut views, serve, |_, port, decision| {
+            port.as_mut().is_some_and(|inlet| inlet.reports.push(PortOrder::Decision(*decision)))
         });
-        for (inlet, view) in self.ports.iter_mut().zip(&views) {
-            let (Some(inlet), Some(view)) = (inlet, view) else { continue };
-            if view.role == Role::Slave {
-                continue;
-            }
-            let own = Announcement { grandmaster: view.identity.clock_identity, ..*own };
-            let decision = decide_for(view, &views, &own, has_time);
-            if inlet.decision != Some(decision) && inlet.reports.push(PortOrder::Decision(decision)) {
-                inlet.decision = Some(decision);
-            }
-        }
     }
 }

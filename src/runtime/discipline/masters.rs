@@ -1,7 +1,7 @@
 //! The ports that may be master: what they are told to be, and what the clock says of itself by them.
 
 use super::DisciplineThread;
-use crate::clock::CascadeConfig;
+use crate::clock::{CascadeConfig, ToServe};
 use crate::config::{NTP_SOURCE, REFCLOCK_SOURCE};
 use crate::ptp::{AnnouncedQuality, Announcement, PtpClockConfig, Steered, has_time};
 use crate::runtime::events::Event;
@@ -29,7 +29,8 @@ impl DisciplineThread {
         if self.announcing.told != Some(own) && self.links.events.push_quietly(Event::Announced(own)) {
             self.announcing.told = Some(own);
         }
-        self.inlets.decide(&own, has_time(snapshot), self.followed.filter(|_| by.0 == Steered::Ptp));
+        let steers = self.followed.filter(|_| by.0 == Steered::Ptp);
+        self.inlets.decide(&ToServe { now, own: &own, has_time: has_time(snapshot), lines, steers });
     }
 
     /// Other limits, and what the clock says of itself from now on.

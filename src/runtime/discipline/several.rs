@@ -100,7 +100,7 @@ impl DisciplineThread {
             SourceMessage::Interval(source, interval) => {
                 self.cascade.is_heard_each(now, local, source, interval, &mut telling(events));
             }
-            SourceMessage::RanOn(by) => self.hypervisor_ran_on(now, local, by),
+            SourceMessage::Disrupted(disruption) => self.clock_shows_disruption(now, local, disruption),
         }
         self.look_at_steps();
         self.tell_truth();

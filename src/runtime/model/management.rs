@@ -6,7 +6,8 @@
 use super::{Model, PortModel};
 use crate::config::{Config, DelayMechanism, PtpTransport};
 use crate::ptp::{
-    Announcement, Counter, ManagedClock, ManagedPort, NeighborStatus, ParentInfo, Role, TimeProperties, has_time,
+    Announcement, Counter, ManagedClock, ManagedPort, ManagedUnicast, NeighborStatus, ParentInfo, Role, Subscription,
+    TimeProperties, UNICAST_LOG_QUERY_INTERVAL, UNICAST_MASTERS_MAX, has_time,
 };
 use crate::sharing::TimeSnapshot;
 use crate::time::{Duration, LeapIndicator, Local, LogInterval, Mono, TaiUtc, Timestamp};
@@ -83,7 +84,7 @@ impl Model {
             sdo_id: first.sdo_id,
             minor_version: first.minor_version,
             default_ds: DefaultDataSet {
-                two_step: true,
+                two_step: rows.iter().all(|(_, port)| !port.one_step),
                 slave_only,
                 number_ports: rows.len() as u16,
                 priority1: own.priority1,
@@ -114,6 +115,9 @@ impl Model {
                 clock_quality: own.quality,
                 time_properties: time_properties_data_set(&own.time_properties),
             },
+            traces_path: rows.iter().any(|(_, port)| port.config.path_trace),
+            path: following.map_or_else(|| Some(Vec::new()), |(_, port)| port.path()),
+            subscription: Subscription::default(),
             user_description: self.host.name.clone(),
             product_description: ";synchronome;".to_owned(),
             revision_data: concat!(";;", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -235,9 +239,26 @@ impl PortModel {
                 neighbor_prop_delay_thresh_ns: u32::try_from(config.neighbor_delay_max.as_nanos()).unwrap_or(u32::MAX),
                 as_capable: !is_peer_delay || link_delay.is_some(),
             },
+            unicast: self.unicast(),
             received: self.by_type(&RECEIVED),
             sent: self.by_type(&SENT),
         }
+    }
+
+    /// The clocks that the parent's Announce has passed; `None`: more than are reported.
+    fn path(&self) -> Option<Vec<ClockIdentity>> {
+        let (clocks, count) = self.report.map(|report| report.path).unwrap_or_default();
+        let clocks: Vec<_> = clocks.into_iter().flatten().collect();
+        (clocks.len() == usize::from(count)).then_some(clocks)
+    }
+
+    /// What the port does of unicast, if it does.
+    fn unicast(&self) -> Option<ManagedUnicast> {
+        let config = &self.config;
+        let masters: Vec<_> = config.unicast_masters.into_iter().flatten().collect();
+        let takes_part = !masters.is_empty() || config.unicast_clients > 0;
+        let masters_max = UNICAST_MASTERS_MAX as u16;
+        takes_part.then_some(ManagedUnicast { log_query_interval: UNICAST_LOG_QUERY_INTERVAL, masters, masters_max })
     }
 
     fn by_type(&self, counters: &[(MessageType, Counter)]) -> [u64; 16] {

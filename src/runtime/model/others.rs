@@ -1,5 +1,6 @@
 //! What other programs do to the system clock, in words, and who they may be.
 
+use crate::observe::event::FREQUENCY_SET;
 use crate::runtime::rivals::Rival;
 use crate::time::{Duration, FrequencyPpb, LeapIndicator};
 
@@ -41,7 +42,7 @@ pub(super) fn foreign_text(found: Option<FrequencyPpb>, by: Duration, rivals: &[
     };
     let how = found.map_or_else(|| ", or slewed it".to_owned(), |found| format!(" to {found}"));
     format!(
-        "another program has set the frequency of the system clock{how}, and moved it by up to {by} (the error bound is as \
+        "{FREQUENCY_SET} the system clock{how}, and moved it by up to {by} (the error bound is as \
          much wider): {remedy}"
     )
 }

@@ -2,12 +2,14 @@
 
 use synchronome_kernel::phc::CrossingMethod;
 
-use super::reason::disruption_text;
+use super::notice::notice_change;
+use super::reason::{disruption_text, disruption_word};
 use super::utc::named_of;
 use crate::clock::{CascadeNotice, ClockError, JumpedTo, LeapPolicy, PHCS_MAX, Tampering};
 use crate::discipline::{Notice, SavedOscillator};
+use crate::observe::event::FREQUENCY_SET;
 use crate::observe::status::PhcStatus;
-use crate::observe::{Events, Level, Topic};
+use crate::observe::{Change, EventKind, Events, Level, Topic};
 use crate::runtime::events::PhcReport;
 use crate::runtime::phcs::words;
 use crate::runtime::rivals::Rival;
@@ -139,7 +141,8 @@ impl PhcsModel {
         }
         phc.unreadable = Some(format!("it cannot be read ({})", words(error)));
         let text = format!("the clock of {} cannot be read ({}); trying again", phc.name, words(error));
-        events.record(at, Level::Error, Topic::Clock, text, &[]);
+        let change = Change::of(EventKind::Clock, &*phc.name).from_to("readable", "unreadable").because(words(error));
+        events.record_change(at, (Level::Error, Topic::Clock), change, text, &[]);
     }
 
     /// A PHC can be read again.
@@ -148,7 +151,8 @@ impl PhcsModel {
         phc.unreadable = None;
         phc.gone_since = None;
         let text = format!("the clock of {} can be read again", phc.name);
-        events.record(at, Level::Info, Topic::Clock, text, &[]);
+        let change = Change::of(EventKind::Clock, &*phc.name).from_to("unreadable", "readable");
+        events.record_change(at, (Level::Info, Topic::Clock), change, text, &[]);
     }
 
     /// A PHC is read by another method.
@@ -186,11 +190,12 @@ impl PhcsModel {
         let Tampering { found, ahead, behind } = tampering;
         let by = (*ahead).max(behind.abs());
         let text = format!(
-            "another program has set the frequency of the clock of {} to {found}, and moved it by up to {by} (the error bound is \
+            "{FREQUENCY_SET} the clock of {} to {found}, and moved it by up to {by} (the error bound is \
              as much wider): {remedy}",
             phc.name
         );
-        events.record(at, Level::Error, Topic::Clock, text, &[]);
+        let change = Change::of(EventKind::Foreign, &*phc.name).to(found);
+        events.record_change(at, (Level::Error, Topic::Clock), change, text, &[]);
     }
 
     /// Takes in what the clocks say, and hands back what is of the system clock.
@@ -201,10 +206,12 @@ impl PhcsModel {
         notice: CascadeNotice,
         tai_utc: Option<TaiUtc>,
     ) -> Option<Notice> {
+        let mut change = Change::of(EventKind::Note, Topic::Clock.word());
         let (level, text) = match notice {
             CascadeNotice::Discipline(ClockId::Phc(index), notice) => {
                 let phc = self.get(index)?;
                 let (level, text) = phc.told(notice);
+                change = notice_change(&phc.name, notice);
                 (level, format!("clock of {}: {text}{}", phc.name, named_of(notice, tai_utc)))
             }
             CascadeNotice::Discipline(_, notice) => return Some(notice),
@@ -216,16 +223,21 @@ impl PhcsModel {
                 if let Some(report) = &mut phc.report {
                     (report.bound, report.offset_from_master) = (None, None);
                 }
+                change = Change::of(EventKind::PhcJump, &*phc.name).because(jump_text(to));
+                change = change.to(format!("{by} off"));
                 let text = format!("clock of {}: it jumped by {by} ({}); measuring again", phc.name, jump_text(to));
                 (Level::Error, text)
             }
             CascadeNotice::StoodStill(by) => {
+                change = Change::of(EventKind::Disruption, "machine").to("stood_still").because(format!("for {by}"));
                 let text = format!(
                     "this machine stood still for {by}: its card has run on and agrees with the source; the system clock is measured again"
                 );
                 (Level::Warn, text)
             }
             CascadeNotice::Disrupted(disruption) => {
+                let word = disruption_word(disruption);
+                change = Change::of(EventKind::Disruption, "machine").to(word).because(disruption_text(disruption));
                 let text = format!("{}: all clocks are measured again", disruption_text(disruption));
                 (Level::Warn, text)
             }
@@ -245,6 +257,7 @@ impl PhcsModel {
             // Of no PHC: they count TAI, and are steered by whoever steers.
             CascadeNotice::Utc(_) | CascadeNotice::Helm { .. } | CascadeNotice::Verdict(..) => return None,
             CascadeNotice::Leap(tai_utc, how) => {
+                change = Change::of(EventKind::Leap, "system").to("made").because(left_by(how));
                 let level = if how == LeapPolicy::Ignore { Level::Warn } else { Level::Info };
                 let now = tai_utc.map_or(String::new(), |tai_utc| format!("TAI - UTC is {} s now; ", tai_utc.0));
                 (level, format!("leap second: {now}{}", left_by(how)))
@@ -253,7 +266,7 @@ impl PhcsModel {
                 (Level::Info, "the leap second is slewed away: the clock shows UTC again".to_owned())
             }
         };
-        events.record(at, level, Topic::Clock, text, &[]);
+        events.record_change(at, (level, Topic::Clock), change, text, &[]);
         None
     }
 

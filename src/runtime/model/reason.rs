@@ -7,13 +7,14 @@ use super::Model;
 use crate::clock::{ArbPolicy, Disruption, PageFault};
 use crate::discipline::StateEvent;
 use crate::observe::Level;
+use crate::observe::event::CLOCK_SET;
 use crate::ptp::{Counter, PortState, StateReason};
 use crate::runtime::phcs::words;
 use crate::sharing::TimeSnapshot;
 use crate::time::{Duration, Mono, SyncState, Timestamp};
 
 /// A clock was disturbed, if no more is known of it.
-const DISTURBED: &str = "somebody set the system clock";
+const DISTURBED: &str = CLOCK_SET;
 
 /// What the system clock's discipline has said of it, until it says the contrary.
 #[derive(Clone, Default, Debug)]
@@ -86,6 +87,15 @@ impl SystemTrouble {
         }
         let offset = self.panic?;
         Some(format!("the offset of {offset} exceeds the panic limit (clock.step.panic), and is not corrected"))
+    }
+}
+
+/// The word for what has become of the machine, which stays.
+pub(super) const fn disruption_word(disruption: Disruption) -> &'static str {
+    match disruption {
+        Disruption::Counter => "paused_or_moved",
+        Disruption::Snapshot => "restored",
+        Disruption::HostRanOn(_) => "host_ran_on",
     }
 }
 
@@ -163,7 +173,7 @@ impl StampWatch {
 
 impl Model {
     /// Why the state is what it is.
-    pub(super) fn reason(&self, now: Timestamp<Mono>, snapshot: &TimeSnapshot) -> String {
+    pub(in crate::runtime) fn reason(&self, now: Timestamp<Mono>, snapshot: &TimeSnapshot) -> String {
         if super::is_silent(now, snapshot) {
             return "the discipline thread is silent: what is shown is old, and nobody watches the clock".to_owned();
         }

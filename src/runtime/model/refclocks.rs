@@ -6,8 +6,9 @@ use crate::config::{RefclockConfig, RefclockDevice};
 use crate::observe::Level;
 use crate::refclock::{ClockCounter, ClockState};
 use crate::runtime::phcs::words;
-use crate::runtime::refclock::RefclockReport;
+use crate::runtime::refclock::{RefclockReport, vmclock_remedy};
 use crate::sharing::CounterSet;
+use crate::wire::vmclock::Smearing;
 
 /// Of a pulse.
 pub(super) const UNNUMBERED: &str =
@@ -35,6 +36,24 @@ pub(super) fn news(
         (ClockState::Delivering, ClockState::Silent) => Some((Level::Warn, why_silent(config, report))),
         _ => None,
     }
+}
+
+/// What it says of the clocks around it, if it says something else than before.
+pub(super) fn hint(before: Option<&RefclockReport>, report: &RefclockReport) -> Option<(Level, String)> {
+    let smearing_before = before.map_or(Smearing::Strict, |before| before.smearing);
+    let how = match report.smearing {
+        _ if report.smearing == smearing_before => return None,
+        Smearing::Strict => {
+            return Some((Level::Info, "it no longer says that clocks near it smear leap seconds".to_owned()));
+        }
+        Smearing::NoonLinear => "from noon to noon",
+        Smearing::UtcSls => "over the last 1000 s of the day",
+        Smearing::Other(_) => "in a way that is not known",
+    };
+    let text = format!(
+        "it says that clocks near it smear leap seconds, {how}: NTP servers of this provider may, and then disagree with it by up to a second on such a day"
+    );
+    Some((Level::Info, text))
 }
 
 /// Why nothing is known of its time.
@@ -77,6 +96,7 @@ fn device(config: &RefclockConfig) -> String {
         RefclockDevice::Pps { path, .. } => path.display().to_string(),
         RefclockDevice::Extts { clock, channel, .. } => format!("input {channel} of {clock}"),
         RefclockDevice::Phc { name } => format!("hardware clock {name:?}"),
+        RefclockDevice::VmClock { path } => format!("the hypervisor's page of time {}", path.display()),
     }
 }
 
@@ -89,7 +109,7 @@ fn who_writes(config: &RefclockConfig) -> &'static str {
         RefclockDevice::Extts { .. } => {
             " (is it the right pin, the other edge, the wire? No other program may read the card's external stamps)"
         }
-        RefclockDevice::Phc { .. } => "",
+        RefclockDevice::Phc { .. } | RefclockDevice::VmClock { .. } => "",
     }
 }
 
@@ -114,6 +134,7 @@ fn remedy(config: &RefclockConfig, errno: i32) -> &'static str {
         (RefclockDevice::Phc { .. } | RefclockDevice::Extts { .. }, nix::libc::ENODEV) => {
             ": `synchronome phc list` shows the names that there are"
         }
+        (RefclockDevice::VmClock { .. }, errno) => vmclock_remedy(errno),
         (RefclockDevice::Gpsd { .. }, nix::libc::ECONNREFUSED) => ": gpsd does not run, or listens elsewhere",
         (RefclockDevice::Sock { .. }, nix::libc::EEXIST) => ": something that is no socket is in its place",
         _ => "",

@@ -13,7 +13,7 @@ use crate::discipline::helm::{SourceKind, SourceOptions, Verdict};
 use crate::ntp::client::{ClientCounter, ClientState, REQUESTS_OF_LATE, Refusal, SourceInfo};
 use crate::observe::health::NOT_ANSWERED_OF_LATE;
 use crate::observe::status::{RefusalStatus, SourceStatus};
-use crate::observe::{Events, Level, Topic};
+use crate::observe::{Change, EventKind, Events, Level, Topic};
 use crate::refclock::ClockState;
 use crate::sharing::{CounterSet, Counters};
 use crate::time::{Duration, Mono, SourceId, Timestamp, Utc};
@@ -31,6 +31,8 @@ struct Source {
     /// Of a reference clock.
     clock: Option<(RefclockConfig, Option<RefclockReport>)>,
     standing: Option<Standing>,
+    /// What was thought of it when that was told last.
+    told: Option<Verdict>,
 }
 
 /// All of them, in the order of their rows; none where there is nothing to judge.
@@ -59,6 +61,7 @@ impl SourcesModel {
             report: None,
             clock,
             standing: None,
+            told: None,
         });
         Self(all.collect())
     }
@@ -74,7 +77,8 @@ impl SourcesModel {
 
     /// The NTP servers that somebody may mean by this, with their places; all of them without a name.
     pub fn servers(&self, name: Option<&str>) -> impl Iterator<Item = (u16, String)> {
-        let servers = self.0.iter().filter_map(|source| Some((source.row.0.checked_sub(NTP_SOURCE.0)?, source)));
+        let servers = self.0.iter().filter(|source| source.kind == SourceKind::Ntp);
+        let servers = servers.filter_map(|source| Some((source.row.0.checked_sub(NTP_SOURCE.0)?, source)));
         let is_meant = move |source: &Source| {
             let address = source.report.and_then(|report| report.address);
             name.is_none_or(|name| {
@@ -108,8 +112,10 @@ impl SourcesModel {
         let shown = source.shown();
         let Some((config, before)) = &mut source.clock else { return };
         let before = before.replace(report);
-        if let Some((level, text)) = refclocks::news(config, before.as_ref(), &report) {
-            events.record(at, level, Topic::Clock, format!("{shown}: {text}"), &[]);
+        let news = refclocks::news(config, before.as_ref(), &report);
+        for (level, text) in news.into_iter().chain(refclocks::hint(before.as_ref(), &report)) {
+            let change = Change::of(EventKind::Source, &*shown).because(&*text);
+            events.record_change(at, (level, Topic::Clock), change, format!("{shown}: {text}"), &[]);
         }
     }
 
@@ -122,10 +128,15 @@ impl SourcesModel {
         let unwanted = ClientStamping::Kernel(NoCard::Unwanted);
         if before.map_or(untried, |before| before.stamping) != report.stamping && report.stamping != unwanted {
             let (stamps, reason) = stamps_of(report.stamping);
-            events.record(at, Level::Info, Topic::Ntp, format!("{shown}: {stamps} time stamps: {reason}"), &[]);
+            let text = format!("{shown}: {stamps} time stamps: {reason}");
+            let change = Change::of(EventKind::Stamps, &*shown).to(stamps).because(reason);
+            events.record_change(at, (Level::Info, Topic::Ntp), change, text, &[]);
         }
         for (level, text) in news(before.as_ref(), &report).into_iter().flatten() {
-            events.record(at, level, Topic::Ntp, format!("{shown}: {text}"), &[]);
+            let change = Change::of(EventKind::Source, &*shown).because(&*text);
+            let state = |report: NtpReport| state_word(report.state).to_owned();
+            let change = Change { old: before.map(state), new: Some(state(report)), ..change };
+            events.record_change(at, (level, Topic::Ntp), change, format!("{shown}: {text}"), &[]);
         }
     }
 
@@ -138,23 +149,28 @@ impl SourcesModel {
 
     /// Takes in what the helm says; `false`: it was something else.
     pub fn hear(&mut self, events: &mut Events, at: At, notice: &CascadeNotice) -> bool {
-        let (level, text) = match notice {
+        let (level, text, change) = match notice {
             CascadeNotice::Helm { from, to, why, .. } => {
                 let (from, to) = (self.name_of(*from), self.name_of(*to));
                 let level = if to == "nobody" { Level::Error } else { Level::Info };
-                (level, format!("{to} steers, no longer {from}: {}", why.reason()))
+                let change = Change::of(EventKind::Handover, "clock").from_to(&from, &to).because(why.reason());
+                (level, format!("{to} steers, no longer {from}: {}", why.reason()), change)
             }
             CascadeNotice::Verdict(source, verdict) => {
                 let name = self.name_of(Some(*source));
-                let level = match verdict {
-                    Verdict::Falseticker { .. } | Verdict::Undecided => Level::Warn,
-                    Verdict::Agrees | Verdict::Silent => Level::Info,
+                let told = self.get(*source).and_then(|source| source.told.replace(*verdict));
+                let (level, kind) = match verdict {
+                    Verdict::Falseticker { .. } => (Level::Warn, EventKind::Falseticker),
+                    Verdict::Undecided => (Level::Warn, EventKind::Verdict),
+                    Verdict::Agrees | Verdict::Silent => (Level::Info, EventKind::Verdict),
                 };
-                (level, format!("{name}: {}", verdict.in_words()))
+                let before = told.unwrap_or(Verdict::Silent).word();
+                let change = Change::of(kind, &*name).from_to(before, verdict.word()).because(verdict.in_words());
+                (level, format!("{name}: {}", verdict.in_words()), change)
             }
             _ => return false,
         };
-        events.record(at, level, Topic::Clock, text, &[]);
+        events.record_change(at, (level, Topic::Clock), change, text, &[]);
         true
     }
 

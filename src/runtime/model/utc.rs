@@ -6,7 +6,8 @@
 use super::{Model, PortModel};
 use crate::clock::{ArbPolicy, LeapDispute, Ruling, UtcDispute, UtcNews};
 use crate::discipline::Notice;
-use crate::observe::{Level, Topic};
+use crate::observe::event::UTC_DISPUTE;
+use crate::observe::{Change, EventKind, Level, Topic};
 use crate::ptp::ParentInfo;
 use crate::time::{Duration, LeapIndicator, Mono, TaiUtc, Timestamp, Utc};
 
@@ -41,9 +42,7 @@ impl Model {
                 self.utc_dispute = Some(dispute);
                 (Level::Error, self.dispute_text(dispute))
             }
-            UtcNews::Settled(tai_utc) => {
-                (Level::Info, format!("the source says TAI - UTC = {} s, as is known", tai_utc.0))
-            }
+            UtcNews::Settled(tai_utc) => (Level::Info, format!("{UTC_DISPUTE} = {} s, as is known", tai_utc.0)),
             UtcNews::Changed { from, to } => {
                 self.tai_utc = Some(to);
                 let text = format!(
@@ -53,7 +52,8 @@ impl Model {
                 (Level::Warn, text)
             }
         };
-        self.events.record(at, level, Topic::Clock, text, &[]);
+        let change = Change::of(EventKind::Leap, "tai_utc");
+        self.events.record_change(at, (level, Topic::Clock), change, text, &[]);
     }
 
     /// Why the system clock does not follow the source, if that is why.
@@ -81,8 +81,7 @@ impl Model {
         } else {
             "what sources have said before"
         };
-        let what =
-            format!("the source says TAI - UTC = {} s, {by} {} s{}", stated.0, known.0, likely_cause(stated, known));
+        let what = format!("{UTC_DISPUTE} = {} s, {by} {} s{}", stated.0, known.0, likely_cause(stated, known));
         let follows = match ruling {
             Ruling::Refused => {
                 "the system clock does not follow it until that is settled (clock.utc_offset can settle it); hardware clocks, which \

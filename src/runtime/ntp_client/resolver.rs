@@ -6,6 +6,7 @@ use std::thread::Builder;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::super::privileges::{ThreadKind, confine};
 use crate::config::AddressFamily;
 use crate::discipline::helm::HELM_SOURCES_MAX;
 use crate::sharing::Doorbell;
@@ -129,6 +130,7 @@ pub fn spawn_resolver(doorbell: Doorbell) -> io::Result<Lookups> {
     let (to, asked) = bounded::<Lookup>(HELM_SOURCES_MAX);
     let (found, from) = bounded(HELM_SOURCES_MAX);
     Builder::new().name("resolver".to_owned()).spawn(move || {
+        confine(ThreadKind::Resolver);
         for Lookup { place, host, port, family } in asked {
             if found.send((place, look_up(&host, port, family))).is_err() {
                 return;

@@ -2,24 +2,40 @@
 
 use super::{PortLinks, PortMessage};
 use crate::net::Outgoing;
-use crate::ptp::{Channel, Counter, Effect, Forwarded, PortState, TxToken};
+use crate::ptp::{Channel, Counter, Effect, FRAME_MAX, Forwarded, Frame, PortState, TxToken};
 use crate::runtime::events::Event;
 use crate::time::{ClockId, Mono, Observation, Timestamp};
 
-/// The most messages that one step sends, or one batch of packets that arrived; what is more is counted, and not sent.
-const SENDS_MAX: usize = 24;
+/// The most messages of one batch of packets that arrived: a Signaling message can be answered by four, all others by one. What
+/// is more is counted, and not sent.
+pub(super) const SENDS_MAX: usize = 256;
 
-/// The effects of a step: sends wait here, everything else goes on at once.
-#[derive(Default)]
+/// A Follow_Up, or what a mechanism of its own follows with.
+const TOLD_SENDS_MAX: usize = 4;
+
+/// The effects of one step, or of several: sends wait here, everything else goes on at once.
 pub(super) struct Effects {
-    sends: [Option<(Outgoing, Option<TxToken>)>; SENDS_MAX],
+    sends: Box<[(Outgoing, Option<TxToken>)]>,
     len: usize,
 }
 
+impl Default for Effects {
+    fn default() -> Self {
+        let frame = Frame::new([0; FRAME_MAX], 0);
+        let none = (Outgoing { frame, channel: Channel::General, to: None }, None);
+        Self { sends: vec![none; SENDS_MAX].into(), len: 0 }
+    }
+}
+
 impl Effects {
-    /// What waits to be sent.
-    pub fn sends(&self) -> impl Iterator<Item = (Outgoing, Option<TxToken>)> {
-        self.sends[..self.len].iter().flatten().copied()
+    /// Whether there is room for what a step sends that is told of one message.
+    pub fn have_room(&self) -> bool {
+        self.len + TOLD_SENDS_MAX <= SENDS_MAX
+    }
+
+    /// What waits to be sent; it waits no more.
+    pub fn take_sends(&mut self) -> &[(Outgoing, Option<TxToken>)] {
+        &self.sends[..std::mem::take(&mut self.len)]
     }
 
     pub fn take(&mut self, effect: &Effect, outlet: &mut Outlet, now: Timestamp<Mono>) {
@@ -27,7 +43,7 @@ impl Effects {
         let Some(place) = self.sends.get_mut(self.len) else {
             return outlet.links.counters.count(Counter::SendFailed);
         };
-        *place = Some((Outgoing { frame: *frame, channel: *channel, to: *to }, *token));
+        *place = (Outgoing { frame: *frame, channel: *channel, to: *to }, *token);
         self.len += 1;
         outlet.asked += u32::from(token.is_some());
     }
@@ -44,8 +60,11 @@ pub(super) struct Outlet {
     asked: u32,
     /// The discipline was told something that it should look at now, since this was last set to false.
     pub has_told: bool,
+    /// The port has come to another state since this was last set to false.
+    pub has_new_state: bool,
     clock: ClockId,
     is_slave: bool,
+    is_master: bool,
     /// The last Sync that was measured became so by its Follow_Up.
     by_follow_up: bool,
     unsaid: Unsaid,
@@ -61,8 +80,10 @@ impl Outlet {
             has_forward: false,
             asked: 0,
             has_told: false,
+            has_new_state: false,
             clock,
             is_slave: false,
+            is_master: false,
             by_follow_up: false,
             unsaid,
         }
@@ -84,6 +105,11 @@ impl Outlet {
     /// Whether the port follows a two-step master and is calibrated: nothing is urgent then but Follow_Up.
     pub fn is_two_step(&self) -> bool {
         self.is_slave && self.by_follow_up
+    }
+
+    /// Whether the port is master: what comes are mostly requests.
+    pub fn is_master(&self) -> bool {
+        self.is_master
     }
 
     /// Whether there may be an answer that has not been read.
@@ -126,6 +152,8 @@ impl Outlet {
             }
             Effect::State { from, to, reason } => {
                 self.is_slave = to == PortState::Slave;
+                self.is_master = to == PortState::Master;
+                self.has_new_state = true;
                 self.links.events.push(Event::PortState { port, from, to, reason });
             }
             Effect::Count(counter) => {

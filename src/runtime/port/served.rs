@@ -1,71 +1,36 @@
 //! What the stamps of a port mean, as it is published by the discipline.
 
-use crate::ptp::{Line, has_time};
-use crate::sharing::{PHC_LINE_AGE_MAX, PhcLines, SNAPSHOT_AGE_MAX, Seqlock, TimeSnapshot};
-use crate::time::{ClockEpoch, ClockId, Local, Mono, Timestamp};
+use crate::clock::ServedLine;
+use crate::ptp::Line;
+use crate::sharing::{PhcLines, Seqlock, TimeSnapshot};
+use crate::time::{ClockId, Mono, Timestamp};
 
 /// Reads the served time, and turns it into a line over the clock of a port's stamps.
 #[derive(Debug)]
 pub struct Served {
     snapshot: Seqlock<TimeSnapshot>,
     lines: Seqlock<PhcLines>,
-    told: Option<Line>,
-    /// The system clock's last known epoch, and its reading when that began.
-    epoch: (ClockEpoch, Timestamp<Local>),
+    line: ServedLine,
 }
 
 impl Served {
     /// By these.
     pub const fn new(snapshot: Seqlock<TimeSnapshot>, lines: Seqlock<PhcLines>) -> Self {
-        Self { snapshot, lines, told: None, epoch: (ClockEpoch(0), Timestamp::EPOCH) }
+        Self { snapshot, lines, line: ServedLine::NEW }
     }
 
-    /// What stamps of this clock mean at `now`, if that is not what was said last: nothing, where nobody has looked after the
-    /// clock for [`SNAPSHOT_AGE_MAX`]. While something is being written, what was said holds.
+    /// As [`ServedLine::news`]. While something is being written, what was said holds.
     pub fn news(&mut self, now: Timestamp<Mono>, clock: ClockId) -> Option<Option<Line>> {
         let snapshot = self.snapshot.read().ok()?;
-        let line = if !has_time(&snapshot) || now - snapshot.anchor_mono > SNAPSHOT_AGE_MAX {
-            None
-        } else if let ClockId::Phc(index) = clock {
-            let lines = self.lines.read().ok()?;
-            lines.0.get(usize::from(index)).copied().flatten().map(|line| Line {
-                anchor: line.anchor,
-                time: line.utc.read_as(),
-                tai_utc: snapshot.tai_utc,
-                rate: line.rate,
-                reach: PHC_LINE_AGE_MAX,
-                since: line.since,
-            })
-        } else {
-            Some(self.line_of_the_system_clock(&snapshot))
-        };
-        if line == self.told {
-            return None;
-        }
-        self.told = line;
-        Some(line)
-    }
-
-    fn line_of_the_system_clock(&mut self, snapshot: &TimeSnapshot) -> Line {
-        if self.epoch.0 != snapshot.epoch {
-            self.epoch = (snapshot.epoch, snapshot.anchor_local);
-        }
-        Line {
-            anchor: snapshot.anchor_local,
-            time: snapshot.anchor_utc.read_as(),
-            tai_utc: snapshot.tai_utc,
-            rate: snapshot.rate,
-            reach: SNAPSHOT_AGE_MAX,
-            since: self.epoch.1,
-        }
+        self.line.news(now, clock, &snapshot, || self.lines.read().ok())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sharing::PhcLine;
-    use crate::time::{Duration, FrequencyPpb, SyncState, TaiUtc};
+    use crate::sharing::{PhcLine, SNAPSHOT_AGE_MAX};
+    use crate::time::{ClockEpoch, Duration, FrequencyPpb, SyncState, TaiUtc};
 
     const SECOND: i64 = 1_767_225_600;
     const NOW: Timestamp<Mono> = Timestamp::EPOCH;
@@ -138,6 +103,7 @@ mod tests {
         let line = served.news(NOW, ClockId::Phc(2)).expect("news").expect("a line");
         let stamp = Timestamp::from_secs(SECOND + 38);
         assert_eq!(line.time_at(stamp), Some(Timestamp::from_secs(SECOND + 1)), "a card that counts TAI");
+        assert!(line.is_of_card, "it may be what a Sync says that the card has written into");
         assert_eq!(served.news(NOW, ClockId::Phc(3)), Some(None), "a card that nobody knows");
     }
 }

@@ -14,7 +14,7 @@ use nix::libc;
 
 use super::{Driver, Taken, failed};
 use crate::clock::inventory::{find, hardware_clocks};
-use crate::clock::{ClockError, Crossing, PauseWatch, PhcReader};
+use crate::clock::{ClockError, Crossing, Disruption, PauseWatch, PhcReader};
 use crate::refclock::Sample;
 use crate::time::{Duration, LeapIndicator, StampSource};
 
@@ -83,8 +83,8 @@ impl<R: Readable> Driver for Phc<R> {
         Ok(())
     }
 
-    fn ran_on(&mut self) -> Option<Duration> {
-        self.ran_on.take()
+    fn disruption(&mut self) -> Option<Disruption> {
+        self.ran_on.take().map(Disruption::HostRanOn)
     }
 }
 
@@ -168,18 +168,19 @@ mod tests {
 
     #[test]
     fn a_clock_that_ran_on_is_told_once_and_only_where_it_is_the_hypervisors() {
-        for (is_the_hypervisors, told) in [(true, Some(Duration::from_secs(2))), (false, None)] {
+        let by = Disruption::HostRanOn(Duration::from_secs(2));
+        for (is_the_hypervisors, told) in [(true, Some(by)), (false, None)] {
             let mut phc = fake(None);
             phc.pauses = phc.pauses.filter(|_| is_the_hypervisors);
             for _ in 0..3 {
                 read(&mut phc).unwrap();
-                assert_eq!(phc.ran_on(), None);
+                assert_eq!(phc.disruption(), None);
             }
             phc.reader.ahead = Duration::from_secs(39);
             read(&mut phc).unwrap();
-            assert_eq!((phc.ran_on(), phc.ran_on()), (told, None));
+            assert_eq!((phc.disruption(), phc.disruption()), (told, None));
             read(&mut phc).unwrap();
-            assert_eq!(phc.ran_on(), None);
+            assert_eq!(phc.disruption(), None);
         }
     }
 

@@ -9,15 +9,12 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use synchronome_kernel::socket::{enable_packet_info, set_busy_poll, steer_by_cpu};
 use synchronome_kernel::timestamping::{TimestampRequest, enable_software_timestamps, enable_timestamps};
 
+use super::super::host::packets_may_come_back;
 use super::{ServerError, ServerNotice};
 use crate::time::Duration;
 
 /// Room for a burst that comes while the worker is away, in bytes; the kernel limits it (net.core.rmem_max).
 const RECEIVE_BUFFER: usize = 1 << 20;
-
-/// Whether the kernel lets programs without privileges have their own packets back with the stamps of them: "1", unless somebody set it
-/// (Documentation/admin-guide/sysctl/net.rst).
-const PACKETS_MAY_COME_BACK: &str = "/proc/sys/net/core/tstamp_allow_data";
 
 /// One worker's socket on one address.
 #[derive(Clone, Debug)]
@@ -169,7 +166,7 @@ pub(super) fn open(address: SocketAddr, cores: &[Option<usize>], busy_poll: Dura
 /// stamps of what is sent.
 fn enable_stamps(socket: &Socket) -> io::Result<bool> {
     // Where it is not there, as in a namespace of its own, nobody has forbidden it.
-    let is_forbidden = std::fs::read_to_string(PACKETS_MAY_COME_BACK).is_ok_and(|value| value.trim() == "0");
+    let is_forbidden = !packets_may_come_back();
     let all = TimestampRequest {
         rx_software: true,
         rx_hardware: true,

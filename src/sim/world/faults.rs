@@ -1,6 +1,6 @@
 //! What happens to a world from outside, at the instant that it is at.
 
-use super::World;
+use super::{Plug, World};
 use crate::ptp::{Input, TimeProperties};
 use crate::sim::checker::NOTICE;
 use crate::sim::lateness::{Lateness, Waking};
@@ -31,6 +31,16 @@ impl World {
         }
     }
 
+    /// Changes the links between two ports, which are counted from 0: from the first to the second, and back.
+    pub fn change_cable(&mut self, one: (NodeId, u8), other: (NodeId, u8), ways: [LinkModel; 2]) {
+        for (from, to, way) in [(one, other, ways[0]), (other, one, ways[1])] {
+            let ends = (from.0, to.0, (from.1, to.1));
+            for link in self.links.iter_mut().filter(|link| (link.from, link.to, link.ports) == ends) {
+                link.model = way;
+            }
+        }
+    }
+
     /// Changes how a node's packets are stamped.
     pub fn change_stamps(&mut self, node: NodeId, change: impl FnOnce(&mut StampModel)) {
         change(&mut self.nodes[node.0].stamps);
@@ -55,7 +65,17 @@ impl World {
 
     /// A node's cable is pulled, or plugged in again.
     pub fn set_link(&mut self, node: NodeId, up: bool) {
-        self.step(node, None, Input::Link { up });
+        for port in 0..self.nodes[node.0].role.ports() {
+            self.step(Plug { node, port }, None, Input::Link { up });
+        }
+    }
+
+    /// A host has another priority1 from now on.
+    pub fn set_priority1(&mut self, node: NodeId, priority1: u8) {
+        if let Role::Host(host) = &mut self.nodes[node.0].role {
+            host.set_priority1(priority1);
+        }
+        self.wake(node, self.now);
     }
 
     /// The oscillator of a slave wanders differently from now on, as in its model.

@@ -1,7 +1,7 @@
 //! Only the declared master moves the clock: each way of breaking that is found, and none of keeping it.
 
 use super::*;
-use crate::sim::master_config;
+use crate::sim::{Violation, master_config};
 use crate::time::{ClockEpoch, ClockId, LogInterval, Observation, SourceId, StampSource};
 
 const INTERVAL: LogInterval = LogInterval::new(-3);
@@ -60,11 +60,12 @@ fn a_measurement_of_somebody_else_than_the_master_is_found() {
     let source = SourceId(0);
     let (sent, received) = (stamp(ClockId::Remote(source)), stamp(ClockId::System));
     let measured = Effect::Observe(Observation { source, sent, received, correction: Duration::ZERO, exchange: 0 });
-    world.look_at_stranger(slave, Some(master), &measured);
+    let port = Plug { node: slave, port: 0 };
+    world.look_at_stranger(port, Some(master), &measured);
     assert_eq!(world.checker().violations(), 1, "nobody is followed yet");
     world.run_until(secs(20));
     for (from, violations) in [(Some(master), 1), (None, 1), (Some(stranger), 2), (Some(slave), 3)] {
-        world.look_at_stranger(slave, from, &measured);
+        world.look_at_stranger(port, from, &measured);
         assert_eq!(world.checker().violations(), violations, "{from:?}");
     }
 }
@@ -135,4 +136,26 @@ fn polls_lengthen_while_all_is_well_and_are_short_again_when_the_server_that_ste
     world.run_until(secs(6_400));
     assert_eq!(state(&world), Some(crate::time::SyncState::Locked));
     assert_eq!(world.checker().violations(), 0, "{:?}", world.checker().first());
+}
+
+#[test]
+fn a_grandmaster_whose_card_means_nothing_does_not_call_itself_master() {
+    use crate::discipline::helm::HelmConfig;
+    use crate::ptp::PortState;
+    use crate::sim::ReceiverModel;
+    let state = |tai_utc| {
+        let mut world = World::new(1);
+        let mut config = HostConfig::new(1, 1);
+        let nanos = Duration::from_nanos;
+        config.receiver = Some(ReceiverModel { error: nanos(100), noise: nanos(20) });
+        config.helm = Some((HelmConfig::default(), None));
+        config.cascade.utc.tai_utc = tai_utc;
+        config.ptp.role = crate::ptp::Role::Auto;
+        let host = world.add_host(config, StampModel::IDEAL);
+        world.run_until(secs(60));
+        assert!(world.published(host).is_some_and(|published| published.is_bounded), "it has the time");
+        world.host(host).port().state()
+    };
+    assert_eq!(state(Some(crate::sim::TAI_UTC)), PortState::Master);
+    assert_eq!(state(None), PortState::Listening, "a card counts TAI, and nobody knows what that is ahead of UTC");
 }

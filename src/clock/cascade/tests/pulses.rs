@@ -72,8 +72,14 @@ impl Bench {
     }
 
     fn introduce(&mut self, source: SourceId, accuracy: Duration, interval: i8) {
-        let words =
-            ClockWords { is_tai: false, accuracy, leap: LeapIndicator::NoWarning, stratum: 0, reference_id: *b"TEST" };
+        let words = ClockWords {
+            is_tai: false,
+            tai_utc: None,
+            accuracy,
+            leap: LeapIndicator::NoWarning,
+            stratum: 0,
+            reference_id: *b"TEST",
+        };
         let reference = Some(reference_of_clock(source, &words, Timestamp::from_secs(500)));
         let (now, local) = (self.now, self.local());
         let interval = Some(LogInterval::new(interval));
@@ -243,6 +249,7 @@ fn a_clock_that_counts_tai_is_of_use_where_somebody_says_what_utc_is() {
         let mut bench = Bench::with(utc);
         let words = ClockWords {
             is_tai: true,
+            tai_utc: None,
             accuracy: Duration::ZERO,
             leap: LeapIndicator::NoWarning,
             stratum: 0,

@@ -1,7 +1,7 @@
 use crate::engine::Engine;
 use crate::ptp::script::{Script, config};
-use crate::ptp::{Config, Effect, PortState, Role, ServingConfig};
-use crate::time::LogInterval;
+use crate::ptp::{Config, Effect, Input, Line, PortState, Role, ServingConfig, SyncOrigin, TxToken};
+use crate::time::{Duration, FrequencyPpb, LogInterval, Timestamp};
 use crate::wire::ptp::{Body, Extension, Message, MessageType, OrganizationExtension, parse};
 
 /// One Announce a second; two Sync.
@@ -269,4 +269,62 @@ fn a_parent_that_becomes_uncertain_is_told_of_and_followed_as_before() {
          5 announce A seq=5 p1=10           => parent A gm=A steps=1",
     );
     assert!(!script.port.parent().expect("it follows").synchronization_uncertain);
+}
+
+/// A master whose card writes its time into Sync and counts what `line` says of it, and its first Sync: the twoStepFlag,
+/// originTimestamp in seconds, correctionField, and whether a stamp is asked for.
+fn first_sync_of_card(line: Line) -> (bool, i128, Duration, bool, String) {
+    let config = port(Role::Master);
+    let serving = ServingConfig { origin: SyncOrigin::Card, ..config.serving };
+    let mut script = Script::new(Config { serving, egress_latency: Duration::from_nanos(30), ..config });
+    script.line("0 link up");
+    script.port.step(Timestamp::EPOCH, Input::Line(Some(line)), &mut Vec::new());
+    script.line("0 decide m2");
+    let effects = script.line("0.4 run");
+    let (message, token): (Message<'_>, Option<TxToken>) = effects
+        .iter()
+        .find_map(|effect| match effect {
+            Effect::Send { frame, token, .. } => {
+                let message = parse(frame.as_bytes()).expect("ours");
+                matches!(message.body, Body::Sync(_)).then_some((message, *token))
+            }
+            _ => None,
+        })
+        .expect("a Sync");
+    let Body::Sync(sync) = message.body else { unreachable!() };
+    let origin = (sync.origin_timestamp.to_timestamp() - Timestamp::EPOCH).ticks();
+    let correction = message.header.correction_field.to_duration().expect("small");
+    (message.header.flags.two_step(), origin, correction, token.is_some(), crate::ptp::script::render(&effects))
+}
+
+/// The clock of a card that counts the served time.
+fn card() -> Line {
+    let (anchor, time) = (Timestamp::from_secs(1_000), Timestamp::from_secs(1_000));
+    Line { anchor, time, reach: Duration::from_secs(2), is_of_card: true, ..Line::ahead_by(Duration::ZERO) }
+}
+
+#[test]
+fn a_one_step_sync_leaves_its_origin_to_the_card_and_no_stamp_of_it_is_awaited() {
+    let (two_step, origin, correction, token, effects) = first_sync_of_card(card());
+    assert_eq!((two_step, origin, token), (false, 0, false), "{effects}");
+    assert_eq!(correction, Duration::from_nanos(30), "what the stamp is too early by");
+    assert!(!effects.contains("Follow_Up") && !effects.contains("one_step_unfit"), "{effects}");
+}
+
+#[test]
+fn what_the_served_time_is_ahead_of_the_card_goes_into_the_correction_of_a_one_step_sync() {
+    let line = Line { time: card().time + Duration::from_micros(5), ..card() };
+    assert_eq!(first_sync_of_card(line).2, Duration::from_nanos(5_030));
+}
+
+#[test]
+fn sync_is_two_step_where_what_the_card_would_write_is_not_the_served_time() {
+    let utc = Line { anchor: card().time + Duration::from_secs(37), ..card() };
+    let only_read = Line { rate: FrequencyPpb::from_ppm(-40.0), ..card() };
+    let of_the_system_clock = Line { is_of_card: false, ..card() };
+    for (why, line) in [("37 s", utc), ("another rate", only_read), ("another clock", of_the_system_clock)] {
+        let (two_step, _, correction, token, effects) = first_sync_of_card(line);
+        assert_eq!((two_step, token, correction), (true, true, Duration::ZERO), "{why}: {effects}");
+        assert!(effects.contains("one_step_unfit"), "{why}: {effects}");
+    }
 }

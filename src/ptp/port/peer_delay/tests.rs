@@ -1,6 +1,7 @@
 use crate::ptp::script::{Script, config};
 use crate::ptp::{Config, Effect, PeerDelayConfig, Role};
-use crate::wire::ptp::{MessageType, parse};
+use crate::time::Timestamp;
+use crate::wire::ptp::{Body, MessageType, parse};
 
 fn capable(role: Role) -> Script {
     let peer_delay = PeerDelayConfig { as_capable: true, ..PeerDelayConfig::default() };
@@ -56,4 +57,48 @@ fn a_link_whose_neighbour_is_not_capable_is_not_served() {
     is_answered(&mut script, "3.1");
     let served = types(&script.line("6 run"));
     assert!(served.contains(&MessageType::Announce) && served.contains(&MessageType::Sync), "{served:?}");
+}
+
+/// What a master whose time is 5 s ahead of its stamps answers a request that arrived at 100.5, and left again at 100.6, when its time was so many
+/// seconds ahead: t2 and t3 in ms.
+fn answered(sdo_id: u16, ahead_then: f64) -> [i64; 2] {
+    let peer_delay = Some(PeerDelayConfig::default());
+    let mut script = Script::new(Config { peer_delay, role: Role::Master, sdo_id, ..config() });
+    script.line("0 link up");
+    script.line("0 line ahead=5");
+    let before = script.requests.len();
+    let mut effects = script.line(&format!("1 preq B seq=7 t2=100.5 sdo={sdo_id}"));
+    script.line(&format!("1.05 line ahead={ahead_then}"));
+    effects.extend(script.line(&format!("1.1 sent {before} t3=100.6")));
+    let mut said = effects.iter().filter_map(|effect| match effect {
+        Effect::Send { frame, .. } => match parse(frame.as_bytes()).expect("ours").body {
+            Body::PdelayResp(resp) => Some(resp.request_receipt_timestamp),
+            Body::PdelayRespFollowUp(follow_up) => Some(follow_up.response_origin_timestamp),
+            _ => None,
+        },
+        _ => None,
+    });
+    [said.next(), said.next()].map(|at| {
+        let since_epoch = at.expect("both").to_timestamp() - Timestamp::EPOCH;
+        (since_epoch.as_secs_f64() * 1e3).round() as i64
+    })
+}
+
+#[test]
+fn an_answer_says_the_time_that_is_served_and_by_802_1as_that_of_the_stamps() {
+    assert_eq!(answered(0, 5.0), [105_500, 105_600]);
+    assert_eq!(answered(0x100, 5.0), [100_500, 100_600]);
+    // Moved between the two, which is none of the time that it took to answer.
+    assert_eq!(answered(0, 5.025), [105_500, 105_600]);
+}
+
+#[test]
+fn an_answer_whose_halves_would_be_of_two_clocks_is_left_out() {
+    let mut script =
+        Script::new(Config { peer_delay: Some(PeerDelayConfig::default()), role: Role::Master, ..config() });
+    script.line("0 link up");
+    let before = script.requests.len();
+    script.line("1 preq B seq=7 t2=100.5");
+    script.line("1 line ahead=5");
+    script.play(&format!("1.1 sent {before} t3=100.6 => half_flushed"));
 }

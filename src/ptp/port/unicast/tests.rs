@@ -1,6 +1,6 @@
 use crate::engine::Engine;
 use crate::ptp::script::{Script, config, render};
-use crate::ptp::{Address, Config, Effect, PortState, Role, UnicastClientConfig, UnicastServerConfig};
+use crate::ptp::{Address, ComparisonRule, Config, Effect, PortState, Role, UnicastClientConfig, UnicastServerConfig};
 use crate::time::LogInterval;
 use crate::wire::ptp;
 
@@ -65,6 +65,13 @@ fn run(script: &mut Script, from_second: u32, to_second: u32, heard: &str) -> Ve
 fn all_masters_are_asked_for_announce_and_the_best_one_for_the_rest() {
     let mut script = following();
     assert_eq!(script.port.parent().map(|parent| parent.port), Some(crate::ptp::script::letter("A")));
+    let held = script
+        .port
+        .contracts(script.now)
+        .map(|with| (with.address, with.is_client, with.contracts.map(|one| one.is_some())));
+    let master = |number| Address::V4([10, 0, 0, number]);
+    assert_eq!(held.collect::<Vec<_>>(), [(master(1), false, [true; 3]), (master(2), false, [true, false, false])]);
+    assert_eq!(script.port.unicast_contracts(), [0, 4]);
     let effects = script.line("2.7 sync A from=1 unicast seq=1 t1=1 t2=2 int=127");
     assert_eq!(render(&effects), "sync_interval -3; sync 1 -> 2 corr=0 epoch=1", "the interval is the granted one");
     assert_eq!(script.port.delay_req_interval(), LogInterval::new(-2));
@@ -183,6 +190,147 @@ fn a_master_that_has_forgotten_its_contracts_is_asked_again() {
     assert!(shown.contains("unicast_forgotten; send Signaling [ask Sync each 2^0 for 300] [ask Delay_Resp each 2^0 for 300] to 10.0.0.1"), "{shown}");
 }
 
+/// Who is followed.
+fn parent(script: &Script) -> Option<char> {
+    let parent = script.port.parent()?.port;
+    "ABC".chars().find(|name| parent == crate::ptp::script::letter(&name.to_string()))
+}
+
+/// It grants what it is asked for, and sends a Sync.
+fn serves(script: &mut Script, at: f64, master: char) {
+    let from = if master == 'A' { 1 } else { 2 };
+    for what in ["sync", "resp"] {
+        script.line(&format!("{at} grant {master} from={from} what={what}"));
+    }
+    let seq = (at * 4.0) as u32;
+    script.line(&format!("{at} sync {master} from={from} unicast seq={seq} t1={at} t2={at}"));
+}
+
+#[test]
+fn a_master_that_announces_itself_and_refuses_sync_is_left_for_the_next_one_of_the_table_for_a_while() {
+    let mut script = following();
+    serves(&mut script, 2.7, 'A');
+    script.line("2.7 cancel A from=1 what=sync");
+    let mut left_at = None;
+    for quarter in 11..120 {
+        let at = f64::from(quarter) / 4.0;
+        let asks = |effects: &[Effect]| render(effects).contains("[ask Sync each 2^0 for 300] to 10.0.0.1");
+        if asks(&script.line(&format!("{at} run"))) {
+            script.line(&format!("{at} grant A from=1 what=sync for=0"));
+        }
+        serves(&mut script, at, 'B');
+        for (master, from) in [("A", 1), ("B", 2)] {
+            script.line(&format!("{at} announce {master} from={from} unicast seq={} p1={}", 100 + quarter, from * 10));
+        }
+        match (parent(&script), left_at) {
+            (Some('B'), None) => left_at = Some(at),
+            (Some('A'), Some(left)) => {
+                assert!((16.0..17.0).contains(&(at - left)), "left at {left} s, tried again at {at} s");
+                break;
+            }
+            _ => {}
+        }
+    }
+    // Cancelled at 2.7 s, asked at 3.7, 4.7, 6.7 and 10.7 s.
+    let left = left_at.expect("it is left");
+    assert!((10.0..12.0).contains(&left), "{left}");
+    assert_eq!(parent(&script), Some('A'), "later it may serve again");
+}
+
+#[test]
+fn a_master_that_grants_sync_and_sends_none_is_left_too_and_the_only_one_never() {
+    for masters in ["AB", "A"] {
+        let mut script = following();
+        let mut unfit = 0;
+        for quarter in 11..100 {
+            let at = f64::from(quarter) / 4.0;
+            let shown = render(&script.line(&format!("{at} run")));
+            unfit += shown.matches("unicast_unfit").count();
+            for what in ["sync", "resp"] {
+                script.line(&format!("{at} grant A from=1 what={what}"));
+            }
+            for master in masters.chars() {
+                let from = if master == 'A' { 1 } else { 2 };
+                script.line(&format!("{at} announce {master} from={from} unicast seq={} p1={from}0", 100 + quarter));
+            }
+            if parent(&script) == Some('B') {
+                break;
+            }
+        }
+        assert!(unfit >= 1, "{masters}");
+        assert_eq!(parent(&script), masters.chars().last());
+    }
+}
+
+#[test]
+fn a_master_that_fell_silent_waits_to_be_restored_once_it_is_back() {
+    let mut script = following();
+    run(&mut script, 3, 5, "AB");
+    for second in 5..12 {
+        run(&mut script, second, second + 1, "B");
+        serves(&mut script, f64::from(second) + 0.9, 'B');
+    }
+    assert_eq!(parent(&script), Some('B'));
+    script.line("12 grant A from=1 what=announce");
+    for second in 12..30 {
+        run(&mut script, second, second + 1, "AB");
+        serves(&mut script, f64::from(second) + 0.9, 'B');
+        assert_eq!(parent(&script), Some(if second < 28 { 'B' } else { 'A' }), "{second}");
+    }
+    assert_eq!(parent(&script), Some('A'));
+    // Where nobody else is there, nobody waits.
+    let mut alone = following();
+    run(&mut alone, 3, 5, "A");
+    run(&mut alone, 5, 12, "");
+    assert_eq!(parent(&alone), None);
+    alone.line("12 grant A from=1 what=announce");
+    run(&mut alone, 12, 14, "A");
+    assert_eq!(parent(&alone), Some('A'));
+}
+
+/// What A and B say of their frequency: each a second, from 1 on.
+fn levels(script: &mut Script, seconds: std::ops::Range<u32>, [a, b]: [u8; 2]) -> String {
+    let mut shown = String::new();
+    for second in seconds {
+        for (master, from, class) in [("A", 1, a), ("B", 2, b)] {
+            let line =
+                format!("{second} announce {master} from={from} unicast seq={} class={class} p1=1", 500 + second);
+            shown.push_str(&render(&script.line(&line)));
+        }
+        script.line(&format!("{second}.5 run"));
+        serves(script, f64::from(second) + 0.6, 'A');
+        serves(script, f64::from(second) + 0.6, 'B');
+    }
+    shown
+}
+
+#[test]
+fn by_g8265_1_the_best_level_is_followed_then_the_first_of_the_table_and_a_level_that_says_not_to_is_left_at_once() {
+    let mut script = Script::new(Config { comparison: ComparisonRule::G8265, ..asking() });
+    script.play(&format!(
+        "0 link up => state INITIALIZING->LISTENING (started)
+         0 tick => {ASKED}
+         0.1 grant A from=1 what=announce => unicast_granted
+         0.1 grant B from=2 what=announce => unicast_granted"
+    ));
+    levels(&mut script, 1..5, [84, 84]);
+    assert_eq!(parent(&script), Some('A'), "the first of two that are alike");
+    levels(&mut script, 5..6, [90, 84]);
+    assert_eq!(parent(&script), Some('B'), "a better level");
+    levels(&mut script, 6..7, [84, 84]);
+    assert_eq!(parent(&script), Some('A'), "it has not failed, and is the first again");
+    let shown = levels(&mut script, 7..8, [110, 104]);
+    assert_eq!(parent(&script), Some('B'), "anything rather than what is not to be used");
+    assert!(shown.contains("quality_level_refused"), "{shown}");
+    levels(&mut script, 8..23, [84, 104]);
+    assert_eq!(parent(&script), Some('B'), "A waits to be restored");
+    levels(&mut script, 23..26, [84, 104]);
+    assert_eq!(parent(&script), Some('A'));
+    levels(&mut script, 26..30, [110, 248]);
+    assert_eq!(parent(&script), None, "nobody is left");
+    assert_eq!(script.port.state(), PortState::Listening);
+}
+
 #[test]
 fn when_the_best_master_is_silent_the_next_one_is_asked_and_the_other_cancelled() {
     let mut script = following();
@@ -237,4 +385,40 @@ fn a_master_of_the_table_may_ask_us_too() {
     let answer = render(&script.line("0.1 ask A from=1 what=announce"));
     assert!(answer.starts_with("unicast_refused; send Signaling [grant Announce"), "{answer}");
     assert_eq!(render(&script.line("0.2 grant A from=1 what=announce")), "unicast_granted");
+}
+
+/// A and this port have each other in their tables; A has got Announce from us at 103 s, and asked by us.
+fn mutual() -> Script {
+    let unicast_server = UnicastServerConfig { clients_max: 4, ..UnicastServerConfig::NOBODY };
+    let mut script = Script::new(Config { unicast_server, role: Role::Auto, ..asking() });
+    script.line("0 link up");
+    script.line("0 tick");
+    script.line("1 decide m1 gm=us");
+    script.line("100 run");
+    assert_eq!(script.port.state(), PortState::Master);
+    script.play(
+        "103 ask A from=1 what=announce => unicast_served; send Signaling [grant Announce each 2^0 for 300] to 10.0.0.1",
+    );
+    script
+}
+
+#[test]
+fn what_a_master_of_the_table_no_more_wants_of_us_it_gets_no_more() {
+    let mut script = mutual();
+    assert_eq!(script.port.unicast_contracts()[0], 1);
+    script.play("104 leave A from=1 what=announce => unicast_left; send Signaling [acknowledge Announce] to 10.0.0.1");
+    assert_eq!(script.port.unicast_contracts()[0], 0);
+}
+
+#[test]
+fn one_message_may_ask_and_grant() {
+    let mut script = mutual();
+    let effects = render(&script.line("104 ask+grant A from=1 what=announce"));
+    assert!(effects.contains("unicast_served") && effects.contains("unicast_granted"), "{effects}");
+    assert_eq!(script.port.unicast_contracts(), [1, 1]);
+    // Each side's end is its own.
+    script.play(
+        "105 cancel A from=1 what=announce => unicast_cancelled; send Signaling [acknowledge Announce] to 10.0.0.1",
+    );
+    assert_eq!(script.port.unicast_contracts(), [1, 0]);
 }

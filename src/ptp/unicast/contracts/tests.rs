@@ -101,7 +101,7 @@ fn grants_ends_and_what_is_due_agree_with_a_simple_list() {
     let mut simple: std::collections::BTreeMap<(u32, u8), (u64, i8, u64)> = std::collections::BTreeMap::new();
     let mut now = 5_000;
     for _ in 0..20_000 {
-        let (number, service) = (random.below(100) as u32, Service::ALL[random.below(2) as usize]);
+        let (number, service) = (random.below(100) as u32, Service::ALL[random.below(3) as usize]);
         let key = (number, service as u8);
         let has_place = simple.keys().any(|(known, _)| *known == number);
         let clients: std::collections::BTreeSet<u32> = simple.keys().map(|(known, _)| *known).collect();
@@ -136,7 +136,9 @@ fn grants_ends_and_what_is_due_agree_with_a_simple_list() {
                     if now >= until {
                         simple.remove(key);
                     } else {
-                        let step = 1 << (interval + 7);
+                        // An answer has no time of its own.
+                        let is_answer = key.1 == Service::DelayResp as u8;
+                        let step = if is_answer { (1 << 11).min(until - next) } else { 1 << (interval + 7) };
                         let next = if next + step > now { next + step } else { now + step };
                         simple.insert(*key, (until, interval, next));
                     }

@@ -1,8 +1,8 @@
 use super::*;
 use crate::engine::Engine;
 use crate::ptp::script::{Script, config, letter, render};
-use crate::ptp::{Config, Input, Port, Role, ServingConfig};
-use crate::time::LogInterval;
+use crate::ptp::{Config, ContractStatus, ContractsWith, Input, Port, Role, ServingConfig};
+use crate::time::{Duration, LogInterval};
 use crate::wire::ptp::{self, Tlvs};
 
 /// Room for two clients, at most 60 s and 16 messages a second.
@@ -55,7 +55,15 @@ fn what_is_asked_for_is_granted_capped_and_sent() {
          1 ask C from=5 what=resp each=0 for=0 => unicast_refused; send Signaling [grant Delay_Resp each 2^0 for 0] to 10.0.0.5
          1 ask C from=5 what=pdelay each=0 for=60 => unicast_refused; send Signaling [grant Pdelay_Resp each 2^0 for 0] to 10.0.0.5",
     );
-    assert_eq!(script.port.unicast_contracts(), Some(2));
+    assert_eq!(script.port.unicast_contracts(), [2, 0]);
+    let told: Vec<_> = script.port.contracts(script.now + Duration::from_secs(4)).collect();
+    let contract = |log, left_s| Some(ContractStatus { interval: LogInterval::new(log), left_s });
+    let expected = ContractsWith {
+        address: Address::V4([10, 0, 0, 5]),
+        is_client: true,
+        contracts: [contract(0, 56), contract(-1, 6), None],
+    };
+    assert_eq!(told, [expected], "by when they end");
     let sent = to_one(&mut script, 3.0);
     let syncs: Vec<_> = sent.iter().filter(|line| line.contains("Sync")).collect();
     assert_eq!(syncs.len(), 5, "{sent:?}");
@@ -65,7 +73,7 @@ fn what_is_asked_for_is_granted_capped_and_sent() {
     assert!(to_one(&mut script, 11.0).iter().any(|line| line.contains("Sync")));
     assert!(!to_one(&mut script, 20.0).iter().any(|line| line.contains("Sync")));
     to_one(&mut script, 62.0);
-    assert_eq!(script.port.unicast_contracts(), Some(0));
+    assert_eq!(script.port.unicast_contracts(), [0, 0]);
 }
 
 #[test]
@@ -112,9 +120,10 @@ fn a_full_table_refuses_and_a_place_is_free_when_somebody_cancels() {
          1 ask D from=6 what=sync each=0 for=60 => unicast_served; send Signaling [grant Sync each 2^0 for 60] to 10.0.0.6
          1 ask E from=7 what=sync each=0 for=60 => unicast_refused; send Signaling [grant Sync each 2^0 for 0] to 10.0.0.7
          # One who has nothing, and one who is somebody else, cancel nothing.
-         2 cancel E from=7 what=sync => -
-         2 cancel E from=5 what=sync => -
-         2 cancel C from=5 what=sync => unicast_left; send Signaling [acknowledge Sync] to 10.0.0.5
+         2 leave E from=7 what=sync => -
+         2 cancel C from=5 what=sync => -
+         2 leave E from=5 what=sync => -
+         2 leave C from=5 what=sync => unicast_left; send Signaling [acknowledge Sync] to 10.0.0.5
          2 ask E from=7 what=sync each=0 for=60 => unicast_served; send Signaling [grant Sync each 2^0 for 60] to 10.0.0.7",
     );
 }
@@ -132,7 +141,7 @@ fn who_is_no_master_grants_nothing_and_cancels_what_it_had_granted() {
     let sent = to_one(&mut script, 20.0);
     assert_eq!(sent.len(), 2, "{sent:?}");
     assert!(sent[0].ends_with("[cancel Sync] to 10.0.0.5") && sent[1].ends_with("[cancel Delay_Resp] to 10.0.0.5"));
-    assert_eq!(script.port.unicast_contracts(), Some(0));
+    assert_eq!(script.port.unicast_contracts(), [0, 0]);
 }
 
 /// A request for one message.
@@ -184,7 +193,7 @@ fn a_hundred_thousand_contracts_are_each_sent_when_they_are_due() {
             assert_eq!(step(&mut port, at, input), 1);
         }
     }
-    assert_eq!(port.unicast_contracts(), Some(3 * CLIENTS));
+    assert_eq!(port.unicast_contracts(), [3 * CLIENTS, 0]);
     // A second of it: each Announce and Sync once.
     let (mut sent, mut at) = (0, now + crate::time::Duration::SECOND);
     let end = at + crate::time::Duration::SECOND;

@@ -25,7 +25,7 @@ fn with_hub(hub: SyncState) -> Told {
     let config = load("[[ptp]]\ninterface = 'eth0'\n", "test").unwrap().config;
     let mut model = Model::new(Host::default(), now, Some(TaiUtc(37)), ClockKind::System);
     let mut port = PortModel::new(config.ptp[0].clone(), Counters::default());
-    port.started(Stamping::Hardware { phc_index: 3 });
+    port.started(Stamping::Hardware { phc_index: 3 }, false);
     port.phc = Some(0);
     model.ports.push(port);
     model.phcs.add(0, "eth0", 3);

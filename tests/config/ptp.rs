@@ -1,0 +1,176 @@
+//! PTP ports and their profiles.
+
+use synchronome::config::options::OPTIONS;
+use synchronome::config::profile::PROFILES;
+use synchronome::config::{DelayMechanism, EthernetGroup, Fault, Origin, PtpTransport, Setting, load, load_file};
+use synchronome::time::LogInterval;
+
+use super::{complaints, repository};
+
+#[test]
+fn unicast_masters_are_hosts_of_the_transports_family_and_answer_delay_req() {
+    let faults = |options: &str| {
+        let errors = load(&format!("[[ptp]]\ninterface = 'lo'\n{options}\n"), "t.toml").expect_err(options).errors;
+        errors.into_iter().map(|error| format!("{}: {}", error.path, error.message)).collect::<Vec<_>>()
+    };
+    let one = |message: &str| vec![format!("ptp[0].unicast_masters: {message}")];
+    let v4 = "unicast_masters = ['192.0.2.1']";
+    assert_eq!(faults(&format!("{v4}\ntransport = 'udp6'")), one("192.0.2.1 cannot be reached by transport \"udp6\""));
+    assert_eq!(faults(&format!("{v4}\ntransport = 'ethernet'")), one("masters are asked by UDP only"));
+    assert_eq!(
+        faults(&format!("{v4}\ndelay = 'p2p'")),
+        one("masters are asked for Delay_Resp, and the peer delay mechanism has none")
+    );
+    assert_eq!(faults(&format!("{v4}\nrole = 'master'")), one("a port of role \"master\" follows nobody"));
+    for (list, fault) in [
+        ("'224.0.1.129'", "\"224.0.1.129\" is no IP address of one host"),
+        ("'0.0.0.0'", "\"0.0.0.0\" is no IP address of one host"),
+        ("'gm.example.net'", "\"gm.example.net\" is no IP address of one host"),
+    ] {
+        let found = faults(&format!("unicast_masters = [{list}]"));
+        assert!(found.len() == 1 && found[0].ends_with(fault), "{found:?}");
+    }
+    assert_eq!(faults("unicast_masters = ['192.0.2.1', '192.0.2.1']").len(), 1);
+    let clients = |message: &str| vec![format!("ptp[0].unicast_clients: {message}")];
+    let by_master = "role = 'master'\nunicast_clients = 4";
+    assert_eq!(faults("unicast_clients = 4"), clients("a port of role \"slave\" serves nobody"));
+    assert_eq!(
+        faults(&format!("{by_master}\ndelay = 'p2p'")),
+        clients("clients ask for Delay_Resp, and the peer delay mechanism has none")
+    );
+    assert_eq!(faults(&format!("{by_master}\ntransport = 'ethernet'")), clients("clients ask by UDP only"));
+    assert_eq!(
+        faults("profile = 'g8275.2'"),
+        ["ptp[0].profile: the profile is by unicast alone: nobody is asked here, and nobody may ask"]
+    );
+    assert_eq!(
+        faults("profile = 'g8265.1'"),
+        ["ptp[0].profile: the profile is by unicast alone: nobody is asked here, and nobody may ask"]
+    );
+    assert_eq!(
+        faults("profile = 'g8265.1'\nrole = 'auto'\nunicast_clients = 4"),
+        ["ptp[0].role: by G.8265.1 masters do not compete, and a slave is none"]
+    );
+    assert_eq!(faults(&format!("profile = 'g8275.2'\n{by_master}\nx = 1")).len(), 1, "only what is unknown");
+    let all =
+        load(&format!("[[ptp]]\ninterface = 'lo'\n{v4}\nunicast_duration = '60s'\n"), "t.toml").expect("it is right");
+    let port = &all.config.ptp[0];
+    assert_eq!(port.unicast_masters[0], Some(std::net::IpAddr::from([192, 0, 2, 1])));
+    assert_eq!((port.unicast_masters[1], port.unicast_duration_s), (None, 60));
+}
+
+#[test]
+fn a_profile_says_what_its_options_are_where_the_file_does_not() {
+    let text = "[[ptp]]\ninterface = \"lo\"\nprofile = \"gptp\"\nsync_interval = -4\n[[ptp]]\ninterface = \"eth0\"\n";
+    let loaded = load(text, "t.toml").expect("a good configuration");
+    let [gptp, plain] = [&loaded.config.ptp[0], &loaded.config.ptp[1]];
+    assert_eq!((gptp.sdo_id, gptp.transport, gptp.delay), (0x100, PtpTransport::Ethernet, DelayMechanism::P2p));
+    assert_eq!((gptp.ethernet_group, gptp.as_capable), (EthernetGroup::Link, true));
+    assert_eq!((gptp.log_announce_interval, gptp.log_sync_interval), (LogInterval::new(0), LogInterval::new(-4)));
+    assert_eq!((plain.sdo_id, plain.transport), (0, PtpTransport::Udp4));
+    let origin = |path: &str| loaded.origins.iter().find(|setting| setting.path == path).expect(path).origin;
+    assert_eq!(origin("ptp[0].sdo_id"), Origin::Profile("gptp"));
+    assert_eq!(origin("ptp[0].sync_interval"), Origin::File { line: 4, column: 17 });
+    assert_eq!(origin("ptp[0].domain"), Origin::Default);
+    assert_eq!(origin("ptp[1].sdo_id"), Origin::Default);
+}
+
+#[test]
+fn one_step_needs_a_card_that_is_told_one_thing_and_neighbours_that_take_it() {
+    assert_eq!(
+        complaints(
+            "[[ptp]]\ninterface = \"lo\"\ntimestamps = \"software\"\ntwo_step = false\n[[ptp]]\ninterface = \"lo\"\ndomain = 1\n"
+        ),
+        r#"t.toml:4:12: ptp[0].two_step: only a card can write the time into a Sync as it leaves: one-step not with software time stamps
+    4 | two_step = false
+      |            ^^^^^
+    two_step = true
+t.toml:6:13: ptp[1].interface: one card is told once: its other [[ptp]] says otherwise whether Sync is two-step
+    6 | interface = "lo"
+      |             ^^^^
+    give both the same `two_step`
+"#
+    );
+    let gptp = complaints("[[ptp]]\ninterface = \"lo\"\nprofile = \"gptp\"\nrole = \"master\"\ntwo_step = false\n");
+    assert!(gptp.contains("t.toml:5:12: ptp[0].two_step: IEEE 802.1AS has one-step only for neighbours"), "{gptp}");
+    let loaded = load("[[ptp]]\ninterface = \"lo\"\nrole = \"master\"\ntwo_step = false\n", "t.toml").expect("good");
+    assert!(!loaded.config.ptp[0].two_step);
+}
+
+#[test]
+fn a_fixed_role_is_one_of_two_and_goes_without_as_capable_and_contracts() {
+    let text = "[[ptp]]\ninterface = \"lo\"\nprofile = \"automotive\"\nrole = \"auto\"\nas_capable = true\n";
+    let said = complaints(text);
+    assert!(said.contains("t.toml:4:8: ptp[0].role: a fixed role is that of a master or of a slave"), "{said}");
+    assert!(said.contains("t.toml:5:14: ptp[0].as_capable: a master with a fixed role"), "{said}");
+    let contracts = "[[ptp]]\ninterface = \"lo\"\nstatic_role = true\nunicast_masters = [\"192.0.2.1\"]\n";
+    let said = complaints(contracts);
+    assert!(said.contains("t.toml:4:19: ptp[0].unicast_masters: contracts are for Announce too"), "{said}");
+    let loaded =
+        load("[[ptp]]\ninterface = \"lo\"\nprofile = \"automotive\"\nrole = \"master\"\n", "t.toml").expect("good");
+    assert!(loaded.config.ptp[0].static_role && !loaded.config.ptp[0].as_capable);
+}
+
+#[test]
+fn ports_of_one_domain_compare_alike_and_only_a_measured_link_can_be_capable() {
+    let text = "[[ptp]]\ninterface = \"lo\"\nprofile = \"g8275.1\"\n[[ptp]]\ninterface = \"eth0\"\ndomain = 24\nas_capable = true\n";
+    assert_eq!(
+        complaints(text),
+        r#"t.toml:4:1: ptp[1]: masters are compared otherwise than by the [[ptp]] in line 1, of the same domain
+    4 | [[ptp]]
+      | ^^^^^^^
+    give both the same `comparison`, or another domain
+t.toml:7:14: ptp[1].as_capable: as_capable needs the peer delay mechanism, or nobody measures this link
+    7 | as_capable = true
+      |              ^^^^
+    write `delay = "p2p"`, or `as_capable = false`
+"#
+    );
+    // What the profile says contradicts what the file says.
+    assert_eq!(
+        complaints("[[ptp]]\ninterface = \"lo\"\nprofile = \"gptp\"\ndelay = \"e2e\"\n"),
+        r#"t.toml:4:9: ptp[0].delay: as_capable needs the peer delay mechanism, or nobody measures this link
+    4 | delay = "e2e"
+      |         ^^^^^
+    write `delay = "p2p"`, or `as_capable = false`
+"#
+    );
+}
+
+#[test]
+fn each_profile_has_its_file_and_its_row_in_the_manual_and_both_say_what_it_stands_for() {
+    let manual = std::fs::read_to_string(repository("src/manual/ptp.md")).unwrap();
+    let files = std::fs::read_dir(repository("config/profiles")).unwrap().count();
+    assert_eq!(files, PROFILES.len());
+    for profile in PROFILES {
+        let path = repository("config/profiles").join(format!("{}.toml", profile.word));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let loaded = load_file(&path).unwrap_or_else(|errors| panic!("{errors}"));
+        let preset = |setting: &&Setting| setting.origin == Origin::Profile(profile.word);
+        let by_profile: Vec<_> = loaded.origins.iter().filter(preset).map(|setting| setting.option.name()).collect();
+        let mut names: Vec<_> = profile.presets.iter().map(|(name, _)| *name).collect();
+        names.sort_by_key(|name| OPTIONS.iter().position(|option| option.path == format!("ptp.{name}")));
+        assert_eq!(by_profile, names, "{}", profile.word);
+        let row = manual.lines().find(|line| line.starts_with(&format!("| `\"{}\"` |", profile.word))).expect("a row");
+        assert!(row.contains(profile.title), "{row}");
+        for (name, value) in profile.presets {
+            assert!(text.contains(&format!("#   {name} = {value}\n")), "{}: {name}", profile.word);
+            assert!(row.contains(&format!("`{name} = {value}`")), "{row}");
+        }
+    }
+}
+
+#[test]
+fn hybrid_goes_with_neither_peer_delay_nor_unicast_masters_whoever_says_it() {
+    let start = "[[ptp]]\ninterface = \"lo\"\n";
+    for (text, path) in [
+        ("hybrid = true\ndelay = \"p2p\"\n", "ptp[0].hybrid"),
+        ("profile = \"enterprise\"\ndelay = \"p2p\"\n", "ptp[0].delay"),
+        ("profile = \"enterprise\"\nunicast_masters = [\"192.0.2.1\"]\n", "ptp[0].unicast_masters"),
+    ] {
+        let errors = load(&format!("{start}{text}"), "t.toml").expect_err("must be refused").errors;
+        let paths: Vec<_> = errors.iter().map(|error| (error.path.as_str(), error.fault)).collect();
+        assert_eq!(paths, [(path, Fault::Conflict)], "{text}");
+    }
+    load(&format!("{start}profile = \"enterprise\"\nhybrid = false\ndelay = \"p2p\"\n"), "t.toml").expect("no hybrid");
+}
