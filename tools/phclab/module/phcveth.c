@@ -24,6 +24,11 @@
 #include <linux/seq_file.h>
 #include <linux/timekeeping.h>
 #include <linux/version.h>
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#include <linux/unaligned.h>
+#else
+#include <asm/unaligned.h>
+#endif
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
 #define ethtool_ts_info kernel_ethtool_ts_info
@@ -63,6 +68,7 @@ MODULE_PARM_DESC(max_adj, "advertised frequency adjustment range, ppb");
 	X(txts_loss_ppm, 0, 0, 1000000)		/* lost Tx stamps */ \
 	X(rxts_loss_ppm, 0, 0, 1000000)		/* lost Rx stamps */ \
 	X(txts_slots, 0, 0, 1000000)		/* Tx stamps in flight at most, 0: any */ \
+	X(tx_caps, 1, 0, 1)			/* beside HWTSTAMP_TX_ON: bit 0 ONESTEP_SYNC */ \
 	X(rx_lie, 0, 0, 2)			/* 1: no Rx stamp at all, 2: none on non-PTP frames */ \
 	X(rx_caps, 3, 0, 3)			/* filters: bit 0 PTP_V2_EVENT, bit 1 ALL */ \
 	X(cross, 1, 0, 2)			/* PTP_SYS_OFFSET_PRECISE: 0 none, 1 works, 2 EAGAIN */ \
@@ -96,8 +102,8 @@ static const struct pv_param {
 };
 
 enum { R_WANDER, R_WIRE, R_LOSS, R_TXTS, R_RXTS, R_PPS, R_NR };	/* independent random streams */
-enum { S_TXTS, S_TXTS_LOST, S_TXTS_SKIP, S_RXTS, S_RXTS_LOST, S_LOST, S_ADJFINE, S_STEP, S_EDGE, S_NR };
-static const char * const stat_names[] = { "txts", "txts_lost", "txts_skipped", "rxts", "rxts_lost",
+enum { S_TXTS, S_TXTS_LOST, S_TXTS_SKIP, S_ONESTEP, S_RXTS, S_RXTS_LOST, S_LOST, S_ADJFINE, S_STEP, S_EDGE, S_NR };
+static const char * const stat_names[] = { "txts", "txts_lost", "txts_skipped", "onestep", "rxts", "rxts_lost",
 					   "frames_lost", "adjfine", "steps", "edges" };
 
 #define ONE		(1ULL << 60)			/* frequency 1.0 */
@@ -618,11 +624,39 @@ static enum hrtimer_restart pv_qtimer(struct hrtimer *t)
 	return HRTIMER_NORESTART;
 }
 
+/* the originTimestamp of a Sync without twoStepFlag, in a frame that leaves */
+static u8 *pv_onestep_origin(struct sk_buff *skb)
+{
+	unsigned int type = ptp_classify_raw(skb);
+	struct ptp_header *h = type == PTP_CLASS_NONE ? NULL : ptp_parse_header(skb, type);
+	u8 *origin = (u8 *)(h + 1);
+
+	if (!h || (h->tsmt & 0xf) || (h->flag_field[0] & 2) || origin + 10 > skb_tail_pointer(skb))
+		return NULL;
+	return origin;
+}
+
+/* receivers here do not look at UDP checksums: it stays that of the message as it was */
+static void pv_onestep(struct pv_port *p, struct sk_buff *skb, u64 t0)
+{
+	u8 *origin = pv_onestep_origin(skb);
+	u64 s = clk_stamp(p, t0, P_tx_lat_ns);
+	u32 ns = do_div(s, NSEC_PER_SEC);
+
+	if (!origin)
+		return;
+	put_unaligned_be16(s >> 32, origin);
+	put_unaligned_be32(s, origin + 2);
+	put_unaligned_be32(ns, origin + 6);
+	p->stat[S_ONESTEP]++;
+}
+
 static netdev_tx_t pv_xmit(struct sk_buff *skb, struct net_device *dev)
 {
 	struct pv_port *p = PV(dev);
-	bool stamp = (skb_shinfo(skb)->tx_flags & SKBTX_HW_TSTAMP) && p->cfg.tx_type == HWTSTAMP_TX_ON &&
-		     READ_ONCE(p->ptp);
+	bool onestep = p->cfg.tx_type == HWTSTAMP_TX_ONESTEP_SYNC && READ_ONCE(p->ptp) && pv_onestep_origin(skb);
+	bool stamp = (skb_shinfo(skb)->tx_flags & SKBTX_HW_TSTAMP) && p->cfg.tx_type != HWTSTAMP_TX_OFF &&
+		     !onestep && READ_ONCE(p->ptp);
 	u64 due, t0, late = p->par[P_txts_delay_us] * NSEC_PER_USEC;
 	struct sk_buff *n;
 
@@ -646,6 +680,8 @@ static netdev_tx_t pv_xmit(struct sk_buff *skb, struct net_device *dev)
 		p->stat[S_LOST]++;
 	else if (skb_queue_len(&p->q) >= QLEN || !(n = skb_copy(skb, GFP_ATOMIC)))
 		dev->stats.tx_dropped++;
+	if (n && onestep)
+		pv_onestep(p, n, t0);
 	if (n) {
 		due = t0 + p->par[P_delay_ns];
 		if (p->par[P_jitter_ns])
@@ -710,7 +746,8 @@ static int pv_hwtstamp(struct pv_port *p, int tx_type, int *rx_filter)
 {
 	int caps = p->par[P_rx_caps];
 
-	if (tx_type != HWTSTAMP_TX_OFF && tx_type != HWTSTAMP_TX_ON)
+	if (tx_type != HWTSTAMP_TX_OFF && tx_type != HWTSTAMP_TX_ON &&
+	    !(tx_type == HWTSTAMP_TX_ONESTEP_SYNC && p->par[P_tx_caps] & 1))
 		return -ERANGE;
 	switch (*rx_filter) {
 	case HWTSTAMP_FILTER_NONE:
@@ -771,7 +808,8 @@ static int pv_ts_info(struct net_device *dev, struct ethtool_ts_info *i)
 	i->so_timestamping = SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE |
 			     SOF_TIMESTAMPING_TX_HARDWARE | SOF_TIMESTAMPING_RX_HARDWARE | SOF_TIMESTAMPING_RAW_HARDWARE;
 	i->phc_index = ptp_clock_index(p->ptp);
-	i->tx_types = BIT(HWTSTAMP_TX_OFF) | BIT(HWTSTAMP_TX_ON);
+	i->tx_types = BIT(HWTSTAMP_TX_OFF) | BIT(HWTSTAMP_TX_ON) |
+		      (p->par[P_tx_caps] & 1 ? BIT(HWTSTAMP_TX_ONESTEP_SYNC) : 0);
 	i->rx_filters = BIT(HWTSTAMP_FILTER_NONE) |
 			(p->par[P_rx_caps] & 1 ? BIT(HWTSTAMP_FILTER_PTP_V2_EVENT) : 0) |
 			(p->par[P_rx_caps] & 2 ? BIT(HWTSTAMP_FILTER_ALL) : 0);

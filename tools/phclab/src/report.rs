@@ -91,6 +91,25 @@ pub struct ThreadCost {
     pub cost: Cost,
 }
 
+/// What one process holds of the memory, in kB, as procfs says.
+#[derive(Clone, Default, Debug, Serialize, Deserialize)]
+pub struct Memory {
+    /// The name of its program or what it calls itself.
+    pub name: String,
+    /// What is resident (Rss).
+    pub rss_kb: u64,
+    /// The same, with pages that others hold too divided by how many they are (Pss).
+    pub pss_kb: u64,
+}
+
+impl Memory {
+    /// Of all processes together.
+    pub fn of_all(processes: &[Self]) -> Self {
+        let sum = |figure: fn(&Self) -> u64| processes.iter().map(figure).sum();
+        Self { name: "all".to_owned(), rss_kb: sum(|process| process.rss_kb), pss_kb: sum(|process| process.pss_kb) }
+    }
+}
+
 /// The cost of each thread between two readings of the totals; those that have ended are not among them.
 pub fn costs_between(before: &[ThreadCost], after: &[ThreadCost]) -> Vec<ThreadCost> {
     let so_far = |id| before.iter().find(|thread| thread.id == id).map(|thread| thread.cost);
@@ -135,6 +154,9 @@ pub struct RunReport {
     /// The same for each thread.
     #[serde(default)]
     pub threads: Vec<ThreadCost>,
+    /// What each of its processes holds of the memory at the end.
+    #[serde(default)]
+    pub memory: Vec<Memory>,
     /// What commands of the scenario measured.
     #[serde(default)]
     pub measured: Vec<String>,
@@ -201,6 +223,9 @@ impl ScenarioReport {
             for measured in &run.measured {
                 let _ = writeln!(text, "    {measured}");
             }
+            for Memory { name, rss_kb, pss_kb } in run.memory.iter().filter(|_| all_checks) {
+                let _ = writeln!(text, "    process {name:<15} RSS {rss_kb} kB, PSS {pss_kb} kB");
+            }
             for ThreadCost { name, cost, .. } in run.threads.iter().filter(|_| all_checks) {
                 let (cpu, switches) = (cost.cpu_us_per_s(), cost.switches_per_s());
                 let _ = writeln!(text, "    thread {name:<15} CPU {cpu:.0} us/s, {switches:.1} switches/s");
@@ -257,6 +282,10 @@ impl RunReport {
         if seconds > 0.0 {
             let (cpu, switches) = (self.cost.cpu_us_per_s(), self.cost.switches_per_s());
             words.push(format!("CPU {cpu:.0} us/s, {switches:.1} switches/s"));
+        }
+        let Memory { rss_kb, pss_kb, .. } = Memory::of_all(&self.memory);
+        if rss_kb > 0 {
+            words.push(format!("RSS {rss_kb} kB, PSS {pss_kb} kB"));
         }
         words.join("; ")
     }

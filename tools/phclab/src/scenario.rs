@@ -36,6 +36,7 @@ pub const KNOBS: &[&str] = &[
     "txts_loss_ppm",
     "rxts_loss_ppm",
     "txts_slots",
+    "tx_caps",
     "rx_lie",
     "rx_caps",
     "cross",
@@ -58,6 +59,9 @@ pub const TRIGGERS: &[&str] = &["jump_ns", "reset"];
 
 /// The most pairs of ports that the module makes.
 pub const PAIRS_MAX: u32 = 32;
+
+/// The most NTP servers: their addresses are 10.0.0.11 and on.
+const NTP_SERVERS_MAX: u8 = 7;
 
 /// The longest run: a day and a bit.
 const SECONDS_MAX: f64 = 100_000.0;
@@ -115,6 +119,13 @@ pub struct Scenario {
     /// Which clocks the contenders steer.
     #[serde(default)]
     pub steer: Steer,
+    /// So many NTP servers are in namespace A, which know the truth. Our daemon has them as sources, and so has chronyd beside phc2sys, each
+    /// with a request every 64 s.
+    #[serde(default)]
+    pub ntp_servers: u8,
+    /// How often what they measure is fetched: of our daemon by `GET /metrics`, of the others by `pmc` and `chronyc` as an exporter would; absent: never. The
+    /// cost of who asks is not counted.
+    pub scrape_every_s: Option<f64>,
     /// Who runs, in this order; empty: the usual ones for what is steered.
     #[serde(default)]
     pub contenders: Vec<Contender>,
@@ -223,6 +234,9 @@ pub enum Contender {
     /// ptp4l, and chronyd with the PHC as its reference clock.
     #[serde(rename = "ptp4l+chrony")]
     Chrony,
+    /// ptp4l, phc2sys for the system clock, and chronyd, which watches NTP servers and steers nothing.
+    #[serde(rename = "ptp4l+phc2sys+chrony")]
+    Phc2sysChrony,
     /// The daemon of this project.
     #[serde(rename = "synchronome")]
     Synchronome,
@@ -230,7 +244,8 @@ pub enum Contender {
 
 impl Contender {
     /// Every contender.
-    pub const ALL: [Self; 5] = [Self::Ptp4l, Self::Ptp4lLinreg, Self::Phc2sys, Self::Chrony, Self::Synchronome];
+    pub const ALL: [Self; 6] =
+        [Self::Ptp4l, Self::Ptp4lLinreg, Self::Phc2sys, Self::Chrony, Self::Phc2sysChrony, Self::Synchronome];
 
     /// The name, as in a scenario.
     pub const fn name(self) -> &'static str {
@@ -239,6 +254,7 @@ impl Contender {
             Self::Ptp4lLinreg => "ptp4l-linreg",
             Self::Phc2sys => "ptp4l+phc2sys",
             Self::Chrony => "ptp4l+chrony",
+            Self::Phc2sysChrony => "ptp4l+phc2sys+chrony",
             Self::Synchronome => "synchronome",
         }
     }
@@ -407,6 +423,11 @@ impl Scenario {
         self.vlan.map_or_else(|| format!("phv{number}"), |vlan| format!("phv{number}.{vlan}"))
     }
 
+    /// The addresses of the NTP servers.
+    pub fn ntp_servers(&self) -> impl Iterator<Item = String> {
+        (0..self.ntp_servers).map(|number| format!("10.0.0.{}", 11 + number))
+    }
+
     /// Where the clocks stand at the start, UTC seconds since 1970.
     pub fn epoch(&self) -> i64 {
         seconds_of(&self.date).expect("checked when it was read")
@@ -458,6 +479,8 @@ impl Scenario {
         within("bound.every_s", self.bound.every_s, 0.05, SECONDS_MAX)?;
         within("bound.grace_s", self.bound.grace_s, 0.0, self.seconds)?;
         within("pairs", f64::from(self.pairs), 1.0, f64::from(PAIRS_MAX))?;
+        within("ntp_servers", f64::from(self.ntp_servers), 0.0, f64::from(NTP_SERVERS_MAX))?;
+        within("scrape_every_s", self.scrape_every_s.unwrap_or(1.0), 0.5, SECONDS_MAX)?;
         within("vlan", f64::from(self.vlan.unwrap_or(1)), 1.0, 4094.0)?;
         if seconds_of(&self.date).is_none() {
             return Err(format!("date = \"{}\": write it like 2026-03-01T12:00:00Z", self.date));

@@ -6,7 +6,7 @@
 //! the limits that are named `theirs`.
 
 use crate::judge::{RESOLUTION_NS, ratio_of_rms};
-use crate::report::{Check, RunReport, Window, ns};
+use crate::report::{Check, Memory, RunReport, Window, ns};
 use crate::scenario::{Contender, Judge, Lock, Scenario, Steer};
 
 /// Free-running clocks drift apart at least so fast.
@@ -66,7 +66,7 @@ pub fn unmade_ratios(scenario: &Scenario, runs: &[RunReport]) -> usize {
     }
     let lock = |lock: Lock| usize::from(lock.ratio.is_some()) + usize::from(lock.ptp4l_ratio.is_some());
     let judged = scenario.judge.iter().filter(|judge| judge.ratio.is_some()).count();
-    judged + scenario.lock.map_or(0, lock) + scenario.cpu.map_or(0, |_| 2)
+    judged + scenario.lock.map_or(0, lock) + scenario.cpu.map_or(0, |cpu| 2 + usize::from(cpu.rss_ratio.is_some()))
 }
 
 /// What our daemon says of a clock while that is judged: not only is it right, it also knows.
@@ -193,6 +193,13 @@ fn of_cost(scenario: &Scenario, ours: Option<&RunReport>, theirs: &[&RunReport],
         let mine = figure(ours);
         let name = format!("our {what} ({mine:.1}) over theirs ({theirs:.1})");
         checks.push(ratio(&name, mine / theirs.max(1e-9), limit));
+    }
+    let rss = |run: &RunReport| Memory::of_all(&run.memory).rss_kb as f64;
+    if let (Some(limit), Some(theirs)) = (limits.rss_ratio, least(rss)) {
+        let mine = rss(ours);
+        let name = format!("our resident memory ({mine:.0} kB) over theirs ({theirs:.0} kB)");
+        // What could not be read is not little.
+        checks.push(ratio(&name, if mine > 0.0 { mine / theirs.max(1.0) } else { f64::INFINITY }, limit));
     }
 }
 

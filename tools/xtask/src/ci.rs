@@ -10,7 +10,7 @@ mod suite;
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -58,8 +58,7 @@ pub fn run(options: &Options) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let wanted = |step: &&Step| options.steps.is_empty() || options.steps.iter().any(|name| name == step.name);
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("tools/xtask lies two below the root");
-    let mut run = Run { root: root.to_owned(), tally: Tally::default() };
+    let mut run = Run { root: crate::root().to_owned(), tally: Tally::default() };
     let begin = Instant::now();
     let mut times = Vec::new();
     for step in steps::STEPS.iter().filter(wanted) {
@@ -96,11 +95,6 @@ impl Run {
         let mut command = self.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.args(arguments);
         command
-    }
-
-    /// Where cargo builds to.
-    pub fn target(&self) -> PathBuf {
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), |target| self.root.join(target))
     }
 }
 

@@ -6,9 +6,11 @@ mod clients;
 mod holdover;
 mod interop;
 mod ntpbench;
+mod package;
 mod ptpbench;
 mod scenarios;
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use clap::{Parser, Subcommand};
@@ -40,8 +42,20 @@ enum Task {
     Ptpload(ptpbench::GeneratorOptions),
     /// Let NTP clients that cargo can build ask our server: ntpd-rs and rtimed.
     Clients(clients::Options),
+    /// Build what is installed: manual pages, completions, a deb, an rpm.
+    Package(package::Options),
     /// Everything that must hold before a change goes in.
     Ci(ci::Options),
+}
+
+/// The root of the repository.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("tools/xtask lies two below the root")
+}
+
+/// Where cargo builds to.
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |target| root().join(target))
 }
 
 /// Builds programs of this workspace for release, where a task runs them.
@@ -65,6 +79,7 @@ fn main() -> ExitCode {
         Task::Ptpbench(options) => ptpbench::run(&options),
         Task::Ptpload(options) => ptpbench::generate(&options),
         Task::Clients(options) => clients::run(&options),
+        Task::Package(options) => package::run(&options),
         Task::Ci(options) => ci::run(&options),
     }
 }

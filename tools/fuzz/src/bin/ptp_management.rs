@@ -1,7 +1,9 @@
 #![cfg_attr(not(test), no_main)]
 //! Any octets as a management message to a clock of two ports.
 
-use synchronome::ptp::{Asker, MANAGEMENT_MAX, ManagedClock, ManagedPort, forwarded, manage};
+use synchronome::ptp::{
+    Asker, MANAGEMENT_MAX, ManagedClock, ManagedPort, ManagedUnicast, Setting, Subscription, forwarded, manage, notify,
+};
 use synchronome::time::LogInterval;
 use synchronome::wire::ptp::{
     Action, Body, ClockAccuracy, ClockIdentity, ClockQuality, CurrentDataSet, DefaultDataSet, Flags,
@@ -14,7 +16,7 @@ synchronome_fuzz::target!(check);
 const OURS: ClockIdentity = ClockIdentity([1; 8]);
 
 /// A request gets at most one response of each port, each of them a whole message to who has asked; only the owner's SET
-/// changes anything, and nothing is forwarded without a hop.
+/// changes anything, who is on this machine may subscribe and is then told what has changed, and nothing is forwarded without a hop.
 fn check(octets: &[u8]) {
     let Ok(message) = parse(octets) else { return };
     for (by, may_set) in [
@@ -39,7 +41,21 @@ fn check(octets: &[u8]) {
             assert!(tlvs.next().is_some_and(|tlv| tlv.extension().is_ok()) && tlvs.next().is_none());
         });
         assert!(count <= clock.ports.len(), "{count} responses to {message:?}");
-        assert!(may_set || set.is_none() && clock == before, "{message:?}");
+        if let Some(Setting::Subscription(wanted)) = set {
+            assert!(matches!(by, Asker::Local { .. }));
+            let (mut sequence_id, mut changed) = (0, before.clone());
+            changed.parent_ds.grandmaster_priority1 -= 1;
+            let to = message.header.source_port_identity;
+            notify(&before, &changed, wanted.events, to, &mut sequence_id, &mut |told| {
+                let Body::Management(told) = parse(told).expect("what is sent can be read").body else { panic!() };
+                assert_eq!((told.target_port_identity, told.action), (to, Action::RESPONSE));
+            });
+            assert!(sequence_id <= 1);
+            clock.subscription = before.subscription;
+            assert_eq!(clock, before, "{message:?}");
+        } else {
+            assert!(may_set || set.is_none() && clock == before, "{message:?}");
+        }
     }
     if let (Some(next), Body::Management(body)) = (forwarded(&message, OURS), message.body) {
         let Body::Management(forwarded) = next.body else { panic!("{next:?}") };
@@ -95,6 +111,9 @@ fn clock(domain_number: u8, sdo_id: u16) -> ManagedClock {
             gm_identity: OURS,
         },
         grandmaster_settings: GrandmasterSettingsNp { clock_quality: quality, time_properties: time_properties_ds },
+        traces_path: true,
+        path: Some(vec![OURS; 3]),
+        subscription: Subscription::default(),
         user_description: "host".to_owned(),
         product_description: ";p;".to_owned(),
         revision_data: ";;1".to_owned(),
@@ -124,6 +143,11 @@ fn port(port_number: u16) -> ManagedPort {
         protocol_address: vec![10; if port_number == 1 { 4 } else { 500 }],
         timestamping: 0,
         peer: PortDataSetNp { neighbor_prop_delay_thresh_ns: 0, as_capable: true },
+        unicast: (port_number == 1).then(|| ManagedUnicast {
+            log_query_interval: LogInterval::new(0),
+            masters: vec![[10, 0, 0, 1].into()],
+            masters_max: 8,
+        }),
         received: [1; 16],
         sent: [2; 16],
     }

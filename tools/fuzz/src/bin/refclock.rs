@@ -56,12 +56,28 @@ fn check(octets: &[u8]) {
             if let Ok(page) = vmclock::parse(rest) {
                 assert!(rest.starts_with(b"VCLK") && page.vm_generation.is_none_or(|_| rest.len() >= vmclock::SIZE));
             }
+            time_in(rest);
             return;
         }
     };
     // By the writer's own stamps and by ours.
     for ours in [None, Some(Timestamp::from_secs(1_800_000_000))] {
         feed(&samples, ours);
+    }
+}
+
+/// The time of a page at some readings of the counter: never off by less than nothing, and in whole fractions of a second.
+fn time_in(octets: &[u8]) {
+    let Some((page, counters)) = octets.split_first_chunk() else { return };
+    let Ok(page) = vmclock::parse_time(page) else { return };
+    let counters = counters.chunks_exact(8).filter_map(|piece| Some(u64::from_le_bytes(*piece.first_chunk()?)));
+    for counter in counters.chain([0, u64::MAX, 1 << 63]) {
+        let error = page.error_at(counter);
+        assert!(!error.is_negative() && error > Duration::ZERO);
+        let (seconds, _) = page.exactly_at(counter);
+        if let Some(told) = page.at(counter) {
+            assert!((told.time.seconds() - seconds).abs() <= 1 && told.error == error);
+        }
     }
 }
 

@@ -78,7 +78,7 @@ pub struct Outage {
     pub theirs_min_s: Option<f64>,
 }
 
-/// Limits of CPU time and context switches between two moments.
+/// Limits of CPU time and context switches between two moments, and of the memory at the end.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cpu {
@@ -86,6 +86,8 @@ pub struct Cpu {
     pub ratio: f64,
     /// The greatest ratio of our context switches to the fewest of the others.
     pub switches_ratio: f64,
+    /// The greatest ratio of our resident memory to the least of the others, all processes together.
+    pub rss_ratio: Option<f64>,
 }
 
 /// How the bounds that our daemon claims, of the system clock and of each PHC, are held against the truth.

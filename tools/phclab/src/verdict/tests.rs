@@ -2,7 +2,7 @@ use super::*;
 use crate::heard::Standing;
 use crate::judge::{Claims, Stats};
 use crate::kernel::KernelClaims;
-use crate::report::Cost;
+use crate::report::{Cost, Memory};
 use crate::scenario::Clock;
 
 fn run(contender: Contender, rms_ns: f64) -> RunReport {
@@ -33,6 +33,7 @@ fn run(contender: Contender, rms_ns: f64) -> RunReport {
         reason: None,
         cost: Cost { seconds: 40.0, cpu_ns: 4_000_000, voluntary: 400, involuntary: 0 },
         threads: Vec::new(),
+        memory: vec![Memory { name: "it".to_owned(), rss_kb: 1_000, pss_kb: 900 }],
         failures: Vec::new(),
         deaths: Vec::new(),
         measured: Vec::new(),
@@ -110,14 +111,19 @@ fn demands_on_ratios_need_the_others_and_are_counted_without_them() {
 fn lock_outage_and_cost_have_their_limits() {
     let rest = "[[judge]]\n[lock]\nlimit_ns = 100\nratio = 0.5\nptp4l_ratio = 0.5\nmax_s = 1.5\nsays_max_s = 2\n[outage]\n\
                 limit_ns = 100\nmax_s = 0.5\n\
-                theirs_min_s = 3\n[cpu]\nratio = 0.5\nswitches_ratio = 0.5\n[[fault]]\nat = 1\nrun = 'true'\n";
+                theirs_min_s = 3\n[cpu]\nratio = 0.5\nswitches_ratio = 0.5\nrss_ratio = 0.9\n[[fault]]\nat = 1\nrun = 'true'\n";
     let scenario = scenario(rest);
     let (mut theirs, mut ours) = (run(Contender::Ptp4l, 1.0), run(Contender::Synchronome, 1.0));
-    assert_eq!(unmet(&scenario, &[theirs.clone(), ours.clone()]).len(), 8);
+    assert_eq!(unmet(&scenario, &[theirs.clone(), ours.clone()]).len(), 9);
     (ours.lock_s, ours.outage_s, theirs.outage_s) = (Some(1.0), Some(0.0), Some(16.0));
     ours.claimed_lock_s = Some(1.9);
+    ours.memory[0].rss_kb = 800;
     ours.cost = Cost { cpu_ns: 2_000_000, voluntary: 200, ..ours.cost };
     assert!(unmet(&scenario, &[theirs.clone(), ours.clone()]).is_empty());
+    ours.memory.clear();
+    assert_eq!(unmet(&scenario, &[theirs.clone(), ours.clone()]).len(), 1, "what could not be read is not little");
+    ours.memory.clone_from(&theirs.memory);
+    ours.memory[0].rss_kb = 800;
     ours.lock_s = None;
     assert!(unmet(&scenario, &[theirs, ours])[0].contains("never"));
 }

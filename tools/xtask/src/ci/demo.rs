@@ -18,7 +18,7 @@ const TRUE_ERROR_RMS_MAX_S: f64 = 2e-5;
 
 pub fn run(run: &mut Run) -> Outcome {
     show(&mut run.cargo(&["build", "-q", "--release", "-p", "synchronome", "-p", "xtask"]))?;
-    let stage = Stage::new(&run.target().join("release/synchronome")).map_err(|error| format!("a copy: {error}"))?;
+    let stage = Stage::new(&crate::target().join("release/synchronome")).map_err(|error| format!("a copy: {error}"))?;
     // Not the default ports, so that a demo that somebody is looking at goes on.
     let mut command = run.command(stage.0.join("synchronome"));
     command.args(["demo", "--for", "12s", "--json", "--ptp-ports", "10419,10420", "--ntp-port", "11223"]);

@@ -21,7 +21,7 @@ const LOG_LINES_SHOWN: usize = 40;
 pub fn run(run: &mut Run) -> Outcome {
     let targets = targets(&run.root)?;
     let host = host(run)?;
-    let target_directory = run.target().join("fuzz");
+    let target_directory = crate::target().join("fuzz");
     let mut build = run.cargo(&["build", "-q", "--profile", "fuzz", "-p", "synchronome-fuzz", "--bins"]);
     build.args(["--target", &host, "--target-dir"]).arg(&target_directory).env("RUSTFLAGS", COVERAGE);
     show(&mut build)?;

@@ -12,7 +12,7 @@ use super::{Outcome, Run, show_lines};
 const REALTIME: [&str; 2] = ["interop", "realtime"];
 
 /// The modules of those among them that wait for seconds and measure nothing finer: they may run at the same time.
-const BESIDE: &str = "beside::";
+const BESIDE: [&str; 5] = ["beside::", "automotive::", "fights::", "peer_delay::", "unicast::"];
 /// Mostly they sleep.
 const SIDE_BY_SIDE: &str = "--test-threads=4";
 
@@ -103,8 +103,9 @@ pub fn run_realtime(run: &mut Run) -> Outcome {
         cargo_test(run, &arguments, |line| modules.hear(line, start.elapsed()))
     };
     // Both, whatever comes of the first.
-    let beside = some(&[BESIDE, SIDE_BY_SIDE]);
-    let alone = some(&["--skip", BESIDE, "--test-threads=1"]);
+    let beside = some(&[&BESIDE[..], &[SIDE_BY_SIDE]].concat());
+    let skipped: Vec<_> = BESIDE.iter().flat_map(|module| ["--skip", module]).collect();
+    let alone = some(&[&skipped[..], &["--test-threads=1"]].concat());
     println!("ci: realtime by modules: {modules}");
     beside.and(alone)
 }

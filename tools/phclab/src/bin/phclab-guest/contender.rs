@@ -1,13 +1,16 @@
 //! The programs of a run: the grandmaster in one namespace, the contender in the other.
 
-use std::fmt::Write as _;
+use std::fmt::Write;
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
+use std::time::Duration;
 
 use phclab::scenario::{Contender, Leap, Scenario, Steer};
 
 use super::process::{Process, call};
-use super::world::{CONTENDER_SIDE, MASTER_SIDE, TAI_UTC};
+use super::world::{CONTENDER_SIDE, MASTER_SIDE, TAI_UTC, within};
 use super::{LAB, Outcome, because};
 
 /// What both ends of ptp4l agree on: four Syncs a second, an Announce each second.
@@ -17,6 +20,12 @@ const PTP4L: &str = "-E -H -m -q --logSyncInterval=-2 --logMinDelayReqInterval=-
 const SOCKETS: &str = "/run/linuxptp";
 /// Where a scenario's list of leap seconds is.
 const LEAP_LIST: &str = "/run/leap-seconds.list";
+/// Who watches NTP servers asks each so often, as the logarithm to base 2 of seconds.
+const NTP_POLL: i8 = 6;
+/// Where chronyd is asked.
+const CHRONY_SOCKET: &str = "/run/chrony/chronyd.sock";
+/// Where our daemon shows its metrics to who collects them.
+const METRICS: &str = "127.0.0.1:9319";
 /// Where our daemon's socket is.
 pub const STATUS_SOCKET: &str = "/run/synchronome/status.sock";
 
@@ -98,7 +107,7 @@ fn start_contender(scenario: &Scenario, contender: Contender, folder: &Path) -> 
     slave.extend(scenario.linuxptp.ptp4l.iter().cloned());
     let mut processes = vec![Process::start("ptp4l", CONTENDER_SIDE, &slave, folder)?];
     match contender {
-        Contender::Phc2sys => {
+        Contender::Phc2sys | Contender::Phc2sysChrony => {
             let socket = format!("{SOCKETS}/slave");
             let mut line = match scenario.steer {
                 Steer::System => words(&format!("phc2sys -s phv1 -c CLOCK_REALTIME -w -m -q -R 4 -u 4 -z {socket}")),
@@ -106,27 +115,78 @@ fn start_contender(scenario: &Scenario, contender: Contender, folder: &Path) -> 
             };
             line.extend(scenario.linuxptp.phc2sys.iter().cloned());
             processes.push(Process::start("phc2sys", CONTENDER_SIDE, &line, folder)?);
+            if contender == Contender::Phc2sysChrony {
+                processes.push(start_chrony(folder, &watching(scenario))?);
+            }
         }
-        Contender::Chrony => processes.push(start_chrony(folder)?),
+        Contender::Chrony => processes.push(start_chrony(folder, &following(folder)?)?),
         Contender::Ptp4l | Contender::Ptp4lLinreg | Contender::Synchronome => {}
     }
     Ok(processes)
 }
 
-/// chronyd with the PHC as its only source; it is told TAI - UTC, for which it would want a list of leap seconds.
-fn start_chrony(folder: &Path) -> Outcome<Process> {
-    let socket = "/run/chrony/chronyd.sock";
-    let config = format!(
-        "refclock PHC phv1 offset -{TAI_UTC} poll 0 dpoll -2 precision 1e-8\nmakestep 0.0001 3\nmaxclockerror 200\nuser root\n\
-         cmdport 0\nbindcmdaddress {socket}\npidfile /run/chrony/chronyd.pid\nlogdir {}\nlog tracking\n",
-        folder.display()
-    );
+/// A chronyd with the PHC as its only source; it is told TAI - UTC, for which it would want a list of leap seconds.
+fn following(folder: &Path) -> Outcome<String> {
     // A PHC is named by its device only; it is the last one that the module made.
     let device = phc_of(CONTENDER_SIDE, "phv1")?;
+    Ok(format!(
+        "refclock PHC {device} offset -{TAI_UTC} poll 0 dpoll -2 precision 1e-8\nmakestep 0.0001 3\nmaxclockerror 200\n\
+         logdir {}\nlog tracking\n",
+        folder.display()
+    ))
+}
+
+/// One that watches the NTP servers and steers nothing: `-x` is among the words that it is started with.
+fn watching(scenario: &Scenario) -> String {
+    let interval = format!("minpoll {NTP_POLL} maxpoll {NTP_POLL}");
+    let lines = scenario.ntp_servers().map(|address| format!("server {address} iburst {interval}"));
+    lines.collect::<Vec<_>>().join("\n") + "\n"
+}
+
+/// chronyd in the contender's namespace. It corrects the clock if it has one to follow, and only then.
+fn start_chrony(folder: &Path, config: &str) -> Outcome<Process> {
+    let rest = format!("user root\ncmdport 0\nbindcmdaddress {CHRONY_SOCKET}\npidfile /run/chrony/chronyd.pid\n");
     let file = folder.join("chrony.conf");
-    fs::write(&file, config.replace("phv1", &device)).map_err(because(file.display()))?;
-    let line = words(&format!("chronyd -d -f {} -L 0", file.display()));
+    fs::write(&file, config.to_owned() + &rest).map_err(because(file.display()))?;
+    let hands_off = if config.contains("refclock") { "" } else { "-x" };
+    let line = words(&format!("chronyd -d {hands_off} -f {} -L 0", file.display()));
     Process::start("chronyd", CONTENDER_SIDE, &line, folder)
+}
+
+/// Fetches what a contender measures, as who collects figures does; what is wrong with the answers is an error.
+///
+/// # Errors
+/// As said, or that nobody answers.
+pub fn scrape(contender: Contender) -> Outcome<()> {
+    let whole = |said: String, word: &str| {
+        if said.contains(word) { Ok(()) } else { Err(format!("asked for its figures: no {word} in: {said}")) }
+    };
+    if contender.is_ours() {
+        return whole(get(METRICS, "/metrics")?, "synchronome_clock_error_bound_seconds{");
+    }
+    let (socket, mine) = (format!("{SOCKETS}/slave"), format!("{SOCKETS}/pmc"));
+    let ask = ["GET TIME_STATUS_NP", "GET CURRENT_DATA_SET", "GET PORT_DATA_SET", "GET PORT_STATS_NP"];
+    let words = ["-u", "-b", "0", "-s", &socket, "-i", &mine].into_iter().chain(ask).collect::<Vec<_>>();
+    whole(call("pmc", &words)?, "master_offset")?;
+    if contender == Contender::Phc2sysChrony {
+        let ask = "tracking\nsources\nsourcestats\n";
+        let said = call("sh", &["-c", &format!("printf '{ask}' | chronyc -n -c -h {CHRONY_SOCKET}")])?;
+        whole(said, "10.0.0.11")?;
+    }
+    Ok(())
+}
+
+/// The page of a web server in the contender's namespace.
+fn get(address: &str, path: &str) -> Outcome<String> {
+    let ask = || {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())?;
+        let mut said = String::new();
+        stream.read_to_string(&mut said).map(|_| said)
+    };
+    let said = within(CONTENDER_SIDE, ask)?.map_err(because(address))?;
+    if said.starts_with("HTTP/1.1 200 ") { Ok(said) } else { Err(format!("{address}{path}: {said}")) }
 }
 
 /// The device of an interface's PHC, `/dev/ptp1`.
@@ -163,8 +223,9 @@ fn start_ours(scenario: &Scenario, folder: &Path) -> Outcome<Process> {
         fs::write(LEAP_LIST, list).map_err(because(LEAP_LIST))?;
     }
     let config = configuration(scenario);
+    let http = if scenario.scrape_every_s.is_some() { METRICS } else { "off" };
     let observe = format!(
-        "\n[observe]\nhttp = \"off\"\nruntime_directory = \"{}\"\nstate_directory = \"{}\"\n",
+        "\n[observe]\nhttp = \"{http}\"\nruntime_directory = \"{}\"\nstate_directory = \"{}\"\n",
         runtime.display(),
         state.display()
     );
@@ -191,6 +252,9 @@ fn configuration(scenario: &Scenario) -> String {
         let _ = write!(config, "\n[[ptp]]\ninterface = \"{interface}\"\ntransport = \"{transport}\"\n");
         let role = if scenario.behind { "auto" } else { "slave" };
         let _ = write!(config, "timestamps = \"hardware\"\nrole = \"{role}\"\n{more}\n");
+    }
+    for address in scenario.ntp_servers() {
+        let _ = write!(config, "\n[[ntp.source]]\naddress = \"{address}\"\npoll = {NTP_POLL}\n");
     }
     config
 }
@@ -244,6 +308,12 @@ ptp4l[80.000]: selected best master clock 027068.fffe.630000
         for part in ["system = \"discipline\"", "transport = \"udp6\"", "interface = \"phv1\"", "domain = 3"] {
             assert!(config.contains(part), "{config}");
         }
+        let text = "about = 'x'\nntp_servers = 2\n[[judge]]\n";
+        let config = configuration(&Scenario::parse("x", text).unwrap());
+        assert!(
+            config.matches("[[ntp.source]]").count() == 2 && config.contains("\"10.0.0.12\"\npoll = 6"),
+            "{config}"
+        );
         let text = "about = 'x'\n[[judge]]\n[synchronome]\nconfig = '[clock]'\n";
         assert_eq!(configuration(&Scenario::parse("x", text).unwrap()), "[clock]");
     }

@@ -10,12 +10,13 @@ use std::time::Duration;
 use phclab::heard::{self, Standing, Word};
 use phclab::judge::{Claim, Claims, Sample, Stats, locked_at, outage_s};
 use phclab::kernel::{self, KernelClaims, KernelSample};
-use phclab::report::{Cost, RunReport, ThreadCost, Window, costs_between};
+use phclab::report::{Cost, Memory, RunReport, ThreadCost, Window, costs_between};
 use phclab::scenario::{Clock, Contender, Fault, Leap, Scenario, TRIGGERS};
 use synchronome_kernel::adjtimex;
 
-use super::contender::{enthrone_master, faulty, selected_at, start, start_master, summaries};
+use super::contender::{enthrone_master, faulty, scrape, selected_at, start, start_master, summaries};
 use super::process::{Process, call};
+use super::servers::Servers;
 use super::world::{CONTENDER_SIDE, TAI_UTC, Truth, World, connect, monotonic, turn, value_of};
 use super::{Outcome, because, daemon};
 
@@ -58,6 +59,7 @@ struct Course<'s> {
     claimed_lock_s: Option<f64>,
     costs_before: Vec<ThreadCost>,
     costs: Vec<ThreadCost>,
+    memory: Vec<Memory>,
     measured: Vec<String>,
     failures: Vec<String>,
     diary: String,
@@ -79,6 +81,7 @@ pub fn run(scenario: &Scenario, contender: Contender, world: &World, folder: &Pa
         enthrone_master(TAI_UTC, scenario.master.leap, folder)?;
         sleep(Duration::from_secs_f64((lead - ENTHRONE_AFTER_S).max(0.0)));
     }
+    let servers = Servers::start(scenario)?;
     World::set_clocks(scenario.start.phc_ns, scenario.start.real_ns)?;
     let mut course = Course {
         scenario,
@@ -96,12 +99,15 @@ pub fn run(scenario: &Scenario, contender: Contender, world: &World, folder: &Pa
         claimed_lock_s: None,
         costs_before: Vec::new(),
         costs: Vec::new(),
+        memory: Vec::new(),
         measured: Vec::new(),
         failures: Vec::new(),
         diary: String::new(),
     };
     course.go(contender)?;
-    course.end(contender)
+    let report = course.end(contender);
+    drop(servers);
+    report
 }
 
 impl Course<'_> {
@@ -128,6 +134,9 @@ impl Course<'_> {
         let mut events = self.events()?.into_iter().peekable();
         let seconds = self.scenario.seconds;
         let (mut next_sample, mut next_kernel, mut next_word) = (0.0, 0.0, self.scenario.bound.every_s);
+        // Not before there is anything to fetch.
+        let scrape_every_s = self.scenario.scrape_every_s.unwrap_or(f64::INFINITY);
+        let mut next_scrape = seconds * COST_FROM + scrape_every_s;
         loop {
             let due = events.peek().map_or(f64::INFINITY, |event| event.0).min(next_sample);
             if due > seconds {
@@ -139,6 +148,10 @@ impl Course<'_> {
             }
             if self.now() < next_sample {
                 continue;
+            }
+            if self.now() >= next_scrape {
+                next_scrape += scrape_every_s;
+                self.failures.extend(scrape(contender).err());
             }
             let truth = Truth::read()?;
             let now = self.now();
@@ -155,6 +168,7 @@ impl Course<'_> {
             }
         }
         self.costs = costs_between(&self.costs_before, &self.costs_so_far());
+        self.memory = self.contender.iter().flat_map(Process::memory).collect();
         Ok(())
     }
 
@@ -343,6 +357,7 @@ impl Course<'_> {
             reason: self.words.last().map(|word| word.reason.clone()),
             cost: Cost::of_all(&self.costs),
             threads: self.costs,
+            memory: self.memory,
             failures: self.failures,
             deaths,
             measured: self.measured,

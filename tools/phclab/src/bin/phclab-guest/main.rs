@@ -12,6 +12,7 @@ mod course;
 mod daemon;
 mod module;
 mod process;
+mod servers;
 mod world;
 
 use std::fs;

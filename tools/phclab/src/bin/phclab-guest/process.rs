@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use phclab::report::{Cost, ThreadCost};
+use phclab::report::{Cost, Memory, ThreadCost};
 
 use super::{Outcome, because};
 
@@ -82,8 +82,25 @@ impl Process {
 
     /// What each of its threads has cost so far, `seconds` into the run.
     pub fn costs(&self, seconds: f64) -> Vec<ThreadCost> {
-        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id()));
-        threads.into_iter().flatten().flatten().map(|thread| cost_of(&thread.path(), seconds)).collect()
+        let threads = self.family().into_iter().flat_map(|id| fs::read_dir(format!("/proc/{id}/task")));
+        threads.flatten().flatten().map(|thread| cost_of(&thread.path(), seconds)).collect()
+    }
+
+    /// What it and its children hold of the memory.
+    pub fn memory(&self) -> Vec<Memory> {
+        self.family().into_iter().map(|id| memory_of(&PathBuf::from(format!("/proc/{id}")))).collect()
+    }
+
+    /// Its id, and those of its children.
+    fn family(&self) -> Vec<u32> {
+        let own = self.child.id();
+        let ids = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let ids = ids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let is_child = |id: &u32| {
+            let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+            field(&status, "PPid:") == u64::from(own)
+        };
+        std::iter::once(own).chain(ids.filter(is_child)).collect()
     }
 
     /// Ends it: asked first, then made to. Its log stays.
@@ -120,10 +137,7 @@ impl Drop for Process {
 fn cost_of(folder: &Path, seconds: f64) -> ThreadCost {
     let text = |file: &str| fs::read_to_string(folder.join(file)).unwrap_or_default();
     let status = text("status");
-    let field = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name));
-        line.and_then(|rest| rest.trim().parse().ok()).unwrap_or(0_u64)
-    };
+    let field = |name: &str| field(&status, name);
     let cost = Cost {
         seconds,
         cpu_ns: text("schedstat").split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0),
@@ -131,4 +145,19 @@ fn cost_of(folder: &Path, seconds: f64) -> ThreadCost {
         involuntary: field("nonvoluntary_ctxt_switches:"),
     };
     ThreadCost { id: field("Pid:"), name: text("comm").trim().to_owned(), cost }
+}
+
+/// What a process holds of the memory, by its folder in procfs.
+fn memory_of(folder: &Path) -> Memory {
+    let text = |file: &str| fs::read_to_string(folder.join(file)).unwrap_or_default();
+    // Counted page by page; VmRSS of `status` is what the kernel keeps count of, roughly.
+    let pages = text("smaps_rollup");
+    let (rss_kb, pss_kb) = (field(&pages, "Rss:"), field(&pages, "Pss:"));
+    Memory { name: text("comm").trim().to_owned(), rss_kb, pss_kb }
+}
+
+/// The number in a line `name: number` of procfs, whatever its unit; 0 if there is none.
+fn field(text: &str, name: &str) -> u64 {
+    let rest = text.lines().find_map(|line| line.strip_prefix(name));
+    rest.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }

@@ -1,10 +1,11 @@
 //! The world of one run: module, namespaces, knobs, and the truth about all its clocks.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::thread::sleep;
+use std::thread::{self, sleep};
 use std::time::Duration;
 
+use nix::sched::{CloneFlags, setns};
 use nix::time::{ClockId, clock_gettime};
 use phclab::judge::drift_ppb;
 use phclab::scenario::{Knobs, Leap, Scenario};
@@ -271,6 +272,20 @@ fn set_phcs(phc_ns: i64) -> Outcome<()> {
 /// The namespace of a port.
 pub const fn side_of(number: usize) -> &'static str {
     if number.is_multiple_of(2) { MASTER_SIDE } else { CONTENDER_SIDE }
+}
+
+/// Does something in a network namespace, on a thread of its own, which ends with it.
+///
+/// # Errors
+/// There is no such namespace.
+pub fn within<T: Send>(namespace: &str, what: impl FnOnce() -> T + Send) -> Outcome<T> {
+    let path = format!("/run/netns/{namespace}");
+    let enter = || {
+        let file = File::open(&path).map_err(because(&path))?;
+        setns(file, CloneFlags::CLONE_NEWNET).map_err(|error| format!("{path}: {error}"))
+    };
+    let there = || enter().map(|()| what());
+    thread::scope(|scope| scope.spawn(there).join()).unwrap_or_else(|_| Err(format!("{path}: we panicked there")))
 }
 
 /// CLOCK_MONOTONIC in seconds: the clock of the logs.

@@ -11,6 +11,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, SockaddrStorage, TimestampingFlag, recvmsg, setsockopt, sockopt,
 };
+use synchronome_kernel::nic::{HardwareTimestamping, RxFilter, TxStamps, set_hardware_timestamping};
 
 use super::super::process::{call, ip};
 use super::super::world::{Truth, turn};
@@ -25,6 +26,8 @@ pub const OTHER_PORT: u16 = 31_900;
 /// The filters of linux/net_tstamp.h.
 pub const FILTER_ALL: u32 = 1;
 pub const FILTER_PTP_V2_EVENT: u32 = 12;
+/// twoStepFlag in the first octet of the flags.
+const TWO_STEP: u8 = 2;
 
 /// A loaded module with both ports up and stamping.
 pub struct Bench {
@@ -96,6 +99,12 @@ pub fn filter(port: &str, filter: u32) -> Outcome<()> {
     call("hwstamp_ctl", &["-i", port, "-t", "1", "-r", &filter.to_string()]).map(drop)
 }
 
+/// Lets a port write its time into each Sync without twoStepFlag, which hwstamp_ctl cannot ask for.
+pub fn one_step(port: &str) -> Outcome<()> {
+    let wanted = HardwareTimestamping { tx: TxStamps::OneStepSync, rx_filter: RxFilter::PtpV2Event };
+    set_hardware_timestamping(port, wanted).map(drop).map_err(because(port))
+}
+
 /// The PHC of `phv1` ahead of that of `phv0`, in ns: constant, since neither oscillator has an error.
 pub fn between() -> Outcome<f64> {
     Truth::read().map(|truth| truth.phc_error_ns())
@@ -140,6 +149,13 @@ impl Ends {
     /// Sends a message of a type.
     pub fn send_message(&self, kind: u8, number: u32) -> Outcome<()> {
         self.sender.send_to(&message(kind, number), self.to).map(drop).map_err(because("send"))
+    }
+
+    /// Sends a Sync that a Follow_Up would complete.
+    pub fn send_two_step(&self, number: u32) -> Outcome<()> {
+        let mut message = message(0, number);
+        message[6] = TWO_STEP;
+        self.sender.send_to(&message, self.to).map(drop).map_err(because("send"))
     }
 
     /// The stamps of what was sent, in ns, in the order in which they came.

@@ -4,7 +4,8 @@ use super::super::Outcome;
 use super::super::process::call;
 use super::super::world::stat;
 use super::bench::{
-    Bench, EVENT_PORT, FILTER_ALL, FILTER_PTP_V2_EVENT, OTHER_PORT, between, filter, pause_ms, receive_knob, send_knob,
+    Bench, EVENT_PORT, FILTER_ALL, FILTER_PTP_V2_EVENT, OTHER_PORT, between, filter, one_step, pause_ms, receive_knob,
+    send_knob,
 };
 use super::{Test, holds, is_about};
 
@@ -15,6 +16,7 @@ pub const TESTS: &[Test] = &[
     ("a late TX stamp comes when it is told to, and is as exact", late),
     ("a lost TX stamp never comes, and is counted", lost),
     ("with one slot, only one TX stamp is under way", slots),
+    ("a one-step card writes its time into Sync, gives that no stamp, and refuses where it cannot", writes_into_sync),
     ("a lost RX stamp leaves the frame as it is", rx_lost),
     ("a driver that lies grants the filter and stamps nothing, or not all", lie),
     ("a filter for events leaves other frames unstamped", filters),
@@ -102,6 +104,36 @@ fn slots(bench: &Bench) -> Outcome<()> {
     ends.send(3)?;
     pause_ms(10);
     holds(ends.sent()?.len() == 1, || "the slot was not given back".to_owned())
+}
+
+fn writes_into_sync(bench: &Bench) -> Outcome<()> {
+    one_step("phv0")?;
+    send_knob("tx_lat_ns", 300)?;
+    let ends = bench.ends(EVENT_PORT)?;
+    for _ in 0..20 {
+        ends.send(7)?;
+        pause_ms(2);
+        let (arrived, sent) = (ends.received()?, ends.sent()?);
+        holds(sent.is_empty(), || format!("a TX stamp of a one-step Sync: {sent:?}"))?;
+        let [arrival] = arrived[..] else { return Err(format!("{arrived:?}")) };
+        let stamp = arrival.stamp.ok_or("no RX stamp")?;
+        // What was the number is the part of originTimestamp below a second.
+        let passed = (stamp - i64::from(arrival.number) - between()? as i64).rem_euclid(1_000_000_000);
+        is_about("RX - originTimestamp", passed as f64, 700.0, 1.0)?;
+    }
+    ends.send_two_step(7)?;
+    ends.send_message(1, 8)?;
+    pause_ms(2);
+    let (numbers, sent) = (ends.received()?.iter().map(|arrival| arrival.number).collect::<Vec<_>>(), ends.sent()?);
+    holds(numbers == [7, 8] && sent.len() == 2, || format!("a two-step Sync and a Delay_Req: {numbers:?}, {sent:?}"))?;
+    let counted = stat("phv0", "onestep")?;
+    holds(counted == 20, || format!("{counted} counted"))?;
+    let said = call("ethtool", &["-T", "phv0"])?;
+    holds(said.contains("onestep-sync"), || format!("claimed: {said}"))?;
+    send_knob("tx_caps", 0)?;
+    let said = call("ethtool", &["-T", "phv0"])?;
+    holds(!said.contains("onestep"), || format!("claimed: {said}"))?;
+    holds(one_step("phv0").is_err(), || "one-step was granted without bit 0".to_owned())
 }
 
 fn rx_lost(bench: &Bench) -> Outcome<()> {

@@ -1,4 +1,4 @@
-//! `synchronome phc`: what it says of clocks whose truth is known.
+//! `synchronome phc` and `probe --self-test`: what they say of clocks and cards whose truth is known.
 
 use serde_json::Value;
 
@@ -13,6 +13,7 @@ pub const TESTS: &[Test] = &[
     ("what synchronome phc read says is true within its uncertainty, in each way, also of a slow bus", read),
     ("what synchronome phc compare says is true within its uncertainty, and so is the drift", compare),
     ("synchronome phc names the error of a clock that fails", failure),
+    ("synchronome probe --self-test says how late a card's stamps come, and that they are lost", self_test),
 ];
 
 /// What the tool says as JSON.
@@ -89,4 +90,33 @@ fn failure(_: &Bench) -> Outcome<()> {
     let said = call(&format!("{LAB}/synchronome"), &["phc", "read", "--json"]);
     let problem = said.err().ok_or("reading all was a success, though one fails")?;
     holds(problem.contains("Input/output error") && problem.contains("offset_from_realtime_ns"), || problem.clone())
+}
+
+fn self_test(_: &Bench) -> Outcome<()> {
+    // Interfaces without one are not looked at.
+    let address = |action| call("ip", &["address", action, "192.0.2.1/32", "dev", "phv0"]);
+    address("add")?;
+    let outcome = stamps_are_as_late_as_told();
+    address("del").map(drop).and(outcome)
+}
+
+fn stamps_are_as_late_as_told() -> Outcome<()> {
+    let trial = || -> Outcome<Value> {
+        let said = call(&format!("{LAB}/synchronome"), &["probe", "--self-test", "--for", "100ms", "--json"])?;
+        let said: Value = serde_json::from_str(&said).map_err(|error| format!("probe: {error}: {said}"))?;
+        let mut ports = said["interfaces"].as_array().into_iter().flatten();
+        let port = ports.find(|port| port["name"] == "phv0").ok_or_else(|| format!("no phv0: {said}"))?;
+        Ok(port["self_test"].clone())
+    };
+    for late_us in [0, 30_000] {
+        send_knob("txts_delay_us", late_us)?;
+        let said = trial()?;
+        holds(said["hardware"]["count"] == 20 && said["sent"] == 20, || format!("{late_us} us late: {said}"))?;
+        holds(said["is_lent"] == false, || format!("the card was set: {said}"))?;
+        let (median, late) = (number(&said["hardware"], "median_s")?, late_us as f64 / 1e6);
+        holds((late..late + 0.015).contains(&median), || format!("{late_us} us late: {said}"))?;
+    }
+    send_knob("txts_loss_ppm", 1_000_000)?;
+    let said = trial()?;
+    holds(said["hardware"]["count"] == 0 && said["sent"] == 20, || format!("all are lost: {said}"))
 }
