@@ -79,6 +79,8 @@ pub struct ManagedClock {
     pub path: Option<Vec<ClockIdentity>>,
     /// What who asks has subscribed to.
     pub subscription: Subscription,
+    /// Who asks has a place among those who are told, or there is one for it.
+    pub may_subscribe: bool,
     /// What the operator calls it; beyond 128 octets it is cut off.
     pub user_description: String,
     /// Manufacturer, model and instance, separated by semicolons; at most 64 octets.
@@ -106,6 +108,8 @@ pub struct ManagedPort {
     pub protocol_address: Vec<u8>,
     /// 0: the kernel takes the stamps, 1: the card.
     pub timestamping: u8,
+    /// The kernel's number of the hardware clock that takes them: N of `/dev/ptpN`.
+    pub phc_index: Option<u32>,
     /// The peer delay mechanism.
     pub peer: PortDataSetNp,
     /// The unicast negotiation; `None`: the port does not take part.
@@ -151,10 +155,18 @@ impl ManagedPort {
         if is_peer_delay { P2P } else { E2E }
     }
 
-    /// The data sets of the port that are lists.
+    /// PORT_HWCLOCK_NP of linuxptp: portIdentity, the number of the hardware clock (-1: none), no flags, and a reserved octet.
+    fn hardware_clock(&self) -> Vec<u8> {
+        let PortIdentity { clock_identity, port_number } = self.port_ds.port_identity;
+        let index = self.phc_index.and_then(|index| i32::try_from(index).ok()).unwrap_or(-1);
+        [&clock_identity.0[..], &port_number.to_be_bytes(), &index.to_be_bytes(), &[0; 2]].concat()
+    }
+
+    /// The data sets of the port that are lists, or linuxptp's own.
     fn list(&self, id: ManagementId) -> Option<Vec<u8>> {
         let unicast = self.unicast.as_ref();
         match id {
+            ManagementId::PORT_HWCLOCK_NP => Some(self.hardware_clock()),
             ManagementId::UNICAST_MASTER_TABLE => Some(unicast.map_or_else(|| vec![0; 3], ManagedUnicast::table)),
             ManagementId::UNICAST_MASTER_MAX_TABLE_SIZE => {
                 Some(unicast.map_or(0, |unicast| unicast.masters_max).to_be_bytes().to_vec())
@@ -237,6 +249,7 @@ impl Scope {
             | Id::LOG_MIN_PDELAY_REQ_INTERVAL
             | Id::PORT_DATA_SET_NP
             | Id::PORT_PROPERTIES_NP
+            | Id::PORT_HWCLOCK_NP
             | Id::PORT_STATS_NP => Self::Port,
             _ if id.name().is_some() => Self::Refused(ManagementErrorId::NOT_SUPPORTED),
             _ => Self::Refused(ManagementErrorId::NO_SUCH_ID),
@@ -298,7 +311,7 @@ pub fn manage(
         Scope::Refused(why) => refuse(clock, &Reply::to(&request), clock.speaker(by), why, send),
         Scope::Clock => {
             let speaker = clock.speaker(by);
-            match allowed(&request, by) {
+            match allowed(&request, by).and_then(|wanted| clock.has_room(wanted)) {
                 Ok(wanted) => {
                     setting = wanted;
                     match wanted {
@@ -380,6 +393,16 @@ impl ManagedClock {
     pub fn forwards(&self, number: u16) -> bool {
         let in_tree = [PortState::PreMaster, PortState::Master, PortState::Uncalibrated, PortState::Slave];
         self.port(number).is_some_and(|port| in_tree.iter().any(|state| *state as u8 == port.port_ds.port_state))
+    }
+
+    /// Nobody is told that it will be told, and is not: one too many is a GENERAL_ERROR.
+    fn has_room(&self, wanted: Option<Setting>) -> Result<Option<Setting>, ManagementErrorId> {
+        match wanted {
+            Some(Setting::Subscription(its)) if !its.events.is_empty() && !self.may_subscribe => {
+                Err(ManagementErrorId::GENERAL_ERROR)
+            }
+            _ => Ok(wanted),
+        }
     }
 
     /// In whose name the clock itself answers: the port by which it was asked, and port 0 on this machine.

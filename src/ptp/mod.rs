@@ -89,6 +89,7 @@ pub use peer::{
     ALLOWED_LOST_RESPONSES, BAD_PEER_PAUSE, NeighborStatus, PDELAY_ANSWERS_MAX, PDELAY_OUTSTANDING_MAX,
     ROUND_TRIPS_KEPT,
 };
+pub use port::intervals::IntervalsInForce;
 pub use port::{ForeignMasterStatus, Port};
 pub use serving::{Announcement, FOLLOW_UP_PENDING_MAX, Line, ServingConfig, SyncOrigin};
 pub use state::{Event, PortState, StateReason, next, next_slave_only};

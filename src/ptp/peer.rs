@@ -328,6 +328,11 @@ impl PeerDelay {
 
     // ---- Requester ----
 
+    /// The interval at which requests are sent.
+    pub const fn interval(&self) -> LogInterval {
+        self.interval
+    }
+
     /// Requests are sent at this interval from now on; `None`: at the configured one.
     pub fn pace(&mut self, now: Timestamp<Mono>, interval: Option<LogInterval>) {
         self.interval = interval.unwrap_or(self.config.interval);

@@ -5,7 +5,7 @@
 //! own clock or of the link does to the halves that wait. Who the parent is, and what a change of it does, is in `parent`;
 //! what the clock as a whole wants the port to be is in `master`.
 
-mod intervals;
+pub(super) mod intervals;
 mod master;
 mod own_port;
 mod parent;

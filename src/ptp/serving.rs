@@ -283,6 +283,11 @@ impl Serving {
         self.announcement.as_ref()
     }
 
+    /// How often Announce and Sync are sent, as they state it: what the neighbour wants, or the configuration; 127: not at all.
+    pub fn intervals(&self) -> [LogInterval; 2] {
+        self.intervals.map(|interval| interval.unwrap_or(LogInterval::UNSTATED))
+    }
+
     /// Somebody wants another interval.
     pub fn pace(&mut self, now: Timestamp<Mono>, paced: Paced, wanted: Wanted) {
         let place = paced as usize;

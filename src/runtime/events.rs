@@ -12,7 +12,8 @@ use crate::clock::{CascadeNotice, ClockError, PageFault, Standing, Tampering};
 use crate::discipline::SavedOscillator;
 use crate::net::{Missing, StampingChange, TxTrouble};
 use crate::ptp::{
-    Announcement, ContractsWith, ForeignMasterStatus, NeighborStatus, ParentInfo, PortState, StateReason,
+    Announcement, ContractsWith, ForeignMasterStatus, IntervalsInForce, NeighborStatus, ParentInfo, PortState,
+    StateReason,
 };
 use crate::time::{
     ClockEpoch, ClockId, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, SyncState, Timestamp,
@@ -227,6 +228,8 @@ pub struct PortReport {
     pub refused_grandmaster: Option<ClockIdentity>,
     /// The least mean spacing of Delay_Req, as the master says.
     pub delay_req_interval: LogInterval,
+    /// How often its messages come or go.
+    pub intervals: IntervalsInForce,
     /// Who announces.
     pub foreign: [Option<ForeignMasterStatus>; FOREIGN_REPORTED_MAX],
     /// The domain and sdoId of the last message that was not for us.

@@ -141,6 +141,7 @@ impl PtpEngine for Port {
             path,
             refused_grandmaster,
             delay_req_interval,
+            intervals: self.intervals(),
             foreign,
             other_domain,
             neighbor,

@@ -11,8 +11,9 @@ use synchronome::observe::Status;
 use synchronome::ptp::PortState;
 use synchronome::time::{LogInterval, SyncState};
 use synchronome::wire::ptp::{
-    Action, Body, ClockIdentity, CorrectionField, Extension, Flags, Header, Management, ManagementData, ManagementId,
-    ManagementTlv, Message, MessageType, PortIdentity, Tlvs, VERSION_PTP, parse, write,
+    Action, Body, ClockIdentity, CorrectionField, Extension, Flags, Header, Management, ManagementData,
+    ManagementErrorId, ManagementId, ManagementTlv, Message, MessageType, PortIdentity, Tlvs, VERSION_PTP, parse,
+    write,
 };
 
 use super::daemon::{Daemon, Options, port};
@@ -222,6 +223,8 @@ mod beside {
         let np = one(&answered, "PORT_DATA_SET", None);
         assert_eq!(np.value("logMinDelayReqInterval"), "-3", "the master's");
         assert_eq!(clock.ports[0].log_min_delay_req_interval, -3);
+        assert_eq!(np.value("logSyncInterval"), "-3", "the master's, not that of the option");
+        assert_eq!(clock.ports[0].log_sync_interval, -3);
         let (json, code) = daemon.command(&["ptp", "--json"]);
         let json: serde_json::Value = serde_json::from_str(&json).expect("one JSON object");
         let first = &json["clocks"][0];
@@ -368,12 +371,32 @@ mod beside {
         drop(grandmaster);
         let states = [PortState::Uncalibrated, PortState::Listening].map(|state| state as u8);
         assert_eq!([heard(), heard()], [(identity.clone(), 2, states[0]), (identity, 3, states[1])]);
+
+        // Sixteen are told, of which `pmc` has gone and this one is here; the one too many is refused, and says so itself.
+        let answers: Vec<Option<ManagementErrorId>> = (1..=16)
+            .map(|number| {
+                subscriber.send_to(&subscription_of(number, 60, 1), directory.path().join("ptp")).expect("it listens");
+                let mut octets = [0; 1_500];
+                let length = subscriber.recv(&mut octets).expect("it is answered");
+                let message = parse(&octets[..length]).expect("a message");
+                match message.tlvs.iter().next().expect("one TLV").extension() {
+                    Ok(Extension::ManagementErrorStatus(status)) => Some(status.management_error_id),
+                    _ => None,
+                }
+            })
+            .collect();
+        let refused = [[None; 15].as_slice(), &[Some(ManagementErrorId::GENERAL_ERROR)]].concat();
+        assert_eq!(answers, refused);
         daemon.end();
     }
 
-    /// SET SUBSCRIBE_EVENTS_NP, with the sequenceId 77.
     fn subscription(duration_s: u16, events: u8) -> Vec<u8> {
-        let nobody = PortIdentity { clock_identity: ClockIdentity([0; 8]), port_number: 4_711 };
+        subscription_of(4_711, duration_s, events)
+    }
+
+    /// SET SUBSCRIBE_EVENTS_NP by a process of this number, with the sequenceId 77.
+    fn subscription_of(port_number: u16, duration_s: u16, events: u8) -> Vec<u8> {
+        let nobody = PortIdentity { clock_identity: ClockIdentity([0; 8]), port_number };
         let everybody = PortIdentity { clock_identity: ClockIdentity([0xff; 8]), port_number: 0xffff };
         let body = Management {
             target_port_identity: everybody,

@@ -27,6 +27,7 @@ fn port(port_number: u16) -> ManagedPort {
         network_protocol: 1,
         protocol_address: vec![10, 0, 0, port_number as u8],
         timestamping: 1,
+        phc_index: (port_number == 2).then_some(3),
         peer: PortDataSetNp { neighbor_prop_delay_thresh_ns: 20_000_000, as_capable: true },
         unicast: (port_number == 2).then(|| ManagedUnicast {
             log_query_interval: LogInterval::new(-1),
@@ -91,6 +92,7 @@ pub fn clock() -> ManagedClock {
         traces_path: true,
         path: Some(vec![ClockIdentity([6; 8]), ClockIdentity([5; 8])]),
         subscription: Subscription { duration_s: 90, events: ManagedEvents::PARENT_DATA_SET },
+        may_subscribe: true,
         user_description: "ä".repeat(100),
         product_description: ";synchronome;".to_owned(),
         revision_data: ";;1.0".to_owned(),
@@ -209,7 +211,7 @@ fn every_data_set_comes_back_by_its_own_id_as_it_is() {
             count += 1;
         }
     }
-    assert_eq!(count, 19 + 16 * clock.ports.len(), "one of the clock for each of its ids, one of each port for theirs");
+    assert_eq!(count, 19 + 17 * clock.ports.len(), "one of the clock for each of its ids, one of each port for theirs");
     let only = |id| {
         let responses = ask(Asked { id, ..Asked::default() }, OWNER);
         let Extension::Management(tlv) = held(&responses[0]).0 else { panic!("{id:?}") };
@@ -351,6 +353,13 @@ fn the_path_is_the_list_of_the_clocks_that_it_goes_through() {
 }
 
 #[test]
+fn a_port_says_which_hardware_clock_stamps_for_it() {
+    let none = [&[1; 8][..], &[0, 1, 255, 255, 255, 255, 0, 0]].concat();
+    let third = [&[1; 8][..], &[0, 2, 0, 0, 0, 3, 0, 0]].concat();
+    assert_eq!(octets_of(&clock(), ManagementId::PORT_HWCLOCK_NP), [none, third]);
+}
+
+#[test]
 fn a_port_says_which_masters_it_asks() {
     assert_eq!(octets_of(&clock(), ManagementId::UNICAST_NEGOTIATION_ENABLE), [[0, 0], [1, 0]]);
     assert_eq!(octets_of(&clock(), ManagementId::UNICAST_MASTER_MAX_TABLE_SIZE), [[0, 0], [0, 8]]);
@@ -375,6 +384,12 @@ fn who_is_on_this_machine_subscribes_and_is_told_what_it_has_subscribed_to() {
         let (Extension::Management(tlv), ..) = held(&responses[0]) else { panic!("{responses:?}") };
         assert_eq!(tlv.data, ManagementData::Other(&[&[0, 180, 7][..], &[0; 63]].concat()));
     }
+    // Who finds no room is refused, but may have the subscription ended that it does not have.
+    let mut full = ManagedClock { may_subscribe: false, ..clock() };
+    let (responses, set) = send(&mut full, &Asked { action, id, data: &data, ..Asked::default() }.octets(), OWNER);
+    assert_eq!((error_of(&responses[0]), set), (ManagementErrorId::GENERAL_ERROR, None));
+    let (_, set) = send(&mut full, &Asked { action, id, data: &[0; 66], ..Asked::default() }.octets(), OWNER);
+    assert_eq!(set, Some(Setting::Subscription(Subscription::default())));
     let now = crate::time::Timestamp::from_secs(1_000);
     let ends_at = Subscription { duration_s: 180, ..Subscription::default() }.ends_at(now);
     let later = now + Duration::from_millis(60_500);

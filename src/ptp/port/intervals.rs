@@ -5,7 +5,7 @@ use crate::engine::{Random, Sink};
 use crate::ptp::counters::{Counter, count};
 use crate::ptp::gate::frame;
 use crate::ptp::intervals::{Asking, UNCHANGED, Wanted, wanted};
-use crate::ptp::peer::NeighborStatus;
+use crate::ptp::peer::{NeighborStatus, PeerDelay};
 use crate::ptp::serving::Paced;
 use crate::ptp::unicast::{ANYBODY, HEEDED_MAX};
 use crate::ptp::{Channel, Config, Effect, PortState};
@@ -19,12 +19,30 @@ const TLV_LENGTH: usize = 16;
 /// computeNeighborRateRatio and computeMeanLinkDelay (table 10-18): the neighbour is to measure as ever.
 const COMPUTE_BOTH: u8 = 0b011;
 
+/// How often messages of a port come or go, as portDS has it (8.2.15): what is in force, which may be another interval than the configured one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IntervalsInForce {
+    /// logAnnounceInterval: of what it sends as master; 127: none.
+    pub announce: LogInterval,
+    /// logSyncInterval: of a port that follows what its master has granted or states, else of what it sends; 127: none.
+    pub sync: LogInterval,
+    /// logMinPdelayReqInterval; `None`: it measures no link.
+    pub pdelay_req: Option<LogInterval>,
+}
+
 /// The side that asks, of a port that may follow somebody.
 pub(super) fn asking(config: &Config) -> Option<Asking> {
     Asking::new(config.intervals, || Random::seeded(config.seed).branch(BRANCH).next_u64() as u16)
 }
 
 impl Port {
+    /// The intervals in force.
+    pub fn intervals(&self) -> IntervalsInForce {
+        let [announce, sent] = self.serving.intervals();
+        let sync = self.sync_interval.filter(|_| self.state.follows()).unwrap_or(sent);
+        IntervalsInForce { announce, sync, pdelay_req: self.peer.as_ref().map(PeerDelay::interval) }
+    }
+
     /// The discipline has said whether the clock is locked.
     pub(super) fn review_intervals(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
         let Some(asking) = &mut self.asking else { return };

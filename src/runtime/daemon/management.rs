@@ -187,15 +187,14 @@ impl Daemon {
             }
             if let Some((_, subscribers)) = &local {
                 clock.subscription = subscribers.of(&clock, who, now);
+                clock.may_subscribe = subscribers.has_room(&clock, who, now);
             }
             match manage(&mut clock, message, by, send) {
                 Some(Setting::Priority1(priority)) => self.config.clock.ptp.priority1 = priority,
                 Some(Setting::Priority2(priority)) => self.config.clock.ptp.priority2 = priority,
                 Some(Setting::Subscription(wanted)) => {
-                    let is_put = local.as_mut().is_none_or(|(request, all)| all.put(&clock, who, request, wanted, now));
-                    if !is_put {
-                        let text = format!("PTP management: there is no room for the subscription of {who}");
-                        self.record(Level::Warn, Topic::Ptp, text);
+                    if let Some((request, all)) = &mut local {
+                        all.put(&clock, who, request, wanted, now);
                     }
                     continue;
                 }

@@ -5,7 +5,7 @@ use crate::ptp::{ManagedClock, ManagedEvents, Subscription, notify};
 use crate::time::{Mono, Timestamp};
 use crate::wire::ptp::{ClockIdentity, PortIdentity};
 
-/// So many are told at once; who comes then finds that it is told nothing.
+/// So many are told at once; who comes then is refused.
 pub const SUBSCRIBERS_MAX: usize = 16;
 
 /// By which clocks are told apart: domain, sdoId, and identity.
@@ -24,6 +24,12 @@ struct Subscriber {
     events: ManagedEvents,
     ends_at: Option<Timestamp<Mono>>,
     sequence_id: u16,
+}
+
+impl Subscriber {
+    fn is_over(&self, now: Timestamp<Mono>) -> bool {
+        self.ends_at.is_some_and(|ends_at| ends_at <= now)
+    }
 }
 
 /// Those who are told, and what they have been told.
@@ -45,9 +51,15 @@ impl Subscribers {
         its.map_or_else(Subscription::default, |its| Subscription::left(its.events, its.ends_at, now))
     }
 
+    /// Whether who has this identity is told already, or there is room for one more at `now`.
+    pub fn has_room(&self, clock: &ManagedClock, identity: PortIdentity, now: Timestamp<Mono>) -> bool {
+        let is_its = |its: &Subscriber| its.identity == identity && its.clock == key_of(clock);
+        let others = self.all.iter().filter(|its| !its.is_over(now) && !is_its(its));
+        others.count() < SUBSCRIBERS_MAX
+    }
+
     /// Somebody wants to be told of this clock, something else than before, or nothing any more. What changes from now on is told.
-    ///
-    /// Returns false where there is no room.
+    /// Where there is no room ([`Subscribers::has_room`]) nothing is.
     pub fn put(
         &mut self,
         clock: &ManagedClock,
@@ -55,22 +67,19 @@ impl Subscribers {
         from: &LocalRequest,
         wanted: Subscription,
         now: Timestamp<Mono>,
-    ) -> bool {
+    ) {
         let clock_key = key_of(clock);
+        self.all.retain(|its| !its.is_over(now));
         let before = self.all.iter().position(|its| its.identity == identity && its.clock == clock_key);
         let sequence_id = before.map_or(0, |place| self.all.swap_remove(place).sequence_id);
-        if wanted.events.is_empty() {
-            return true;
-        }
-        if self.all.len() == SUBSCRIBERS_MAX {
-            return false;
+        if wanted.events.is_empty() || self.all.len() == SUBSCRIBERS_MAX {
+            return;
         }
         if !self.told.iter().any(|told| key_of(told) == clock_key) {
             self.told.push(clock.clone());
         }
         let (from, events, ends_at) = (from.clone(), wanted.events, wanted.ends_at(now));
         self.all.push(Subscriber { clock: clock_key, identity, from, events, ends_at, sequence_id });
-        true
     }
 
     /// Tells what has changed in these clocks. `send` says whether who is told is still there.
@@ -82,7 +91,7 @@ impl Subscribers {
     ) {
         let Self { all, told } = self;
         all.retain_mut(|its| {
-            if its.ends_at.is_some_and(|ends_at| ends_at <= now) {
+            if its.is_over(now) {
                 return false;
             }
             let find = |clocks: &[ManagedClock]| clocks.iter().position(|clock| key_of(clock) == its.clock);
@@ -136,7 +145,7 @@ mod tests {
         for (number, duration_s) in [(1, 60), (2, u16::MAX)] {
             let from = socket.receive(&mut buffer).unwrap().unwrap();
             let wanted = Subscription { duration_s, events: PORT_STATE };
-            assert!(socket.subscribers.put(&in_state(4)[0], asker(number), &from, wanted, now));
+            socket.subscribers.put(&in_state(4)[0], asker(number), &from, wanted, now);
             assert_eq!(socket.subscribers.of(&in_state(4)[0], asker(number), now), wanted);
         }
         assert_eq!(socket.subscribers.of(&in_state(4)[0], asker(3), now), Subscription::default());
@@ -173,13 +182,23 @@ mod tests {
         let from = socket.receive(&mut [0; REQUEST_MAX]).unwrap().unwrap();
         let now = Timestamp::from_secs(100);
         let mut subscribers = Subscribers::default();
-        let mut put = |number, events| {
-            subscribers.put(&managed_clock(), asker(number), &from, Subscription { duration_s: 9, events }, now)
+        let clock = managed_clock();
+        let mut put = |number, events, at| {
+            let has_room = subscribers.has_room(&clock, asker(number), at);
+            let wanted = Subscription { duration_s: 9, events };
+            subscribers.put(&clock, asker(number), &from, wanted, at);
+            assert_eq!(
+                subscribers.of(&clock, asker(number), at).events,
+                if has_room { events } else { ManagedEvents::default() }
+            );
+            has_room
         };
         let room = SUBSCRIBERS_MAX as u16;
-        assert!((0..room).all(|number| put(number, PORT_STATE)));
-        assert!(!put(room, PORT_STATE));
-        assert!(put(3, ManagedEvents::TIME_SYNC), "it had one");
-        assert!(put(4, ManagedEvents::default()) && put(room, PORT_STATE));
+        assert!((0..room).all(|number| put(number, PORT_STATE, now)));
+        assert!(!put(room, PORT_STATE, now));
+        assert!(put(3, ManagedEvents::TIME_SYNC, now), "it had one");
+        assert!(put(4, ManagedEvents::default(), now) && put(room, PORT_STATE, now) && !put(4, PORT_STATE, now));
+        let over = now + Duration::from_secs(9);
+        assert!((100..100 + room).all(|number| put(number, PORT_STATE, over)), "what has ended makes room too");
     }
 }

@@ -118,6 +118,7 @@ impl Model {
             traces_path: rows.iter().any(|(_, port)| port.config.path_trace),
             path: following.map_or_else(|| Some(Vec::new()), |(_, port)| port.path()),
             subscription: Subscription::default(),
+            may_subscribe: true,
             user_description: self.host.name.clone(),
             product_description: ";synchronome;".to_owned(),
             revision_data: concat!(";;", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -212,17 +213,19 @@ impl PortModel {
             _ => None,
         };
         let told = self.report.filter(|report| report.state.follows()).map(|report| report.delay_req_interval);
+        let intervals = self.report.map(|report| report.intervals);
+        let pdelay_req = intervals.and_then(|intervals| intervals.pdelay_req);
         ManagedPort {
             port_ds: PortDataSet {
                 port_identity: PortIdentity { clock_identity, port_number: row as u16 + 1 },
                 port_state: self.state as u8,
                 log_min_delay_req_interval: told.unwrap_or(config.log_min_delay_req_interval),
                 peer_mean_path_delay: TimeInterval::from_duration(link_delay.unwrap_or(Duration::ZERO)),
-                log_announce_interval: config.log_announce_interval,
+                log_announce_interval: intervals.map_or(config.log_announce_interval, |its| its.announce),
                 announce_receipt_timeout: config.announce_receipt_timeout,
-                log_sync_interval: config.log_sync_interval,
+                log_sync_interval: intervals.map_or(config.log_sync_interval, |its| its.sync),
                 delay_mechanism: ManagedPort::delay_mechanism(is_peer_delay),
-                log_min_pdelay_req_interval: LogInterval::new(config.log_min_pdelay_req_interval),
+                log_min_pdelay_req_interval: pdelay_req.unwrap_or(LogInterval::new(config.log_min_pdelay_req_interval)),
                 version_number: VERSION,
             },
             master_only: config.role == Role::Master,
@@ -235,6 +238,7 @@ impl PortModel {
             },
             protocol_address: Vec::new(),
             timestamping: u8::from(self.timestamps().0 == "hardware"),
+            phc_index: self.phc(),
             peer: PortDataSetNp {
                 neighbor_prop_delay_thresh_ns: u32::try_from(config.neighbor_delay_max.as_nanos()).unwrap_or(u32::MAX),
                 as_capable: !is_peer_delay || link_delay.is_some(),

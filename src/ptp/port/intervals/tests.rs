@@ -70,6 +70,29 @@ fn a_master_stops_when_it_is_asked_to_and_begins_again() {
 }
 
 #[test]
+fn the_intervals_in_force_are_those_that_the_messages_state() {
+    let in_force = |script: &Script| {
+        let of = script.port.intervals();
+        [of.announce, of.sync].map(LogInterval::log2_seconds)
+    };
+    let mut script = master(None);
+    assert_eq!(in_force(&script), [0, 0]);
+    script.play("10 intervals B sync=-2 announce=1 => interval_heeded");
+    assert_eq!(in_force(&script), [1, -2]);
+    script.play("11 intervals B sync=127 announce=127 => interval_heeded");
+    assert_eq!(in_force(&script), [127, 127], "none is sent");
+    script.line("12 link down");
+    assert_eq!((in_force(&script), script.port.intervals().pdelay_req), ([0, 0], None));
+    let mut script = slave();
+    let pdelay_req = |script: &Script| script.port.intervals().pdelay_req;
+    assert_eq!(pdelay_req(&script), Some(log(0)));
+    follows(&mut script, 1..20, -3, "locked");
+    assert_eq!((in_force(&script)[1], pdelay_req(&script)), (-3, Some(log(2))));
+    script.line("21 link down");
+    assert_eq!((in_force(&script)[1], pdelay_req(&script)), (0, Some(log(0))), "what it would send");
+}
+
+#[test]
 fn who_is_no_master_or_not_the_neighbour_or_was_not_told_to_heeds_nothing() {
     // Nothing is served before the neighbour is known, and so each token is a Pdelay_Req's.
     let mut script = master(Some(PeerDelayConfig { as_capable: true, ..PeerDelayConfig::default() }));

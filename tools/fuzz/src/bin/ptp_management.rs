@@ -114,6 +114,7 @@ fn clock(domain_number: u8, sdo_id: u16) -> ManagedClock {
         traces_path: true,
         path: Some(vec![OURS; 3]),
         subscription: Subscription::default(),
+        may_subscribe: true,
         user_description: "host".to_owned(),
         product_description: ";p;".to_owned(),
         revision_data: ";;1".to_owned(),
@@ -142,6 +143,7 @@ fn port(port_number: u16) -> ManagedPort {
         // The other port's description does not fit.
         protocol_address: vec![10; if port_number == 1 { 4 } else { 500 }],
         timestamping: 0,
+        phc_index: (port_number == 2).then_some(3),
         peer: PortDataSetNp { neighbor_prop_delay_thresh_ns: 0, as_capable: true },
         unicast: (port_number == 1).then(|| ManagedUnicast {
             log_query_interval: LogInterval::new(0),
