@@ -56,6 +56,9 @@ const HYPERV_TIMESYNC: &str = "9527e630-d0ae-497b-adce-e80ab0175caf";
 /// Options that tell a program to leave the clock alone.
 const HARMLESS: [(&str, &str); 3] = [("chronyd", "-x"), ("ptp4l", "--free_running=1"), ("phc2sys", "--free_running=1")];
 
+/// Where phc2sys asks if it is not told another place.
+const PTP4L_SOCKET: &str = "/var/run/ptp4l";
+
 /// A program that steers a clock of this machine.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rival {
@@ -71,6 +74,13 @@ impl Rival {
     /// Whether it is one that steers cards.
     pub fn steers_cards(&self) -> bool {
         self.steers() == Steers::Cards || self.program == "phc2sys"
+    }
+
+    /// Whether it is a phc2sys that asks at this socket which clock to follow (`-a`): to it the only card there is that of a port that follows, and
+    /// that it does not touch.
+    pub fn asks_at(&self, socket: &Path) -> bool {
+        let command = self.pid.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/cmdline")).ok());
+        self.program == "phc2sys" && command.is_some_and(|command| asks_at(&command, socket))
     }
 
     /// Whether it steers the system clock all the time.
@@ -206,6 +216,16 @@ fn is_harmless(program: &str, command: &str) -> bool {
     HARMLESS.iter().any(told) || program == QEMU_GA && is_setting_blocked(command)
 }
 
+/// Whether the options of phc2sys, as in proc_pid_cmdline(5), say that it goes by who answers at this socket.
+fn asks_at(command: &str, socket: &Path) -> bool {
+    let Some(socket) = socket.to_str() else { return false };
+    let mut arguments = command.split('\0').skip(1);
+    let is_automatic = arguments.clone().any(|argument| argument.starts_with("-a"));
+    let named = arguments.clone().any(|argument| argument.ends_with(socket));
+    let names_another = arguments.any(|argument| argument.starts_with("-z") || argument.starts_with("--uds_address"));
+    is_automatic && (named || !names_another && socket == PTP4L_SOCKET)
+}
+
 /// qemu-ga is told by `-b LIST`, `--block-rpcs=LIST`, or `--blacklist=LIST` of old what its host may not do.
 fn is_setting_blocked(command: &str) -> bool {
     let is_block = |argument: &str| argument.starts_with("-b") || argument.starts_with("--b");
@@ -284,6 +304,20 @@ mod tests {
         assert_eq!(found("ptp4l", &[("cmdline", "ptp4l\0-i\0eth0\0--free_running=1\0")]), [""; 0]);
         assert_eq!(found("cron", &[("status", ABLE)]), [""; 0]);
         assert_eq!(found("chronyd", &[]), ["chronyd (pid 812)"], "what is not known is taken for the worse");
+    }
+
+    #[test]
+    fn a_phc2sys_that_goes_by_what_we_say_is_known_by_the_socket_that_it_is_told() {
+        let (ours, usual) = (Path::new("/run/synchronome/ptp.sock"), Path::new(PTP4L_SOCKET));
+        for (command, asks_ours, asks_usual) in [
+            ("phc2sys\0-a\0-r\0-z\0/run/synchronome/ptp.sock\0", true, false),
+            ("phc2sys\0-arr\0--uds_address=/run/synchronome/ptp.sock\0", true, false),
+            ("phc2sys\0-a\0-r\0", false, true),
+            ("phc2sys\0-s\0eth0\0-w\0-z\0/run/synchronome/ptp.sock\0", false, false),
+        ] {
+            assert_eq!((asks_at(command, ours), asks_at(command, usual)), (asks_ours, asks_usual), "{command}");
+        }
+        assert!(!Rival { program: "phc2sys".to_owned(), pid: None, unit: None }.asks_at(ours));
     }
 
     #[test]

@@ -26,6 +26,10 @@ impl Daemon {
         if self.model.kind() != ClockKind::System {
             // Whoever steers the system clock alone is welcome to it.
             self.model.rivals.retain(Rival::steers_cards);
+            // So is who goes by what our socket says, where there is one card.
+            if let Some(socket) = self.config.observe.ptp_management.as_ref().filter(|_| self.model.phcs.count() < 2) {
+                self.model.rivals.retain(|rival| !rival.asks_at(socket));
+            }
         }
         // A hypervisor's tools are there for good.
         let is_disturbed = !self.model.rivals.iter().all(Rival::is_occasional);

@@ -63,6 +63,11 @@ impl PhcsModel {
         }
     }
 
+    /// How many are in use.
+    pub fn count(&self) -> usize {
+        self.0.iter().flatten().count()
+    }
+
     fn get(&mut self, index: u8) -> Option<&mut PhcModel> {
         self.0.get_mut(usize::from(index))?.as_mut()
     }

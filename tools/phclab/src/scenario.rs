@@ -358,6 +358,8 @@ pub struct Synchronome {
     pub clock: String,
     /// Lines for `[servo]` of the made configuration.
     pub servo: String,
+    /// The options of a phc2sys beside our daemon, which asks its management socket as it would ask ptp4l's; empty: there is none.
+    pub phc2sys: Vec<String>,
     /// A list of leap seconds: /run/leap-seconds.list in the guest, for a configuration that names it.
     pub leap_list: Option<String>,
 }
@@ -441,10 +443,12 @@ impl Scenario {
         }
     }
 
-    /// The clocks of which a bound must be claimed: those that are judged, and all that are steered where none is.
+    /// The clocks of which a bound must be claimed: those that are judged, and all that are steered where none is; not the system clock that phc2sys
+    /// steers beside our daemon.
     pub fn claimed_clocks(&self) -> BTreeSet<Clock> {
         let judged = self.judge.iter().map(|judge| judge.clock);
-        let judged: BTreeSet<_> = judged.filter(|clock| !clock.is_behind()).collect();
+        let is_theirs = |clock: Clock| clock == Clock::System && !self.synchronome.phc2sys.is_empty();
+        let judged: BTreeSet<_> = judged.filter(|clock| !clock.is_behind() && !is_theirs(*clock)).collect();
         match self.steer {
             _ if !judged.is_empty() => judged,
             Steer::Phc => [Clock::PHC].into(),

@@ -14,6 +14,10 @@ fn a_short_file_gets_the_usual_world() {
     let system = Scenario::parse("x", "about = 'x'\nsteer = 'system'\n[[judge]]\n").unwrap();
     assert_eq!(system.contenders, [Contender::Phc2sys, Contender::Synchronome]);
     assert_eq!(system.claimed_clocks(), [Clock::PHC].into(), "what is judged is what is claimed");
+    let beside = "about = 'x'\n[[judge]]\n[[judge]]\nclock = 'system'\n";
+    assert_eq!(Scenario::parse("x", beside).unwrap().claimed_clocks(), [Clock::PHC, Clock::System].into());
+    let beside = format!("{beside}[synchronome]\nphc2sys = ['-a']\n");
+    assert_eq!(Scenario::parse("x", &beside).unwrap().claimed_clocks(), [Clock::PHC].into());
     let unjudged = "about = 'x'\nsteer = 'system'\n[[expect]]\nfrom = 1\nto = 2\n";
     assert_eq!(Scenario::parse("x", unjudged).unwrap().claimed_clocks(), [Clock::PHC, Clock::System].into());
 }

@@ -26,6 +26,8 @@ const NTP_POLL: i8 = 6;
 const CHRONY_SOCKET: &str = "/run/chrony/chronyd.sock";
 /// Where our daemon shows its metrics to who collects them.
 const METRICS: &str = "127.0.0.1:9319";
+/// Where our daemon answers who would ask ptp4l.
+const MANAGEMENT: &str = "/run/synchronome/ptp.sock";
 /// Where our daemon's socket is.
 pub const STATUS_SOCKET: &str = "/run/synchronome/status.sock";
 
@@ -96,7 +98,7 @@ pub fn start(scenario: &Scenario, contender: Contender, folder: &Path) -> Outcom
 
 fn start_contender(scenario: &Scenario, contender: Contender, folder: &Path) -> Outcome<Vec<Process>> {
     if contender.is_ours() {
-        return start_ours(scenario, folder).map(|ours| vec![ours]);
+        return start_ours(scenario, folder);
     }
     let mut slave = ptp4l(scenario, "slave");
     slave.push(if scenario.behind { "--boundary_clock_jbod=1" } else { "-s" }.to_owned());
@@ -211,7 +213,7 @@ fn phc_in(interface: &str, said: &str) -> Outcome<String> {
     number.map(|number| format!("/dev/ptp{number}")).ok_or_else(|| format!("{interface} has no PHC: {said}"))
 }
 
-fn start_ours(scenario: &Scenario, folder: &Path) -> Outcome<Process> {
+fn start_ours(scenario: &Scenario, folder: &Path) -> Outcome<Vec<Process>> {
     let state = folder.join("state");
     let runtime = Path::new(STATUS_SOCKET).parent().expect("it has a folder");
     for folder in [&state, runtime] {
@@ -224,15 +226,26 @@ fn start_ours(scenario: &Scenario, folder: &Path) -> Outcome<Process> {
     }
     let config = configuration(scenario);
     let http = if scenario.scrape_every_s.is_some() { METRICS } else { "off" };
-    let observe = format!(
+    let mut observe = format!(
         "\n[observe]\nhttp = \"{http}\"\nruntime_directory = \"{}\"\nstate_directory = \"{}\"\n",
         runtime.display(),
         state.display()
     );
+    let phc2sys = &scenario.synchronome.phc2sys;
+    if !phc2sys.is_empty() {
+        let _ = writeln!(observe, "ptp_management = \"{MANAGEMENT}\"");
+    }
     let file = folder.join("synchronome.toml");
     fs::write(&file, config + &observe).map_err(because(file.display()))?;
     let line = words(&format!("{LAB}/synchronome run --config {}", file.display()));
-    Process::start("synchronome", CONTENDER_SIDE, &line, folder)
+    let mut processes = vec![Process::start("synchronome", CONTENDER_SIDE, &line, folder)?];
+    if !phc2sys.is_empty() {
+        // It waits for who it asks, as it does for ptp4l.
+        let mut line = words(&format!("phc2sys -m -q -z {MANAGEMENT}"));
+        line.extend(phc2sys.iter().cloned());
+        processes.push(Process::start("phc2sys", CONTENDER_SIDE, &line, folder)?);
+    }
+    Ok(processes)
 }
 
 /// The configuration of our daemon without `[observe]`.
