@@ -496,6 +496,7 @@ impl<C: Clock> Cascade<C> {
             self.leap_is_past(now, local, LeapPolicy::Kernel, notify);
             return false;
         }
+        self.forget_the_accord();
         self.contradictions.drop(ClockId::System);
         if self.hub == Some(ClockId::System) {
             self.close_gate(now, local, notify);

@@ -330,6 +330,31 @@ impl Helm {
         self.rows.get(row).map_or(self.config.hold_off, |row| row.hold_off(&self.config))
     }
 
+    /// The row that steers, while nothing is open: it agrees, and none of the others is undecided or about to take its place.
+    pub fn in_accord(&self) -> Option<usize> {
+        let steering = self.row_of(self.steering).filter(|place| self.rows[*place].verdict == Verdict::Agrees)?;
+        let is_open = |row: &Row| row.better.is_some() || row.verdict == Verdict::Undecided;
+        (!self.rows.iter().any(is_open)).then_some(steering)
+    }
+
+    /// Whether the first of two claims is narrower by so much that its source is better.
+    pub fn is_narrower(claim: &Span<Duration>, than: &Span<Duration>) -> bool {
+        is_narrower(half_width(claim), half_width(than))
+    }
+
+    /// When something changes though nothing comes and the one that steers is not lost: another has waited long enough.
+    pub fn turns_at(&self, now: Timestamp<Mono>) -> Option<Timestamp<Mono>> {
+        let first_at = self.first_at.filter(|_| self.steering.is_none());
+        let patience = first_at.into_iter().flat_map(|at| {
+            [1, ALONE_AT_FIRST].map(|times| at + self.config.patience.times(times)).into_iter().filter(|at| *at > now)
+        });
+        let settles = self.rows.iter().filter(|row| Some(row.source) != self.steering);
+        let settles = settles.filter_map(|row| Some(row.good?.0 + row.hold_off(&self.config)));
+        let is_quarantined = |row: &Row| row.is_quarantined && row.verdict != Verdict::Silent;
+        let pardon = self.rows.iter().any(is_quarantined).then(|| self.honest_at + self.config.hold_off);
+        patience.chain(settles).chain(pardon).filter(|at| *at > now).min()
+    }
+
     /// What the majority has in common.
     pub fn common(&self) -> Option<Span<Duration>> {
         self.common
@@ -425,7 +450,7 @@ impl Helm {
         match (self.rows[a].options.prefer, self.rows[b].options.prefer) {
             (true, false) => true,
             (false, true) => false,
-            _ => standings[a].width < standings[b].width.scaled(BETTER),
+            _ => is_narrower(standings[a].width, standings[b].width),
         }
     }
 
@@ -533,15 +558,7 @@ impl Helm {
             let claim = claims[place]?;
             Some(claim.heard + self.rows[place].options.kind.lost_after(claim.interval))
         });
-        let first_at = self.first_at.filter(|_| self.steering.is_none());
-        let patience = first_at.into_iter().flat_map(|at| {
-            [1, ALONE_AT_FIRST].map(|times| at + self.config.patience.times(times)).into_iter().filter(|at| *at > now)
-        });
-        let settles = self.rows.iter().filter(|row| Some(row.source) != self.steering);
-        let settles = settles.filter_map(|row| Some(row.good?.0 + row.hold_off(&self.config)));
-        let is_quarantined = |row: &Row| row.is_quarantined && row.verdict != Verdict::Silent;
-        let pardon = self.rows.iter().any(is_quarantined).then(|| self.honest_at + self.config.hold_off);
-        lost.into_iter().chain(patience).chain(settles).chain(pardon).filter(|at| *at > now).min()
+        lost.filter(|at| *at > now).into_iter().chain(self.turns_at(now)).min()
     }
 }
 
@@ -595,6 +612,10 @@ impl Engine for Helm {
     fn deadline(&self) -> Option<Timestamp<Mono>> {
         self.next
     }
+}
+
+fn is_narrower(width: Duration, than: Duration) -> bool {
+    width < than.scaled(BETTER)
 }
 
 fn half_width(span: &Span<Duration>) -> Duration {

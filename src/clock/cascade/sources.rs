@@ -21,6 +21,9 @@ use crate::engine::{Emit, Engine, Recorder, Taped};
 use crate::ntp::client::Demand;
 use crate::time::{ClockId, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, SourceId, Timestamp};
 
+use accord::Accord;
+
+mod accord;
 mod pulses;
 
 /// What was seen of a card's source by a crossing is good for so long.
@@ -68,6 +71,8 @@ pub(super) struct Sources {
     helm: Taped<Helm>,
     rows: Vec<Row>,
     claims: Claims,
+    /// What the judge has found, while a message can be seen to change nothing.
+    accord: Option<Accord>,
     /// The lock limit is that of the less exact kind still.
     pub(super) is_lax: bool,
     /// All that can be are to be asked at once.
@@ -116,6 +121,7 @@ impl<C: Clock> Cascade<C> {
             helm: Taped::new(Helm::new(config, now)),
             rows: Vec::with_capacity(HELM_SOURCES_MAX),
             claims: [None; HELM_SOURCES_MAX],
+            accord: None,
             is_lax: false,
             hurries: false,
             hurried: None,
@@ -310,7 +316,9 @@ impl<C: Clock> Cascade<C> {
         if is_contradicted {
             row.seen = None;
         }
-        self.judge(now, local, notify);
+        if is_contradicted || !self.is_as_judged(now, local, source) {
+            self.judge(now, local, notify);
+        }
     }
 
     /// A crossing says where the system clock is by each source of that card.
@@ -357,7 +365,7 @@ impl<C: Clock> Cascade<C> {
     }
 
     pub(super) fn helm_deadline(&self) -> Option<Timestamp<Mono>> {
-        self.sources.as_ref()?.helm.deadline()
+        self.sources.as_ref()?.deadline()
     }
 
     /// Asks the helm.
@@ -368,7 +376,7 @@ impl<C: Clock> Cascade<C> {
         notify: &mut impl FnMut(CascadeNotice),
     ) {
         let Self { sources: Some(sources), system, .. } = self else { return };
-        let Sources { helm, rows, claims, hurries, hurried, .. } = &mut **sources;
+        let Sources { helm, rows, claims, accord, hurries, hurried, .. } = &mut **sources;
         let memory = system.own_span(local);
         // Whose proofs contradict each other has none for a moment.
         let mut is_contradicted = false;
@@ -398,6 +406,7 @@ impl<C: Clock> Cascade<C> {
             }
         };
         helm.step(now, Input::Judge { claims, memory }, &mut Emit(&mut take));
+        *accord = Accord::found(now, helm, claims, system.stepped()).filter(|_| chosen.is_none());
         if is_contradicted && hurried.is_none_or(|at| now - at >= HURRIES_EVERY) {
             (*hurries, *hurried) = (true, Some(now));
         }
