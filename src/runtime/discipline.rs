@@ -13,6 +13,7 @@ use synchronome_kernel::phc::CrossingMethod;
 
 use self::inlet::{Inlets, Taken};
 pub use self::inlet::{PortInlet, PortPlace};
+use self::published::Published;
 pub use self::several::Judged;
 use self::told::ToldLine;
 use super::events::{Event, PhcReport};
@@ -40,6 +41,7 @@ mod disruption;
 mod inlet;
 mod kernel;
 mod masters;
+mod published;
 mod several;
 mod told;
 
@@ -168,7 +170,7 @@ pub fn spawn_discipline(
             wake_at: now,
             publish_at: now,
             vouch_at: now,
-            commands: 0,
+            published: Published::of(&TimeSnapshot::unsynchronised(now), (0, 0)),
             told_lines: [None; PHCS_MAX],
             tell_frequency_at: now + TELL_FREQUENCY_EVERY,
             system_epoch: ClockEpoch::default(),
@@ -223,8 +225,8 @@ struct DisciplineThread {
     wake_at: Timestamp<Mono>,
     publish_at: Timestamp<Mono>,
     vouch_at: Timestamp<Mono>,
-    /// [`Cascade::commands`] when the time was published last: what is on another line since then must be said.
-    commands: u64,
+    /// What was published last.
+    published: Published,
     /// What was told of the PHCs last.
     told_lines: [Option<ToldLine>; PHCS_MAX],
     tell_frequency_at: Timestamp<Mono>,
@@ -311,8 +313,7 @@ impl DisciplineThread {
         self.look_at_steps();
         self.tell_truth();
         self.tell_ports(now);
-        // A slew that ends by itself changes the line too.
-        if is_changed || self.commands != self.cascade.commands() || now >= self.publish_at {
+        if self.is_to_publish(now, local, is_changed) {
             self.publish();
         }
         if now >= self.tell_frequency_at {
@@ -566,7 +567,7 @@ impl DisciplineThread {
         self.tell_truth();
         let (now, local) = self.moments.now();
         let snapshot = self.cascade.snapshot(now, local);
-        self.commands = self.cascade.commands();
+        self.published = Published::of(&snapshot, (self.cascade.commands(), self.cascade.system().commands()));
         let is_in_doubt = self.cascade.hub_in_doubt().is_some();
         if std::mem::replace(&mut self.is_in_doubt, is_in_doubt) != is_in_doubt {
             // The kernel is told at once that its time may be far off, and that it is not.
