@@ -108,6 +108,18 @@ impl Discipline {
         self.own_span(reading).map(farthest)
     }
 
+    /// Whether the sum of the parts is at most `limit`. The proof alone says so as a rule, and what was learnt need not be asked: all that this
+    /// can do is to make the bound smaller.
+    pub(super) fn errs_within(&self, limit: Duration, reading: Timestamp<Local>) -> bool {
+        let correction = self.timeline.correction(reading);
+        let proof = || self.proof().filter(|proof| !proof.is_of_before);
+        let proven = proof().and_then(|proof| Some((proof.envelope.at(reading - correction)?, proof.source)));
+        if proven.is_some_and(|(span, source)| farthest(span.shifted(correction)) + source <= limit) {
+            return true;
+        }
+        self.greatest_error(reading).is_some_and(|bound| bound <= limit)
+    }
+
     /// Where the clock's offset lies by all that it knows of the time when it reads `reading`, what its source says of its own error on both
     /// sides: the farther end is the published bound. `None`: nothing bounds it.
     pub fn own_span(&self, reading: Timestamp<Local>) -> Option<Span<Duration>> {

@@ -128,13 +128,12 @@ impl Discipline {
 
     /// LOCKED or not, after a sample.
     pub(super) fn judge(&mut self, now: Timestamp<Mono>, reading: Timestamp<Local>, out: &mut impl Sink<Effect>) {
-        let bound = self.greatest_error(reading);
         let limit = self.config.lock_limit;
         // A sample is noisier than the bound, which rests on the fastest of many messages: it need not lie inside that.
         let is_inside = self.last_offset.abs() <= limit;
         self.samples_inside = if is_inside { self.samples_inside.saturating_add(1) } else { 0 };
         if self.reference.is_some_and(|reference| reference.is_held_over) {
-            self.hold_over_with_the_source(now, bound, out);
+            self.hold_over_with_the_source(now, reading, out);
             return;
         }
         if self.reference.is_some_and(|reference| reference.is_orphan) {
@@ -142,7 +141,7 @@ impl Discipline {
             self.transition(now, StateEvent::MeasuredAgain, out);
             return self.follow_an_orphan(now, out);
         }
-        if bound.is_some_and(|bound| bound <= limit) && self.samples_inside >= LOCK_SAMPLES {
+        if self.samples_inside >= LOCK_SAMPLES && self.errs_within(limit, reading) {
             self.is_confirmed = true;
             self.transition(now, StateEvent::LockReached, out);
         } else {
@@ -154,12 +153,12 @@ impl Discipline {
     fn hold_over_with_the_source(
         &mut self,
         now: Timestamp<Mono>,
-        bound: Option<Duration>,
+        reading: Timestamp<Local>,
         out: &mut impl Sink<Effect>,
     ) {
         self.transition(now, StateEvent::SourceHeldOver, out);
         let useless = self.config.lock_limit.times(USELESS_LIMITS);
-        if self.state == SyncState::Holdover && bound.is_none_or(|bound| bound > useless) {
+        if self.state == SyncState::Holdover && !self.errs_within(useless, reading) {
             self.transition(now, StateEvent::BoundUseless, out);
         }
     }
@@ -174,7 +173,7 @@ impl Discipline {
     /// Leaves LOCKED where the bound does not support it any more.
     pub(super) fn check_bound(&mut self, now: Timestamp<Mono>, reading: Timestamp<Local>, out: &mut impl Sink<Effect>) {
         let limit = self.config.lock_limit.times(2);
-        if self.greatest_error(reading).is_none_or(|bound| bound > limit) {
+        if !self.errs_within(limit, reading) {
             self.transition(now, StateEvent::BoundExceeded, out);
         }
     }
@@ -213,7 +212,7 @@ impl Discipline {
             // A bound that has grown while the next sample was overdue is the lost source's, not that of bad samples.
             if self.state == SyncState::Locked && now - last >= self.interval.duration().scaled(OVERDUE_INTERVALS) {
                 let limit = self.config.lock_limit.times(2);
-                if self.greatest_error(reading).is_none_or(|bound| bound > limit) {
+                if !self.errs_within(limit, reading) {
                     self.transition(now, StateEvent::SamplesStopped, out);
                 }
             } else if now - last >= self.interval.duration().scaled(JUDGED_FOR) {
@@ -232,8 +231,7 @@ impl Discipline {
             self.transition(now, StateEvent::SamplesStopped, out);
         }
         let useless = self.config.lock_limit.times(USELESS_LIMITS);
-        let is_useless = self.greatest_error(reading).is_none_or(|bound| bound > useless);
-        if is_useless && self.state == SyncState::Holdover {
+        if self.state == SyncState::Holdover && !self.errs_within(useless, reading) {
             self.transition(now, StateEvent::BoundUseless, out);
         }
     }

@@ -196,6 +196,7 @@ fn the_estimator_locks_as_well_and_is_quieter() {
 fn what_was_learnt_of_a_restless_oscillator_never_makes_the_bound_wider_than_the_proof() {
     let mut bench = Bench::new(Config { servo: Kind::Estimator, ..config() }, Duration::ZERO, 3.0);
     let mut narrowed = 0;
+    assert!(!bench.discipline.errs_within(Duration::MAX, bench.reading()), "nothing bounds it yet");
     for round in 0..2_400 {
         if round == 2_000 {
             (0..4).for_each(|_| bench.discipline.stability.refuted());
@@ -212,6 +213,11 @@ fn what_was_learnt_of_a_restless_oscillator_never_makes_the_bound_wider_than_the
         let most = proven + discipline.stale_rate().drift(after);
         assert!(bound <= most + Duration::from_nanos(1), "{bound} where {most} is proven, in round {round}");
         narrowed += u32::from(round < 2_000 && bound < most);
+        // Both words together, and the proof alone where that is enough.
+        let total = discipline.greatest_error(bench.reading()).expect("there is a proof");
+        for limit in [total - Duration::from_ticks(1), total, proven, proven - Duration::from_ticks(1)] {
+            assert_eq!(discipline.errs_within(limit, bench.reading()), total <= limit, "{total} of {limit}");
+        }
     }
     assert!(narrowed > 500, "what was learnt has a say: {narrowed} times");
 }
