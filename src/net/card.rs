@@ -15,7 +15,7 @@ use std::fmt;
 use std::io;
 
 use synchronome_kernel::nic::{
-    HardwareTimestamping, RxFilter, TimestampingInfo, TxStamps, hardware_timestamping, is_bond, lower_interface,
+    HardwareTimestamping, RxFilter, TimestampingInfo, TxStamps, hardware_timestamping, layer,
     set_hardware_timestamping, timestamping_info,
 };
 
@@ -287,8 +287,13 @@ struct Offer {
 
 /// What the card behind an interface says of itself; nothing is set.
 fn offer(interface: &str) -> Result<Offer, String> {
-    let device = device_below(interface);
-    if let Some(bond) = layers(interface).find(|layer| is_bond(layer)) {
+    let mut device = interface.to_owned();
+    let mut bond = None;
+    for (layer, is_bond) in layers(interface) {
+        bond = bond.or(is_bond.then(|| layer.clone()));
+        device = layer;
+    }
+    if let Some(bond) = bond {
         return Err(format!(
             "{bond} is a bond, whose stamps are now of one clock and now of another: name its members instead, each in a \
              [[ptp]] section of its own with transport = \"ethernet\""
@@ -302,14 +307,19 @@ fn offer(interface: &str) -> Result<Offer, String> {
     Ok(Offer { device, info, phc_index })
 }
 
-/// Whether the card behind an interface is told to stamp all that NTP sends and hears.
-pub fn stamps_ntp(interface: &str) -> bool {
-    hardware_timestamping(&device_below(interface)).is_ok_and(|setting| serves(setting, None))
+/// Whether a card (an interface with none below it) is told to stamp all that NTP sends and hears.
+pub fn stamps_ntp(device: &str) -> bool {
+    hardware_timestamping(device).is_ok_and(|setting| serves(setting, None))
 }
 
 /// The kernel's number of the clock that stamps for an interface at the moment, if it has one.
 pub fn phc_behind(interface: &str) -> Option<u32> {
-    offer(interface).ok().map(|offer| offer.phc_index)
+    card_behind(interface).map(|(_, phc_index)| phc_index)
+}
+
+/// The same, and the interface that has the card.
+pub fn card_behind(interface: &str) -> Option<(String, u32)> {
+    offer(interface).ok().map(|offer| (offer.device, offer.phc_index))
 }
 
 /// Why the card behind an interface cannot stamp what a port over this transport needs, a clause; `None` if it says that it
@@ -324,14 +334,21 @@ pub fn cannot_stamp(interface: &str, transport: Transport) -> Option<String> {
     }
 }
 
-/// An interface and those below it.
-fn layers(interface: &str) -> impl Iterator<Item = String> {
-    std::iter::successors(Some(interface.to_owned()), |above| lower_interface(above)).take(LAYERS_MAX + 1)
+/// An interface and those below it, and of each whether it is a bond. The kernel is asked once about each.
+fn layers(interface: &str) -> impl Iterator<Item = (String, bool)> {
+    let mut next = Some(interface.to_owned());
+    let walk = std::iter::from_fn(move || {
+        let name = next.take()?;
+        let (is_bond, lower) = layer(&name);
+        next = lower;
+        Some((name, is_bond))
+    });
+    walk.take(LAYERS_MAX + 1)
 }
 
 /// The interface at the bottom, which has the card.
 pub fn device_below(interface: &str) -> String {
-    layers(interface).last().unwrap_or_else(|| interface.to_owned())
+    layers(interface).last().map_or_else(|| interface.to_owned(), |(device, _)| device)
 }
 
 /// When a setting that somebody else has changed is restored.

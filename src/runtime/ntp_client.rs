@@ -54,8 +54,6 @@ const LOOK_FOR_A_WAY: Duration = Duration::from_millis(500);
 const CARD_WAIT: Duration = Duration::from_millis(20);
 /// So many stamps of the card in a row were missing: it does not keep its word.
 const CARD_MISSING_MAX: u32 = 3;
-/// How often it is seen by which card requests leave, and what that is told to stamp.
-const LOOK_AT_CARD: Duration = Duration::from_secs(16);
 
 /// What one client sees.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -284,8 +282,6 @@ struct Asked {
     cut_until: Option<Timestamp<Mono>>,
     /// The card that stamps, by its place.
     card: Result<usize, NoCard>,
-    look_at_card: Timestamp<Mono>,
-    left_from: Option<IpAddr>,
     /// How many stamps of the card were missing in a row: of requests, of answers.
     missing: [u32; 2],
     effects: Vec<Effect>,
@@ -320,8 +316,6 @@ impl Asked {
             is_wanted: true,
             cut_until: None,
             card: Err(NoCard::Untried),
-            look_at_card: now,
-            left_from: None,
             missing: [0; 2],
             effects: Vec::with_capacity(16),
         };
@@ -522,11 +516,8 @@ impl Asked {
     /// Has the card stamp as well, if there is one that does, and crosses its clock with the system clock.
     fn ask_card(&mut self, now: Timestamp<Mono>, socket: &ExchangeSocket, cards: &mut ClientCards) -> Option<ByCard> {
         let from = socket.local_address().map(|address| address.ip());
-        if now >= self.look_at_card || from != self.left_from {
-            (self.look_at_card, self.left_from) = (now + LOOK_AT_CARD, from);
-            let mode = self.config.timestamps;
-            self.card = from.ok_or(NoCard::NoInterface).and_then(|from| cards.behind(now, from, mode));
-        }
+        let mode = self.config.timestamps;
+        self.card = from.ok_or(NoCard::NoInterface).and_then(|from| cards.behind(now, from, mode));
         let place = self.card.ok()?;
         socket.ask_card().ok()?;
         cards.before(place)

@@ -30,7 +30,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
 pub use ethtool::{DriverInfo, driver, link_speed};
-pub use link::{is_bond, lower_interface, mac_address, master_index};
+pub use link::{is_bond, layer, lower_interface, mac_address, master_index};
 pub use stamping::{
     HardwareTimestamping, RxFilter, TimestampingInfo, TxStamps, hardware_timestamping, set_hardware_timestamping,
     timestamping_info,

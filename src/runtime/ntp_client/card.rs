@@ -17,13 +17,20 @@ use synchronome_kernel::phc::Phc;
 
 use crate::clock::{Crossing, PhcReader};
 use crate::config::TimestampMode;
-use crate::net::{Card, CardArrival, device_below, phc_behind, stamps_ntp};
+use crate::net::{Card, CardArrival, card_behind, stamps_ntp};
 use crate::ntp::server::{CardStamp, HardwareStamp, hardware_departure, hardware_stamp};
 use crate::sharing::{PhcLine, StampingInterface, TimeSnapshot};
 use crate::time::{Duration, FrequencyPpb, Local, Mono, Stamp, StampSource, SyncState, Timestamp};
 
 /// Cards that stamp for our requests, at most.
 const CARDS_MAX: usize = 8;
+/// Addresses of ours whose way is remembered.
+const WAYS_MAX: usize = 8;
+/// How often it is seen by which card the requests from an address of ours leave, and what that is told to stamp: for all servers at once.
+const LOOK_AT_CARD: Duration = Duration::from_secs(16);
+/// An address of ours that requests leave from is looked for on all interfaces this often: the kernel writes down all that it knows of each of them
+/// for that.
+const LOOK_AT_ADDRESS: Duration = Duration::from_secs(64);
 /// How much faster or slower the card's clock may run than the system clock: each is corrected by 500 ppm at most.
 const RATE_MAX: FrequencyPpb = FrequencyPpb::new(1_000_000.0);
 /// Readings of both clocks are whole nanoseconds.
@@ -79,6 +86,8 @@ pub enum ClientStamping {
 #[derive(Debug)]
 struct ClientCard {
     interface: String,
+    /// The interface that has the card: this one, or one below it.
+    device: String,
     index: u32,
     phc_index: u32,
     reader: PhcReader,
@@ -87,9 +96,23 @@ struct ClientCard {
     told: Option<Card>,
 }
 
+/// Who stamps what leaves from an address of ours, as it was seen last.
+#[derive(Debug)]
+struct Way {
+    address: IpAddr,
+    mode: TimestampMode,
+    at: Timestamp<Mono>,
+    card: Result<usize, NoCard>,
+    /// The interface that has the address, and when that was seen.
+    interface: Option<(String, Timestamp<Mono>)>,
+}
+
 /// All of them; places stay what they are.
 #[derive(Debug, Default)]
-pub(super) struct ClientCards(Vec<ClientCard>);
+pub(super) struct ClientCards {
+    cards: Vec<ClientCard>,
+    ways: Vec<Way>,
+}
 
 /// By which card an exchange is stamped, and the crossing just before it.
 #[derive(Clone, Copy, Debug)]
@@ -108,7 +131,7 @@ pub(super) enum Arrived {
 }
 
 impl ClientCards {
-    /// The card that stamps what leaves from this address of ours.
+    /// The card that stamps what leaves from this address of ours; looked at anew every [`LOOK_AT_CARD`], whoever asks.
     pub(super) fn behind(
         &mut self,
         now: Timestamp<Mono>,
@@ -118,64 +141,82 @@ impl ClientCards {
         if mode == TimestampMode::Software {
             return Err(NoCard::Unwanted);
         }
-        let interface = interface_of(address).ok_or(NoCard::NoInterface)?;
-        let phc_index = phc_behind(&interface).ok_or(NoCard::NoClock)?;
-        let place = self.0.iter().position(|card| card.interface == interface);
-        let known = place.map(|place| &mut self.0[place]).filter(|card| card.phc_index == phc_index);
-        if let Some(told) = known.and_then(|card| card.told.as_mut()) {
+        let place = self.ways.iter().position(|way| (way.address, way.mode) == (address, mode));
+        if let Some(way) = place.map(|place| &self.ways[place]).filter(|way| now - way.at < LOOK_AT_CARD) {
+            return way.card;
+        }
+        let known = place.and_then(|place| self.ways.swap_remove(place).interface);
+        let known = known.filter(|(_, at)| now - *at < LOOK_AT_ADDRESS);
+        let interface = known.or_else(|| Some((interface_of(address)?, now)));
+        let card = match &interface {
+            Some((interface, _)) => self.of_interface(now, interface, mode),
+            None => Err(NoCard::NoInterface),
+        };
+        if self.ways.len() >= WAYS_MAX {
+            self.ways.remove(0);
+        }
+        // Where there is no card, that may be because the address is another interface's now.
+        let interface = interface.filter(|_| !matches!(card, Err(NoCard::NoClock | NoCard::NoInterface)));
+        self.ways.push(Way { address, mode, at: now, card, interface });
+        card
+    }
+
+    fn of_interface(&mut self, now: Timestamp<Mono>, interface: &str, mode: TimestampMode) -> Result<usize, NoCard> {
+        let (device, phc_index) = card_behind(interface).ok_or(NoCard::NoClock)?;
+        let place = self.cards.iter().position(|card| card.interface == interface);
+        let known = place.filter(|place| {
+            let card = &self.cards[*place];
+            (card.phc_index, &card.device) == (phc_index, &device)
+        });
+        if let Some(told) = known.and_then(|place| self.cards[place].told.as_mut()) {
             told.look(now);
         }
-        if !stamps_ntp(&interface) && mode == TimestampMode::Auto {
+        let stamps = stamps_ntp(&device);
+        if !stamps && mode == TimestampMode::Auto {
             return Err(NoCard::NotTold);
         }
-        if let Some(place) = place.filter(|place| self.0[*place].phc_index == phc_index) {
-            if !stamps_ntp(&interface) {
-                self.0[place].told = Some(Card::set_up_for_ntp(&interface).map_err(|_| NoCard::Refuses)?);
-            }
+        let told = if stamps { None } else { Some(Card::set_up_for_ntp(interface).map_err(|_| NoCard::Refuses)?) };
+        if let Some(place) = known {
+            self.cards[place].told = told.or(self.cards[place].told.take());
             return Ok(place);
         }
-        let told = if stamps_ntp(&interface) {
-            None
-        } else {
-            Some(Card::set_up_for_ntp(&interface).map_err(|_| NoCard::Refuses)?)
-        };
-        let device = Phc::open(phc_index).map_err(|_| NoCard::Unreadable)?;
-        let mut reader = PhcReader::new(device).map_err(|_| NoCard::Unreadable)?;
+        let clock = Phc::open(phc_index).map_err(|_| NoCard::Unreadable)?;
+        let mut reader = PhcReader::new(clock).map_err(|_| NoCard::Unreadable)?;
         reader.cross().map_err(|_| NoCard::Unreadable)?;
         reader.hold_against_the_bus();
-        let below = device_below(&interface);
-        let index = if_nametoindex(below.as_str()).map_err(|_| NoCard::NoInterface)?;
-        let bits_per_second = link_speed(&below).ok().flatten();
-        let card = ClientCard { interface, index, phc_index, reader, bits_per_second, told };
+        let index = if_nametoindex(device.as_str()).map_err(|_| NoCard::NoInterface)?;
+        let bits_per_second = link_speed(&device).ok().flatten();
+        let interface = interface.to_owned();
+        let card = ClientCard { interface, device, index, phc_index, reader, bits_per_second, told };
         match place {
-            Some(place) => self.0[place] = card,
-            None if self.0.len() < CARDS_MAX => self.0.push(card),
+            Some(place) => self.cards[place] = card,
+            None if self.cards.len() < CARDS_MAX => self.cards.push(card),
             None => return Err(NoCard::NoClock),
         }
-        Ok(place.unwrap_or(self.0.len() - 1))
+        Ok(place.unwrap_or(self.cards.len() - 1))
     }
 
     /// The kernel's number of its clock.
     pub(super) fn phc_index(&self, place: usize) -> u32 {
-        self.0[place].phc_index
+        self.cards[place].phc_index
     }
 
     /// A request is about to leave.
     pub(super) fn before(&mut self, place: usize) -> Option<ByCard> {
-        let crossing = self.0.get_mut(place)?.reader.cross().ok()?;
+        let crossing = self.cards.get_mut(place)?.reader.cross().ok()?;
         Some(ByCard { place, crossing })
     }
 
     /// When the request left; `None`: the card's stamp is not plausible beside the kernel's.
     pub(super) fn departed(&self, by: &ByCard, at: Timestamp<Local>, kernel: Stamp) -> Option<Stamp> {
-        let interface = self.0[by.place].stamping();
+        let interface = self.cards[by.place].stamping();
         let left = hardware_departure(at, &interface, &line_of(&by.crossing), kernel.at, &system_time(kernel.at));
         left.ok().map(|left| of_card(left, kernel))
     }
 
     /// When the answer came.
     pub(super) fn arrived(&mut self, by: &ByCard, arrival: Option<CardArrival>, kernel: Option<Stamp>) -> Arrived {
-        let card = &mut self.0[by.place];
+        let card = &mut self.cards[by.place];
         let Ok(after) = card.reader.cross() else { return Arrived::Kernel(kernel) };
         if !is_undisturbed(&by.crossing, &after) {
             return Arrived::Set;
@@ -185,7 +226,7 @@ impl ClientCards {
         let stamp = CardStamp {
             at: arrival.at,
             frame_length: arrival.frame_length,
-            is_perhaps_tagged: device_below(&card.interface) != card.interface,
+            is_perhaps_tagged: card.device != card.interface,
         };
         let came = hardware_stamp(&stamp, &card.stamping(), &line_of(&after), kernel.at, &system_time(kernel.at));
         came.map_or(Arrived::Kernel(Some(kernel)), |came| Arrived::Card(of_card(came, kernel)))
@@ -335,5 +376,25 @@ mod tests {
             assert_eq!(cards.behind(now, loopback, mode), Err(NoCard::NoClock));
             assert_eq!(cards.behind(now, IpAddr::from([192, 0, 2, 77]), mode), Err(NoCard::NoInterface));
         }
+    }
+
+    #[test]
+    fn what_was_seen_of_a_way_is_good_for_all_servers_for_a_while_and_then_seen_again() {
+        let (loopback, mode) = (IpAddr::from([127, 0, 0, 1]), TimestampMode::Auto);
+        let mut cards = ClientCards::default();
+        let now = Timestamp::from_secs(100);
+        assert_eq!(cards.behind(now, loopback, mode), Err(NoCard::NoClock));
+        // As if another thing had been found: whoever asks soon is told that.
+        cards.ways[0].card = Ok(3);
+        assert_eq!(cards.behind(now + Duration::from_secs(15), loopback, mode), Ok(3));
+        assert_eq!(
+            cards.behind(now + Duration::from_secs(15), loopback, TimestampMode::Hardware),
+            Err(NoCard::NoClock)
+        );
+        assert_eq!(cards.behind(now + Duration::from_secs(16), loopback, mode), Err(NoCard::NoClock));
+        for last in 0..2 * WAYS_MAX as u8 {
+            assert_eq!(cards.behind(now, IpAddr::from([203, 0, 113, last]), mode), Err(NoCard::NoInterface));
+        }
+        assert_eq!(cards.ways.len(), WAYS_MAX);
     }
 }

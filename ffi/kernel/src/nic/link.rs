@@ -43,6 +43,13 @@ pub fn lower_interface(interface: &str) -> Option<String> {
     if_indextoname(lower).ok()?.into_string().ok()
 }
 
+/// Whether an interface is a bond, and the interface below it, as [`is_bond`] and [`lower_interface`]: with one question.
+pub fn layer(interface: &str) -> (bool, Option<String>) {
+    let Ok(link) = ask(interface) else { return (false, None) };
+    let lower = link.lower.and_then(|lower| if_indextoname(lower).ok()?.into_string().ok());
+    (link.is_bond, lower)
+}
+
 /// Whether an interface is a bond: its packets, and their stamps, are those of now one member and now another. `false` too if
 /// there is no such interface. Allocates.
 pub fn is_bond(interface: &str) -> bool {
@@ -216,6 +223,7 @@ mod tests {
             assert_eq!(mac_address(name).expect_err("none").raw_os_error(), Some(libc::ENODEV), "{name:?}");
             assert_eq!(lower_interface(name), None);
             assert!(!is_bond(name) && master_index(name).is_none());
+            assert_eq!(layer(name), (false, None));
         }
     }
 }
