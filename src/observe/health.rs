@@ -251,13 +251,19 @@ fn named(source: &SourceStatus) -> String {
 /// The verdict over a status.
 pub fn verdict(status: &Status, thresholds: &Thresholds) -> Verdict {
     let findings = findings(status, thresholds);
-    let code = findings.iter().map(|finding| finding.code).max().unwrap_or(Code::Ok);
+    // The worst is the first.
+    let code = findings.first().map_or(Code::Ok, |worst| worst.code);
     let mut line = format!("{}: ", code.word());
     for finding in &findings {
         let _ = write!(line, "{}; ", finding.text);
     }
     line += &headline(status);
     Verdict { code, line, perfdata: perfdata(status, thresholds) }
+}
+
+/// Its code alone, without the words that say why.
+pub fn code(status: &Status, thresholds: &Thresholds) -> Code {
+    findings(status, thresholds).first().map_or(Code::Ok, |worst| worst.code)
 }
 
 /// `label=value[s];warn;crit;min` with a blank between, in seconds; what is not known is left out.

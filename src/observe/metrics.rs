@@ -14,7 +14,7 @@ use exposition::{Exposition, Kind};
 
 use super::change::{DISRUPTIONS, EventKind};
 use super::event::parse_rfc3339;
-use super::health::{Thresholds, verdict};
+use super::health::{Thresholds, code};
 use super::status::{
     BoundPartsStatus, ClockStatus, HookStatus, NtpServerStatus, PhcStatus, PortStatus, SourceStatus, Status,
     TruthStatus,
@@ -108,7 +108,7 @@ fn daemon(out: &mut Exposition, status: &Status) {
     out.family("build_info", Kind::Gauge, "Version of the daemon; always 1.")
         .sample(&[("version", &status.version), ("schema", &status.schema)], Some(1.0));
     gauge(out, "uptime_seconds", "Time since the daemon started.", Some(status.uptime_s));
-    let code = verdict(status, &Thresholds::default()).code as u8;
+    let code = code(status, &Thresholds::default()) as u8;
     let help = "The verdict with its default limits: 0 OK, 1 WARNING, 2 CRITICAL.";
     gauge(out, "health_code", help, Some(f64::from(code)));
     let help = "How many capabilities, devices or addresses are missing; `synchronome status` names them.";

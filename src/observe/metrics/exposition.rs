@@ -12,6 +12,11 @@ const PREFIX: &str = "synchronome_";
 /// About what a daemon with a port and a few sources has to say, in octets.
 const TEXT_OCTETS: usize = 32 * 1024;
 
+/// Whole numbers below this are printed without an exponent.
+const WHOLE_MAX: f64 = 1e15;
+/// So many digits they have at most.
+const WHOLE_DIGITS: usize = 15;
+
 /// The type of a family.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
@@ -98,7 +103,7 @@ impl Family<'_> {
         for (label, value) in labels {
             text.extend([mark, label, "=\""]);
             // A string takes everything.
-            let _ = write!(Escaping { text, also: Some('"') }, "{value}");
+            let _ = write!(Escaping { text, also: Some(b'"') }, "{value}");
             text.push('"');
             mark = ",";
         }
@@ -106,13 +111,16 @@ impl Family<'_> {
             text.push('}');
         }
         let written = begin..text.len();
-        if series.iter().any(|known| text[known.clone()] == text[written.clone()]) {
+        let octets = text.as_bytes();
+        let is_same = |known: &Range<usize>| known.len() == written.len() && is_same(octets, known, &written);
+        if series.iter().any(is_same) {
             text.truncate(begin);
             return;
         }
         series.push(written);
-        // `{:?}` prints the shortest text that reads back as the same number, with an exponent where that is shorter.
-        let _ = writeln!(text, " {value:?}");
+        text.push(' ');
+        write_number(text, value);
+        text.push('\n');
     }
 
     fn header(&mut self) {
@@ -131,24 +139,87 @@ impl Family<'_> {
 /// Writes what would end a line, or else has a meaning there, escaped.
 struct Escaping<'a> {
     text: &'a mut String,
-    also: Option<char>,
+    also: Option<u8>,
 }
 
 impl Write for Escaping<'_> {
     fn write_str(&mut self, piece: &str) -> fmt::Result {
+        // All that is escaped is ASCII, so that octets can be looked at one by one; as a rule nothing is, and all are looked at at once.
+        let also = self.also.unwrap_or(b'\\');
+        let is_escaped = |octet: u8| octet == b'\\' || octet == b'\n' || octet == also;
+        if !piece.bytes().fold(false, |found, octet| found | is_escaped(octet)) {
+            self.text.push_str(piece);
+            return Ok(());
+        }
         let mut rest = piece;
-        while let Some(at) = rest.find(|c| matches!(c, '\\' | '\n') || Some(c) == self.also) {
+        while let Some(at) = rest.bytes().position(is_escaped) {
             let (plain, from) = rest.split_at(at);
-            let mut octets = from.chars();
-            let escaped = match octets.next() {
-                Some('\n') => "\\n",
-                Some('"') => "\\\"",
+            self.text.push_str(plain);
+            self.text.push_str(match from.as_bytes()[0] {
+                b'\n' => "\\n",
+                b'"' => "\\\"",
                 _ => "\\\\",
-            };
-            self.text.extend([plain, escaped]);
-            rest = octets.as_str();
+            });
+            rest = &from[1..];
         }
         self.text.push_str(rest);
         Ok(())
+    }
+}
+
+/// Whether two series of one family have the same labels: those that differ do so at the end as a rule, behind a name that they share.
+fn is_same(octets: &[u8], known: &Range<usize>, written: &Range<usize>) -> bool {
+    octets[known.clone()].iter().rev().eq(octets[written.clone()].iter().rev())
+}
+
+/// A number as `{:?}` prints it: the shortest text that reads back as the same one, with an exponent where that is shorter. Most numbers here count
+/// something, and have no fraction to look for.
+fn write_number(text: &mut String, value: f64) {
+    let whole = value as u64;
+    if value >= WHOLE_MAX || (whole as f64).to_bits() != value.to_bits() {
+        // A string takes everything.
+        let _ = write!(text, "{value:?}");
+        return;
+    }
+    let (mut digits, mut at, mut left) = ([b'0'; WHOLE_DIGITS], WHOLE_DIGITS, whole);
+    while left > 0 || at == WHOLE_DIGITS {
+        at -= 1;
+        digits[at] = b'0' + (left % 10) as u8;
+        left /= 10;
+    }
+    text.extend(digits[at..].iter().map(|digit| char::from(*digit)));
+    text.push_str(".0");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Random;
+
+    #[test]
+    fn a_number_is_written_as_debug_does() {
+        let mut random = Random::seeded(7);
+        let any = (0..4_000).map(|step| (random.unit() - 0.1) * 10_f64.powi(step % 40 - 20));
+        let whole = (0..400).map(|step| 10_f64.powi(step % 20).floor() * f64::from(step - 3));
+        let edges =
+            [0.0, -0.0, 1.0, -1.0, 9.0, 10.0, 1e14, 1e15 - 1.0, 1e15, 1e16, 1e17, u64::MAX as f64, f64::MAX, 5e-324];
+        for value in any.chain(whole).chain(edges) {
+            let mut text = String::new();
+            write_number(&mut text, value);
+            assert_eq!(text, format!("{value:?}"));
+        }
+    }
+
+    #[test]
+    fn what_ends_a_line_or_a_label_is_escaped_wherever_it_stands() {
+        let escaped = |also, piece: &str| {
+            let mut text = String::new();
+            Escaping { text: &mut text, also }.write_str(piece).expect("a string takes everything");
+            text
+        };
+        let quoted = escaped(Some(b'"'), "\"\u{e9}\\ \n\"\"x\u{1f551}");
+        assert_eq!(quoted, "\\\"\u{e9}\\\\ \\n\\\"\\\"x\u{1f551}");
+        assert_eq!(escaped(None, "a \"b\"\n"), "a \"b\"\\n", "in a help text a quote is one");
+        assert_eq!(escaped(None, ""), "");
     }
 }
