@@ -90,6 +90,14 @@ impl Config {
         self.ptp.iter().enumerate().filter(|(_, port)| port.role != Role::Master)
     }
 
+    /// portNumber of the port of this row: the ports of one clock are counted from 1 (IEEE 1588-2019 7.5.2.3), and those of another domain are another
+    /// clock's.
+    pub fn ptp_port_number(&self, row: usize) -> u16 {
+        let clock = |port: &PtpConfig| (port.domain, port.sdo_id, port.clock_identity);
+        let of = clock(&self.ptp[row]);
+        self.ptp[..=row].iter().filter(|port| clock(port) == of).count() as u16
+    }
+
     /// The reference clocks that are primary references, as PTP has it, and what they are: receivers and pulses of stratum 0. A hardware clock that
     /// somebody else keeps right is none.
     pub fn primary_references(&self) -> Vec<(SourceId, TimeSource)> {

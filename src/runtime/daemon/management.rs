@@ -14,7 +14,7 @@ use crate::runtime::model::Moment;
 use crate::runtime::port::ManagementPacket;
 use crate::sharing::{RingReader, RingWriter};
 use crate::time::{Duration, Mono, Timestamp};
-use crate::wire::ptp::{Message, parse, write};
+use crate::wire::ptp::{ClockIdentity, Message, parse, write};
 
 /// Requests that one turn answers, so that a flood leaves the thread time for its work.
 const REQUESTS_MAX: usize = 64;
@@ -66,6 +66,14 @@ impl NetworkManagement {
     }
 }
 
+/// By which way a message came.
+pub(super) enum Way<'a> {
+    /// Over the network, by the port of this row.
+    Port(usize),
+    /// By the socket of this machine; those who are told by it.
+    Socket(&'a LocalRequest, &'a mut Subscribers),
+}
+
 impl Daemon {
     /// Answers the management messages that the ports have heard, and forwards those of others.
     pub(super) fn answer_network(&mut self, now: Timestamp<Mono>) {
@@ -75,14 +83,14 @@ impl Daemon {
                 let Ok(message) = parse(packet.octets()) else { continue };
                 let is_unicast = message.header.flags.unicast();
                 let mut responses = Vec::new();
-                let by = Asker::Network { port: row as u16 + 1 };
+                let by = Asker::Network { port: self.config.ptp_port_number(row) };
                 let is_of_this_port = |config: &PtpConfig| {
                     (config.domain, config.sdo_id) == (message.header.domain_number, message.header.sdo_id)
                 };
                 if !is_of_this_port(&self.config.ptp[row]) {
                     continue;
                 }
-                self.manage(&message, by, None, &mut |response| {
+                self.manage(&message, by, Way::Port(row), &mut |response| {
                     responses.extend(ManagementPacket::new(response, packet.peer.filter(|_| is_unicast)));
                 });
                 for response in responses {
@@ -99,13 +107,15 @@ impl Daemon {
     /// which has no loop.
     fn forward(&mut self, from: usize, message: &Message<'_>) {
         let clocks = self.ptp_clocks();
-        let number = |row: usize| row as u16 + 1;
-        let Some(clock) = clocks.iter().find(|clock| clock.forwards(number(from))) else { return };
+        let number = |row: usize| self.config.ptp_port_number(row);
+        let forwards = |clock: &ManagedClock, row: usize| self.is_of(clock, row) && clock.forwards(number(row));
+        let Some(clock) = clocks.iter().find(|clock| forwards(clock, from)) else { return };
         let Some(message) = forwarded(message, clock.default_ds.clock_identity) else { return };
         let mut octets = [0; MANAGEMENT_MAX];
         let Ok(length) = write(&message, &mut octets) else { return };
         let Some(packet) = ManagementPacket::new(&octets[..length], None) else { return };
-        for row in (0..self.ports.len()).filter(|row| *row != from && clock.forwards(number(*row))) {
+        let others: Vec<_> = (0..self.ports.len()).filter(|row| *row != from && forwards(clock, *row)).collect();
+        for row in others {
             self.send_management(row, &packet);
         }
     }
@@ -114,6 +124,14 @@ impl Daemon {
         if let Some(management) = self.ports[row].as_mut().and_then(|port| port.management.as_mut()) {
             management.responses.push(*packet);
         }
+    }
+
+    /// Whether the port of this row is one of this clock's.
+    fn is_of(&self, clock: &ManagedClock, row: usize) -> bool {
+        let config = &self.config.ptp[row];
+        let identity = config.clock_identity.map(ClockIdentity).or(self.identity);
+        (config.domain, config.sdo_id) == (clock.default_ds.domain_number, clock.sdo_id)
+            && identity == Some(clock.default_ds.clock_identity)
     }
 
     /// The data sets of the PTP clocks, as of now.
@@ -141,7 +159,7 @@ impl Daemon {
             let mut failed = None;
             let by = Asker::Local { is_owner: request.is_owner };
             let mut subscribers = std::mem::take(&mut socket.subscribers);
-            self.manage(&message, by, Some((&request, &mut subscribers)), &mut |response| {
+            self.manage(&message, by, Way::Socket(&request, &mut subscribers), &mut |response| {
                 failed = failed.take().or(socket.respond(now, &request, response));
             });
             socket.subscribers = subscribers;
@@ -161,18 +179,12 @@ impl Daemon {
     }
 
     /// Answers a management message for each clock that it is for, and does what the owner has set. Who is on this machine may subscribe.
-    pub(super) fn manage(
-        &mut self,
-        message: &Message<'_>,
-        by: Asker,
-        mut local: Option<(&LocalRequest, &mut Subscribers)>,
-        send: &mut impl FnMut(&[u8]),
-    ) {
+    pub(super) fn manage(&mut self, message: &Message<'_>, by: Asker, mut way: Way<'_>, send: &mut impl FnMut(&[u8])) {
         let wants_addresses = asks_for_addresses(message);
         let (now, who) = (self.host.mono(), message.header.source_port_identity);
         for mut clock in self.ptp_clocks() {
             // What a port hears is for the clock that it is of.
-            if matches!(by, Asker::Network { port } if clock.port(port).is_none()) {
+            if matches!(way, Way::Port(row) if !self.is_of(&clock, row)) {
                 continue;
             }
             for port in clock.ports.iter_mut().filter(|_| wants_addresses) {
@@ -185,7 +197,7 @@ impl Daemon {
                 }
                 .unwrap_or_default();
             }
-            if let Some((_, subscribers)) = &local {
+            if let Way::Socket(_, subscribers) = &way {
                 clock.subscription = subscribers.of(&clock, who, now);
                 clock.may_subscribe = subscribers.has_room(&clock, who, now);
             }
@@ -193,7 +205,7 @@ impl Daemon {
                 Some(Setting::Priority1(priority)) => self.config.clock.ptp.priority1 = priority,
                 Some(Setting::Priority2(priority)) => self.config.clock.ptp.priority2 = priority,
                 Some(Setting::Subscription(wanted)) => {
-                    if let Some((request, all)) = &mut local {
+                    if let Way::Socket(request, all) = &mut way {
                         all.put(&clock, who, request, wanted, now);
                     }
                     continue;

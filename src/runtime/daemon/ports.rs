@@ -270,7 +270,7 @@ impl Daemon {
         let identity = config.clock_identity.map_or(own, ClockIdentity);
         let seed = self.random.next_u64();
         crate::ptp::Config {
-            port_number: port as u16 + 1,
+            port_number: self.config.ptp_port_number(port),
             role: config.role,
             serving: ServingConfig {
                 log_announce_interval: config.log_announce_interval,

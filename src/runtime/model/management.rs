@@ -122,7 +122,7 @@ impl Model {
             user_description: self.host.name.clone(),
             product_description: ";synchronome;".to_owned(),
             revision_data: concat!(";;", env!("CARGO_PKG_VERSION")).to_owned(),
-            ports: rows.iter().map(|(row, port)| port.managed(*row, clock_identity)).collect(),
+            ports: rows.iter().map(|(row, port)| port.managed(config.ptp_port_number(*row), clock_identity)).collect(),
         })
     }
 
@@ -205,7 +205,7 @@ fn time_of(properties: &TimeProperties, at: Moment<'_>) -> Option<WireTimestamp>
 }
 
 impl PortModel {
-    fn managed(&self, row: usize, clock_identity: ClockIdentity) -> ManagedPort {
+    fn managed(&self, port_number: u16, clock_identity: ClockIdentity) -> ManagedPort {
         let config = &self.config;
         let is_peer_delay = config.delay == DelayMechanism::P2p;
         let link_delay = match self.report.and_then(|report| report.neighbor) {
@@ -217,7 +217,7 @@ impl PortModel {
         let pdelay_req = intervals.and_then(|intervals| intervals.pdelay_req);
         ManagedPort {
             port_ds: PortDataSet {
-                port_identity: PortIdentity { clock_identity, port_number: row as u16 + 1 },
+                port_identity: PortIdentity { clock_identity, port_number },
                 port_state: self.state as u8,
                 log_min_delay_req_interval: told.unwrap_or(config.log_min_delay_req_interval),
                 peer_mean_path_delay: TimeInterval::from_duration(link_delay.unwrap_or(Duration::ZERO)),
