@@ -206,6 +206,8 @@ const ROLE: &[&str] = &["slave", "master", "auto"];
 const TRANSPORT: &[&str] = &["udp4", "udp6", "ethernet"];
 const ETHERNET_GROUP: &[&str] = &["forwardable", "link"];
 const COMPARISON: &[&str] = &["ieee1588", "g8275", "g8265"];
+const HOLD_OFF: Kind = Kind::Duration { min: Duration::ZERO, max: Duration::from_secs(60), or: &[] };
+const VARIATION: Kind = Kind::Duration { min: Duration::from_micros(1), max: Duration::from_millis(100), or: &["any"] };
 const WAIT_TO_RESTORE: Kind = Kind::Duration { min: Duration::ZERO, max: Duration::from_secs(720), or: &[] };
 const PROFILE: &[&str] = &[
     "default-e2e",
@@ -377,6 +379,8 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ptp.unicast_masters", Kind::Addresses { count_max: UNICAST_MASTERS_MAX }, Default::Toml("[]"), "The masters that are asked for what they send, by their IP addresses, as often as announce_interval, sync_interval and delay_req_interval say: then nobody else is heard, and nothing is sent to all.").term("unicastMasterTable"),
     option("ptp.unicast_duration", UNICAST_DURATION, Default::Toml("\"300s\""), "For how long a unicast master is asked; it is asked again when half of that is over.").unit("s").term("durationField"),
     option("ptp.wait_to_restore", WAIT_TO_RESTORE, Default::Toml("\"16s\""), "For how long a unicast master that has failed (it fell silent, refuses Sync or Delay_Resp, grants them and sends nothing, or said that it is not to be used) is followed only where there is no other.").unit("s").term("waitToRestore"),
+    option("ptp.hold_off", HOLD_OFF, Default::Toml("\"1s\""), "With comparison \"g8265\" how long the Sync or Delay_Resp of the master that is followed must have failed to come, or its quality level have been a worse one, before that counts.").unit("s").term("hold-off time"),
+    option("ptp.delay_variation_max", VARIATION, Default::Toml("\"150us\""), "With comparison \"g8265\": of the Sync of 200 s one in a hundred must have come within this of the soonest (floor packet percentage, ITU-T G.8261.1), or that master has failed; \"any\": that is not judged.").unit("us").term("PTSF-unusable"),
     option("ptp.path_trace", Kind::Switch, OFF, "As a master name the clocks that an Announce has passed, our own the last, and throw those away that have passed us: for finding and breaking loops.").term("pathTraceDS.enable"),
     option("ptp.hybrid", Kind::Switch, OFF, "As a slave send Delay_Req to the master alone, by unicast, each 2^delay_req_interval s unless it says another; while it answers none of them, to the group."),
     option("ptp.static_role", Kind::Switch, OFF, "Whether the role is fixed, with no Announce sent or heeded: a slave follows who sends Sync, and a master asks no neighbour for the delay (automotive profile).").term("inhibit_announce"),

@@ -261,6 +261,7 @@ fn ptp(read: &Reader<'_>, section: &str) -> PtpConfig {
         two_step: read.switch(section, "two_step"),
         static_role: read.switch(section, "static_role"),
         wait_to_restore: read.duration(section, "wait_to_restore"),
+        signal: unicast::signal(read, section),
         hybrid: read.switch(section, "hybrid"),
         intervals: intervals::resolved(read, section),
         path_trace: read.switch(section, "path_trace"),

@@ -19,6 +19,7 @@ use super::status::{
     BoundPartsStatus, ClockStatus, HookStatus, NtpServerStatus, PhcStatus, PortStatus, SourceStatus, Status,
     TruthStatus,
 };
+use crate::ptp::SignalFail;
 use crate::time::{Duration, SyncState, Timestamp};
 
 /// The content type of [`metrics`].
@@ -369,6 +370,19 @@ fn ports(out: &mut Exposition, ports: &[PortStatus]) {
         for (with, count) in [("clients", unicast.for_clients), ("masters", unicast.by_masters)] {
             let [name, domain] = port_labels(port);
             family.sample(&[name, domain, ("with", &with)], Some(f64::from(count)));
+        }
+    }
+    let help = "1 while the signal of a master that the PTP port asks fails in this way (ITU-T G.8265.1), 0 while it does not.";
+    let mut family = out.family("unicast_signal_fail", Kind::Gauge, help);
+    for port in ports {
+        for master in port.unicast.iter().flat_map(|unicast| &unicast.masters) {
+            for fail in SignalFail::ALL {
+                let is = master.signal_fails.iter().any(|known| known == fail.name());
+                let [name, domain] = port_labels(port);
+                let fail = fail.name().trim_start_matches("PTSF-");
+                let labels = [name, domain, ("master", &master.address as &dyn Display), ("fail", &fail)];
+                family.sample(&labels, Some(f64::from(u8::from(is))));
+            }
         }
     }
     let help = "Whose time stamps the PTP port uses, and of which device; always 1.";

@@ -11,7 +11,7 @@ pub use self::event::{EventRecord, HookStatus};
 pub use self::ptp_clock::{CurrentDs, DefaultDs, ParentDs, PortDs, PtpClockStatus, Quality, TimePropertiesDs};
 pub use self::security::{RefusalOfCall, SecurityStatus, ThreadRights};
 pub use self::stamps::StampWaitsStatus;
-pub use self::unicast::{ContractStatus, UnicastStatus};
+pub use self::unicast::{ContractStatus, UnicastMasterStatus, UnicastStatus};
 use crate::sharing::BoundParts;
 use crate::time::{Duration, ErrorBound, SyncState};
 

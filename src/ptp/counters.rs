@@ -194,6 +194,14 @@ counters! {
     UnicastForgotten = "unicast_forgotten",
     /// A unicast master has failed: it refuses Sync or Delay_Resp, or grants them and sends nothing.
     UnicastUnfit = "unicast_unfit",
+    /// The Announce of a master of ours stopped (PTSF-lossAnnounce).
+    SignalLossAnnounce = "signal_loss_announce",
+    /// The Sync or Delay_Resp of the master that is followed stopped (PTSF-lossSync).
+    SignalLossSync = "signal_loss_sync",
+    /// The delay of its Sync varies too much (PTSF-unusable).
+    SignalUnusable = "signal_unusable",
+    /// Its quality level became worse, which does not count yet.
+    QualityLevelHeldOff = "quality_level_held_off",
     /// A master was asked for another Sync interval (IEEE 802.1AS).
     IntervalAsked = "interval_asked",
     /// What somebody has asked our intervals to be, they are, within the limits; or nothing was wanted of them.

@@ -31,6 +31,7 @@
 //! | `hybrid` | Delay_Req to the master alone |
 //! | `peer` | the peer delay mechanism (11.4) |
 //! | `unicast` | unicast negotiation (16.1) |
+//! | `variation` | whether the delay of Sync varies too much to be used (ITU-T G.8261.1) |
 //! | `own` | what the clock says of itself as a grandmaster (8.2.1, 8.2.4) |
 //! | `serving` | what a master sends and answers (9.5, 11.3) |
 //! | `port` | the port: headers in, chapters above, effects out |
@@ -61,6 +62,7 @@ mod serving;
 mod state;
 mod sync;
 mod unicast;
+mod variation;
 
 pub use address::Address;
 pub use bmca::{Comparison, ComparisonRule, DataSet, LocalRank, compare};
@@ -96,8 +98,10 @@ pub use state::{Event, PortState, StateReason, next, next_slave_only};
 pub use sync::SYNC_PENDING_MAX;
 pub use unicast::client::UnicastClientConfig;
 pub use unicast::server::{UNICAST_BATCH_MAX, UnicastServerConfig};
-pub use unicast::told::{CLIENTS_LOOKED_AT_MAX, CONTRACT_MESSAGES, ContractStatus, ContractsWith};
+pub use unicast::signal::{SignalConfig, SignalFail, SignalFails};
+pub use unicast::told::{CLIENTS_LOOKED_AT_MAX, CONTRACT_MESSAGES, ContractStatus, ContractsWith, UnicastMasterStatus};
 pub use unicast::{UNICAST_LOG_QUERY_INTERVAL, UNICAST_MASTERS_MAX};
+pub use variation::DelayVariation;
 
 use crate::coding::{Coded, Decoder, Encoder, Malformed, layout};
 use crate::time::{LeapIndicator, Local, LogInterval, Mono, Observation, Stamp, TaiUtc, Timestamp};

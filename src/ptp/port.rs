@@ -10,9 +10,11 @@ mod master;
 mod own_port;
 mod parent;
 mod peer_delay;
+mod signal;
 mod static_role;
 mod unicast;
 
+use self::signal::Signal;
 use super::counters::{Counter, count};
 use super::delay::{Answer, Answered, DelayExchange, DelayRequests, honoured, spacing};
 use super::foreign::ForeignMasters;
@@ -47,11 +49,20 @@ enum Timer {
     StateDecision,
     DelayReq,
     OwnPort,
+    HoldOff,
+    Another,
 }
 
 impl TimerKind for Timer {
-    const ALL: &'static [Self] =
-        &[Self::AnnounceReceipt, Self::Qualification, Self::StateDecision, Self::DelayReq, Self::OwnPort];
+    const ALL: &'static [Self] = &[
+        Self::AnnounceReceipt,
+        Self::Qualification,
+        Self::StateDecision,
+        Self::DelayReq,
+        Self::OwnPort,
+        Self::HoldOff,
+        Self::Another,
+    ];
     fn index(self) -> usize {
         self as usize
     }
@@ -79,7 +90,7 @@ pub struct Port {
     sender: Sender,
     gate: Gate,
     state: PortState,
-    timers: TimerTable<Timer, 5>,
+    timers: TimerTable<Timer, 7>,
     random: Random,
     foreign: ForeignMasters,
     parent: Option<ParentInfo>,
@@ -87,6 +98,7 @@ pub struct Port {
     remote_epoch: ClockEpoch,
     sync_interval: Option<LogInterval>,
     syncs: SyncPairs,
+    signal: Signal,
     requests: DelayRequests,
     peer: Option<PeerDelay>,
     delay_req_interval: LogInterval,
@@ -138,6 +150,7 @@ impl Port {
             remote_epoch: ClockEpoch::default(),
             sync_interval: None,
             syncs: SyncPairs::default(),
+            signal: Signal::new(&config),
             requests: DelayRequests::new(first_sequence_id),
             peer: peer_delay::of(&config, sender, first_sequence_id),
             delay_req_interval: config.log_min_delay_req_interval,
@@ -276,7 +289,7 @@ impl Port {
             let origin = origin.to_timestamp();
             self.syncs.one_step(SyncPair { sequence_id: header.sequence_id, origin, received, correction }, out)
         };
-        self.observe_sync(pair, out);
+        self.observe_sync(now, pair, out);
     }
 
     fn follow_up(&mut self, now: Timestamp<Mono>, header: &Header, origin: WireTimestamp, out: &mut impl Sink<Effect>) {
@@ -285,10 +298,10 @@ impl Port {
         }
         let Some(correction) = self.gate.correction(header.correction_field, out) else { return };
         let pair = self.syncs.follow_up(now, header.sequence_id, (origin.to_timestamp(), correction), out);
-        self.observe_sync(pair, out);
+        self.observe_sync(now, pair, out);
     }
 
-    fn observe_sync(&mut self, pair: Option<SyncPair>, out: &mut impl Sink<Effect>) {
+    fn observe_sync(&mut self, now: Timestamp<Mono>, pair: Option<SyncPair>, out: &mut impl Sink<Effect>) {
         if let Some(pair) = pair {
             out.emit(Effect::Observe(Observation {
                 source: self.config.source,
@@ -298,6 +311,7 @@ impl Port {
                 exchange: u32::from(pair.sequence_id),
             }));
             self.observe_turned_round(&pair, out);
+            self.judge_delay(now, &pair, out);
         }
     }
 
@@ -391,6 +405,9 @@ impl Port {
             return self.arm_next_delay_req(now);
         }
         let to = to.or_else(|| self.hybrid.as_mut().and_then(|hybrid| hybrid.request(now, out)));
+        if let Some(client) = &mut self.client {
+            client.requests_delay(now, out);
+        }
         let token = TxToken(self.next_token);
         self.next_token = self.next_token.wrapping_add(1);
         let sequence_id = self.requests.open(now, token, out);
@@ -495,6 +512,8 @@ impl Port {
                 Timer::Qualification => self.qualified(now, out),
                 Timer::StateDecision => self.review(now, out),
                 Timer::OwnPort => self.be_as_recommended(now, out),
+                Timer::HoldOff => self.hold_off_is_over(now, out),
+                Timer::Another => self.look_for_another(now, out),
                 Timer::DelayReq => {
                     self.send_delay_req(now, out);
                     if self.timers.get(Timer::DelayReq) <= Some(now) {
@@ -506,8 +525,8 @@ impl Port {
         }
         // Who asks for messages would take those to all for them: ptp4l then never asks for more than Announce.
         self.serving.hold(!self.is_capable() || self.server.is_some() || self.client.is_some());
-        if let Some(client) = &mut self.client {
-            client.tick(now, out);
+        if self.client.as_mut().is_some_and(|client| client.tick(now, out)) {
+            self.look_for_another(now, out);
         }
         self.serving.tick(now, local, &mut self.next_token, out);
         self.serve_contracts(now, local, out);

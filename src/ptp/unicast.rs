@@ -10,12 +10,14 @@
 //! | `fitness` | whom of those that it asks it may follow |
 //! | `server` | of the one that is asked |
 //! | `contracts` | who has which contract, and which is due next |
+//! | `signal` | what of a master's signal fails |
 //! | `told` | what people are told of them |
 
 pub(super) mod client;
 mod contracts;
 mod fitness;
 pub(super) mod server;
+pub(super) mod signal;
 pub(super) mod told;
 
 use super::gate::frame;

@@ -13,7 +13,7 @@ use crate::discipline::SavedOscillator;
 use crate::net::{Missing, StampingChange, TxTrouble};
 use crate::ptp::{
     Announcement, ContractsWith, ForeignMasterStatus, IntervalsInForce, NeighborStatus, ParentInfo, PortState,
-    StateReason,
+    StateReason, UNICAST_MASTERS_MAX, UnicastMasterStatus,
 };
 use crate::time::{
     ClockEpoch, ClockId, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, SyncState, Timestamp,
@@ -240,4 +240,6 @@ pub struct PortReport {
     pub contracts: [u32; 2],
     /// Some of them.
     pub contracts_with: [Option<ContractsWith>; CONTRACTS_REPORTED_MAX],
+    /// The masters of its table, and what of their signals fails.
+    pub masters: [Option<UnicastMasterStatus>; UNICAST_MASTERS_MAX],
 }

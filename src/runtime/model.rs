@@ -476,7 +476,10 @@ impl Model {
             }
             Event::Announced(announced) => self.announced = Some(announced),
             Event::Parent { port, parent } => self.parent(at, usize::from(port), parent),
-            Event::Report { port, report } => self.report(now, usize::from(port), &report),
+            Event::Report { port, report } => {
+                self.signals(at, usize::from(port), &report);
+                self.report(now, usize::from(port), &report);
+            }
             Event::Refused { thread, what } => {
                 let text = format!("thread {thread}: {what}");
                 self.events.record(at, Level::Warn, Topic::Daemon, text, &[("thread", &thread)]);

@@ -33,6 +33,7 @@ use crate::engine::{Emit, Engine, Taped};
 use crate::net::{Arrived, Gone, LEDGER_MAX, PtpSockets, Undelivered};
 use crate::ptp::{
     Channel, ClockReport, Counter, DataSet, Decision, Effect, Forwarded, Grandmaster, Input, ParentInfo, Port, TxToken,
+    UNICAST_MASTERS_MAX,
 };
 use crate::sharing::{Counters, Flag, Latch, Pulse, RingReader, RingWriter};
 use crate::time::{ClockId, Duration, LogInterval, Mono, Observation, Timestamp};
@@ -134,6 +135,10 @@ impl PtpEngine for Port {
         for (place, with) in contracts_with.iter_mut().zip(self.contracts(now)) {
             *place = Some(with);
         }
+        let mut masters = [None; UNICAST_MASTERS_MAX];
+        for (place, master) in masters.iter_mut().zip(self.unicast_masters(now)) {
+            *place = Some(master);
+        }
         Some(PortReport {
             identity,
             state,
@@ -147,6 +152,7 @@ impl PtpEngine for Port {
             neighbor,
             contracts,
             contracts_with,
+            masters,
         })
     }
 

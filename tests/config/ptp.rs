@@ -3,7 +3,7 @@
 use synchronome::config::options::OPTIONS;
 use synchronome::config::profile::PROFILES;
 use synchronome::config::{DelayMechanism, EthernetGroup, Fault, Origin, PtpTransport, Setting, load, load_file};
-use synchronome::time::LogInterval;
+use synchronome::time::{Duration, LogInterval};
 
 use super::{complaints, repository};
 
@@ -73,6 +73,28 @@ fn a_profile_says_what_its_options_are_where_the_file_does_not() {
     assert_eq!(origin("ptp[0].sync_interval"), Origin::File { line: 4, column: 17 });
     assert_eq!(origin("ptp[0].domain"), Origin::Default);
     assert_eq!(origin("ptp[1].sdo_id"), Origin::Default);
+}
+
+#[test]
+fn the_ports_of_each_clock_are_counted_from_one() {
+    let ports = ["", "domain = 3", "", "domain = 3\nsdo_id = 256", "domain = 3"].into_iter().enumerate();
+    let texts: Vec<_> = ports.map(|(row, more)| format!("[[ptp]]\ninterface = \"eth{row}\"\n{more}\n")).collect();
+    let config = load(&texts.concat(), "t.toml").expect("it is right").config;
+    assert_eq!([0, 1, 2, 3, 4].map(|row| config.ptp_port_number(row)), [1, 1, 2, 1, 2]);
+}
+
+#[test]
+fn the_signal_of_a_master_is_judged_by_g8265_1_alone() {
+    let signal = |more: &str| {
+        let text = format!("[[ptp]]\ninterface = \"lo\"\nunicast_masters = [\"192.0.2.1\"]\n{more}\n");
+        load(&text, "t.toml").expect("it is right").config.ptp[0].signal
+    };
+    assert_eq!(signal("profile = \"g8275.2\"\nhold_off = \"3s\""), None);
+    let by_profile = signal("profile = \"g8265.1\"").expect("it is judged");
+    assert_eq!(by_profile.hold_off, Duration::SECOND);
+    assert_eq!(by_profile.delay_variation_max, Some(Duration::from_micros(150)));
+    let lax = signal("comparison = \"g8265\"\nhold_off = \"0s\"\ndelay_variation_max = \"any\"").expect("it is judged");
+    assert_eq!((lax.hold_off, lax.delay_variation_max), (Duration::ZERO, None));
 }
 
 #[test]

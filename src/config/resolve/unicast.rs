@@ -3,6 +3,19 @@
 use std::ops::Range;
 
 use crate::config::read::Reader;
+use crate::config::value::Value;
+use crate::ptp::SignalConfig;
+
+/// By G.8265.1 a master is left when its signal fails.
+pub(super) fn signal(read: &Reader<'_>, section: &str) -> Option<SignalConfig> {
+    (read.word(section, "comparison") == "g8265").then(|| SignalConfig {
+        hold_off: read.duration(section, "hold_off"),
+        delay_variation_max: match read.value(section, "delay_variation_max") {
+            Some(Value::Duration(max)) => Some(max),
+            _ => None,
+        },
+    })
+}
 
 /// The rules between `unicast_masters` and the rest of its `[[ptp]]`.
 pub(super) fn conflicts(

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{ArbTimescale, PtpTransport, TimestampMode};
-use crate::ptp::{ComparisonRule, GRANDMASTERS_MAX, IntervalConfig, Role, UNICAST_MASTERS_MAX};
+use crate::ptp::{ComparisonRule, GRANDMASTERS_MAX, IntervalConfig, Role, SignalConfig, UNICAST_MASTERS_MAX};
 use crate::time::{Duration, FrequencyPpb, LogInterval};
 use crate::wire::ptp::ClockIdentity;
 
@@ -72,6 +72,8 @@ pub struct PtpConfig {
     pub unicast_duration_s: u32,
     /// For how long a unicast master that has failed is followed only where there is no other, 0 to 720 s.
     pub wait_to_restore: Duration,
+    /// When one is left since its signal fails; `None`: not before it has failed some times.
+    pub signal: Option<SignalConfig>,
     /// To how many clients it sends what they ask for; 0 ..= 100,000.
     pub unicast_clients: u32,
     /// Their longest contract in seconds; 10 ..= 1000.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::super::status::{
-    ContractStatus, PortDs, PortStatus, PtpClockStatus, Quality, TimePropertiesDs, UnicastStatus,
+    ContractStatus, PortDs, PortStatus, PtpClockStatus, Quality, TimePropertiesDs, UnicastMasterStatus, UnicastStatus,
 };
 use super::super::units::{count, seconds};
 
@@ -22,7 +22,10 @@ pub fn ptp_text(clocks: &[PtpClockStatus], ports: &[PortStatus]) -> String {
 pub(in crate::observe) fn contracts_in_brief(unicast: &UnicastStatus) -> String {
     let with = |n: u32, whom: &str| (n > 0).then(|| format!("{} with {whom}", count(n.into(), "contract")));
     let both = [with(unicast.by_masters, "masters"), with(unicast.for_clients, "clients")];
-    format!("unicast: {}", both.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    let failing = unicast.masters.iter().filter(|master| !master.signal_fails.is_empty());
+    let failing = failing.map(|master| format!("{} fails ({})", master.address, master.signal_fails.join(", ")));
+    let said: Vec<_> = both.into_iter().flatten().chain(failing).collect();
+    format!("unicast: {}", if said.is_empty() { "no contract".to_owned() } else { said.join(", ") })
 }
 
 /// A line for each other one that there are contracts with, and how many are not shown.
@@ -37,11 +40,30 @@ fn contracts(unicast: &UnicastStatus) -> Vec<(String, String)> {
             None => rows.push((name, what)),
         }
     }
+    for master in &unicast.masters {
+        let name = format!("master {}:", master.address);
+        let signal = signal(master);
+        if signal.is_empty() {
+            continue;
+        }
+        match rows.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, about)) => *about = format!("{about}; {signal}"),
+            None => rows.push((name, signal)),
+        }
+    }
     let unlisted = (unicast.for_clients + unicast.by_masters).saturating_sub(unicast.contracts.len() as u32);
     if unlisted > 0 {
         rows.push(("and".to_owned(), count(unlisted.into(), "more contract")));
     }
     rows
+}
+
+/// What of a master's signal fails, how long it waits, and how much its delay varies; empty where there is nothing to tell.
+fn signal(master: &UnicastMasterStatus) -> String {
+    let fails = (!master.signal_fails.is_empty()).then(|| master.signal_fails.join(", "));
+    let waits = master.restores_in_s.map(|left| format!("for {left:.0} s followed only where there is no other"));
+    let varies = master.delay_variation_s.map(|spread| format!("1 % of its Sync within {}", seconds(spread)));
+    [fails, waits, varies].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn clock(clock: &PtpClockStatus, statuses: &[PortStatus]) -> String {
@@ -218,19 +240,37 @@ mod tests {
                 contract("192.0.2.7", "client", "Announce", 2.0),
                 contract("192.0.2.7", "client", "Sync", 0.125),
             ],
+            masters: vec![
+                UnicastMasterStatus {
+                    address: "192.0.2.1".to_owned(),
+                    delay_variation_s: Some(12e-6),
+                    ..UnicastMasterStatus::default()
+                },
+                UnicastMasterStatus {
+                    address: "192.0.2.2".to_owned(),
+                    signal_fails: vec!["PTSF-lossSync".to_owned()],
+                    restores_in_s: Some(280.0),
+                    ..UnicastMasterStatus::default()
+                },
+            ],
         };
-        assert_eq!(contracts_in_brief(&unicast), "unicast: 1 contract with masters, 900 contracts with clients");
+        assert_eq!(
+            contracts_in_brief(&unicast),
+            "unicast: 1 contract with masters, 900 contracts with clients, 192.0.2.2 fails (PTSF-lossSync)"
+        );
+        assert_eq!(contracts_in_brief(&UnicastStatus::default()), "unicast: no contract");
         let clock = example();
         let identity = Some(clock.ports[0].port_identity.clone());
         let port = PortStatus { identity, unicast: Some(unicast), ..PortStatus::default() };
         let text = ptp_text(&[clock], &[port]);
-        let lines: Vec<&str> = text.lines().rev().take(3).map(str::trim).collect();
+        let lines: Vec<&str> = text.lines().rev().take(4).map(str::trim).collect();
         assert_eq!(
             lines,
             [
                 "and 898 more contracts",
+                "master 192.0.2.2: PTSF-lossSync, for 280 s followed only where there is no other",
                 "client 192.0.2.7: Announce each 2.00 s (for 280 s), Sync each 125 ms (for 280 s)",
-                "master 192.0.2.1: Announce each 1.00 s (for 280 s)",
+                "master 192.0.2.1: Announce each 1.00 s (for 280 s); 1 % of its Sync within 12.0 us",
             ]
         );
     }

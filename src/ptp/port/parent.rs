@@ -44,10 +44,6 @@ impl Port {
             return;
         }
         let sender = header.source_port_identity;
-        if !may_be_used(self.config.comparison, announce.grandmaster_clock_quality.clock_class) {
-            count(out, Counter::QualityLevelRefused);
-            return self.refuse(now, sender, out);
-        }
         let place = self.client.as_ref().and_then(|client| client.place(sender));
         let announced = Announced {
             data: DataSet {
@@ -65,6 +61,24 @@ impl Port {
             sequence_id: header.sequence_id,
             interval: self.announce_interval(header),
         };
+        if !self.is_held_off(now, &announced, out) {
+            self.announced(now, announced, tlvs, out);
+        }
+    }
+
+    /// What a master says of itself counts.
+    pub(super) fn announced(
+        &mut self,
+        now: Timestamp<Mono>,
+        announced: Announced,
+        tlvs: Tlvs<'_>,
+        out: &mut impl Sink<Effect>,
+    ) {
+        let sender = announced.data.sender;
+        if !may_be_used(self.config.comparison, announced.data.quality.clock_class) {
+            count(out, Counter::QualityLevelRefused);
+            return self.refuse(now, sender, out);
+        }
         if !self.foreign.hear(now, announced, self.parent_port(), out) {
             return;
         }
@@ -177,6 +191,7 @@ impl Port {
         self.remote_epoch = self.remote_epoch.next();
         self.syncs.reset(out);
         self.requests.flush(out);
+        self.forget_signal();
         self.sync_interval = None;
         self.delay_req_interval = self.config.log_min_delay_req_interval;
         self.is_calm = false;
@@ -192,6 +207,7 @@ impl Port {
     pub(super) fn lose_parent(&mut self, out: &mut impl Sink<Effect>) {
         self.syncs.reset(out);
         self.requests.flush(out);
+        self.forget_signal();
         self.sync_interval = None;
         self.timers.clear(Timer::AnnounceReceipt);
         self.timers.clear(Timer::DelayReq);
@@ -204,6 +220,7 @@ impl Port {
     /// Throws away what waits, because its stamps no longer belong together.
     pub(super) fn flush(&mut self, out: &mut impl Sink<Effect>) {
         self.syncs.flush(out);
+        self.signal.forget_delays();
         self.requests.flush(out);
         if let Some(peer) = &mut self.peer {
             peer.flush(out);
@@ -217,7 +234,7 @@ impl Port {
         let silent = self.parent_port().or_else(|| self.best.map(|best| best.sender));
         if let Some(silent) = silent {
             self.foreign.remove(silent);
-            self.client.iter_mut().for_each(|client| client.silent(now, silent));
+            self.client.iter_mut().for_each(|client| client.silent(now, silent, out));
         }
         self.leave_parent(now, StateReason::AnnounceReceiptTimeout, out);
     }

@@ -10,6 +10,8 @@
 //! forged address could make us send as much as the forger does.
 
 use super::fitness::Fitness;
+use super::signal::{SignalConfig, SignalFail, SignalFails};
+use super::told::UnicastMasterStatus;
 use super::{ANYBODY, Address, ContractsOf, Effect, HEEDED_MAX, Service, Signaling, UNICAST_MASTERS_MAX};
 use crate::coding::Coded;
 use crate::engine::Sink;
@@ -28,6 +30,8 @@ const RENEWALS: i64 = 3;
 /// A master that sends nothing for so many intervals, and at least for so long, has forgotten the contract.
 const SILENT_INTERVALS: i64 = 5;
 const SILENT_MIN: Duration = Duration::from_secs(2);
+/// And one that does not answer more requests than this for as long sends no Delay_Resp.
+const UNANSWERED_MAX: u8 = 5;
 /// How often what is unwanted is cancelled.
 const COMPLAINT_EVERY: Duration = Duration::SECOND;
 
@@ -42,6 +46,8 @@ pub struct UnicastClientConfig {
     pub intervals: [LogInterval; 3],
     /// For so long a master that has failed is not followed where there is another: waitToRestore (ITU-T G.8265.1).
     pub wait_to_restore: Duration,
+    /// When a master is left since its signal fails; `None`: not before it has failed some times (ITU-T G.8265.1: packet timing signal fail).
+    pub signal: Option<SignalConfig>,
 }
 
 impl UnicastClientConfig {
@@ -51,6 +57,7 @@ impl UnicastClientConfig {
         duration_s: 300,
         intervals: [LogInterval::new(1), LogInterval::new(0), LogInterval::new(0)],
         wait_to_restore: Duration::from_secs(16),
+        signal: None,
     };
 }
 
@@ -66,8 +73,12 @@ struct Granted {
 impl Granted {
     /// From when on the master has forgotten it. Delay_Resp come when they are asked for, and a master forgets all or none.
     fn forgotten_at(&self, service: Service) -> Option<Timestamp<Mono>> {
-        let silent = self.interval.duration().times(SILENT_INTERVALS).max(SILENT_MIN);
-        (service != Service::DelayResp).then(|| self.heard_at + silent)
+        (service != Service::DelayResp).then(|| self.heard_at + self.silence())
+    }
+
+    /// So long after the last one more must have come.
+    fn silence(&self) -> Duration {
+        self.interval.duration().times(SILENT_INTERVALS).max(SILENT_MIN)
     }
 }
 
@@ -144,6 +155,8 @@ struct Master {
     sequence_id: u16,
     contracts: [Contract; 3],
     fitness: Fitness,
+    /// Delay_Req since the last answer, and when the first of them left.
+    unanswered: (u8, Timestamp<Mono>),
 }
 
 impl Master {
@@ -151,15 +164,21 @@ impl Master {
         &mut self.contracts[service as usize]
     }
 
-    /// What is due now: contracts that have ended, and requests.
+    /// What is due now: contracts that have ended, and requests. Whether it is to be followed no more where there is another.
     fn tick(
         &mut self,
         now: Timestamp<Mono>,
         config: &UnicastClientConfig,
         sender: &Sender,
         out: &mut impl Sink<Effect>,
-    ) {
-        self.review(now, config.wait_to_restore, out);
+    ) -> bool {
+        self.review(now, config, out);
+        let counts_at = self.counts_at(config);
+        let has_failed = counts_at.is_some_and(|at| at <= now);
+        if has_failed {
+            self.fitness.is_missing(now, config.wait_to_restore);
+            count(out, Counter::UnicastUnfit);
+        }
         let mut message = Signaling::new(sender, ANYBODY, self.address, &mut self.sequence_id);
         for (service, contract) in Service::ALL.into_iter().zip(&mut self.contracts) {
             if contract.is_wanted && contract.ask_at <= now {
@@ -179,10 +198,16 @@ impl Master {
             }
         }
         message.send(out);
+        has_failed
+    }
+
+    /// When what does not come counts against it, where that is the rule.
+    fn counts_at(&self, config: &UnicastClientConfig) -> Option<Timestamp<Mono>> {
+        self.fitness.counts_at(config.signal?.hold_off)
     }
 
     /// Whether contracts are over, or forgotten.
-    fn review(&mut self, now: Timestamp<Mono>, wait_to_restore: Duration, out: &mut impl Sink<Effect>) {
+    fn review(&mut self, now: Timestamp<Mono>, config: &UnicastClientConfig, out: &mut impl Sink<Effect>) {
         let mut has_forgotten = false;
         for (service, contract) in Service::ALL.into_iter().zip(&mut self.contracts) {
             let Some(granted) = contract.granted else { continue };
@@ -193,10 +218,17 @@ impl Master {
                 count(out, Counter::UnicastForgotten);
                 contract.lose(now);
                 has_forgotten |= service == Service::Sync;
+                // One that is not followed is missed too, where its signal is judged.
+                if service == Service::Announce && config.signal.is_some() && self.fitness.fell_silent() {
+                    count(out, Counter::SignalLossAnnounce);
+                }
             }
         }
         if has_forgotten {
-            if self.fitness.tried(now, Service::Sync, wait_to_restore) {
+            if self.fitness.misses(now, Service::Sync) {
+                count(out, Counter::SignalLossSync);
+            }
+            if self.fitness.tried(now, Service::Sync, config.wait_to_restore) {
                 count(out, Counter::UnicastUnfit);
             }
             self.contract(Service::DelayResp).lose(now);
@@ -248,6 +280,7 @@ impl Client {
             sequence_id: 0,
             contracts: [Contract::NONE; 3],
             fitness: Fitness::default(),
+            unanswered: (0, Timestamp::EPOCH),
         };
         let masters = config.masters.map(|address| address.map(master));
         masters.iter().any(Option::is_some).then_some(Self { config, sender, masters, followed: None })
@@ -281,6 +314,7 @@ impl Client {
             is_found |= is_followed;
             if is_followed {
                 master.fitness.begins();
+                master.unanswered.0 = 0;
             }
             let mut unwanted = [Service::Sync; 2];
             let mut count = 0;
@@ -301,9 +335,11 @@ impl Client {
     }
 
     /// This one is not heard any more: it may have forgotten us, and is asked again.
-    pub fn silent(&mut self, now: Timestamp<Mono>, identity: PortIdentity) {
+    pub fn silent(&mut self, now: Timestamp<Mono>, identity: PortIdentity, out: &mut impl Sink<Effect>) {
         for master in self.masters.iter_mut().flatten().filter(|master| master.identity == Some(identity)) {
-            master.fitness.fell_silent();
+            if master.fitness.fell_silent() {
+                count(out, Counter::SignalLossAnnounce);
+            }
             let contract = master.contract(Service::Announce);
             // A master that does not answer either is asked ever more rarely.
             if contract.granted.is_some() {
@@ -317,6 +353,63 @@ impl Client {
         for master in self.masters.iter_mut().flatten().filter(|master| master.identity == Some(identity)) {
             master.fitness.failed(now, self.config.wait_to_restore);
         }
+    }
+
+    /// A Delay_Req leaves to the one that is followed: it may be one too many that gets no answer.
+    pub fn requests_delay(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
+        let Some(followed) = self.followed else { return };
+        for master in self.masters.iter_mut().flatten().filter(|master| master.identity == Some(followed)) {
+            let Some(granted) = master.contracts[Service::DelayResp as usize].granted else { continue };
+            let (count_of, since) = &mut master.unanswered;
+            if *count_of == 0 {
+                *since = now;
+            }
+            *count_of = count_of.saturating_add(1);
+            if *count_of > UNANSWERED_MAX
+                && now - *since >= granted.silence()
+                && master.fitness.misses(now, Service::DelayResp)
+            {
+                count(out, Counter::SignalLossSync);
+            }
+        }
+    }
+
+    /// How the delay of the Sync of the one that is followed was found; whether it is to be followed no more where there is another.
+    pub fn judged(&mut self, now: Timestamp<Mono>, is_usable: bool, out: &mut impl Sink<Effect>) -> bool {
+        let Self { masters, config, followed, .. } = self;
+        let Some(followed) = *followed else { return false };
+        for master in masters.iter_mut().flatten().filter(|master| master.identity == Some(followed)) {
+            if master.fitness.judged(now, is_usable, config.wait_to_restore) {
+                count(out, Counter::SignalUnusable);
+            }
+        }
+        !is_usable
+    }
+
+    /// So long a quality level that became worse does not count; `None`: it does at once.
+    pub fn hold_off(&self) -> Option<Duration> {
+        self.config.signal.map(|signal| signal.hold_off).filter(|hold_off| *hold_off > Duration::ZERO)
+    }
+
+    /// What of the signal of each master fails, who it is, whether it is followed, and how long it waits to be restored.
+    pub fn signals(&self, now: Timestamp<Mono>) -> impl Iterator<Item = UnicastMasterStatus> + '_ {
+        self.masters.iter().flatten().map(move |master| {
+            let is_followed = master.identity.is_some() && master.identity == self.followed;
+            let restores_in = master.fitness.restores_in(now);
+            let fails = master.fitness.fails();
+            // What was seen of one that may be followed again, and is not, is over.
+            let is_seen = is_followed || restores_in.is_some();
+            let only_silent = SignalFails::NONE.with(SignalFail::LossAnnounce, fails.has(SignalFail::LossAnnounce));
+            UnicastMasterStatus {
+                address: master.address,
+                identity: master.identity,
+                clock_class: None,
+                is_followed,
+                fails: if is_seen { fails } else { only_silent },
+                restores_in,
+                delay_variation: None,
+            }
+        })
     }
 
     /// Whether it may be followed where there are others.
@@ -343,16 +436,19 @@ impl Client {
                 .into_iter()
                 .zip(&master.contracts)
                 .filter_map(|(service, contract)| contract.deadline(service))
+                .chain(master.counts_at(&self.config))
                 .min()
         };
         self.masters.iter().flatten().filter_map(of).min()
     }
 
-    /// Sends what is due, and ends what is over.
-    pub fn tick(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) {
+    /// Sends what is due, and ends what is over; whether somebody is to be followed no more where there is another.
+    pub fn tick(&mut self, now: Timestamp<Mono>, out: &mut impl Sink<Effect>) -> bool {
+        let mut has_failed = false;
         for master in self.masters.iter_mut().flatten() {
-            master.tick(now, &self.config, &self.sender, out);
+            has_failed |= master.tick(now, &self.config, &self.sender, out);
         }
+        has_failed
     }
 
     fn followed(&self) -> Option<&Master> {
@@ -424,6 +520,9 @@ impl Client {
         match service {
             Service::Announce => master.fitness.announced(now, config.wait_to_restore),
             Service::Sync | Service::DelayResp => master.fitness.served(service),
+        }
+        if service == Service::DelayResp {
+            master.unanswered.0 = 0;
         }
         true
     }
@@ -510,7 +609,7 @@ impl Master {
         contract.ask_at = now + part(duration, RENEW_AFTER);
         if grant.message_type == MessageType::DelayResp {
             // They come when they are asked for, which may be rarely.
-            self.fitness.served(Service::DelayResp);
+            self.fitness.granted(Service::DelayResp);
         }
         if self.identity.is_none_or(|identity| identity == source) {
             self.identity = Some(source);

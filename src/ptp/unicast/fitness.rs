@@ -8,6 +8,7 @@
 //! following it, and one that never serves would take the clock along after each wait.
 
 use super::Service;
+use super::signal::{SignalFail, SignalFails};
 use crate::coding::Coded;
 use crate::time::{Duration, Mono, Timestamp};
 
@@ -28,6 +29,12 @@ pub(super) struct Fitness {
     unfit_until: Option<Timestamp<Mono>>,
     /// Doublings of the wait, since the last Sync.
     doublings: u8,
+    /// Since when what it has granted does not come, by service.
+    missing_since: [Option<Timestamp<Mono>>; Service::ALL.len()],
+    /// What is missing was held against it.
+    is_missed: bool,
+    /// The delay of its Sync varies too much.
+    varies: bool,
 }
 
 impl Fitness {
@@ -39,19 +46,75 @@ impl Fitness {
             return false;
         }
         *tries = 0;
+        self.failed_to_serve(now, wait_to_restore);
+        true
+    }
+
+    fn failed_to_serve(&mut self, now: Timestamp<Mono>, wait_to_restore: Duration) {
         self.failed(now, wait_to_restore.times(1 << self.doublings));
         self.doublings = (self.doublings + 1).min(DOUBLINGS_MAX);
-        true
+    }
+
+    /// What it has granted does not come, from now on; `true` where its signal failed by that.
+    pub fn misses(&mut self, now: Timestamp<Mono>, service: Service) -> bool {
+        let failed = self.fails().has(SignalFail::LossSync);
+        self.missing_since[service as usize].get_or_insert(now);
+        !failed
+    }
+
+    /// When what is missing counts against it; `None`: nothing is, or it has counted.
+    pub fn counts_at(&self, hold_off: Duration) -> Option<Timestamp<Mono>> {
+        let since = self.missing_since.into_iter().flatten().min();
+        since.filter(|_| !self.is_missed).map(|since| since + hold_off)
+    }
+
+    /// What is missing counts against it now.
+    pub fn is_missing(&mut self, now: Timestamp<Mono>, wait_to_restore: Duration) {
+        self.is_missed = true;
+        self.failed_to_serve(now, wait_to_restore);
+    }
+
+    /// How the delay of its Sync was found; `true` where its signal failed by that.
+    pub fn judged(&mut self, now: Timestamp<Mono>, is_usable: bool, wait_to_restore: Duration) -> bool {
+        let failed = self.varies;
+        self.varies = !is_usable;
+        if !is_usable {
+            self.failed(now, wait_to_restore);
+        }
+        !is_usable && !failed
+    }
+
+    /// What of its signal fails, as it was seen last.
+    pub const fn fails(&self) -> SignalFails {
+        let [_, sync, delay_resp] = self.missing_since;
+        SignalFails::NONE
+            .with(SignalFail::LossAnnounce, self.is_silent)
+            .with(SignalFail::LossSync, sync.is_some() || delay_resp.is_some())
+            .with(SignalFail::Unusable, self.varies)
+    }
+
+    /// How long it is not followed still where there are others.
+    pub fn restores_in(&self, now: Timestamp<Mono>) -> Option<Duration> {
+        self.unfit_until.map(|until| until - now).filter(|left| *left > Duration::ZERO)
     }
 
     /// It is followed from now on.
     pub const fn begins(&mut self) {
         self.tries = [0; Service::ALL.len()];
+        self.missing_since = [None; Service::ALL.len()];
+        (self.is_missed, self.varies) = (false, false);
+    }
+
+    /// It has granted this.
+    pub const fn granted(&mut self, service: Service) {
+        self.tries[service as usize] = 0;
     }
 
     /// What was asked for has come.
     pub const fn served(&mut self, service: Service) {
-        self.tries[service as usize] = 0;
+        self.granted(service);
+        self.missing_since[service as usize] = None;
+        self.is_missed &= self.fails().has(SignalFail::LossSync);
         if matches!(service, Service::Sync) {
             self.doublings = 0;
         }
@@ -62,9 +125,9 @@ impl Fitness {
         self.unfit_until = self.unfit_until.max(Some(now + wait_to_restore));
     }
 
-    /// Its Announce have stopped.
-    pub const fn fell_silent(&mut self) {
-        self.is_silent = true;
+    /// Its Announce have stopped; `true` where they came before.
+    pub const fn fell_silent(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_silent, true)
     }
 
     /// An Announce has come.
@@ -122,7 +185,7 @@ mod tests {
             let now = n * 100;
             fitness.failed(at(now), wait);
             assert!(!fitness.is_fit(at(now + 15)) && fitness.is_fit(at(now + 16)), "{n}");
-            fitness.fell_silent();
+            assert!(fitness.fell_silent() && !fitness.fell_silent());
             fitness.announced(at(now + 50), wait);
             assert!(!fitness.is_fit(at(now + 65)) && fitness.is_fit(at(now + 66)), "{n}");
         }

@@ -4,8 +4,10 @@ use super::Service;
 use super::client::Client;
 use super::contracts::Slot;
 use super::server::Server;
+use super::signal::SignalFails;
 use crate::ptp::{Address, Port};
 use crate::time::{Duration, LogInterval, Mono, Timestamp};
+use crate::wire::ptp::PortIdentity;
 
 /// Places of the table of clients that are looked at for people: a table may have a hundred thousand.
 pub const CLIENTS_LOOKED_AT_MAX: usize = 256;
@@ -40,7 +42,35 @@ pub struct ContractsWith {
     pub contracts: [Option<ContractStatus>; 3],
 }
 
+/// A master of the table, and what of its signal fails.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UnicastMasterStatus {
+    /// Its address in the table.
+    pub address: Address,
+    /// Who is there, if that is known.
+    pub identity: Option<PortIdentity>,
+    /// clockClass of its last Announce, which is its quality level by ITU-T G.8265.1; `None`: none is heard.
+    pub clock_class: Option<u8>,
+    /// The port follows it.
+    pub is_followed: bool,
+    /// What of its signal fails.
+    pub fails: SignalFails,
+    /// So long it is not followed where there is another.
+    pub restores_in: Option<Duration>,
+    /// Of the one that is followed: one in a hundred of its Sync came within this of the soonest, in the last window that is over.
+    pub delay_variation: Option<Duration>,
+}
+
 impl Port {
+    /// The masters of its table.
+    pub fn unicast_masters(&self, now: Timestamp<Mono>) -> impl Iterator<Item = UnicastMasterStatus> + '_ {
+        self.client().into_iter().flat_map(move |client| client.signals(now)).map(|master| UnicastMasterStatus {
+            clock_class: master.identity.and_then(|identity| self.heard_class(identity)),
+            delay_variation: self.delay_variation().filter(|_| master.is_followed),
+            ..master
+        })
+    }
+
     /// How many contracts clients have with this port, and how many it has with masters.
     pub fn unicast_contracts(&self) -> [u32; 2] {
         let held = self.client().map_or(0, |client| {

@@ -303,6 +303,7 @@ impl Daemon {
                 masters: config.unicast_masters.map(|address| address.map(Address::from)),
                 duration_s: config.unicast_duration_s,
                 wait_to_restore: config.wait_to_restore,
+                signal: config.signal,
                 intervals: [config.log_announce_interval, config.log_sync_interval, config.log_min_delay_req_interval],
             },
             path_trace: config.path_trace,

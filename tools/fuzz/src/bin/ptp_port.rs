@@ -16,7 +16,7 @@
 use synchronome::engine::{Engine, Sink};
 use synchronome::ptp::{
     Address, Announcement, Channel, ClockReport, Config, Decision, Effect, FOREIGN_MASTER_MAX, Forwarded, Grandmaster,
-    GrandmasterConfig, Input, Line, MasterBy, PeerDelayConfig, Port, Recommendation, Role, TxToken,
+    GrandmasterConfig, Input, Line, MasterBy, PeerDelayConfig, Port, Recommendation, Role, SignalConfig, TxToken,
     UnicastClientConfig, UnicastServerConfig,
 };
 use synchronome::time::{ClockEpoch, ClockId, Duration, LogInterval, Mono, SourceId, Stamp, StampSource, Timestamp};
@@ -78,7 +78,9 @@ fn unicast() -> [Box<Port>; 2] {
     let mut masters = UnicastClientConfig::NOBODY.masters;
     masters[0] = Some(Address::V4([10, 0, 0, 1]));
     masters[1] = Some(Address::V4([10, 0, 0, 2]));
-    let unicast = UnicastClientConfig { masters, ..UnicastClientConfig::NOBODY };
+    let delay_variation_max = Some(Duration::from_micros(150));
+    let signal = Some(SignalConfig { hold_off: Duration::from_millis(500), delay_variation_max });
+    let unicast = UnicastClientConfig { masters, signal, ..UnicastClientConfig::NOBODY };
     let unicast_server = UnicastServerConfig { clients_max: 3, ..UnicastServerConfig::NOBODY };
     let config = Config::new(SourceId(2), ClockIdentity([0x55; 8]), 3);
     let mut asked = Port::new(Config { role: Role::Master, unicast_server, ..config });
