@@ -10,6 +10,7 @@
 //! | `campaign` | random worlds |
 
 pub mod alarms;
+pub mod asking;
 pub mod campaign;
 pub mod churn;
 pub mod figures;

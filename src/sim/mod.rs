@@ -82,4 +82,4 @@ pub use server::{ORPHAN_DISTANCE, ORPHAN_STRATUM, Server, ServerConfig};
 pub use slave::{Slave, SlaveConfig};
 pub use statistics::{BoundStatistics, SAMPLES_MAX, Statistics};
 pub use truth::{LOCAL_EPOCH, TAI_UTC, Truth};
-pub use world::{HELD_MAX, Part, Placed, Plugged, Stall, StormModel, TreeFault, World};
+pub use world::{HELD_MAX, Part, Placed, Plugged, Stall, StormModel, TreeFault, World, address_of};

@@ -12,7 +12,9 @@ use super::{
     SlaveConfig, StampModel, Statistics,
 };
 use crate::engine::{EngineKind, Random};
-use crate::ptp::{Channel, DELAY_OUTSTANDING_MAX, Effect, Frame, GrandmasterConfig, Input, SYNC_PENDING_MAX, TxToken};
+use crate::ptp::{
+    Address, Channel, DELAY_OUTSTANDING_MAX, Effect, Frame, GrandmasterConfig, Input, SYNC_PENDING_MAX, TxToken,
+};
 use crate::sharing::TimeSnapshot;
 use crate::time::{ClockId, Duration, Mono, SourceId, Stamp, Timestamp};
 use crate::trace::{Collector, Origin};
@@ -449,7 +451,8 @@ impl World {
                     Taken::Before(stamp) => stamp,
                     Taken::NotYet => self.receive_stamp(to, channel),
                 };
-                self.step(to, Some(from), Input::Received { bytes: frame.as_bytes(), channel, stamp, from: None });
+                let (bytes, sender) = (frame.as_bytes(), Some(address_of(from)));
+                self.step(to, Some(from), Input::Received { bytes, channel, stamp, from: sender });
             }
             Event::TxStamp { of, token, stamp } => self.step(of, None, Input::Sent { token, stamp }),
             Event::Report { to, order } => self.step(to, None, order.input()),
@@ -547,7 +550,7 @@ impl World {
         self.effects_most = self.effects_most.max(effects.len());
         for effect in &effects {
             match effect {
-                Effect::Send { frame, channel, token, .. } => self.transmit(plug, frame, *channel, *token),
+                Effect::Send { frame, channel, token, to } => self.transmit(plug, frame, *channel, *token, *to),
                 other => {
                     self.look_at_stranger(plug, from, other);
                     if let Effect::Observe(observation) = other {
@@ -621,13 +624,21 @@ impl World {
         }
     }
 
-    /// A message leaves: multicast, so over every link of the port.
-    fn transmit(&mut self, plug: Plug, frame: &Frame, channel: Channel, token: Option<TxToken>) {
+    /// A message leaves over every link of the port, or of one receiver over that to it.
+    fn transmit(
+        &mut self,
+        plug: Plug,
+        frame: &Frame,
+        channel: Channel,
+        token: Option<TxToken>,
+        receiver: Option<Address>,
+    ) {
         let (now, Plug { node: id, port }) = (self.now, plug);
         self.digest.bytes(frame.as_bytes());
         self.note_announce(frame.as_bytes());
         let Self { links, queue, nodes, .. } = self;
-        let hears = |to: NodeId| !matches!(nodes[to.0].role, Role::Server(_));
+        let is_meant = |to: NodeId| receiver.is_none_or(|receiver| receiver == address_of(to));
+        let hears = |to: NodeId| !matches!(nodes[to.0].role, Role::Server(_)) && is_meant(to);
         for link in links.iter_mut().filter(|link| link.from == id && link.ports.0 == port && hears(link.to)) {
             for passage in link.carry(now, frame.as_bytes()).into_iter().flatten() {
                 // A transparent clock touches only what is stamped (10.2.2).
@@ -645,6 +656,11 @@ impl World {
             self.push(now + takes, Event::TxStamp { of: plug, token, stamp: comes.then_some(stamp) });
         }
     }
+}
+
+/// The address of a node, by which it is sent to alone.
+pub const fn address_of(NodeId(number): NodeId) -> Address {
+    Address::V4([10, (number >> 16) as u8, (number >> 8) as u8, number as u8])
 }
 
 /// A frame with more in its correctionField (octets 8 to 15, units of 2^-16 ns; 13.3.2.9).

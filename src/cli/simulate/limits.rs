@@ -9,6 +9,7 @@ use super::alarms::Alarm;
 use super::figures::written;
 use super::run::{HostOutcome, Outcome, Seam, Vetoed};
 use super::scenario::{Limits, Scenario};
+use crate::ptp::Role;
 use crate::sim::{NodeId, Rule};
 use crate::time::{Duration, Mono, SyncState, Timestamp};
 
@@ -31,9 +32,12 @@ impl fmt::Display for Broken {
 pub fn broken(scenario: &Scenario, outcome: &Outcome) -> Vec<Broken> {
     let mut broken = Broke { end: scenario.duration, all: Vec::new() };
     rules(scenario, outcome, &mut broken);
-    for host in &outcome.hosts {
+    for (host, plan) in outcome.hosts.iter().zip(&scenario.hosts) {
         windows(scenario, host, &mut broken);
         whole(&scenario.limits, host, &mut broken);
+        if plan.config.ptp.role != Role::Master {
+            selections(&scenario.limits, host, &mut broken);
+        }
     }
     beside_pi(&scenario.limits, outcome, &mut broken);
     of_churn(scenario, outcome, &mut broken);
@@ -134,6 +138,18 @@ fn windows(scenario: &Scenario, host: &HostOutcome, broken: &mut Broke) {
     }
 }
 
+/// So often something has happened, and should have.
+fn exactly(name: &str, (what, found, wanted): (&str, &[Timestamp<Mono>], Option<u64>), broken: &mut Broke) {
+    let Some(wanted) = wanted.filter(|wanted| *wanted != found.len() as u64) else { return };
+    let one_too_many = found.get(wanted as usize);
+    let at = one_too_many.map_or(broken.end, |at| *at - Timestamp::EPOCH);
+    broken.tell(at, format!("{name}: {} {what}, not {wanted}", found.len()));
+}
+
+fn selections(limits: &Limits, host: &HostOutcome, broken: &mut Broke) {
+    exactly(&host.name, ("selections of a master", &host.parents, limits.parents), broken);
+}
+
 fn whole(limits: &Limits, host: &HostOutcome, broken: &mut Broke) {
     let name = &host.name;
     if let Some(most) = limits.lock_time {
@@ -156,12 +172,8 @@ fn whole(limits: &Limits, host: &HostOutcome, broken: &mut Broke) {
     for (what, found, wanted) in [
         ("jumps of the card's clock found", &host.jumps_found, limits.jumps_found),
         ("settings of the system clock found", &host.sets_found, limits.sets_found),
-        ("selections of a master", &host.parents, limits.parents),
     ] {
-        let Some(wanted) = wanted.filter(|wanted| *wanted != found.len() as u64) else { continue };
-        let one_too_many: Option<&Timestamp<Mono>> = found.get(wanted as usize);
-        let at = one_too_many.map_or(broken.end, |at| *at - Timestamp::EPOCH);
-        broken.tell(at, format!("{name}: {} {what}, not {wanted}", found.len()));
+        exactly(name, (what, found, wanted), broken);
     }
     if let Some(most) = limits.notice_time {
         for (since, lasted) in host.unnoticed.iter().filter(|(_, lasted)| *lasted > most) {

@@ -5,10 +5,11 @@ use std::ops::Range;
 
 use super::keys::SCENARIO;
 use super::scenario::{day_of, maybe_duration, maybe_float, maybe_integer, maybe_text, maybe_word};
-use super::segments::{self, names_of};
+use super::segments::{self, members_of, names_of};
 use crate::config::{Checked, ConfigError, Fault, Reader, Source, Value};
 use crate::discipline::helm::HELM_SOURCES_MAX;
 use crate::observe::rfc3339;
+use crate::ptp::UNICAST_MASTERS_MAX;
 use crate::sim::{EVENTS_MAX, HELD_MAX, SAMPLES_MAX};
 use crate::time::{Duration, LogInterval};
 
@@ -17,7 +18,7 @@ const EVENT_RULES: &[(&str, &[&str], Whom)] = &[
     ("link_down", &[], Whom::Anybody),
     ("names_gone", &[], Whom::Host),
     ("path", &[], Whom::Source),
-    ("block", &[], Whom::Master),
+    ("block", &[], Whom::Asked),
     ("master_step", &["by"], Whom::Master),
     ("server_step", &["by"], Whom::Server),
     ("source_lost", &[], Whom::Server),
@@ -34,8 +35,10 @@ const EVENT_RULES: &[(&str, &[&str], Whom)] = &[
 enum Whom {
     Anybody,
     Master,
+    /// A master, or a host that others ask.
+    Asked,
     Server,
-    /// A master or a server.
+    /// A master, a server, or a host that others ask.
     Source,
     Host,
 }
@@ -107,6 +110,23 @@ pub(super) fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigErr
             }
         }
     }
+    let asks = |index: usize| maybe_text(&read, &format!("host[{index}]"), "asks").map(|text| members_of(&text));
+    let mut asked = BTreeSet::new();
+    for (index, whom) in (0..checked.repeated("host").len()).filter_map(|index| Some((index, asks(index)?))) {
+        let section = format!("host[{index}]");
+        let own = maybe_text(&read, &section, "name").map(|name| names_of(&name, count(&section, "host")));
+        let is_host = |name: &String| names.iter().any(|(known, section)| known == name && *section == "host");
+        let cannot = whom.iter().find(|name| !is_host(name) || own.as_ref().is_some_and(|own| own.contains(name)));
+        if let Some(wrong) =
+            cannot.cloned().or_else(|| (whom.len() > UNICAST_MASTERS_MAX).then(|| "so many".to_owned()))
+        {
+            let span = read.span(&section, "asks");
+            let message = format!("{wrong:?} cannot be asked");
+            let suggestion = format!("name other hosts, {UNICAST_MASTERS_MAX} at most");
+            tell(format!("{section}.asks"), span.as_ref(), Fault::Conflict, message, suggestion);
+        }
+        asked.extend(whom);
+    }
     let duration = maybe_duration(&read, "", "duration");
     for index in 0..checked.repeated("event").len() {
         let section = format!("event[{index}]");
@@ -132,14 +152,16 @@ pub(super) fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigErr
         }
         let Some(who) = maybe_text(&read, &section, "who") else { continue };
         let span = read.span(&section, "who");
-        let fits = |section: &str| match rule.2 {
+        let fits = |name: &String, section: &str| match rule.2 {
             Whom::Anybody => true,
             Whom::Master => section == "master",
             Whom::Server => section == "ntp",
-            Whom::Source => section != "host",
+            Whom::Source => section != "host" || asked.contains(name),
+            Whom::Asked => section == "master" || asked.contains(name),
             Whom::Host => section == "host",
         };
-        let possible: Vec<_> = names.iter().filter(|(_, section)| fits(section)).map(|(name, _)| name).collect();
+        let possible: Vec<_> =
+            names.iter().filter(|(name, section)| fits(name, section)).map(|(name, _)| name).collect();
         if !possible.contains(&&who) {
             let all: Vec<_> = possible.iter().map(|name| format!("{name:?}")).collect();
             let message = format!("{:?} cannot happen to {who:?}", rule.0);

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::asking::{self, AskPlan};
 use super::churn::{self, ChurnPlan};
 use super::keys::SCENARIO;
 use super::rules::conflicts;
@@ -113,6 +114,8 @@ pub struct HostPlan {
     pub orphan: bool,
     /// Whether it is one of many alike, whose frequencies are drawn.
     pub is_one_of_many: bool,
+    /// Whom it asks by unicast; `None`: it hears the group.
+    pub asks: Option<AskPlan>,
 }
 
 /// Something that happens.
@@ -244,6 +247,7 @@ fn resolve(read: &Reader<'_>) -> Scenario {
         }
     }
     let segments = segments(read, &masters, &mut hosts);
+    asking::put(masters.len(), &mut hosts);
     let names = masters.iter().map(|master| &master.name).chain(hosts.iter().map(|host| &host.name));
     let names: Vec<_> = names.chain(servers.iter().map(|server| &server.name)).collect();
     let mut events: Vec<_> = (0..count("event"))
@@ -511,6 +515,7 @@ fn host(read: &Reader<'_>, section: &str, index: usize, name: String) -> HostPla
     config.ptp.log_announce_interval = config.ptp.serving.log_announce_interval;
     config.ptp_clock.priority1 = read.integer(section, "priority1") as u8;
     config.ptp_clock.priority2 = read.integer(section, "priority2") as u8;
+    config.ptp_clock.class = maybe_integer(read, section, "class").map(|class| class as u8);
     config.arb = match read.word(section, "arb") {
         "utc" => Some(ArbPolicy::Utc),
         "tai" => Some(ArbPolicy::Tai),
@@ -548,7 +553,7 @@ fn host(read: &Reader<'_>, section: &str, index: usize, name: String) -> HostPla
         },
     };
     let (orphan, is_one_of_many) = (read.switch(section, "orphan"), read.integer(section, "count") > 1);
-    HostPlan { name, config, stamps, orphan, is_one_of_many }
+    HostPlan { name, config, stamps, orphan, is_one_of_many, asks: asking::plan(read, section) }
 }
 
 fn event(read: &Reader<'_>, section: &str, who: usize) -> EventPlan {
