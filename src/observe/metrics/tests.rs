@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::examples::{hardware, holdover, lacking, locked, never_synced, several, waiting, well};
 use super::*;
+use crate::observe::status::{UnicastMasterStatus, UnicastStatus};
 
 /// What a strict reader makes of an exposition: families in order with their type, and every series with its value.
 #[derive(Default, Debug)]
@@ -174,6 +175,24 @@ fn the_figures_that_matter_are_there_with_their_time() {
     assert_eq!(parsed.value("ntp_response_seconds_count", &[]), Some(1_020.0));
     assert_eq!(parsed.value("lock_time_seconds", &[clock[0], ("since", "start")]), Some(10.2));
     assert_eq!(parsed.value("health_code", &[]), Some(0.0));
+}
+
+#[test]
+fn what_fails_of_each_unicast_master_is_there() {
+    let mut status = locked();
+    let master = |address: &str, fails: &[&str]| UnicastMasterStatus {
+        address: address.to_owned(),
+        signal_fails: fails.iter().map(|fail| (*fail).to_owned()).collect(),
+        ..UnicastMasterStatus::default()
+    };
+    let masters = vec![master("192.0.2.1", &["PTSF-lossSync"]), master("192.0.2.2", &[])];
+    status.ptp[0].unicast = Some(UnicastStatus { masters, ..UnicastStatus::default() });
+    let parsed = parse(&metrics(&status, &[])).unwrap();
+    let of = |master, fail| {
+        parsed.value("unicast_signal_fail", &[("port", "vb0"), ("domain", "0"), ("master", master), ("fail", fail)])
+    };
+    assert_eq!([of("192.0.2.1", "lossSync"), of("192.0.2.1", "unusable")], [Some(1.0), Some(0.0)]);
+    assert_eq!([of("192.0.2.2", "lossSync"), of("192.0.2.2", "lossAnnounce")], [Some(0.0); 2]);
 }
 
 #[test]
