@@ -95,12 +95,14 @@ fn a_master_whose_sync_stop_is_left_after_the_hold_off_time_and_waits_to_be_rest
     let shown = runs(&mut script, 20..22, [without, WELL]);
     assert!(shown.contains("signal_loss_sync") && !shown.contains("unicast_unfit"), "{shown}");
     assert_eq!((parent(&script), &fails(&script)[0]), (Some('A'), &(vec![SignalFail::LossSync], false)), "held off");
-    let shown = runs(&mut script, 22..23, [without, WELL]);
+    script.line("22.7 run");
+    assert_eq!(parent(&script), Some('A'), "not before a second has passed");
+    let shown = runs(&mut script, 23..24, [without, WELL]);
     assert!(shown.contains("unicast_unfit"), "{shown}");
     assert_eq!((parent(&script), &fails(&script)[0]), (Some('B'), &(vec![SignalFail::LossSync], true)));
-    runs(&mut script, 23..38, [WELL; 2]);
+    runs(&mut script, 24..38, [WELL; 2]);
     assert_eq!(parent(&script), Some('B'), "it waits");
-    runs(&mut script, 38..41, [WELL; 2]);
+    runs(&mut script, 38..42, [WELL; 2]);
     assert_eq!((parent(&script), &fails(&script)[0]), (Some('A'), &(vec![], false)));
     // By another profile it is asked again first.
     let mut script = asking(None);
@@ -158,9 +160,9 @@ fn a_master_whose_sync_vary_too_much_is_left_when_they_have_been_judged() {
 
 #[test]
 fn a_level_that_becomes_worse_counts_when_it_has_been_so_for_the_hold_off_time() {
-    for worse in [104, 110] {
+    for (worse, next) in [(90, 86), (110, 90)] {
         let mut script = judging(1_500);
-        let other = Sends { class: 90, ..WELL };
+        let other = Sends { class: next, ..WELL };
         runs(&mut script, 1..20, [WELL, other]);
         assert_eq!(parent(&script), Some('A'));
         let bad = Sends { class: worse, ..WELL };
