@@ -212,7 +212,7 @@ fn announce(control: &mut Control, file: Option<&Path>) {
 /// A port on each interface that could carry PTP.
 fn found_ports() -> Vec<PtpConfig> {
     let interfaces = multicast_interfaces().unwrap_or_default();
-    interfaces.into_iter().take(PTP_PORTS_MAX).filter_map(|(name, _)| default_port(&name)).collect()
+    interfaces.iter().take(PTP_PORTS_MAX).filter_map(|name| default_port(name)).collect()
 }
 
 /// A `[[ptp]]` of which nothing but the interface is said.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
-use nix::sys::socket::{SockaddrIn, SockaddrIn6};
+use nix::sys::socket::{SockaddrIn, SockaddrIn6, SockaddrStorage};
 
 use crate::clock::{HostUtc, LeapList};
 use crate::ptp::clock_identity;
@@ -156,20 +156,39 @@ pub fn addresses_of(interface: &str) -> io::Result<(Option<Ipv4Addr>, Option<Ipv
     Ok((v4, v6))
 }
 
-/// The interfaces that could carry PTP: up, multicast, with an IPv4 address, not loopback; each with its address.
+/// The interfaces that could carry PTP over UDP/IPv4: up, multicast, with an IPv4 address, not loopback.
 ///
 /// # Errors
 /// getifaddrs(3)'s.
-pub fn multicast_interfaces() -> io::Result<Vec<(String, Ipv4Addr)>> {
-    let mut found: Vec<(String, Ipv4Addr)> = Vec::new();
+pub fn multicast_interfaces() -> io::Result<Vec<String>> {
+    usable_interfaces(|address| address.as_sockaddr_in().is_some())
+}
+
+/// The interfaces that could carry PTP of any transport: up, multicast, Ethernet, with or without an address, not loopback. Not the ports of a
+/// bridge and the members of a bond: what they carry is the bridge's and the bond's.
+///
+/// # Errors
+/// getifaddrs(3)'s.
+pub fn ethernet_interfaces() -> io::Result<Vec<String>> {
+    let mut names = usable_interfaces(|address| {
+        address.as_link_addr().is_some_and(|link| link.hatype() == nix::libc::ARPHRD_ETHER)
+    })?;
+    let belongs = |name: &String| {
+        let folder = Path::new("/sys/class/net").join(name);
+        folder.join("brport").exists() || folder.join("bonding_slave").exists()
+    };
+    names.retain(|name| !belongs(name));
+    Ok(names)
+}
+
+fn usable_interfaces(is_wanted: impl Fn(&SockaddrStorage) -> bool) -> io::Result<Vec<String>> {
+    let mut found: Vec<String> = Vec::new();
     for interface in getifaddrs()? {
-        let wanted = InterfaceFlags::IFF_UP | InterfaceFlags::IFF_MULTICAST;
-        let usable = interface.flags.contains(wanted) && !interface.flags.contains(InterfaceFlags::IFF_LOOPBACK);
-        let address = interface.address.as_ref().and_then(|address| address.as_sockaddr_in()).map(SockaddrIn::ip);
-        if let Some(address) = address.filter(|_| usable)
-            && found.iter().all(|(name, _)| *name != interface.interface_name)
-        {
-            found.push((interface.interface_name, address));
+        let flags = InterfaceFlags::IFF_UP | InterfaceFlags::IFF_MULTICAST;
+        let is_usable = interface.flags.contains(flags) && !interface.flags.contains(InterfaceFlags::IFF_LOOPBACK);
+        let is_new = !found.contains(&interface.interface_name);
+        if is_usable && is_new && interface.address.as_ref().is_some_and(&is_wanted) {
+            found.push(interface.interface_name);
         }
     }
     Ok(found)

@@ -2,6 +2,7 @@
 //!
 //! Each case has namespaces of its own, and all run at once, since each listens for some seconds.
 
+use std::collections::BTreeSet;
 use std::process::{Child, Stdio};
 
 use serde_json::Value;
@@ -179,6 +180,27 @@ mod beside {
         let (said, code) = run(&probe);
         assert!(code == Some(1) && said.contains("not overwritten"), "{said}");
         assert_eq!(std::fs::read_to_string(&file).ok(), Some(written));
+    }
+
+    #[test]
+    fn probe_hears_on_an_interface_without_an_address_and_leaves_out_what_belongs_to_a_bridge() {
+        let mut lab = Lab::beside_others();
+        let (master, slave) = lab.pair();
+        for line in ["link add br0 type bridge", "link add vc type veth peer name vd", "link set vd master br0"] {
+            slave.ip(line);
+        }
+        for name in ["br0", "vc", "vd"] {
+            slave.ip(&format!("link set {name} up"));
+        }
+        slave.ip("address flush dev vb");
+        let _master = ptp4l(&lab, &master, "va", &["-2", "--logAnnounceInterval=-2"]);
+        let mut command = slave.command(SYNCHRONOME, "nothing: cargo builds it");
+        let output = command.args(["probe", "--json", "--for", LISTEN]).output().expect("our own binary");
+        let object: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)));
+        let names = object["interfaces"].as_array().expect("interfaces").iter().map(|port| port["name"].as_str());
+        assert_eq!(names.collect::<BTreeSet<_>>(), BTreeSet::from(["br0", "vb", "vc"].map(Some)), "{object:#}");
+        let configuration = object["toml"].as_str().expect("text");
+        assert!(configuration.contains("[[ptp]]\ninterface = \"vb\"\ntransport = \"ethernet\"\n"), "{configuration}");
     }
 
     #[test]

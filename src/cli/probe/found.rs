@@ -15,7 +15,7 @@ use crate::discipline::helm::HELM_SOURCES_MAX;
 use crate::net::{InWords, StampTrial, Transport, cannot_stamp, phc_behind};
 use crate::observe::Status;
 use crate::observe::why::{explain, sources};
-use crate::runtime::host::multicast_interfaces;
+use crate::runtime::host::ethernet_interfaces;
 use crate::runtime::rivals::{Rival, rivals};
 use crate::time::Duration;
 use crate::wire::ptp::VERSION_PTP;
@@ -63,7 +63,7 @@ pub struct Found {
 impl Found {
     /// Looks at this machine, and listens and asks for a while, all at once; then the stamps are tried, if they shall be.
     pub fn look(given: &[String], during: Duration, self_test: bool) -> Self {
-        let names: Vec<_> = multicast_interfaces().unwrap_or_default().into_iter().map(|(name, _)| name).collect();
+        let names = ethernet_interfaces().unwrap_or_default();
         std::thread::scope(|scope| {
             let listening: Vec<_> = names.iter().map(|name| scope.spawn(move || Heard::listen(name, during))).collect();
             let servers = ask(given, during);
