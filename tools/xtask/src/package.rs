@@ -3,6 +3,7 @@
 //! There is one list of what is installed where ([`tree`]); each format takes the tree as it is. The tools that know a format best pack it:
 //! `dpkg-deb` and `rpmbuild`. Nothing of this is in the daemon.
 
+mod booted;
 mod breakages;
 mod deb;
 mod man;

@@ -30,7 +30,7 @@ pub const STEPS: &[Step] = &[
     Step { name: "demo", about: "`synchronome demo` locks, as an ordinary user", run: demo::run },
     Step {
         name: "package",
-        about: "deb and rpm: lintian finds no error; installed, tried and purged in a bare Debian, nothing is left",
+        about: "deb and rpm: lintian finds no error; installed, tried and purged in a bare Debian and in a booted one",
         run: proof::run,
     },
     Step { name: "clients", about: "ntpd-rs and rtimed see the time that we serve", run: clients },

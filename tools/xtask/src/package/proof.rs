@@ -1,7 +1,7 @@
 //! The packages are tried as an administrator would: in a bare Debian that has never seen Rust, and without its clock.
 //!
-//! The bare Debian is made by debootstrap once, and kept as a tar file in the target directory. Nothing is started as a service: there is no
-//! init in it. Every command there has a network and processes of its own.
+//! The bare Debian is made by debootstrap once, and kept as a tar file in the target directory. Here nothing is started as a service: there is no
+//! init. Every command there has a network and processes of its own. At the end the same Debian is booted ([`booted`]).
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -15,13 +15,13 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::tree::CONFIGURATION;
-use super::{Format, NAME, PROGRAMS, VERSION, breakages, fresh, make, man, read, rpm, said, write};
+use super::{Format, NAME, PROGRAMS, VERSION, booted, breakages, fresh, make, man, read, rpm, said, write};
 use crate::ci::{Outcome, Run, show};
 
 /// Where programs are in it.
 pub(super) const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
-/// What is in it besides what every Debian has.
-const INCLUDED: &str = "systemd";
+/// What is in it besides what every Debian has: what boots it, and a grandmaster.
+const INCLUDED: &str = "systemd,systemd-sysv,systemd-timesyncd,udev,iproute2,kmod,linuxptp";
 /// Where its packages come from, unless DEBIAN_MIRROR says otherwise.
 const MIRROR: &str = "http://deb.debian.org/debian";
 /// What an installation leaves behind by Debian's custom: its records, and the user.
@@ -53,14 +53,16 @@ pub fn run(run: &mut Run) -> Outcome {
         show(&mut run.cargo(&["build", "-q", "--release", "-p", program]))?;
     }
     let scripts = SCRIPTS.map(|script| run.root.join("packaging").join(script)).into_iter();
-    show(run.command("shellcheck").args(["-s", "sh"]).args(scripts.chain(rpm_scripts(&run.root, &out)?)))?;
+    let scripts = scripts.chain([run.root.join(booted::SCRIPT)]).chain(rpm_scripts(&run.root, &out)?);
+    show(run.command("shellcheck").args(["-s", "sh"]).args(scripts))?;
     let made = make(&run.root, &out, &[Format::Deb, Format::Rpm])?;
     let [deb, rpm] = made.as_slice() else { return Err("two packages were asked for".to_owned()) };
     show(run.command("lintian").args(["--fail-on", "error", "--tag-display-limit", "0", "--allow-root"]).arg(deb))?;
     try_rpm(&out, rpm)?;
     Bare::unpack(&out)?.try_rpm_scripts(rpm)?;
+    Bare::unpack(&out)?.try_deb(deb)?;
     let bare = Bare::unpack(&out)?;
-    bare.try_deb(deb)
+    booted::try_out(&run.root, &bare.0, deb, &out)
 }
 
 /// Those of the rpm, as files.
@@ -109,7 +111,8 @@ impl Bare {
         let release = read(Path::new("/etc/os-release"))?;
         let suite = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
         let suite = suite.ok_or("a Debian with a name is needed (VERSION_CODENAME in /etc/os-release)")?;
-        let tar = out.join(format!("bare-{suite}.tar"));
+        // Named by what is in it, so that an older one is not taken for it.
+        let tar = out.join(format!("bare-{suite}-{INCLUDED}.tar"));
         let bare = Self(fresh(&out.join("bare"))?);
         if tar.exists() {
             said(Command::new("tar").arg("-C").arg(&bare.0).arg("-xpf").arg(&tar))?;
@@ -120,7 +123,9 @@ impl Bare {
         let mut debootstrap = Command::new("debootstrap");
         debootstrap.args(["--variant=minbase", &format!("--include={INCLUDED}"), suite]).arg(&bare.0).arg(mirror);
         said(&mut debootstrap)?;
-        fs::remove_dir_all(bare.0.join("var/cache/apt/archives")).map_err(|error| error.to_string())?;
+        for folder in ["var/cache/apt/archives", "var/lib/apt/lists"] {
+            fs::remove_dir_all(bare.0.join(folder)).map_err(|error| error.to_string())?;
+        }
         // Under another name until it is whole.
         let part = out.join("bare.part");
         said(Command::new("tar").arg("-C").arg(&bare.0).arg("-cpf").arg(&part).arg("."))?;

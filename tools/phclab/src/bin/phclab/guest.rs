@@ -1,33 +1,25 @@
-//! One guest: what is baked into its initramfs, how QEMU boots it, and what it prints.
+//! One guest: what is baked into its initramfs, and what it prints.
 //!
-//! `-icount` makes virtual time a count of instructions, so that a loaded host makes a guest slower and never different.
 //! No host input reaches it while it runs: all files ride in the initramfs, results are fetched after the end.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use phclab::GUEST_WORD;
 use phclab::cpio::Archive;
+use phclab::machine::{Machine, QEMU};
 use phclab::report::{END_MARK, REPORT_MARK, ScenarioReport};
 use phclab::scenario::Contender;
 
-/// The emulator.
-const QEMU: &str = "qemu-system-x86_64";
 /// How long a boot and the end of a guest may take.
 const BOOT_TIME_MAX: Duration = Duration::from_mins(2);
 /// How long a second of virtual time may take, on a loaded host.
 const SECONDS_PER_VIRTUAL_MAX: f64 = 0.5;
-/// Fixed, so that the guest does not depend on the host's clock.
-const RTC: &str = "base=2026-01-01T00:00:00,clock=vm";
-/// The kernel's own command line; each word saves boot time or keeps the host out.
-const KERNEL_WORDS: &str = "console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off random.trust_cpu=on \
-                            net.ifnames=0 norandmaps cryptomgr.notests \
-                            initcall_blacklist=load_system_certificate_list,init_blk_tracer";
 
 /// How guests are booted.
 pub struct Boot {
@@ -47,22 +39,6 @@ pub struct Boot {
     pub seed: u32,
     /// Whether the consoles are shown.
     pub verbose: bool,
-}
-
-/// The folder from which guests are booted: `setup` makes it if it is not there yet.
-///
-/// # Errors
-/// That `setup` failed; it has said why.
-pub fn cache() -> Result<PathBuf, String> {
-    let setup = Path::new(env!("CARGO_MANIFEST_DIR")).join("setup");
-    let problem = |what: String| format!("{}: {what}", setup.display());
-    let output = Command::new(&setup).arg("--print").stdin(Stdio::null()).stderr(Stdio::inherit()).output();
-    let output = output.map_err(|error| problem(error.to_string()))?;
-    if !output.status.success() {
-        return Err(problem(output.status.to_string()));
-    }
-    let said = String::from_utf8_lossy(&output.stdout);
-    said.lines().last().map(PathBuf::from).ok_or_else(|| problem("it names no folder".to_owned()))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
@@ -123,21 +99,9 @@ impl Boot {
 
     fn qemu(&self, initramfs: &Path, results: &Path) -> Result<Child, String> {
         let share = format!("local,path={},mount_tag=results,security_model=none,multidevs=remap", results.display());
-        let mut command = Command::new(QEMU);
-        command
-            .args(["-M", "q35,usb=off", "-accel", "tcg,thread=single", "-icount", "shift=2,sleep=off"])
-            .args(["-cpu", "max,la57=off", "-smp", "1", "-m", "512", "-nodefaults", "-no-user-config"])
-            .args(["-display", "none", "-no-reboot", "-nic", "none", "-serial", "stdio", "-rtc", RTC])
-            .args(["-seed", &self.seed.to_string()])
-            .arg("-kernel")
-            .arg(self.cache.join("vmlinux"))
-            .arg("-initrd")
-            .arg(initramfs)
-            .args(["-append", &format!("{KERNEL_WORDS} {GUEST_WORD}")])
-            .args(["-virtfs", &share])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit());
+        let machine = Machine { folder: &self.cache, seed: self.seed, memory_mb: 512, words: GUEST_WORD };
+        let mut command = machine.command(initramfs);
+        command.args(["-virtfs", &share]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         command.spawn().map_err(|error| format!("{QEMU}: {error}"))
     }
 

@@ -95,7 +95,7 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     let programs = programs.parent().expect("a program lies in a folder");
     let results = arguments.results.clone().unwrap_or_else(|| programs.with_file_name("phclab"));
     let boot = Boot {
-        cache: guest::cache()?,
+        cache: phclab::machine::setup()?,
         guest: programs.join("phclab-guest"),
         daemon: arguments.daemon.clone().unwrap_or_else(|| programs.join("synchronome")),
         scenarios: folder,
