@@ -20,6 +20,7 @@ use self::sending::{Held, Queue, SLOT_WAIT_MAX};
 use super::ethernet::EthernetSockets;
 use super::stamps::{Complaints, Judge, Stamps, TxTrouble, Verdict};
 use super::udp::{UdpSockets, assert_can_send};
+use super::waits::Watch;
 use super::{Card, Ledger, Missing, OpenError, StampWaits};
 use crate::ptp::{Address, Channel, Frame, TxToken};
 use crate::time::{ClockId, Mono, Stamp, Timestamp};
@@ -202,6 +203,7 @@ pub struct PtpSockets {
     stamps: Stamps,
     complaints: Complaints,
     waits: StampWaits,
+    watch: Watch,
     /// When the error queue was found empty last.
     emptied_at: Option<Timestamp<Mono>>,
     held: Option<Held>,
@@ -251,6 +253,7 @@ impl PtpSockets {
             stamps: Stamps::software(),
             complaints: Complaints::default(),
             waits: StampWaits::default(),
+            watch: Watch::default(),
             emptied_at: None,
             held: None,
             queue: Queue::default(),
@@ -343,9 +346,10 @@ impl PtpSockets {
         self.ledger.in_flight() > 0
     }
 
-    /// Whether one of them was looked for in vain: the event socket polls when it comes.
-    pub fn awaits_late_stamps(&self) -> bool {
-        self.ledger.first_sent().is_some_and(|sent| self.emptied_at.is_some_and(|emptied_at| sent <= emptied_at))
+    /// Whether one of them is watched for, or was looked for in vain: the event socket polls when it comes.
+    pub fn watches_for_stamps(&self) -> bool {
+        let in_vain = |sent| self.emptied_at.is_some_and(|emptied_at| sent <= emptied_at);
+        self.ledger.first_sent().is_some_and(|sent| self.watch.is_on() || in_vain(sent))
     }
 
     /// Takes the stamps that have come, and gives up those that are too old. Never blocks.
@@ -373,11 +377,12 @@ impl PtpSockets {
             if let Some(picked) = self.stamps.pick(stamp.software, stamp.hardware)
                 && let Some((token, sent_at)) = self.ledger.stamped_since(stamp.key)
             {
-                if self.emptied_at.is_some_and(|emptied_at| emptied_at > sent_at) {
-                    self.complaints.waited(now, now - sent_at);
+                let is_watched = self.watch.has_come(stamp.key);
+                if is_watched {
                     self.waits.waited(now - sent_at);
-                } else {
-                    self.waits.at_once();
+                }
+                if is_watched || self.emptied_at.is_some_and(|emptied_at| emptied_at > sent_at) {
+                    self.complaints.waited(now, now - sent_at);
                 }
                 gone(Gone { token, stamp: Some(picked) });
             }

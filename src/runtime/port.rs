@@ -410,13 +410,13 @@ impl<E: PtpEngine> PortLoop<E> {
         let management = self.outlet.links.management.as_ref();
         let has_answer = || management.is_some_and(|links| !links.from_control.is_empty());
         let has_work = || inbox.is_some_and(|inbox| !inbox.is_empty()) || has_answer() || has_work();
-        let is_late = self.sockets.awaits_late_stamps();
+        let is_watching = self.sockets.watches_for_stamps();
         let is_resting = self.rest_until > now;
         let rest = is_resting.then_some(self.rest_until);
         let deadlines = [self.engine.deadline(), self.sockets.deadline(), rest, Some(latest)];
         let deadline = deadlines.into_iter().flatten().min().unwrap_or(now);
         self.slept_at = now;
-        let is_lazy = self.outlet.is_two_step() && !is_late && !self.engine.answers() && now >= self.crowded_until;
+        let is_lazy = self.outlet.is_two_step() && !is_watching && !self.engine.answers() && now >= self.crowded_until;
         let event = (!is_resting && !is_lazy).then(|| self.sockets.event_fd());
         self.ready = sleeper.sleep(self.sockets.general_fd(), event, now, deadline, has_work);
     }

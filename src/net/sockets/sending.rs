@@ -127,6 +127,7 @@ impl PtpSockets {
         if let Some(key) = key {
             self.queue.events[self.queue.count] = Waiting { key, token, to: message.to };
             self.queue.count += 1;
+            self.watch(key, token, now);
             if let Some(token) = self.ledger.sent(token, now) {
                 told(Undelivered::Gone(Gone { token, stamp: None }));
             }
@@ -213,6 +214,7 @@ impl PtpSockets {
         let key = self.ledger.next_key();
         match self.wire.send(message, (self.keying == TxKeying::PerMessage).then_some(key)) {
             Ok(()) => {
+                self.watch(key, token, now);
                 if let Some(token) = self.ledger.sent(token, now) {
                     gone(Gone { token, stamp: None });
                 }
@@ -228,6 +230,12 @@ impl PtpSockets {
                 }
                 Err(error)
             }
+        }
+    }
+
+    fn watch(&mut self, key: u32, token: Option<TxToken>, now: Timestamp<Mono>) {
+        if token.is_some() {
+            self.watch.sent(key, now);
         }
     }
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::clock::HostClock;
+use crate::net::WAIT_LIMITS;
 use crate::ptp::FRAME_MAX;
 use crate::time::Duration;
 
@@ -233,4 +234,32 @@ fn where_the_kernel_counts_a_message_without_a_way_to_its_receiver_costs_no_othe
         sockets.drain_stamps(HostClock.mono(), false, |gone| stamped.push((gone.token.0, gone.stamp.is_some())));
     }
     assert_eq!(stamped, [(0, true), (2, true)]);
+}
+
+#[test]
+fn the_stamps_of_the_first_messages_are_watched_for_and_counted_and_those_of_others_are_not() {
+    let mut sockets = PtpSockets::open(&on_lo(42_641, Transport::Udp4)).unwrap();
+    let waits = StampWaits::default();
+    sockets.count_waits(waits.clone());
+    let message = Outgoing {
+        frame: Frame::new([0; FRAME_MAX], 44),
+        channel: Channel::Event,
+        to: Some(Address::V4([127, 0, 0, 1])),
+    };
+    let (mut now, mut watched) = (HostClock.mono(), 0);
+    for _ in 0..40 {
+        now = now + Duration::from_millis(100);
+        sockets.send(&message, Some(TxToken(0)), now, |_| {}).unwrap();
+        watched += u64::from(sockets.watches_for_stamps());
+        let begin = std::time::Instant::now();
+        // As if it had come 30 ms after the message, and was not looked for in vain.
+        while sockets.awaits_stamps() && begin.elapsed() < std::time::Duration::from_secs(5) {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            sockets.drain_stamps(now + Duration::from_millis(30), true, |_| {});
+        }
+        assert!(!sockets.watches_for_stamps());
+    }
+    let counts = waits.counts();
+    assert_eq!((watched, counts.within[WAIT_LIMITS.len() - 1]), (16, 16), "{counts:?}");
+    assert_eq!((counts.longest, counts.within[5]), (Duration::from_millis(30), 0), "{counts:?}");
 }

@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 /// How long after their messages the transmit stamps of a port came, since it was first opened.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
 pub struct StampWaitsStatus {
-    /// Stamps that came.
+    /// Stamps that came of those whose arrival was watched.
     pub count: u64,
     /// All their times together.
     pub sum_s: f64,
     /// The longest.
     pub max_s: f64,
-    /// Pairs of a limit in seconds and how many took no longer, in rising order; of the first, 0, those that were there when they were looked
+    /// Pairs of a limit in seconds and how many took no longer, in rising order; of the first, 0, those that were there as soon as they were looked
     /// for.
     pub within: Vec<(f64, u64)>,
 }
