@@ -140,7 +140,9 @@ mod tests {
 
     fn heard(lines: &[&str]) -> Result<usize, String> {
         let mut heard = Heard::default();
-        lines.iter().for_each(|line| heard.hear(line));
+        for line in lines {
+            heard.hear(line);
+        }
         heard.outcome()
     }
 
