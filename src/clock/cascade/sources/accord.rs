@@ -11,8 +11,9 @@
 //! became so narrow, or that of the one who steers so wide, that somebody is better now. Then, and at the message of anybody who does not
 //! agree, has no claim any more, or has contradicted himself, the judge is asked at once, as he is when somebody's time is up.
 //!
-//! Three things are seen a little later so: that one who does not steer is silent, that one who was found to be wrong agrees with what the others claim
-//! now, and a contradiction that is smaller than what the clock was slewed by since. So the judge is asked once a second ([`JUDGED_EVERY`]) in any case.
+//! Four things are seen a little later so: that one who does not steer is silent, that one who was found to be wrong agrees with what the others claim
+//! now, a contradiction that is smaller than what the clock was slewed by since, and that the claim of the one who steers has grown wider than
+//! `max_distance`. So the judge is asked once a second ([`JUDGED_EVERY`]) in any case.
 
 use super::{Row, Sources};
 use crate::clock::Clock;
