@@ -359,5 +359,6 @@ fn a_host_of_several_sources_is_repeated_bit_for_bit_with_its_helm() {
     for stream in &replayed {
         assert_eq!((&stream.difference, stream.gaps), (&None, 0), "{stream:?}");
     }
-    assert!(steps(EngineKind::Helm) > 300 && steps(EngineKind::NtpClient) > 100, "{replayed:?}");
+    // The judge is asked once a second where all agree, and more often while somebody takes over.
+    assert!(steps(EngineKind::Helm) > 150 && steps(EngineKind::NtpClient) > 100, "{replayed:?}");
 }
