@@ -13,7 +13,7 @@ use crate::discipline::SavedOscillator;
 use crate::net::{Missing, StampingChange, TxTrouble};
 use crate::ptp::{
     Announcement, ContractsWith, ForeignMasterStatus, IntervalsInForce, NeighborStatus, ParentInfo, PortState,
-    StateReason, UNICAST_MASTERS_MAX, UnicastMasterStatus,
+    StateReason, UnicastMasterStatus,
 };
 use crate::time::{
     ClockEpoch, ClockId, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, SyncState, Timestamp,
@@ -121,6 +121,16 @@ pub enum Event {
         port: u8,
         /// The interval.
         interval: LogInterval,
+    },
+    /// A master of a port's table, and what of its signal fails, before each report of the port. By itself, since most ports have none, and a ring
+    /// has room for the greatest event in each of its places.
+    UnicastMaster {
+        /// The port's row in the configuration.
+        port: u8,
+        /// Its place among them.
+        place: u8,
+        /// What it is.
+        master: UnicastMasterStatus,
     },
     /// What a port sees, once a second.
     Report {
@@ -240,6 +250,4 @@ pub struct PortReport {
     pub contracts: [u32; 2],
     /// Some of them.
     pub contracts_with: [Option<ContractsWith>; CONTRACTS_REPORTED_MAX],
-    /// The masters of its table, and what of their signals fails.
-    pub masters: [Option<UnicastMasterStatus>; UNICAST_MASTERS_MAX],
 }

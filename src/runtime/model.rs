@@ -15,7 +15,7 @@ use crate::observe::status::{
     HEARD_OTHER_DOMAIN, HoldoverStatus, PortStatus, SCHEMA, bound_s,
 };
 use crate::observe::{Change, EventKind, Events, Level, Status, Topic, rfc3339};
-use crate::ptp::{Announcement, Counter, ParentInfo, PortState, Role, StateReason};
+use crate::ptp::{Announcement, Counter, ParentInfo, PortState, Role, StateReason, UnicastMasterStatus};
 use crate::sharing::{Counters, LIMITS, SNAPSHOT_AGE_MAX, TimeSnapshot};
 use crate::time::{ClockId, Duration, Local, LogInterval, Mono, StampSource, SyncState, TaiUtc, Timestamp};
 use crate::wire::ptp::ClockIdentity;
@@ -61,6 +61,7 @@ pub struct PortModel {
     /// When it was another one than before, and which.
     grandmaster_change: Option<(Timestamp<Mono>, ClockIdentity)>,
     report: Option<PortReport>,
+    masters_asked: Vec<UnicastMasterStatus>,
     /// Why the port does not run, if it does not.
     pub waiting_for: Option<String>,
     /// Our number of the PHC that stamps for it.
@@ -89,6 +90,7 @@ impl PortModel {
             last_grandmaster: None,
             grandmaster_change: None,
             report: None,
+            masters_asked: Vec::new(),
             waiting_for: None,
             phc: None,
             stamping: None,
@@ -130,6 +132,7 @@ impl PortModel {
         self.state_reason = None;
         self.parent = None;
         self.report = None;
+        self.masters_asked.clear();
     }
 
     fn status(&self, now: Timestamp<Mono>, snapshot: &TimeSnapshot, phcs: &PhcsModel) -> PortStatus {
@@ -157,7 +160,7 @@ impl PortModel {
             sync_interval_s: parent.and(self.sync_interval).map(|interval| interval.duration().as_secs_f64()),
             mean_path_delay_s: parent.map(|_| delay.as_secs_f64()),
             neighbor: self.report.and_then(|report| neighbor_status(report.neighbor?)),
-            unicast: self.report.and_then(|report| unicast_status(&report)),
+            unicast: self.report.and_then(|report| unicast_status(&report, &self.masters_asked)),
             last_sync_age_s: (self.syncs.0 > 0).then(|| (now - self.syncs.1).as_secs_f64().max(0.0)),
             tx_stamp_waits: waits_status(&self.waits),
             waiting_for: self.waiting_for.clone(),
@@ -476,10 +479,8 @@ impl Model {
             }
             Event::Announced(announced) => self.announced = Some(announced),
             Event::Parent { port, parent } => self.parent(at, usize::from(port), parent),
-            Event::Report { port, report } => {
-                self.signals(at, usize::from(port), &report);
-                self.report(now, usize::from(port), &report);
-            }
+            Event::UnicastMaster { port, place, master } => self.signal(at, port, usize::from(place), master),
+            Event::Report { port, report } => self.report(now, usize::from(port), &report),
             Event::Refused { thread, what } => {
                 let text = format!("thread {thread}: {what}");
                 self.events.record(at, Level::Warn, Topic::Daemon, text, &[("thread", &thread)]);

@@ -33,7 +33,7 @@ use crate::engine::{Emit, Engine, Taped};
 use crate::net::{Arrived, Gone, LEDGER_MAX, PtpSockets, Undelivered};
 use crate::ptp::{
     Channel, ClockReport, Counter, DataSet, Decision, Effect, Forwarded, Grandmaster, Input, ParentInfo, Port, TxToken,
-    UNICAST_MASTERS_MAX,
+    UnicastMasterStatus,
 };
 use crate::sharing::{Counters, Flag, Latch, Pulse, RingReader, RingWriter};
 use crate::time::{ClockId, Duration, LogInterval, Mono, Observation, Timestamp};
@@ -104,6 +104,9 @@ pub trait PtpEngine: for<'a> Engine<Input<'a> = Input<'a>, Effect = Effect> + Se
     /// What it sees, for people; `None` for an engine that reports nothing.
     fn report(&self, now: Timestamp<Mono>) -> Option<PortReport>;
 
+    /// The masters that it asks by unicast.
+    fn masters_asked(&self, now: Timestamp<Mono>) -> impl Iterator<Item = UnicastMasterStatus>;
+
     /// Whether event messages want an answer at once.
     fn answers(&self) -> bool {
         true
@@ -135,10 +138,6 @@ impl PtpEngine for Port {
         for (place, with) in contracts_with.iter_mut().zip(self.contracts(now)) {
             *place = Some(with);
         }
-        let mut masters = [None; UNICAST_MASTERS_MAX];
-        for (place, master) in masters.iter_mut().zip(self.unicast_masters(now)) {
-            *place = Some(master);
-        }
         Some(PortReport {
             identity,
             state,
@@ -152,8 +151,11 @@ impl PtpEngine for Port {
             neighbor,
             contracts,
             contracts_with,
-            masters,
         })
+    }
+
+    fn masters_asked(&self, now: Timestamp<Mono>) -> impl Iterator<Item = UnicastMasterStatus> {
+        self.unicast_masters(now)
     }
 
     /// The neighbour's Pdelay_Req: what it waits for is in what it measures, times what the clocks part by.
@@ -167,6 +169,10 @@ impl PtpEngine for Taped<Port> {
         Port::report(self, now)
     }
 
+    fn masters_asked(&self, now: Timestamp<Mono>) -> impl Iterator<Item = UnicastMasterStatus> {
+        Port::masters_asked(self, now)
+    }
+
     fn answers(&self) -> bool {
         PtpEngine::answers(&**self)
     }
@@ -175,6 +181,10 @@ impl PtpEngine for Taped<Port> {
 impl PtpEngine for Grandmaster {
     fn report(&self, _: Timestamp<Mono>) -> Option<PortReport> {
         None
+    }
+
+    fn masters_asked(&self, _: Timestamp<Mono>) -> impl Iterator<Item = UnicastMasterStatus> {
+        std::iter::empty()
     }
 }
 
@@ -353,10 +363,13 @@ impl<E: PtpEngine> PortLoop<E> {
         // Who reads that it follows reads what it follows, too.
         if std::mem::take(&mut self.outlet.has_new_state) || now >= self.report_at {
             self.report_at = now + REPORT_EVERY;
+            // The control thread comes round by itself, and nobody waits for this.
+            let PortLinks { port, events, .. } = &mut self.outlet.links;
+            for (place, master) in (0..).zip(self.engine.masters_asked(now)) {
+                events.push_quietly(Event::UnicastMaster { port: *port, place, master });
+            }
             if let Some(report) = self.engine.report(now) {
-                // The control thread comes round by itself, and nobody waits for this.
-                let event = Event::Report { port: self.outlet.links.port, report };
-                self.outlet.links.events.push_quietly(event);
+                events.push_quietly(Event::Report { port: *port, report });
             }
         }
         self.outlet.has_told

@@ -11,9 +11,9 @@ use crate::time::{Mono, Timestamp, Utc};
 type At = (Timestamp<Mono>, Timestamp<Utc>);
 
 /// `None` for a port that has none, and asks nobody.
-pub(super) fn unicast_status(report: &PortReport) -> Option<UnicastStatus> {
+pub(super) fn unicast_status(report: &PortReport, masters: &[ptp::UnicastMasterStatus]) -> Option<UnicastStatus> {
     let [for_clients, by_masters] = report.contracts;
-    let masters: Vec<_> = report.masters.iter().flatten().map(master_status).collect();
+    let masters: Vec<_> = masters.iter().map(master_status).collect();
     if for_clients + by_masters == 0 && masters.is_empty() {
         return None;
     }
@@ -46,23 +46,22 @@ fn master_status(master: &ptp::UnicastMasterStatus) -> UnicastMasterStatus {
 }
 
 impl Model {
-    /// What of the signals of a port's masters fails now and did not before, and what is over.
-    pub(super) fn signals(&mut self, at: At, port: usize, report: &PortReport) {
-        let Some(model) = self.ports.get(port) else { return };
+    /// A master of a port's table; what of its signal fails now and did not before, and what is over, is told.
+    pub(super) fn signal(&mut self, at: At, port: u8, place: usize, master: ptp::UnicastMasterStatus) {
+        let Some(model) = self.ports.get_mut(usize::from(port)) else { return };
+        let Some(before) = model.masters_asked.get_mut(place) else { return model.masters_asked.push(master) };
+        let before = std::mem::replace(before, master);
         let interface = &model.config.interface;
-        let masters = model.report.iter().flat_map(|before| before.masters).zip(report.masters);
-        for (before, master) in masters.filter_map(|(before, now)| Some((before?, now?))) {
-            for fail in SignalFail::ALL.into_iter().filter(|fail| before.fails.has(*fail) != master.fails.has(*fail)) {
-                let (address, name, what) = (master.address, fail.name(), fail.in_words());
-                let (level, text) = if master.fails.has(fail) {
-                    (Level::Warn, format!("port {interface}: master {address} fails, {name}: {what}"))
-                } else {
-                    (Level::Info, format!("port {interface}: master {address}: {name} is over"))
-                };
-                let (from, to) = if master.fails.has(fail) { ("well", name) } else { (name, "well") };
-                let change = Change::of(EventKind::Source, address.to_string()).from_to(from, to).because(what);
-                self.events.record_change(at, (level, Topic::Ptp), change, text, &[]);
-            }
+        for fail in SignalFail::ALL.into_iter().filter(|fail| before.fails.has(*fail) != master.fails.has(*fail)) {
+            let (address, name, what) = (master.address, fail.name(), fail.in_words());
+            let (level, text) = if master.fails.has(fail) {
+                (Level::Warn, format!("port {interface}: master {address} fails, {name}: {what}"))
+            } else {
+                (Level::Info, format!("port {interface}: master {address}: {name} is over"))
+            };
+            let (from, to) = if master.fails.has(fail) { ("well", name) } else { (name, "well") };
+            let change = Change::of(EventKind::Source, address.to_string()).from_to(from, to).because(what);
+            self.events.record_change(at, (level, Topic::Ptp), change, text, &[]);
         }
     }
 }
@@ -91,14 +90,15 @@ mod tests {
         masters[0] = Some(Address::V4([192, 0, 2, 1]));
         let unicast = UnicastClientConfig { masters, ..UnicastClientConfig::NOBODY };
         let port = Port::new(Config { unicast, ..Config::new(SourceId(0), ClockIdentity([1; 8]), 1) });
-        let mut report = PtpEngine::report(&port, now).expect("a port has one");
+        let report = PtpEngine::report(&port, now).expect("a port has one");
+        let mut master = PtpEngine::masters_asked(&port, now).next().expect("it asks one");
         let mut said = Vec::new();
         for fails in [SignalFails::NONE, SignalFails::NONE.with(SignalFail::LossSync, true), SignalFails::NONE] {
-            report.masters[0].as_mut().expect("it asks one").fails = fails;
+            master.fails = fails;
             for _ in 0..2 {
-                model.take(now, Timestamp::EPOCH, Event::Report { port: 0, report });
+                model.take(now, Timestamp::EPOCH, Event::UnicastMaster { port: 0, place: 0, master });
             }
-            let shown = unicast_status(&report).expect("it asks one").masters;
+            let shown = unicast_status(&report, &model.ports[0].masters_asked).expect("it asks one").masters;
             said.push(shown[0].signal_fails.join(","));
         }
         assert_eq!(said, ["", "PTSF-lossSync", ""]);
