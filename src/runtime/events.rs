@@ -22,6 +22,10 @@ use crate::wire::ptp::{ClockIdentity, PortIdentity};
 
 /// The events that fit into a ring until the control thread comes round.
 pub const EVENTS_RING: usize = 512;
+/// What an event may take, in bytes: each place of each ring has room for the greatest, and stays in memory.
+const EVENT_BYTES_MAX: usize = 896;
+const _: () = assert!(size_of::<Event>() <= EVENT_BYTES_MAX);
+
 /// Foreign masters in a report.
 pub const FOREIGN_REPORTED_MAX: usize = 4;
 
