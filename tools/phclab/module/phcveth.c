@@ -24,17 +24,28 @@
 #include <linux/seq_file.h>
 #include <linux/timekeeping.h>
 #include <linux/version.h>
+
+/* What differs between kernels, from 6.1 on; below it are only two operations that have other names and arguments. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 #include <linux/unaligned.h>
 #else
 #include <asm/unaligned.h>
 #endif
-
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
 #define ethtool_ts_info kernel_ethtool_ts_info
 #endif
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
 #define hrtimer_setup(t, f, c, m) do { hrtimer_init(t, c, m); (t)->function = f; } while (0)
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
+#define pv_snapshot(s) ktime_get_snapshot_id(CLOCK_REALTIME, s)
+#define snap_raw monoraw
+#define snap_real systime
+#define sys_realtime sys_systime
+#else
+#define pv_snapshot(s) ktime_get_snapshot(s)
+#define snap_raw raw
+#define snap_real real
 #endif
 
 static unsigned int pairs = 1;
@@ -315,9 +326,9 @@ static enum hrtimer_restart edge_fire(struct hrtimer *t)
 	s64 late;
 
 	spin_lock_irqsave(&p->lock, f);
-	ktime_get_snapshot(&s);
-	clk_advance(p, ktime_to_ns(s.raw));
-	now = clk_at(p, ktime_to_ns(s.raw));
+	pv_snapshot(&s);
+	clk_advance(p, ktime_to_ns(s.snap_raw));
+	now = clk_at(p, ktime_to_ns(s.snap_raw));
 	late = now - e->next;
 	if (!e->on || !p->rate || late < 0) {	/* too early: the clock was slowed */
 		edge_arm(e, false);
@@ -330,14 +341,14 @@ static enum hrtimer_restart edge_fire(struct hrtimer *t)
 	edge_arm(e, false);
 	spin_unlock_irqrestore(&p->lock, f);
 
-	edge = ktime_to_ns(s.raw) - late;		/* when the edge really was, raw time */
+	edge = ktime_to_ns(s.snap_raw) - late;		/* when the edge really was, raw time */
 	if (e == &p->pps) {
 		ev.type = p->par[P_pps_irq] ? PTP_CLOCK_PPS : PTP_CLOCK_PPSUSR;
 		if (p->par[P_pps_jitter_ns])
 			late -= expo(&p->rnd[R_PPS], p->par[P_pps_jitter_ns]);
-		ev.pps_times.ts_real = ktime_to_timespec64(ktime_sub_ns(s.real, late));
+		ev.pps_times.ts_real = ktime_to_timespec64(ktime_sub_ns(s.snap_real, late));
 #ifdef CONFIG_NTP_PPS
-		ev.pps_times.ts_raw = ktime_to_timespec64(ktime_sub_ns(s.raw, late));
+		ev.pps_times.ts_raw = ktime_to_timespec64(ktime_sub_ns(s.snap_raw, late));
 #endif
 		ptp_clock_event(p->ptp, &ev);
 	} else if (READ_ONCE(peer->extts) & (e == &p->fall ? PTP_FALLING_EDGE : PTP_RISING_EDGE)) {	/* output wired to the peer's input */
@@ -459,10 +470,10 @@ static int pv_crosststamp(struct ptp_clock_info *i, struct system_device_crossts
 		return p->par[P_ioerr] ? -p->par[P_ioerr] : -EOPNOTSUPP;
 	if (p->par[P_cross] == 2)
 		return -EAGAIN;
-	ktime_get_snapshot(&s);
-	x->device = ns_to_ktime(clk_read(p, ktime_to_ns(s.raw)) + p->par[P_cross_err_ns]);
-	x->sys_realtime = s.real;
-	x->sys_monoraw = s.raw;
+	pv_snapshot(&s);
+	x->device = ns_to_ktime(clk_read(p, ktime_to_ns(s.snap_raw)) + p->par[P_cross_err_ns]);
+	x->sys_realtime = s.snap_real;
+	x->sys_monoraw = s.snap_raw;
 	return 0;
 }
 
@@ -1042,10 +1053,10 @@ static int truth_show(struct seq_file *m, void *v)
 	u64 ns;
 	int i;
 
-	ktime_get_snapshot(&s);
-	seq_printf(m, "%lld %lld", ktime_to_ns(s.raw), ktime_to_ns(s.real));
+	pv_snapshot(&s);
+	seq_printf(m, "%lld %lld", ktime_to_ns(s.snap_raw), ktime_to_ns(s.snap_real));
 	for (i = 0; i < pairs * 2; i++) {
-		ns = clk_read_frac(ports[i], ktime_to_ns(s.raw), &ps);
+		ns = clk_read_frac(ports[i], ktime_to_ns(s.snap_raw), &ps);
 		seq_printf(m, " %lld.%03u", (s64)ns, ps);
 	}
 	seq_putc(m, '\n');

@@ -45,15 +45,23 @@ impl Machine<'_> {
     }
 }
 
-/// Makes what guests are booted from, if it is not there yet; returns its folder.
+/// The suites of Debian whose kernels guests can be booted with; the first is the usual one.
+pub const KERNELS: [&str; 3] = ["bookworm", "trixie", "trixie-backports"];
+
+/// Makes what guests with a suite's kernel are booted from, if it is not there yet; returns its folder. `None`: what the
+/// environment says (`PHCLAB_KERNEL`), else the first of [`KERNELS`].
 ///
 /// # Errors
 /// That it failed; it has said why.
-pub fn setup() -> Result<PathBuf, String> {
+pub fn setup(kernel: Option<&str>) -> Result<PathBuf, String> {
     let setup = Path::new(env!("CARGO_MANIFEST_DIR")).join("setup");
     let problem = |what: String| format!("{}: {what}", setup.display());
-    let output = Command::new(&setup).arg("--print").stdin(Stdio::null()).stderr(Stdio::inherit()).output();
-    let output = output.map_err(|error| problem(error.to_string()))?;
+    let mut command = Command::new(&setup);
+    command.arg("--print").stdin(Stdio::null()).stderr(Stdio::inherit());
+    if let Some(kernel) = kernel {
+        command.env("PHCLAB_KERNEL", kernel);
+    }
+    let output = command.output().map_err(|error| problem(error.to_string()))?;
     if !output.status.success() {
         return Err(problem(output.status.to_string()));
     }

@@ -44,7 +44,7 @@ const LEFT_OUT: [&str; 3] = ["usr/share/locale", "usr/share/doc", "usr/share/man
 /// Boots a bare Debian, and tries the package there. `root` is the repository's, `out` where files may be left.
 pub fn try_out(root: &Path, debian: &Path, deb: &Path, out: &Path) -> Outcome {
     let began = Instant::now();
-    let lab = setup()?;
+    let lab = setup(None)?;
     let problem = |error: std::io::Error| format!("{}: {error}", debian.display());
     for folder in LEFT_OUT {
         fs::remove_dir_all(debian.join(folder)).map_err(problem)?;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
+use phclab::machine::{KERNELS, setup};
 use phclab::report::ScenarioReport;
 use phclab::scenario::{Contender, Scenario};
 
@@ -43,6 +44,9 @@ struct Arguments {
     /// Seed of all that programs in the guest draw: another one lets each message come at another time
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u32,
+    /// The suite of Debian whose kernel is booted: 6.1, 6.12, or the newest [default: $PHCLAB_KERNEL, else bookworm]
+    #[arg(long, value_name = "SUITE", value_parser = KERNELS)]
+    kernel: Option<String>,
     /// Print every demand, met or not, and the guests' consoles
     #[arg(long, short)]
     verbose: bool,
@@ -95,7 +99,7 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     let programs = programs.parent().expect("a program lies in a folder");
     let results = arguments.results.clone().unwrap_or_else(|| programs.with_file_name("phclab"));
     let boot = Boot {
-        cache: phclab::machine::setup()?,
+        cache: setup(arguments.kernel.as_deref())?,
         guest: programs.join("phclab-guest"),
         daemon: arguments.daemon.clone().unwrap_or_else(|| programs.join("synchronome")),
         scenarios: folder,
