@@ -11,9 +11,12 @@
 //!
 //! Asking takes the kernel's network lock and can take milliseconds: this is for the control thread.
 
+mod one_step;
+
 use std::fmt;
 use std::io;
 
+pub use self::one_step::OneStep;
 use synchronome_kernel::nic::{
     HardwareTimestamping, RxFilter, TimestampingInfo, TxStamps, hardware_timestamping, layer,
     set_hardware_timestamping, timestamping_info,
@@ -61,13 +64,6 @@ fn wishes(
     offered.map(move |rx_filter| HardwareTimestamping { tx, rx_filter: *rx_filter })
 }
 
-/// Why a card cannot write the time into a Sync that leaves, a clause; `None` if it can.
-fn cannot_one_step(device: &str, info: &TimestampingInfo) -> Option<String> {
-    (!info.can_one_step_sync()).then(|| {
-        format!("{device} cannot write its time into a Sync (ethtool -T: no \"onestep-sync\" among its transmit modes)")
-    })
-}
-
 /// A setting in words: `tx on, rx all`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct InWords(pub HardwareTimestamping);
@@ -78,6 +74,7 @@ impl fmt::Display for InWords {
             TxStamps::Off => f.write_str("tx off, rx ")?,
             TxStamps::On => f.write_str("tx on, rx ")?,
             TxStamps::OneStepSync => f.write_str("tx onestep-sync, rx ")?,
+            TxStamps::OneStepP2p => f.write_str("tx onestep-p2p, rx ")?,
             TxStamps::Other(number) => write!(f, "tx type {number}, rx ")?,
         }
         match self.0.rx_filter {
@@ -113,8 +110,8 @@ pub enum Found {
         /// Why.
         error: io::Error,
     },
-    /// Somebody has changed the setting, so that a Sync that was to have the card's time written into it leaves without: the port must
-    /// be opened anew.
+    /// Somebody has changed the setting, so that what was to have the card's time written into it leaves without: the port must be
+    /// opened anew.
     NotOneStep {
         /// What it has become.
         from: HardwareTimestamping,
@@ -134,20 +131,20 @@ pub struct Card {
     ours: HardwareTimestamping,
     /// Of NTP: whatever type of stamps for what is sent does.
     is_for_ntp: bool,
-    /// One-step Sync was wanted, and is not to be had: why, a clause.
-    no_one_step: Option<String>,
+    /// More of one-step was wanted than is to be had: why, a clause.
+    shortfall: Option<String>,
     remedy: Remedy,
     looks: u32,
 }
 
 impl Card {
-    /// Lets the card behind an interface stamp what a port over this transport sends and hears; with `one_step` write its
-    /// time into each Sync, if it can ([`Card::no_one_step`]).
+    /// Lets the card behind an interface stamp what a port over this transport sends and hears; and write its time into what is
+    /// `wanted`, as far as it can ([`Card::shortfall`]).
     ///
     /// # Errors
     /// Why it does not stamp, a clause.
-    pub fn set_up(interface: &str, transport: Transport, one_step: bool) -> Result<Self, String> {
-        Self::set_up_for(interface, Some(transport), one_step)
+    pub fn set_up(interface: &str, transport: Transport, wanted: OneStep) -> Result<Self, String> {
+        Self::set_up_for(interface, Some(transport), wanted)
     }
 
     /// The same for NTP requests and their answers.
@@ -155,19 +152,22 @@ impl Card {
     /// # Errors
     /// As [`Card::set_up`].
     pub fn set_up_for_ntp(interface: &str) -> Result<Self, String> {
-        Self::set_up_for(interface, None, false)
+        Self::set_up_for(interface, None, OneStep::Nothing)
     }
 
-    fn set_up_for(interface: &str, transport: Option<Transport>, one_step: bool) -> Result<Self, String> {
+    fn set_up_for(interface: &str, transport: Option<Transport>, wanted: OneStep) -> Result<Self, String> {
         let Offer { device, info, phc_index } = offer(interface)?;
         let before = hardware_timestamping(&device).ok();
-        let mut problem = "it has no filter that this transport needs".to_owned();
+        let mut problem = if info.has_tx(TxStamps::On) || wanted != OneStep::Nothing {
+            "it has no filter that this transport needs".to_owned()
+        } else {
+            "no Sync that it sends: it writes its time into each (one-step), so say two_step = false".to_owned()
+        };
         let mut granted = None;
-        let mut no_one_step = if one_step { cannot_one_step(&device, &info) } else { None };
         let usual = before.map(|before| before.tx).filter(|tx| transport.is_none() && tx.stamps());
         let usual = usual.unwrap_or(TxStamps::On);
-        let by_one_step = (one_step && no_one_step.is_none()).then_some(TxStamps::OneStepSync);
-        for wish in by_one_step.into_iter().chain([usual]).flat_map(|tx| wishes(&info, tx, transport)) {
+        let types = wanted.types(&info).chain([usual].into_iter().filter(|tx| info.has_tx(*tx)));
+        for wish in types.flat_map(|tx| wishes(&info, tx, transport)) {
             // Some cards restart their link when they are told anything.
             let told = if before == Some(wish) { Ok(wish) } else { set_hardware_timestamping(&device, wish) };
             match told {
@@ -186,22 +186,23 @@ impl Card {
         let ours = granted
             .or(before.filter(|before| serves(*before, transport)))
             .ok_or_else(|| format!("interface {device} could stamp, but {problem}"))?;
-        if one_step && no_one_step.is_none() && ours.tx != TxStamps::OneStepSync {
-            no_one_step = Some(format!("{device} offers one-step Sync and does not do it: {problem}"));
-        }
+        let shortfall = (OneStep::of(ours.tx) < wanted).then(|| {
+            let refused = wanted.refused_by(&device, &info);
+            refused.unwrap_or_else(|| format!("{device} offers it and does not do it: {problem}"))
+        });
         let interface = interface.to_owned();
         let (is_for_ntp, remedy) = (transport.is_none(), Remedy::default());
-        Ok(Self { interface, device, phc_index, before, ours, is_for_ntp, no_one_step, remedy, looks: 0 })
+        Ok(Self { interface, device, phc_index, before, ours, is_for_ntp, shortfall, remedy, looks: 0 })
     }
 
-    /// Whether it writes its time into each Sync without twoStepFlag.
-    pub fn does_one_step(&self) -> bool {
-        self.ours.tx == TxStamps::OneStepSync
+    /// What it writes its time into, where that has no twoStepFlag.
+    pub fn one_step(&self) -> OneStep {
+        OneStep::of(self.ours.tx)
     }
 
-    /// Why it does not, though that was wanted: a clause.
-    pub fn no_one_step(&self) -> Option<&str> {
-        self.no_one_step.as_deref()
+    /// Why that is less than was wanted: a clause.
+    pub fn shortfall(&self) -> Option<&str> {
+        self.shortfall.as_deref()
     }
 
     /// Whether a setting is as good as what the card was told.
@@ -237,7 +238,7 @@ impl Card {
         if !self.is_kept(setting) && self.has_moved() {
             return Found::Moved;
         }
-        if self.does_one_step() && setting.tx != TxStamps::OneStepSync {
+        if OneStep::of(setting.tx) < self.one_step() {
             return Found::NotOneStep { from: setting };
         }
         let Some(is_fight) = self.remedy.due(now, !self.is_kept(setting)) else { return Found::Nothing };
@@ -421,14 +422,6 @@ mod tests {
     }
 
     #[test]
-    fn a_card_without_one_step_says_which_capability_is_missing() {
-        let info = |tx_types| TimestampingInfo { tx_types, ..offering(0b11) };
-        assert_eq!(cannot_one_step("eth0", &info(0b111)), None);
-        let problem = cannot_one_step("eth0", &info(0b11)).unwrap();
-        assert!(problem.contains("eth0") && problem.contains("\"onestep-sync\""), "{problem}");
-    }
-
-    #[test]
     fn what_another_program_changed_is_restored_at_most_every_ten_seconds_and_the_third_time_is_a_fight() {
         let mut remedy = Remedy::default();
         assert_eq!(remedy.due(at(0), false), None);
@@ -441,7 +434,7 @@ mod tests {
 
     #[test]
     fn an_interface_without_a_clock_says_so() {
-        let problem = Card::set_up("lo", UDP, false).unwrap_err();
+        let problem = Card::set_up("lo", UDP, OneStep::Nothing).unwrap_err();
         assert_eq!(problem, "interface lo has no PTP hardware clock");
         assert_eq!(cannot_stamp("lo", UDP), Some(problem));
         assert_eq!(device_below("lo"), "lo");

@@ -25,7 +25,9 @@ mod trial;
 mod udp;
 mod waits;
 
-pub use card::{Card, Found, InWords, LOOK_EVERY, cannot_stamp, card_behind, device_below, phc_behind, stamps_ntp};
+pub use card::{
+    Card, Found, InWords, LOOK_EVERY, OneStep, cannot_stamp, card_behind, device_below, phc_behind, stamps_ntp,
+};
 pub use error::OpenError;
 pub use exchange::{CardArrival, Departed, ExchangeBuffer, ExchangeSocket};
 pub use ledger::{LEDGER_MAX, Ledger, STAMP_WAIT_MAX};

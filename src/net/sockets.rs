@@ -21,7 +21,7 @@ use super::ethernet::EthernetSockets;
 use super::stamps::{Complaints, Judge, Stamps, TxTrouble, Verdict};
 use super::udp::{UdpSockets, assert_can_send};
 use super::waits::Watch;
-use super::{Card, Ledger, Missing, OpenError, StampWaits};
+use super::{Card, Ledger, Missing, OneStep, OpenError, StampWaits};
 use crate::ptp::{Address, Channel, Frame, TxToken};
 use crate::time::{ClockId, Mono, Stamp, Timestamp};
 use crate::wire::ptp::MessageType;
@@ -86,8 +86,8 @@ pub struct SocketOptions {
     pub general_port: u16,
     /// Whose stamps are wanted.
     pub timestamps: StampMode,
-    /// Whether the card is to write its time into each Sync ([`Card::does_one_step`]).
-    pub one_step: bool,
+    /// What the card is to write its time into ([`Card::one_step`]).
+    pub one_step: OneStep,
     /// The messages of the peer delay mechanism are heard too.
     pub peer_delay: bool,
     /// Over Ethernet all messages are sent to the group that no bridge forwards.
@@ -104,7 +104,7 @@ impl SocketOptions {
             event_port,
             general_port,
             timestamps,
-            one_step: false,
+            one_step: OneStep::Nothing,
             peer_delay: false,
             link_group: false,
         }

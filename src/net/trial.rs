@@ -15,7 +15,7 @@ use synchronome_kernel::timestamping::{
     ErrorQueueBuffer, ErrorQueueItem, TimestampRequest, TxKeying, enable_timestamps, read_error_queue,
 };
 
-use super::card::{Card, device_below};
+use super::card::{Card, OneStep, device_below};
 use super::ethernet::{ETHERTYPE, PTP_PDELAY};
 use super::{STAMP_WAIT_MAX, Transport};
 use crate::time::{Duration, Mono, Timestamp};
@@ -92,7 +92,7 @@ pub fn try_stamps(interface: &str, now: impl Fn() -> Timestamp<Mono>) -> Result<
     let before = hardware_timestamping(&device).ok();
     let is_idle = before.is_some_and(|told| !told.tx.stamps() && told.rx_filter == RxFilter::None);
     // Given back what it was told before when this is dropped.
-    let lent = is_idle.then(|| Card::set_up(interface, Transport::Ethernet, false));
+    let lent = is_idle.then(|| Card::set_up(interface, Transport::Ethernet, OneStep::Nothing));
     let mut trial = Trial::new(socket, &now);
     let mut problem = None;
     for sequence_id in 0..SENDS {

@@ -33,6 +33,8 @@ pub struct PeerDelayConfig {
     pub neighbor_delay_max: Duration,
     /// A neighbour that has not shown that it measures the link is not believed, and not served (802.1AS: asCapable).
     pub as_capable: bool,
+    /// The card writes into each Pdelay_Resp without twoStepFlag how long the neighbour's request was here (11.4.2, one-step).
+    pub one_step: bool,
 }
 
 impl Default for PeerDelayConfig {
@@ -42,6 +44,7 @@ impl Default for PeerDelayConfig {
             log_min_pdelay_req_interval: LogInterval::new(0),
             neighbor_delay_max: Duration::from_millis(20),
             as_capable: false,
+            one_step: false,
         }
     }
 }

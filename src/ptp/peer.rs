@@ -101,6 +101,8 @@ pub(super) struct PeerConfig {
     pub egress_latency: Duration,
     /// No link takes longer.
     pub neighbor_delay_max: Duration,
+    /// The card writes into an answer what that took.
+    pub one_step: bool,
 }
 
 /// A message of ours to the parent's clock, or what stands for one.
@@ -575,6 +577,19 @@ impl PeerDelay {
         self.next_answer = (self.next_answer + 1) % PDELAY_ANSWERS_MAX;
         count(out, Counter::SentPdelayResp);
         out.emit(Effect::Send { frame: frame(&message), channel: Channel::Event, token: Some(token), to: None });
+    }
+
+    /// Whether the card completes answers, so that nothing follows them.
+    pub const fn answers_in_one_step(&self) -> bool {
+        self.config.one_step
+    }
+
+    /// A Pdelay_Req whose answer the card completes: by its own reading of when that request arrived.
+    pub fn answer_by_the_card(&self, header: &Header, out: &mut impl Sink<Effect>) {
+        let latencies = self.config.ingress_latency + self.config.egress_latency;
+        let message = self.sender.pdelay_resp_for_the_card(&PeerRequest::of(header), latencies);
+        count(out, Counter::SentPdelayResp);
+        out.emit(Effect::Send { frame: frame(&message), channel: Channel::Event, token: None, to: None });
     }
 
     fn answered(&mut self, answering: &Answering, stamp: Option<Stamp>, out: &mut impl Sink<Effect>) {

@@ -15,6 +15,7 @@ fn config() -> PeerConfig {
         ingress_latency: Duration::ZERO,
         egress_latency: Duration::ZERO,
         neighbor_delay_max: Duration::from_millis(20),
+        one_step: false,
     }
 }
 
@@ -522,6 +523,30 @@ fn a_request_is_answered_at_once_and_completed_by_the_transmit_stamp() {
     peer.request(&request, Some(stamp(at(0)).into()), &mut 41, &mut out);
     assert_eq!(peer.sent(TxToken(41), None, None, &mut out), Departed::Taken);
     assert_eq!(counted(&out), ["rx_stamp_missing", "tx_stamp_missing"]);
+}
+
+#[test]
+fn an_answer_that_the_card_completes_awaits_no_stamp_and_is_followed_by_nothing() {
+    let peer = new(PeerConfig { ingress_latency: ns(30), egress_latency: ns(50), one_step: true, ..config() });
+    assert!(peer.answers_in_one_step() && !new(config()).answers_in_one_step());
+    let request = sender(NEIGHBOR, 0).pdelay_req(0xabcd, ns(12)).header;
+    let mut out = Vec::new();
+    peer.answer_by_the_card(&request, &mut out);
+    let [(bytes, Channel::Event, None)] = &sent(&out)[..] else { panic!("{out:?}") };
+    let message = ptp::parse(bytes).unwrap();
+    let Body::PdelayResp(body) = message.body else { panic!("{message:?}") };
+    assert!(!message.header.flags.two_step());
+    assert_eq!((body.requesting_port_identity, message.header.sequence_id), (NEIGHBOR, 0xabcd));
+    assert_eq!(body.request_receipt_timestamp, WireTimestamp::ZERO);
+    assert_eq!(message.header.correction_field.to_duration(), Some(ns(-12 + 80)), "the request's, and the latencies");
+    // The card adds 10 us; who asked has 600 ns there and 500 ns back.
+    let mut theirs = PeerDelay::new(config(), sender(NEIGHBOR, 0), 0xabcd);
+    theirs.start(mono(0));
+    let (token, _) = ask(&mut theirs, mono(0));
+    left(&mut theirs, token, at(0), &mut out);
+    let correction = message.header.correction_field.plus(ns(10_000 - 80 + 12)).to_duration().unwrap();
+    theirs.resp(mono(1), (&message.header, correction), (&body, Some(stamp(at(11_100)))), None, &mut out);
+    assert_eq!(theirs.mean_link_delay(), Some(ns(550)));
 }
 
 #[test]

@@ -17,6 +17,7 @@ pub(super) fn of(config: &Config, sender: Sender, first_sequence_id: u16) -> Opt
         ingress_latency: config.ingress_latency,
         egress_latency: config.egress_latency,
         neighbor_delay_max: peer_delay.neighbor_delay_max,
+        one_step: peer_delay.one_step,
     };
     Some(PeerDelay::new(config, sender, first_sequence_id))
 }
@@ -81,6 +82,10 @@ impl Port {
         let arrived = stamp.map(|read| Receipt { read, said: self.received_as_served(read) });
         let Some(peer) = &mut self.peer else { return };
         let header = &message.header;
+        if peer.answers_in_one_step() && matches!(message.body, Body::PdelayReq(_)) {
+            // Whatever the card makes of its correctionField.
+            return peer.answer_by_the_card(header, out);
+        }
         let Some(correction) = self.gate.correction(header.correction_field, out) else { return };
         let backward = match &message.body {
             Body::PdelayReq(_) => {

@@ -4,7 +4,7 @@ use nix::net::if_::if_nametoindex;
 use synchronome_kernel::nic::link_speed;
 
 use super::Daemon;
-use crate::net::{Card, Found, InWords, LOOK_EVERY, SocketOptions, Stamping, cannot_stamp, phc_behind};
+use crate::net::{Card, Found, InWords, LOOK_EVERY, OneStep, SocketOptions, Stamping, cannot_stamp, phc_behind};
 use crate::observe::{Change, EventKind, Level, Topic};
 use crate::runtime::phcs::can_be_read;
 use crate::sharing::{STAMPING_INTERFACES_MAX, StampingInterface, StampingInterfaces};
@@ -86,7 +86,7 @@ impl Daemon {
             running.look_at = now + LOOK_EVERY;
             has_looked = true;
             let found = card.look(now);
-            let is_unstamped = std::mem::take(&mut running.is_unstamped) && card.does_one_step();
+            let is_unstamped = std::mem::take(&mut running.is_unstamped) && card.one_step() != OneStep::Nothing;
             let mut is_given_up = false;
             let text = match &found {
                 // Some drivers stamp no Sync at all then, also not those that are two-step for once (lan8814, lan887x).
@@ -98,9 +98,10 @@ impl Daemon {
                 Found::NotOneStep { from } => {
                     is_given_up = self.one_step.lost(card.device(), now);
                     format!(
-                        "another program has changed what {} stamps to \"{}\", so that it writes no time into Sync; opening it again{}",
+                        "another program has changed what {} stamps to \"{}\", so that it writes no time into {}; opening it again{}",
                         card.device(),
                         InWords(*from),
+                        if OneStep::of(from.tx) == OneStep::Nothing { "Sync" } else { "Pdelay_Resp" },
                         if is_given_up { ", two-step from now on, since that is not the first time" } else { "" }
                     )
                 }

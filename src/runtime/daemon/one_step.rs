@@ -1,12 +1,13 @@
-//! Which ports are one-step: those whose card is to write its time into each Sync, and has kept to it.
+//! Which ports are one-step: those whose card is to write its time into each Sync, and into each Pdelay_Resp what that took, and
+//! has kept to it.
 //!
 //! What the card is told is the card's, one for all programs and for all of our ports on it. If another program tells it
 //! otherwise, each Sync leaves with the time that it was to be written over: none. So a port that finds its card changed is
-//! opened again at once; and where that happens again soon, its Sync is two-step from then on, which needs nobody's restraint.
+//! opened again at once; and where that happens again soon, all is two-step from then on, which needs nobody's restraint.
 
 use super::Daemon;
-use crate::config::PTP_PORTS_MAX;
-use crate::net::{Stamping, device_below};
+use crate::config::{DelayMechanism, PTP_PORTS_MAX, PtpConfig};
+use crate::net::{Card, OneStep, Stamping, device_below};
 use crate::observe::{Level, Topic};
 use crate::ptp::Role;
 use crate::time::{Duration, Mono, Timestamp};
@@ -64,29 +65,51 @@ impl Daemon {
         if self.one_step.is_given_up(&device) {
             return Some(format!("{device} did not keep to it"));
         }
-        let is_against = |other: &&crate::config::PtpConfig| other.two_step && device_below(&other.interface) == device;
+        let is_against = |other: &&PtpConfig| other.two_step && device_below(&other.interface) == device;
         let other = self.config.ptp.iter().find(is_against)?;
         Some(format!("{device} is told once, and the [[ptp]] of {} says two_step = true", other.interface))
     }
 
-    /// Says why a port that should be one-step is not.
+    /// What the card of a port should write its time into by the configuration of all ports on it.
+    pub(super) fn one_step_wanted(&self, port: usize) -> OneStep {
+        if self.config.ptp[port].two_step {
+            return OneStep::Nothing;
+        }
+        let device = device_below(&self.config.ptp[port].interface);
+        let mut beside = self.config.ptp.iter().filter(|other| device_below(&other.interface) == device);
+        if beside.any(|other| other.delay == DelayMechanism::P2p) { OneStep::SyncAndAnswers } else { OneStep::Sync }
+    }
+
+    /// Says why a port that should be one-step is not, or not with all that it sends.
     pub(super) fn say_one_step(&mut self, port: usize, stamping: &Stamping) {
         let config = &self.config.ptp[port];
-        if config.two_step || config.role == Role::Slave {
-            return;
-        }
         let card = self.ports[port].as_ref().and_then(|running| running.card.as_ref());
-        let why = match (stamping, card) {
-            (Stamping::Hardware { .. }, Some(card)) if card.does_one_step() => return,
-            (Stamping::Hardware { .. }, Some(card)) => card
-                .no_one_step()
+        let card = card.filter(|_| matches!(stamping, Stamping::Hardware { .. }));
+        let does = card.map_or(OneStep::Nothing, Card::one_step);
+        let Some(what) = two_step_though(config, does) else { return };
+        let why = match card {
+            Some(card) => card
+                .shortfall()
                 .map(str::to_owned)
                 .or_else(|| self.against_one_step(port))
                 .unwrap_or_else(|| "its card was told otherwise".to_owned()),
-            _ => "only a card can write the time into a Sync as it leaves".to_owned(),
+            None => "only a card can write the time into a message as it leaves".to_owned(),
         };
-        let text = format!("port {}: two_step = false, and Sync is two-step: {why}", config.interface);
+        let text = format!("port {}: two_step = false, and {what} two-step: {why}", config.interface);
         self.record(Level::Warn, Topic::Ptp, text);
+    }
+}
+
+/// Which messages of a port are two-step though it should be one-step, with what its card does; `None`: none.
+fn two_step_though(config: &PtpConfig, does: OneStep) -> Option<&'static str> {
+    let sends_sync = config.role != Role::Slave && does < OneStep::Sync;
+    let answers = config.delay == DelayMechanism::P2p && does < OneStep::SyncAndAnswers;
+    match (sends_sync, answers) {
+        _ if config.two_step => None,
+        (true, true) => Some("Sync and Pdelay_Resp are"),
+        (true, false) => Some("Sync is"),
+        (false, true) => Some("Pdelay_Resp is"),
+        (false, false) => None,
     }
 }
 
@@ -105,6 +128,26 @@ mod tests {
         assert!(cards.lost("eth0", at(100_000)), "for good");
         cards.give_up("eth2", at(0));
         assert!(cards.is_given_up("eth2") && !cards.is_given_up("eth1"));
+    }
+
+    #[test]
+    fn what_is_two_step_though_it_should_not_be_is_named() {
+        let two_step = |words: &str, does| {
+            let text = format!("[[ptp]]\ninterface = \"lo\"\n{words}\n");
+            let config = crate::config::load(&text, "t.toml").expect("good").config;
+            two_step_though(&config.ptp[0], does)
+        };
+        let one = "two_step = false\nrole = \"auto\"";
+        let peer = "two_step = false\nrole = \"auto\"\ndelay = \"p2p\"";
+        let slave = "two_step = false\ndelay = \"p2p\"";
+        assert_eq!(two_step(one, OneStep::Nothing), Some("Sync is"));
+        assert_eq!(two_step(one, OneStep::Sync), None);
+        assert_eq!(two_step(peer, OneStep::Nothing), Some("Sync and Pdelay_Resp are"));
+        assert_eq!(two_step(peer, OneStep::Sync), Some("Pdelay_Resp is"));
+        assert_eq!(two_step(peer, OneStep::SyncAndAnswers), None);
+        assert_eq!(two_step(slave, OneStep::Nothing), Some("Pdelay_Resp is"), "it sends no Sync");
+        assert_eq!(two_step("two_step = false", OneStep::Nothing), None);
+        assert_eq!(two_step("delay = \"p2p\"\nrole = \"auto\"", OneStep::Nothing), None, "nobody asked");
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::management::NetworkManagement;
 use super::{Daemon, join};
 use crate::config::{DelayMechanism, EthernetGroup, PtpConfig, PtpTransport, TimestampMode};
 use crate::engine::{EngineKind, Taped};
-use crate::net::{Card, LOOK_EVERY, PtpSockets, SocketOptions, StampMode, Stamping, Transport};
+use crate::net::{Card, LOOK_EVERY, OneStep, PtpSockets, SocketOptions, StampMode, Stamping, Transport};
 use crate::observe::{Change, EventKind, Level, Topic};
 use crate::ptp::{
     Address, PeerDelayConfig, Port, Role, ServingConfig, StaticRole, SyncOrigin, UnicastClientConfig,
@@ -162,10 +162,15 @@ impl Daemon {
             self.give_back(card);
         }
         let mut engine_config = self.engine_config(port, config);
-        let does_one_step =
-            matches!(stamping, Stamping::Hardware { .. }) && card.as_ref().is_some_and(Card::does_one_step);
-        if does_one_step {
+        let one_step = match (&stamping, &card) {
+            (Stamping::Hardware { .. }, Some(card)) => card.one_step(),
+            _ => OneStep::Nothing,
+        };
+        if one_step >= OneStep::Sync {
             engine_config.serving.origin = SyncOrigin::Card;
+        }
+        if let Some(peer_delay) = &mut engine_config.peer_delay {
+            peer_delay.one_step = one_step >= OneStep::SyncAndAnswers;
         }
         let mut engine = Taped::new(Port::new(engine_config));
         engine.record_by(self.traces.stream(port_name(port), EngineKind::PtpPort));
@@ -209,7 +214,7 @@ impl Daemon {
         };
         let inlet = PortInlet::new((messages, forwards), reports, place, arb_timescale);
         let place = self.set_going(port, PortLoop::new(engine, sockets, links), own, inlet)?;
-        self.model.ports[port].started(stamping.clone(), does_one_step);
+        self.model.ports[port].started(stamping.clone(), one_step >= OneStep::Sync);
         let look_at = now + LOOK_EVERY;
         let running = RunningPort {
             place,
@@ -291,6 +296,7 @@ impl Daemon {
                 log_min_pdelay_req_interval: LogInterval::new(config.log_min_pdelay_req_interval),
                 neighbor_delay_max: config.neighbor_delay_max,
                 as_capable: config.as_capable,
+                one_step: false,
             }),
             comparison: config.comparison,
             grandmasters: config.grandmasters,
@@ -330,7 +336,7 @@ impl Daemon {
             },
             event_port: config.event_port,
             general_port: config.general_port,
-            one_step: !config.two_step && self.against_one_step(port).is_none(),
+            one_step: if self.against_one_step(port).is_none() { self.one_step_wanted(port) } else { OneStep::Nothing },
             timestamps: match config.timestamps {
                 TimestampMode::Auto => StampMode::Auto,
                 TimestampMode::Hardware => StampMode::Hardware,

@@ -171,6 +171,24 @@ impl Sender {
         Some(complete(header, Body::PdelayResp(body)))
     }
 
+    /// The one-step answer to a Pdelay_Req, into which the card writes what it took (IEEE 1588-2019 11.4.2 c): requestReceiptTimestamp zero, and
+    /// in correctionField that of the request and `more`.
+    ///
+    /// The request's is added to as 64 bits, whatever they say: some cards have subtracted from it when the request arrived, which
+    /// is far out of its range, and add when the answer leaves.
+    pub fn pdelay_resp_for_the_card(&self, request: &PeerRequest, more: Duration) -> Message<'static> {
+        let more = CorrectionField::from_duration(more).to_bits();
+        let header = Header {
+            correction_field: CorrectionField::from_bits(request.correction_field.to_bits().wrapping_add(more)),
+            ..self.header(request.sequence_id, LogInterval::UNSTATED)
+        };
+        let body = PdelayResp {
+            request_receipt_timestamp: WireTimestamp::ZERO,
+            requesting_port_identity: request.source_port_identity,
+        };
+        complete(header, Body::PdelayResp(body))
+    }
+
     /// What follows a Pdelay_Resp that left at `origin`: correctionField is the request's, and the part of `origin` below
     /// a nanosecond.
     ///

@@ -280,6 +280,25 @@ fn what_the_requester_adds_up_is_the_turnaround_to_the_last_tick() {
 }
 
 #[test]
+fn a_one_step_answer_repeats_the_requests_correction_as_it_came_for_the_card_to_add_to() {
+    let request = PeerRequest::of(&SLAVE.pdelay_req(0x1234, Duration::ZERO).header);
+    let latencies = Duration::from_nanos(80);
+    // As it was sent, as a card has left it that subtracts what its clock reads, and on the wrong side of what may be said.
+    let read = (1_772_366_400_000_000_123_i64).wrapping_shl(16);
+    for bits in [0, 1_000, 0_i64.wrapping_sub(read), i64::MAX, i64::MIN] {
+        let request = PeerRequest { correction_field: CorrectionField::from_bits(bits), ..request };
+        let answer = MASTER.pdelay_resp_for_the_card(&request, latencies);
+        let said = answer.header.correction_field.to_bits();
+        assert_eq!(said.wrapping_sub(bits), 80 << 16, "{bits}");
+        let mut expected = octets(PDELAY_RESP);
+        expected[6..8].fill(0);
+        expected[8..16].copy_from_slice(&said.to_be_bytes());
+        expected[34..44].fill(0);
+        assert_eq!(written(&answer), expected, "no flag, no time");
+    }
+}
+
+#[test]
 fn signaling_and_management_name_their_target() {
     let golden = octets(SIGNALING);
     let message = parse(&golden).unwrap();

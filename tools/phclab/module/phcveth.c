@@ -79,7 +79,7 @@ MODULE_PARM_DESC(max_adj, "advertised frequency adjustment range, ppb");
 	X(txts_loss_ppm, 0, 0, 1000000)		/* lost Tx stamps */ \
 	X(rxts_loss_ppm, 0, 0, 1000000)		/* lost Rx stamps */ \
 	X(txts_slots, 0, 0, 1000000)		/* Tx stamps in flight at most, 0: any */ \
-	X(tx_caps, 1, 0, 1)			/* beside HWTSTAMP_TX_ON: bit 0 ONESTEP_SYNC */ \
+	X(tx_caps, 3, 0, 3)			/* beside HWTSTAMP_TX_ON: bit 0 ONESTEP_SYNC, bit 1 ONESTEP_P2P */ \
 	X(rx_lie, 0, 0, 2)			/* 1: no Rx stamp at all, 2: none on non-PTP frames */ \
 	X(rx_caps, 3, 0, 3)			/* filters: bit 0 PTP_V2_EVENT, bit 1 ALL */ \
 	X(cross, 1, 0, 2)			/* PTP_SYS_OFFSET_PRECISE: 0 none, 1 works, 2 EAGAIN */ \
@@ -546,9 +546,20 @@ static void pv_txts(struct pv_port *p, struct sk_buff *skb, u64 t0)	/* consumes 
 	dev_consume_skb_any(skb);
 }
 
+/* as the KSZ switches: what the answer to a Pdelay_Req takes is found by subtraction here, and addition where that leaves */
+static void pv_onestep_receipt(struct pv_port *p, struct sk_buff *skb, u64 stamp)
+{
+	unsigned int type = p->cfg.tx_type == HWTSTAMP_TX_ONESTEP_P2P ? ptp_classify_raw(skb) : PTP_CLASS_NONE;
+	struct ptp_header *h = type == PTP_CLASS_NONE ? NULL : ptp_parse_header(skb, type);
+
+	if (h && (h->tsmt & 0xf) == 2)
+		put_unaligned_be64(get_unaligned_be64(&h->correction) - (stamp << 16), &h->correction);
+}
+
 static void pv_receive(struct pv_port *p, struct sk_buff *skb, u64 arrival)
 {
 	struct net_device *dev = READ_ONCE(p->dev);
+	u64 stamp;
 
 	if (!dev || !netif_running(dev) || !netif_carrier_ok(dev)) {
 		if (dev)
@@ -562,7 +573,9 @@ static void pv_receive(struct pv_port *p, struct sk_buff *skb, u64 arrival)
 		if (hit(p, R_RXTS, P_rxts_loss_ppm)) {
 			p->stat[S_RXTS_LOST]++;
 		} else {
-			skb_hwtstamps(skb)->hwtstamp = ns_to_ktime(clk_stamp(p, arrival, P_rx_lat_ns));
+			stamp = clk_stamp(p, arrival, P_rx_lat_ns);
+			skb_hwtstamps(skb)->hwtstamp = ns_to_ktime(stamp);
+			pv_onestep_receipt(p, skb, stamp);
 			p->stat[S_RXTS]++;
 		}
 	}
@@ -635,37 +648,45 @@ static enum hrtimer_restart pv_qtimer(struct hrtimer *t)
 	return HRTIMER_NORESTART;
 }
 
-/* the originTimestamp of a Sync without twoStepFlag, in a frame that leaves */
-static u8 *pv_onestep_origin(struct sk_buff *skb)
+/* the header of what is written into as it leaves: a Sync without twoStepFlag, and with ONESTEP_P2P a Pdelay_Resp without it */
+static struct ptp_header *pv_onestep_header(struct pv_port *p, struct sk_buff *skb)
 {
-	unsigned int type = ptp_classify_raw(skb);
+	int tx_type = p->cfg.tx_type;
+	bool on = (tx_type == HWTSTAMP_TX_ONESTEP_SYNC || tx_type == HWTSTAMP_TX_ONESTEP_P2P) && READ_ONCE(p->ptp);
+	unsigned int type = on ? ptp_classify_raw(skb) : PTP_CLASS_NONE;
 	struct ptp_header *h = type == PTP_CLASS_NONE ? NULL : ptp_parse_header(skb, type);
-	u8 *origin = (u8 *)(h + 1);
+	int message = h ? h->tsmt & 0xf : -1;
 
-	if (!h || (h->tsmt & 0xf) || (h->flag_field[0] & 2) || origin + 10 > skb_tail_pointer(skb))
+	if (!h || (h->flag_field[0] & 2) || (u8 *)(h + 1) + 10 > skb_tail_pointer(skb))
 		return NULL;
-	return origin;
+	return !message || (message == 3 && tx_type == HWTSTAMP_TX_ONESTEP_P2P) ? h : NULL;
 }
 
 /* receivers here do not look at UDP checksums: it stays that of the message as it was */
 static void pv_onestep(struct pv_port *p, struct sk_buff *skb, u64 t0)
 {
-	u8 *origin = pv_onestep_origin(skb);
+	struct ptp_header *h = pv_onestep_header(p, skb);
+	u8 *origin = (u8 *)(h + 1);
 	u64 s = clk_stamp(p, t0, P_tx_lat_ns);
-	u32 ns = do_div(s, NSEC_PER_SEC);
+	u32 ns;
 
-	if (!origin)
+	if (!h)
 		return;
+	p->stat[S_ONESTEP]++;
+	if (h->tsmt & 0xf) {
+		put_unaligned_be64(get_unaligned_be64(&h->correction) + (s << 16), &h->correction);
+		return;
+	}
+	ns = do_div(s, NSEC_PER_SEC);
 	put_unaligned_be16(s >> 32, origin);
 	put_unaligned_be32(s, origin + 2);
 	put_unaligned_be32(ns, origin + 6);
-	p->stat[S_ONESTEP]++;
 }
 
 static netdev_tx_t pv_xmit(struct sk_buff *skb, struct net_device *dev)
 {
 	struct pv_port *p = PV(dev);
-	bool onestep = p->cfg.tx_type == HWTSTAMP_TX_ONESTEP_SYNC && READ_ONCE(p->ptp) && pv_onestep_origin(skb);
+	bool onestep = pv_onestep_header(p, skb);
 	bool stamp = (skb_shinfo(skb)->tx_flags & SKBTX_HW_TSTAMP) && p->cfg.tx_type != HWTSTAMP_TX_OFF &&
 		     !onestep && READ_ONCE(p->ptp);
 	u64 due, t0, late = p->par[P_txts_delay_us] * NSEC_PER_USEC;
@@ -758,7 +779,8 @@ static int pv_hwtstamp(struct pv_port *p, int tx_type, int *rx_filter)
 	int caps = p->par[P_rx_caps];
 
 	if (tx_type != HWTSTAMP_TX_OFF && tx_type != HWTSTAMP_TX_ON &&
-	    !(tx_type == HWTSTAMP_TX_ONESTEP_SYNC && p->par[P_tx_caps] & 1))
+	    !(tx_type == HWTSTAMP_TX_ONESTEP_SYNC && p->par[P_tx_caps] & 1) &&
+	    !(tx_type == HWTSTAMP_TX_ONESTEP_P2P && p->par[P_tx_caps] & 2))
 		return -ERANGE;
 	switch (*rx_filter) {
 	case HWTSTAMP_FILTER_NONE:
@@ -820,7 +842,8 @@ static int pv_ts_info(struct net_device *dev, struct ethtool_ts_info *i)
 			     SOF_TIMESTAMPING_TX_HARDWARE | SOF_TIMESTAMPING_RX_HARDWARE | SOF_TIMESTAMPING_RAW_HARDWARE;
 	i->phc_index = ptp_clock_index(p->ptp);
 	i->tx_types = BIT(HWTSTAMP_TX_OFF) | BIT(HWTSTAMP_TX_ON) |
-		      (p->par[P_tx_caps] & 1 ? BIT(HWTSTAMP_TX_ONESTEP_SYNC) : 0);
+		      (p->par[P_tx_caps] & 1 ? BIT(HWTSTAMP_TX_ONESTEP_SYNC) : 0) |
+		      (p->par[P_tx_caps] & 2 ? BIT(HWTSTAMP_TX_ONESTEP_P2P) : 0);
 	i->rx_filters = BIT(HWTSTAMP_FILTER_NONE) |
 			(p->par[P_rx_caps] & 1 ? BIT(HWTSTAMP_FILTER_PTP_V2_EVENT) : 0) |
 			(p->par[P_rx_caps] & 2 ? BIT(HWTSTAMP_FILTER_ALL) : 0);

@@ -342,6 +342,8 @@ pub struct Linuxptp {
     pub ptp4l: Vec<String>,
     /// For phc2sys.
     pub phc2sys: Vec<String>,
+    /// For the ptp4l slave behind a contender, ours or theirs.
+    pub behind: Vec<String>,
     /// Whether its programs may end by themselves: some do when a clock goes.
     pub may_end: bool,
 }

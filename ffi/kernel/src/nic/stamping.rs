@@ -62,6 +62,10 @@ pub enum TxStamps {
     /// A PTP Sync without twoStepFlag gets the time written into it as it leaves, and no stamp; others as with `On`. With some
     /// drivers (lan8814, lan887x) one with the flag gets no stamp either.
     OneStepSync,
+    /// The same, and what an answer took is written into the correctionField of a PTP Pdelay_Resp without twoStepFlag (Linux 5.6). That of
+    /// its Pdelay_Req must be repeated in it bit by bit: some drivers (KSZ switches) subtract the time of arrival from that, so
+    /// that it is no correction any more.
+    OneStepP2p,
     /// Another of the header's, by its number: it stamps too.
     Other(i32),
 }
@@ -72,6 +76,7 @@ impl TxStamps {
             config::TX_OFF => Self::Off,
             config::TX_ON => Self::On,
             config::TX_ONESTEP_SYNC => Self::OneStepSync,
+            config::TX_ONESTEP_P2P => Self::OneStepP2p,
             other => Self::Other(other),
         }
     }
@@ -81,6 +86,7 @@ impl TxStamps {
             Self::Off => config::TX_OFF,
             Self::On => config::TX_ON,
             Self::OneStepSync => config::TX_ONESTEP_SYNC,
+            Self::OneStepP2p => config::TX_ONESTEP_P2P,
             Self::Other(raw) => raw,
         }
     }
@@ -120,14 +126,15 @@ impl TimestampingInfo {
         self.so_timestamping & flags == flags
     }
 
-    /// The hardware stamps sent packets.
+    /// The hardware stamps sent packets, or those that it does not write the time into ([`TimestampingInfo::has_tx`]).
     pub const fn can_stamp_tx_hardware(&self) -> bool {
-        self.has_all(sof::TX_HARDWARE | sof::RAW_HARDWARE) && self.tx_types & (1 << config::TX_ON) != 0
+        self.has_all(sof::TX_HARDWARE | sof::RAW_HARDWARE) && self.tx_types & !(1 << config::TX_OFF) != 0
     }
 
-    /// The hardware writes the time into a Sync that leaves.
-    pub const fn can_one_step_sync(&self) -> bool {
-        self.tx_types & (1 << config::TX_ONESTEP_SYNC) != 0
+    /// The hardware offers this for what is sent.
+    pub const fn has_tx(&self, tx: TxStamps) -> bool {
+        let raw = tx.raw();
+        raw >= 0 && raw < 32 && self.tx_types & (1 << raw) != 0
     }
 
     /// The hardware stamps some received packets; [`TimestampingInfo::has_filter`] says which.
@@ -262,7 +269,10 @@ mod tests {
             bytes[config::TX_TYPE..][..4].copy_from_slice(&i32::to_ne_bytes(raw));
             assert_eq!(HardwareTimestamping::from_bytes(&bytes).tx.stamps(), stamps, "{raw}");
         }
-        assert!(info(0x5f, 0, 0b111, 0b11).can_one_step_sync() && !info(0x5f, 0, 0b1011, 0b11).can_one_step_sync());
+        for (types, sync, p2p) in [(0b111, true, false), (0b1011, false, true)] {
+            let info = info(0x5f, 0, types, 0b11);
+            assert_eq!((info.has_tx(TxStamps::OneStepSync), info.has_tx(TxStamps::OneStepP2p)), (sync, p2p));
+        }
     }
 
     #[test]

@@ -284,6 +284,7 @@ pub(crate) mod interface {
         pub(crate) const TX_OFF: i32 = 0;
         pub(crate) const TX_ON: i32 = 1;
         pub(crate) const TX_ONESTEP_SYNC: i32 = 2;
+        pub(crate) const TX_ONESTEP_P2P: i32 = 3;
 
         pub(crate) const FILTER_NONE: i32 = 0;
         pub(crate) const FILTER_ALL: i32 = 1;

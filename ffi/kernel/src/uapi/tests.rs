@@ -212,7 +212,7 @@ const PTP: [(&str, usize); 41] = [
 ];
 
 /// linux/net_tstamp.h, linux/ethtool.h, linux/if_packet.h, linux/rtnetlink.h and linux/if_link.h.
-const LINK: [(&str, usize); 69] = [
+const LINK: [(&str, usize); 70] = [
     ("SIOCETHTOOL", interface::SIOCETHTOOL as usize),
     ("SIOCSHWTSTAMP", interface::SIOCSHWTSTAMP as usize),
     ("SIOCGHWTSTAMP", interface::SIOCGHWTSTAMP as usize),
@@ -225,6 +225,7 @@ const LINK: [(&str, usize); 69] = [
     ("HWTSTAMP_TX_OFF", interface::hwtstamp_config::TX_OFF as usize),
     ("HWTSTAMP_TX_ON", interface::hwtstamp_config::TX_ON as usize),
     ("HWTSTAMP_TX_ONESTEP_SYNC", interface::hwtstamp_config::TX_ONESTEP_SYNC as usize),
+    ("HWTSTAMP_TX_ONESTEP_P2P", interface::hwtstamp_config::TX_ONESTEP_P2P as usize),
     ("HWTSTAMP_FILTER_NONE", interface::hwtstamp_config::FILTER_NONE as usize),
     ("HWTSTAMP_FILTER_ALL", interface::hwtstamp_config::FILTER_ALL as usize),
     ("HWTSTAMP_FILTER_NTP_ALL", interface::hwtstamp_config::FILTER_NTP_ALL as usize),

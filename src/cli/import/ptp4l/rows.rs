@@ -304,17 +304,8 @@ pub const PORT: &[Row<Ptp4l>] = &[
                 "software"
             }
             "legacy" => return Err("the old ioctl of cards is not used".to_owned()),
-            "onestep" => {
+            "onestep" | "p2p1step" => {
                 p.set_port("two_step", Value::Switch(false), line)?;
-                "hardware"
-            }
-            "p2p1step" => {
-                p.set_port("two_step", Value::Switch(false), line)?;
-                p.document.note(
-                    Kind::Missing,
-                    line,
-                    "Pdelay_Resp is followed by a message with its time: Sync alone is of one step",
-                );
                 "hardware"
             }
             other => return Err(format!("{other:?} is no mode")),

@@ -266,7 +266,7 @@ fn timesyncd_asks_as_often_as_its_longest_interval_wants() {
 fn one_step_and_fixed_roles_have_options() {
     let port = |text: &str| ptp4l(&format!("[global]\n{text}\n[eth0]\n")).ptp[0].clone();
     assert!(port("twoStepFlag 1").two_step && !port("twoStepFlag 0").two_step);
-    assert!(!port("time_stamping onestep").two_step);
+    assert!(!port("time_stamping onestep").two_step && !port("time_stamping p2p1step").two_step);
     let fixed = port("BMCA noop\nserverOnly 1\ninhibit_announce 1\ninhibit_delay_req 1");
     assert!(fixed.static_role && fixed.role == Role::Master, "{fixed:?}");
     assert!(!port("BMCA ptp").static_role);
@@ -282,5 +282,6 @@ fn what_ptp4l_does_anyway_is_not_told() {
     assert!(!told("free_running 0") && told("free_running 1"));
     assert!(!told("pi_integral_const 0.0") && told("pi_integral_const 0.3"));
     assert!(!told("clockAccuracy 0xfe") && told("clockAccuracy 0x21"));
+    assert!(!told("time_stamping p2p1step"));
     assert!(!told("unicast_req_duration 3600") && told("unicast_req_duration 7200"));
 }

@@ -1,5 +1,6 @@
 use crate::ptp::script::{Script, config};
 use crate::ptp::{Config, Effect, PeerDelayConfig, Role};
+use crate::sharing::CounterSet;
 use crate::time::Timestamp;
 use crate::wire::ptp::{Body, MessageType, parse};
 
@@ -101,4 +102,31 @@ fn an_answer_whose_halves_would_be_of_two_clocks_is_left_out() {
     script.line("1 preq B seq=7 t2=100.5");
     script.line("1 line ahead=5");
     script.play(&format!("1.1 sent {before} t3=100.6 => half_flushed"));
+}
+
+#[test]
+fn a_card_that_completes_answers_may_write_into_requests_what_it_likes() {
+    let answers = |one_step: bool, line: &str| {
+        let peer_delay = Some(PeerDelayConfig { one_step, ..PeerDelayConfig::default() });
+        let mut script = Script::new(Config { peer_delay, role: Role::Master, ..config() });
+        script.line("0 link up");
+        let effects = script.line(line);
+        (types(&effects), counted(&effects))
+    };
+    // What its clock read has been subtracted: 100.5 s.
+    let (of_the_card, usual) = ("1 preq B seq=7 t2=100.5 cf=-100500000000", "1 preq B seq=7 t2=100.5");
+    assert_eq!(answers(true, of_the_card), (vec![MessageType::PdelayResp], vec![]));
+    assert_eq!(answers(false, of_the_card), (vec![], vec!["correction_excessive"]));
+    assert_eq!(answers(false, usual), (vec![MessageType::PdelayResp], vec![]));
+    // It knows when the request arrived, and need not tell.
+    assert_eq!(answers(true, "1 preq B seq=7"), (vec![MessageType::PdelayResp], vec![]));
+    assert_eq!(answers(false, "1 preq B seq=7"), (vec![], vec!["rx_stamp_missing"]));
+}
+
+fn counted(effects: &[Effect]) -> Vec<&'static str> {
+    let names = effects.iter().filter_map(|effect| match effect {
+        Effect::Count(counter) => Some(counter.name()),
+        _ => None,
+    });
+    names.filter(|name| !name.starts_with("sent_") && !name.starts_with("received_")).collect()
 }

@@ -91,6 +91,7 @@ pub fn start(scenario: &Scenario, contender: Contender, folder: &Path) -> Outcom
     if scenario.behind {
         let mut slave = ptp4l(scenario, "behind");
         slave.extend(["-s".to_owned(), "-i".to_owned(), scenario.interface(scenario.pairs * 2 - 2)]);
+        slave.extend(scenario.linuxptp.behind.iter().cloned());
         processes.push(Process::start("behind", MASTER_SIDE, &slave, folder)?);
     }
     Ok(processes)

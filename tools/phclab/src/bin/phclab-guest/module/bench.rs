@@ -39,6 +39,8 @@ pub struct Bench {
 pub struct Arrival {
     /// What was sent in it.
     pub number: u32,
+    /// The bits of its correctionField.
+    pub correction: i64,
     /// The stamp of the hardware, in ns.
     pub stamp: Option<i64>,
 }
@@ -99,9 +101,9 @@ pub fn filter(port: &str, filter: u32) -> Outcome<()> {
     call("hwstamp_ctl", &["-i", port, "-t", "1", "-r", &filter.to_string()]).map(drop)
 }
 
-/// Lets a port write its time into each Sync without twoStepFlag, which hwstamp_ctl cannot ask for.
-pub fn one_step(port: &str) -> Outcome<()> {
-    let wanted = HardwareTimestamping { tx: TxStamps::OneStepSync, rx_filter: RxFilter::PtpV2Event };
+/// Lets a port write its time into messages without twoStepFlag, which hwstamp_ctl cannot ask for in each way.
+pub fn one_step(port: &str, tx: TxStamps) -> Outcome<()> {
+    let wanted = HardwareTimestamping { tx, rx_filter: RxFilter::PtpV2Event };
     set_hardware_timestamping(port, wanted).map(drop).map_err(because(port))
 }
 
@@ -130,7 +132,7 @@ pub fn pause_ms(time: u64) {
     sleep(Duration::from_millis(time));
 }
 
-/// A PTP message of this type (0 is Sync, 11 is Announce) that carries a number.
+/// A PTP message of this type (0 is Sync, 2 and 3 are Pdelay_Req and its answer, 11 is Announce) that carries a number.
 fn message(kind: u8, number: u32) -> [u8; 44] {
     let mut message = [0; 44];
     message[0] = kind;
@@ -151,9 +153,16 @@ impl Ends {
         self.sender.send_to(&message(kind, number), self.to).map(drop).map_err(because("send"))
     }
 
-    /// Sends a Sync that a Follow_Up would complete.
-    pub fn send_two_step(&self, number: u32) -> Outcome<()> {
-        let mut message = message(0, number);
+    /// Sends a message of a type with a correctionField.
+    pub fn send_corrected(&self, kind: u8, correction: i64) -> Outcome<()> {
+        let mut message = message(kind, 0);
+        message[8..16].copy_from_slice(&correction.to_be_bytes());
+        self.sender.send_to(&message, self.to).map(drop).map_err(because("send"))
+    }
+
+    /// Sends a message that a second one would complete.
+    pub fn send_two_step(&self, kind: u8, number: u32) -> Outcome<()> {
+        let mut message = message(kind, number);
         message[6] = TWO_STEP;
         self.sender.send_to(&message, self.to).map(drop).map_err(because("send"))
     }
@@ -207,6 +216,7 @@ fn drain(socket: &UdpSocket, flags: MsgFlags) -> Outcome<Vec<Arrival>> {
         }
         let length = message.bytes;
         let tail = length.checked_sub(4).and_then(|from| bytes[from..length].try_into().ok());
-        found.push(Arrival { number: tail.map_or(0, u32::from_be_bytes), stamp });
+        let correction = bytes[8..16].try_into().map_or(0, i64::from_be_bytes);
+        found.push(Arrival { number: tail.map_or(0, u32::from_be_bytes), correction, stamp });
     }
 }

@@ -1,11 +1,13 @@
 //! Stamps: exact, as coarse as they are told to be, late, lost, or not there at all.
 
+use synchronome_kernel::nic::TxStamps;
+
 use super::super::Outcome;
 use super::super::process::call;
 use super::super::world::stat;
 use super::bench::{
-    Bench, EVENT_PORT, FILTER_ALL, FILTER_PTP_V2_EVENT, OTHER_PORT, between, filter, one_step, pause_ms, receive_knob,
-    send_knob,
+    Arrival, Bench, EVENT_PORT, FILTER_ALL, FILTER_PTP_V2_EVENT, OTHER_PORT, between, filter, one_step, pause_ms,
+    receive_knob, send_knob,
 };
 use super::{Test, holds, is_about};
 
@@ -17,6 +19,7 @@ pub const TESTS: &[Test] = &[
     ("a lost TX stamp never comes, and is counted", lost),
     ("with one slot, only one TX stamp is under way", slots),
     ("a one-step card writes its time into Sync, gives that no stamp, and refuses where it cannot", writes_into_sync),
+    ("such a card for peer delay writes what an answer took into it, and gives that no stamp", writes_into_answers),
     ("a lost RX stamp leaves the frame as it is", rx_lost),
     ("a driver that lies grants the filter and stamps nothing, or not all", lie),
     ("a filter for events leaves other frames unstamped", filters),
@@ -107,7 +110,7 @@ fn slots(bench: &Bench) -> Outcome<()> {
 }
 
 fn writes_into_sync(bench: &Bench) -> Outcome<()> {
-    one_step("phv0")?;
+    one_step("phv0", TxStamps::OneStepSync)?;
     send_knob("tx_lat_ns", 300)?;
     let ends = bench.ends(EVENT_PORT)?;
     for _ in 0..20 {
@@ -121,7 +124,7 @@ fn writes_into_sync(bench: &Bench) -> Outcome<()> {
         let passed = (stamp - i64::from(arrival.number) - between()? as i64).rem_euclid(1_000_000_000);
         is_about("RX - originTimestamp", passed as f64, 700.0, 1.0)?;
     }
-    ends.send_two_step(7)?;
+    ends.send_two_step(0, 7)?;
     ends.send_message(1, 8)?;
     pause_ms(2);
     let (numbers, sent) = (ends.received()?.iter().map(|arrival| arrival.number).collect::<Vec<_>>(), ends.sent()?);
@@ -133,7 +136,54 @@ fn writes_into_sync(bench: &Bench) -> Outcome<()> {
     send_knob("tx_caps", 0)?;
     let said = call("ethtool", &["-T", "phv0"])?;
     holds(!said.contains("onestep"), || format!("claimed: {said}"))?;
-    holds(one_step("phv0").is_err(), || "one-step was granted without bit 0".to_owned())
+    holds(one_step("phv0", TxStamps::OneStepSync).is_err(), || "one-step was granted without bit 0".to_owned())
+}
+
+fn writes_into_answers(bench: &Bench) -> Outcome<()> {
+    one_step("phv0", TxStamps::OneStepP2p)?;
+    one_step("phv1", TxStamps::OneStepP2p)?;
+    send_knob("tx_lat_ns", 300)?;
+    let ends = bench.ends(EVENT_PORT)?;
+    let only = |arrived: Vec<Arrival>| match arrived[..] {
+        [Arrival { correction, stamp: Some(stamp), .. }] => Ok((correction, stamp)),
+        _ => Err(format!("{arrived:?}")),
+    };
+    for correction in [0, -7, 0x1234_5678_9abc] {
+        // Of a request what the clock reads when it arrives is subtracted; it has its TX stamp.
+        ends.send_corrected(2, correction)?;
+        pause_ms(2);
+        let (came, read) = only(ends.received()?)?;
+        holds(came == correction.wrapping_sub(read.wrapping_shl(16)), || format!("{came} of {correction} at {read}"))?;
+        holds(ends.sent()?.len() == 1, || "a request without its TX stamp".to_owned())?;
+        // To an answer what it reads when that leaves is added; it has none.
+        ends.send_corrected(3, came)?;
+        pause_ms(2);
+        let (came, arrived) = only(ends.received()?)?;
+        holds(ends.sent()?.is_empty(), || "a TX stamp of a one-step answer".to_owned())?;
+        // As if one port had heard the one and sent the other: what passed between them, in ns.
+        let passed = (came.wrapping_sub(correction) >> 16) as f64;
+        is_about("what the answer took", passed, (arrived - read) as f64 - between()? - 700.0, 1.0)?;
+    }
+    ends.send_two_step(3, 7)?;
+    pause_ms(2);
+    let (came, sent) = (ends.received()?, ends.sent()?);
+    let is_left_alone = matches!(came[..], [Arrival { number: 7, correction: 0, .. }]) && sent.len() == 1;
+    holds(is_left_alone, || format!("a two-step answer: {came:?}, {sent:?}"))?;
+    let counted = stat("phv0", "onestep")?;
+    holds(counted == 3, || format!("{counted} counted"))?;
+    // As ONESTEP_SYNC neither is touched.
+    one_step("phv0", TxStamps::OneStepSync)?;
+    one_step("phv1", TxStamps::OneStepSync)?;
+    for kind in [2, 3] {
+        ends.send_corrected(kind, 5)?;
+        pause_ms(2);
+        let (came, _) = only(ends.received()?)?;
+        holds(came == 5 && ends.sent()?.len() == 1, || format!("{came} of a message of type {kind}"))?;
+    }
+    send_knob("tx_caps", 1)?;
+    let said = call("ethtool", &["-T", "phv0"])?;
+    holds(!said.contains("onestep-p2p") && said.contains("onestep-sync"), || format!("claimed: {said}"))?;
+    holds(one_step("phv0", TxStamps::OneStepP2p).is_err(), || "granted without bit 1".to_owned())
 }
 
 fn rx_lost(bench: &Bench) -> Outcome<()> {
