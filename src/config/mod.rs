@@ -10,6 +10,7 @@
 //! [`options::OPTIONS`] is the one table that says what there is; the walk, the defaults, the reference manual and
 //! `check --explain` are made from it. A new option is a row there, a field in [`Config`] and a line in `resolve`.
 
+mod acceptable;
 mod address;
 mod error;
 pub mod options;

@@ -5,7 +5,7 @@
 
 use super::{CORES_MAX, LISTEN_MAX, PHCS_MAX, PTP_PORTS_MAX, SERVER_CORES_MAX};
 use crate::ntp::server::{CLIENTS_MAX, CLIENTS_MIN, PREFIXES_MAX};
-use crate::ptp::{GRANDMASTERS_MAX, UNICAST_MASTERS_MAX};
+use crate::ptp::{ACCEPTABLE_MASTERS_MAX, GRANDMASTERS_MAX, UNICAST_MASTERS_MAX};
 use crate::time::Duration;
 
 /// What values an option takes.
@@ -77,6 +77,11 @@ pub enum Kind {
     ClockIdentity,
     /// A list of sixteen hexadecimal digits each, no two alike.
     ClockIdentities {
+        /// The most of them.
+        count_max: usize,
+    },
+    /// A list of ports of PTP clocks, no two alike, each with what its priority1 is taken for.
+    AcceptableMasters {
         /// The most of them.
         count_max: usize,
     },
@@ -373,7 +378,8 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ptp.two_step", Kind::Switch, Default::Toml("true"), "As a master say when a Sync has left in a Follow_Up (two-step); false: the card writes its time into the Sync as it leaves (one-step), and with delay \"p2p\" into a Pdelay_Resp what that took, where it can, and else two-step.").term("twoStepFlag"),
     option("ptp.delay_req_interval", Kind::Integer { min: -7, max: 5 }, Default::Toml("0"), "How often the slaves of a master may send Delay_Req, as the logarithm to base 2 of seconds.").term("portDS.logMinDelayReqInterval"),
     option("ptp.announce_receipt_timeout", Kind::Integer { min: 2, max: 255 }, Default::Toml("3"), "After how many announce intervals of silence a master is given up.").term("portDS.announceReceiptTimeout"),
-    option("ptp.grandmasters", Kind::ClockIdentities { count_max: GRANDMASTERS_MAX }, Default::Toml("[]"), "The grandmasters that may be followed, by their clockIdentity, which keeps out a device that was plugged in by mistake, and nobody who forges its Announce; empty: any.").term("acceptable master table"),
+    option("ptp.grandmasters", Kind::ClockIdentities { count_max: GRANDMASTERS_MAX }, Default::Toml("[]"), "The grandmasters that may be followed, by their clockIdentity, which keeps out a device that was plugged in by mistake, and nobody who forges its Announce; empty: any."),
+    option("ptp.acceptable_masters", Kind::AcceptableMasters { count_max: ACCEPTABLE_MASTERS_MAX }, Default::Toml("[]"), "The ports whose Announce are heeded, as \"001b21fffeaabbcc-1\": a clockIdentity and the portNumber, whatever grandmaster they announce; with \"001b21fffeaabbcc-1 priority1=10\" that counts, and is announced, instead of the grandmaster's own priority1; empty: any.").term("acceptableMasterTable, alternatePriority1"),
     option("ptp.comparison", Kind::Word(COMPARISON), Default::Toml("\"ieee1588\""), "How masters are compared: \"ieee1588\" by priority1, quality, priority2 and identity; \"g8275\" by quality, priority2 and local_priority, and those of class 127 and better then by who is nearer (ITU-T G.8275.1, alternate BMCA); \"g8265\" by the quality level of their frequency, which is in the class (80 to 109, others are not followed), and then by their order in unicast_masters (ITU-T G.8265.1).").term("data set comparison"),
     option("ptp.local_priority", Kind::Integer { min: 1, max: 255 }, Default::Toml("128"), "With comparison \"g8275\" what masters that are heard by this port rank by after priority2; lower is better.").term("portDS.localPriority"),
     option("ptp.unicast_masters", Kind::Addresses { count_max: UNICAST_MASTERS_MAX }, Default::Toml("[]"), "The masters that are asked for what they send, by their IP addresses, as often as announce_interval, sync_interval and delay_req_interval say: then nobody else is heard, and nothing is sent to all.").term("unicastMasterTable"),

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use toml::de::DeValue;
 
+use super::acceptable::Acceptable;
 use super::options::{Default, OptionSpec, OptionTable};
 use super::profile::{self, Profile};
 use super::value::{self, Value};
@@ -121,4 +122,5 @@ typed_reads! {
     words: Words -> Vec<&'static str>;
     command: Command -> Vec<String>;
     identities: Identities -> Vec<[u8; 8]>;
+    masters: Masters -> Vec<Acceptable>;
 }

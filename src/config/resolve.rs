@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
+use super::acceptable::Acceptable;
 use super::error::{ConfigError, Fault, Source};
 use super::options::{DAEMON, OPTIONS, OptionSpec};
 use super::read::{Reader, default_value, profile_of};
@@ -18,7 +19,7 @@ use crate::discipline::helm::{Conflict, HELM_SOURCES_MAX, HelmConfig, SourceKind
 use crate::discipline::policy::{StepPolicy, StepRule};
 use crate::discipline::servo::Kind;
 use crate::ntp::server::{AccessList, LocalService, RateLimit, SmearShape};
-use crate::ptp::{ComparisonRule, GRANDMASTERS_MAX, PtpClockConfig, Role, UNICAST_MASTERS_MAX};
+use crate::ptp::{ACCEPTABLE_MASTERS_MAX, ComparisonRule, GRANDMASTERS_MAX, PtpClockConfig, Role, UNICAST_MASTERS_MAX};
 use crate::time::{Duration, LogInterval};
 use crate::wire::ptp::ClockIdentity;
 
@@ -246,6 +247,12 @@ fn ptp(read: &Reader<'_>, section: &str) -> PtpConfig {
             let mut places = [None; GRANDMASTERS_MAX];
             let listed = read.identities(section, "grandmasters").into_iter().map(ClockIdentity);
             places.iter_mut().zip(listed).for_each(|(place, identity)| *place = Some(identity));
+            places
+        },
+        acceptable_masters: {
+            let mut places = [None; ACCEPTABLE_MASTERS_MAX];
+            let listed = read.masters(section, "acceptable_masters");
+            places.iter_mut().zip(listed).for_each(|(place, Acceptable(master))| *place = Some(master));
             places
         },
         unicast_masters: {

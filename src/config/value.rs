@@ -7,6 +7,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::acceptable::{self, Acceptable};
 use super::address::{self, AddressFault};
 use super::error::Fault;
 use super::options::{Kind, OptionSpec};
@@ -40,6 +41,8 @@ pub enum Value {
     Identity([u8; 8]),
     /// For [`Kind::ClockIdentities`].
     Identities(Vec<[u8; 8]>),
+    /// For [`Kind::AcceptableMasters`].
+    Masters(Vec<Acceptable>),
     /// For [`Kind::Addresses`].
     Addresses(Vec<IpAddr>),
     /// For [`Kind::AddressOrOff`] and [`Kind::Address`].
@@ -104,6 +107,7 @@ impl fmt::Display for Value {
                 let written = |bytes: &[u8; 8]| format!("\"{:016x}\"", u64::from_be_bytes(*bytes));
                 f.write_str(&list(all.iter().map(written).collect()))
             }
+            Self::Masters(all) => f.write_str(&list(all.iter().map(|one| format!("\"{one}\"")).collect())),
             Self::Addresses(all) => f.write_str(&list(all.iter().map(|one| format!("\"{one}\"")).collect())),
             Self::Address(address) => write!(f, "\"{address}\""),
             Self::Places(all) => f.write_str(&list(all.iter().map(|one| format!("\"{one}\"")).collect())),
@@ -159,6 +163,9 @@ impl Kind {
             Self::ClockIdentities { count_max } => {
                 format!("a list of at most {count_max} times 16 hexadecimal digits, no two alike")
             }
+            Self::AcceptableMasters { count_max } => format!(
+                "a list of at most {count_max} texts of 16 hexadecimal digits, `-` and a port 1 to 65534, and perhaps ` priority1=` 1 to 255; no port twice"
+            ),
             Self::Addresses { count_max } => format!("a list of at most {count_max} IP addresses, no two alike"),
             Self::PathOr(words) => format!("{}, or an absolute path", quoted(words)),
             Self::AddressOrOff => "an IP address with a port 1 to 65535, or \"off\"".to_owned(),
@@ -204,7 +211,8 @@ impl Kind {
             | Self::Exceptions { .. }
             | Self::Prefixes { .. }
             | Self::Cores { .. }
-            | Self::ClockIdentities { .. } => "a list",
+            | Self::ClockIdentities { .. }
+            | Self::AcceptableMasters { .. } => "a list",
         }
     }
 }
@@ -264,6 +272,13 @@ fn check_typed(option: &OptionSpec, value: &Spanned<DeValue<'_>>) -> Option<Resu
                 _ => Err(wrong_type(element, "a clock identity in quotes")),
             })
             .map(Value::Identities)
+        }
+        (Kind::AcceptableMasters { count_max }, DeValue::Array(_)) => {
+            list(value, *count_max, |element| match element.get_ref() {
+                DeValue::String(text) => acceptable_master(element, text),
+                _ => Err(wrong_type(element, "a port of a clock in quotes")),
+            })
+            .map(Value::Masters)
         }
         (Kind::Addresses { count_max }, DeValue::Array(_)) => {
             list(value, *count_max, |element| match element.get_ref() {
@@ -517,6 +532,14 @@ fn clock_identity(value: &Spanned<DeValue<'_>>, text: &str) -> Result<[u8; 8], P
         Some(0 | u64::MAX) => Err(Problem::new(value, Fault::OutOfRange, format!("{text:?} is a reserved identity"))),
         Some(number) => Ok(number.to_be_bytes()),
     }
+}
+
+fn acceptable_master(value: &Spanned<DeValue<'_>>, text: &str) -> Result<Acceptable, Problem> {
+    let wrong = |message| {
+        Problem::new(value, Fault::Malformed, message)
+            .suggesting("write it like \"001b21fffeaabbcc-1\" or \"001b21fffeaabbcc-1 priority1=10\"")
+    };
+    acceptable::parse(text, |identity| clock_identity(value, identity), wrong)
 }
 
 /// The name of a hardware clock: never its number, which is another one after the next boot.

@@ -13,6 +13,27 @@ pub const CORRECTION_MAX: Duration = Duration::from_secs(10);
 /// The most grandmasters that a port can be told to choose from.
 pub const GRANDMASTERS_MAX: usize = 8;
 
+/// The most ports of masters that a port can be told to choose from.
+pub const ACCEPTABLE_MASTERS_MAX: usize = 8;
+
+/// A port whose Announce are heeded (17.5: AcceptableMaster).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
+pub struct AcceptableMaster {
+    /// acceptablePortIdentity: who sends the Announce.
+    pub port: PortIdentity,
+    /// What counts instead of the priority1 of the grandmaster that it announces; 0: that one.
+    pub alternate_priority1: u8,
+}
+
+/// Who was heard and may not be followed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
+pub enum RefusedMaster {
+    /// A grandmaster that is not in [`Config::grandmasters`].
+    Grandmaster(ClockIdentity),
+    /// A port that is not in [`Config::acceptable_masters`].
+    Port(PortIdentity),
+}
+
 /// The clockIdentity of a clock from the MAC address of one of its interfaces: the EUI-48 followed by two octets that
 /// its owner may choose, here zero (7.5.2.2.2.2).
 ///
@@ -78,8 +99,10 @@ pub struct Config {
     pub minor_version: u8,
     /// logAnnounceInterval, used for a master that does not state its own (or an absurd one).
     pub log_announce_interval: LogInterval,
-    /// The grandmasters whose Announce are heeded; none at all: any (17.5, acceptable master table).
+    /// The grandmasters of which Announce are heeded; none at all: any.
     pub grandmasters: [Option<ClockIdentity>; GRANDMASTERS_MAX],
+    /// The ports whose Announce are heeded; none at all: any (17.5, acceptable master table).
+    pub acceptable_masters: [Option<AcceptableMaster>; ACCEPTABLE_MASTERS_MAX],
     /// How masters are compared.
     pub comparison: ComparisonRule,
     /// The masters that are asked for what they send; with one of them nobody else is heard, and no Delay_Req goes to all.
@@ -126,6 +149,7 @@ impl Config {
             minor_version: 1,
             log_announce_interval: LogInterval::new(1),
             grandmasters: [None; GRANDMASTERS_MAX],
+            acceptable_masters: [None; ACCEPTABLE_MASTERS_MAX],
             comparison: ComparisonRule::Ieee1588,
             unicast: UnicastClientConfig::NOBODY,
             path_trace: false,

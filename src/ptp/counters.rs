@@ -116,6 +116,8 @@ counters! {
     TlvNotForwarded = "tlv_not_forwarded",
     /// An Announce of a grandmaster that is not among those that may be followed.
     GrandmasterRefused = "grandmaster_refused",
+    /// An Announce of a port that is not among those that may be followed.
+    MasterRefused = "master_refused",
     /// An Announce whose sequenceId is not newer than the last one's.
     AnnounceNotNewer = "announce_not_newer",
     /// An Announce of a new master that found no place in the foreign-master table.

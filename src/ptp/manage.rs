@@ -14,13 +14,14 @@
 //! known and not offered NOT_SUPPORTED, one that cannot be set NOT_SETABLE, an absent port WRONG_VALUE. A response is never
 //! sent to more than asked: one for each port that a GET means.
 
+mod acceptable;
 mod subscription;
 
 pub use subscription::{ManagedEvents, Subscription, notify};
 
 use std::net::IpAddr;
 
-use super::PortState;
+use super::{AcceptableMaster, PortState};
 use crate::time::LogInterval;
 use crate::wire::ptp::{
     Action, Body, ClockDescription, ClockIdentity, CorrectionField, CurrentDataSet, DefaultDataSet, Extension, Flags,
@@ -114,6 +115,8 @@ pub struct ManagedPort {
     pub peer: PortDataSetNp,
     /// The unicast negotiation; `None`: the port does not take part.
     pub unicast: Option<ManagedUnicast>,
+    /// Whose Announce it heeds; empty: anybody's.
+    pub acceptable_masters: Vec<AcceptableMaster>,
     /// Messages received, by messageType.
     pub received: [u64; 16],
     /// Messages sent, by messageType.
@@ -231,6 +234,8 @@ impl Scope {
             | Id::TIMESCALE_PROPERTIES
             | Id::PATH_TRACE_LIST
             | Id::PATH_TRACE_ENABLE
+            | Id::ACCEPTABLE_MASTER_TABLE
+            | Id::ACCEPTABLE_MASTER_MAX_TABLE_SIZE
             | Id::TIME_STATUS_NP
             | Id::SUBSCRIBE_EVENTS_NP
             | Id::GRANDMASTER_SETTINGS_NP => Self::Clock,
@@ -245,6 +250,7 @@ impl Scope {
             | Id::UNICAST_NEGOTIATION_ENABLE
             | Id::UNICAST_MASTER_TABLE
             | Id::UNICAST_MASTER_MAX_TABLE_SIZE
+            | Id::ACCEPTABLE_MASTER_TABLE_ENABLED
             | Id::DELAY_MECHANISM
             | Id::LOG_MIN_PDELAY_REQ_INTERVAL
             | Id::PORT_DATA_SET_NP
@@ -448,6 +454,10 @@ impl ManagedClock {
                 Some(path.map(|path| path.iter().flat_map(|clock| clock.0).collect()))
             }
             ManagementId::SUBSCRIBE_EVENTS_NP => Some(Ok(self.subscription.octets().to_vec())),
+            ManagementId::ACCEPTABLE_MASTER_TABLE => Some(Ok(acceptable::table(&self.ports))),
+            ManagementId::ACCEPTABLE_MASTER_MAX_TABLE_SIZE => {
+                Some(Ok(acceptable::size_max(&self.ports).to_be_bytes().to_vec()))
+            }
             _ => None,
         }
     }
@@ -465,6 +475,7 @@ impl ManagedClock {
             ManagementId::VERSION_NUMBER => Data::VersionNumber(set.version_number),
             ManagementId::MASTER_ONLY => flag(port.master_only),
             ManagementId::UNICAST_NEGOTIATION_ENABLE => flag(port.unicast.is_some()),
+            ManagementId::ACCEPTABLE_MASTER_TABLE_ENABLED => flag(!port.acceptable_masters.is_empty()),
             ManagementId::DELAY_MECHANISM => Data::DelayMechanism(set.delay_mechanism),
             ManagementId::LOG_MIN_PDELAY_REQ_INTERVAL => Data::LogMinPdelayReqInterval(set.log_min_pdelay_req_interval),
             ManagementId::PORT_DATA_SET_NP => Data::PortDataSetNp(port.peer),

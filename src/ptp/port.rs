@@ -5,6 +5,7 @@
 //! own clock or of the link does to the halves that wait. Who the parent is, and what a change of it does, is in `parent`;
 //! what the clock as a whole wants the port to be is in `master`.
 
+mod acceptable;
 pub(super) mod intervals;
 mod master;
 mod own_port;
@@ -28,14 +29,14 @@ use super::unicast::client::Client;
 use super::unicast::server::Server;
 use super::{
     Address, Announcement, Channel, ClockReport, Config, DataSet, Effect, Event, Forwarded, Input, ParentInfo,
-    PortState, Recommendation, Role, StateReason, TxToken, next, next_slave_only,
+    PortState, Recommendation, RefusedMaster, Role, StateReason, TxToken, next, next_slave_only,
 };
 use crate::coding::Coded;
 use crate::engine::{AnySink, Engine, Random, Sink, TimerKind, TimerTable};
 use crate::time::{
     ClockEpoch, ClockId, Duration, Local, LogInterval, Mono, Observation, Stamp, StampSource, Timestamp,
 };
-use crate::wire::ptp::{Body, ClockIdentity, DelayResp, Flags, Header, PortIdentity, Sender, WireTimestamp};
+use crate::wire::ptp::{Body, DelayResp, Flags, Header, PortIdentity, Sender, WireTimestamp};
 
 /// The mean spacing of Delay_Req while the discipline needs them only to see that nothing changes, if the master wants none rarer still.
 const CALM_DELAY_REQ: LogInterval = LogInterval::new(0);
@@ -108,8 +109,8 @@ pub struct Port {
     recommended: Recommendation,
     /// The announce intervals that it waits before it is master.
     qualification: u16,
-    /// The last grandmaster that was heard and may not be followed.
-    refused_grandmaster: Option<ClockIdentity>,
+    /// The last one that was heard and may not be followed.
+    refused_master: Option<RefusedMaster>,
     /// Erbest, as it was told last.
     best: Option<DataSet>,
     /// What was said last of the parent's Announce, for others to hand on.
@@ -157,7 +158,7 @@ impl Port {
             is_calm: false,
             recommended: if is_slave { Recommendation::Slave } else { Recommendation::Silent },
             qualification: 0,
-            refused_grandmaster: None,
+            refused_master: None,
             best: None,
             serving: Serving::new(config.serving, latencies, sender, sequence_ids)
                 .trace_path(config.path_trace)
@@ -188,9 +189,9 @@ impl Port {
         self.parent
     }
 
-    /// The last grandmaster that was heard and may not be followed.
-    pub const fn refused_grandmaster(&self) -> Option<ClockIdentity> {
-        self.refused_grandmaster
+    /// The last one that was heard and may not be followed.
+    pub const fn refused_master(&self) -> Option<RefusedMaster> {
+        self.refused_master
     }
 
     /// What of its parent's Announce is handed on by the other ports of the clock.

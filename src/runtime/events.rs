@@ -13,7 +13,7 @@ use crate::discipline::SavedOscillator;
 use crate::net::{Missing, StampingChange, TxTrouble};
 use crate::ptp::{
     Announcement, ContractsWith, ForeignMasterStatus, IntervalsInForce, NeighborStatus, ParentInfo, PortState,
-    StateReason, UnicastMasterStatus,
+    RefusedMaster, StateReason, UnicastMasterStatus,
 };
 use crate::time::{
     ClockEpoch, ClockId, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, SyncState, Timestamp,
@@ -238,8 +238,8 @@ pub struct PortReport {
     pub announces: Option<Announcement>,
     /// The first clocks that the parent's Announce has passed, and how many there are.
     pub path: ([Option<ClockIdentity>; PATH_REPORTED_MAX], u8),
-    /// The last grandmaster that it heard and may not follow.
-    pub refused_grandmaster: Option<ClockIdentity>,
+    /// The last one that it heard and may not follow.
+    pub refused_master: Option<RefusedMaster>,
     /// The least mean spacing of Delay_Req, as the master says.
     pub delay_req_interval: LogInterval,
     /// How often its messages come or go.

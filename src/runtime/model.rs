@@ -15,7 +15,7 @@ use crate::observe::status::{
     HEARD_OTHER_DOMAIN, HoldoverStatus, PortStatus, SCHEMA, bound_s,
 };
 use crate::observe::{Change, EventKind, Events, Level, Status, Topic, rfc3339};
-use crate::ptp::{Announcement, Counter, ParentInfo, PortState, Role, StateReason, UnicastMasterStatus};
+use crate::ptp::{Announcement, Counter, ParentInfo, PortState, RefusedMaster, Role, StateReason, UnicastMasterStatus};
 use crate::sharing::{Counters, LIMITS, SNAPSHOT_AGE_MAX, TimeSnapshot};
 use crate::time::{ClockId, Duration, Local, LogInterval, Mono, StampSource, SyncState, TaiUtc, Timestamp};
 use crate::wire::ptp::ClockIdentity;
@@ -218,9 +218,12 @@ impl PortModel {
         // A master with a fixed role does not ask its neighbour.
         let asks = !(self.config.static_role && self.config.role == Role::Master);
         heard.extend(report.neighbor.filter(|_| asks).and_then(neighbor_trouble));
-        if let Some(refused) = report.refused_grandmaster {
-            heard.push(format!("{HEARD_ANNOUNCE}of grandmaster {refused}: it is not among ptp.grandmasters"));
-        }
+        heard.extend(report.refused_master.map(|refused| match refused {
+            RefusedMaster::Grandmaster(clock) => {
+                format!("{HEARD_ANNOUNCE}of grandmaster {clock}: it is not among ptp.grandmasters")
+            }
+            RefusedMaster::Port(port) => format!("{HEARD_ANNOUNCE}from {port}: it is not among ptp.acceptable_masters"),
+        }));
         if let Some((domain, sdo_id)) = report.other_domain {
             let (ours, our_sdo_id) = (self.config.domain, self.config.sdo_id);
             heard.push(format!(

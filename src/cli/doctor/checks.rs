@@ -218,7 +218,7 @@ checks! {
     PTP_NOT_FOLLOWED = "ptp-not-followed",
         "Announce that is heard and not followed",
         "a grandmaster that may be followed",
-        "compare ptp.grandmasters, stepsRemoved and the path trace; `synchronome why` has the reason";
+        "compare ptp.grandmasters, ptp.acceptable_masters, stepsRemoved and the path trace; `synchronome why` has the reason";
     PTP_NO_SYNC = "ptp-no-sync",
         "Announce without Sync",
         "Sync at the master's interval",

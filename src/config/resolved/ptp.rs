@@ -3,7 +3,10 @@
 use std::net::IpAddr;
 
 use super::{ArbTimescale, PtpTransport, TimestampMode};
-use crate::ptp::{ComparisonRule, GRANDMASTERS_MAX, IntervalConfig, Role, SignalConfig, UNICAST_MASTERS_MAX};
+use crate::ptp::{
+    ACCEPTABLE_MASTERS_MAX, AcceptableMaster, ComparisonRule, GRANDMASTERS_MAX, IntervalConfig, Role, SignalConfig,
+    UNICAST_MASTERS_MAX,
+};
 use crate::time::{Duration, FrequencyPpb, LogInterval};
 use crate::wire::ptp::ClockIdentity;
 
@@ -66,6 +69,8 @@ pub struct PtpConfig {
     pub path_trace: bool,
     /// The grandmasters that may be followed; none at all: any.
     pub grandmasters: [Option<ClockIdentity>; GRANDMASTERS_MAX],
+    /// The ports whose Announce are heeded; none at all: any.
+    pub acceptable_masters: [Option<AcceptableMaster>; ACCEPTABLE_MASTERS_MAX],
     /// The masters that are asked for what they send; none at all: all are heard.
     pub unicast_masters: [Option<IpAddr>; UNICAST_MASTERS_MAX],
     /// For how many seconds they are asked; 10 ..= 1000.

@@ -34,10 +34,23 @@ fn port(port_number: u16) -> ManagedPort {
             masters: vec!["10.1.2.3".parse().unwrap(), "fd71::5".parse().unwrap()],
             masters_max: 8,
         }),
+        acceptable_masters: if port_number == 2 { ACCEPTABLE.to_vec() } else { ACCEPTABLE[..1].to_vec() },
         received: [port_number.into(); 16],
         sent: [3; 16],
     }
 }
+
+/// Whom port 1 heeds, and whom port 2 does too.
+const ACCEPTABLE: [AcceptableMaster; 2] = [
+    AcceptableMaster {
+        port: PortIdentity { clock_identity: ClockIdentity([6; 8]), port_number: 1 },
+        alternate_priority1: 0,
+    },
+    AcceptableMaster {
+        port: PortIdentity { clock_identity: ClockIdentity([5; 8]), port_number: 0x0102 },
+        alternate_priority1: 9,
+    },
+];
 
 pub fn clock() -> ManagedClock {
     let quality = ClockQuality {
@@ -211,7 +224,7 @@ fn every_data_set_comes_back_by_its_own_id_as_it_is() {
             count += 1;
         }
     }
-    assert_eq!(count, 19 + 17 * clock.ports.len(), "one of the clock for each of its ids, one of each port for theirs");
+    assert_eq!(count, 21 + 18 * clock.ports.len(), "one of the clock for each of its ids, one of each port for theirs");
     let only = |id| {
         let responses = ask(Asked { id, ..Asked::default() }, OWNER);
         let Extension::Management(tlv) = held(&responses[0]).0 else { panic!("{id:?}") };
@@ -471,4 +484,30 @@ fn only_ports_of_the_tree_forward_or_two_links_side_by_side_would_be_a_loop() {
     let forwards: Vec<_> = forwards.collect();
     assert_eq!(forwards, [PortState::PreMaster, PortState::Master, PortState::Uncalibrated, PortState::Slave]);
     assert!(!clock.forwards(3) && clock.port(3).is_none(), "there is none");
+}
+
+#[test]
+fn the_acceptable_master_table_is_of_the_clock_and_each_port_says_whether_it_heeds_one() {
+    let data = |id: ManagementId, clock: &mut ManagedClock| {
+        let (responses, _) = send(clock, &Asked { id, ..Asked::default() }.octets(), OWNER);
+        let data = responses.iter().map(|response| match held(response).0 {
+            Extension::Management(ManagementTlv { data: ManagementData::Other(octets), .. }) => octets.to_vec(),
+            other => panic!("{other:?}"),
+        });
+        data.collect::<Vec<_>>()
+    };
+    let mut clock = clock();
+    // What both heed is there once.
+    let expected = [&[0, 2][..], &[6; 8], &[0, 1, 0], &[5; 8], &[1, 2, 9]].concat();
+    assert_eq!(data(ManagementId::ACCEPTABLE_MASTER_TABLE, &mut clock), [expected]);
+    assert_eq!(data(ManagementId::ACCEPTABLE_MASTER_MAX_TABLE_SIZE, &mut clock), [[0, 16]]);
+    clock.ports[0].acceptable_masters.clear();
+    assert_eq!(data(ManagementId::ACCEPTABLE_MASTER_TABLE_ENABLED, &mut clock), [[0, 0], [1, 0]]);
+    clock.ports[1].acceptable_masters.pop();
+    // An odd length, and a pad octet.
+    let expected = [&[0, 1][..], &[6; 8], &[0, 1, 0, 0]].concat();
+    assert_eq!(data(ManagementId::ACCEPTABLE_MASTER_TABLE, &mut clock), [expected]);
+    let set =
+        Asked { id: ManagementId::ACCEPTABLE_MASTER_TABLE, action: Action::SET, data: &[0, 0], ..Asked::default() };
+    assert_eq!(error_of(&ask(set, OWNER)[0]), ManagementErrorId::NOT_SETABLE);
 }

@@ -11,7 +11,7 @@ use crate::ptp::{
     DataSet, Effect, Event, Forwarded, ParentInfo, PortState, Recommendation, Role, StateReason, TimeProperties,
 };
 use crate::time::{Duration, LogInterval, Mono, Timestamp};
-use crate::wire::ptp::{Announce, ClockIdentity, Header, PortIdentity, Tlvs};
+use crate::wire::ptp::{Announce, Header, PortIdentity, Tlvs};
 
 /// stepsRemoved from which an Announce is refused (9.3.2.5, maxStepsRemoved).
 const STEPS_REMOVED_MAX: u16 = 255;
@@ -40,14 +40,13 @@ impl Port {
         if self.config.path_trace && has_passed(tlvs, self.config.identity) {
             return count(out, Counter::PathTraceLoop);
         }
-        if !self.is_acceptable(announce.grandmaster_identity, out) {
-            return;
-        }
         let sender = header.source_port_identity;
+        let whose = (sender, announce.grandmaster_identity);
+        let Some(priority1) = self.acceptable_priority1(whose, announce.grandmaster_priority1, out) else { return };
         let place = self.client.as_ref().and_then(|client| client.place(sender));
         let announced = Announced {
             data: DataSet {
-                priority1: announce.grandmaster_priority1,
+                priority1,
                 grandmaster: announce.grandmaster_identity,
                 quality: announce.grandmaster_clock_quality,
                 priority2: announce.grandmaster_priority2,
@@ -96,17 +95,6 @@ impl Port {
         if self.parent_port() == Some(sender) {
             self.hand_on(Forwarded::of(tlvs, out), out);
         }
-    }
-
-    /// Whether this grandmaster may be followed.
-    pub(super) fn is_acceptable(&mut self, grandmaster: ClockIdentity, out: &mut impl Sink<Effect>) -> bool {
-        let mut acceptable = self.config.grandmasters.iter().flatten().peekable();
-        if acceptable.peek().is_none() || acceptable.any(|known| *known == grandmaster) {
-            return true;
-        }
-        self.refused_grandmaster = Some(grandmaster);
-        count(out, Counter::GrandmasterRefused);
-        false
     }
 
     /// What the other ports of the clock hand on.

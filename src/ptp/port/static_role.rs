@@ -25,7 +25,9 @@ impl Port {
     pub(super) fn follow_whoever_sends(&mut self, now: Timestamp<Mono>, header: &Header, out: &mut impl Sink<Effect>) {
         let Some(role) = self.config.static_role.filter(|_| self.config.role == Role::Slave) else { return };
         let sender = header.source_port_identity;
-        if header.flags.alternate_master() || !self.is_acceptable(sender.clock_identity, out) {
+        if header.flags.alternate_master()
+            || self.acceptable_priority1((sender, sender.clock_identity), u8::MAX, out).is_none()
+        {
             return;
         }
         // What no master sends at would keep a forger's Sync for a parent for months.

@@ -300,6 +300,7 @@ impl Daemon {
             }),
             comparison: config.comparison,
             grandmasters: config.grandmasters,
+            acceptable_masters: config.acceptable_masters,
             unicast_server: UnicastServerConfig {
                 clients_max: config.unicast_clients,
                 duration_max_s: config.unicast_duration_max_s,

@@ -244,6 +244,7 @@ impl PortModel {
                 as_capable: !is_peer_delay || link_delay.is_some(),
             },
             unicast: self.unicast(),
+            acceptable_masters: config.acceptable_masters.iter().flatten().copied().collect(),
             received: self.by_type(&RECEIVED),
             sent: self.by_type(&SENT),
         }

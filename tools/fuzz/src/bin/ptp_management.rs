@@ -2,7 +2,8 @@
 //! Any octets as a management message to a clock of two ports.
 
 use synchronome::ptp::{
-    Asker, MANAGEMENT_MAX, ManagedClock, ManagedPort, ManagedUnicast, Setting, Subscription, forwarded, manage, notify,
+    AcceptableMaster, Asker, MANAGEMENT_MAX, ManagedClock, ManagedPort, ManagedUnicast, Setting, Subscription,
+    forwarded, manage, notify,
 };
 use synchronome::time::LogInterval;
 use synchronome::wire::ptp::{
@@ -150,6 +151,13 @@ fn port(port_number: u16) -> ManagedPort {
             masters: vec![[10, 0, 0, 1].into()],
             masters_max: 8,
         }),
+        acceptable_masters: vec![
+            AcceptableMaster {
+                port: PortIdentity { clock_identity: ClockIdentity([port_number as u8; 8]), port_number },
+                alternate_priority1: 7,
+            };
+            usize::from(port_number)
+        ],
         received: [1; 16],
         sent: [2; 16],
     }
