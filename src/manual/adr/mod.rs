@@ -39,3 +39,6 @@ pub mod helm {}
 
 #[doc = include_str!("0013-privileges.md")]
 pub mod privileges {}
+
+#[doc = include_str!("0014-no-one-way.md")]
+pub mod no_one_way {}
