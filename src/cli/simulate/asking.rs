@@ -32,6 +32,7 @@ pub(super) fn plan(read: &Reader<'_>, host: &str) -> Option<AskPlan> {
                 Some(Value::Duration(max)) => Some(max),
                 _ => None,
             },
+            reverts: read.switch(host, "revertive"),
         },
     })
 }

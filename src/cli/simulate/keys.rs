@@ -211,6 +211,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("host.class", Kind::Integer { min: 6, max: 248 }, Default::Unset("by what steers it"), "As clock.ptp.class of the daemon."),
     option("host.asks", Kind::Text { bytes_max: 200 }, Default::Unset("it hears the group"), "The hosts of its segment that it asks by unicast and follows by ITU-T G.8265.1, the first one before others of its quality level, as in the members of a segment: it serves nobody, and they follow nobody."),
     option("host.wait_to_restore", Kind::Duration { min: ZERO, max: Duration::from_secs(720), or: &[] }, Default::Toml("\"300s\""), "With asks: as ptp.wait_to_restore of the daemon.").unit("s"),
+    option("host.revertive", Kind::Switch, Default::Toml("true"), "With asks: as ptp.revertive of the daemon."),
     option("host.signal_hold_off", Kind::Duration { min: ZERO, max: Duration::from_secs(60), or: &[] }, Default::Toml("\"1s\""), "With asks: as ptp.hold_off of the daemon.").unit("s"),
     option("host.delay_variation_max", Kind::Duration { min: Duration::from_micros(1), max: Duration::from_millis(100), or: &["any"] }, Default::Toml("\"150us\""), "With asks: as ptp.delay_variation_max of the daemon.").unit("us"),
     option("host.receiver", Kind::Switch, OFF, "Whether it has a GNSS receiver, and is a grandmaster of class 6 while that knows the time."),

@@ -14,6 +14,7 @@ pub(super) fn signal(read: &Reader<'_>, section: &str) -> Option<SignalConfig> {
             Some(Value::Duration(max)) => Some(max),
             _ => None,
         },
+        reverts: read.switch(section, "revertive"),
     })
 }
 

@@ -122,7 +122,18 @@ impl Port {
     pub(super) fn erbest(&self, now: Timestamp<Mono>, parent: Option<PortIdentity>) -> Option<Announced> {
         let fit =
             self.client.as_ref().and_then(|client| self.foreign.best_of(now, parent, |it| client.is_fit(now, it)));
-        fit.or_else(|| self.foreign.best(now, parent))
+        let best = fit.or_else(|| self.foreign.best(now, parent))?;
+        Some(self.stays_with(now, parent, &best).unwrap_or(best))
+    }
+
+    /// What the parent has said, if it stays although another one is better: by G.8265.1 without reversion, as long as that
+    /// has no better quality level and the parent's signal has not failed.
+    fn stays_with(&self, now: Timestamp<Mono>, parent: Option<PortIdentity>, best: &Announced) -> Option<Announced> {
+        let parent = parent.filter(|_| self.config.unicast.signal.is_some_and(|signal| !signal.reverts))?;
+        let said = self.foreign.iter().find(|known| known.last.data.sender == parent)?.last;
+        let is_as_good = said.data.quality.clock_class <= best.data.quality.clock_class;
+        let is_fit = self.client.as_ref().is_some_and(|client| client.is_fit(now, parent));
+        (is_as_good && is_fit).then_some(said)
     }
 
     /// It says of itself that it is not to be followed.

@@ -79,4 +79,7 @@ pub struct SignalConfig {
     pub hold_off: Duration,
     /// By how much Sync may be delayed longer than the soonest one (G.8261.1: 150 us); `None`: that is not judged.
     pub delay_variation_max: Option<Duration>,
+    /// One that has been restored is followed again if it comes first in the table. Otherwise the one that is followed stays while none has
+    /// a better quality level, and until its own signal fails (non-reversion).
+    pub reverts: bool,
 }

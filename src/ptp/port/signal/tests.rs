@@ -26,8 +26,12 @@ fn asking(signal: Option<SignalConfig>) -> Script {
 }
 
 fn judging(hold_off_ms: i64) -> Script {
+    reverting(hold_off_ms, true)
+}
+
+fn reverting(hold_off_ms: i64, reverts: bool) -> Script {
     let delay_variation_max = Some(Duration::from_micros(150));
-    asking(Some(SignalConfig { hold_off: Duration::from_millis(hold_off_ms), delay_variation_max }))
+    asking(Some(SignalConfig { hold_off: Duration::from_millis(hold_off_ms), delay_variation_max, reverts }))
 }
 
 /// Four times a second: Sync of both that took so long, answers to what was asked, and once a second an Announce.
@@ -109,6 +113,24 @@ fn a_master_whose_sync_stop_is_left_after_the_hold_off_time_and_waits_to_be_rest
     runs(&mut script, 1..20, [WELL; 2]);
     runs(&mut script, 20..23, [without, WELL]);
     assert_eq!((parent(&script), &fails(&script)[0]), (Some('A'), &(vec![SignalFail::LossSync], false)));
+}
+
+#[test]
+fn without_reversion_who_fails_is_left_all_the_same_and_who_was_restored_waits_until_the_other_fails() {
+    let without = Sends { sync: false, ..WELL };
+    let mut script = reverting(0, false);
+    let mut followed = String::new();
+    for (seconds, masters) in [
+        (1..20, [WELL; 2]),
+        (20..26, [without, WELL]),
+        (26..60, [WELL; 2]),
+        (60..66, [WELL, without]),
+        (66..90, [WELL; 2]),
+    ] {
+        runs(&mut script, seconds, masters);
+        followed.push(parent(&script).expect("one of them"));
+    }
+    assert_eq!(followed, "ABBAA");
 }
 
 #[test]

@@ -1,7 +1,9 @@
 use crate::engine::Engine;
 use crate::ptp::script::{Script, config, render};
-use crate::ptp::{Address, ComparisonRule, Config, Effect, PortState, Role, UnicastClientConfig, UnicastServerConfig};
-use crate::time::LogInterval;
+use crate::ptp::{
+    Address, ComparisonRule, Config, Effect, PortState, Role, SignalConfig, UnicastClientConfig, UnicastServerConfig,
+};
+use crate::time::{Duration, LogInterval};
 use crate::wire::ptp;
 
 const ASKED: &str = "send Signaling [ask Announce each 2^0 for 300] to 10.0.0.1; \
@@ -329,6 +331,48 @@ fn by_g8265_1_the_best_level_is_followed_then_the_first_of_the_table_and_a_level
     levels(&mut script, 26..30, [110, 248]);
     assert_eq!(parent(&script), None, "nobody is left");
     assert_eq!(script.port.state(), PortState::Listening);
+}
+
+#[test]
+fn without_reversion_who_is_followed_stays_until_it_fails_or_another_has_a_better_level() {
+    let followed = |reverts: bool| {
+        let signal = SignalConfig { hold_off: Duration::ZERO, delay_variation_max: None, reverts };
+        let wait_to_restore = Duration::from_secs(4);
+        let unicast = UnicastClientConfig { signal: Some(signal), wait_to_restore, ..asking().unicast };
+        let mut script = Script::new(Config { comparison: ComparisonRule::G8265, unicast, ..asking() });
+        script.play(&format!(
+            "0 link up => state INITIALIZING->LISTENING (started)
+             0 tick => {ASKED}
+             0.1 grant A from=1 what=announce => unicast_granted
+             0.1 grant B from=2 what=announce => unicast_granted"
+        ));
+        // Both alike; A fails, and is restored; A is better; A fails, and is restored.
+        let stages = [
+            (1..5, [84, 84]),
+            (5..6, [110, 84]),
+            (6..14, [84, 84]),
+            (14..16, [80, 84]),
+            (16..17, [110, 84]),
+            (17..24, [84, 84]),
+        ];
+        let mut answered = 0;
+        let parents = stages.into_iter().map(|(seconds, classes)| {
+            for second in seconds {
+                levels(&mut script, second..second + 1, classes);
+                let followed = parent(&script).unwrap_or('A');
+                let from = if followed == 'A' { 1 } else { 2 };
+                for request in answered..script.requests.len() {
+                    let at = format!("{second}.7");
+                    script.line(&format!("{at} resp {followed} from={from} unicast req={request} t4={at}"));
+                }
+                answered = script.requests.len();
+            }
+            parent(&script).expect("one of them")
+        });
+        parents.collect::<String>()
+    };
+    assert_eq!(followed(true), "ABAABA");
+    assert_eq!(followed(false), "ABBABB");
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn unicast() -> [Box<Port>; 2] {
     masters[0] = Some(Address::V4([10, 0, 0, 1]));
     masters[1] = Some(Address::V4([10, 0, 0, 2]));
     let delay_variation_max = Some(Duration::from_micros(150));
-    let signal = Some(SignalConfig { hold_off: Duration::from_millis(500), delay_variation_max });
+    let signal = Some(SignalConfig { hold_off: Duration::from_millis(500), delay_variation_max, reverts: true });
     let unicast = UnicastClientConfig { masters, signal, ..UnicastClientConfig::NOBODY };
     let unicast_server = UnicastServerConfig { clients_max: 3, ..UnicastServerConfig::NOBODY };
     let config = Config::new(SourceId(2), ClockIdentity([0x55; 8]), 3);
