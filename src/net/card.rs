@@ -9,6 +9,10 @@
 //! does the clock, without a word in the stamps that were sent: for a moment one clock's stamps would be taken for
 //! another's. Its members are named instead, a port each: then each stamp is of one known clock.
 //!
+//! A card and its PHY may each have a clock that stamps, or the card several; one is selected, for all programs. It is taken as it is found:
+//! who prefers another one selects that (`ethtool --set-hwtimestamp-cfg`), and the port is opened anew with it. Only where the selected one
+//! cannot stamp what the port needs, and another one can, is that one selected, and given back at the end.
+//!
 //! Asking takes the kernel's network lock and can take milliseconds: this is for the control thread.
 
 mod one_step;
@@ -18,8 +22,8 @@ use std::io;
 
 pub use self::one_step::OneStep;
 use synchronome_kernel::nic::{
-    HardwareTimestamping, RxFilter, TimestampingInfo, TxStamps, hardware_timestamping, layer,
-    set_hardware_timestamping, timestamping_info,
+    HardwareTimestamping, Offered, Provider, Qualifier, RxFilter, TimestampingInfo, TxStamps, hardware_timestamping,
+    layer, providers, select_provider, selected_provider, set_hardware_timestamping, timestamping_info,
 };
 
 use super::Transport;
@@ -128,6 +132,10 @@ pub struct Card {
     phc_index: u32,
     /// What it was told before we came; `None` if it cannot be asked.
     before: Option<HardwareTimestamping>,
+    /// Who was selected before we selected another one.
+    selected_before: Option<Provider>,
+    /// Who is selected, if there are several.
+    selected: Option<Provider>,
     ours: HardwareTimestamping,
     /// Of NTP: whatever type of stamps for what is sent does.
     is_for_ntp: bool,
@@ -156,20 +164,26 @@ impl Card {
     }
 
     fn set_up_for(interface: &str, transport: Option<Transport>, wanted: OneStep) -> Result<Self, String> {
-        let Offer { device, info, phc_index } = offer(interface)?;
+        let Offer { device, info, phc_index, unselected } = match transport {
+            Some(transport) => offer_for(interface, transport)?,
+            // Whoever asks others for the time selects nothing for it.
+            None => offer(device_of(interface)?)?,
+        };
         let before = hardware_timestamping(&device).ok();
+        let selected_before = unselected.map(|other| select(&device, other)).transpose()?.flatten();
+        let found = before.filter(|_| unselected.is_none());
         let mut problem = if info.has_tx(TxStamps::On) || wanted != OneStep::Nothing {
             "it has no filter that this transport needs".to_owned()
         } else {
             "no Sync that it sends: it writes its time into each (one-step), so say two_step = false".to_owned()
         };
         let mut granted = None;
-        let usual = before.map(|before| before.tx).filter(|tx| transport.is_none() && tx.stamps());
+        let usual = found.map(|found| found.tx).filter(|tx| transport.is_none() && tx.stamps());
         let usual = usual.unwrap_or(TxStamps::On);
         let types = wanted.types(&info).chain([usual].into_iter().filter(|tx| info.has_tx(*tx)));
         for wish in types.flat_map(|tx| wishes(&info, tx, transport)) {
             // Some cards restart their link when they are told anything.
-            let told = if before == Some(wish) { Ok(wish) } else { set_hardware_timestamping(&device, wish) };
+            let told = if found == Some(wish) { Ok(wish) } else { set_hardware_timestamping(&device, wish) };
             match told {
                 Ok(setting) if serves(setting, transport) => {
                     granted = Some(setting);
@@ -184,15 +198,29 @@ impl Card {
         }
         // What somebody has switched on already serves as well.
         let ours = granted
-            .or(before.filter(|before| serves(*before, transport)))
-            .ok_or_else(|| format!("interface {device} could stamp, but {problem}"))?;
+            .or(found.filter(|found| serves(*found, transport)))
+            .ok_or_else(|| format!("interface {device} could stamp, but {problem}"))
+            .inspect_err(|_| give_back(&device, selected_before, before))?;
         let shortfall = (OneStep::of(ours.tx) < wanted).then(|| {
             let refused = wanted.refused_by(&device, &info);
             refused.unwrap_or_else(|| format!("{device} offers it and does not do it: {problem}"))
         });
         let interface = interface.to_owned();
-        let (is_for_ntp, remedy) = (transport.is_none(), Remedy::default());
-        Ok(Self { interface, device, phc_index, before, ours, is_for_ntp, shortfall, remedy, looks: 0 })
+        let has_several = providers(&device).is_ok_and(|all| all.len() > 1);
+        let selected = if has_several { selected_provider(&device).ok() } else { None };
+        Ok(Self {
+            interface,
+            device,
+            phc_index,
+            before,
+            selected_before,
+            selected,
+            ours,
+            is_for_ntp: transport.is_none(),
+            shortfall,
+            remedy: Remedy::default(),
+            looks: 0,
+        })
     }
 
     /// What it writes its time into, where that has no twoStepFlag.
@@ -256,14 +284,20 @@ impl Card {
     /// Whether another card, or another clock, stands behind the interface now.
     fn has_moved(&self) -> bool {
         let is_same = timestamping_info(&self.device).map(|info| info.phc_index == Some(self.phc_index));
-        self.device != device_below(&self.interface) || is_same.is_ok_and(|is_same| !is_same)
+        self.device != device_below(&self.interface) || is_same.is_ok_and(|is_same| !is_same) || self.is_deselected()
+    }
+
+    /// Whether somebody has selected another clock of the card's, or another place at which the same one stamps.
+    fn is_deselected(&self) -> bool {
+        self.selected.is_some_and(|ours| selected_provider(&self.device).is_ok_and(|now| now != ours))
     }
 
     /// Another port on the same card ends: what that one has found is what the card gets back in the end.
     pub fn inherit(&mut self, mut ended: Self) {
-        let before = ended.before.take();
+        let (before, selected_before) = (ended.before.take(), ended.selected_before.take());
         if self.before == Some(ended.ours) {
             self.before = before;
+            self.selected_before = selected_before;
         }
     }
 }
@@ -271,10 +305,37 @@ impl Card {
 impl Drop for Card {
     /// Gives the card back what it was told before, unless somebody has changed it since.
     fn drop(&mut self) {
-        let Some(before) = self.before.filter(|before| *before != self.ours) else { return };
-        if hardware_timestamping(&self.device).is_ok_and(|setting| setting == self.ours) {
-            // If it is not taken, nothing is lost: stamps that nobody asks for are not given to anybody.
-            _ = set_hardware_timestamping(&self.device, before);
+        let has_changed = self.selected_before.is_some() || self.before.is_some_and(|before| before != self.ours);
+        if has_changed
+            && hardware_timestamping(&self.device).is_ok_and(|setting| setting == self.ours)
+            && !self.is_deselected()
+        {
+            give_back(&self.device, self.selected_before, self.before);
+        }
+    }
+}
+
+/// Tells a card again what it was told before. If it is not taken, nothing is lost: stamps that nobody asks for are not given to anybody.
+fn give_back(device: &str, selected_before: Option<Provider>, before: Option<HardwareTimestamping>) {
+    if let Some(selected) = selected_before {
+        _ = select_provider(device, selected);
+    }
+    if let Some(before) = before {
+        _ = set_hardware_timestamping(device, before);
+    }
+}
+
+/// Selects a clock of a card's; returns the one that was selected before.
+fn select(device: &str, other: Provider) -> Result<Option<Provider>, String> {
+    let before = selected_provider(device).ok();
+    match select_provider(device, other) {
+        Ok(()) => Ok(before),
+        Err(error) => {
+            let why = match error.raw_os_error() {
+                Some(libc::EPERM) => "to select that needs CAP_NET_ADMIN (or root)".to_owned(),
+                _ => error.to_string(),
+            };
+            Err(format!("another clock of interface {device} could stamp (/dev/ptp{}): {why}", other.phc_index))
         }
     }
 }
@@ -284,10 +345,12 @@ struct Offer {
     device: String,
     info: TimestampingInfo,
     phc_index: u32,
+    /// It is another clock of the card's than the selected one.
+    unselected: Option<Provider>,
 }
 
-/// What the card behind an interface says of itself; nothing is set.
-fn offer(interface: &str) -> Result<Offer, String> {
+/// The interface that has the card, at the bottom of what stands on it.
+fn device_of(interface: &str) -> Result<String, String> {
     let mut device = interface.to_owned();
     let mut bond = None;
     for (layer, is_bond) in layers(interface) {
@@ -300,17 +363,71 @@ fn offer(interface: &str) -> Result<Offer, String> {
              [[ptp]] section of its own with transport = \"ethernet\""
         ));
     }
+    Ok(device)
+}
+
+/// What a card says of the clock of it that is selected; nothing is set.
+fn offer(device: String) -> Result<Offer, String> {
     let info = timestamping_info(&device).map_err(|error| format!("{device} does not say what it stamps: {error}"))?;
     let phc_index = info.phc_index.ok_or_else(|| format!("interface {device} has no PTP hardware clock"))?;
-    if !info.can_stamp_tx_hardware() || !info.can_stamp_rx_hardware() {
+    if !stamps_both_ways(&info) {
         return Err(format!("interface {device} has a PTP hardware clock and does not stamp both ways"));
     }
-    Ok(Offer { device, info, phc_index })
+    Ok(Offer { device, info, phc_index, unselected: None })
+}
+
+const fn stamps_both_ways(info: &TimestampingInfo) -> bool {
+    info.can_stamp_tx_hardware() && info.can_stamp_rx_hardware()
+}
+
+/// The same of a clock that can stamp what a port over this transport needs: another one only if the selected one cannot.
+fn offer_for(interface: &str, transport: Transport) -> Result<Offer, String> {
+    let device = device_of(interface)?;
+    let selected = offer(device.clone());
+    let can = |info: &TimestampingInfo| {
+        stamps_both_ways(info) && wishes(info, TxStamps::On, Some(transport)).next().is_some()
+    };
+    if selected.as_ref().is_ok_and(|offer| can(&offer.info)) {
+        return selected;
+    }
+    let all = providers(&device).unwrap_or_default();
+    let Some(Offered { provider, info, .. }) = all.into_iter().find(|offered| can(&offered.info)) else {
+        return selected;
+    };
+    Ok(Offer { device, info, phc_index: provider.phc_index, unselected: Some(provider) })
+}
+
+/// The clocks that can stamp for a card (an interface with none below it), a clause; `None` if that is the selected one alone.
+pub fn clocks_to_select(device: &str) -> Option<String> {
+    let all = providers(device).ok().filter(|all| !all.is_empty())?;
+    let selected = selected_provider(device).ok();
+    let are_others = all.iter().any(|offered| Some(offered.provider) != selected);
+    are_others.then(|| {
+        let clocks: Vec<_> = all.iter().map(|offered| clock_in_words(offered, selected)).collect();
+        format!("who can stamp for {device}: {} (`ethtool --set-hwtimestamp-cfg` selects)", clocks.join(", "))
+    })
+}
+
+/// `/dev/ptp0 of PHY 1, approximately, selected`.
+fn clock_in_words(offered: &Offered, selected: Option<Provider>) -> String {
+    let of = offered.phy.map_or(String::new(), |phy| format!(" of PHY {phy}"));
+    let how = match offered.provider.qualifier {
+        Qualifier::Precise => String::new(),
+        Qualifier::Approximate => " approximately".to_owned(),
+        Qualifier::Other(number) => format!(" (qualifier {number})"),
+    };
+    let is_selected = if Some(offered.provider) == selected { " (selected)" } else { "" };
+    format!("/dev/ptp{}{of}{how}{is_selected}", offered.provider.phc_index)
 }
 
 /// Whether a card (an interface with none below it) is told to stamp all that NTP sends and hears.
 pub fn stamps_ntp(device: &str) -> bool {
     hardware_timestamping(device).is_ok_and(|setting| serves(setting, None))
+}
+
+/// The kernel's number of the clock that would stamp for a port over this transport, as [`cannot_stamp`].
+pub fn phc_for(interface: &str, transport: Transport) -> Option<u32> {
+    offer_for(interface, transport).ok().map(|offer| offer.phc_index)
 }
 
 /// The kernel's number of the clock that stamps for an interface at the moment, if it has one.
@@ -320,13 +437,13 @@ pub fn phc_behind(interface: &str) -> Option<u32> {
 
 /// The same, and the interface that has the card.
 pub fn card_behind(interface: &str) -> Option<(String, u32)> {
-    offer(interface).ok().map(|offer| (offer.device, offer.phc_index))
+    offer(device_of(interface).ok()?).ok().map(|offer| (offer.device, offer.phc_index))
 }
 
 /// Why the card behind an interface cannot stamp what a port over this transport needs, a clause; `None` if it says that it
 /// can. Nothing is set: that it does is seen only when it runs.
 pub fn cannot_stamp(interface: &str, transport: Transport) -> Option<String> {
-    match offer(interface) {
+    match offer_for(interface, transport) {
         Err(reason) => Some(reason),
         Ok(Offer { device, info, .. }) => {
             let has_none = wishes(&info, TxStamps::On, Some(transport)).next().is_none();
@@ -422,6 +539,22 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_can_be_selected_is_named_with_where_it_is_and_how_it_stamps() {
+        let words = |phc_index, qualifier, phy| {
+            let provider = Provider { phc_index, qualifier };
+            let selected = Some(Provider { phc_index: 0, qualifier: Qualifier::Precise });
+            clock_in_words(&Offered { provider, phy, info: offering(0) }, selected)
+        };
+        assert_eq!(words(0, Qualifier::Precise, None), "/dev/ptp0 (selected)");
+        assert_eq!(
+            words(0, Qualifier::Approximate, None),
+            "/dev/ptp0 approximately",
+            "the same clock at another place"
+        );
+        assert_eq!(words(2, Qualifier::Precise, Some(1)), "/dev/ptp2 of PHY 1");
+    }
+
+    #[test]
     fn what_another_program_changed_is_restored_at_most_every_ten_seconds_and_the_third_time_is_a_fight() {
         let mut remedy = Remedy::default();
         assert_eq!(remedy.due(at(0), false), None);
@@ -438,5 +571,6 @@ mod tests {
         assert_eq!(problem, "interface lo has no PTP hardware clock");
         assert_eq!(cannot_stamp("lo", UDP), Some(problem));
         assert_eq!(device_below("lo"), "lo");
+        assert_eq!((clocks_to_select("lo"), phc_for("lo", UDP)), (None, None));
     }
 }

@@ -26,7 +26,8 @@ mod udp;
 mod waits;
 
 pub use card::{
-    Card, Found, InWords, LOOK_EVERY, OneStep, cannot_stamp, card_behind, device_below, phc_behind, stamps_ntp,
+    Card, Found, InWords, LOOK_EVERY, OneStep, cannot_stamp, card_behind, clocks_to_select, device_below, phc_behind,
+    phc_for, stamps_ntp,
 };
 pub use error::OpenError;
 pub use exchange::{CardArrival, Departed, ExchangeBuffer, ExchangeSocket};

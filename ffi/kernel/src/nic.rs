@@ -14,13 +14,19 @@
 //! A VLAN, a macvlan and a bond have no clock: [`lower_interface`] says which interface below has it. The kernel passes
 //! the questions through by itself for most of them, but for a bond only to the slave that is active at the moment.
 //!
+//! # Several clocks behind one interface
+//! The card and its PHY may each have a clock that stamps, and a card may stamp at two places (a *provider* each). One of them
+//! is selected, and all questions above are about that one. Since Linux 6.14 the others can be seen and selected ([`providers`]).
+//!
 //! Everything here is asked through a socket, so it is about the network namespace in which the calling thread first asked; sysfs, which shows the
 //! namespace of whoever mounted it, is not used. Errors without an interface of that name are `ENODEV`.
 //!
-//! Read: Documentation/networking/timestamping.rst, netdevice(7), linux/ethtool.h, rtnetlink(7).
+//! Read: Documentation/networking/timestamping.rst and ethtool-netlink.rst, netdevice(7), linux/ethtool.h, rtnetlink(7).
 
+mod attributes;
 mod ethtool;
 mod link;
+mod provider;
 mod stamping;
 
 use std::cell::OnceCell;
@@ -31,6 +37,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
 pub use ethtool::{DriverInfo, driver, link_speed};
 pub use link::{is_bond, layer, lower_interface, mac_address, master_index};
+pub use provider::{Offered, Provider, Qualifier, providers, select_provider, selected_provider};
 pub use stamping::{
     HardwareTimestamping, RxFilter, TimestampingInfo, TxStamps, hardware_timestamping, set_hardware_timestamping,
     timestamping_info,

@@ -12,7 +12,7 @@ use crate::cli::doctor::network::observe;
 use crate::clock::inventory::{HardwareClock, hardware_clocks};
 use crate::config::load;
 use crate::discipline::helm::HELM_SOURCES_MAX;
-use crate::net::{InWords, StampTrial, Transport, cannot_stamp, phc_behind};
+use crate::net::{InWords, StampTrial, Transport, cannot_stamp, clocks_to_select, phc_behind};
 use crate::observe::Status;
 use crate::observe::why::{explain, sources};
 use crate::runtime::host::ethernet_interfaces;
@@ -173,7 +173,8 @@ fn about(interface: &str) -> String {
     let clock = phc_behind(interface).map_or("no hardware clock".to_owned(), |index| format!("clock /dev/ptp{index}"));
     let stamps = cannot_stamp(interface, Transport::Udp4).unwrap_or_else(|| "its card says that it stamps".to_owned());
     let told = nic::hardware_timestamping(interface).ok().map(|told| format!("; it is told: {}", InWords(told)));
-    format!("driver {driver}, {clock}; {stamps}{}", told.unwrap_or_default())
+    let others = clocks_to_select(interface).map(|clocks| format!("; {clocks}"));
+    format!("driver {driver}, {clock}; {stamps}{}{}", told.unwrap_or_default(), others.unwrap_or_default())
 }
 
 fn in_words(talker: &Talker) -> String {

@@ -4,7 +4,9 @@ use nix::net::if_::if_nametoindex;
 use synchronome_kernel::nic::link_speed;
 
 use super::Daemon;
-use crate::net::{Card, Found, InWords, LOOK_EVERY, OneStep, SocketOptions, Stamping, cannot_stamp, phc_behind};
+use crate::net::{
+    Card, Found, InWords, LOOK_EVERY, OneStep, SocketOptions, Stamping, cannot_stamp, clocks_to_select, phc_for,
+};
 use crate::observe::{Change, EventKind, Level, Topic};
 use crate::runtime::phcs::can_be_read;
 use crate::sharing::{STAMPING_INTERFACES_MAX, StampingInterface, StampingInterfaces};
@@ -158,7 +160,7 @@ impl Daemon {
         if cannot_stamp(&interface, transport).is_some() || !wish.is_due(now) {
             return None;
         }
-        can_be_read(phc_behind(&interface)?).then(|| Card::set_up(&interface, transport, one_step).ok())?
+        can_be_read(phc_for(&interface, transport)?).then(|| Card::set_up(&interface, transport, one_step).ok())?
     }
 
     /// A port's card gets back what it was told before, unless another of our ports uses it still.
@@ -175,9 +177,10 @@ impl Daemon {
         let text = match (stamping, self.ports[port].as_ref().and_then(|running| running.card.as_ref())) {
             (Stamping::Software(reason), _) => format!("port {interface}: software time stamps: {reason}"),
             (Stamping::Hardware { phc_index }, Some(card)) => format!(
-                "port {interface}: hardware time stamps of /dev/ptp{phc_index}; {} stamps \"{}\"",
+                "port {interface}: hardware time stamps of /dev/ptp{phc_index}; {} stamps \"{}\"{}",
                 card.device(),
-                InWords(card.setting())
+                InWords(card.setting()),
+                clocks_to_select(card.device()).map_or(String::new(), |clocks| format!("; {clocks}"))
             ),
             (Stamping::Hardware { phc_index }, None) => {
                 format!("port {interface}: hardware time stamps of /dev/ptp{phc_index}")

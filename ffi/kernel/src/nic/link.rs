@@ -6,8 +6,9 @@ use std::os::fd::{AsFd, AsRawFd};
 use nix::net::if_::if_indextoname;
 use nix::sys::socket::{AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket};
 
+use super::attributes::{attribute, push};
 use crate::uapi::field;
-use crate::uapi::rtnetlink::{self as at, ifinfomsg, nlmsghdr, rtattr};
+use crate::uapi::rtnetlink::{self as at, ifinfomsg, nlmsghdr};
 
 /// Room for an answer: about 2 KiB without the counters.
 const ANSWER_MAX: usize = 32 * 1024;
@@ -72,13 +73,6 @@ fn ask(interface: &str) -> io::Result<Link> {
     read(&answer[..length])
 }
 
-fn push(message: &mut Vec<u8>, kind: u16, payload: &[u8]) {
-    message.extend(((rtattr::SIZE + payload.len()) as u16).to_ne_bytes());
-    message.extend(kind.to_ne_bytes());
-    message.extend(payload);
-    message.resize(message.len().next_multiple_of(rtattr::ALIGN), 0);
-}
-
 fn question(interface: &str) -> Vec<u8> {
     let mut message = vec![0; nlmsghdr::SIZE + ifinfomsg::SIZE];
     message[nlmsghdr::TYPE..][..2].copy_from_slice(&at::RTM_GETLINK.to_ne_bytes());
@@ -88,21 +82,6 @@ fn question(interface: &str) -> Vec<u8> {
     let length = message.len() as u32;
     message[..4].copy_from_slice(&length.to_ne_bytes());
     message
-}
-
-/// The attributes in `rest`: kind and payload. A length that lies ends the walk.
-fn attributes(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
-    std::iter::from_fn(move || {
-        let length = usize::from(u16::from_ne_bytes(field(rest, 0)?));
-        let kind = u16::from_ne_bytes(field(rest, 2)?) & rtattr::TYPE_MASK;
-        let payload = rest.get(rtattr::SIZE..length)?;
-        rest = rest.get(length.next_multiple_of(rtattr::ALIGN)..).unwrap_or_default();
-        Some((kind, payload))
-    })
-}
-
-fn attribute(within: &[u8], wanted: u16) -> Option<&[u8]> {
-    attributes(within).find(|&(kind, _)| kind == wanted).map(|(_, payload)| payload)
 }
 
 fn read(answer: &[u8]) -> io::Result<Link> {

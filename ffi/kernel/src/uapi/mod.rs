@@ -397,6 +397,49 @@ pub(crate) mod rtnetlink {
     pub(crate) const SKIP_STATS: u32 = 1 << 3;
 }
 
+/// Questions to the netlink family of ethtool (linux/genetlink.h, linux/ethtool_netlink.h, Documentation/networking/ethtool-netlink.rst).
+pub(crate) mod ethtool_netlink {
+    pub(crate) use libc::{
+        CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME, CTRL_CMD_GETFAMILY, GENL_ID_CTRL, NLM_F_ACK, NLM_F_DUMP, NLMSG_DONE,
+    };
+
+    /// `ETHTOOL_GENL_NAME`, with its zero.
+    pub(crate) const FAMILY: &[u8] = b"ethtool\0";
+
+    /// `struct genlmsghdr`: command, version, two bytes of nothing.
+    pub(crate) mod genlmsghdr {
+        pub(crate) const SIZE: usize = 4;
+    }
+
+    pub(crate) const MSG_TSINFO_GET: u8 = 25;
+    /// Linux 6.14, as all below it.
+    pub(crate) const MSG_TSCONFIG_GET: u8 = 46;
+    pub(crate) const MSG_TSCONFIG_SET: u8 = 47;
+
+    /// `ETHTOOL_A_TSINFO_HEADER`, and of all other messages of ours.
+    pub(crate) const HEADER: u16 = 1;
+    pub(crate) const HEADER_DEV_NAME: u16 = 2;
+    pub(crate) const HEADER_FLAGS: u16 = 3;
+    pub(crate) const FLAG_COMPACT_BITSETS: u32 = 1;
+
+    pub(crate) const BITSET_VALUE: u16 = 4;
+
+    pub(crate) const TSINFO_TIMESTAMPING: u16 = 2;
+    pub(crate) const TSINFO_TX_TYPES: u16 = 3;
+    pub(crate) const TSINFO_RX_FILTERS: u16 = 4;
+    pub(crate) const TSINFO_HWTSTAMP_PROVIDER: u16 = 7;
+    pub(crate) const TSINFO_HWTSTAMP_SOURCE: u16 = 8;
+    pub(crate) const TSINFO_HWTSTAMP_PHYINDEX: u16 = 9;
+
+    pub(crate) const TSCONFIG_HWTSTAMP_PROVIDER: u16 = 2;
+
+    pub(crate) const PROVIDER_INDEX: u16 = 1;
+    pub(crate) const PROVIDER_QUALIFIER: u16 = 2;
+
+    /// `enum hwtstamp_source`.
+    pub(crate) const SOURCE_PHYLIB: u32 = 2;
+}
+
 /// Copies `N` bytes at `offset`, or nothing if the slice is too short.
 pub(crate) fn field<const N: usize>(bytes: &[u8], offset: usize) -> Option<[u8; N]> {
     bytes.get(offset..)?.first_chunk().copied()

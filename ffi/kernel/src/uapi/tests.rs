@@ -28,6 +28,8 @@ const INCLUDES: &str = "
 #include <linux/sockios.h>
 #include <linux/if_packet.h>
 #include <linux/rtnetlink.h>
+#include <linux/genetlink.h>
+#include <linux/ethtool_netlink.h>
 #include <linux/if_link.h>
 #include <net/if.h>
 ";
@@ -212,7 +214,7 @@ const PTP: [(&str, usize); 41] = [
 ];
 
 /// linux/net_tstamp.h, linux/ethtool.h, linux/if_packet.h, linux/rtnetlink.h and linux/if_link.h.
-const LINK: [(&str, usize); 70] = [
+const LINK: [(&str, usize); 81] = [
     ("SIOCETHTOOL", interface::SIOCETHTOOL as usize),
     ("SIOCSHWTSTAMP", interface::SIOCSHWTSTAMP as usize),
     ("SIOCGHWTSTAMP", interface::SIOCGHWTSTAMP as usize),
@@ -286,6 +288,17 @@ const LINK: [(&str, usize); 70] = [
     ("IFLA_BOND_ACTIVE_SLAVE", rtnetlink::IFLA_BOND_ACTIVE_SLAVE as usize),
     ("RTEXT_FILTER_SKIP_STATS", rtnetlink::SKIP_STATS as usize),
     ("SOF_TIMESTAMPING_BIND_PHC", sof::BIND_PHC as usize),
+    ("sizeof(struct genlmsghdr)", ethtool_netlink::genlmsghdr::SIZE),
+    ("sizeof(ETHTOOL_GENL_NAME)", ethtool_netlink::FAMILY.len()),
+    ("ETHTOOL_MSG_TSINFO_GET", ethtool_netlink::MSG_TSINFO_GET as usize),
+    ("ETHTOOL_A_TSINFO_HEADER", ethtool_netlink::HEADER as usize),
+    ("ETHTOOL_A_HEADER_DEV_NAME", ethtool_netlink::HEADER_DEV_NAME as usize),
+    ("ETHTOOL_A_HEADER_FLAGS", ethtool_netlink::HEADER_FLAGS as usize),
+    ("ETHTOOL_FLAG_COMPACT_BITSETS", ethtool_netlink::FLAG_COMPACT_BITSETS as usize),
+    ("ETHTOOL_A_BITSET_VALUE", ethtool_netlink::BITSET_VALUE as usize),
+    ("ETHTOOL_A_TSINFO_TIMESTAMPING", ethtool_netlink::TSINFO_TIMESTAMPING as usize),
+    ("ETHTOOL_A_TSINFO_TX_TYPES", ethtool_netlink::TSINFO_TX_TYPES as usize),
+    ("ETHTOOL_A_TSINFO_RX_FILTERS", ethtool_netlink::TSINFO_RX_FILTERS as usize),
 ];
 
 /// Macros that some headers in use are too old for, or keep to the kernel: name, our value, and since when.
