@@ -10,6 +10,7 @@ pub mod cpio;
 pub mod heard;
 pub mod judge;
 pub mod kernel;
+pub mod linux;
 pub mod machine;
 pub mod report;
 pub mod scenario;

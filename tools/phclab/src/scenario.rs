@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 pub use self::clock::Clock;
 pub use self::limits::{Bound, Cpu, Expect, Judge, Lock, Outage};
 use crate::calendar::seconds_of;
+use crate::linux::Linux;
 
 mod clock;
 mod limits;
@@ -39,6 +40,7 @@ pub const KNOBS: &[&str] = &[
     "tx_caps",
     "rx_lie",
     "rx_caps",
+    "approx",
     "cross",
     "cross_err_ns",
     "extended",
@@ -63,6 +65,9 @@ pub const PAIRS_MAX: u32 = 32;
 /// The most NTP servers: their addresses are 10.0.0.11 and on.
 const NTP_SERVERS_MAX: u8 = 7;
 
+/// System calls cost other than in the kernel of the limits, and what makes more of them is dearer by more.
+const COST_ELSEWHERE: f64 = 1.1;
+
 /// The longest run: a day and a bit.
 const SECONDS_MAX: f64 = 100_000.0;
 
@@ -84,6 +89,8 @@ pub struct Scenario {
     /// Not part of `all`: it takes too long.
     #[serde(default)]
     pub by_hand: bool,
+    /// The first Linux that has what it is about, as "6.14"; absent: any.
+    pub kernel_min: Option<Linux>,
     /// How long each contender runs.
     #[serde(default = "default_seconds")]
     pub seconds: f64,
@@ -415,6 +422,13 @@ impl Scenario {
             scenario.contenders = scenario.usual_contenders();
         }
         Ok(scenario)
+    }
+
+    /// Makes demands on a guest with this kernel of what is demanded of one with that of the limits.
+    pub fn on(&mut self, kernel: Linux) {
+        if let Some(cpu) = self.cpu.as_mut().filter(|_| kernel != Linux::OF_LIMITS) {
+            cpu.ratio *= COST_ELSEWHERE;
+        }
     }
 
     /// The ports that exist.

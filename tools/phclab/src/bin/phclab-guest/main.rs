@@ -22,6 +22,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use phclab::GUEST_WORD;
+use phclab::linux::Linux;
 use phclab::report::{Check, END_MARK, REPORT_MARK, RunReport, ScenarioReport};
 use phclab::scenario::{Contender, Kind, Scenario};
 use phclab::verdict;
@@ -59,9 +60,12 @@ fn run_all(results: &Path) -> Outcome<()> {
     let list = read(&Path::new(LAB).join("plan"))?;
     let mut lines = list.lines();
     let only: Vec<_> = lines.next().unwrap_or_default().split_whitespace().filter_map(Contender::named).collect();
+    let release = read(Path::new("/proc/sys/kernel/osrelease"))?;
+    let kernel = Linux::of_release(&release).ok_or_else(|| format!("the kernel is called {release}"))?;
     for name in lines {
         let text = read(&Path::new(LAB).join("scenarios").join(format!("{name}.toml")))?;
         let mut scenario = Scenario::parse(name, &text)?;
+        scenario.on(kernel);
         scenario.contenders.retain(|contender| only.is_empty() || only.contains(contender));
         let folder = results.join(name);
         fs::create_dir_all(&folder).map_err(because(folder.display()))?;

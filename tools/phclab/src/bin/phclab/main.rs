@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
+use phclab::linux::Linux;
 use phclab::machine::{KERNELS, setup};
 use phclab::report::ScenarioReport;
 use phclab::scenario::{Contender, Scenario};
@@ -86,7 +87,12 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
         }
         return Ok(true);
     }
+    let cache = setup(arguments.kernel.as_deref())?;
+    let kernel = kernel_in(&cache)?;
     let mut wanted = chosen(known, &arguments.scenarios)?;
+    for scenario in wanted.extract_if(.., |scenario| scenario.kernel_min.is_some_and(|least| kernel < least)) {
+        println!("skip {}: it is about what Linux {kernel} does not have", scenario.name);
+    }
     let only = &arguments.only;
     let runs = |scenario: &Scenario| {
         let all = &scenario.contenders;
@@ -99,7 +105,7 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     let programs = programs.parent().expect("a program lies in a folder");
     let results = arguments.results.clone().unwrap_or_else(|| programs.with_file_name("phclab"));
     let boot = Boot {
-        cache: setup(arguments.kernel.as_deref())?,
+        cache,
         guest: programs.join("phclab-guest"),
         daemon: arguments.daemon.clone().unwrap_or_else(|| programs.join("synchronome")),
         scenarios: folder,
@@ -118,6 +124,13 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     let is_all = only.is_empty() && arguments.scenarios.iter().any(|name| name == "all");
     let is_in_time = !is_all || taken.is_in_time(arguments.jobs);
     Ok(passed == count && is_in_time)
+}
+
+/// The kernel that guests are booted with.
+fn kernel_in(cache: &Path) -> Result<Linux, String> {
+    let path = cache.join("release");
+    let release = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Linux::of_release(&release).ok_or_else(|| format!("{}: {release}", path.display()))
 }
 
 /// What a run has taken.
