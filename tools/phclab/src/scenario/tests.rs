@@ -84,3 +84,19 @@ fn contenders_have_one_name_each() {
     }
     assert_eq!(Contender::named("ntpd"), None);
 }
+
+#[test]
+fn another_kernel_than_that_of_the_limits_may_cost_a_tenth_more_and_nothing_else() {
+    let parse = || {
+        Scenario::parse("x", "about = 'x'\nkernel_min = '6.14'\n[cpu]\nratio = 0.5\nswitches_ratio = 0.4\n[[judge]]\n")
+            .unwrap()
+    };
+    let limits = |kernel| {
+        let mut scenario = parse();
+        scenario.on(kernel);
+        scenario.cpu.map(|cpu| (cpu.ratio, cpu.switches_ratio)).unwrap()
+    };
+    assert_eq!(limits(Linux::OF_LIMITS), (0.5, 0.4));
+    assert_eq!(limits(Linux(7, 3)), (0.55, 0.4));
+    assert_eq!(parse().kernel_min, Some(Linux(6, 14)));
+}
