@@ -313,12 +313,18 @@ static struct pv_port *approx_of(struct pv_port *p)
 	return number && number <= pairs * 2 ? ports[number - 1] : NULL;
 }
 
-static u64 clk_stamp(struct pv_port *p, u64 raw, int lat)
+static u64 clk_stamp_by(struct pv_port *by, struct pv_port *p, u64 raw, int lat)
 {
-	struct pv_port *other = p->by_approx ? approx_of(p) : NULL;
-	u64 ns = clk_read(other ? other : p, raw) + p->par[lat], q = ns;
+	u64 ns = clk_read(by, raw) + p->par[lat], q = ns;
 
 	return ns - do_div(q, (u32)p->par[P_ts_quantum_ns]);
+}
+
+static u64 clk_stamp(struct pv_port *p, u64 raw, int lat)	/* of a frame */
+{
+	struct pv_port *other = p->by_approx ? approx_of(p) : NULL;
+
+	return clk_stamp_by(other ? other : p, p, raw, lat);
 }
 
 /* ---- edges: PPS, periodic output, external stamps ---- */
@@ -387,7 +393,7 @@ static enum hrtimer_restart edge_fire(struct hrtimer *t)
 		if (!ptp)
 			return HRTIMER_NORESTART;
 		ev.type = PTP_CLOCK_EXTTS;
-		ev.timestamp = clk_stamp(peer, edge, P_rx_lat_ns);
+		ev.timestamp = clk_stamp_by(peer, peer, edge, P_rx_lat_ns);
 		ptp_clock_event(ptp, &ev);
 	}
 	return HRTIMER_NORESTART;
