@@ -3,7 +3,9 @@
 use synchronome::config::options::OPTIONS;
 use synchronome::config::profile::PROFILES;
 use synchronome::config::{DelayMechanism, EthernetGroup, Fault, Origin, PtpTransport, Setting, load, load_file};
+use synchronome::ptp::AcceptableMaster;
 use synchronome::time::{Duration, LogInterval};
+use synchronome::wire::ptp::{ClockIdentity, PortIdentity};
 
 use super::{complaints, repository};
 
@@ -117,6 +119,45 @@ t.toml:6:13: ptp[1].interface: one card is told once: its other [[ptp]] says oth
     assert!(gptp.contains("t.toml:5:12: ptp[0].two_step: IEEE 802.1AS has one-step only for neighbours"), "{gptp}");
     let loaded = load("[[ptp]]\ninterface = \"lo\"\nrole = \"master\"\ntwo_step = false\n", "t.toml").expect("good");
     assert!(!loaded.config.ptp[0].two_step);
+}
+
+#[test]
+fn the_acceptable_master_table_is_as_it_is_written_and_has_no_port_twice() {
+    let ptp = |table: &str| format!("[[ptp]]\ninterface = \"lo\"\nacceptable_masters = {table}\n");
+    let written = r#"["001b21.fffe.aabbcc-1", "001b21fffeaabbcc-2 priority1=10"]"#;
+    let loaded = load(&ptp(written), "t.toml").expect("good");
+    let port = |port_number| PortIdentity {
+        clock_identity: ClockIdentity([0x00, 0x1b, 0x21, 0xff, 0xfe, 0xaa, 0xbb, 0xcc]),
+        port_number,
+    };
+    let table: Vec<_> = loaded.config.ptp[0].acceptable_masters.iter().flatten().copied().collect();
+    let entry = |port_number, alternate_priority1| AcceptableMaster { port: port(port_number), alternate_priority1 };
+    assert_eq!(table, [entry(1, 0), entry(2, 10)]);
+    assert_eq!(
+        complaints(&ptp(r#"["001b21fffeaabbcc-1", "001b21fffeaabbcc-1 priority1=7", "001b21fffeaabbcc"]"#)),
+        r#"t.toml:3:45: ptp[0].acceptable_masters: the same as element 1 of this list
+    3 | acceptable_masters = ["001b21fffeaabbcc-1", "001b21fffeaabbcc-1 priority1=7", "001b21fffeaabbcc"]
+      |                                             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    allowed: a list of at most 8 texts of 16 hexadecimal digits, `-` and a port 1 to 65534, and perhaps ` priority1=` 1 to 255; no port twice
+    remove one of them
+t.toml:3:79: ptp[0].acceptable_masters: "001b21fffeaabbcc" does not end with the number of a port, 1 to 65534
+    3 | acceptable_masters = ["001b21fffeaabbcc-1", "001b21fffeaabbcc-1 priority1=7", "001b21fffeaabbcc"]
+      |                                                                               ^^^^^^^^^^^^^^^^^^
+    allowed: a list of at most 8 texts of 16 hexadecimal digits, `-` and a port 1 to 65534, and perhaps ` priority1=` 1 to 255; no port twice
+    write it like "001b21fffeaabbcc-1" or "001b21fffeaabbcc-1 priority1=10"
+"#
+    );
+}
+
+#[test]
+fn g8265_reverts_unless_it_is_told_not_to() {
+    let reverts = |line: &str| {
+        let text =
+            format!("[[ptp]]\ninterface = \"lo\"\nprofile = \"g8265.1\"\nunicast_masters = [\"10.0.0.1\"]\n{line}\n");
+        let loaded = load(&text, "t.toml").expect("good");
+        loaded.config.ptp[0].signal.map(|signal| signal.reverts)
+    };
+    assert_eq!((reverts(""), reverts("revertive = false")), (Some(true), Some(false)));
 }
 
 #[test]
