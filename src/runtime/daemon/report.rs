@@ -27,8 +27,10 @@ impl Daemon {
 
     /// The same without the last events, the PTP clocks and what the threads may do: none of it is a figure.
     pub fn figures(&mut self) -> Status {
-        let snapshot = self.snapshot();
         let (now, local) = (self.host.mono(), self.host.stamping());
+        // Who asks wakes us, and what the threads have told since the last turn may say that what was said then is not true any more.
+        self.hear(now, local);
+        let snapshot = self.snapshot();
         let mut status = self.model.figures(&self.config, now, local, &snapshot);
         status.ntp_server = self.server.as_mut().map(|server| {
             let smeared_by = server.smeared_by(self.smear.step, &snapshot, local);
