@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::ops::{Add, Sub};
 
+use super::duration::{difference, sum};
 use super::{Duration, TICKS_PER_NS, TICKS_PER_S};
 use crate::coding::{Coded, Decoder, Encoder, Malformed, layout};
 
@@ -148,22 +149,25 @@ impl<S> Coded for Timestamp<S> {
 
 impl<S> Sub for Timestamp<S> {
     type Output = Duration;
+    #[inline]
     fn sub(self, other: Self) -> Duration {
-        Duration::from_ticks(self.0.saturating_sub(other.0))
+        Duration::from_ticks(difference(self.0, other.0))
     }
 }
 
 impl<S> Add<Duration> for Timestamp<S> {
     type Output = Self;
+    #[inline]
     fn add(self, by: Duration) -> Self {
-        Self(self.0.saturating_add(by.ticks()), PhantomData)
+        Self(sum(self.0, by.ticks()), PhantomData)
     }
 }
 
 impl<S> Sub<Duration> for Timestamp<S> {
     type Output = Self;
+    #[inline]
     fn sub(self, by: Duration) -> Self {
-        Self(self.0.saturating_sub(by.ticks()), PhantomData)
+        Self(difference(self.0, by.ticks()), PhantomData)
     }
 }
 
