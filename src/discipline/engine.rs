@@ -78,6 +78,8 @@ const WIDER_BY_REQUESTS: f64 = 0.2;
 const LESS_SURE: f64 = 1.25;
 /// And while the bound becomes wider by no more than this part of it.
 const WIDER_BY_WAITING: f64 = 0.5;
+/// In a calm so much lies between two Syncs that are used, at least: those between say what was foretold.
+const USED_EVERY: Duration = Duration::from_millis(200);
 /// What is left of the greatest of the last offsets after one more sample.
 const WOBBLE_FADES: f64 = 0.9;
 /// Offsets below this are never a spike, whatever the scatter: what one cache miss can do.
@@ -274,7 +276,10 @@ pub struct Discipline {
     /// It is not enough, and that was told.
     is_unheld: bool,
     interval: LogInterval,
+    /// When a message was heard that says where the clock is, used or not.
     last_sample: Option<Timestamp<Mono>>,
+    /// When one was used.
+    used_at: Timestamp<Mono>,
     reference_time: Timestamp<Utc>,
     last_offset: Duration,
     /// The greatest of the last offsets, fading.
@@ -340,6 +345,7 @@ impl Discipline {
             is_unheld: false,
             interval: LogInterval::new(0),
             last_sample: None,
+            used_at: now,
             reference_time: Timestamp::EPOCH,
             last_offset: Duration::ZERO,
             wobble: Duration::ZERO,

@@ -4,7 +4,7 @@ use super::{
     CORRECTED_FROM, CORRECTION_ERROR, CORRECTION_RATE, Config, Discipline, ESTIMATE_DEVIATION_MAX,
     ESTIMATE_MESSAGES_MIN, Effect, Notice, OVERDUE_INTERVALS, SLEW_BY_SYNC_MAX, SLEW_MARGIN, SLEW_OWN, SLEW_OWN_PART,
     SLEW_WORTH, SLEW_WORTH_BY_RULER, SLEW_WORTH_DEVIATIONS, SLEW_WORTH_FROM, SPIKE_FLOOR, STAMP_RESOLUTION,
-    STAMP_RESOLUTION_FINE, STEP_WAITS_FOR, SYNC_IS_NEAR, UNPROVEN_DEVIATIONS, UNPROVEN_MAX, WOBBLE_FADES,
+    STAMP_RESOLUTION_FINE, STEP_WAITS_FOR, SYNC_IS_NEAR, UNPROVEN_DEVIATIONS, UNPROVEN_MAX, USED_EVERY, WOBBLE_FADES,
 };
 use crate::discipline::envelope::{Contradiction, Span};
 use crate::discipline::estimator::{Bank, Estimate};
@@ -51,6 +51,10 @@ impl Discipline {
             return;
         };
         let transit = free - sent - observation.correction;
+        if self.may_leave_out(now, free, transit) {
+            self.last_sample = Some(now);
+            return;
+        }
         self.note_stamps(observation);
         let limit = transit + self.stamp_error;
         let proof = self.envelope.not_above(free, limit);
@@ -86,6 +90,35 @@ impl Discipline {
         let (later, reading) = self.timeline.since_last_command(free, received.at);
         let offset = sample.offset + self.runs_off_by().drift(later - free) + (reading - later) - self.bias_at(now);
         self.sampled(now, free, offset, reading, out);
+    }
+
+    /// Whether a Sync need not be used: all is so quiet that the offset is known to less than stamps resolve, the last one that was used came a moment
+    /// ago, and this one says what was foretold. To use it would tell that offset better by a part of what cannot be seen, and cost as much as the first.
+    fn may_leave_out(&self, now: Timestamp<Mono>, free: Timestamp<Local>, transit: Duration) -> bool {
+        if now - self.used_at >= USED_EVERY || !self.leaves_out() {
+            return false;
+        }
+        let transit = transit - self.ruler.map_or(Duration::ZERO, |ruler| ruler.offset);
+        self.bank.is_as_foretold(free, transit)
+    }
+
+    /// Whether there are more Syncs than are used.
+    fn leaves_out(&self) -> bool {
+        self.interval.duration() < USED_EVERY
+            && self.is_bank_tracking
+            && !self.is_panicking
+            && !self.is_silent
+            && self.is_calm()
+    }
+
+    /// What lies between two Syncs that are used.
+    fn spacing(&self) -> Duration {
+        let interval = self.interval.duration();
+        if !self.leaves_out() {
+            return interval;
+        }
+        let count = USED_EVERY.as_secs_f64() / interval.as_secs_f64();
+        interval.times(libm::ceil(count) as i64)
     }
 
     /// A Delay_Req: our stamp, then the master's.
@@ -221,8 +254,9 @@ impl Discipline {
         if is_late || self.config.hold || self.is_panicking {
             return;
         }
-        let interval = self.interval.duration();
-        let is_sync_near = interval <= SLEW_BY_SYNC_MAX && self.until_sync(now) <= interval.scaled(SYNC_IS_NEAR);
+        let interval = self.spacing();
+        let is_sync_near =
+            interval <= SLEW_BY_SYNC_MAX && self.until_sync(now, interval) <= interval.scaled(SYNC_IS_NEAR);
         if self.is_bank_tracking && is_sync_near {
             return;
         }
@@ -260,16 +294,15 @@ impl Discipline {
         self.first_correction(offset, estimate.frequency, out);
     }
 
-    /// How long it is until the next Sync, if that comes in time.
-    fn until_sync(&self, now: Timestamp<Mono>) -> Duration {
-        let interval = self.interval.duration();
-        self.last_sample.map_or(interval, |last| interval - (now - last))
+    /// How long it is until the next Sync that is used, if that comes in time, and `spacing` lies between two.
+    fn until_sync(&self, now: Timestamp<Mono>, spacing: Duration) -> Duration {
+        self.last_sample.map_or(spacing, |_| spacing - (now - self.used_at))
     }
 
     /// Commands a frequency that takes the offset away, soon, and when that is to end.
     fn slew_away(&mut self, now: Timestamp<Mono>, offset: Duration, out: &mut impl Sink<Effect>) {
-        let interval = self.interval.duration();
-        let left = self.until_sync(now).clamp(interval.scaled(SLEW_MARGIN), interval);
+        let interval = self.spacing();
+        let left = self.until_sync(now, interval).clamp(interval.scaled(SLEW_MARGIN), interval);
         // The next Sync ends it, or, if that is lost, the clock.
         let longest = left + interval.scaled(SLEW_MARGIN);
         let own = -self.runs_off_by();
@@ -343,6 +376,7 @@ impl Discipline {
         self.drain_bias(now);
         let was_silent = self.is_silent || self.last_sample.is_some_and(|last| now - last >= self.silence());
         self.last_sample = Some(now);
+        self.used_at = now;
         self.is_silent = false;
         self.reference_time = reading.read_as();
         if was_silent {

@@ -6,6 +6,7 @@ use crate::discipline::policy::StepRule;
 use crate::engine::Random;
 use crate::time::{ClockId, SourceId, Stamp, StampSource, TaiUtc};
 
+mod calm;
 mod saved;
 
 /// A clock with an exact law, a master without error, and a path, at 8 messages a second.

@@ -371,6 +371,20 @@ impl Bank {
         self.message(Direction::Backward, at, (transit + origin).as_secs_f64());
     }
 
+    /// Whether a message from the master that arrived at `at` says what was foretold, so that it may be left out: nothing is unusual, nothing is being
+    /// learnt anew, and the noise is so small that such messages are nearly all that there are.
+    pub fn is_as_foretold(&self, at: Timestamp<Local>, transit: Duration) -> bool {
+        let Some(origin) = self.origin.filter(|_| self.knows_offset && self.knows_delay) else { return false };
+        if self.since_restart <= CAREFUL || self.changed_way.is_some() || self.record.is_begun() {
+            return false;
+        }
+        let direction = Direction::Forward;
+        let transit = (transit - origin).as_secs_f64() - self.moved[direction.index()];
+        let elapsed = (at - self.believed.at).as_secs_f64();
+        let residual = self.believed.members.residual(direction, elapsed, transit);
+        self.watch.is_commonplace(residual, self.noise.tail_mean(0.0))
+    }
+
     fn message(&mut self, direction: Direction, at: Timestamp<Local>, transit: f64) {
         match direction {
             Direction::Forward => self.last.forward = Some((at, transit)),

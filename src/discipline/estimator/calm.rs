@@ -22,8 +22,10 @@ const MEAN_OF: f64 = 32.0;
 const SURE: f64 = 0.25;
 /// and where what the ways differ by is no more than this part of it.
 const ALIKE: f64 = 0.5;
-/// And it goes on until one of them is so many times as much.
-const GOES_ON: f64 = 1.5;
+/// It goes on until the offset is so many times less sure: of the messages that made it so sure fewer are asked for and used in a calm,
+const LESS_SURE: f64 = 2.0;
+/// and until the ways differ by so many times as much.
+const LESS_ALIKE: f64 = 1.5;
 
 /// See the module's text.
 #[derive(Clone, Copy, Default, Debug, Coded)]
@@ -42,8 +44,9 @@ impl Calm {
         *mean += (late - *mean) * (1.0 / MEAN_OF);
         self.messages = self.messages.saturating_add(1);
         let differ = (self.late[0] - self.late[1]).abs();
-        let limit = if self.lasts { GOES_ON * resolution } else { resolution };
-        self.lasts = self.messages >= MESSAGES && deviation <= SURE * limit && differ <= ALIKE * limit;
+        let (less_sure, less_alike) = if self.lasts { (LESS_SURE, LESS_ALIKE) } else { (1.0, 1.0) };
+        let (is_sure, are_alike) = (SURE * less_sure * resolution, ALIKE * less_alike * resolution);
+        self.lasts = self.messages >= MESSAGES && deviation <= is_sure && differ <= are_alike;
     }
 
     /// Something changed, or may have.
@@ -92,9 +95,9 @@ mod tests {
         hear(&mut calm, 1, [0.0; 2], 0.24e-9);
         assert!(calm.is_calm());
         // Rarer requests alone do not end it.
-        hear(&mut calm, 1, [0.0; 2], 0.36e-9);
+        hear(&mut calm, 1, [0.0; 2], 0.49e-9);
         assert!(calm.is_calm());
-        hear(&mut calm, 1, [0.0; 2], 0.38e-9);
+        hear(&mut calm, 1, [0.0; 2], 0.51e-9);
         assert!(!calm.is_calm());
     }
 

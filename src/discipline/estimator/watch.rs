@@ -24,6 +24,8 @@ pub const GATE_DEVIATIONS: f64 = 5.0;
 const EARLY_TAIL_MEANS: f64 = 0.5;
 /// And by this (s): cards stamp on grids of up to 8 ns, against which the clocks drift, and a floor of a few nanoseconds moves with that.
 const EARLY_MIN: f64 = 32e-9;
+/// Where the tail's mean is no longer than this part of that, what comes no earlier and no later than that is nearly all that comes.
+const QUIET_PART: f64 = 0.25;
 /// So many late ones in a row are no burst.
 const LATE_MAX: u32 = 32;
 /// So many early ones in a row are no accident.
@@ -127,6 +129,13 @@ impl Watch {
         let is_changed = |k: usize| runs.late[k].length >= LATE_MAX || runs.early[k].length >= EARLY_MAX;
         let is_heard = runs.heard.iter().all(|heard| *heard >= HEARD_MIN);
         if is_heard && (is_changed(0) || is_changed(1)) { Verdict::Changed } else { Verdict::Unusual }
+    }
+
+    /// Whether a transit that differs by `residual` (s) from what was foretold is so usual that nothing is lost if it is left out: whoever leaves out
+    /// only such ones has the same mean of the rest, since hardly one of them all lies outside.
+    pub fn is_commonplace(&self, residual: f64, tail_mean: f64) -> bool {
+        let is_quiet = tail_mean <= QUIET_PART * EARLY_MIN;
+        is_quiet && !self.is_running() && residual.abs() <= EARLY_MIN
     }
 
     /// Whether some direction's last transit was unusual.
