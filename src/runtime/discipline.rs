@@ -53,6 +53,8 @@ const PUBLISH_EVERY: Duration = Duration::SECOND;
 const TELL_PORTS_EVERY: Duration = Duration::SECOND;
 /// How often the oscillators' frequencies are told, to be saved.
 const TELL_FREQUENCY_EVERY: Duration = Duration::from_secs(60);
+/// In a calm Syncs that are used lie further apart than this.
+const LOOK_IN_A_CALM: Duration = Duration::from_millis(190);
 
 /// A PHC as the control thread hands it over.
 #[derive(Debug)]
@@ -170,6 +172,7 @@ pub fn spawn_discipline(
             wake_at: now,
             publish_at: now,
             vouch_at: now,
+            rate_looked_at: now,
             published: Published::of(&TimeSnapshot::unsynchronised(now), (0, 0)),
             told_lines: [None; PHCS_MAX],
             tell_frequency_at: now + TELL_FREQUENCY_EVERY,
@@ -225,6 +228,8 @@ struct DisciplineThread {
     wake_at: Timestamp<Mono>,
     publish_at: Timestamp<Mono>,
     vouch_at: Timestamp<Mono>,
+    /// When the rate of the card that hears the source was looked at.
+    rate_looked_at: Timestamp<Mono>,
     /// What was published last.
     published: Published,
     /// What was told of the PHCs last.
@@ -315,6 +320,9 @@ impl DisciplineThread {
         self.tell_ports(now);
         if self.is_to_publish(now, local, is_changed) {
             self.publish();
+        } else if self.published.is_before(self.cascade.commands()) {
+            // A card may be slewed by microseconds within a moment.
+            self.tell_phcs(now, local, false);
         }
         if now >= self.tell_frequency_at {
             self.tell_frequency_at = now + TELL_FREQUENCY_EVERY;
@@ -363,7 +371,10 @@ impl DisciplineThread {
                     match self.cascade.hub() {
                         Some(ClockId::System) => _ = self.look_at_rate(local),
                         // A request corrects nothing, or the clock looks itself; what it has said wrongly is made up for by the next look.
-                        Some(ClockId::Phc(index)) if is_sync => self.look_at_rate_of(index, now),
+                        Some(ClockId::Phc(index)) if is_sync && self.is_worth_a_look(now) => {
+                            self.rate_looked_at = now;
+                            self.look_at_rate_of(index, now);
+                        }
                         _ => {}
                     }
                     let events = &mut self.links.events;
@@ -380,6 +391,13 @@ impl DisciplineThread {
             }
         }
         self.tell_truth();
+    }
+
+    /// Whether to look at the rate of the card that hears the source before a Sync of it is taken: not at each in a calm, where one that comes so soon
+    /// after another is used only if it is not what was foretold; and even then nothing is concluded from one alone.
+    fn is_worth_a_look(&self, now: Timestamp<Mono>) -> bool {
+        let (_, is_calm) = self.told;
+        !is_calm || now - self.rate_looked_at >= LOOK_IN_A_CALM
     }
 
     /// The port that steers keeps on while it has a parent; else the first one that has, of usable time if there is one.

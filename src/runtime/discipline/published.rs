@@ -47,6 +47,11 @@ impl Published {
         }
     }
 
+    /// Whether some clock has obeyed a command since, if all together have obeyed so many.
+    pub(super) fn is_before(&self, commands: u64) -> bool {
+        commands != self.commands.0
+    }
+
     /// Whether the bound is not greater at `now` than it was to become: `None`, there is none.
     fn covers(&self, now: Timestamp<Mono>, bound: Option<Duration>) -> bool {
         match (self.bound, bound) {
