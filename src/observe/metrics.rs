@@ -7,10 +7,8 @@
 mod dialects;
 mod exposition;
 
-use std::fmt::Display;
-
 pub use dialects::Dialect;
-use exposition::{Exposition, Kind};
+use exposition::{Exposition, Kind, Label};
 
 use super::change::{DISRUPTIONS, EventKind};
 use super::event::parse_rfc3339;
@@ -88,7 +86,7 @@ fn hooks(out: &mut Exposition, hooks: &[HookStatus]) {
     let mut family = out.family("hook_runs_total", Kind::Counter, help);
     for (number, hook) in hooks.iter().enumerate() {
         for (outcome, count) in [("succeeded", hook.succeeded), ("failed", hook.failed), ("killed", hook.killed)] {
-            let labels: [(&str, &dyn Display); 3] =
+            let labels: [(&str, &dyn Label); 3] =
                 [("hook", &number), ("program", &hook.program), ("outcome", &outcome)];
             family.sample(&labels, Some(count as f64));
         }
@@ -297,7 +295,7 @@ fn sources(out: &mut Exposition, sources: &[SourceStatus]) {
     for source in sources {
         for verdict in VERDICTS {
             let is = f64::from(u8::from(source.verdict == verdict));
-            let labels: [(&str, &dyn Display); 3] =
+            let labels: [(&str, &dyn Label); 3] =
                 [("kind", &source.kind), ("source", &name(source)), ("verdict", &verdict)];
             family.sample(&labels, Some(is));
         }
@@ -323,7 +321,7 @@ fn sources(out: &mut Exposition, sources: &[SourceStatus]) {
     let mut family = out.family("refclock_samples_total", Kind::Counter, help);
     for source in sources.iter().filter(|source| source.kind == "refclock") {
         for (outcome, count) in &source.counters {
-            let labels: [(&str, &dyn Display); 2] = [("source", &source.name), ("outcome", outcome)];
+            let labels: [(&str, &dyn Label); 2] = [("source", &source.name), ("outcome", outcome)];
             family.sample(&labels, Some(*count as f64));
         }
     }
@@ -334,7 +332,7 @@ fn reachability(reach: u8) -> f64 {
     f64::from(reach.count_ones()) / 8.0
 }
 
-fn port_labels(port: &PortStatus) -> [(&'static str, &dyn Display); 2] {
+fn port_labels(port: &PortStatus) -> [(&'static str, &dyn Label); 2] {
     [("port", &port.interface), ("domain", &port.domain)]
 }
 
@@ -380,7 +378,7 @@ fn ports(out: &mut Exposition, ports: &[PortStatus]) {
                 let is = master.signal_fails.iter().any(|known| known == fail.name());
                 let [name, domain] = port_labels(port);
                 let fail = fail.name().trim_start_matches("PTSF-");
-                let labels = [name, domain, ("master", &master.address as &dyn Display), ("fail", &fail)];
+                let labels = [name, domain, ("master", &master.address as &dyn Label), ("fail", &fail)];
                 family.sample(&labels, Some(f64::from(u8::from(is))));
             }
         }
@@ -421,7 +419,7 @@ fn grandmasters(out: &mut Exposition, ports: &[PortStatus]) {
     let mut family = out.family("gm_info", Kind::Gauge, "The grandmaster as its Announce says; always 1.");
     for (port, gm) in known() {
         let [name, domain] = port_labels(port);
-        let labels: [(&str, &dyn Display); 6] = [
+        let labels: [(&str, &dyn Label); 6] = [
             name,
             domain,
             ("id", &gm.identity),

@@ -3,9 +3,7 @@
 //! Names and labels are those of the programs; what they have and we do not (chronyd's running averages, OpenShift's restarts of
 //! processes) has no series. Help texts are ours.
 
-use std::fmt::Display;
-
-use super::exposition::{Exposition, Kind};
+use super::exposition::{Exposition, Kind, Label};
 use super::reachability;
 use crate::observe::event::parse_rfc3339;
 use crate::observe::status::{ClockKind, PortStatus, SourceStatus, Status};
@@ -61,7 +59,7 @@ fn path_s(status: &Status) -> Option<f64> {
 /// added to the clock.
 fn tracking(out: &mut Exposition, status: &Status) {
     let (clock, steers) = (&status.clock, steering(status));
-    let mut gauge = |name: &str, help: &str, labels: &[(&str, &dyn Display)], value: Option<f64>| {
+    let mut gauge = |name: &str, help: &str, labels: &[(&str, &dyn Label)], value: Option<f64>| {
         out.foreign_family(format!("chrony_{name}"), Kind::Gauge, help).sample(labels, value);
     };
     gauge("up", "1: the daemon answers.", &[], Some(1.0));
@@ -73,7 +71,7 @@ fn tracking(out: &mut Exposition, status: &Status) {
         let name = steers.map(|source| source.name.as_str()).or(followed.map(|port| port.interface.as_str()));
         let said = status.ntp_server.as_ref().and_then(|server| server.served.as_ref());
         let id = said.map_or(String::new(), |served| hexadecimal(&served.reference_id));
-        let labels: [(&str, &dyn Display); 3] =
+        let labels: [(&str, &dyn Label); 3] =
             [("tracking_address", &address), ("tracking_name", &name.unwrap_or_default()), ("tracking_refid", &id)];
         gauge("tracking_info", "The source that steers; always 1.", &labels, Some(1.0));
     }
@@ -163,7 +161,7 @@ fn sources(out: &mut Exposition, sources: &[SourceStatus]) {
             _ => "unreach",
         };
         let mode = if source.kind == "ntp" { "client" } else { "ref" };
-        let labels: [(&str, &dyn Display); 4] = [
+        let labels: [(&str, &dyn Label); 4] = [
             ("source_address", &address(source)),
             ("source_name", &source.name),
             ("source_state", &state),
@@ -244,7 +242,7 @@ fn masked(interface: &str) -> String {
 }
 
 /// Labels, and the value of their series.
-type Labelled<'a> = (Vec<(&'a str, &'a dyn Display)>, Option<f64>);
+type Labelled<'a> = (Vec<(&'a str, &'a dyn Label)>, Option<f64>);
 
 fn openshift(out: &mut Exposition, status: &Status) {
     /// Name, help, value.
@@ -260,7 +258,7 @@ fn openshift(out: &mut Exposition, status: &Status) {
     for (name, help, value) in FIGURES {
         let mut family = out.foreign_family(format!("openshift_ptp_{name}"), Kind::Gauge, help);
         for shown in &all {
-            let labels: [(&str, &dyn Display); 4] =
+            let labels: [(&str, &dyn Label); 4] =
                 [("from", &shown.from), ("process", &shown.process), ("node", node), ("iface", &shown.interface)];
             family.sample(&labels, value(shown));
         }
@@ -277,7 +275,7 @@ fn openshift(out: &mut Exposition, status: &Status) {
             SyncState::Holdover => 2.0,
             SyncState::NeverSynced | SyncState::Acquiring | SyncState::Freerun | SyncState::Disrupted => 0.0,
         };
-        let labels: Vec<(&str, &dyn Display)> =
+        let labels: Vec<(&str, &dyn Label)> =
             vec![("process", &shown.process), ("node", node), ("iface", &shown.interface)];
         (labels, Some(code))
     });
@@ -291,25 +289,25 @@ fn openshift(out: &mut Exposition, status: &Status) {
             "LISTENING" => 5.0,
             _ => 4.0,
         };
-        let labels: Vec<(&str, &dyn Display)> = vec![("process", &PTP4L), ("node", node), ("iface", &port.interface)];
+        let labels: Vec<(&str, &dyn Label)> = vec![("process", &PTP4L), ("node", node), ("iface", &port.interface)];
         (labels, Some(code))
     });
     let help = "0 PASSIVE, 1 SLAVE, 2 MASTER, 3 FAULTY, 4 UNKNOWN, 5 LISTENING.";
     gauge("interface_role", help, roles.collect());
     let grandmaster = status.grandmaster().or(status.ptp.iter().find_map(|port| port.announces.as_ref()));
     let class = grandmaster.map(|grandmaster| f64::from(grandmaster.class));
-    let labels: Vec<(&str, &dyn Display)> = vec![("process", &PTP4L), ("config", &CONFIG), ("node", node)];
+    let labels: Vec<(&str, &dyn Label)> = vec![("process", &PTP4L), ("config", &CONFIG), ("node", node)];
     gauge("clock_class", "clockClass of the grandmaster, our own where that is us.", vec![(labels, class)]);
     let limit = status.clock.lock_limit_s * 1e9;
     let thresholds = [("MaxOffsetThreshold", limit), ("MinOffsetThreshold", -limit)];
     let rows = thresholds.iter().map(|(name, value)| {
-        let labels: Vec<(&str, &dyn Display)> = vec![("threshold", name), ("node", node), ("profile", &"synchronome")];
+        let labels: Vec<(&str, &dyn Label)> = vec![("threshold", name), ("node", node), ("profile", &"synchronome")];
         (labels, Some(*value))
     });
     gauge("threshold", "The limit of LOCKED, in nanoseconds.", rows.collect());
     let processes = [PTP4L, PHC2SYS];
     let rows = processes.iter().map(|process| {
-        let labels: Vec<(&str, &dyn Display)> = vec![("process", process), ("node", node), ("config", &CONFIG)];
+        let labels: Vec<(&str, &dyn Label)> = vec![("process", process), ("node", node), ("config", &CONFIG)];
         (labels, Some(1.0))
     });
     gauge("process_status", "1: this daemon runs, and plays its part.", rows.collect());

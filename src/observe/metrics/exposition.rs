@@ -4,18 +4,51 @@
 //! there already.
 
 use std::borrow::Cow;
-use std::fmt::{self, Display, Write};
+use std::fmt::{self, Write};
+use std::net::IpAddr;
 use std::ops::Range;
+
+use crate::time::SyncState;
 
 /// What every name begins with.
 const PREFIX: &str = "synchronome_";
 /// About what a daemon with a port and a few sources has to say, in octets.
 const TEXT_OCTETS: usize = 32 * 1024;
 
-/// Whole numbers below this are printed without an exponent.
+/// Whole numbers below this are written digit by digit.
 const WHOLE_MAX: f64 = 1e15;
-/// So many digits they have at most.
-const WHOLE_DIGITS: usize = 15;
+
+/// What can stand in a label. Most is text, which is written without asking how it wants to be formatted.
+pub(super) trait Label {
+    /// Appends it, escaped.
+    fn write(&self, out: &mut Escaping<'_>);
+}
+
+impl Label for &str {
+    fn write(&self, out: &mut Escaping<'_>) {
+        out.push(self);
+    }
+}
+
+impl Label for String {
+    fn write(&self, out: &mut Escaping<'_>) {
+        out.push(self);
+    }
+}
+
+/// Those that say themselves how they are written.
+macro_rules! formatted {
+    ($($kind:ty),*) => {$(
+        impl Label for $kind {
+            fn write(&self, out: &mut Escaping<'_>) {
+                // A string takes everything.
+                let _ = write!(out, "{self}");
+            }
+        }
+    )*};
+}
+
+formatted!(u8, u32, usize, f64, IpAddr, SyncState);
 
 /// The type of a family.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,7 +109,7 @@ pub(super) struct Family<'a> {
 impl Family<'_> {
     /// Writes a series, unless its value is not known or not finite, or a series of these labels is there already:
     /// a duplicate would make readers refuse the whole.
-    pub(super) fn sample(&mut self, labels: &[(&str, &dyn Display)], value: Option<f64>) {
+    pub(super) fn sample(&mut self, labels: &[(&str, &dyn Label)], value: Option<f64>) {
         self.series("", labels, value);
     }
 
@@ -91,19 +124,22 @@ impl Family<'_> {
         self.series("_count", &[], Some(count as f64));
     }
 
-    fn series(&mut self, suffix: &str, labels: &[(&str, &dyn Display)], value: Option<f64>) {
+    fn series(&mut self, suffix: &str, labels: &[(&str, &dyn Label)], value: Option<f64>) {
         let Some(value) = value.filter(|value| value.is_finite()) else { return };
         if self.out.series.is_empty() {
             self.header();
         }
         let Exposition { text, series } = &mut *self.out;
         let begin = text.len();
-        text.extend([self.prefix, &self.name, suffix]);
+        text.push_str(self.prefix);
+        text.push_str(&self.name);
+        text.push_str(suffix);
         let mut mark = "{";
         for (label, value) in labels {
-            text.extend([mark, label, "=\""]);
-            // A string takes everything.
-            let _ = write!(Escaping { text, also: Some(b'"') }, "{value}");
+            text.push_str(mark);
+            text.push_str(label);
+            text.push_str("=\"");
+            value.write(&mut Escaping { text });
             text.push('"');
             mark = ",";
         }
@@ -130,26 +166,30 @@ impl Family<'_> {
             Kind::Histogram => "histogram",
         };
         let text = &mut self.out.text;
-        text.extend(["# HELP ", self.prefix, &self.name, " "]);
-        let _ = Escaping { text, also: None }.write_str(self.help);
-        text.extend(["\n# TYPE ", self.prefix, &self.name, " ", word, "\n"]);
+        for piece in ["# HELP ", self.prefix, &self.name, " "] {
+            text.push_str(piece);
+        }
+        // Words of ours, which the tests of the whole look at.
+        debug_assert!(!self.help.contains(['\n', '\\']), "{}", self.help);
+        text.push_str(self.help);
+        for piece in ["\n# TYPE ", self.prefix, &self.name, " ", word, "\n"] {
+            text.push_str(piece);
+        }
     }
 }
 
-/// Writes what would end a line, or else has a meaning there, escaped.
-struct Escaping<'a> {
+/// Writes what would end a line or a label, or else has a meaning there, escaped.
+pub(super) struct Escaping<'a> {
     text: &'a mut String,
-    also: Option<u8>,
 }
 
-impl Write for Escaping<'_> {
-    fn write_str(&mut self, piece: &str) -> fmt::Result {
+impl Escaping<'_> {
+    fn push(&mut self, piece: &str) {
         // All that is escaped is ASCII, so that octets can be looked at one by one; as a rule nothing is, and all are looked at at once.
-        let also = self.also.unwrap_or(b'\\');
-        let is_escaped = |octet: u8| octet == b'\\' || octet == b'\n' || octet == also;
+        let is_escaped = |octet: u8| octet == b'\\' || octet == b'\n' || octet == b'"';
         if !piece.bytes().fold(false, |found, octet| found | is_escaped(octet)) {
             self.text.push_str(piece);
-            return Ok(());
+            return;
         }
         let mut rest = piece;
         while let Some(at) = rest.bytes().position(is_escaped) {
@@ -163,6 +203,12 @@ impl Write for Escaping<'_> {
             rest = &from[1..];
         }
         self.text.push_str(rest);
+    }
+}
+
+impl Write for Escaping<'_> {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        self.push(piece);
         Ok(())
     }
 }
@@ -172,22 +218,14 @@ fn is_same(octets: &[u8], known: &Range<usize>, written: &Range<usize>) -> bool 
     octets[known.clone()].iter().rev().eq(octets[written.clone()].iter().rev())
 }
 
-/// A number as `{:?}` prints it: the shortest text that reads back as the same one, with an exponent where that is shorter. Most numbers here count
-/// something, and have no fraction to look for.
+/// A finite number: the shortest text that reads back as the same one. Most here count something, and have no fraction to look for.
 fn write_number(text: &mut String, value: f64) {
     let whole = value as u64;
     if value >= WHOLE_MAX || (whole as f64).to_bits() != value.to_bits() {
-        // A string takes everything.
-        let _ = write!(text, "{value:?}");
+        text.push_str(zmij::Buffer::new().format_finite(value));
         return;
     }
-    let (mut digits, mut at, mut left) = ([b'0'; WHOLE_DIGITS], WHOLE_DIGITS, whole);
-    while left > 0 || at == WHOLE_DIGITS {
-        at -= 1;
-        digits[at] = b'0' + (left % 10) as u8;
-        left /= 10;
-    }
-    text.extend(digits[at..].iter().map(|digit| char::from(*digit)));
+    text.push_str(itoa::Buffer::new().format(whole));
     text.push_str(".0");
 }
 
@@ -196,8 +234,14 @@ mod tests {
     use super::*;
     use crate::engine::Random;
 
+    /// Those that count, wherever the point is.
+    fn digits(number: &str) -> String {
+        let mantissa = number.split('e').next().unwrap_or_default();
+        mantissa.replace(['.', '-'], "").trim_matches('0').to_owned()
+    }
+
     #[test]
-    fn a_number_is_written_as_debug_does() {
+    fn a_number_reads_back_as_the_same_one() {
         let mut random = Random::seeded(7);
         let any = (0..4_000).map(|step| (random.unit() - 0.1) * 10_f64.powi(step % 40 - 20));
         let whole = (0..400).map(|step| 10_f64.powi(step % 20).floor() * f64::from(step - 3));
@@ -206,20 +250,20 @@ mod tests {
         for value in any.chain(whole).chain(edges) {
             let mut text = String::new();
             write_number(&mut text, value);
-            assert_eq!(text, format!("{value:?}"));
+            assert_eq!(text.parse().map(f64::to_bits), Ok(value.to_bits()), "{text}");
+            assert!(digits(&text).len() <= digits(&format!("{value:e}")).len(), "{text} has more digits than it takes");
         }
     }
 
     #[test]
     fn what_ends_a_line_or_a_label_is_escaped_wherever_it_stands() {
-        let escaped = |also, piece: &str| {
+        let escaped = |piece: &str| {
             let mut text = String::new();
-            Escaping { text: &mut text, also }.write_str(piece).expect("a string takes everything");
+            Escaping { text: &mut text }.push(piece);
             text
         };
-        let quoted = escaped(Some(b'"'), "\"\u{e9}\\ \n\"\"x\u{1f551}");
+        let quoted = escaped("\"\u{e9}\\ \n\"\"x\u{1f551}");
         assert_eq!(quoted, "\\\"\u{e9}\\\\ \\n\\\"\\\"x\u{1f551}");
-        assert_eq!(escaped(None, "a \"b\"\n"), "a \"b\"\\n", "in a help text a quote is one");
-        assert_eq!(escaped(None, ""), "");
+        assert_eq!(escaped(""), "");
     }
 }
