@@ -21,7 +21,7 @@ use crate::time::{
 use crate::wire::ptp::{ClockIdentity, PortIdentity};
 
 /// The events that fit into a ring until the control thread comes round.
-pub const EVENTS_RING: usize = 512;
+pub const EVENTS_RING: usize = 256;
 /// What an event may take, in bytes: each place of each ring has room for the greatest, and stays in memory.
 const EVENT_BYTES_MAX: usize = 896;
 const _: () = assert!(size_of::<Event>() <= EVENT_BYTES_MAX);
