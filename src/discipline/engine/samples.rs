@@ -117,8 +117,8 @@ impl Discipline {
         if !self.leaves_out() {
             return interval;
         }
-        let count = USED_EVERY.as_secs_f64() / interval.as_secs_f64();
-        interval.times(libm::ceil(count) as i64)
+        let rounded_up = (USED_EVERY.ticks() - 1) / interval.ticks() + 1;
+        interval.times(rounded_up as i64)
     }
 
     /// A Delay_Req: our stamp, then the master's.
