@@ -126,6 +126,15 @@ pub mod beside {
         return [runs.length, boxes('#course .gap').filter(isBetween).length, drawn.filter(reachesIn).length, (from - until) / 1000, drawn.length];
     "#;
 
+    /// Of the last two points of each state, the page's own and the daemon's: how many there are, whether all have a bound, and any an offset.
+    const DRAWN: &str = r"
+        const told = (await (await fetch('history.json')).json()).points.map(([, offset, bound, state]) => ({ offset, bound, state }));
+        done([points, told].map((all) => ['LOCKED', 'HOLDOVER'].map((state) => {
+            const those = all.filter((point) => point.state === state).slice(-2);
+            return [those.length, those.every((point) => point.bound > 0), those.some((point) => point.offset !== null)];
+        })));
+    ";
+
     fn pictures_of(browser: &Browser, what: &str) {
         for screen in [PHONE, DESKTOP] {
             for is_dark in [false, true] {
@@ -232,16 +241,18 @@ pub mod beside {
             status.state == SyncState::Holdover && silent("10.71.0.1") && silent("10.71.0.3")
         });
         pictures_of(&browser, "holdover");
-        // What was measured is not drawn on; the bound is. Of the page's own points, and of those that the daemon keeps.
-        let drawn = browser.run_later(
-            "const told = (await (await fetch('history.json')).json()).points.map(([, offset, bound, state]) => ({ offset, bound, state }));
-             done([points, told].map((all) => ['LOCKED', 'HOLDOVER'].map((state) => {
-                 const those = all.filter((point) => point.state === state).slice(-2);
-                 return [those.length, those.every((point) => point.bound > 0), those.some((point) => point.offset !== null)];
-             })))",
-        );
+        // What was measured is not drawn on; the bound is. Of the page's own points, and of those that the daemon keeps, one a second.
         let expected = serde_json::json!([[2, true, true], [2, true, false]]);
-        assert_eq!(drawn, serde_json::json!([expected, expected]));
+        let expected = serde_json::json!([expected, expected]);
+        let mut drawn = Value::Null;
+        for _ in 0..10 {
+            drawn = browser.run_later(DRAWN);
+            if drawn == expected {
+                break;
+            }
+            std::thread::sleep(Timeout::from_millis(500));
+        }
+        assert_eq!(drawn, expected);
         assert_eq!(browser.console(), Vec::<String>::new(), "nothing is wrong with the page");
 
         // The daemon ends, and comes back.
