@@ -408,7 +408,7 @@ pub fn clocks_to_select(device: &str) -> Option<String> {
     })
 }
 
-/// `/dev/ptp0 of PHY 1, approximately, selected`.
+/// `/dev/ptp0 of PHY 1 approximately (selected)`.
 fn clock_in_words(offered: &Offered, selected: Option<Provider>) -> String {
     let of = offered.phy.map_or(String::new(), |phy| format!(" of PHY {phy}"));
     let how = match offered.provider.qualifier {

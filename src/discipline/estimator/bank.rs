@@ -321,7 +321,7 @@ impl Bank {
         self.record.begun().filter(|_| self.watch.is_early())
     }
 
-    /// Whether all is so quiet that requests may be rare.
+    /// Whether all is so quiet that requests may be rare, and not each Sync be used.
     pub fn is_calm(&self) -> bool {
         self.calm.is_calm()
     }

@@ -9,7 +9,9 @@
 //! each two cancel what the delay is wrong by; of four to one they do not. But then those of one way come later than
 //! foretold, and those of the other do not: so what both are late by on average is compared.
 //!
-//! At the first sign of anything all requests are wanted again, and for as long as it took to become calm at the beginning.
+//! Nor is each Sync used then, where there are more than five a second: [`Bank::is_as_foretold`](super::Bank::is_as_foretold).
+//!
+//! At the first sign of anything all requests and Syncs are wanted again, and for as long as it took to become calm at the beginning.
 
 use super::member::Direction;
 use crate::coding::Coded;
@@ -54,7 +56,7 @@ impl Calm {
         *self = Self::default();
     }
 
-    /// Whether requests may be rare.
+    /// Whether requests may be rare, and not each Sync be used.
     pub fn is_calm(&self) -> bool {
         self.lasts
     }

@@ -131,7 +131,8 @@ impl Watch {
         if is_heard && (is_changed(0) || is_changed(1)) { Verdict::Changed } else { Verdict::Unusual }
     }
 
-    /// Whether a transit that differs by `residual` (s) from what was foretold is so usual that nothing is lost if it is left out: whoever leaves out
+    /// Whether a transit that differs by `residual` (s) from what was foretold is so usual that nothing is lost if it is left out,
+    /// where the delays' tail has the mean `tail_mean` (s): whoever leaves out
     /// only such ones has the same mean of the rest, since hardly one of them all lies outside.
     pub fn is_commonplace(&self, residual: f64, tail_mean: f64) -> bool {
         let is_quiet = tail_mean <= QUIET_PART * EARLY_MIN;
