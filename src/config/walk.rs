@@ -215,12 +215,12 @@ impl Walk<'_> {
 
     fn unknown(&mut self, at: At<'_>, full: &str, key: &Spanned<std::borrow::Cow<'_, str>>) {
         let names = self.table.names_in(at.spec);
-        let suggestion = if let Some(name) = nearest(key.get_ref(), names.iter().copied()) {
-            format!("did you mean `{name}`?")
-        } else if let Some(elsewhere) = self.table.options.iter().find(|option| option.name() == key.get_ref().as_ref())
-        {
+        let elsewhere = self.table.options.iter().find(|option| option.name() == key.get_ref().as_ref());
+        let suggestion = if let Some(elsewhere) = elsewhere {
             let (section, name) = elsewhere.path.rsplit_once('.').unwrap_or(("", elsewhere.path));
             format!("`{name}` is an option of [{section}]")
+        } else if let Some(name) = nearest(key.get_ref(), names.iter().copied()) {
+            format!("did you mean `{name}`?")
         } else {
             format!("known here: {}", names.join(", "))
         };
