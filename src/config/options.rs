@@ -198,6 +198,7 @@ const DISTANCE: Kind = Kind::Duration { min: Duration::from_micros(1), max: Dura
 const UNSURE: Kind = Kind::Duration { min: Duration::ZERO, max: Duration::SECOND, or: &[] };
 const UNICAST_DURATION: Kind =
     Kind::Duration { min: Duration::from_secs(10), max: Duration::from_secs(1_000), or: &[] };
+const DSCP: Kind = Kind::Integer { min: 0, max: 63 };
 const UDP_PORT: Kind = Kind::Integer { min: 1, max: 65_535 };
 const CORE: Kind = Kind::Integer { min: 0, max: CORES_MAX as i64 - 1 };
 const PRIORITY: Kind = Kind::Integer { min: 1, max: 99 };
@@ -363,9 +364,14 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ptp.transport", Kind::Word(TRANSPORT), Default::Toml("\"udp4\""), "What carries the messages: UDP over IPv4, UDP over IPv6, or Ethernet frames.").term("networkProtocol"),
     option("ptp.udp6_scope", Kind::Integer { min: 1, max: 15 }, Default::Toml("14"), "With transport \"udp6\" the scope of the group's address FF0x::181: 2 is the link, 5 the site, 14 (hexadecimal E) global."),
     option("ptp.ethernet_group", Kind::Word(ETHERNET_GROUP), Default::Toml("\"forwardable\""), "With transport \"ethernet\" the group that messages are sent to: \"forwardable\" is 01-1B-19-00-00-00, \"link\" is 01-80-C2-00-00-0E, which no bridge forwards."),
+    option("ptp.hop_limit", Kind::Integer { min: 1, max: 255 }, Default::Toml("1"), "How many hops messages to the group go over IP, for networks that route groups: with 1 no router forwards them. Those to one receiver have the kernel's.").term("TTL, hop limit"),
+    option("ptp.dscp_event", DSCP, Default::Toml("0"), "The DSCP of event messages over IP, which are stamped when they pass: Sync, Delay_Req; 46 is \"expedited forwarding\".").term("DSCP (RFC 2474)"),
+    option("ptp.dscp_general", DSCP, Default::Toml("0"), "The DSCP of general messages over IP: Announce, Follow_Up, Delay_Resp.").term("DSCP (RFC 2474)"),
+    option("ptp.socket_priority", Kind::Integer { min: 0, max: 15 }, Default::Toml("0"), "The kernel's priority of what is sent, which a VLAN interface's `egress-qos-map` makes the priority in the tag, and mqprio or taprio a queue of the card; 0: by the DSCP.").term("SO_PRIORITY"),
     option("ptp.delay", Kind::Word(DELAY), Default::Toml("\"e2e\""), "How the path delay is measured: \"e2e\" is the way to the master and back, by Delay_Req; \"p2p\" the link to the neighbour, by Pdelay_Req: then every device on the way to the master must do so.").term("portDS.delayMechanism"),
     option("ptp.pdelay_req_interval", Kind::Integer { min: -7, max: 7 }, Default::Toml("0"), "With delay \"p2p\" how often the neighbour is asked: each 2^n s.").term("portDS.logMinPdelayReqInterval"),
     option("ptp.neighbor_delay_max", UNSURE, Default::Toml("\"20ms\""), "With delay \"p2p\" the longest delay of the link that is believed.").unit("ms").term("meanLinkDelayThresh"),
+    option("ptp.neighbor_delay_min", UNSURE, Default::Toml("\"0ns\""), "With delay \"p2p\" the shortest delay of the link that is believed, less what stamps may be off by.").unit("ns"),
     option("ptp.as_capable", Kind::Switch, OFF, "With delay \"p2p\" whether nothing is believed of, and no time served to, a link whose neighbour has not shown that it measures it within neighbor_delay_max (IEEE 802.1AS).").term("asCapable"),
     option("ptp.timestamps", Kind::Word(TIMESTAMPS), Default::Toml("\"auto\""), "Who takes the time stamps: \"hardware\" is the card and else nobody, \"software\" the kernel, \"auto\" the card where it can and else the kernel."),
     option("ptp.frequency_quantum", Kind::Frequency { min_ppb: 0.01, max_ppb: 10_000.0 }, Default::Unset("what is known of the driver, else that it can be set finely"), "The step in which the frequency of the card's clock can be set (119 ppb on some): it then alternates between two of them.").unit("ppb"),

@@ -107,7 +107,7 @@ pub const PROFILES: &[Profile] = &[
     Profile {
         word: "aes67",
         title: "the media profile of audio over IP (AES67 annex A)",
-        presets: &[("sync_interval", "-3")],
+        presets: &[("sync_interval", "-3"), ("dscp_event", "46"), ("dscp_general", "46")],
     },
     Profile {
         word: "automotive",

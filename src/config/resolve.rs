@@ -67,6 +67,7 @@ fn ntp_server(read: &Reader<'_>, places: Vec<Listen>, cores: Vec<usize>) -> NtpS
 
 mod hybrid;
 mod intervals;
+mod marks;
 mod one_step;
 mod refclock;
 mod static_role;
@@ -206,6 +207,7 @@ fn ptp(read: &Reader<'_>, section: &str) -> PtpConfig {
             "link" => EthernetGroup::Link,
             _ => EthernetGroup::Forwardable,
         },
+        marks: marks::resolved(read, section),
         role: match read.word(section, "role") {
             "master" => Role::Master,
             "auto" => Role::Auto,
@@ -219,6 +221,7 @@ fn ptp(read: &Reader<'_>, section: &str) -> PtpConfig {
             _ => DelayMechanism::E2e,
         },
         log_min_pdelay_req_interval: read.integer(section, "pdelay_req_interval") as i8,
+        neighbor_delay_min: read.duration(section, "neighbor_delay_min"),
         neighbor_delay_max: read.duration(section, "neighbor_delay_max"),
         as_capable: read.switch(section, "as_capable"),
         domain: read.integer(section, "domain") as u8,
@@ -423,6 +426,7 @@ pub fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigError> {
         }
         unicast::conflicts(&read, &section, &mut conflict);
         hybrid::conflicts(&read, &section, &mut conflict);
+        marks::conflicts(&read, &section, &mut conflict);
         one_step::conflicts(&read, index, &mut conflict);
         static_role::conflicts(&read, &section, &mut conflict);
         intervals::conflicts(&read, &section, &mut conflict);

@@ -10,7 +10,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-pub use self::ptp::{DelayMechanism, EthernetGroup, PtpConfig};
+pub use self::ptp::{DelayMechanism, EthernetGroup, PtpConfig, PtpMarks};
 pub use self::security::{SeccompMode, SecurityConfig};
 
 use crate::discipline::helm::{HELM_SOURCES_MAX, HelmConfig, SourceKind, SourceOptions};

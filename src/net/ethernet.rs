@@ -15,6 +15,7 @@ use synchronome_kernel::socket::packet::{
 use synchronome_kernel::socket::{BATCH_MAX, SendBatch};
 
 use super::sockets::{Beside, Queued, SocketOptions, is_to_neighbor};
+use super::udp::set_priority;
 use super::{OpenError, Outgoing, Transport};
 use crate::ptp::{Address, Channel, FRAME_MAX};
 use crate::wire::ptp::MessageType;
@@ -49,7 +50,7 @@ pub(super) struct EthernetSockets {
 
 impl EthernetSockets {
     pub fn open(options: &SocketOptions, interface_index: u32) -> Result<Self, OpenError> {
-        let SocketOptions { interface, peer_delay, link_group, .. } = options;
+        let SocketOptions { interface, link_group, marks, .. } = options;
         let failed = |error: io::Error| match error.raw_os_error() {
             Some(libc::EPERM | libc::EACCES) => OpenError::Permission(interface.to_owned(), Transport::Ethernet, 0),
             Some(libc::ENODEV | libc::ENXIO) => OpenError::NoInterface(interface.to_owned()),
@@ -59,10 +60,11 @@ impl EthernetSockets {
         let master = master_index(interface);
         let open = |first| -> Result<OwnedFd, OpenError> {
             let socket = open_packet_socket(interface_index, master, ETHERTYPE, first).map_err(failed)?;
-            join_link_group(&socket, interface_index, PTP_PRIMARY).map_err(failed)?;
-            if *peer_delay || *link_group {
-                join_link_group(&socket, interface_index, PTP_PDELAY).map_err(failed)?;
+            // Both, whichever is sent to: by ITU-T G.8275.1 either may be used, and each end must hear both.
+            for group in [PTP_PRIMARY, PTP_PDELAY] {
+                join_link_group(&socket, interface_index, group).map_err(failed)?;
             }
+            set_priority(socket.as_fd(), marks.priority)?;
             Ok(socket)
         };
         let source = mac_address(interface)

@@ -34,7 +34,8 @@ pub use exchange::{CardArrival, Departed, ExchangeBuffer, ExchangeSocket};
 pub use ledger::{LEDGER_MAX, Ledger, STAMP_WAIT_MAX};
 pub use listener::{Carried, Listener};
 pub use sockets::{
-    Arrived, Gone, Outgoing, PtpSockets, SocketOptions, StampMode, Stamping, StampingChange, Transport, Undelivered,
+    Arrived, Gone, Marks, Outgoing, PtpSockets, SocketOptions, StampMode, Stamping, StampingChange, Transport,
+    Undelivered,
 };
 pub use stamps::{Missing, TxTrouble, software_stamp};
 pub use trial::{SENDS, StampTrial, Waits, try_stamps};

@@ -92,6 +92,24 @@ pub struct SocketOptions {
     pub peer_delay: bool,
     /// Over Ethernet all messages are sent to the group that no bridge forwards.
     pub link_group: bool,
+    /// What messages carry for those who forward them.
+    pub marks: Marks,
+}
+
+/// What messages carry for those who forward them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Marks {
+    /// TTL (RFC 791), or hop limit (RFC 8200), of what is sent to a group over IP, from 1.
+    pub hop_limit: u8,
+    /// DSCP (RFC 2474) of event messages and of general ones over IP, 6 bits.
+    pub dscp: [u8; 2],
+    /// The kernel's priority (`SO_PRIORITY`, socket(7)); 0: by the DSCP.
+    pub priority: u8,
+}
+
+impl Marks {
+    /// One hop, and nothing else: best effort.
+    pub const NONE: Self = Self { hop_limit: 1, dscp: [0; 2], priority: 0 };
 }
 
 impl SocketOptions {
@@ -107,6 +125,7 @@ impl SocketOptions {
             one_step: OneStep::Nothing,
             peer_delay: false,
             link_group: false,
+            marks: Marks::NONE,
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A socket of either family is bound to its interface, hears the group of the primary messages there, with the peer delay
 //! mechanism that of its messages too, and nothing that other sockets joined elsewhere. To a group it sends with a hop limit
-//! of 1: PTP passes no router but by unicast.
+//! of 1, unless told another ([`Marks`]): else PTP passes no router but by unicast.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -10,12 +10,12 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::net::if_::InterfaceFlags;
-use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockRef, Socket, Type};
 use synchronome_kernel::socket::{BATCH_MAX, RecvBatch, SendBatch, set_multicast_all, set_multicast_interface_v4};
 use synchronome_kernel::timestamping::send_timestamped;
 
 use super::sockets::{BATCH, Beside, Queued, is_to_neighbor};
-use super::{OpenError, Outgoing, SocketOptions, Transport};
+use super::{Marks, OpenError, Outgoing, SocketOptions, Transport};
 use crate::ptp::{Address, Channel, FRAME_MAX};
 
 /// The longest datagram that is looked at: the largest PTP messages with TLVs are far below it.
@@ -55,10 +55,15 @@ pub(super) struct UdpSockets {
 
 impl UdpSockets {
     pub fn open(options: &SocketOptions, interface_index: u32) -> Result<Self, OpenError> {
-        let SocketOptions { interface, transport, event_port, general_port, peer_delay, .. } = options;
-        let open = |port| open((*transport, *peer_delay), interface, interface_index, port);
+        let SocketOptions { interface, transport, event_port, general_port, peer_delay, marks, .. } = options;
+        let open = |port, dscp| {
+            let socket = open((*transport, *peer_delay), interface, interface_index, port)?;
+            mark(&socket, *transport, (marks, dscp))?;
+            Ok(socket)
+        };
         let groups = |port| [false, true].map(|is_peer| group(*transport, port, is_peer, interface_index));
-        let (event, general) = (open(*event_port)?, open(*general_port)?);
+        let [of_events, of_others] = marks.dscp;
+        let (event, general) = (open(*event_port, of_events)?, open(*general_port, of_others)?);
         let room = || SendBatch::new(BATCH_MAX, FRAME_MAX + V6_TRAILER.len());
         let (event_out, mut general_out) = (room(), room());
         general_out.make_rows(&general);
@@ -236,7 +241,6 @@ fn open(
         if peer_delay {
             socket.join_multicast_v6(&PTP_PDELAY_V6, interface_index).map_err(not_ready)?;
         }
-        socket.set_multicast_hops_v6(1).map_err(other("IPV6_MULTICAST_HOPS"))?;
         socket.set_multicast_loop_v6(is_looped).map_err(other("IPV6_MULTICAST_LOOP"))?;
     } else {
         set_multicast_interface_v4(socket.as_fd(), interface_index).map_err(not_ready)?;
@@ -245,10 +249,35 @@ fn open(
         if peer_delay {
             socket.join_multicast_v4_n(&PTP_PDELAY_V4, &interface).map_err(not_ready)?;
         }
-        socket.set_multicast_ttl_v4(1).map_err(other("IP_MULTICAST_TTL"))?;
         socket.set_multicast_loop_v4(is_looped).map_err(other("IP_MULTICAST_LOOP"))?;
     }
     Ok(socket)
+}
+
+/// Sets what all that the socket sends carries. The DSCP first: it sets the kernel's priority too, which then may be another one.
+fn mark(socket: &Socket, transport: Transport, (marks, dscp): (&Marks, u8)) -> Result<(), OpenError> {
+    let other = |step| move |error| OpenError::Other(step, error);
+    // The upper six of eight bits (RFC 2474 3).
+    let class = u32::from(dscp) << 2;
+    let hops = u32::from(marks.hop_limit);
+    if let Transport::Udp6 { .. } = transport {
+        socket.set_multicast_hops_v6(hops).map_err(other("IPV6_MULTICAST_HOPS"))?;
+        socket.set_tclass_v6(class).map_err(other("IPV6_TCLASS (ptp.dscp_event, ptp.dscp_general)"))?;
+    } else {
+        socket.set_multicast_ttl_v4(hops).map_err(other("IP_MULTICAST_TTL"))?;
+        socket.set_tos_v4(class).map_err(other("IP_TOS (ptp.dscp_event, ptp.dscp_general)"))?;
+    }
+    set_priority(socket.as_fd(), marks.priority)
+}
+
+/// The kernel's priority of what a socket sends; 0 leaves it as it is.
+pub(super) fn set_priority(socket: BorrowedFd<'_>, priority: u8) -> Result<(), OpenError> {
+    if priority == 0 {
+        return Ok(());
+    }
+    SockRef::from(&socket)
+        .set_priority(priority.into())
+        .map_err(|error| OpenError::Other("SO_PRIORITY (ptp.socket_priority; above 6 it needs CAP_NET_ADMIN)", error))
 }
 
 /// Checks that an interface is up and has an address of the transport's family. A socket opens without both, and then

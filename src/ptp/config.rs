@@ -52,6 +52,8 @@ pub struct PeerDelayConfig {
     pub log_min_pdelay_req_interval: LogInterval,
     /// No link takes longer: an answer that says so is not believed (802.1AS: meanLinkDelayThresh).
     pub neighbor_delay_max: Duration,
+    /// No shorter delay of the link is believed, less what the stamps may be off by; from 0.
+    pub neighbor_delay_min: Duration,
     /// A neighbour that has not shown that it measures the link is not believed, and not served (802.1AS: asCapable).
     pub as_capable: bool,
     /// The card writes into each Pdelay_Resp without twoStepFlag how long the neighbour's request was here (11.4.2, one-step).
@@ -64,6 +66,7 @@ impl Default for PeerDelayConfig {
         Self {
             log_min_pdelay_req_interval: LogInterval::new(0),
             neighbor_delay_max: Duration::from_millis(20),
+            neighbor_delay_min: Duration::ZERO,
             as_capable: false,
             one_step: false,
         }

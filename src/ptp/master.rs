@@ -176,6 +176,7 @@ fn peer_delay(config: &GrandmasterConfig, sender: Sender) -> Option<PeerDelay> {
         ingress_latency: config.ingress_latency - config.time_offset,
         egress_latency: config.egress_latency + config.time_offset,
         neighbor_delay_max: peer_delay.neighbor_delay_max,
+        neighbor_delay_min: peer_delay.neighbor_delay_min,
         one_step: false,
     };
     Some(PeerDelay::new(peer, sender, Random::seeded(config.seed).next_u64() as u16))

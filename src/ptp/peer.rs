@@ -101,6 +101,8 @@ pub(super) struct PeerConfig {
     pub egress_latency: Duration,
     /// No link takes longer.
     pub neighbor_delay_max: Duration,
+    /// Nor less, but for what stamps are off by.
+    pub neighbor_delay_min: Duration,
     /// The card writes into an answer what that took.
     pub one_step: bool,
 }
@@ -496,7 +498,8 @@ impl PeerDelay {
         let neighbor = self.neighbor.get_or_insert(Neighbor::new(identity));
         let rate = neighbor.rate().unwrap_or(FrequencyPpb::ZERO);
         let round_trip = answer.arrived.at - departed.at - (turnaround - rate.drift(turnaround));
-        let least = -(departed.error + answer.arrived.error + RESOLUTION + DRIFT_MAX.drift(turnaround.abs()));
+        let unsure = departed.error + answer.arrived.error + RESOLUTION + DRIFT_MAX.drift(turnaround.abs());
+        let least = self.config.neighbor_delay_min.times(2) - unsure;
         if round_trip < least || round_trip.half() > self.config.neighbor_delay_max {
             count(out, Counter::NeighborDelayRefused);
             return None;

@@ -2,7 +2,9 @@
 
 use synchronome::config::options::OPTIONS;
 use synchronome::config::profile::PROFILES;
-use synchronome::config::{DelayMechanism, EthernetGroup, Fault, Origin, PtpTransport, Setting, load, load_file};
+use synchronome::config::{
+    DelayMechanism, EthernetGroup, Fault, Origin, PtpMarks, PtpTransport, Setting, load, load_file,
+};
 use synchronome::ptp::AcceptableMaster;
 use synchronome::time::{Duration, LogInterval};
 use synchronome::wire::ptp::{ClockIdentity, PortIdentity};
@@ -119,6 +121,28 @@ t.toml:6:13: ptp[1].interface: one card is told once: its other [[ptp]] says oth
     assert!(gptp.contains("t.toml:5:12: ptp[0].two_step: IEEE 802.1AS has one-step only for neighbours"), "{gptp}");
     let loaded = load("[[ptp]]\ninterface = \"lo\"\nrole = \"master\"\ntwo_step = false\n", "t.toml").expect("good");
     assert!(!loaded.config.ptp[0].two_step);
+}
+
+#[test]
+fn marks_are_of_what_carries_them_and_a_link_has_a_least_delay_below_its_greatest() {
+    let port = |options: &str| format!("[[ptp]]\ninterface = \"lo\"\n{options}\n");
+    let marks = |options: &str| load(&port(options), "t.toml").expect(options).config.ptp[0].marks;
+    let none = PtpMarks { hop_limit: 1, dscp: [0, 0], priority: 0 };
+    assert_eq!(marks(""), none);
+    assert_eq!(marks("profile = \"aes67\""), PtpMarks { dscp: [46, 46], ..none });
+    let all = "hop_limit = 16\ndscp_event = 46\ndscp_general = 34\nsocket_priority = 6";
+    assert_eq!(marks(all), PtpMarks { hop_limit: 16, dscp: [46, 34], priority: 6 });
+    assert_eq!(marks("transport = \"ethernet\"\nsocket_priority = 6"), PtpMarks { priority: 6, ..none });
+    let found = complaints(&port("transport = \"ethernet\"\nhop_limit = 2\ndscp_general = 34"));
+    for name in ["4:13: ptp[0].hop_limit", "5:16: ptp[0].dscp_general"] {
+        assert!(found.contains(&format!("{name}: a frame over Ethernet has no header of IP")), "{found}");
+    }
+    let found = complaints(&port("delay = \"p2p\"\nhop_limit = 2"));
+    assert!(found.contains("4:13: ptp[0].hop_limit: with peer delay each link is measured"), "{found}");
+    let found = complaints(&port("profile = \"gptp\"\nneighbor_delay_min = \"1us\""));
+    assert!(found.contains("4:22: ptp[0].neighbor_delay_min: no delay of a link is at least this"), "{found}");
+    let least = load(&port("delay = \"p2p\"\nneighbor_delay_min = \"1us\""), "t.toml").expect("good").config;
+    assert_eq!(least.ptp[0].neighbor_delay_min, Duration::from_micros(1));
 }
 
 #[test]

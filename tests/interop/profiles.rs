@@ -78,6 +78,13 @@ impl Case {
         if preset("path_trace") == Some("true") {
             found.push(&[(TYPE, "0x0b"), ("ptp.v2.an.pathsequence", "0x02000a4700010000")]);
         }
+        if profile.word == "aes67" {
+            found.extend([
+                &[(TYPE, "0x00"), ("ip.dsfield.dscp", "46"), ("ip.ttl", "1")][..],
+                &[(TYPE, "0x01"), ("ip.dsfield.dscp", "46"), ("ip.ttl", "1")],
+                &[(TYPE, "0x0b"), ("ip.dsfield.dscp", "46"), ("ip.ttl", "1")],
+            ]);
+        }
         let is_unicast = ["g8275.2", "g8265.1"].contains(&profile.word);
         if is_unicast {
             found.extend(NEGOTIATED);
@@ -109,10 +116,15 @@ impl Case {
         [
             of("udp6, by contract", true, "announce_interval = 0\n", NEGOTIATED.to_vec()),
             of(
-                "udp6, hybrid, path trace",
+                "udp6, hybrid, path trace, marked",
                 false,
-                "announce_interval = 0\nhybrid = true\npath_trace = true\n",
-                vec![&[(TYPE, "0x01"), ("ipv6.dst", "fd71::1")], &[(TYPE, "0x09"), ("ipv6.dst", "fd71::2")]],
+                "announce_interval = 0\nhybrid = true\npath_trace = true\nhop_limit = 7\ndscp_event = 46\ndscp_general = 34\n",
+                vec![
+                    &[(TYPE, "0x01"), ("ipv6.dst", "fd71::1"), ("ipv6.tclass.dscp", "46")],
+                    &[(TYPE, "0x09"), ("ipv6.dst", "fd71::2"), ("ipv6.tclass.dscp", "34")],
+                    &[(TYPE, "0x00"), ("ipv6.hlim", "7"), ("ipv6.tclass.dscp", "46")],
+                    &[(TYPE, "0x0b"), ("ipv6.hlim", "7"), ("ipv6.tclass.dscp", "34")],
+                ],
             ),
         ]
     }
@@ -120,9 +132,10 @@ impl Case {
     /// What each of the two ends sends: the master and the slave.
     fn sent(&self) -> [BTreeSet<u8>; 2] {
         if self.is_fixed {
-            // Without Announce, and a master that does not ask how long the link takes.
+            // Without Announce, and a master that does not ask how long the link takes. Once LOCKED for a while the slave asks for fewer
+            // Sync.
             let by_master = BTreeSet::from([SYNC, FOLLOW_UP, PDELAY_RESP, PDELAY_RESP_FOLLOW_UP]);
-            return [by_master, BTreeSet::from([PDELAY_REQ])];
+            return [by_master, BTreeSet::from([PDELAY_REQ, SIGNALING])];
         }
         let mut sent = [BTreeSet::from([ANNOUNCE, SYNC, FOLLOW_UP]), BTreeSet::new()];
         if self.is_p2p {

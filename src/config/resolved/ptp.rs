@@ -27,10 +27,14 @@ pub struct PtpConfig {
     pub udp6_scope: u8,
     /// Whom messages are sent to with [`PtpTransport::Ethernet`].
     pub ethernet_group: EthernetGroup,
+    /// What messages carry for those who forward them.
+    pub marks: PtpMarks,
     /// How the delay is measured.
     pub delay: DelayMechanism,
     /// logMinPdelayReqInterval with [`DelayMechanism::P2p`]; -7 ..= 7.
     pub log_min_pdelay_req_interval: i8,
+    /// The shortest delay of a link that is believed with [`DelayMechanism::P2p`], less what stamps may be off by; 0 s ..= 1 s.
+    pub neighbor_delay_min: Duration,
     /// The longest delay of a link that is believed with [`DelayMechanism::P2p`]; 0 s ..= 1 s.
     pub neighbor_delay_max: Duration,
     /// A neighbour must be capable of IEEE 802.1AS with [`DelayMechanism::P2p`].
@@ -99,6 +103,17 @@ pub struct PtpConfig {
     pub minor_version: u8,
     /// clockIdentity; `None`: made from the interface's address.
     pub clock_identity: Option<[u8; 8]>,
+}
+
+/// What messages carry for those who forward them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PtpMarks {
+    /// TTL, or hop limit, of what is sent to a group over IP; 1 ..= 255.
+    pub hop_limit: u8,
+    /// DSCP of event messages and of general ones over IP; 0 ..= 63.
+    pub dscp: [u8; 2],
+    /// The kernel's priority of all of them; 0 ..= 15, 0: by the DSCP.
+    pub priority: u8,
 }
 
 /// The group that messages are sent to over Ethernet (IEEE 1588-2019 E.3).

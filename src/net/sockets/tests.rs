@@ -263,3 +263,28 @@ fn the_stamps_of_the_first_messages_are_watched_for_and_counted_and_those_of_oth
     assert_eq!((watched, counts.within[WAIT_LIMITS.len() - 1]), (16, 16), "{counts:?}");
     assert_eq!((counts.longest, counts.within[5]), (Duration::from_millis(30), 0), "{counts:?}");
 }
+
+#[test]
+fn what_is_sent_carries_the_hops_the_dscp_and_the_priority_that_were_asked_for() {
+    use socket2::SockRef;
+    let marks = Marks { hop_limit: 9, dscp: [46, 34], priority: 5 };
+    let opened = |options: &SocketOptions| PtpSockets::open(options).unwrap();
+    let options = on_lo(42_651, Transport::Udp4);
+    let (plain, marked) = (opened(&options), opened(&SocketOptions { marks, ..options.clone() }));
+    let of = |sockets: &PtpSockets| {
+        [sockets.event_fd(), sockets.general_fd()].map(|fd| {
+            let socket = SockRef::from(&fd);
+            let [hops, class] = [socket.multicast_ttl_v4(), socket.tos_v4()].map(Result::unwrap);
+            (hops, class >> 2, socket.priority().unwrap())
+        })
+    };
+    assert_eq!(of(&plain), [(1, 0, 0); 2]);
+    assert_eq!(of(&marked), [(9, 46, 5), (9, 34, 5)]);
+    // By the DSCP where no priority is said (`ip_tos2prio` of Linux).
+    let by_class = opened(&SocketOptions { marks: Marks { priority: 0, ..marks }, ..options });
+    assert_eq!(of(&by_class).map(|(.., priority)| priority), [4, 2]);
+
+    let frames = opened(&SocketOptions { marks, ..on_lo(42_661, Transport::Ethernet) });
+    let priorities = [frames.event_fd(), frames.general_fd()].map(|fd| SockRef::from(&fd).priority().unwrap());
+    assert_eq!(priorities, [5, 5]);
+}

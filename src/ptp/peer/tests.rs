@@ -15,6 +15,7 @@ fn config() -> PeerConfig {
         ingress_latency: Duration::ZERO,
         egress_latency: Duration::ZERO,
         neighbor_delay_max: Duration::from_millis(20),
+        neighbor_delay_min: Duration::ZERO,
         one_step: false,
     }
 }
@@ -318,6 +319,22 @@ fn a_link_that_takes_too_long_or_less_than_nothing_is_not_believed() {
         says.resp(&mut peer, mono(1), &mut out);
         assert_eq!(says.follow_up(&mut peer, mono(1), &mut out), None);
         assert_eq!((counted(&out), peer.mean_link_delay()), (vec!["neighbor_delay_refused"], None));
+    }
+}
+
+#[test]
+fn a_link_that_takes_less_than_it_may_is_not_believed_and_one_that_takes_as_long_is() {
+    // 5 us at least, where stamps and a turnaround of 10 us explain 1 us and 1 ns of the round trip.
+    for (round_trip, is_believed) in [(8_998, false), (9_000, true), (10_000, true)] {
+        let mut peer = new(PeerConfig { neighbor_delay_min: ns(5_000), ..config() });
+        let (token, sequence_id) = ask(&mut peer, mono(0));
+        let mut out = Vec::new();
+        left(&mut peer, token, at(0), &mut out);
+        let says = says(sequence_id, 500, 10_500, 10_000 + round_trip);
+        says.resp(&mut peer, mono(1), &mut out);
+        says.follow_up(&mut peer, mono(1), &mut out);
+        let refused = counted(&out).contains(&"neighbor_delay_refused");
+        assert_eq!((peer.mean_link_delay().is_some(), refused), (is_believed, !is_believed), "{round_trip} ns");
     }
 }
 

@@ -17,6 +17,7 @@ pub(super) fn of(config: &Config, sender: Sender, first_sequence_id: u16) -> Opt
         ingress_latency: config.ingress_latency,
         egress_latency: config.egress_latency,
         neighbor_delay_max: peer_delay.neighbor_delay_max,
+        neighbor_delay_min: peer_delay.neighbor_delay_min,
         one_step: peer_delay.one_step,
     };
     Some(PeerDelay::new(config, sender, first_sequence_id))

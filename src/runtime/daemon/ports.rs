@@ -20,7 +20,7 @@ use super::management::NetworkManagement;
 use super::{Daemon, join};
 use crate::config::{DelayMechanism, EthernetGroup, PtpConfig, PtpTransport, TimestampMode};
 use crate::engine::{EngineKind, Taped};
-use crate::net::{Card, LOOK_EVERY, OneStep, PtpSockets, SocketOptions, StampMode, Stamping, Transport};
+use crate::net::{Card, LOOK_EVERY, Marks, OneStep, PtpSockets, SocketOptions, StampMode, Stamping, Transport};
 use crate::observe::{Change, EventKind, Level, Topic};
 use crate::ptp::{
     Address, PeerDelayConfig, Port, Role, ServingConfig, StaticRole, SyncOrigin, UnicastClientConfig,
@@ -295,6 +295,7 @@ impl Daemon {
             peer_delay: (config.delay == DelayMechanism::P2p).then(|| PeerDelayConfig {
                 log_min_pdelay_req_interval: LogInterval::new(config.log_min_pdelay_req_interval),
                 neighbor_delay_max: config.neighbor_delay_max,
+                neighbor_delay_min: config.neighbor_delay_min,
                 as_capable: config.as_capable,
                 one_step: false,
             }),
@@ -345,6 +346,11 @@ impl Daemon {
             },
             peer_delay: config.delay == DelayMechanism::P2p,
             link_group: config.ethernet_group == EthernetGroup::Link,
+            marks: Marks {
+                hop_limit: config.marks.hop_limit,
+                dscp: config.marks.dscp,
+                priority: config.marks.priority,
+            },
         }
     }
 

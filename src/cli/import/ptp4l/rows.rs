@@ -217,9 +217,6 @@ pub const CLOCK: &[Row<Ptp4l>] = &[
     missing("sanity_freq_limit", "who else steers the clock is found by itself, and told"),
     missing("ntpshm_segment", "the time is not handed to ntpd or chronyd: NTP is served here ([ntp.server])"),
     missing("refclock_sock_address", "the time is not handed to ntpd or chronyd: NTP is served here ([ntp.server])"),
-    missing("dscp_event", "packets carry no DSCP"),
-    missing("dscp_general", "packets carry no DSCP"),
-    missing("socket_priority", "frames carry no priority"),
     same("kernel_leap", "clock.leap", |p, line| {
         let word = if is_on(line)? { "kernel" } else { "slew" };
         p.set("clock.leap", Value::Word(word), line)
@@ -336,10 +333,10 @@ pub const PORT: &[Row<Ptp4l>] = &[
         let scope = i64::from_str_radix(digits, radix).map_err(|_| format!("{text:?} is not a number"))?;
         p.set_port("udp6_scope", Value::Integer(scope), line)
     }),
-    missing(
-        "udp_ttl",
-        "messages do not leave the network: their TTL is 1, as the standard says; unicast has the kernel's",
-    ),
+    same("udp_ttl", "ptp.hop_limit", |p, line| p.set_port("hop_limit", integer_in(line)?, line)),
+    same("dscp_event", "ptp.dscp_event", |p, line| p.set_port("dscp_event", integer_in(line)?, line)),
+    same("dscp_general", "ptp.dscp_general", |p, line| p.set_port("dscp_general", integer_in(line)?, line)),
+    same("socket_priority", "ptp.socket_priority", |p, line| p.set_port("socket_priority", integer_in(line)?, line)),
     same("logAnnounceInterval", "ptp.announce_interval", |p, line| {
         p.set_port("announce_interval", integer_in(line)?, line)
     }),
@@ -361,7 +358,15 @@ pub const PORT: &[Row<Ptp4l>] = &[
     same("neighborPropDelayThresh", "ptp.neighbor_delay_max", |p, line| {
         p.set_port("neighbor_delay_max", nanoseconds(line)?, line)
     }),
-    missing("min_neighbor_prop_delay", "a link whose delay is measured as less than nothing is told"),
+    changed(
+        "min_neighbor_prop_delay",
+        "ptp.neighbor_delay_min",
+        |p, line| match nanoseconds(line)? {
+            Value::Duration(least) if least < Duration::ZERO => Ok(()),
+            least => p.set_port("neighbor_delay_min", least, line),
+        },
+        "a link that takes less than nothing by more than its stamps may be off is refused: ptp.ingress_latency and ptp.egress_latency put them right",
+    ),
     missing("allowedLostResponses", "how many answers may be missing is as IEEE 802.1AS says"),
     same("follow_up_info", "ptp.profile, ptp.as_capable", |p, line| {
         let said = is_on(line)?.then(|| line.clone());
