@@ -4,6 +4,11 @@
 //! so the Follow_Up may come first, and the next Sync before it. Both halves wait in one small table under their
 //! sequenceId; the second one completes the pair. Whether a Sync is two-step is told by that Sync and nothing else: a
 //! transparent clock on the way may change it. A one-step Sync is complete by itself, and makes what waits worthless.
+//!
+//! Who records a master and sends that again later says the time of then, in its name. So what does not continue the sequenceIds is
+//! refused, be it behind them or far ahead. But a master that restarts begins anew, anywhere: some in a row, of which each continues
+//! the one before and between which comes none that continues the sequence, are a restart. As long as the master itself
+//! is heard a recording of it is none, but for one of a whole round of 2^16 Sync.
 
 use super::Effect;
 use super::counters::{Counter, count};
@@ -17,8 +22,14 @@ pub const SYNC_PENDING_MAX: usize = 4;
 /// How long a half waits. A master that stamps late may need a second; sequenceIds come again after 2^16 Sync.
 const PENDING_AGE_MAX: Duration = Duration::from_secs(5);
 
-/// How far behind the last one a sequenceId is late, not that of a restarted master.
+/// How far behind the last one a sequenceId is late, never that of a restarted master.
 const LATE_MAX: u16 = 16;
+
+/// How far ahead of the last one a sequenceId continues the sequence: so many Sync may be lost, 8 s of them at 128 a second.
+const AHEAD_MAX: u16 = 1_024;
+
+/// So many in a row that do not continue it begin anew.
+const RESTART: u8 = 3;
 
 /// t1 and t2 of one Sync.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,6 +61,8 @@ struct Pending {
 pub(super) struct SyncPairs {
     pending: [Option<Pending>; SYNC_PENDING_MAX],
     last: Option<u16>,
+    /// The last of those in a row that do not continue the sequence, and how many there have been.
+    other: Option<(u16, u8)>,
 }
 
 impl SyncPairs {
@@ -97,11 +110,29 @@ impl SyncPairs {
     /// Throws everything away, also what the last sequenceId was.
     pub fn reset(&mut self, out: &mut impl Sink<Effect>) {
         self.flush(out);
-        self.last = None;
+        (self.last, self.other) = (None, None);
     }
 
-    fn is_late(&self, sequence_id: u16) -> bool {
-        self.last.is_some_and(|last| last.wrapping_sub(sequence_id) < LATE_MAX)
+    /// Whether a message does not continue what was used last, and is not of a restarted master.
+    fn is_late(&mut self, sequence_id: u16) -> bool {
+        let Some(last) = self.last else { return false };
+        let ahead = |of: u16| sequence_id.wrapping_sub(of);
+        if last.wrapping_sub(sequence_id) < LATE_MAX {
+            return true;
+        }
+        if ahead(last) <= AHEAD_MAX {
+            self.other = None;
+            return false;
+        }
+        let in_a_row = match self.other {
+            // The other half.
+            Some((seen, count)) if seen == sequence_id => count,
+            // Some of them may have been lost.
+            Some((seen, count)) if ahead(seen) < LATE_MAX => count.saturating_add(1),
+            _ => 1,
+        };
+        self.other = Some((sequence_id, in_a_row));
+        in_a_row < RESTART
     }
 
     fn second_half(&mut self, now: Timestamp<Mono>, arrived: Pending, out: &mut impl Sink<Effect>) -> Option<SyncPair> {
@@ -146,10 +177,10 @@ impl SyncPairs {
 
     fn complete(&mut self, pair: SyncPair, out: &mut impl Sink<Effect>) -> SyncPair {
         let gap = self.last.map_or(1, |last| pair.sequence_id.wrapping_sub(last));
-        if gap > 1 && gap < 0x8000 {
+        if (2..=AHEAD_MAX).contains(&gap) {
             count(out, Counter::SyncGap);
         }
-        self.last = Some(pair.sequence_id);
+        (self.last, self.other) = (Some(pair.sequence_id), None);
         pair
     }
 

@@ -133,6 +133,8 @@ pub struct LinkModel {
     pub loss: f64,
     /// The share of messages that arrive twice, each with its own delay, 0 to 1.
     pub duplication: f64,
+    /// Somebody records all that passes, and sends it once more so much later; zero: nobody.
+    pub replay: Duration,
     /// A message arrives no earlier than the one that was sent before it.
     pub keeps_order: bool,
     /// Messages of these types are lost, all of them.
@@ -156,6 +158,7 @@ impl LinkModel {
             surge: None,
             loss: 0.0,
             duplication: 0.0,
+            replay: Duration::ZERO,
             keeps_order: false,
             blocked: Blocked::NOTHING,
             is_down: false,
@@ -206,16 +209,18 @@ impl Link {
         Self { ports, ..self }
     }
 
-    /// When a message that is sent now arrives: never, once or twice.
-    pub fn carry(&mut self, now: Timestamp<Mono>, message: &[u8]) -> [Option<Passage>; 2] {
+    /// When a message that is sent now arrives: never, once or twice, and when it is replayed.
+    pub fn carry(&mut self, now: Timestamp<Mono>, message: &[u8]) -> [Option<Passage>; 3] {
         let is_blocked = self.model.blocked.stops(message);
         let is_lost = self.happens(self.model.loss);
         if is_lost || is_blocked || self.model.is_down {
-            return [None; 2];
+            return [None; 3];
         }
         let first = self.passage(now);
         let second = self.happens(self.model.duplication).then(|| self.passage(now));
-        [Some(first), second]
+        let replay = self.model.replay;
+        let third = (replay > Duration::ZERO).then(|| Passage { arrival: first.arrival + replay, ..first });
+        [Some(first), second, third]
     }
 
     fn happens(&mut self, share: f64) -> bool {

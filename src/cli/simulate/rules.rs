@@ -233,7 +233,8 @@ fn under_way(read: &Reader<'_>) -> f64 {
         let syncs = a_second(&master, "sync_interval") * if read.switch(&master, "two_step") { 2.0 } else { 1.0 };
         let there = hosts * (syncs + a_second(&master, "announce_interval") + requests);
         let copies = 1.0 + read.float(&format!("{master}.path"), "duplication");
-        (there + requests) * copies * delay_s(read, &master)
+        let replay = maybe_duration(read, &format!("{master}.path"), "replay").unwrap_or(Duration::ZERO);
+        (there + requests) * copies * delay_s(read, &master) + there * replay.as_secs_f64()
     });
     let of_stamps = all("host").map(|host| {
         let nic = format!("{host}.nic");

@@ -451,6 +451,7 @@ fn links(read: &Reader<'_>, master: &str) -> [LinkModel; 2] {
         burst,
         loss: float("loss"),
         duplication: float("duplication"),
+        replay: maybe_duration(read, &path, "replay").unwrap_or(Duration::ZERO),
         keeps_order: read.switch(&path, "keeps_order"),
         hops: read.integer(&path, "switches") as usize,
         hop,
@@ -460,6 +461,7 @@ fn links(read: &Reader<'_>, master: &str) -> [LinkModel; 2] {
         base: duration("delay") - half,
         jitter: maybe_duration(read, &back, "jitter").unwrap_or(there.jitter),
         shape: maybe_word(read, &back, "shape").map_or(there.shape, shape),
+        replay: Duration::ZERO,
         loss: maybe_float(read, &back, "loss").unwrap_or(there.loss),
         hop: HopModel { load: maybe_float(read, &back, "load").unwrap_or(hop.load), ..hop },
         ..there

@@ -106,11 +106,52 @@ fn the_sequence_id_of_sync_wraps() {
 }
 
 #[test]
-fn a_master_that_restarts_its_sync_sequence_is_followed() {
+fn a_master_that_restarts_its_sync_sequence_is_followed_from_its_third_one_on() {
     following().play(
-        "2 sync A seq=40000 t1=91 t2=91.5 => sync 91 -> 91.5 corr=0 epoch=1
-         2 sync A seq=100 t1=92 t2=92.5   => sync_gap; sync 92 -> 92.5 corr=0 epoch=1",
+        "2 sync A seq=40000 t1=91 t2=91.5 => sync_not_newer
+         2 sync A seq=40001 t1=92 t2=92.5 => sync_not_newer
+         2 sync A seq=40002 t1=93 t2=93.5 => sync 93 -> 93.5 corr=0 epoch=1
+         2 sync A seq=40003 t1=94 t2=94.5 => sync 94 -> 94.5 corr=0 epoch=1",
     );
+    // Also where it is two-step, and some are lost meanwhile.
+    following().play(
+        "2 sync A seq=1024 t1=91 t2=91.5  => sync_gap; sync 91 -> 91.5 corr=0 epoch=1
+         2 sync A seq=10 two t2=92.5      => sync_not_newer
+         2 fup A seq=10 t1=92             => sync_not_newer
+         2 fup A seq=12 t1=94             => sync_not_newer
+         2 sync A seq=12 two t2=94.5      => sync_not_newer
+         2 sync A seq=25 two t2=107.5     => -
+         2 fup A seq=25 t1=107            => sync 107 -> 107.5 corr=0 epoch=1
+         2 fup A seq=26 t1=108            => -
+         2 sync A seq=26 two t2=108.5     => sync 108 -> 108.5 corr=0 epoch=1",
+    );
+}
+
+#[test]
+fn what_was_recorded_of_a_master_is_not_used_while_it_is_heard_itself() {
+    let mut script = Script::following(config());
+    script.play(
+        "2 sync A seq=5000 two t2=90.5 => sync_interval 0
+         2 fup A seq=5000 t1=90        => sync 90 -> 90.5 corr=0 epoch=1",
+    );
+    // Two recorded ones between two of now: of a while ago, and of so long ago that they are ahead.
+    for (turn, recorded) in (0_u16..).zip([4_000_u16, 7_000, 30_000, 40_000]) {
+        let first = 5_001 + 10 * turn;
+        for second in 0..5 {
+            let now = first + second;
+            for replayed in [recorded + 2 * second, recorded + 2 * second + 1] {
+                script.play(&format!(
+                    "2 sync A seq={replayed} two t2=95 => sync_not_newer
+                     2 fup A seq={replayed} t1=50      => sync_not_newer"
+                ));
+            }
+            let gap = if second == 0 && turn > 0 { "sync_gap; " } else { "" };
+            script.play(&format!(
+                "2 sync A seq={now} two t2=95.5 => -
+                 2 fup A seq={now} t1=95        => {gap}sync 95 -> 95.5 corr=0 epoch=1"
+            ));
+        }
+    }
 }
 
 #[test]
