@@ -10,11 +10,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use synchronome_kernel::nic::{mac_address, master_index};
 use synchronome_kernel::socket::packet::{
-    ETHERNET_HEADER, FirstOctets, FrameReceiver, join_link_group, open_packet_socket, send_frame,
+    ETHERNET_HEADER, FirstOctets, FrameBatch, join_link_group, open_packet_socket, send_frame,
 };
 use synchronome_kernel::socket::{BATCH_MAX, SendBatch};
 
-use super::sockets::{Beside, Queued, SocketOptions, is_to_neighbor};
+use super::sockets::{BATCH, Beside, Queued, SocketOptions, is_to_neighbor};
 use super::udp::set_priority;
 use super::{OpenError, Outgoing, Transport};
 use crate::ptp::{Address, Channel, FRAME_MAX};
@@ -42,8 +42,7 @@ pub(super) struct EthernetSockets {
     general: OwnedFd,
     /// The header of what we send.
     header: [u8; ETHERNET_HEADER],
-    receiver: FrameReceiver,
-    room: Box<[u8; FRAME_ROOM]>,
+    batch: FrameBatch,
     event_out: SendBatch,
     general_out: SendBatch,
 }
@@ -78,8 +77,7 @@ impl EthernetSockets {
             event: open(FirstOctets(!GENERAL))?,
             general: open(FirstOctets(GENERAL))?,
             header,
-            receiver: FrameReceiver::new(),
-            room: Box::new([0; FRAME_ROOM]),
+            batch: FrameBatch::new(BATCH, FRAME_ROOM),
             event_out: room(),
             general_out: room(),
         })
@@ -150,20 +148,26 @@ impl EthernetSockets {
         send_frame(self.fd(channel), &bytes[..ETHERNET_HEADER + message.len()], key).map(drop)
     }
 
-    /// Takes one frame from a socket; `arrived` is told of it, and of its own channel, if it can be a message. Whether there
-    /// was one.
-    pub fn receive(&mut self, channel: Channel, arrived: impl FnOnce(Channel, &[u8], Beside)) -> io::Result<bool> {
+    /// Takes one frame from a socket, or a batch; `arrived` is told of each that can be a message, and of its own channel. Returns how
+    /// many frames there were.
+    pub fn receive(
+        &mut self,
+        channel: Channel,
+        count_max: usize,
+        mut arrived: impl FnMut(Channel, &[u8], Beside),
+    ) -> io::Result<usize> {
         let socket = match channel {
             Channel::Event => &self.event,
             Channel::General => &self.general,
         };
-        let Some(received) = self.receiver.receive(socket, self.room.as_mut_slice())? else { return Ok(false) };
-        if let Some(message) = message_in(&self.room[..received.length]).filter(|_| !received.truncated) {
-            let from = source_of(&self.room[..received.length]);
-            let beside = Beside { software: received.software, hardware: received.hardware, from };
-            arrived(channel_of(message), message, beside);
+        let count = if count_max == 1 { self.batch.recv_one(socket)? } else { self.batch.recv(socket)? };
+        for (received, frame) in self.batch.iter().filter(|(received, _)| !received.truncated) {
+            if let Some(message) = message_in(frame) {
+                let (software, hardware, from) = (received.software, received.hardware, source_of(frame));
+                arrived(channel_of(message), message, Beside { software, hardware, from });
+            }
         }
-        Ok(true)
+        Ok(count)
     }
 }
 

@@ -418,41 +418,29 @@ impl PtpSockets {
     ///
     /// # Errors
     /// Those of recvmsg(2): of the socket as a whole, reported once.
-    pub fn receive(&mut self, channel: Channel, mut arrived: impl FnMut(Arrived<'_>)) -> io::Result<bool> {
-        let stamps = &mut self.stamps;
-        match &mut self.wire {
-            Wire::Udp(sockets) => {
-                let count = sockets.receive(channel, BATCH, |bytes, beside| {
-                    arrived(taken(stamps, channel, bytes, beside));
-                })?;
-                Ok(count == BATCH)
-            }
-            Wire::Ethernet(sockets) => {
-                let mut count = 0;
-                while count < BATCH
-                    && sockets.receive(channel, |channel, bytes, beside| {
-                        arrived(taken(stamps, channel, bytes, beside));
-                    })?
-                {
-                    count += 1;
-                }
-                Ok(count == BATCH)
-            }
-        }
+    pub fn receive(&mut self, channel: Channel, arrived: impl FnMut(Arrived<'_>)) -> io::Result<bool> {
+        self.receive_some(channel, BATCH, arrived).map(|count| count == BATCH)
     }
 
     /// As [`PtpSockets::receive`], but at most one: returns whether there was one.
     ///
     /// # Errors
     /// As [`PtpSockets::receive`].
-    pub fn receive_one(&mut self, channel: Channel, mut arrived: impl FnMut(Arrived<'_>)) -> io::Result<bool> {
+    pub fn receive_one(&mut self, channel: Channel, arrived: impl FnMut(Arrived<'_>)) -> io::Result<bool> {
+        self.receive_some(channel, 1, arrived).map(|count| count == 1)
+    }
+
+    fn receive_some(
+        &mut self,
+        channel: Channel,
+        count_max: usize,
+        mut arrived: impl FnMut(Arrived<'_>),
+    ) -> io::Result<usize> {
         let stamps = &mut self.stamps;
         let mut arrived = |channel, bytes: &[u8], beside| arrived(taken(stamps, channel, bytes, beside));
         match &mut self.wire {
-            Wire::Udp(sockets) => {
-                sockets.receive(channel, 1, |bytes, beside| arrived(channel, bytes, beside)).map(|count| count == 1)
-            }
-            Wire::Ethernet(sockets) => sockets.receive(channel, &mut arrived),
+            Wire::Udp(sockets) => sockets.receive(channel, count_max, |bytes, beside| arrived(channel, bytes, beside)),
+            Wire::Ethernet(sockets) => sockets.receive(channel, count_max, arrived),
         }
     }
 

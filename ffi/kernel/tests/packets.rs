@@ -11,7 +11,8 @@ use nix::net::if_::if_nametoindex;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use support::{close_to_now, linux_version, next_stamp};
 use synchronome_kernel::socket::packet::{
-    ETHERNET_HEADER, FirstOctets, FrameReceiver, ReceivedFrame, join_link_group, open_packet_socket, send_frame,
+    ETHERNET_HEADER, FirstOctets, FrameBatch, FrameReceiver, ReceivedFrame, join_link_group, open_packet_socket,
+    send_frame,
 };
 use synchronome_kernel::timestamping::{TxKeying, enable_software_timestamps, reset_tx_counter};
 
@@ -91,6 +92,51 @@ fn a_frame_that_does_not_fit_says_so() {
     let (received, data) = next(&socket, ETHERNET_HEADER + 10).expect("a frame");
     assert!(received.truncated);
     assert_eq!(data.len(), ETHERNET_HEADER + 10);
+}
+
+#[test]
+fn as_many_frames_as_there_is_room_for_come_in_one_call_each_with_its_own_stamp() {
+    let socket = open(0x8408);
+    enable_software_timestamps(&socket, true).expect("stamps");
+    // The kernel begins to stamp received packets a moment after the first socket asked.
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    let mut batch = FrameBatch::new(4, ETHERNET_HEADER + 8);
+    assert_eq!((batch.recv(&socket).expect("a socket"), batch.iter().count()), (0, 0));
+    // The sixth does not fit.
+    let sent: Vec<_> =
+        (1..=6_u8).map(|number| frame(&[], 0x8408, &vec![number; usize::from(2 * number) - 1])).collect();
+    for frame in &sent {
+        send_frame(&socket, frame, None).expect("sent");
+    }
+    let (mut seen, mut stamps) = (Vec::new(), Vec::new());
+    for expected in [4, 2, 0] {
+        let mut waited = 0;
+        while batch.recv(&socket).expect("a socket") == 0 && expected > 0 && waited < 100 {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            waited += 1;
+        }
+        assert_eq!(batch.iter().count(), expected);
+        for (received, data) in batch.iter() {
+            seen.push((data.to_vec(), received.truncated));
+            stamps.push(received.software.expect("a stamp"));
+        }
+    }
+    let cut = sent[5][..ETHERNET_HEADER + 8].to_vec();
+    let whole = sent[..5]
+        .iter()
+        .map(|frame| (frame[..frame.len().min(ETHERNET_HEADER + 8)].to_vec(), frame.len() > ETHERNET_HEADER + 8));
+    let expected: Vec<_> = whole.chain([(cut, true)]).collect();
+    assert_eq!(seen, expected);
+    assert!(stamps.is_sorted() && stamps.iter().all(|stamp| close_to_now(*stamp)), "{stamps:?}");
+    // And one by itself, where more are there.
+    for frame in &sent[..2] {
+        send_frame(&socket, frame, None).expect("sent");
+    }
+    for frame in &sent[..2] {
+        assert_eq!(batch.recv_one(&socket).expect("a socket"), 1);
+        assert_eq!(batch.iter().map(|(_, data)| data.to_vec()).collect::<Vec<_>>(), [frame.clone()]);
+    }
+    assert_eq!(batch.recv_one(&socket).expect("a socket"), 0);
 }
 
 #[test]

@@ -19,6 +19,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use socket2::{Domain, SockFilter, Socket, Type};
 
+use super::assert_shape;
 use crate::address::AddressBytes;
 use crate::control::SendControl;
 use crate::sys::{self, Envelope, Outgoing};
@@ -231,21 +232,87 @@ impl FrameReceiver {
     /// # Errors
     /// Those of recvmsg(2) except `EAGAIN`: `ENETDOWN`, once, when the interface has gone down.
     pub fn receive(&mut self, fd: impl AsFd, buffer: &mut [u8]) -> io::Result<Option<ReceivedFrame>> {
-        match sys::recvmsg_from_anybody(fd.as_fd(), buffer, &mut self.envelope, libc::MSG_DONTWAIT) {
-            Ok(()) => {}
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
-                return Ok(None);
-            }
-            Err(error) => return Err(error),
-        }
-        let found = self.envelope.control.read();
-        Ok(Some(ReceivedFrame {
-            length: self.envelope.length,
-            truncated: self.envelope.flags & libc::MSG_TRUNC != 0,
-            software: found.software,
-            hardware: found.hardware,
-            vlan: found.vlan,
-        }))
+        let received = sys::recvmsg_from_anybody(fd.as_fd(), buffer, &mut self.envelope, libc::MSG_DONTWAIT);
+        Ok(if_any(received)?.map(|()| read(&self.envelope)))
+    }
+}
+
+/// `None` if nothing is there.
+fn if_any<T>(received: io::Result<T>) -> io::Result<Option<T>> {
+    match received {
+        Ok(received) => Ok(Some(received)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn read(envelope: &Envelope) -> ReceivedFrame {
+    let found = envelope.control.read();
+    ReceivedFrame {
+        length: envelope.length,
+        truncated: envelope.flags & libc::MSG_TRUNC != 0,
+        software: found.software,
+        hardware: found.hardware,
+        vlan: found.vlan,
+    }
+}
+
+/// Room for a batch of frames: all memory is taken at construction.
+pub struct FrameBatch {
+    size: usize,
+    data: Box<[u8]>,
+    envelopes: Box<[Envelope]>,
+    count: usize,
+}
+
+impl FrameBatch {
+    /// Room for `capacity` frames of at most `size` bytes each, their headers included.
+    ///
+    /// # Panics
+    /// Unless `capacity` is in 1..=[`super::BATCH_MAX`] and `size` in 1..=[`super::DATAGRAM_MAX`].
+    pub fn new(capacity: usize, size: usize) -> Self {
+        assert_shape(capacity, size);
+        let (data, envelopes) = (vec![0; capacity * size].into(), vec![Envelope::EMPTY; capacity].into());
+        Self { size, data, envelopes, count: 0 }
+    }
+
+    /// Receives what is there, at most the capacity, instead of what the batch held; never waits. Returns the count:
+    /// 0 if nothing is there; the capacity means that there may be more.
+    ///
+    /// # Errors
+    /// As [`FrameReceiver::receive`].
+    pub fn recv(&mut self, fd: impl AsFd) -> io::Result<usize> {
+        self.count = 0;
+        self.count = if_any(sys::recvmmsg(fd.as_fd(), &mut self.data, self.size, &mut self.envelopes))?.unwrap_or(0);
+        Ok(self.count)
+    }
+
+    /// As [`FrameBatch::recv`], but at most one frame.
+    ///
+    /// # Errors
+    /// As [`FrameReceiver::receive`].
+    pub fn recv_one(&mut self, fd: impl AsFd) -> io::Result<usize> {
+        self.count = 0;
+        let (data, envelope) = (&mut self.data[..self.size], &mut self.envelopes[0]);
+        let received = if_any(sys::recvmsg_from_anybody(fd.as_fd(), data, envelope, libc::MSG_DONTWAIT))?;
+        self.count = usize::from(received.is_some());
+        Ok(self.count)
+    }
+
+    /// The frames of the last `recv`, in the order of arrival, with what comes beside each.
+    pub fn iter(&self) -> impl Iterator<Item = (ReceivedFrame, &[u8])> {
+        let pieces = self.envelopes.iter().zip(self.data.chunks_exact(self.size)).take(self.count);
+        pieces.map(|(envelope, piece)| (read(envelope), &piece[..envelope.length]))
+    }
+}
+
+impl std::fmt::Debug for FrameBatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FrameBatch")
+            .field("capacity", &self.envelopes.len())
+            .field("size", &self.size)
+            .field("count", &self.count)
+            .finish_non_exhaustive()
     }
 }
 
