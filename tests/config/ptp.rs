@@ -227,6 +227,7 @@ t.toml:7:14: ptp[1].as_capable: as_capable needs the peer delay mechanism, or no
 #[test]
 fn each_profile_has_its_file_and_its_row_in_the_manual_and_both_say_what_it_stands_for() {
     let manual = std::fs::read_to_string(repository("src/manual/ptp.md")).unwrap();
+    let matrix = std::fs::read_to_string(repository("tests/interop/matrix.rs")).unwrap();
     let files = std::fs::read_dir(repository("config/profiles")).unwrap().count();
     assert_eq!(files, PROFILES.len());
     for profile in PROFILES {
@@ -240,6 +241,12 @@ fn each_profile_has_its_file_and_its_row_in_the_manual_and_both_say_what_it_stan
         assert_eq!(by_profile, names, "{}", profile.word);
         let row = manual.lines().find(|line| line.starts_with(&format!("| `\"{}\"` |", profile.word))).expect("a row");
         assert!(row.contains(profile.title), "{row}");
+        // What it is tested with, beside ptp4l in either role.
+        let [.., beside, _] = row.split('|').map(str::trim).collect::<Vec<_>>()[..] else { panic!("{row}") };
+        for file in beside.split('`').filter_map(|part| part.strip_suffix(".cfg")) {
+            assert!(matrix.contains(&format!("\"{file}\"")), "{beside}");
+        }
+        assert!(beside.contains(".cfg`") || beside.starts_with("these options"), "{beside}");
         for (name, value) in profile.presets {
             assert!(text.contains(&format!("#   {name} = {value}\n")), "{}: {name}", profile.word);
             assert!(row.contains(&format!("`{name} = {value}`")), "{row}");

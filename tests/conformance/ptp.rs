@@ -109,6 +109,7 @@ pub const RULES: &[Rule] = &[
             "the_corrections_of_sync_and_follow_up_add_up",
             "a_one_step_sync_is_complete_and_clears_what_waits",
             "two_step_is_a_matter_of_each_message",
+            "what_was_recorded_of_a_master_is_not_used_while_it_is_heard_itself",
         ],
     ),
     (
@@ -204,6 +205,10 @@ pub const RULES: &[Rule] = &[
     (
         "25: a leap second: announced near it only, the offset and UTC leap together, nobody is listened to at the instant",
         &[
+            "what_is_announced_long_before_is_served_as_a_warning_on_the_last_day_only",
+            "nobody_misses_an_announcement_in_the_morning",
+            "a_warning_that_is_taken_back_in_time_is_gone",
+            "an_inserted_second_changes_the_offset_at_midnight",
             "utc_and_tai_minus_utc_leap_together",
             "near_the_leap_second_nobody_is_listened_to",
             "a_leap_second_that_nobody_announced_is_believed_in_the_first_hour_of_a_month_only",
@@ -236,8 +241,13 @@ pub const RULES: &[Rule] = &[
         ],
     ),
     (
-        "29: unicast negotiation of a slave: renewals before the end, refusals, cancels that are acknowledged, nobody but its masters",
+        "29: unicast negotiation: grants of no more than was asked for and allowed, for who has a place, cancels both ways; of a slave renewals before the end, refusals, nobody but its masters",
         &[
+            "what_is_asked_for_is_granted_capped_and_sent",
+            "a_full_table_refuses_newcomers_and_keeps_who_is_in_it",
+            "a_full_table_refuses_and_a_place_is_free_when_somebody_cancels",
+            "who_is_no_master_grants_nothing_and_cancels_what_it_had_granted",
+            "a_refusal_and_a_grant_without_a_request_change_nothing",
             "a_contract_is_renewed_when_half_of_it_is_over_and_three_times_at_most",
             "who_refuses_or_is_silent_is_asked_ever_more_rarely",
             "what_a_master_cancels_is_acknowledged_and_asked_for_again",
@@ -248,6 +258,7 @@ pub const RULES: &[Rule] = &[
         "30: unicastFlag is set on what goes to one alone",
         &[
             "delay_req_go_to_the_parent_only_and_not_before_it_has_granted_answers",
+            "sync_has_its_follow_up_to_the_same_client_and_both_state_no_interval",
             "delay_resp_to_a_unicast_request_is_unicast_with_interval_0x7f",
         ],
     ),
@@ -263,12 +274,13 @@ pub const RULES: &[Rule] = &[
         ],
     ),
     (
-        "33: groups, ports, hop limits: tshark finds no fault, and Pdelay goes to its own group",
+        "33: groups, ports, hop limits, priorities: tshark finds no fault, and Pdelay goes to its own group",
         &[
             "a_slave_of_ptp4l_with_peer_delay_over_udp4",
             "a_slave_of_ptp4l_with_peer_delay_over_udp6",
             "a_slave_of_ptp4l_with_peer_delay_over_ethernet",
             "an_event_message_on_the_general_channel_is_refused",
+            "what_is_sent_carries_the_hops_the_dscp_and_the_priority_that_were_asked_for",
         ],
     ),
     (

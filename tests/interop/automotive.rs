@@ -1,7 +1,5 @@
 //! Fixed roles beside ptp4l's own configurations of the automotive profile.
 
-use std::path::Path;
-
 use synchronome::observe::Status;
 use synchronome::time::SyncState;
 
@@ -9,18 +7,11 @@ use super::daemon::{Daemon, Options, assert_bound_held, port, print_figures, tru
 use super::lab::Lab;
 use super::masters::{offsets, wait_for_offsets};
 use super::ntp::chronyd_server;
-use super::running::{Capture, dissect, ptp4l, ptp4l_slave};
+use super::running::{Capture, dissect, installed_configuration, ptp4l, ptp4l_slave};
 use super::{COMPLAINTS, ptp4l_identity, ptp4l_octets, settle};
 
 /// TAI - UTC: what ptp4l, whose clock counts UTC here, is off by from a master that sends TAI and does not say so.
 pub const TAI_UTC_NS: i64 = 37_000_000_000;
-
-/// What linuxptp installs.
-fn configuration(role: &str) -> String {
-    let file = format!("/usr/share/doc/linuxptp/configs/automotive-{role}.cfg");
-    assert!(Path::new(&file).exists(), "{file} is in Debian's linuxptp");
-    file
-}
 
 const OURS: &str = "profile = \"automotive\"\nneighbor_delay_max = \"20ms\"\narb_timescale = \"utc\"\n";
 
@@ -29,7 +20,7 @@ fn a_slave_with_a_fixed_role_follows_ptp4l_with_its_automotive_master_configurat
     let mut lab = Lab::beside_others();
     let (master, slave) = lab.pair();
     let capture = Capture::start(&lab, &slave, "vb");
-    let file = configuration("master");
+    let file = installed_configuration("automotive-master");
     let mut ptp4l = ptp4l(&lab, &master, "va", &["-f", &file, "-2", "-P"]);
     let mut daemon = Daemon::start(&lab, &slave, Options { port: OURS, ..Options::default() });
     daemon.wait_for_lock(&ptp4l_identity(1));
@@ -72,7 +63,7 @@ fn ptp4l_with_its_automotive_slave_configuration_follows_a_master_with_a_fixed_r
     let mut daemon =
         Daemon::start(&lab, &master, Options { interface: "va", port: &options, more, ..Options::default() });
     let capture = Capture::start(&lab, &slave, "vb");
-    let file = configuration("slave");
+    let file = installed_configuration("automotive-slave");
     let mut ptp4l = ptp4l_slave(&lab, &slave, "vb", &["-f", &file, "-2", "-P"]);
     daemon.wait("the clock is LOCKED and served", |status| {
         status.state == SyncState::Locked && port(status).port_state == "MASTER"

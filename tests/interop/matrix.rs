@@ -3,6 +3,8 @@
 //!
 //! Several cells run at a time, each in namespaces of its own, so that what is asserted of the accuracy is wide: that the
 //! truth stays inside the bound, and within 100 us. The tests beside this one measure alone.
+//!
+//! A cell of a profile has on the other end the configuration of the same name that comes with ptp4l, where there is one.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -18,7 +20,7 @@ use super::daemon::{Daemon, Options, assert_bound_held, port, truth};
 use super::lab::{Lab, Space, side_by_side};
 use super::masters::{offsets, wait_for_offsets};
 use super::ntp::chronyd_server;
-use super::running::{always_master, ptp4l, ptp4l_slave, unique_path};
+use super::running::{MEASURES, Running, installed_configuration, ptp4l_of_file, unique_path};
 use super::{ptp4l_identity, settle};
 
 /// Set to `full` by the task: every cell.
@@ -30,15 +32,14 @@ const CELLS_MIN: usize = 40;
 /// So many run at a time: they wait, mostly.
 const AT_A_TIME: usize = 8;
 
-/// The one that has nothing for all.
-const UNICAST_PROFILE: &str = "g8275.2";
+/// Those that have nothing for all.
+const UNICAST_PROFILES: [&str; 2] = ["g8275.2", "g8265.1"];
 
 /// How wrong the time may be, on a machine that does eight such things at once.
 const ERROR_MAX_S: f64 = 100e-6;
 
 /// What the matrix cannot have, and why.
-const IMPOSSIBLE: [(&str, &str); 5] = [
-    ("profile g8265.1", "ptp4l 3.1.1 does not have it: our own two ends run it beside this, with tshark"),
+const IMPOSSIBLE: [(&str, &str); 4] = [
     ("domains above 127", "ptp4l 3.1.1 has none: profile c37.238 runs in domain 93 here"),
     (
         "one-step",
@@ -121,7 +122,7 @@ fn all() -> Vec<Cell> {
                 }
             }
         }
-        for profile in PROFILES.iter().filter(|profile| profile.word != "g8265.1") {
+        for profile in PROFILES {
             let preset = |name: &str, default| {
                 let preset = profile.presets.iter().find(|(preset, _)| *preset == name);
                 preset.map_or(default, |(_, value)| value.trim_matches('"'))
@@ -131,7 +132,7 @@ fn all() -> Vec<Cell> {
                 transport: preset("transport", "udp4"),
                 delay: preset("delay", "e2e"),
                 cast: match profile.word {
-                    UNICAST_PROFILE => "unicast",
+                    word if UNICAST_PROFILES.contains(&word) => "unicast",
                     "enterprise" => "hybrid",
                     _ => "multicast",
                 },
@@ -188,7 +189,22 @@ fn cover() -> Vec<Cell> {
     chosen.into_iter().collect()
 }
 
-/// What ptp4l is told, as the other end of this cell.
+/// The configuration that comes with ptp4l for this cell's profile.
+fn file_of(cell: &Cell) -> Option<String> {
+    let name = match (cell.profile?, cell.ours) {
+        ("default-e2e" | "default-p2p", _) => "default",
+        ("gptp", _) => "gPTP",
+        ("g8275.1", _) => "G.8275.1",
+        ("g8275.2", _) => "G.8275.2",
+        ("g8265.1", _) => "G.8265.1",
+        ("automotive", Ours::Slave) => "automotive-master",
+        ("automotive", Ours::Master) => "automotive-slave",
+        _ => return None,
+    };
+    Some(installed_configuration(name))
+}
+
+/// What ptp4l is told beside its file, as the other end of this cell.
 fn ptp4l_options(cell: &Cell) -> Vec<String> {
     let transport = match cell.transport {
         "udp4" => "-4",
@@ -197,58 +213,38 @@ fn ptp4l_options(cell: &Cell) -> Vec<String> {
     };
     let delay = if cell.delay == "p2p" { "-P" } else { "-E" };
     let domain = format!("--domainNumber={}", cell.domain);
-    let contract: &[&str] = match (cell.cast, cell.ours) {
-        ("unicast", Ours::Slave) => &["--unicast_listen=1", "--inhibit_multicast_service=1"],
-        ("unicast", Ours::Master) => &["--inhibit_multicast_service=1"],
-        ("hybrid", _) => &["--hybrid_e2e=1"],
+    let contract: &[&str] = match (cell.cast, cell.ours, cell.profile) {
+        ("unicast", Ours::Slave, None) => &["--unicast_listen=1", "--inhibit_multicast_service=1"],
+        ("unicast", Ours::Master, None) => &["--inhibit_multicast_service=1"],
+        ("hybrid", ..) => &["--hybrid_e2e=1"],
         _ => &[],
     };
     let own: &[&str] = match cell.profile {
-        None => &["--logAnnounceInterval=-1"],
-        Some(UNICAST_PROFILE) => &["--dataset_comparison=G.8275.x", "--logAnnounceInterval=0", "--hybrid_e2e=1"],
+        None => &["--logAnnounceInterval=-1", "--logSyncInterval=-3", "--logMinDelayReqInterval=-3"],
         Some("enterprise") => &["--logAnnounceInterval=0", "--logSyncInterval=0", "--logMinDelayReqInterval=0"],
-        Some("default-e2e" | "default-p2p") => &["--logSyncInterval=0", "--logMinDelayReqInterval=0"],
         // The link of two namespaces takes longer than 800 ns.
-        Some("gptp") => &[
-            "--transportSpecific=1",
-            "--ptp_dst_mac=01:80:C2:00:00:0E",
-            "--follow_up_info=1",
-            "--path_trace_enabled=1",
-            "--assume_two_step=1",
-            "--neighborPropDelayThresh=20000000",
-            "--logAnnounceInterval=0",
-        ],
-        Some("automotive") if cell.ours == Ours::Slave => &[
-            "--transportSpecific=1",
-            "--ptp_dst_mac=01:80:C2:00:00:0E",
-            "--follow_up_info=1",
-            "--BMCA=noop",
-            always_master(),
-            "--inhibit_announce=1",
-            "--asCapable=true",
-            "--inhibit_delay_req=1",
-        ],
-        Some("automotive") => &[
-            "--transportSpecific=1",
-            "--ptp_dst_mac=01:80:C2:00:00:0E",
-            "--follow_up_info=1",
-            "--BMCA=noop",
-            "--inhibit_announce=1",
-            "--asCapable=true",
-            "--ignore_source_id=1",
-        ],
-        Some("g8275.1") => &[
-            "--dataset_comparison=G.8275.x",
-            "--logAnnounceInterval=-3",
-            "--logSyncInterval=-4",
-            "--logMinDelayReqInterval=-4",
-        ],
+        Some("gptp" | "automotive") => &["--neighborPropDelayThresh=20000000"],
+        // A primary reference clock, by what the profile makes of the class.
+        Some("g8265.1") if cell.ours == Ours::Slave => &["--clockClass=84"],
+        Some("default-e2e" | "default-p2p" | "g8275.1" | "g8275.2" | "g8265.1") => &[],
         Some("iec61850-9-3" | "c37.238") => &["--logAnnounceInterval=0", "--logSyncInterval=0"],
-        Some("smpte2059-2") => &["--logAnnounceInterval=-2"],
-        Some("aes67") => &["--logMinDelayReqInterval=0"],
+        Some("smpte2059-2") => &["--logAnnounceInterval=-2", "--logSyncInterval=-3", "--logMinDelayReqInterval=-3"],
+        Some("aes67") => &["--logSyncInterval=-3", "--logMinDelayReqInterval=0"],
         Some(other) => panic!("what is {other} to ptp4l?"),
     };
     [transport, delay, &domain].iter().chain(own).chain(contract).map(|option| (*option).to_owned()).collect()
+}
+
+/// ptp4l as the other end of this cell, by its file and these options.
+fn start_ptp4l(cell: &Cell, lab: &Lab, (space, interface): (&Space, &str), role: &[&str]) -> Running {
+    let own = ptp4l_options(cell);
+    // Who asks must be told whom, in a file.
+    let asks = cell.cast == "unicast" && cell.ours == Ours::Master;
+    let file = if asks { Some(master_table(cell, lab)) } else { file_of(cell) };
+    let file: Vec<&str> = file.iter().flat_map(|file| ["-f", file]).collect();
+    let options: Vec<&str> =
+        file.into_iter().chain(role.iter().copied()).chain(own.iter().map(String::as_str)).collect();
+    ptp4l_of_file(lab, space, interface, &options)
 }
 
 /// What our port is told.
@@ -272,6 +268,8 @@ fn our_options(cell: &Cell) -> String {
             "role = \"{role}\"\nprofile = \"automotive\"\nneighbor_delay_max = \"20ms\"\narb_timescale = \"utc\"\n"
         ),
         Some("c37.238") => format!("role = \"{role}\"\nprofile = \"c37.238\"\ndomain = {domain}\n"),
+        // Its stamps are the kernel's, and so its timescale is ARB.
+        Some("g8265.1") => format!("role = \"{role}\"\nprofile = \"g8265.1\"\narb_timescale = \"utc\"\n"),
         Some(profile) => format!("role = \"{role}\"\nprofile = \"{profile}\"\n"),
     };
     own + &masters
@@ -341,9 +339,7 @@ fn assert_is_told(cell: &Cell, status: &Status) {
 
 /// We follow ptp4l.
 fn follow(cell: &Cell, lab: &Lab, [master, slave]: &[Space; 2]) -> Figures {
-    let own = ptp4l_options(cell);
-    let options: Vec<&str> = ["--priority1=10"].into_iter().chain(own.iter().map(String::as_str)).collect();
-    let mut ptp4l = ptp4l(lab, master, "va", &options);
+    let mut ptp4l = start_ptp4l(cell, lab, (master, "va"), &["--priority1=10"]);
     let mut daemon = Daemon::start(lab, slave, Options { port: &our_options(cell), ..Options::default() });
     daemon.wait_for_lock(&ptp4l_identity(1));
     let before = sent_to_groups(cell, slave);
@@ -357,12 +353,14 @@ fn follow(cell: &Cell, lab: &Lab, [master, slave]: &[Space; 2]) -> Figures {
     (truth(&status).rms_s.expect("it was compared"), status.clock.bound_s.expect("it is LOCKED"))
 }
 
-/// A file that tells ptp4l whom to ask.
+/// A file that tells ptp4l whom to ask, behind what its profile's says.
 fn master_table(cell: &Cell, lab: &Lab) -> String {
     let file = unique_path(lab, "unicast", "cfg");
+    let of_profile = file_of(cell).map(|file| std::fs::read_to_string(file).expect("it is readable"));
+    let start = of_profile.unwrap_or_else(|| "[global]\n".to_owned());
     let master = if cell.transport == "udp6" { "UDPv6 fd71::1" } else { "UDPv4 10.71.0.1" };
     let text = format!(
-        "[global]\n[unicast_master_table]\ntable_id 1\nlogQueryInterval 0\n{master}\n[vb]\nunicast_master_table 1\n"
+        "{start}\n[unicast_master_table]\ntable_id 1\nlogQueryInterval 0\n{master}\n[vb]\nunicast_master_table 1\n"
     );
     std::fs::write(&file, text).expect("a file");
     file.display().to_string()
@@ -371,15 +369,12 @@ fn master_table(cell: &Cell, lab: &Lab) -> String {
 /// ptp4l follows us, who have the time by NTP.
 fn serve(cell: &Cell, lab: &Lab, [master, behind]: &[Space; 2]) -> Figures {
     let _upstream = chronyd_server(lab, master, "127.0.0.1");
-    let more = "[[ntp.source]]\naddress = \"127.0.0.1\"\npoll = 0\n";
-    let options = Options { interface: "va", port: &our_options(cell), more, ..Options::default() };
+    // By G.8265.1 a quality level that somebody vouches for.
+    let level = if cell.profile == Some("g8265.1") { "[clock.ptp]\nclass = 90\n" } else { "" };
+    let more = format!("{level}[[ntp.source]]\naddress = \"127.0.0.1\"\npoll = 0\n");
+    let options = Options { interface: "va", port: &our_options(cell), more: &more, ..Options::default() };
     let mut daemon = Daemon::start(lab, master, options);
-    let mut own = ptp4l_options(cell);
-    if cell.cast == "unicast" {
-        own.splice(0..0, ["-f".to_owned(), master_table(cell, lab)]);
-    }
-    let options: Vec<&str> = own.iter().map(String::as_str).collect();
-    let mut slave = ptp4l_slave(lab, behind, "vb", &options);
+    let mut slave = start_ptp4l(cell, lab, (behind, "vb"), &MEASURES);
     daemon.wait("the clock is LOCKED and served", |status| {
         status.state == SyncState::Locked && port(status).port_state == "MASTER"
     });

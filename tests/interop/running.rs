@@ -108,9 +108,14 @@ pub fn unique_path(lab: &Lab, name: &str, extension: &str) -> PathBuf {
 ///
 /// Sync and Delay_Req eight times a second. `options` are long options of its own: `--domainNumber=24`.
 pub fn ptp4l(lab: &Lab, space: &Space, interface: &str, options: &[&str]) -> Running {
+    let fast = ["-4", "-E", "--logSyncInterval=-3", "--logMinDelayReqInterval=-3"];
+    ptp4l_of_file(lab, space, interface, &[&fast, options].concat())
+}
+
+/// The same with nothing but what its file (`-f`) and `options` say.
+pub fn ptp4l_of_file(lab: &Lab, space: &Space, interface: &str, options: &[&str]) -> Running {
     let mut command = space.command("ptp4l", "linuxptp");
-    command.args(["-i", interface, "-4", "-E", "-S", "-m", "-q", "--free_running=1"]);
-    command.args(["--logSyncInterval=-3", "--logMinDelayReqInterval=-3", "--tx_timestamp_timeout=1000"]);
+    command.args(["-i", interface, "-S", "-m", "-q", "--free_running=1", "--tx_timestamp_timeout=1000"]);
     command.arg(format!("--uds_address={}", unique_path(lab, "ptp4l", "sock").display()));
     if ptp4l_version() >= 4 {
         command.arg(format!("--uds_ro_address={}", unique_path(lab, "ptp4l-ro", "sock").display()));
@@ -121,8 +126,17 @@ pub fn ptp4l(lab: &Lab, space: &Space, interface: &str, options: &[&str]) -> Run
 
 /// Starts ptp4l as a slave that measures by the machine's clock, which it never touches, and prints an offset a second.
 pub fn ptp4l_slave(lab: &Lab, space: &Space, interface: &str, options: &[&str]) -> Running {
-    let all = [&["-s", "--freq_est_interval=0", "--summary_interval=-6"], options].concat();
-    ptp4l(lab, space, interface, &all)
+    ptp4l(lab, space, interface, &[&MEASURES, options].concat())
+}
+
+/// As a slave that prints an offset a second.
+pub const MEASURES: [&str; 3] = ["-s", "--freq_est_interval=0", "--summary_interval=-6"];
+
+/// A configuration that Debian's linuxptp installs: `G.8275.1`, `gPTP`.
+pub fn installed_configuration(name: &str) -> String {
+    let file = format!("/usr/share/doc/linuxptp/configs/{name}.cfg");
+    assert!(Path::new(&file).exists(), "{file} is in Debian's linuxptp");
+    file
 }
 
 /// The option that makes ptp4l a master whatever it hears.
