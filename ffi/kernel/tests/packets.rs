@@ -134,7 +134,7 @@ fn as_many_frames_as_there_is_room_for_come_in_one_call_each_with_its_own_stamp(
     }
     for frame in &sent[..2] {
         assert_eq!(batch.recv_one(&socket).expect("a socket"), 1);
-        assert_eq!(batch.iter().map(|(_, data)| data.to_vec()).collect::<Vec<_>>(), [frame.clone()]);
+        assert_eq!(batch.iter().map(|(_, data)| data.to_vec()).collect::<Vec<_>>(), std::slice::from_ref(frame));
     }
     assert_eq!(batch.recv_one(&socket).expect("a socket"), 0);
 }
