@@ -19,6 +19,8 @@ mod daemon;
 mod dissection;
 #[path = "interop/doctor.rs"]
 mod doctor;
+#[path = "interop/domains.rs"]
+mod domains;
 #[path = "interop/embedded.rs"]
 mod embedded;
 #[path = "interop/events.rs"]

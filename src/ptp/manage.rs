@@ -48,6 +48,9 @@ const UDP_IPV6: u16 = 2;
 const ORDINARY_CLOCK: u16 = 0x8000;
 const BOUNDARY_CLOCK: u16 = 0x4000;
 
+/// SYNCHRONIZATION_UNCERTAIN_NP of linuxptp: nobody has set the flag from outside ("don't care"), and a reserved octet.
+const UNCERTAINTY_BY_ITSELF: [u8; 2] = [0xff, 0];
+
 /// The flags of UTC_PROPERTIES, TRACEABILITY_PROPERTIES and TIMESCALE_PROPERTIES among those of the time properties.
 const UTC: u16 = Flags::LEAP61.0 | Flags::LEAP59.0 | Flags::CURRENT_UTC_OFFSET_VALID.0;
 const TRACEABILITY: u16 = Flags::TIME_TRACEABLE.0 | Flags::FREQUENCY_TRACEABLE.0;
@@ -238,6 +241,7 @@ impl Scope {
             | Id::ACCEPTABLE_MASTER_MAX_TABLE_SIZE
             | Id::TIME_STATUS_NP
             | Id::SUBSCRIBE_EVENTS_NP
+            | Id::SYNCHRONIZATION_UNCERTAIN_NP
             | Id::GRANDMASTER_SETTINGS_NP => Self::Clock,
             Id::NULL_PTP_MANAGEMENT
             | Id::CLOCK_DESCRIPTION
@@ -454,6 +458,7 @@ impl ManagedClock {
                 Some(path.map(|path| path.iter().flat_map(|clock| clock.0).collect()))
             }
             ManagementId::SUBSCRIBE_EVENTS_NP => Some(Ok(self.subscription.octets().to_vec())),
+            ManagementId::SYNCHRONIZATION_UNCERTAIN_NP => Some(Ok(UNCERTAINTY_BY_ITSELF.to_vec())),
             ManagementId::ACCEPTABLE_MASTER_TABLE => Some(Ok(acceptable::table(&self.ports))),
             ManagementId::ACCEPTABLE_MASTER_MAX_TABLE_SIZE => {
                 Some(Ok(acceptable::size_max(&self.ports).to_be_bytes().to_vec()))

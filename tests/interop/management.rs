@@ -22,7 +22,7 @@ use super::ptp4l_identity;
 use super::running::{always_master, ptp4l};
 
 /// All that `pmc` of linuxptp 3.1.1 can ask for and we have: of the clock, and of each port.
-const OF_CLOCK: [&str; 16] = [
+const OF_CLOCK: [&str; 17] = [
     "USER_DESCRIPTION",
     "DEFAULT_DATA_SET",
     "CURRENT_DATA_SET",
@@ -37,6 +37,7 @@ const OF_CLOCK: [&str; 16] = [
     "TIMESCALE_PROPERTIES",
     "TIME_STATUS_NP",
     "SUBSCRIBE_EVENTS_NP",
+    "SYNCHRONIZATION_UNCERTAIN_NP",
     "GRANDMASTER_SETTINGS_NP",
     "NULL_MANAGEMENT",
 ];
@@ -64,7 +65,11 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    fn value(&self, name: &str) -> &str {
+    pub(super) fn who(&self) -> &str {
+        &self.who
+    }
+
+    pub(super) fn value(&self, name: &str) -> &str {
         self.values.get(name).unwrap_or_else(|| panic!("no {name}: {self:?}"))
     }
 
@@ -198,6 +203,8 @@ fn assert_agreement(before: &Status, answers: &[Answer], after: &Status) {
     let np = one(answers, "TIME_STATUS_NP", None);
     assert_eq!((np.value("gmPresent"), np.value("gmIdentity")), ("true", grandmaster.identity.as_str()));
     assert!((np.number("master_offset") * 1e-9).abs() < 1e-3);
+    // As ptp4l says it of itself: by nobody's hand.
+    assert_eq!(one(answers, "SYNCHRONIZATION_UNCERTAIN_NP", None).value("uncertain"), "255");
     let properties = one(answers, "TIME_PROPERTIES_DATA_SET", None);
     assert_eq!(properties.value("ptpTimescale"), one(answers, "TIMESCALE_PROPERTIES", None).value("ptpTimescale"));
 }

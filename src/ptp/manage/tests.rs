@@ -224,7 +224,7 @@ fn every_data_set_comes_back_by_its_own_id_as_it_is() {
             count += 1;
         }
     }
-    assert_eq!(count, 21 + 18 * clock.ports.len(), "one of the clock for each of its ids, one of each port for theirs");
+    assert_eq!(count, 22 + 18 * clock.ports.len(), "one of the clock for each of its ids, one of each port for theirs");
     let only = |id| {
         let responses = ask(Asked { id, ..Asked::default() }, OWNER);
         let Extension::Management(tlv) = held(&responses[0]).0 else { panic!("{id:?}") };
