@@ -268,11 +268,12 @@ impl Discipline {
         Some(Duration::from_secs_f64(not_before))
     }
 
-    /// The estimate at `at` begins and ends rehearsals of a holdover.
-    pub(super) fn rehearse(&mut self, at: Timestamp<Local>) {
+    /// The present estimate begins and ends rehearsals of a holdover.
+    pub(super) fn rehearse(&mut self) {
         let Some(bank) = self.estimator().filter(|bank| bank.heard() >= STRAYING_AFTER) else { return };
         let Some(estimate) = self.estimate() else { return };
-        if self.stability.observe(at, estimate.offset, estimate.frequency, bank.restlessness())
+        // Not of when the last Sync came: what was heard before that may be of later.
+        if self.stability.observe(bank.at(), estimate.offset, estimate.frequency, bank.restlessness())
             && let Some(walk) = self.stability.walk(self.config.max_drift)
         {
             self.learnt.believe(walk);

@@ -78,7 +78,7 @@ impl Discipline {
         self.watch_the_master();
         self.hold_to_the_proof(free);
         if self.estimator().is_some() {
-            self.rehearse(free);
+            self.rehearse();
             self.steer_by_estimate(now, free, received.at, out);
             return;
         }

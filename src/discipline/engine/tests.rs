@@ -24,6 +24,8 @@ struct Bench {
     obeys: bool,
     /// What the source is ahead of the truth.
     ahead: Duration,
+    /// A Sync is told only after the request that follows it, as where its Follow_Up is late.
+    tells_late: bool,
 }
 
 const SOURCE: SourceId = SourceId(0);
@@ -85,6 +87,7 @@ impl Bench {
             notices: Vec::new(),
             obeys: true,
             ahead: Duration::ZERO,
+            tells_late: false,
         }
     }
 
@@ -115,7 +118,9 @@ impl Bench {
             correction: Duration::ZERO,
             exchange: 0,
         };
-        self.step(Input::Observation(&sync));
+        if !self.tells_late {
+            self.step(Input::Observation(&sync));
+        }
         self.pass(T.half());
         let sent = Self::stamp(self.reading(), ClockId::Disciplined, self.epoch);
         let request = Observation {
@@ -126,6 +131,9 @@ impl Bench {
             exchange: 0,
         };
         self.step(Input::Observation(&request));
+        if self.tells_late {
+            self.step(Input::Observation(&sync));
+        }
         self.pass(T.half());
         self.step(Input::Tick { reading: self.reading() });
     }

@@ -99,3 +99,20 @@ fn what_was_learnt_of_a_calmer_oscillator_does_no_harm() {
         }
     }
 }
+
+#[test]
+fn a_sync_that_is_told_late_teaches_nothing_else_of_the_oscillator() {
+    let strays = |late: bool| {
+        let mut bench = Bench::new(Config { servo: Kind::Estimator, ..config() }, Duration::from_millis(3), 35.0);
+        bench.jitter = 1e-9;
+        for number in 0..800 {
+            // Every eleventh, and none of those from which the estimator begins.
+            bench.tells_late = late && number > 160 && number % 11 == 0;
+            bench.exchange(Duration::ZERO);
+        }
+        let walk = bench.discipline.stability.walk(FrequencyPpb::from_ppm(1.0)).expect("a minute and a half teach something");
+        walk.strayed(8.0)
+    };
+    let (in_time, late) = (strays(false), strays(true));
+    assert!(in_time < 1e-7 && late < 2.0 * in_time, "{in_time} {late}");
+}
