@@ -79,7 +79,7 @@ const LESS_SURE: f64 = 1.25;
 /// And while the bound becomes wider by no more than this part of it.
 const WIDER_BY_WAITING: f64 = 0.5;
 /// In a calm so much lies between two Syncs that are used, at least: those between say what was foretold.
-const USED_EVERY: Duration = Duration::from_millis(200);
+pub const USED_EVERY: Duration = Duration::from_millis(200);
 /// What is left of the greatest of the last offsets after one more sample.
 const WOBBLE_FADES: f64 = 0.9;
 /// Offsets below this are never a spike, whatever the scatter: what one cache miss can do.
@@ -280,6 +280,8 @@ pub struct Discipline {
     last_sample: Option<Timestamp<Mono>>,
     /// When one was used.
     used_at: Timestamp<Mono>,
+    /// When the last Sync that was used had come, by the clock as it would be without us.
+    used_from: Timestamp<Local>,
     reference_time: Timestamp<Utc>,
     last_offset: Duration,
     /// The greatest of the last offsets, fading.
@@ -346,6 +348,7 @@ impl Discipline {
             interval: LogInterval::new(0),
             last_sample: None,
             used_at: now,
+            used_from: Timestamp::EPOCH,
             reference_time: Timestamp::EPOCH,
             last_offset: Duration::ZERO,
             wobble: Duration::ZERO,

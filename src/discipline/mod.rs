@@ -37,7 +37,7 @@ mod stability;
 mod state;
 mod timeline;
 
-pub use engine::{Config, DRAIN, Discipline, Effect, Input, LOCK_SAMPLES, Notice, Whereabouts};
+pub use engine::{Config, DRAIN, Discipline, Effect, Input, LOCK_SAMPLES, Notice, USED_EVERY, Whereabouts};
 pub use envelope::{Contradiction, Envelope, Span};
 pub use estimator::{SavedOscillator, WANDER_LEVELS};
 pub use gate::SpikeGate;

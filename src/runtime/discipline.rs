@@ -28,7 +28,7 @@ use crate::clock::{
     Recording, SoftwareClock,
 };
 use crate::config::ThreadConfig;
-use crate::discipline::SavedOscillator;
+use crate::discipline::{SavedOscillator, USED_EVERY};
 use crate::engine::{Recorder, Taped};
 use crate::ptp::{ClockReport, Port, PtpClockConfig};
 use crate::sharing::{Latch, PhcLines, Pulse, RingWriter, SeqlockWriter, TimeSnapshot};
@@ -53,8 +53,8 @@ const PUBLISH_EVERY: Duration = Duration::SECOND;
 const TELL_PORTS_EVERY: Duration = Duration::SECOND;
 /// How often the oscillators' frequencies are told, to be saved.
 const TELL_FREQUENCY_EVERY: Duration = Duration::from_secs(60);
-/// In a calm Syncs that are used lie further apart than this.
-const LOOK_IN_A_CALM: Duration = Duration::from_millis(190);
+/// How much earlier than a Sync can be used again in a calm one is awake at the earliest.
+const AWAKE_BEFORE_USE: Duration = Duration::from_millis(10);
 
 /// A PHC as the control thread hands it over.
 #[derive(Debug)]
@@ -397,7 +397,7 @@ impl DisciplineThread {
     /// after another is used only if it is not what was foretold; and even then nothing is concluded from one alone.
     fn is_worth_a_look(&self, now: Timestamp<Mono>) -> bool {
         let (_, is_calm) = self.told;
-        !is_calm || now - self.rate_looked_at >= LOOK_IN_A_CALM
+        !is_calm || now - self.rate_looked_at >= USED_EVERY - AWAKE_BEFORE_USE
     }
 
     /// The port that steers keeps on while it has a parent; else the first one that has, of usable time if there is one.

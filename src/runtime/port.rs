@@ -12,6 +12,7 @@
 //! rest: the neighbour waits for answers.
 
 mod crowd;
+mod lull;
 mod management;
 mod outlet;
 mod served;
@@ -20,6 +21,7 @@ use std::io;
 use std::thread::JoinHandle;
 
 use self::crowd::Crowd;
+use self::lull::Lull;
 pub use self::management::{MANAGEMENT_RING, ManagementLinks, ManagementPacket};
 use self::outlet::{Effects, Outlet, SENDS_MAX};
 pub use self::served::Served;
@@ -273,6 +275,7 @@ pub struct PortLoop<E> {
     crowded_until: Timestamp<Mono>,
     /// Of those who ask a master.
     crowd: Crowd,
+    lull: Lull,
     /// When the last sleep began.
     slept_at: Timestamp<Mono>,
     /// The round before that found the general socket ready.
@@ -310,6 +313,7 @@ impl<E: PtpEngine> PortLoop<E> {
             rest_until: Timestamp::EPOCH,
             crowded_until: Timestamp::EPOCH,
             crowd: Crowd::default(),
+            lull: Lull::default(),
             slept_at: Timestamp::EPOCH,
             had_general: false,
             failed_at: None,
@@ -326,7 +330,9 @@ impl<E: PtpEngine> PortLoop<E> {
         self.outlet.say();
         self.look_at_the_link(now);
         self.look_at_the_time(now);
-        let [general, event] = std::mem::take(&mut self.ready);
+        let is_lull_over = self.lull.is_over(now);
+        let [mut general, event] = std::mem::take(&mut self.ready);
+        general.readable |= is_lull_over;
         if event.failed || self.sockets.awaits_stamps() && (general.any() || now >= self.look_at) {
             self.take_stamps(now, event.failed);
         }
@@ -336,12 +342,14 @@ impl<E: PtpEngine> PortLoop<E> {
         // The general socket last: a Follow_Up is worth most when its Sync has been seen.
         let had_general = std::mem::replace(&mut self.had_general, general.any());
         if general.any() {
-            self.take_general(now, had_general);
+            self.take_general(now, had_general, is_lull_over);
         }
         while let Some(order) = self.outlet.links.from_discipline.as_mut().and_then(RingReader::pop) {
             match order {
                 PortOrder::Decision(decision) => self.step(now, Input::Decision(decision)),
                 PortOrder::Clock(report) => {
+                    // Whoever manages does not want to wait.
+                    self.lull.set_calm(report.calm && self.outlet.links.management.is_none());
                     self.step(now, Input::Clock(report));
                     if report.stepped {
                         self.outlet.flushed(report.epoch);
@@ -431,6 +439,11 @@ impl<E: PtpEngine> PortLoop<E> {
         self.slept_at = now;
         let is_lazy = self.outlet.is_two_step() && !is_watching && !self.engine.answers() && now >= self.crowded_until;
         let event = (!is_resting && !is_lazy).then(|| self.sockets.event_fd());
+        if let Some(until) = self.lull.until(now).filter(|_| is_lazy) {
+            self.ready = Default::default();
+            sleeper.sleep_on_the_bell(now, deadline.min(until), has_work);
+            return;
+        }
         self.ready = sleeper.sleep(self.sockets.general_fd(), event, now, deadline, has_work);
     }
 
@@ -462,23 +475,41 @@ impl<E: PtpEngine> PortLoop<E> {
     }
 
     /// Messages of the general socket, and the Sync whose Follow_Up is among them.
-    fn take_general(&mut self, now: Timestamp<Mono>, had_general: bool) {
+    fn take_general(&mut self, now: Timestamp<Mono>, had_general: bool, is_lull_over: bool) {
         self.outlet.channel = Channel::General;
-        self.outlet.has_forward = false;
+        if is_lull_over {
+            let mut follow_ups = 0;
+            for _ in 0..CROWD {
+                self.outlet.has_forward = false;
+                let Some(found) = self.take_one(Channel::General, now) else { break };
+                follow_ups += found;
+                if found > 0 {
+                    self.take_sync(now);
+                }
+            }
+            self.lull.found(now, self.outlet.sync_interval, follow_ups);
+            return;
+        }
         if !self.outlet.is_two_step() {
             self.take_packets(Channel::General, now);
             return;
         }
+        self.outlet.has_forward = false;
         let is_crowded = had_general && now - self.slept_at < CROWDED;
         let follow_ups = if is_crowded {
             Some(self.take_packets(Channel::General, now))
         } else {
             self.take_one(Channel::General, now)
         };
-        if follow_ups.is_none_or(|follow_ups| follow_ups == 0) {
-            return;
+        if follow_ups.is_some_and(|follow_ups| follow_ups > 0) {
+            self.lull.came(now, self.outlet.sync_interval);
+            self.take_sync(now);
         }
-        // In most cases its Sync is waiting, and before it what was answered meanwhile; if not, everything is read.
+    }
+
+    /// Reads the event socket up to the Sync whose Follow_Up has just been read. In most cases it is waiting, and before it what was
+    /// answered meanwhile; if not, everything is read.
+    fn take_sync(&mut self, now: Timestamp<Mono>) {
         self.look_at = now + LOOK_EVERY;
         for _ in 0..CROWD {
             if self.outlet.has_forward && !self.outlet.awaits_answers() {

@@ -51,7 +51,7 @@ impl Discipline {
             return;
         };
         let transit = free - sent - observation.correction;
-        if self.may_leave_out(now, free, transit) {
+        if self.may_leave_out(free, transit) {
             self.last_sample = Some(now);
             return;
         }
@@ -94,8 +94,8 @@ impl Discipline {
 
     /// Whether a Sync need not be used: all is so quiet that the offset is known to less than stamps resolve, the last one that was used came a moment
     /// ago, and this one says what was foretold. To use it would tell that offset better by a part of what cannot be seen, and cost as much as the first.
-    fn may_leave_out(&self, now: Timestamp<Mono>, free: Timestamp<Local>, transit: Duration) -> bool {
-        if now - self.used_at >= USED_EVERY || !self.leaves_out() {
+    fn may_leave_out(&self, free: Timestamp<Local>, transit: Duration) -> bool {
+        if (free - self.used_from).abs() >= USED_EVERY || !self.leaves_out() {
             return false;
         }
         let transit = transit - self.ruler.map_or(Duration::ZERO, |ruler| ruler.offset);
@@ -377,6 +377,7 @@ impl Discipline {
         let was_silent = self.is_silent || self.last_sample.is_some_and(|last| now - last >= self.silence());
         self.last_sample = Some(now);
         self.used_at = now;
+        self.used_from = free;
         self.is_silent = false;
         self.reference_time = reading.read_as();
         if was_silent {

@@ -4,7 +4,7 @@ use super::{PortLinks, PortMessage};
 use crate::net::Outgoing;
 use crate::ptp::{Channel, Counter, Effect, FRAME_MAX, Forwarded, Frame, PortState, TxToken};
 use crate::runtime::events::Event;
-use crate::time::{ClockId, Mono, Observation, Timestamp};
+use crate::time::{ClockId, LogInterval, Mono, Observation, Timestamp};
 
 /// The most messages of one batch of packets that arrived: a Signaling message can be answered by four, all others by one. What
 /// is more is counted, and not sent.
@@ -62,6 +62,8 @@ pub(super) struct Outlet {
     pub has_told: bool,
     /// The port has come to another state since this was last set to false.
     pub has_new_state: bool,
+    /// The parent's Sync interval.
+    pub sync_interval: LogInterval,
     clock: ClockId,
     is_slave: bool,
     is_master: bool,
@@ -81,6 +83,7 @@ impl Outlet {
             asked: 0,
             has_told: false,
             has_new_state: false,
+            sync_interval: LogInterval::new(0),
             clock,
             is_slave: false,
             is_master: false,
@@ -133,6 +136,7 @@ impl Outlet {
             Effect::Send { .. } => {}
             Effect::Observe(observation) => self.observe(observation),
             Effect::SyncInterval(interval) => {
+                self.sync_interval = interval;
                 self.unsaid.interval = Some(PortMessage::SyncInterval(interval));
                 self.say();
                 self.links.events.push(Event::SyncInterval { port, interval });
