@@ -110,7 +110,8 @@ fn a_sync_that_is_told_late_teaches_nothing_else_of_the_oscillator() {
             bench.tells_late = late && number > 160 && number % 11 == 0;
             bench.exchange(Duration::ZERO);
         }
-        let walk = bench.discipline.stability.walk(FrequencyPpb::from_ppm(1.0)).expect("a minute and a half teach something");
+        let walk =
+            bench.discipline.stability.walk(FrequencyPpb::from_ppm(1.0)).expect("a minute and a half teach something");
         walk.strayed(8.0)
     };
     let (in_time, late) = (strays(false), strays(true));
