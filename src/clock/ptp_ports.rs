@@ -237,6 +237,7 @@ impl ServedLine {
                 reach: PHC_LINE_AGE_MAX,
                 since: line.since,
                 is_of_card: true,
+                error: line.bound + line.drift_rate.drift(Duration::SECOND).abs(),
             })
         } else {
             Some(self.of_the_system_clock(snapshot))
@@ -260,6 +261,7 @@ impl ServedLine {
             reach: SNAPSHOT_AGE_MAX,
             since: self.epoch.1,
             is_of_card: false,
+            error: snapshot.bound_after(Duration::SECOND).greatest_error(),
         }
     }
 }

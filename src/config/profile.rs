@@ -87,7 +87,13 @@ pub const PROFILES: &[Profile] = &[
     Profile {
         word: "c37.238",
         title: "power systems (IEEE C37.238-2017)",
-        presets: &[("domain", "254"), ("transport", "\"ethernet\""), ("delay", "\"p2p\""), ("announce_interval", "0")],
+        presets: &[
+            ("domain", "254"),
+            ("transport", "\"ethernet\""),
+            ("delay", "\"p2p\""),
+            ("announce_interval", "0"),
+            ("power_tlv", "true"),
+        ],
     },
     Profile {
         word: "enterprise",

@@ -284,6 +284,9 @@ fn ptp(read: &Reader<'_>, section: &str) -> PtpConfig {
             "g8265" => ComparisonRule::G8265,
             _ => ComparisonRule::Ieee1588,
         },
+        power_grandmaster_id: read
+            .switch(section, "power_tlv")
+            .then(|| read.integer(section, "power_grandmaster_id") as u16),
         event_port: read.integer(section, "event_port") as u16,
         general_port: read.integer(section, "general_port") as u16,
         management: read.switch(section, "management"),

@@ -226,6 +226,7 @@ impl GrandmasterConfig {
             log_sync_interval: self.log_sync_interval,
             log_min_delay_req_interval: self.log_min_delay_req_interval,
             origin: if self.two_step { SyncOrigin::FollowUp } else { SyncOrigin::Tick },
+            power: None,
         }
     }
 

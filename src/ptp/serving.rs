@@ -20,7 +20,7 @@ use crate::engine::{Sink, TimerKind, TimerTable};
 use crate::time::{Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, Stamp, TaiUtc, Timestamp};
 use crate::wire::ptp::{
     Announce, Body, ClockIdentity, ClockQuality, Extension, Flags, FollowUpInformation, Header, Message,
-    OrganizationExtension, ScaledNs, Sender, Tlvs, WireTimestamp, is_gptp,
+    OrganizationExtension, PowerProfile, ScaledNs, Sender, Tlvs, WireTimestamp, is_gptp,
 };
 
 /// Sync whose transmit stamp may be awaited at once, as many as contracts make due in one round; the oldest gives way.
@@ -52,6 +52,8 @@ pub struct Line {
     pub since: Timestamp<Local>,
     /// The stamping clock is the card's, which can write it into a message that leaves.
     pub is_of_card: bool,
+    /// The greatest error of that time until the line is renewed.
+    pub error: Duration,
 }
 
 impl Line {
@@ -65,6 +67,7 @@ impl Line {
             reach: Duration::MAX,
             since: Timestamp::from_ticks(i128::MIN),
             is_of_card: false,
+            error: Duration::ZERO,
         }
     }
 
@@ -86,6 +89,8 @@ pub struct ServingConfig {
     pub log_min_delay_req_interval: LogInterval,
     /// Where the origin of a Sync is said.
     pub origin: SyncOrigin,
+    /// Announce have the TLV of IEEE C37.238, with this grandmasterID where the clock is the grandmaster itself.
+    pub power: Option<u16>,
 }
 
 /// Where a master says when a Sync has left (9.5.9, 9.5.10).
@@ -108,6 +113,7 @@ impl ServingConfig {
         log_sync_interval: LogInterval::new(0),
         log_min_delay_req_interval: LogInterval::new(0),
         origin: SyncOrigin::FollowUp,
+        power: None,
     };
 
     /// Of each [`Paced`].
@@ -380,7 +386,7 @@ impl Serving {
         out: &mut impl Sink<Effect>,
     ) -> bool {
         // Whose stamps mean nothing, because nobody renews the line, is no master that anybody should follow.
-        let (Some(announced), Some(_)) = (&self.announcement, &self.line) else { return false };
+        let (Some(announced), Some(line)) = (&self.announcement, &self.line) else { return false };
         let properties = &announced.time_properties;
         let announce = Announce {
             origin_timestamp: WireTimestamp::ZERO,
@@ -396,10 +402,29 @@ impl Serving {
         let flags = properties.flags().with(Flags::SYNCHRONIZATION_UNCERTAIN, is_uncertain);
         let own = self.traces_path.then_some(self.sender.source_port_identity.clock_identity);
         let mut tlvs = [0; ANNOUNCE_TLVS_MAX];
-        let len = self.forwarded.write(own, &mut tlvs);
+        let mut len = self.forwarded.write(own, &mut tlvs);
+        if let Some(power) = self.power_profile(announced, line) {
+            // A path that leaves no room for it goes before.
+            let written = Extension::Organization(OrganizationExtension::PowerProfile(power)).write(&mut tlvs[len..]);
+            len += written.unwrap_or(0);
+        }
         let message = self.sender.announce(sequence_id, interval, flags, announce);
         send(&Message { tlvs: Tlvs::from_octets(&tlvs[..len]).unwrap_or_default(), ..message }, None, to, out);
         true
+    }
+
+    /// How wrong the time is that goes out here, by this line, for IEEE C37.238. The error has in it what the grandmaster says of itself; where that
+    /// says nothing, nobody knows. Of another grandmaster's grandmasterID nothing is known either.
+    fn power_profile(&self, announced: &Announcement, line: &Line) -> Option<PowerProfile> {
+        let grandmaster_id = self.config.power?;
+        // Rounded up.
+        let nanos = (line.error + Duration::from_nanos(1) - Duration::from_ticks(1)).as_nanos();
+        let is_known = announced.quality.clock_accuracy.bound().is_some();
+        let total = u32::try_from(nanos).ok().filter(|_| is_known);
+        Some(PowerProfile {
+            grandmaster_id: if announced.steps_removed == 0 { grandmaster_id } else { 0 },
+            total_time_inaccuracy: total.unwrap_or(u32::MAX),
+        })
     }
 
     fn send_sync(
@@ -584,6 +609,7 @@ mod tests {
             reach: Duration::from_secs(2),
             since: at(99),
             is_of_card: false,
+            error: Duration::ZERO,
         };
         let later = line.time_at(at(101)).expect("within reach");
         assert!((later - at(138) + Duration::from_micros(40)).abs() < Duration::from_nanos(1));

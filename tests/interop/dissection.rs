@@ -10,9 +10,9 @@ use synchronome::wire::ptp::{
     ClockQuality, CurrentDataSet, DefaultDataSet, Extension, Flags, FollowUpInformation, GrandmasterSettingsNp,
     GrantUnicast, Header, Management, ManagementData, ManagementErrorId, ManagementErrorStatus, ManagementId,
     ManagementTlv, Message, MessageIntervalRequest, MessageType, OrganizationExtension, ParentDataSet, PathTrace,
-    PeerRequest, PortDataSet, PortDataSetNp, PortIdentity, PortPropertiesNp, PortStatsNp, PtpText, RequestUnicast,
-    ScaledNs, Sender, Signaling, TimeInterval, TimePropertiesDataSet, TimeSource, TimeStatusNp, Tlvs, WireTimestamp,
-    write,
+    PeerRequest, PortDataSet, PortDataSetNp, PortIdentity, PortPropertiesNp, PortStatsNp, PowerProfile, PtpText,
+    RequestUnicast, ScaledNs, Sender, Signaling, TimeInterval, TimePropertiesDataSet, TimeSource, TimeStatusNp, Tlvs,
+    WireTimestamp, write,
 };
 
 use super::COMPLAINTS;
@@ -182,9 +182,15 @@ fn extended() -> Vec<Case> {
                     time_of_next_jump_s: 0x6500_0000,
                     display_name: text("CET"),
                 }),
+                Extension::Organization(OrganizationExtension::PowerProfile(PowerProfile {
+                    grandmaster_id: 254,
+                    total_time_inaccuracy: 1_000,
+                })),
                 Extension::Pad(6),
             ],
             &[
+                ("ptp.v2.an.oe.grandmasterID", 254),
+                ("ptp.v2.an.oe.totalTimeInaccuracy", 1_000),
                 ("ptp.v2.an.atoi.keyField", 1),
                 ("ptp.v2.an.atoi.currentOffset", 3_600),
                 ("ptp.v2.an.atoi.jumpSeconds", -15),

@@ -85,6 +85,13 @@ impl Case {
                 &[(TYPE, "0x0b"), ("ip.dsfield.dscp", "46"), ("ip.ttl", "1")],
             ]);
         }
+        if profile.word == "c37.238" {
+            found.push(&[
+                (TYPE, "0x0b"),
+                ("ptp.v2.an.oe.organizationSubType", "0x000002"),
+                ("ptp.v2.an.oe.grandmasterID", "0"),
+            ]);
+        }
         let is_unicast = ["g8275.2", "g8265.1"].contains(&profile.word);
         if is_unicast {
             found.extend(NEGOTIATED);

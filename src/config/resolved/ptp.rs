@@ -93,6 +93,8 @@ pub struct PtpConfig {
     pub announce_receipt_timeout: u8,
     /// How masters are compared.
     pub comparison: ComparisonRule,
+    /// Announce say how wrong the time may be (IEEE C37.238), with this grandmasterID; `None`: they do not.
+    pub power_grandmaster_id: Option<u16>,
     /// UDP port of event messages.
     pub event_port: u16,
     /// UDP port of general messages; never that of event messages.

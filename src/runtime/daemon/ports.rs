@@ -281,6 +281,7 @@ impl Daemon {
                 log_announce_interval: config.log_announce_interval,
                 log_sync_interval: config.log_sync_interval,
                 log_min_delay_req_interval: config.log_min_delay_req_interval,
+                power: config.power_grandmaster_id,
                 ..ServingConfig::DEFAULT
             },
             domain: config.domain,

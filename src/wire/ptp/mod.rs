@@ -49,7 +49,9 @@ pub use header::{CorrectionField, HEADER_LENGTH, Header, MessageType, VERSION_PT
 pub use identity::{ClockIdentity, PortIdentity};
 pub use management::{ManagementErrorId, ManagementErrorStatus, ManagementId, ManagementTlv};
 pub use message::{Message, PLAIN_MESSAGE_LENGTH_MAX, parse, write};
-pub use organization::{FollowUpInformation, MessageIntervalRequest, Organization, OrganizationExtension, ScaledNs};
+pub use organization::{
+    FollowUpInformation, MessageIntervalRequest, Organization, OrganizationExtension, PowerProfile, ScaledNs,
+};
 pub use quality::{ClockAccuracy, ClockQuality, TimeSource};
 pub use sender::{PeerRequest, Sender, is_gptp};
 pub use text::PtpText;

@@ -1,4 +1,5 @@
-//! What organizations add: ORGANIZATION_EXTENSION (IEEE 1588-2019 14.3), and the two of IEEE 802.1AS that are known here.
+//! What organizations add: ORGANIZATION_EXTENSION (IEEE 1588-2019 14.3), and those that are known here: two of IEEE 802.1AS, and that of
+//! IEEE C37.238.
 
 use super::TlvError;
 use super::text::exactly;
@@ -20,6 +21,10 @@ pub struct Organization<'a> {
 const IEEE_802_1: [u8; 3] = [0x00, 0x80, 0xc2];
 const FOLLOW_UP_INFORMATION: [u8; 3] = [0, 0, 1];
 const MESSAGE_INTERVAL_REQUEST: [u8; 3] = [0, 0, 2];
+
+/// The OUI of IEEE C37.238, and the TLV of its edition of 2017.
+const IEEE_C37_238: [u8; 3] = [0x1c, 0x12, 0x9d];
+const POWER_PROFILE: [u8; 3] = [0, 0, 2];
 
 /// ScaledNs: 2^-16 ns, 96 bits, signed (IEEE 802.1AS-2020 6.4.3.1).
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -80,6 +85,15 @@ pub struct MessageIntervalRequest {
     pub flags: u8,
 }
 
+/// The TLV of IEEE C37.238-2017 in an Announce: whose time it is, and how wrong it may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PowerProfile {
+    /// grandmasterID, by which an operator knows the grandmaster; 0 is none.
+    pub grandmaster_id: u16,
+    /// totalTimeInaccuracy: the greatest error of what the sender says, in nanoseconds; `u32::MAX` is unknown.
+    pub total_time_inaccuracy: u32,
+}
+
 /// What an ORGANIZATION_EXTENSION holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OrganizationExtension<'a> {
@@ -87,6 +101,8 @@ pub enum OrganizationExtension<'a> {
     FollowUpInformation(FollowUpInformation),
     /// IEEE 802.1, subtype 2.
     MessageIntervalRequest(MessageIntervalRequest),
+    /// IEEE C37.238, subtype 2.
+    PowerProfile(PowerProfile),
     /// Another's.
     Other(Organization<'a>),
 }
@@ -96,6 +112,7 @@ impl<'a> OrganizationExtension<'a> {
         match self {
             Self::FollowUpInformation(_) => 28,
             Self::MessageIntervalRequest(_) => 12,
+            Self::PowerProfile(_) => 18,
             Self::Other(organization) => 6 + organization.data.len(),
         }
     }
@@ -110,6 +127,7 @@ impl<'a> OrganizationExtension<'a> {
             (IEEE_802_1, MESSAGE_INTERVAL_REQUEST) => {
                 Self::MessageIntervalRequest(exactly(data, MessageIntervalRequest::read)?)
             }
+            (IEEE_C37_238, POWER_PROFILE) => Self::PowerProfile(exactly(data, PowerProfile::read)?),
             _ => Self::Other(Organization { organization_id, organization_sub_type, data }),
         })
     }
@@ -131,6 +149,14 @@ impl<'a> OrganizationExtension<'a> {
                     writer.u8(interval.log2_seconds() as u8);
                 }
                 writer.octets(&[request.flags, 0, 0]);
+            }
+            Self::PowerProfile(profile) => {
+                writer.octets(&IEEE_C37_238);
+                writer.octets(&POWER_PROFILE);
+                writer.u16(profile.grandmaster_id);
+                writer.u32(0);
+                writer.u32(profile.total_time_inaccuracy);
+                writer.u16(0);
             }
             Self::Other(organization) => {
                 writer.octets(&organization.organization_id);
@@ -159,5 +185,15 @@ impl MessageIntervalRequest {
         let flags = reader.u8()?;
         let _reserved = reader.u16()?;
         Some(Self { link_delay_interval, time_sync_interval, announce_interval, flags })
+    }
+}
+
+impl PowerProfile {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let grandmaster_id = reader.u16()?;
+        let _reserved = reader.u32()?;
+        let total_time_inaccuracy = reader.u32()?;
+        let _reserved = reader.u16()?;
+        Some(Self { grandmaster_id, total_time_inaccuracy })
     }
 }

@@ -439,11 +439,13 @@ pub const PORT: &[Row<Ptp4l>] = &[
         let is_power = line.needed(1, "the version")? == "2017";
         p.with_port(|port| port.is_power = is_power)
     }),
-    missing("power_profile.grandmasterID", "the C37.238 TLV is not sent"),
-    missing("power_profile.networkTimeInaccuracy", "the C37.238 TLV is not sent"),
-    missing("power_profile.totalTimeInaccuracy", "the C37.238 TLV is not sent"),
-    missing("power_profile.2011.grandmasterTimeInaccuracy", "the C37.238 TLV is not sent"),
-    missing("power_profile.2011.networkTimeInaccuracy", "the C37.238 TLV is not sent"),
+    same("power_profile.grandmasterID", "ptp.power_grandmaster_id", |p, line| {
+        p.set_port("power_grandmaster_id", integer_in(line)?, line)
+    }),
+    needless("power_profile.networkTimeInaccuracy", "what is said is the error bound (ptp.power_tlv)"),
+    needless("power_profile.totalTimeInaccuracy", "what is said is the error bound (ptp.power_tlv)"),
+    missing("power_profile.2011.grandmasterTimeInaccuracy", "the TLV is that of the edition of 2017"),
+    missing("power_profile.2011.networkTimeInaccuracy", "the TLV is that of the edition of 2017"),
     missing("spp", "keys of PTP messages are not there yet"),
     missing("active_key_id", "keys of PTP messages are not there yet"),
     missing("allow_unauth", "keys of PTP messages are not there yet"),

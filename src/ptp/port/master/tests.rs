@@ -1,8 +1,8 @@
 use crate::engine::Engine;
-use crate::ptp::script::{Script, config};
+use crate::ptp::script::{Script, config, decided_m1};
 use crate::ptp::{Config, Effect, Input, Line, PortState, Role, ServingConfig, SyncOrigin, TxToken};
 use crate::time::{Duration, FrequencyPpb, LogInterval, Timestamp};
-use crate::wire::ptp::{Body, Extension, Message, MessageType, OrganizationExtension, parse};
+use crate::wire::ptp::{Body, ClockAccuracy, Extension, Message, MessageType, OrganizationExtension, parse};
 
 /// One Announce a second; two Sync.
 fn port(role: Role) -> Config {
@@ -327,4 +327,45 @@ fn sync_is_two_step_where_what_the_card_would_write_is_not_the_served_time() {
         assert_eq!((two_step, token, correction), (true, true, Duration::ZERO), "{why}: {effects}");
         assert!(effects.contains("one_step_unfit"), "{why}: {effects}");
     }
+}
+
+/// The TLV of IEEE C37.238 in the first Announce of a master that is told its grandmasterID, the error of the time, and what to announce: how
+/// far from the grandmaster, and how right that is.
+fn power_profile(
+    told: Option<u16>,
+    error: Duration,
+    steps_removed: u16,
+    accuracy: ClockAccuracy,
+) -> Option<(u16, u32)> {
+    let config = port(Role::Master);
+    let serving = ServingConfig { power: told, ..config.serving };
+    let mut script = Script::new(Config { serving, ..config });
+    script.line("0 link up");
+    let mut decision = decided_m1();
+    decision.announcement.steps_removed = steps_removed;
+    decision.announcement.quality.clock_accuracy = accuracy;
+    let line = Line { error, ..Line::ahead_by(Duration::ZERO) };
+    for input in [Input::Line(Some(line)), Input::Decision(decision)] {
+        script.port.step(Timestamp::EPOCH, input, &mut Vec::new());
+    }
+    let effects = script.line("0.1 run");
+    let announce = sent(&effects).find(|message| matches!(message.body, Body::Announce(_))).expect("it is master");
+    announce.tlvs.iter().find_map(|tlv| match tlv.extension() {
+        Ok(Extension::Organization(OrganizationExtension::PowerProfile(power))) => {
+            Some((power.grandmaster_id, power.total_time_inaccuracy))
+        }
+        _ => None,
+    })
+}
+
+#[test]
+fn an_announce_of_the_power_profile_says_how_wrong_the_time_may_be_in_nanoseconds() {
+    let (good, unknown) = (ClockAccuracy(0x23), ClockAccuracy::UNKNOWN);
+    let error = Duration::from_nanos(1_233) + Duration::from_ticks(1);
+    assert_eq!(power_profile(None, error, 0, good), None);
+    assert_eq!(power_profile(Some(254), error, 0, good), Some((254, 1_234)), "rounded up");
+    assert_eq!(power_profile(Some(254), Duration::from_nanos(1_233), 0, good), Some((254, 1_233)));
+    assert_eq!(power_profile(Some(254), error, 2, good), Some((0, 1_234)), "another's number is not known");
+    assert_eq!(power_profile(Some(254), error, 2, unknown), Some((0, u32::MAX)), "nor how wrong that one is");
+    assert_eq!(power_profile(Some(1), Duration::from_secs(5), 0, good), Some((1, u32::MAX)), "beyond the field");
 }

@@ -108,6 +108,13 @@ fn golden() -> Vec<(&'static str, Extension<'static>)> {
             })),
         ),
         (
+            "00030012 1c129d 000002 00fe 00000000 000003e8 0000",
+            Extension::Organization(OrganizationExtension::PowerProfile(PowerProfile {
+                grandmaster_id: 254,
+                total_time_inaccuracy: 1_000,
+            })),
+        ),
+        (
             "0003000a 1c129d 000001 01020304",
             Extension::Organization(OrganizationExtension::Other(Organization {
                 organization_id: [0x1c, 0x12, 0x9d],
