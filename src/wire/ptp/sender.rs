@@ -79,6 +79,9 @@ impl Sender {
 
     /// A Sync into which the card writes the reading of its clock as it leaves: originTimestamp zero, and what the time is `ahead` of
     /// that clock in correctionField (9.5.9.3: origin and correction together are the time).
+    ///
+    /// No estimate in originTimestamp, which would spare slaves a Sync of 1970 where the card does not write: every other master sends
+    /// zero there, and what a card makes of another value (it may reckon the UDP checksum from zero) nobody has tried.
     pub fn sync_for_the_card(
         &self,
         sequence_id: u16,

@@ -22,10 +22,12 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const CLOCKS: u32 = 1_000;
 /// What our cost may be of ptp4l's.
 const RATIO_MAX: f64 = 1.0 / 3.0;
+/// What our memory may grow by in a flood of requests, each of a clock that was never seen.
+const GROWTH_MAX: u64 = 4 << 20;
 
 /// Measure what a Delay_Req costs a master, beside ptp4l.
 ///
-/// Exit codes: 0 measured, 1 something failed.
+/// Exit codes: 0 measured, 1 something failed, or with --check the target was missed.
 #[derive(clap::Args)]
 pub struct Options {
     /// Rounds, of which the median counts.
@@ -37,6 +39,9 @@ pub struct Options {
     /// Seconds of each measurement.
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
+    /// Fail where our cost is more than a third of ptp4l's, or a flood of new clocks needs more than 4 MiB.
+    #[arg(long)]
+    check: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -78,9 +83,15 @@ impl Drop for Running {
 
 pub fn run(options: &Options) -> ExitCode {
     match crate::build(&["synchronome"]).and_then(|()| measure(options)) {
-        Ok(text) => {
+        Ok((text, missed)) => {
             println!("{text}");
-            ExitCode::SUCCESS
+            match missed.filter(|_| options.check) {
+                None => ExitCode::SUCCESS,
+                Some(missed) => {
+                    eprintln!("ptpbench: {missed}");
+                    ExitCode::FAILURE
+                }
+            }
         }
         Err(error) => {
             eprintln!("ptpbench: {error}");
@@ -89,7 +100,8 @@ pub fn run(options: &Options) -> ExitCode {
     }
 }
 
-fn measure(options: &Options) -> Result<String, String> {
+/// What was measured, and which target was missed.
+fn measure(options: &Options) -> Result<(String, Option<String>), String> {
     let bench = Bench::new(None)?;
     for (space, interface) in [(bench.client(), "c0"), (bench.server(), "s0")] {
         ip(space, &format!("route add 224.0.0.0/4 dev {interface}"))?;
@@ -109,7 +121,15 @@ fn measure(options: &Options) -> Result<String, String> {
         }
     }
     let memory = memory.ok_or("nothing was measured")?;
-    Ok(if options.json { to_json(&ours, &theirs, memory) } else { to_text(&ours, &theirs, memory) })
+    let text = if options.json { to_json(&ours, &theirs, memory) } else { to_text(&ours, &theirs, memory) };
+    Ok((text, missed(median(&ours) / median(&theirs), memory.1.saturating_sub(memory.0))))
+}
+
+fn missed(ratio: f64, growth: u64) -> Option<String> {
+    if ratio.is_nan() || ratio > RATIO_MAX {
+        return Some(format!("{ratio:.2} of ptp4l's cost, and at most {RATIO_MAX:.2} is wanted"));
+    }
+    (growth > GROWTH_MAX).then(|| format!("{growth} octets more in a flood, and at most {GROWTH_MAX} are allowed"))
 }
 
 fn one(bench: &Bench, running: &Running, options: &Options) -> Result<Cost, String> {
@@ -222,4 +242,17 @@ fn to_json(ours: &[Cost], theirs: &[Cost], (before, after, flood): (u64, u64, u6
         "flood": { "requests": flood, "resident_before": before, "resident_after": after },
     });
     json.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_missed_by_cost_or_by_memory_or_where_nothing_was_measured() {
+        assert_eq!(missed(0.33, GROWTH_MAX), None);
+        assert!(missed(0.34, 0).is_some_and(|said| said.starts_with("0.34 of")));
+        assert!(missed(0.2, GROWTH_MAX + 1).is_some_and(|said| said.contains("in a flood")));
+        assert!(missed(f64::NAN, 0).is_some());
+    }
 }
