@@ -119,6 +119,9 @@ pub struct Scenario {
     /// The contender's ports are the members of `bond0`, of which one is active and the others are its spares.
     #[serde(default)]
     pub bond: bool,
+    /// The bond is one by LACP (IEEE 802.1AX), with one of the masters' ports at its other end: both members carry.
+    #[serde(default)]
+    pub lacp: bool,
     /// The contender is a boundary clock: by the odd port of the last pair it serves a ptp4l slave on the even one. Our daemon's ports
     /// have the role "auto" then, ptp4l's are one clock, and phc2sys (with `steer = "phc"`) keeps their PHCs together.
     #[serde(default)]
@@ -510,6 +513,9 @@ impl Scenario {
         }
         if self.bond && (self.pairs < 2 || self.vlan.is_some()) {
             return Err("a bond has two members at least, and no VLAN here: pairs = 2".to_owned());
+        }
+        if self.lacp && !self.bond {
+            return Err("lacp is of a bond: bond = true".to_owned());
         }
         self.check_knobs(&self.knobs)?;
         for fault in &self.fault {

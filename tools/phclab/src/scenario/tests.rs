@@ -39,6 +39,7 @@ fn what_is_misspelt_or_impossible_is_refused_with_its_name() {
         ("about = 'x'\n[[judge]]\n[[fault]]\nat = 5\n", "does nothing"),
         ("about = 'x'\n[[judge]]\nfrom = 50\nto = 40\n", "judge.to"),
         ("about = 'x'\nbond = true\n[[judge]]\n", "two members"),
+        ("about = 'x'\nlacp = true\n[[judge]]\n", "lacp is of a bond"),
         ("about = 'x'\n[[judge]]\n[outage]\nlimit_ns = 1\nmax_s = 1\n", "first fault"),
         ("about = 'x'\n[[expect]]\nfrom = 1\nto = 2\nleap = 'maybe'\n", "leap"),
         ("about = 'x'\n[[judge]]\nclock = 'phv3'\n", "no clock phv3"),

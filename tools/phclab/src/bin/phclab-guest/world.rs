@@ -239,18 +239,40 @@ pub fn connect(scenario: &Scenario, number: usize) -> Outcome<()> {
     Ok(())
 }
 
-/// Makes the contender's ports the members of `bond0`, which has the address of the first. The cable is looked at every 100 ms.
+/// Makes the contender's ports the members of `bond0`, which has the address of the first; by LACP the master's are those of the bond at
+/// its other end. The cable is looked at every 100 ms.
 fn bond(scenario: &Scenario) -> Outcome<()> {
     call("modprobe", &["bonding", "max_bonds=0"])?;
-    let ip = |arguments: &str| ip(&format!("-n {CONTENDER_SIDE} {arguments}"));
-    ip("link add bond0 type bond mode active-backup miimon 100")?;
-    for port in scenario.ports().skip(1).step_by(2) {
-        ip(&format!("addr flush dev {port}"))?;
-        ip(&format!("link set {port} down"))?;
-        ip(&format!("link set {port} master bond0"))?;
+    let mode = if scenario.lacp { "802.3ad lacp_rate fast" } else { "active-backup" };
+    let make = |side: &str, name: &str, first: usize| -> Outcome<()> {
+        let ip = |arguments: &str| ip(&format!("-n {side} {arguments}"));
+        ip(&format!("link add {name} type bond mode {mode} miimon 100"))?;
+        for port in scenario.ports().skip(first).step_by(2) {
+            ip(&format!("addr flush dev {port}"))?;
+            ip(&format!("link set {port} down"))?;
+            ip(&format!("link set {port} master {name}"))?;
+        }
+        ip(&format!("addr add 10.0.0.{}/24 dev {name}", first + 1))?;
+        ip(&format!("link set {name} up")).map(drop)
+    };
+    if scenario.lacp {
+        make(MASTER_SIDE, "bond1", 0)?;
     }
-    ip("addr add 10.0.0.2/24 dev bond0")?;
-    ip("link set bond0 up").map(drop)
+    make(CONTENDER_SIDE, "bond0", 1)?;
+    if scenario.lacp { agreed(scenario.pairs) } else { Ok(()) }
+}
+
+/// Waits until both ends of a bond by LACP have all ports in one aggregator.
+fn agreed(ports: u32) -> Outcome<()> {
+    let mut said = String::new();
+    for _ in 0..100 {
+        said = call("ip", &["netns", "exec", CONTENDER_SIDE, "cat", "/proc/net/bonding/bond0"])?;
+        if said.lines().any(|line| line.trim() == format!("Number of ports: {ports}")) {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(100));
+    }
+    Err(format!("LACP does not agree on one aggregator: {said}"))
 }
 
 /// Sets all odd PHCs to the master's plus `phc_ns`, exactly; the master's was set when the world was made.
