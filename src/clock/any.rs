@@ -46,6 +46,10 @@ impl Clock for AnyClock {
         each!(self, clock => clock.dither_every())
     }
 
+    fn rate_step(&self) -> Option<FrequencyPpb> {
+        each!(self, clock => clock.rate_step())
+    }
+
     fn frequency_max(&self) -> Option<FrequencyPpb> {
         each!(self, clock => clock.frequency_max())
     }

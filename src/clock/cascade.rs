@@ -57,6 +57,8 @@ pub const CROSSING_STEADY_PI: LogInterval = LogInterval::new(-1);
 const PATIENCE: f64 = 0.125;
 /// As above.
 const HASTE: f64 = 0.25;
+/// The same where the system clock is commanded multiples of the step in which its rate goes.
+const HASTE_BY_STEPS: f64 = 0.016;
 /// A clock has settled when it has been locked for so long.
 const SETTLED: Duration = Duration::from_secs(4);
 /// What a hardware clock's reading is off by beside its window: it counts whole nanoseconds.
@@ -568,7 +570,9 @@ impl<C: Clock> Cascade<C> {
     /// The PHCs whose crossing is due at `now`; a little early is fine if one is awake anyway.
     pub fn is_crossing_due(&self, index: u8, now: Timestamp<Mono>) -> bool {
         let leaf = self.phcs.get(usize::from(index)).and_then(Option::as_ref);
-        let early = self.paces[usize::from(index)].duration().scaled(HASTE);
+        // Who commands a clock by steps is awake in between, and wants cycles of one length.
+        let haste = if self.system.goes_by_steps() { HASTE_BY_STEPS } else { HASTE };
+        let early = self.paces[usize::from(index)].duration().scaled(haste);
         leaf.is_some_and(|leaf| now + early >= leaf.crossing_at)
     }
 
@@ -597,8 +601,9 @@ impl<C: Clock> Cascade<C> {
         notify: &mut impl FnMut(CascadeNotice),
     ) {
         let is_latched = self.phcs[usize::from(index)].as_ref().is_some_and(|leaf| leaf.window == Duration::ZERO);
-        let is_plain = is_latched && self.config.steering.servo == Kind::Pi;
+        let is_pi = self.config.steering.servo == Kind::Pi;
         let Some((steering, reading)) = self.steering_of(follower, now, local) else { return };
+        let is_plain = is_latched && (is_pi || steering.goes_by_steps());
         let has_settled = steering.state() == SyncState::Locked && now - steering.state_since() >= SETTLED;
         let pace = match (has_settled, is_plain) {
             (false, _) => CROSSING_FAST,

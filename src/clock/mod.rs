@@ -28,6 +28,7 @@ mod leap;
 mod oscillator;
 mod phc;
 mod ptp_ports;
+mod rate_step;
 mod recording;
 mod reference;
 pub(crate) mod rtc;
@@ -133,6 +134,11 @@ pub trait Clock {
     /// Somebody set the stamping clock, which reads `at` now. What this clock reads is a function of that; its history is
     /// void, and a new epoch begins.
     fn restart(&mut self, at: Timestamp<Local>) -> ClockEpoch;
+
+    /// The step of which its rate is a multiple, if that is known and matters: any other rate it makes up of two of these, nobody knows when.
+    fn rate_step(&self) -> Option<FrequencyPpb> {
+        None
+    }
 
     /// The largest frequency correction that it obeys, on each side, if that is a limit of its own.
     fn frequency_max(&self) -> Option<FrequencyPpb> {

@@ -67,6 +67,10 @@ impl<C: Clock> Clock for Recording<C> {
         self.clock.dither_every()
     }
 
+    fn rate_step(&self) -> Option<FrequencyPpb> {
+        self.clock.rate_step()
+    }
+
     fn frequency_max(&self) -> Option<FrequencyPpb> {
         self.clock.frequency_max()
     }

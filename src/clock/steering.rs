@@ -114,6 +114,11 @@ impl<C: Clock> Steering<C> {
         self.discipline.surprise(&located)
     }
 
+    /// Whether the clock is commanded multiples of the step in which its rate goes.
+    pub fn goes_by_steps(&self) -> bool {
+        self.discipline.goes_by_steps()
+    }
+
     /// How often the source sends.
     pub fn interval(&self) -> LogInterval {
         self.discipline.interval()
@@ -473,6 +478,10 @@ impl<C: Clock> Steering<C> {
                 Effect::Adjust(command) => match self.clock.adjust(local, command) {
                     Ok(adjusted) => {
                         self.obeyed += 1;
+                        let step = self.clock.rate_step();
+                        if step != self.discipline.rate_step() {
+                            self.discipline.change(|discipline| discipline.set_rate_step(step));
+                        }
                         self.obeyed(now, adjusted, notify);
                         if self.refused.take().is_some() {
                             notify(Notice::Obeys);

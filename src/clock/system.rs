@@ -13,6 +13,7 @@ use synchronome_kernel::steer::{StatusWrite, SystemClock as Kernel};
 
 use super::kernel_leap::KernelLeap;
 use super::phc::{failed, from_scaled_ppm, scaled_ppm};
+use super::rate_step::RateStep;
 use super::tampering::{FRESH, Tampering, Watch};
 use super::{Adjusted, Clock, ClockError};
 use crate::discipline::Adjustment;
@@ -48,6 +49,7 @@ pub struct SystemClock {
     leap: KernelLeap,
     /// The clock's reading when the kernel's word on that was seen last.
     leap_seen_at: Option<Timestamp<Local>>,
+    step: RateStep,
 }
 
 /// How a clock is corrected by somebody who does not steer it; positive puts it forward.
@@ -64,6 +66,16 @@ fn split(frequency: FrequencyPpb) -> (i64, i64) {
     let ticks = if frequency.abs() <= FINE_MAX { 0 } else { (frequency.ppb() / TICK_STEP.ppb()).round() as i64 };
     let fine = FrequencyPpb::new(frequency.ppb() - ticks as f64 * TICK_STEP.ppb());
     (TICK_US + ticks, scaled_ppm(fine))
+}
+
+/// The kernel rounds down to a multiple of its step: told a little more, it takes this multiple and not the one before. In 2^-16 ppm; what this adds
+/// up to, 0.03 ns a second, it makes up for now and then.
+const NUDGE: i64 = 2;
+
+/// Whether it is a multiple of the kernel's step.
+fn is_multiple(frequency: FrequencyPpb, step: FrequencyPpb) -> bool {
+    let multiples = frequency.ppb() / step.ppb();
+    (multiples - multiples.round()).abs() < 1e-6
 }
 
 fn joined((tick_us, scaled): (i64, i64)) -> FrequencyPpb {
@@ -155,6 +167,7 @@ impl SystemClock {
             told: None,
             leap: KernelLeap::new(),
             leap_seen_at: None,
+            step: RateStep::Unknown,
         })
     }
 
@@ -162,6 +175,12 @@ impl SystemClock {
     #[must_use]
     pub fn kept_from_the_rtc(self) -> Self {
         Self { keeps_from_rtc: true, ..self }
+    }
+
+    /// The same, which finds out in which steps its rate goes and tells that ([`Clock::rate_step`]).
+    #[must_use]
+    pub fn telling_its_rate_step(self) -> Self {
+        Self { step: RateStep::new(), ..self }
     }
 
     /// Corrects the clock once, for somebody who does not steer it: its frequency is left as it is, and nobody vouches for it
@@ -259,12 +278,14 @@ impl SystemClock {
 
     fn write(&mut self, at: Timestamp<Local>, frequency: FrequencyPpb) -> Result<(), ClockError> {
         let (tick, scaled) = split(frequency);
+        let is_multiple = self.step.look().is_some_and(|step| is_multiple(frequency, step));
+        let scaled = if is_multiple { scaled + NUDGE } else { scaled };
         // The tick is written only when it changes, or is another program's.
         let tick_change = (tick != self.watch.written.0).then_some(tick);
         let found = self.kernel.adjust(scaled, tick_change).map_err(|error| failed(&error))?;
         self.see_leap(at, &found);
         self.watch.written = rate_of(&found);
-        self.frequency = joined(self.watch.written);
+        self.frequency = if is_multiple { frequency } else { joined(self.watch.written) };
         Ok(())
     }
 }
@@ -308,6 +329,10 @@ impl Clock for SystemClock {
             _ => {}
         }
         Ok(Adjusted { before: at, after: at + step, epoch: self.epoch, frequency: self.frequency })
+    }
+
+    fn rate_step(&self) -> Option<FrequencyPpb> {
+        self.step.known()
     }
 
     fn is_stamping(&self) -> bool {
@@ -354,6 +379,35 @@ mod tests {
             let frequency = FrequencyPpb::from_ppm(ppm);
             let (tick, scaled) = split(frequency);
             assert!(scaled.abs() <= 500 * 65_536 && (joined((tick, scaled)) - frequency).abs().ppb() < 0.01, "{ppm}");
+        }
+    }
+
+    /// What `mult` the kernel makes of what it is told, and what is left over of a step (`ntp_update_frequency`, `tk_setup_internals`,
+    /// `timekeeping_adjust`), with 250 ticks a second.
+    fn mult_of(scaled: i64, tick_us: i64, (mult, shift): (i128, u32)) -> (i128, f64) {
+        const TICK_NS: i128 = 4_000_000;
+        let second = i128::from(tick_us) * 1_000 * 100 * (1 << 32) + i128::from(scaled) * (1_000 << 32) / (1 << 16);
+        let tick = (second / 250) >> (32 - shift);
+        let cycles = ((TICK_NS << shift) + mult / 2) / mult;
+        let remainder = (TICK_NS << shift) - cycles * mult;
+        let (whole, rest) = ((tick - remainder) / cycles, (tick - remainder) % cycles);
+        (whole, rest as f64 / cycles as f64)
+    }
+
+    #[test]
+    fn told_a_multiple_of_its_step_the_kernel_takes_that() {
+        // Of 999,999 kHz, 2.1 GHz and 3.7 GHz.
+        for kernel in [(8_388_616, 23), (7_989_150, 24), (4_534_383, 24)] {
+            let step = FrequencyPpb::from_ratio(1.0 / kernel.0 as f64);
+            for multiple in [-4_000, -1_100, -268, -1, 0, 1, 77, 1_999] {
+                let frequency = FrequencyPpb::from_ratio(f64::from(multiple) / kernel.0 as f64);
+                assert!(is_multiple(frequency, step));
+                let (tick_us, scaled) = split(frequency);
+                let (mult, rest) = mult_of(scaled + NUDGE, tick_us, kernel);
+                assert_eq!(mult, kernel.0 + i128::from(multiple), "{kernel:?}");
+                assert!(rest < 2e-3, "{kernel:?}, {multiple}: {rest}");
+            }
+            assert!(!is_multiple(FrequencyPpb::from_ratio(2.3 / kernel.0 as f64), step));
         }
     }
 

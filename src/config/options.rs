@@ -192,6 +192,7 @@ const CONFLICT: &[&str] = &["hold", "prefer"];
 const PREFIXES: Kind = Kind::Prefixes { count_max: PREFIXES_MAX };
 const REFCLOCK: &[&str] = &["shm", "sock", "gpsd", "pps", "phc", "vmclock"];
 const RTC: &[&str] = &["kernel", "exit", "off"];
+const DITHER: &[&str] = &["kernel", "daemon"];
 const EDGE: &[&str] = &["assert", "clear"];
 const SCALE: &[&str] = &["utc", "tai"];
 const DISTANCE: Kind = Kind::Duration { min: Duration::from_micros(1), max: Duration::from_secs(16), or: &[] };
@@ -332,6 +333,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("clock.leap_file", Kind::Directory, Default::Toml("\"/usr/share/zoneinfo/leap-seconds.list\""), "The list of leap seconds (IERS, NIST) against which TAI - UTC is checked; one that is not there is done without."),
     option("clock.vmclock", Kind::PathOr(&["auto", "off"]), Default::Toml("\"auto\""), "The hypervisor's page of time, which tells that this machine was paused, moved or restored: \"auto\" is /dev/vmclock0 where that exists, and what the kernel tells of snapshots where the page does not; \"off\" hears neither.").term("vmclock"),
     option("clock.rtc", Kind::Word(RTC), Default::Toml("\"kernel\""), "Who writes the time into the machine's RTC while the system clock is steered: \"kernel\" leaves it to the kernel, every eleven minutes; \"exit\" sets it to UTC at our end too, if the clock is synchronised and off by 100 ms at most; \"off\" keeps the kernel from it as well, which then never says that the clock is synchronised.").term("rtcsync"),
+    option("clock.dither", Kind::Word(DITHER), Default::Toml("\"kernel\""), "Who makes up for what lies between two of the steps in which the kernel can set the system clock's rate (often 0.12 ppm): \"kernel\" leaves it to the kernel, which does it whenever it is awake, so that an idle machine's clock is off by some nanoseconds more; \"daemon\" commands multiples of the step in turn where samples show that this is better, and wakes up four times a second more for it."),
     option("clock.lock_limit", LIMIT, Default::Unset("10 us where the card takes the time stamps, 100 us where the kernel does"), "A clock is LOCKED while its error bound is at most this.").unit("us"),
     option("clock.max_drift", Kind::Frequency { min_ppb: 0.0, max_ppb: 1_000.0 * PPM }, Default::Toml("\"1ppm\""), "The frequency error that may appear unseen: error bounds grow by this as they age, or by less where the estimator has watched the oscillator for long enough.").unit("ppm").term("PHI (RFC 5905)"),
     option("clock.max_frequency", Kind::Frequency { min_ppb: 1.0, max_ppb: 100_000.0 * PPM }, Default::Toml("\"500ppm\""), "The largest frequency correction, in either direction.").unit("ppm").term("max_adj"),
@@ -628,6 +630,7 @@ mod tests {
             "leap_file",
             "vmclock",
             "rtc",
+            "dither",
             "lock_limit",
             "max_drift",
             "max_frequency",

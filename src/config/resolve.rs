@@ -175,6 +175,7 @@ fn clock(read: &Reader<'_>) -> ClockConfig {
             "off" => RtcPolicy::Off,
             _ => RtcPolicy::Kernel,
         },
+        dithers_itself: read.word("clock", "dither") == "daemon",
         step: StepPolicy {
             first: rule("first"),
             later: rule("later"),

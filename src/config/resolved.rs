@@ -159,6 +159,8 @@ pub struct ClockConfig {
     pub vmclock: VmClock,
     /// Who writes the RTC.
     pub rtc: RtcPolicy,
+    /// The system clock is commanded multiples of the step in which its rate goes, where that is better.
+    pub dithers_itself: bool,
     /// When it may step.
     pub step: StepPolicy,
     /// LOCKED means that the error bound is at most this; 1 ns ..= 1 s. `None`: by who takes the stamps.

@@ -1,6 +1,7 @@
 //! The discipline of one clock by one source, with others beside it.
 
 use self::guards::Guard;
+use self::steps::Steps;
 use super::estimator::{Bank, SavedOscillator};
 use super::grain::Grain;
 use super::policy::StepPolicy;
@@ -258,6 +259,8 @@ pub struct Discipline {
     is_bank_tracking: bool,
     /// When the offset that was found last will have been slewed away.
     slew_ends: Option<Timestamp<Mono>>,
+    /// If it is known in which steps the clock's rate goes.
+    steps: Option<Steps>,
     state: SyncState,
     state_since: Timestamp<Mono>,
     reference: Option<Reference>,
@@ -333,6 +336,7 @@ impl Discipline {
             proofs: 0,
             is_bank_tracking: false,
             slew_ends: None,
+            steps: None,
             state: SyncState::NeverSynced,
             state_since: now,
             reference: None,
@@ -586,6 +590,7 @@ pub use bounding::Whereabouts;
 mod guards;
 mod samples;
 mod standing;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod through;

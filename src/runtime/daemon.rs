@@ -628,10 +628,12 @@ fn system_clock_of(config: &Config, software: SoftwareClock, lacks: &mut Vec<Str
         SystemClock::Observe => (AnyClock::Software(software), ClockKind::Observe),
         SystemClock::Simulated(_) => (AnyClock::Software(software), ClockKind::Simulated),
         SystemClock::Discipline => match RealClock::acquire(config.clock.max_frequency) {
-            Ok(clock) if config.clock.rtc == RtcPolicy::Off => {
-                (AnyClock::System(clock.kept_from_the_rtc()), ClockKind::System)
+            Ok(clock) => {
+                let is_kept = config.clock.rtc == RtcPolicy::Off;
+                let clock = if is_kept { clock.kept_from_the_rtc() } else { clock };
+                let clock = if config.clock.dithers_itself { clock.telling_its_rate_step() } else { clock };
+                (AnyClock::System(clock), ClockKind::System)
             }
-            Ok(clock) => (AnyClock::System(clock), ClockKind::System),
             Err(error) => {
                 // It says the same, of all clocks and less exactly.
                 lacks.retain(|lack| !lack.starts_with("CAP_SYS_TIME"));

@@ -7,7 +7,7 @@ use super::{
     STAMP_RESOLUTION_FINE, STEP_WAITS_FOR, SYNC_IS_NEAR, UNPROVEN_DEVIATIONS, UNPROVEN_MAX, USED_EVERY, WOBBLE_FADES,
 };
 use crate::discipline::envelope::{Contradiction, Span};
-use crate::discipline::estimator::{Bank, Estimate};
+use crate::discipline::estimator::{Bank, Direction, Estimate};
 use crate::discipline::policy::StepRule;
 use crate::discipline::servo::Verdict;
 use crate::discipline::{Adjustment, Envelope, Reference, Ruler, StateEvent};
@@ -74,7 +74,9 @@ impl Discipline {
             let is_fine = self.grain.note(received.epoch, by_stamps);
             self.bank.set_resolution(if is_fine { STAMP_RESOLUTION_FINE } else { STAMP_RESOLUTION });
         }
-        self.bank.forward(free, transit - self.ruler.map_or(Duration::ZERO, |ruler| ruler.offset));
+        let by_ruler = transit - self.ruler.map_or(Duration::ZERO, |ruler| ruler.offset);
+        self.note_scatter(Direction::Forward, free, by_ruler);
+        self.bank.forward(free, by_ruler);
         self.watch_the_master();
         self.hold_to_the_proof(free);
         if self.estimator().is_some() {
@@ -112,7 +114,7 @@ impl Discipline {
     }
 
     /// What lies between two Syncs that are used.
-    fn spacing(&self) -> Duration {
+    pub(super) fn spacing(&self) -> Duration {
         let interval = self.interval.duration();
         if !self.leaves_out() {
             return interval;
@@ -147,7 +149,9 @@ impl Discipline {
             return;
         }
         self.link.backward(free, transit, self.runs_off_by());
-        self.bank.backward(free, transit + self.ruler.map_or(Duration::ZERO, |ruler| ruler.offset));
+        let by_ruler = transit + self.ruler.map_or(Duration::ZERO, |ruler| ruler.offset);
+        self.note_scatter(Direction::Backward, free, by_ruler);
+        self.bank.backward(free, by_ruler);
         self.watch_the_master();
         if self.unproven > 0 {
             self.hold_to_the_proof(free);
@@ -255,8 +259,8 @@ impl Discipline {
             return;
         }
         let interval = self.spacing();
-        let is_sync_near =
-            interval <= SLEW_BY_SYNC_MAX && self.until_sync(now, interval) <= interval.scaled(SYNC_IS_NEAR);
+        let is_sync_soon = interval <= SLEW_BY_SYNC_MAX || self.goes_by_steps();
+        let is_sync_near = is_sync_soon && self.until_sync(now, interval) <= interval.scaled(SYNC_IS_NEAR);
         if self.is_bank_tracking && is_sync_near {
             return;
         }
@@ -303,6 +307,9 @@ impl Discipline {
     fn slew_away(&mut self, now: Timestamp<Mono>, offset: Duration, out: &mut impl Sink<Effect>) {
         let interval = self.spacing();
         let left = self.until_sync(now, interval).clamp(interval.scaled(SLEW_MARGIN), interval);
+        if self.take_away_by_steps(now, offset, left, out) {
+            return;
+        }
         // The next Sync ends it, or, if that is lost, the clock.
         let longest = left + interval.scaled(SLEW_MARGIN);
         let own = -self.runs_off_by();

@@ -199,10 +199,8 @@ impl Discipline {
             self.confirm_at_once(now, reading, out);
         }
         self.look_whether_it_is_measured_again(now, reading, out);
-        if self.slew_ends.is_some_and(|end| now >= end) {
-            self.slew_ends = None;
-            let frequency = -self.runs_off_by();
-            self.command(Adjustment::Frequency(frequency), out);
+        if self.has_slew_ended(now) {
+            self.end_slew(now, reading, out);
         }
         let Some(last) = self.last_sample else {
             self.check_bound(now, reading, out);

@@ -8,6 +8,7 @@ use crate::time::{ClockId, SourceId, Stamp, StampSource, TaiUtc};
 
 mod calm;
 mod saved;
+mod steps;
 
 /// A clock with an exact law, a master without error, and a path, at 8 messages a second.
 struct Bench {

@@ -374,15 +374,20 @@ impl Bank {
     /// Whether a message from the master that arrived at `at` says what was foretold, so that it may be left out: nothing is unusual, nothing is being
     /// learnt anew, and the noise is so small that such messages are nearly all that there are.
     pub fn is_as_foretold(&self, at: Timestamp<Local>, transit: Duration) -> bool {
-        let Some(origin) = self.origin.filter(|_| self.knows_offset && self.knows_delay) else { return false };
         if self.since_restart <= CAREFUL || self.changed_way.is_some() || self.record.is_begun() {
             return false;
         }
-        let direction = Direction::Forward;
-        let transit = (transit - origin).as_secs_f64() - self.moved[direction.index()];
-        let elapsed = (at - self.believed.at).as_secs_f64();
-        let residual = self.believed.members.residual(direction, elapsed, transit);
+        let Some(residual) = self.residual(Direction::Forward, at, transit) else { return false };
         self.watch.is_commonplace(residual, self.noise.tail_mean(0.0))
+    }
+
+    /// How much longer than foretold a message took that arrived from the master, or left for it, at `at`, in seconds; `None` while nothing is.
+    pub fn residual(&self, direction: Direction, at: Timestamp<Local>, transit: Duration) -> Option<f64> {
+        let origin = self.origin.filter(|_| self.knows_offset && self.knows_delay)?;
+        let from_origin = if direction == Direction::Forward { transit - origin } else { transit + origin };
+        let transit = from_origin.as_secs_f64() - self.moved[direction.index()];
+        let elapsed = (at - self.believed.at).as_secs_f64();
+        Some(self.believed.members.residual(direction, elapsed, transit))
     }
 
     fn message(&mut self, direction: Direction, at: Timestamp<Local>, transit: f64) {

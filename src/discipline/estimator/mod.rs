@@ -40,5 +40,6 @@ mod special;
 mod watch;
 
 pub use bank::{Bank, Estimate, Shift};
+pub use member::Direction;
 pub use memory::{SavedOscillator, WANDER_LEVELS};
 pub(crate) use special::decimal_power;

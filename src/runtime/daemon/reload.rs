@@ -18,6 +18,7 @@ impl Daemon {
         check(old.clock.phc == config.clock.phc, "clock.phc");
         check(old.serves_ptp() == config.serves_ptp() || old.ntp_server.is_some(), "ptp.role");
         check(old.clock.rtc == config.clock.rtc, "clock.rtc");
+        check(old.clock.dithers_itself == config.clock.dithers_itself, "clock.dither");
         check(old.clock.vmclock == config.clock.vmclock, "clock.vmclock");
         check(old.clock.max_frequency == config.clock.max_frequency, "clock.max_frequency");
         check(old.ntp_server == config.ntp_server, "ntp.server");

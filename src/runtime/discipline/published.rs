@@ -76,11 +76,15 @@ impl DisciplineThread {
         let is_served = self.links.lines.is_some() || self.inlets.may_serve();
         let system = self.cascade.system();
         let told = &self.published;
-        let is_with_command = commands.1 != told.commands.1 && now >= told.at + WITH_COMMANDS_EVERY;
+        // Of two multiples of a step that are commanded in turn each is only a part of what the clock does.
+        let in_turn = system.clock().rate_step().filter(|_| system.goes_by_steps());
+        let is_with_command =
+            commands.1 != told.commands.1 && now >= told.at + WITH_COMMANDS_EVERY && in_turn.is_none();
         if is_served || !system.clock().is_stamping() || is_with_command || now + NEARLY >= told.at + NEWS_EVERY {
             return true;
         }
-        let rate_changed = (system.clock().frequency() - told.rate).abs() > RATE_TOLERANCE;
+        let rate_changed =
+            (system.clock().frequency() - told.rate).abs() > RATE_TOLERANCE + in_turn.unwrap_or_default();
         let is_doubted = self.cascade.hub_in_doubt().is_some() != self.is_in_doubt;
         let system = self.cascade.system();
         let is_another = is_doubted || (system.state(), system.clock().epoch()) != (told.state, told.epoch);
