@@ -520,6 +520,19 @@ pub fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigError> {
     errors
 }
 
+/// Tells a conflict at the first of some options of a section that the file has; where it has none of them there is nothing to tell.
+fn refusing(
+    read: &Reader<'_>,
+    section: &str,
+    conflict: &mut impl FnMut(String, &Range<usize>, String, &str),
+) -> impl FnMut(&[&str], &str, &str) {
+    move |names, message, suggestion| {
+        if let Some((path, span)) = read.said_by(section, names) {
+            conflict(path, &span, message.to_owned(), suggestion);
+        }
+    }
+}
+
 /// `ntp.server.listen_except` where it says the opposite of `listen`, or nothing.
 fn left_out(read: &Reader<'_>, conflict: &mut impl FnMut(String, &Range<usize>, String, &str)) {
     let Some(span) = read.span("ntp.server", "listen_except") else { return };

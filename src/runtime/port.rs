@@ -9,7 +9,7 @@
 //! read when that has come; the transmit stamp of a Delay_Req is fetched when its answer is there. That is one waking
 //! for a Sync and two for a delay measurement, instead of five. Over Ethernet, where the answer is queued with the event
 //! messages, it is read with the next Sync, in the order of their arrival: one for each. With the peer delay mechanism there is no such
-//! rest: the neighbour waits for answers.
+//! rest: the neighbour waits for answers. And in a calm, where not each Sync is used, it sleeps by the clock alone ([`lull`]).
 
 mod crowd;
 mod lull;

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::refusing;
 use crate::config::read::Reader;
 use crate::config::value::Value;
 use crate::ptp::IntervalConfig;
@@ -28,11 +29,7 @@ pub(super) fn conflicts(
     section: &str,
     conflict: &mut impl FnMut(String, &Range<usize>, String, &str),
 ) {
-    let mut refuse = |names: &[&str], message: &str, suggestion: &str| {
-        if let Some((path, span)) = read.said_by(section, names) {
-            conflict(path, &span, message.to_owned(), suggestion);
-        }
-    };
+    let mut refuse = refusing(read, section, conflict);
     let is_asking = read.value(section, "oper_sync_interval").is_some();
     if is_asking && !read.addresses(section, "unicast_masters").is_empty() {
         let message = "unicast masters are asked for Sync by contract: not with `oper_sync_interval`";

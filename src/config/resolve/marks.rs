@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::refusing;
 use crate::config::PtpMarks;
 use crate::config::read::Reader;
 
@@ -21,11 +22,7 @@ pub(super) fn conflicts(
     section: &str,
     conflict: &mut impl FnMut(String, &Range<usize>, String, &str),
 ) {
-    let mut refuse = |names: &[&str], message: &str, suggestion: &str| {
-        if let Some((path, span)) = read.said_by(section, names) {
-            conflict(path, &span, message.to_owned(), suggestion);
-        }
-    };
+    let mut refuse = refusing(read, section, conflict);
     if read.word(section, "transport") == "ethernet" {
         for (name, without) in [("hop_limit", 1), ("dscp_event", 0), ("dscp_general", 0)] {
             if read.integer(section, name) != without {

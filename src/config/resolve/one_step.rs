@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::refusing;
 use crate::config::read::Reader;
 use crate::wire::ptp::is_gptp;
 
@@ -12,11 +13,7 @@ pub(super) fn conflicts(
     conflict: &mut impl FnMut(String, &Range<usize>, String, &str),
 ) {
     let section = format!("ptp[{index}]");
-    let mut refuse = |names: &[&str], message: &str, suggestion: &str| {
-        if let Some((path, span)) = read.said_by(&section, names) {
-            conflict(path, &span, message.to_owned(), suggestion);
-        }
-    };
+    let mut refuse = refusing(read, &section, conflict);
     let is_same = |other: &String, name| read.value(&section, name) == read.value(other, name);
     let others = (0..index).map(|other| format!("ptp[{other}]"));
     if others.into_iter().any(|other| is_same(&other, "interface") && !is_same(&other, "two_step")) {
