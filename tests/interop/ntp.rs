@@ -541,7 +541,9 @@ mod beside {
         let running = std::time::Instant::now();
         let status = daemon.wait("it is asked again", |status| requests(status) > before);
         println!("ntp: asked {:.2} s after it ran again; polls are 64 s apart", running.elapsed().as_secs_f64());
-        assert!(running.elapsed() < Timeout::from_secs(2));
+        // What is left of a thread's sleep when it is stopped, up to a second, it sleeps afterwards; requests are told of each
+        // second. The rest is the machine's: without the sign, the next request were a minute away.
+        assert!(running.elapsed() < Timeout::from_secs(16));
         assert!(status.events.iter().any(|event| event.text.starts_with("nothing ran here for ")), "{status:#?}");
         assert!(!status.events.iter().any(|event| event.text.contains("DISRUPTED")), "{status:#?}");
         daemon.end();
