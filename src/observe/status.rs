@@ -26,6 +26,8 @@ mod unicast;
 pub const SCHEMA: u32 = 1;
 /// How a line of [`PortStatus::heard`] begins that tells of an Announce.
 pub const HEARD_ANNOUNCE: &str = "Announce ";
+/// How it ends for a master of whom too few Announce were heard so far.
+pub const NOT_QUALIFIED: &str = "not qualified yet";
 /// How one begins that tells of another domain or sdoId, whose numbers follow.
 pub const HEARD_OTHER_DOMAIN: &str = "messages of domain ";
 

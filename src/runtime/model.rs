@@ -12,7 +12,7 @@ use crate::observe::event::CLOCK_SET;
 use crate::observe::history::History;
 use crate::observe::status::{
     BoundPartsStatus, ClockKind, ClockStatus, GrandmasterChangeStatus, GrandmasterStatus, HEARD_ANNOUNCE,
-    HEARD_OTHER_DOMAIN, HoldoverStatus, PortStatus, SCHEMA, bound_s,
+    HEARD_OTHER_DOMAIN, HoldoverStatus, NOT_QUALIFIED, PortStatus, SCHEMA, bound_s,
 };
 use crate::observe::{Change, EventKind, Events, Level, Status, Topic, rfc3339};
 use crate::ptp::{Announcement, Counter, ParentInfo, PortState, RefusedMaster, Role, StateReason, UnicastMasterStatus};
@@ -205,7 +205,7 @@ impl PortModel {
             .map(|foreign| {
                 let data = &foreign.data;
                 let why = match (foreign.is_qualified, foreign.is_fit) {
-                    (false, _) => "not qualified yet",
+                    (false, _) => NOT_QUALIFIED,
                     (true, false) => "it has failed: ptp.wait_to_restore",
                     (true, true) => "not the best",
                 };

@@ -17,6 +17,8 @@ use std::path::Path;
 
 use super::host::{CAP_SYS_TIME, effective};
 
+mod told;
+
 /// What a program of this name steers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Steers {
@@ -53,9 +55,6 @@ pub const QEMU_GA: &str = "qemu-ga";
 pub const HV_UTILS: &str = "hv_utils";
 /// What the host offers it if time synchronisation is on: a device of this class on the VMBus.
 const HYPERV_TIMESYNC: &str = "9527e630-d0ae-497b-adce-e80ab0175caf";
-/// Options that tell a program to leave the clock alone.
-const HARMLESS: [(&str, &str); 3] = [("chronyd", "-x"), ("ptp4l", "--free_running=1"), ("phc2sys", "--free_running=1")];
-
 /// Where phc2sys asks if it is not told another place.
 const PTP4L_SOCKET: &str = "/var/run/ptp4l";
 
@@ -190,7 +189,7 @@ fn rivals_in(proc: &Path) -> Vec<Rival> {
         };
         let command = read("cmdline");
         let program = if *name == "systemd-timesyn" { "systemd-timesyncd" } else { *name };
-        if is_able && !is_harmless(name, &command) {
+        if is_able && !told::leaves_clocks_alone(name, &command, &|file| read_of(&entry.path(), file)) {
             found.push(Rival { program: program.to_owned(), pid: Some(pid), unit: unit_of(&read("cgroup")) });
         }
     }
@@ -209,11 +208,14 @@ fn may_set_time(status: &str) -> bool {
     effective(status).is_none_or(|effective| effective & (1 << CAP_SYS_TIME) != 0)
 }
 
-/// `command` as in proc_pid_cmdline(5): each argument ended by a zero byte.
-fn is_harmless(program: &str, command: &str) -> bool {
-    let told =
-        |(name, option): &(&str, &str)| *name == program && command.split('\0').any(|argument| argument == *option);
-    HARMLESS.iter().any(told) || program == QEMU_GA && is_setting_blocked(command)
+/// A file by the name that a process has for it, in its own root and working directory; `None`: it cannot be read, for which one must be allowed
+/// to trace the process.
+fn read_of(process: &Path, file: &Path) -> Option<String> {
+    let file = match file.strip_prefix("/") {
+        Ok(below) => process.join("root").join(below),
+        Err(_) => process.join("cwd").join(file),
+    };
+    fs::read_to_string(file).ok()
 }
 
 /// Whether the options of phc2sys, as in proc_pid_cmdline(5), say that it goes by who answers at this socket.
@@ -224,14 +226,6 @@ fn asks_at(command: &str, socket: &Path) -> bool {
     let named = arguments.clone().any(|argument| argument.ends_with(socket));
     let names_another = arguments.any(|argument| argument.starts_with("-z") || argument.starts_with("--uds_address"));
     is_automatic && (named || !names_another && socket == PTP4L_SOCKET)
-}
-
-/// qemu-ga is told by `-b LIST`, `--block-rpcs=LIST`, or `--blacklist=LIST` of old what its host may not do.
-fn is_setting_blocked(command: &str) -> bool {
-    let is_block = |argument: &str| argument.starts_with("-b") || argument.starts_with("--b");
-    let arguments: Vec<_> = command.split('\0').collect();
-    let is_list = |pair: &[&str]| pair[1].contains("guest-set-time") && (is_block(pair[0]) || is_block(pair[1]));
-    arguments.windows(2).any(is_list)
 }
 
 /// The service in the last part of a cgroup's path: `0::/system.slice/chrony.service`.
@@ -302,8 +296,24 @@ mod tests {
         assert_eq!(found("chronyd", &[unable]), [""; 0]);
         assert_eq!(found("chronyd", &[("status", ABLE), ("cmdline", "chronyd\0-x\0-f\0c.conf\0")]), [""; 0]);
         assert_eq!(found("ptp4l", &[("cmdline", "ptp4l\0-i\0eth0\0--free_running=1\0")]), [""; 0]);
+        assert_eq!(found("chronyd", &[("status", ABLE), ("cmdline", "chronyd\0-nx\0")]), [""; 0]);
         assert_eq!(found("cron", &[("status", ABLE)]), [""; 0]);
         assert_eq!(found("chronyd", &[]), ["chronyd (pid 812)"], "what is not known is taken for the worse");
+    }
+
+    #[test]
+    fn a_configuration_file_is_read_where_the_process_has_it() {
+        let command = |file: &str| format!("ptp4l\0-mf\0{file}\0");
+        for (place, file) in [("root/etc", "/etc/ptp4l.conf"), ("cwd/etc", "etc/ptp4l.conf")] {
+            let proc = process("ptp4l", &[("cmdline", &command(file))]);
+            assert_eq!(rivals_in(proc.path()).len(), 1, "what cannot be read is taken for the worse");
+            let place = proc.path().join("812").join(place);
+            fs::create_dir_all(&place).unwrap();
+            fs::write(place.join("ptp4l.conf"), "[global]\nfree_running 1\n").unwrap();
+            assert_eq!(rivals_in(proc.path()), [], "{file}");
+            fs::write(place.join("ptp4l.conf"), "[global]\nfree_running 0\n").unwrap();
+            assert_eq!(rivals_in(proc.path()).len(), 1, "{file}");
+        }
     }
 
     #[test]

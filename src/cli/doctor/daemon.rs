@@ -11,7 +11,9 @@ use crate::discipline::helm::mistaken_for;
 use crate::observe::event::{CLOCK_SET, FREQUENCY_SET, UTC_DISPUTE};
 use crate::observe::health::{self, Code, Thresholds};
 use crate::observe::render::headline;
-use crate::observe::status::{HEARD_ANNOUNCE, HEARD_OTHER_DOMAIN, PhcStatus, PortStatus, SourceStatus, Status};
+use crate::observe::status::{
+    HEARD_ANNOUNCE, HEARD_OTHER_DOMAIN, NOT_QUALIFIED, PhcStatus, PortStatus, SourceStatus, Status,
+};
 use crate::observe::why::{Outcome, Test, explain, sources};
 use crate::time::Duration;
 
@@ -22,7 +24,7 @@ const UNANSWERED_SHARE: f64 = 0.5;
 const ENOUGH: u64 = 8;
 /// A server that says it may be further off than this does not know the time (RFC 5905 11.2.1: MAXDIST).
 const ROOT_DISTANCE_MAX_S: f64 = 1.5;
-/// Where no Sync has come for so long, nobody is there who could be followed.
+/// Where no Sync has come for so long, Sync does not come either.
 const GONE_S: f64 = 3.0;
 /// From this on a transmit stamp is late, and so many of them may be.
 const LATE_S: f64 = 0.01;
@@ -98,11 +100,18 @@ fn heard(port: &PortStatus) -> Finding {
             None => PTP_SILENCE.ok(format!("{parent} is followed")),
         };
     }
-    let is_announced = count(port, "received_announce") > 0;
-    if let Some(age) = port.last_sync_age_s.filter(|age| is_announced && *age > GONE_S) {
-        return lost(port, Duration::from_secs_f64(age));
+    let announced: Vec<_> = port.heard.iter().filter(|line| line.starts_with(HEARD_ANNOUNCE)).collect();
+    if !announced.is_empty() && announced.iter().all(|line| line.ends_with(NOT_QUALIFIED)) {
+        return PTP_NOT_FOLLOWED
+            .warn(said(), "A master has begun to announce itself: it is followed after two more Announce.")
+            .remedy("ask again after a few seconds; if it stays so, Announce is lost on the way");
     }
-    if is_announced {
+    // Counters tell of before, too.
+    let has_followed = count(port, "parent_changed") > 0;
+    if let Some(age) = port.last_sync_age_s.filter(|_| has_followed) {
+        return lost(port, age);
+    }
+    if count(port, "received_announce") > 0 {
         let value = format!("{} Announce, none to follow; {}", count(port, "received_announce"), said());
         return PTP_NOT_FOLLOWED
             .fail(value.trim_end_matches("; "), "A master announces itself, and it may not be followed.");
@@ -123,13 +132,18 @@ fn heard(port: &PortStatus) -> Finding {
     PTP_SILENCE.fail("nothing", "No PTP message arrives.")
 }
 
-/// What is heard by a port whose masters have gone: its counters tell of before, too.
-fn lost(port: &PortStatus, age: Duration) -> Finding {
+/// What is heard by a port whose masters have gone; so many seconds ago came the last Sync.
+fn lost(port: &PortStatus, age_s: f64) -> Finding {
     let said = |begins: &str| port.heard.iter().find(|line| line.starts_with(begins));
-    let since = format!("the last Sync came {age} ago");
+    let since = format!("the last Sync came {} ago", Duration::from_secs_f64(age_s));
     if let Some(other) = said(HEARD_ANNOUNCE) {
         return PTP_NOT_FOLLOWED
             .fail(format!("{since}; {other}"), "A master announces itself, and it is not followed.");
+    }
+    if age_s <= GONE_S {
+        return PTP_NO_ANNOUNCE
+            .fail(format!("no Announce any more; {since}"), "A master was followed, and announces itself no more.")
+            .remedy(format!("the master has just gone, or {}", PTP_NO_ANNOUNCE.remedy));
     }
     let Some(other) = said(HEARD_OTHER_DOMAIN) else {
         return PTP_SILENCE.fail(since, "A master was followed, and nothing comes any more.");

@@ -24,21 +24,32 @@ fn who_started_a_daemon_that_keeps_all_its_rights_is_told_each_that_it_lacks() {
 
 #[test]
 fn a_port_that_has_lost_its_master_is_told_what_it_hears_now_and_not_what_it_once_heard() {
-    let lost = |heard: &[&str]| {
+    let lost_for = |age_s: f64, heard: &[&str]| {
         let found = with_port(|port| {
-            (port.parent, port.port_state, port.last_sync_age_s) = (None, "LISTENING".to_owned(), Some(12.0));
-            port.counters = counters(&[("received_announce", 40), ("received_sync", 320), ("domain_mismatch", 3)]);
+            (port.parent, port.port_state, port.last_sync_age_s) = (None, "LISTENING".to_owned(), Some(age_s));
+            let counted =
+                [("received_announce", 40), ("received_sync", 320), ("domain_mismatch", 3), ("parent_changed", 1)];
+            port.counters = counters(&counted);
             port.heard = heard.iter().map(|line| (*line).to_owned()).collect();
         });
-        found.into_iter().find(|finding| finding.check.starts_with("ptp-") && finding.status == Grade::Fail).unwrap()
+        found.into_iter().find(|finding| finding.check.starts_with("ptp-") && finding.status != Grade::Ok).unwrap()
     };
+    let lost = |heard: &[&str]| lost_for(12.0, heard);
     let silence = lost(&["nothing: no PTP message has arrived"]);
     assert_eq!((silence.check, silence.value.as_str()), ("ptp-silence", "the last Sync came 12.0 s ago"));
     let domain = lost(&["messages of domain 24, sdoId 0x000: this port is in domain 0, sdoId 0x000"]);
     assert_eq!((domain.check, domain.limit.as_str()), ("ptp-domain", "domain 0"));
     assert_eq!(lost(&["messages of domain 0, sdoId 0x100: this port is in domain 0, sdoId 0x000"]).check, "ptp-sdo-id");
     let refused = lost(&["Announce of grandmaster 001b21.fffe.aabbcc: it is not among ptp.grandmasters"]);
-    assert_eq!(refused.check, "ptp-not-followed");
+    assert_eq!((refused.check, refused.status), ("ptp-not-followed", Grade::Fail));
+    // Fast Announce are missed before Sync are.
+    let just_now = lost_for(1.5, &["nothing: no PTP message has arrived"]);
+    assert_eq!((just_now.check, just_now.status), ("ptp-no-announce", Grade::Fail));
+    assert_eq!(just_now.value, "no Announce any more; the last Sync came 1.50 s ago");
+    for age_s in [0.5, 12.0] {
+        let back = lost_for(age_s, &["Announce from 001b21.fffe.aabbcc-1 (grandmaster x): not qualified yet"]);
+        assert_eq!((back.check, back.status), ("ptp-not-followed", Grade::Warn), "it has just come back");
+    }
 }
 
 #[test]
