@@ -17,7 +17,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use child::{Demo, Open, Running, eventually, free_ports, get, output, printed, program, status, until_state};
+use child::{Demo, Open, Running, eventually, free_ports, get, get_as, output, printed, program, status, until_state};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -276,6 +276,23 @@ fn sigint_ends_it_like_sigterm() {
     running.signal(Signal::SIGINT);
     let (ended, took) = running.wait();
     assert!(ended.success() && took < END_MAX, "{ended} after {took:?}");
+}
+
+#[test]
+fn the_page_is_for_who_asks_by_a_name_of_this_host_and_names_are_read_again() {
+    let http = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut setup = Setup { http: http.to_string(), ..Setup::new() };
+    let running = setup.start();
+    let own = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("a name");
+    let own = own.trim();
+    let is_answered = |host: &str| get_as(http.port(), "/status", host).0.starts_with("HTTP/1.1 200 ");
+    assert!(is_answered(own) && is_answered("127.0.0.1:9319"));
+    assert!(!is_answered("time.example.net") && get_as(http.port(), "/", "time.example.net").0.contains(" 421 "));
+    setup.more = "observe.allowed_hosts = ['time.example.net', '*.clocks.example']".to_owned();
+    setup.write();
+    running.signal(Signal::SIGHUP);
+    assert!(eventually(|| is_answered("time.example.net:9319")));
+    assert!(is_answered("a.clocks.example") && !is_answered("evil.example"));
 }
 
 #[test]

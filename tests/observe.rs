@@ -21,7 +21,7 @@ use synchronome::observe::client::{AskError, ask};
 use synchronome::observe::render::{Style, render};
 use synchronome::observe::status::{ClockStatus, SCHEMA};
 use synchronome::observe::{
-    BindError, CONNECTIONS_MAX, Observers, ObserversConfig, REQUEST_BYTES_MAX, REQUEST_TIME_MAX, Status,
+    Answers, BindError, CONNECTIONS_MAX, Observers, ObserversConfig, Order, REQUEST_BYTES_MAX, REQUEST_TIME_MAX, Status,
 };
 use synchronome::time::SyncState;
 use tempfile::TempDir;
@@ -37,6 +37,11 @@ struct Daemon {
 
 impl Daemon {
     fn start(status: Status) -> Self {
+        Self::start_as(status, "")
+    }
+
+    /// One that is called so.
+    fn start_as(status: Status, name: &'static str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let http = Some("127.0.0.1:0".parse().unwrap());
         let mut observers = Observers::bind(&ObserversConfig { socket: socket_in(&directory), http }).unwrap();
@@ -45,11 +50,8 @@ impl Daemon {
         let (http, asked) = (observers.http_address().unwrap(), Arc::new(AtomicUsize::new(0)));
         let count = Arc::clone(&asked);
         let thread = std::thread::spawn(move || {
-            let mut make = || {
-                count.fetch_add(1, Ordering::Relaxed);
-                status.clone()
-            };
-            while !observers.poll(None, &mut make).unwrap().contains(&token) {}
+            let mut called = Called { status, count, name };
+            while !observers.poll(None, &mut called).unwrap().contains(&token) {}
             drop(stopped);
         });
         Self { directory, http, asked, stop: Some(stop), thread: Some(thread) }
@@ -73,7 +75,29 @@ impl Daemon {
     }
 
     fn get(&self, path: &str) -> String {
-        self.http(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"))
+        self.http(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+    }
+}
+
+/// Counts how often its status is asked for.
+struct Called {
+    status: Status,
+    count: Arc<AtomicUsize>,
+    name: &'static str,
+}
+
+impl Answers for Called {
+    fn status(&mut self) -> Status {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.status.clone()
+    }
+
+    fn is_called(&mut self, name: &str) -> bool {
+        name == self.name
+    }
+
+    fn obey(&mut self, _: Order) -> Result<Vec<u8>, String> {
+        Err("nothing is recorded here".to_owned())
     }
 }
 
@@ -244,7 +268,7 @@ fn each_page_is_served_with_its_type() {
         ("/status", "application/json", "\"state\":\"LOCKED\""),
         ("/healthz", "text/plain; charset=utf-8", "OK: time correct to within 840 ns"),
         ("http://somewhere/healthz", "text/plain; charset=utf-8", "OK: time correct to within 840 ns"),
-        ("http://somewhere", "text/html; charset=utf-8", "<!doctype html>"),
+        ("http://192.0.2.1:9319", "text/html; charset=utf-8", "<!doctype html>"),
     ] {
         let answer = daemon.get(path);
         assert_eq!(status_line(&answer), "HTTP/1.1 200 OK", "{path}");
@@ -316,7 +340,7 @@ fn head_gets_the_head_of_the_same_answer() {
     let daemon = Daemon::start(locked());
     for path in ["/", "/page.json", "/history.json", "/status", "/healthz", "/nothing"] {
         let whole = daemon.get(path);
-        let head = daemon.http(format!("HEAD {path} HTTP/1.1\r\nHost: x\r\n\r\n"));
+        let head = daemon.http(format!("HEAD {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
         assert_eq!(head, whole.strip_suffix(body(&whole)).unwrap(), "{path}");
         assert!(!body(&whole).is_empty());
     }
@@ -327,19 +351,23 @@ fn what_is_not_understood_is_refused_by_its_code() {
     let daemon = Daemon::start(locked());
     let many = "h: v\r\n".repeat(100);
     for (request, expected) in [
-        ("GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "404 Not Found"),
-        ("GET /page.json/ HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "404 Not Found"),
-        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".to_owned(), "405 Method Not Allowed"),
-        ("PUT /events.json HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "405 Method Not Allowed"),
-        ("OPTIONS /page.json HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "405 Method Not Allowed"),
-        ("GET //metrics HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "404 Not Found"),
-        ("POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc".to_owned(), "405 Method Not Allowed"),
-        ("get / HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "405 Method Not Allowed"),
+        ("GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(), "404 Not Found"),
+        ("GET /page.json/ HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(), "404 Not Found"),
+        ("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n".to_owned(), "405 Method Not Allowed"),
+        ("PUT /events.json HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(), "405 Method Not Allowed"),
+        ("OPTIONS /page.json HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(), "405 Method Not Allowed"),
+        ("GET //metrics HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(), "404 Not Found"),
+        (
+            "POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc".to_owned(),
+            "405 Method Not Allowed",
+        ),
+        ("get / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(), "405 Method Not Allowed"),
         ("GET / HTTP/1.1\r\n\r\n".to_owned(), "400 Bad Request"),
-        ("GET / HTTP/1.1\r\nHost: x\r\nhost: y\r\n\r\n".to_owned(), "400 Bad Request"),
-        ("GET / HTTP/9.9\r\nHost: x\r\n\r\n".to_owned(), "400 Bad Request"),
+        ("GET /metrics HTTP/1.1\r\nHost: a b\r\n\r\n".to_owned(), "400 Bad Request"),
+        ("GET / HTTP/1.1\r\nHost: localhost\r\nhost: y\r\n\r\n".to_owned(), "400 Bad Request"),
+        ("GET / HTTP/9.9\r\nHost: localhost\r\n\r\n".to_owned(), "400 Bad Request"),
         ("GET / HTTP/1.1\r\nHost x\r\n\r\n".to_owned(), "400 Bad Request"),
-        (format!("GET / HTTP/1.1\r\nHost: x\r\n{many}\r\n"), "431 Request Header Fields Too Large"),
+        (format!("GET / HTTP/1.1\r\nHost: localhost\r\n{many}\r\n"), "431 Request Header Fields Too Large"),
         ("GET / HTTP/1.0\r\n\r\n".to_owned(), "200 OK"),
     ] {
         let answer = daemon.http(&request);
@@ -349,9 +377,35 @@ fn what_is_not_understood_is_refused_by_its_code() {
 }
 
 #[test]
+fn a_page_of_elsewhere_that_lets_its_name_lead_here_reads_nothing() {
+    let daemon = Daemon::start_as(locked(), "clock.example.net");
+    let code = |path: &str, host: &str| {
+        let answer = daemon.http(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        (status_line(&answer)["HTTP/1.1 ".len()..][..3].to_owned(), answer)
+    };
+    for path in ["/", "/page.json", "/history.json", "/events.json", "/events.json?from=1", "/status"] {
+        for host in ["evil.example:9319", "127.0.0.1.evil.example", "a.clock.example.net"] {
+            let (refused, answer) = code(path, host);
+            assert_eq!(refused, "421", "{path} {host}");
+            assert!(body(&answer).ends_with("observe.allowed_hosts\n") && !answer.contains("LOCKED"), "{answer}");
+        }
+        for host in ["127.0.0.1:9319", "[::1]:9319", "localhost:9319", "CLOCK.example.net.:9319", ""] {
+            assert_eq!(code(path, host).0, "200", "{path} {host}");
+        }
+    }
+    for path in ["/metrics", "/healthz"] {
+        assert_eq!(code(path, "any.name.example").0, "200", "{path}");
+    }
+    // The target's own word counts, either way.
+    assert_eq!(code("http://evil.example/status", "localhost").0, "421");
+    assert_eq!(code("http://localhost:9319/status", "evil.example").0, "200");
+    assert_eq!(status_line(&daemon.http("GET /status HTTP/1.0\r\n\r\n")), "HTTP/1.1 200 OK");
+}
+
+#[test]
 fn a_header_of_any_length_gets_its_refusal_whole() {
     let daemon = Daemon::start(locked());
-    let head = "GET / HTTP/1.1\r\nHost: x\r\nX: ";
+    let head = "GET / HTTP/1.1\r\nHost: localhost\r\nX: ";
     let request = |len: usize| format!("{head}{}\r\n\r\n", "a".repeat(len - head.len() - 4));
     assert_eq!(status_line(&daemon.http(request(REQUEST_BYTES_MAX))), "HTTP/1.1 200 OK");
     for len in [REQUEST_BYTES_MAX + 1, 2 * REQUEST_BYTES_MAX, 40_000] {
@@ -407,7 +461,7 @@ fn who_finds_no_slot_waits_and_the_other_server_is_not_touched() {
     // All are accepted before the next one comes, in the order in which they came.
     std::thread::sleep(Duration::from_millis(200));
     let mut waiting = daemon.connect();
-    waiting.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    waiting.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     waiting.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
     let error = waiting.read(&mut [0; 16]).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "no slot, no answer: {error}");
@@ -422,7 +476,7 @@ fn a_crowd_larger_than_the_slots_is_served_to_the_last() {
     let daemon = Daemon::start(locked());
     let mut crowd: Vec<_> = (0..4 * CONNECTIONS_MAX).map(|_| daemon.connect()).collect();
     for stream in crowd.iter_mut().rev() {
-        stream.write_all(b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        stream.write_all(b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     }
     for stream in &mut crowd {
         assert_eq!(status_line(&read_to_end(stream)), "HTTP/1.1 200 OK");
@@ -435,7 +489,7 @@ fn an_answer_larger_than_the_buffers_of_the_kernel_arrives_whole() {
     let large = Status { lacks: vec!["x".repeat(1_000); 8_000], ..locked() };
     let daemon = Daemon::start(large.clone());
     let mut stream = daemon.connect();
-    stream.write_all(b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    stream.write_all(b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     // The server has to wait for us with the rest.
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(status_line(&daemon.get("/")), "HTTP/1.1 200 OK");

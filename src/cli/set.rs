@@ -137,6 +137,7 @@ pub(super) fn observing(config: Config, directory: &Path) -> Config {
         observe: ObserveConfig {
             ptp_management: None,
             http: None,
+            allowed_hosts: Vec::new(),
             log: LogLevel::Error,
             runtime_directory: directory.to_owned(),
             state_directory: directory.to_owned(),

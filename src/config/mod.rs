@@ -13,6 +13,7 @@
 mod acceptable;
 mod address;
 mod error;
+mod host_name;
 pub mod options;
 pub mod profile;
 pub mod quantity;
@@ -29,6 +30,7 @@ use std::path::Path;
 
 pub use address::is_interface;
 pub use error::{ConfigError, ConfigErrors, Fault, Place, Source};
+pub use host_name::HostName;
 pub use read::Reader;
 pub use reference::{option_tables, reference_manual};
 pub use resolved::*;

@@ -3,7 +3,7 @@
 //! Everything that is said about an option elsewhere (errors, the reference manual, `check --explain`) is made from its
 //! row here, and so cannot be out of date.
 
-use super::{CORES_MAX, LISTEN_MAX, PHCS_MAX, PTP_PORTS_MAX, SERVER_CORES_MAX};
+use super::{ALLOWED_HOSTS_MAX, CORES_MAX, LISTEN_MAX, PHCS_MAX, PTP_PORTS_MAX, SERVER_CORES_MAX};
 use crate::ntp::server::{CLIENTS_MAX, CLIENTS_MIN, PREFIXES_MAX};
 use crate::ptp::{ACCEPTABLE_MASTERS_MAX, GRANDMASTERS_MAX, UNICAST_MASTERS_MAX};
 use crate::time::Duration;
@@ -96,6 +96,11 @@ pub enum Kind {
     Address,
     /// The name of a hardware clock: of an interface, or a `clock_name`.
     Clock,
+    /// A list of names of hosts, or of all below a domain, no two alike.
+    HostNames {
+        /// The most of them.
+        count_max: usize,
+    },
     /// A list of IP addresses with ports and of interfaces, no two alike.
     Places {
         /// The most of them.
@@ -489,6 +494,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("threads.server.priority", PRIORITY, NO_PRIORITY, "The real-time priority.").term("SCHED_FIFO"),
 
     option("observe.http", Kind::AddressOrOff, Default::Toml("\"127.0.0.1:9319\""), "Where a page for a browser, metrics and health are served over HTTP."),
+    option("observe.allowed_hosts", Kind::HostNames { count_max: ALLOWED_HOSTS_MAX }, Default::Toml("[]"), "Further names of this machine by which the page and /status may be asked for, as \"time.example.net\" or \"*.example.net\"; addresses, localhost and its own name need none, and /metrics and /healthz answer by any.").term("Host"),
     option("observe.log", Kind::Word(LOG), Default::Toml("\"info\""), "The least important messages that are logged."),
     option("observe.runtime_directory", Kind::Directory, Default::Toml("\"/run/synchronome\""), "Where the status socket is."),
     option("observe.ptp_management", Kind::PathOr(&["off"]), Default::Toml("\"off\""), "The datagram socket on which pmc of this machine is answered (pmc -u -s PATH): GET for everybody, SET of the priorities for root and the daemon's user.").term("uds_address"),

@@ -6,6 +6,7 @@ use std::ops::Range;
 use toml::de::DeValue;
 
 use super::acceptable::Acceptable;
+use super::host_name::HostName;
 use super::options::{Default, OptionSpec, OptionTable};
 use super::profile::{self, Profile};
 use super::value::{self, Value};
@@ -119,6 +120,7 @@ typed_reads! {
     prefixes: Prefixes -> Vec<Prefix>;
     cores: Cores -> Vec<usize>;
     addresses: Addresses -> Vec<IpAddr>;
+    host_names: HostNames -> Vec<HostName>;
     words: Words -> Vec<&'static str>;
     command: Command -> Vec<String>;
     identities: Identities -> Vec<[u8; 8]>;

@@ -369,6 +369,7 @@ fn observe(read: &Reader<'_>) -> ObserveConfig {
             Some(Value::Address(address)) => Some(address),
             _ => None,
         },
+        allowed_hosts: read.host_names("observe", "allowed_hosts"),
         log: match read.word("observe", "log") {
             "error" => LogLevel::Error,
             "warn" => LogLevel::Warn,

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 pub use self::ptp::{DelayMechanism, EthernetGroup, PtpConfig, PtpMarks};
 pub use self::security::{SeccompMode, SecurityConfig};
 
+use super::HostName;
 use crate::discipline::helm::{HELM_SOURCES_MAX, HelmConfig, SourceKind, SourceOptions};
 use crate::discipline::policy::StepPolicy;
 use crate::discipline::servo::Kind;
@@ -25,6 +26,8 @@ use crate::wire::ptp::TimeSource;
 pub const PTP_PORTS_MAX: usize = 8;
 /// The most addresses that the NTP server listens on.
 pub const LISTEN_MAX: usize = 16;
+/// The most further names by which the page may be asked for.
+pub const ALLOWED_HOSTS_MAX: usize = 32;
 /// The most CPUs that the NTP server's workers are spread over.
 pub const SERVER_CORES_MAX: usize = 64;
 /// The longest name of a network interface, in bytes (IFNAMSIZ - 1).
@@ -587,6 +590,8 @@ pub struct ThreadConfig {
 pub struct ObserveConfig {
     /// Where the page, metrics and health are served over HTTP; `None`: nowhere.
     pub http: Option<SocketAddr>,
+    /// Further names of this machine, by which the page may be asked for.
+    pub allowed_hosts: Vec<HostName>,
     /// What is logged.
     pub log: LogLevel,
     /// Sockets and the bound page.

@@ -10,6 +10,7 @@ use toml::de::DeValue;
 use super::acceptable::{self, Acceptable};
 use super::address::{self, AddressFault};
 use super::error::Fault;
+use super::host_name::{self, HostName};
 use super::options::{Kind, OptionSpec};
 use super::quantity::{QuantityError, parse_duration, parse_frequency, write_duration, write_frequency};
 use super::suggest::nearest;
@@ -45,6 +46,8 @@ pub enum Value {
     Masters(Vec<Acceptable>),
     /// For [`Kind::Addresses`].
     Addresses(Vec<IpAddr>),
+    /// For [`Kind::HostNames`].
+    HostNames(Vec<HostName>),
     /// For [`Kind::AddressOrOff`] and [`Kind::Address`].
     Address(SocketAddr),
     /// For [`Kind::Places`].
@@ -109,6 +112,7 @@ impl fmt::Display for Value {
             }
             Self::Masters(all) => f.write_str(&list(all.iter().map(|one| format!("\"{one}\"")).collect())),
             Self::Addresses(all) => f.write_str(&list(all.iter().map(|one| format!("\"{one}\"")).collect())),
+            Self::HostNames(all) => f.write_str(&list(all.iter().map(|one| format!("\"{one}\"")).collect())),
             Self::Address(address) => write!(f, "\"{address}\""),
             Self::Places(all) => f.write_str(&list(all.iter().map(|one| format!("\"{one}\"")).collect())),
             Self::Exceptions(all) => f.write_str(&list(all.iter().map(|one| format!("\"{one}\"")).collect())),
@@ -167,6 +171,7 @@ impl Kind {
                 "a list of at most {count_max} texts of 16 hexadecimal digits, `-` and a port 1 to 65534, and perhaps ` priority1=` 1 to 255; no port twice"
             ),
             Self::Addresses { count_max } => format!("a list of at most {count_max} IP addresses, no two alike"),
+            Self::HostNames { count_max } => format!("a list of at most {count_max} names of hosts, no two alike"),
             Self::PathOr(words) => format!("{}, or an absolute path", quoted(words)),
             Self::AddressOrOff => "an IP address with a port 1 to 65535, or \"off\"".to_owned(),
             Self::Address => "an IP address with a port 1 to 65535".to_owned(),
@@ -207,6 +212,7 @@ impl Kind {
             Self::Words { .. }
             | Self::Command { .. }
             | Self::Addresses { .. }
+            | Self::HostNames { .. }
             | Self::Places { .. }
             | Self::Exceptions { .. }
             | Self::Prefixes { .. }
@@ -286,6 +292,15 @@ fn check_typed(option: &OptionSpec, value: &Spanned<DeValue<'_>>) -> Option<Resu
                 _ => Err(wrong_type(element, "an IP address in quotes")),
             })
             .map(Value::Addresses)
+        }
+        (Kind::HostNames { count_max }, DeValue::Array(_)) => {
+            list(value, *count_max, |element| match element.get_ref() {
+                DeValue::String(text) => host_name::parse(text).map_err(|(message, suggestion)| {
+                    Problem::new(element, Fault::Malformed, message).suggesting(suggestion)
+                }),
+                _ => Err(wrong_type(element, "the name of a host in quotes")),
+            })
+            .map(Value::HostNames)
         }
         (Kind::AddressOrOff, DeValue::String(text)) if text == "off" => Ok(Value::Word("off")),
         (Kind::Clock, DeValue::String(text)) => one(clock_name(value, text).map(Value::Text)),

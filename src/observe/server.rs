@@ -9,6 +9,7 @@
 //! Whoever may reach a socket may read: the status holds no secret. The control socket is another matter: what it answers
 //! are the packets of others, so that it is there for the owner alone.
 
+mod authority;
 mod bind;
 mod connection;
 mod http;
@@ -114,6 +115,11 @@ pub trait Answers {
     /// Under whose names metrics are shown beside our own.
     fn dialects(&mut self) -> Vec<Dialect> {
         Vec::new()
+    }
+
+    /// Whether this machine is called so, beside localhost: in lower case, without a final dot. Who asks for the page by another name is sent away.
+    fn is_called(&mut self, _name: &str) -> bool {
+        false
     }
 
     /// At most `most` of the events from this number on, the oldest first; those that are kept no more are left out.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Daemon;
 use super::hooks::Hooks;
+use super::host::is_own_name;
 use super::links::LinkNews;
 use super::management::{ManagementSocket, TRY_AGAIN_EVERY};
 use super::signals::{Asked, Signals};
@@ -35,6 +36,10 @@ impl Answers for Daemon {
 
     fn dialects(&mut self) -> Vec<Dialect> {
         self.config().observe.compat_metrics.iter().filter_map(|word| Dialect::of(word)).collect()
+    }
+
+    fn is_called(&mut self, name: &str) -> bool {
+        self.config().observe.allowed_hosts.iter().any(|allowed| allowed.covers(name)) || is_own_name(name)
     }
 
     fn events_since(&mut self, number: u64, most: usize) -> Vec<EventRecord> {

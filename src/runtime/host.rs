@@ -14,6 +14,10 @@ use crate::ptp::clock_identity;
 use crate::time::{LeapTable, TaiUtc, Timestamp, Utc};
 use crate::wire::ptp::ClockIdentity;
 
+mod names;
+
+pub use names::is_own_name;
+
 /// The machine.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Host {

@@ -52,13 +52,19 @@ pub fn eventually(mut condition: impl FnMut() -> bool) -> bool {
 
 /// What is at this path of a daemon's HTTP, without its head.
 pub fn get(port: u16, path: &str) -> String {
+    let (head, body) = get_as(port, path, "localhost");
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    body
+}
+
+/// The head and the body of the answer to who asks for this host.
+pub fn get_as(port: u16, path: &str, host: &str) -> (String, String) {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("HTTP");
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").expect("sent");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").expect("sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
-    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
-    body.to_owned()
+    (head.to_owned(), body.to_owned())
 }
 
 /// The status that a daemon gives on this socket; `None` while nobody answers.

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use super::Asked;
+use super::authority::{self, Asks};
 use super::connection::{REQUEST_BYTES_MAX, Reply};
 use super::page;
 use crate::observe::health::{Code, Thresholds, verdict};
@@ -44,10 +45,28 @@ pub(super) fn reply(input: &[u8], asked: &mut Asked<'_>) -> Reply {
     if hosts > 1 || (hosts == 0 && request.version == Some(1)) {
         return Reply::Done(refusal("400 Bad Request", "one Host field is needed (RFC 9112 3.2)"));
     }
+    // What is written into the target counts, and not the field (RFC 9112 3.2.2).
+    let host = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case("host"));
+    let said = authority_of(target).map(str::as_bytes).or_else(|| host.map(|host| host.value));
+    let Some(asks) = authority::of(said) else {
+        return Reply::Done(refusal(
+            "400 Bad Request",
+            "the Host field is not a host with or without a port (RFC 9112 3.2)",
+        ));
+    };
     if !matches!(method, "GET" | "HEAD") {
         return Reply::Done(refusal("405 Method Not Allowed", "this can be read only: GET or HEAD"));
     }
     let (path, query) = path_and_query(target);
+    if let Asks::ByName(name) = &asks
+        && !is_open(path)
+        && !asked.answers.is_called(name)
+    {
+        let why = format!(
+            "this machine is not known by the name {name}: ask by its address, or list the name in observe.allowed_hosts"
+        );
+        return Reply::Done(refusal("421 Misdirected Request", &why));
+    }
     let mut answer = answer_to(path, query, asked);
     if method == "HEAD" {
         answer.body_sent = false;
@@ -59,6 +78,18 @@ pub(super) fn reply(input: &[u8], asked: &mut Asked<'_>) -> Reply {
 pub(super) fn too_long() -> Vec<u8> {
     let why = format!("a request has at most {REQUEST_BYTES_MAX} bytes and {HEADERS_MAX} header fields");
     refusal("431 Request Header Fields Too Large", &why)
+}
+
+/// The authority of a target in absolute form (RFC 9112 3.2.2).
+fn authority_of(target: &str) -> Option<&str> {
+    let (_, rest) = target.split_once("://").filter(|_| !target.starts_with('/'))?;
+    rest.split(['/', '?']).next()
+}
+
+/// Whether a path is answered by whatever name it is asked for. Programs ask for these, by the name that somebody gave them, and what is refused
+/// to them is missed when it is needed; there is least in them that somebody elsewhere could want.
+fn is_open(path: &str) -> bool {
+    matches!(path, "/metrics" | "/healthz")
 }
 
 /// The path and the query of a target in origin form or absolute form (RFC 9112 3.2).

@@ -40,6 +40,7 @@ impl Daemon {
         self.config.clock.max_drift = config.clock.max_drift;
         self.config.servo = config.servo.clone();
         self.config.observe.log = config.observe.log;
+        self.config.observe.allowed_hosts.clone_from(&config.observe.allowed_hosts);
         self.config.observe.compat_metrics.clone_from(&config.observe.compat_metrics);
         self.config.clock.utc_offset = config.clock.utc_offset;
         self.config.clock.leap = config.clock.leap;
