@@ -11,6 +11,8 @@
 //! messages, it is read with the next Sync, in the order of their arrival: one for each. With the peer delay mechanism there is no such
 //! rest: the neighbour waits for answers. And in a calm, where not each Sync is used, it sleeps by the clock alone ([`lull`]).
 
+#[cfg(test)]
+mod at_work;
 mod crowd;
 mod lull;
 mod management;
