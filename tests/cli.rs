@@ -279,6 +279,22 @@ fn sigint_ends_it_like_sigterm() {
 }
 
 #[test]
+fn a_configuration_without_a_source_is_told_as_that() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (file, path) = (directory.path().join("synchronome.toml"), directory.path().display());
+    let text = format!(
+        "threads.lock_memory = false\nobserve.http = 'off'\nobserve.runtime_directory = '{path}/run'\n\
+         observe.state_directory = '{path}/state'\n"
+    );
+    std::fs::write(&file, text).expect("written");
+    let running = Running::daemon(&file);
+    running.line("the configuration names no source: no [[ptp]], [[ntp.source]] or [[refclock]]");
+    let reason = status(&directory.path().join("run/status.sock"))["reason"].clone();
+    assert!(reason.as_str().is_some_and(|reason| reason.starts_with("there is no source: no [[ptp]]")), "{reason}");
+    assert!(!running.has_said("no interface can carry PTP"));
+}
+
+#[test]
 fn the_page_is_for_who_asks_by_a_name_of_this_host_and_names_are_read_again() {
     let http = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut setup = Setup { http: http.to_string(), ..Setup::new() };

@@ -26,7 +26,7 @@ use crate::config::{Config, PtpTransport, SystemClock, load_file};
 use crate::net::phc_behind;
 use crate::observe::Status;
 use crate::observe::client::{AskError, ask};
-use crate::observe::status::{ClockKind, SCHEMA};
+use crate::observe::status::{ClockKind, LACKS_STEERING, SCHEMA};
 use crate::runtime::host::kernel_tai_utc;
 use crate::time::Duration;
 
@@ -115,19 +115,23 @@ fn machine_of<'a>(
 ) -> Machine<'a> {
     let is_this = args.root == Path::new("/");
     let by_config = config.map(|config| config.clock.system == SystemClock::Discipline);
-    let by_daemon = status.map(|status| status.clock.kind == ClockKind::System);
+    let by_daemon = status.map(is_to_steer);
     Machine {
         root: &args.root,
         daemon: status.map(|status| status.pid),
         config,
         has_given_up: status.is_some_and(|status| status.security.is_some()),
-        // A daemon that may not do what it is told observes.
         is_steered: by_config.filter(|is| *is).or(by_daemon).or(by_config),
         ports: config.map(udp_ports),
         leap_file: config.map_or(leap_file, |config| &config.clock.leap_file),
         kernel_tai_utc: if is_this { kernel_tai_utc() } else { None },
         now: HostClock.stamping().read_as(),
     }
+}
+
+/// Whether a daemon was told to steer the system clock: one that may not observes it.
+fn is_to_steer(status: &Status) -> bool {
+    status.clock.kind == ClockKind::System || status.lacks.iter().any(|lack| lack.starts_with(LACKS_STEERING))
 }
 
 /// The UDP ports that the daemon opens.

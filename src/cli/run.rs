@@ -187,10 +187,13 @@ fn announce(control: &mut Control, file: Option<&Path>) {
     };
     tracing::info!(target: "synchronome::daemon", "{kind}");
     if status.ptp.is_empty() && status.sources.is_empty() {
-        tracing::warn!(
-            target: "synchronome::daemon",
-            "no interface can carry PTP: it needs to be up, with multicast and an IPv4 address; looking again"
-        );
+        let why = match file {
+            None => "no interface can carry PTP: it needs to be up, with multicast and an IPv4 address; looking again",
+            Some(_) => {
+                "the configuration names no source: no [[ptp]], [[ntp.source]] or [[refclock]]; `synchronome probe` finds what there is"
+            }
+        };
+        tracing::warn!(target: "synchronome::daemon", "{why}");
     }
     for port in &status.ptp {
         tracing::info!(target: "synchronome::daemon", "PTP on {}, domain {}", port.interface, port.domain);

@@ -31,6 +31,9 @@ pub const NOT_QUALIFIED: &str = "not qualified yet";
 /// How one begins that tells of another domain or sdoId, whose numbers follow.
 pub const HEARD_OTHER_DOMAIN: &str = "messages of domain ";
 
+/// How a line of [`Status::lacks`] begins of a daemon that is told to steer the system clock, and may not.
+pub const LACKS_STEERING: &str = "the right to steer the system clock";
+
 /// All that the daemon says of itself at one moment.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
 pub struct Status {

@@ -33,7 +33,7 @@ use crate::clock::{
 use crate::config::{Config, LeapMode, PHCS_MAX, PtpConfig, RtcPolicy, SystemClock, ThreadConfig, UtcOffset};
 use crate::engine::{EngineKind, Random};
 use crate::net::Card;
-use crate::observe::status::ClockKind;
+use crate::observe::status::{ClockKind, LACKS_STEERING};
 use crate::observe::{Change as EventChange, EventKind, EventRecord, Level, Topic};
 use crate::sharing::{
     Counters, Doorbell, Latch, PhcLines, Pulse, Ring, RingReader, RingWriter, Seqlock, SeqlockWriter,
@@ -638,7 +638,7 @@ fn system_clock_of(config: &Config, software: SoftwareClock, lacks: &mut Vec<Str
                 // It says the same, of all clocks and less exactly.
                 lacks.retain(|lack| !lack.starts_with("CAP_SYS_TIME"));
                 lacks.push(format!(
-                    "the right to steer the system clock (CAP_SYS_TIME; {error}): it is observed, and the right time is served all the same"
+                    "{LACKS_STEERING} (CAP_SYS_TIME; {error}): it is observed, and the right time is served all the same"
                 ));
                 (AnyClock::Software(software), ClockKind::Observe)
             }

@@ -178,7 +178,7 @@ impl Model {
             return "the discipline thread is silent: what is shown is old, and nobody watches the clock".to_owned();
         }
         if snapshot.state == SyncState::NeverSynced && self.ports.is_empty() && self.sources.is_empty() {
-            return "there is no source: no [[ptp]] section, and no interface that could carry PTP".to_owned();
+            return "there is no source: no [[ptp]], [[ntp.source]] or [[refclock]], and no interface that is listened on without a configuration".to_owned();
         }
         if let Some(text) = self.timescale_problem() {
             return text;

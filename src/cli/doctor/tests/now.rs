@@ -23,6 +23,21 @@ fn who_started_a_daemon_that_keeps_all_its_rights_is_told_each_that_it_lacks() {
 }
 
 #[test]
+fn a_daemon_that_may_not_steer_as_it_is_told_is_known_by_its_own_word_and_told_how_in_a_container() {
+    let lacks = vec![format!("{LACKS_STEERING} (CAP_SYS_TIME; EPERM): it is observed")];
+    let clock = ClockStatus { kind: ClockKind::Observe, ..ClockStatus::default() };
+    let observes = Status { clock, ..Status::default() };
+    assert!(!is_to_steer(&observes) && is_to_steer(&Status { lacks, ..observes }));
+    let root = Root::new().put("proc/1/status", &format!("{UNABLE}NoNewPrivs:\t1\n")).put("run/.containerenv", "");
+    let found = root.machine(|machine| {
+        (machine.daemon, machine.has_given_up, machine.is_steered) = (Some(1), true, Some(true));
+    });
+    let found: Vec<_> = found.iter().filter(|finding| finding.check == "capabilities").collect();
+    assert!(found.len() == 1 && found[0].status == Grade::Fail, "{found:#?}");
+    assert!(found[0].remedy.contains("--cap-add SYS_TIME"), "{found:#?}");
+}
+
+#[test]
 fn a_port_that_has_lost_its_master_is_told_what_it_hears_now_and_not_what_it_once_heard() {
     let lost_for = |age_s: f64, heard: &[&str]| {
         let found = with_port(|port| {
