@@ -34,6 +34,9 @@ pub struct Ruler {
     pub offset: Duration,
     /// How sure that is, one standard deviation.
     pub deviation: Duration,
+    /// What the path by which it is heard may make that wrong by for good, one standard deviation: of no matter to who sees the source through it all the
+    /// time, and to be reckoned with by who changes to another ruler.
+    pub asymmetry: Duration,
     /// What it runs off by.
     pub frequency: FrequencyPpb,
     /// How sure that is, one standard deviation.
@@ -103,6 +106,7 @@ mod tests {
         at: Timestamp::from_secs(100),
         offset: Duration::from_secs(-40),
         deviation: Duration::from_nanos(3),
+        asymmetry: Duration::ZERO,
         frequency: FrequencyPpb::new(80_000.0),
         frequency_deviation: FrequencyPpb::new(1.0),
         interval: LogInterval::new(0),

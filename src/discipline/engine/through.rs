@@ -58,6 +58,7 @@ impl Discipline {
             at,
             offset: offset - (reading - at),
             deviation: self.wobble,
+            asymmetry: Duration::ZERO,
             frequency: self.runs_off_by(),
             frequency_deviation: FrequencyPpb::ZERO,
             interval: self.interval,
@@ -66,6 +67,7 @@ impl Discipline {
         let of_ruler = self.ruler.map_or(FrequencyPpb::ZERO, |ruler| ruler.frequency_deviation);
         Some(Ruler {
             deviation: self.deviation_at(at)?,
+            asymmetry: bank.asymmetry(),
             frequency: self.estimate()?.frequency,
             frequency_deviation: of_both(bank.frequency_deviation(), of_ruler),
             ..ruler
@@ -93,7 +95,8 @@ impl Discipline {
         let of_source = before.map_or(own, |before| before.from_source(own, at));
         let now = ruler.map_or(of_source, |ruler| ruler.from_ruler(of_source, at));
         let doubts = [before, ruler].into_iter().flatten();
-        let deviation = doubts.clone().fold(Duration::ZERO, |sum, ruler| both(sum, ruler.deviation_at(at)));
+        let of_ruler = |ruler: Ruler| both(ruler.deviation_at(at), ruler.asymmetry);
+        let deviation = doubts.clone().fold(Duration::ZERO, |sum, ruler| both(sum, of_ruler(ruler)));
         let of_frequency = doubts.map(|ruler| ruler.frequency_deviation).fold(FrequencyPpb::ZERO, of_both);
         bank.shift(Shift {
             offset: now.offset - own.offset,

@@ -326,6 +326,17 @@ impl Bank {
         self.calm.is_calm()
     }
 
+    /// What its path may make the offset wrong by for good, one standard deviation: no message tells how much longer it is one way, nor how sure it was
+    /// that a way had changed alone. Nothing while the path is not known.
+    pub fn asymmetry(&self) -> Duration {
+        if !(self.knows_offset && self.knows_delay) {
+            return Duration::ZERO;
+        }
+        let [_, _, delay] = self.believed.members.mean();
+        let moved = (self.moved[0] - self.moved[1]) / 2.0;
+        Duration::from_secs_f64((square(PATHS_DIFFER * delay) + square(moved)).sqrt())
+    }
+
     /// The latest message's instant.
     pub fn at(&self) -> Timestamp<Local> {
         self.believed.at
@@ -435,13 +446,17 @@ impl Bank {
             return;
         };
         self.believed.predict(at);
-        let [offset, frequency, _] = self.believed.members.mean();
-        let apart = (request_at - sync_at).as_secs_f64();
-        let delay = (f64::midpoint(forward, backward) + frequency * apart / 2.0).max(self.resolution);
+        let members = &self.believed.members;
+        let [offset, frequency, _] = members.mean();
+        // As if both were sent at once: what the clock has run off by since is known.
+        let run_off = |since: Timestamp<Local>| frequency * (at - since).as_secs_f64();
+        let (forward, backward) = (forward + run_off(sync_at), backward - run_off(request_at));
+        let delay = f64::midpoint(forward, backward).max(self.resolution);
         let middle = (forward - backward) / 2.0;
-        let run_off = frequency * (at - sync_at).as_secs_f64().abs().max((at - request_at).as_secs_f64().abs());
-        let outside = (offset - middle).abs() - delay - run_off.abs() - self.resolution;
-        if outside > CONTRADICTS * self.believed.members.deviation(0.0) {
+        let outside = (offset - middle).abs() - delay - self.resolution;
+        let apart = (request_at - sync_at).abs().as_secs_f64();
+        let doubt = (square(members.deviation(0.0)) + square(apart * members.frequency_deviation())).sqrt();
+        if outside > CONTRADICTS * doubt {
             (self.frequency_known, self.known_to) = (Some(frequency), DEVIATION_MAX.ratio());
             return self.begin(at);
         }

@@ -47,6 +47,7 @@ impl Host {
             at: bench.reading(),
             offset: Duration::ZERO,
             deviation: Duration::ZERO,
+            asymmetry: Duration::ZERO,
             frequency: FrequencyPpb::ZERO,
             frequency_deviation: FrequencyPpb::ZERO,
             interval: LogInterval::new(-2),

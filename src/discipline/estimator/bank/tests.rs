@@ -361,6 +361,38 @@ fn another_path_that_contradicts_what_was_known_is_believed() {
     assert!(error < 2e-7, "{error}");
 }
 
+/// The kernel's stamps put the offset wrong by 4 us; then the card stamps again, on a path of 1 us, and the oscillator runs off by 35 ppm, as is known.
+#[test]
+fn another_path_contradicts_what_was_known_though_its_halves_are_apart() {
+    let mut path = Path::new(1e-9, 1e-10, 0.25);
+    path.frequency = 35e-6;
+    path.settle(400);
+    path.bank.shift(doubt(Duration::from_nanos(4)));
+    path.bank.change_path();
+    path.base = [1e-6; 2];
+    path.offset += 4e-6;
+    path.settle(1);
+    let found: Vec<_> = (0..40).map(|_| path.exchange().unwrap().abs()).collect();
+    assert!(found[..4].iter().all(|error| *error < 1e-6), "not further off than the path is long: {found:?}");
+    assert!(found[8..].iter().all(|error| *error < 2e-8), "{found:?}");
+}
+
+#[test]
+fn a_path_is_as_asymmetric_as_it_is_long_and_as_its_ways_have_moved_apart() {
+    let mut path = Path::new(1e-8, 1e-10, 0.25);
+    assert_eq!(path.bank.asymmetry(), Duration::ZERO, "nothing is known");
+    path.base = [1e-5; 2];
+    path.settle(400);
+    let by_length = path.bank.asymmetry().as_secs_f64();
+    assert!((by_length - 0.03 * 1e-5).abs() < 1e-8, "{by_length}");
+    path.base[0] += 4e-6;
+    path.settle(400);
+    let moved = path.bank.asymmetry().as_secs_f64();
+    assert!((moved - 2e-6).abs() < 2e-7, "{moved}");
+    path.bank.change_path();
+    assert_eq!(path.bank.asymmetry(), Duration::ZERO);
+}
+
 #[test]
 fn a_clock_that_was_set_is_known_from_the_first_message_on() {
     for is_sync in [true, false] {
