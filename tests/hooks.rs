@@ -217,6 +217,7 @@ fn the_spawner_ends_with_the_daemon_and_a_daemon_without_hooks_has_none() {
     setup.until(0, |hook| count(hook, "running") == 1);
     let start = Instant::now();
     running.end();
-    assert!(start.elapsed() < Duration::from_secs(2), "a run does not hold it up");
+    // A run may take 10 s until it is killed.
+    assert!(start.elapsed() < Duration::from_secs(5), "a run does not hold it up");
     assert!(eventually(|| !Path::new(&format!("/proc/{spawner}")).exists()), "it goes with the daemon");
 }

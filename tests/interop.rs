@@ -5,8 +5,11 @@
 //! with the clock that the grandmaster's stamps are of. No clock of the machine is touched: everything runs without
 //! CAP_SYS_TIME. What is missing makes a test fail and is named; nothing is skipped.
 //!
-//! They take turns, whatever `--test-threads` says: they measure microseconds. Those in a module `beside` wait for seconds, and do so side by side.
+//! Most of them wait for seconds, and do so side by side. Those in a module `alone`, and those of the load, measure finer: they take turns,
+//! whatever `--test-threads` says.
 
+#[path = "interop/alone.rs"]
+mod alone;
 #[path = "interop/automotive.rs"]
 mod automotive;
 #[path = "interop/boundary.rs"]
@@ -92,7 +95,7 @@ fn settle(daemon: &mut Daemon, seconds: u64) -> Status {
 
 #[test]
 fn without_its_servo_the_clock_drifts_off_as_it_is_built_to() {
-    let mut lab = Lab::new();
+    let mut lab = Lab::beside_others();
     let (master, slave) = lab.pair();
     let _ptp4l = ptp4l(&lab, &master, "va", &["--priority1=10", "--logAnnounceInterval=-1"]);
     let hold = Options { more: "[servo]\nhold = true", ..Options::default() };
@@ -112,78 +115,9 @@ fn without_its_servo_the_clock_drifts_off_as_it_is_built_to() {
     daemon.end();
 }
 
-#[test]
-fn a_slave_of_ptp4l_stays_within_10_us_and_inside_its_bound() {
-    let mut lab = Lab::new();
-    let (master, slave) = lab.pair();
-    let _ptp4l = ptp4l(&lab, &master, "va", &["--priority1=10", "--logAnnounceInterval=0"]);
-    let mut daemon = Daemon::start(&lab, &slave, Options::default());
-    let status = daemon.wait_for_lock(&ptp4l_identity(1));
-    assert_eq!(status.clock.timescale.as_deref(), Some("timescale ARB, taken as UTC"));
-    let grandmaster = port(&status).grandmaster.as_ref().expect("it is followed");
-    assert_eq!((grandmaster.priority1, grandmaster.steps_removed), (10, 0), "{grandmaster:?}");
-    assert_eq!(port(&status).parent, Some(format!("{}-1", ptp4l_identity(1))));
-
-    let status = settle(&mut daemon, 15);
-    print_figures("ptp4l", &status);
-    assert_eq!(status.state, SyncState::Locked, "{status:#?}");
-    assert_bound_held(&status);
-    assert!(truth(&status).rms_s.is_some_and(|rms| rms < 10e-6), "{status:#?}");
-    daemon.end();
-}
-
-/// A slave of ptp4l over another transport than UDP/IPv4, of whose messages none is wrong.
-fn follows_over(transport: &str, ptp4l_option: &str, message_filter: &str, length: (&str, &str)) {
-    let mut lab = Lab::new();
-    let (master, slave) = lab.pair();
-    for (space, interface, address) in [(&master, "va", "fd71::1/64"), (&slave, "vb", "fd71::2/64")] {
-        space.ip(&format!("address add {address} dev {interface} nodad"));
-    }
-    let capture = Capture::start(&lab, &slave, "vb");
-    let _ptp4l = ptp4l(&lab, &master, "va", &["--priority1=10", "--logAnnounceInterval=0", ptp4l_option]);
-    let transport = format!("transport = \"{transport}\"");
-    let mut daemon = Daemon::start(&lab, &slave, Options { port: &transport, ..Options::default() });
-    daemon.wait_for_lock(&ptp4l_identity(1));
-    let status = settle(&mut daemon, 6);
-    print_figures(&transport, &status);
-    assert_eq!(status.state, SyncState::Locked, "{status:#?}");
-    assert_bound_held(&status);
-    assert!(truth(&status).rms_s.is_some_and(|rms| rms < 10e-6), "{status:#?}");
-    assert!(transport.contains(&port(&status).transport), "{status:#?}");
-    let stamps = (port(&status).timestamps.as_deref(), port(&status).timestamps_reason.as_deref());
-    assert_eq!(stamps, (Some("software"), Some("interface vb has no PTP hardware clock")));
-    // The sockets outlive an interface that is down for a while.
-    slave.ip("link set vb down");
-    daemon.wait("the port knows", |status| port(status).port_state == "FAULTY");
-    slave.ip("link set vb up");
-    let status = daemon.wait_for_lock(&ptp4l_identity(1));
-    assert_eq!((status.clock.steps, port(&status).waiting_for.as_deref()), (1, None), "{status:#?}");
-    daemon.end();
-    let capture = capture.finish_after(ptp4l_octets());
-
-    let delay_req = format!("{message_filter} && ptp.v2.messagetype == 1");
-    let (field, expected) = length;
-    let lengths: BTreeSet<_> = dissect(&capture, &delay_req, &[field]).into_iter().collect();
-    assert_eq!(lengths, BTreeSet::from([expected.to_owned()]), "{field} of {delay_req}");
-    let complaints = dissect(&capture, &format!("{message_filter} && ({COMPLAINTS})"), &["_ws.expert.message"]);
-    assert!(complaints.is_empty(), "{complaints:#?}");
-}
-
 /// What every capture of a running ptp4l has at its end: the clockIdentity of host 1.
 fn ptp4l_octets() -> &'static [u8] {
     &[0x02, 0x00, 0x0a, 0xff, 0xfe, 0x47, 0x00, 0x01]
-}
-
-#[test]
-fn a_slave_of_ptp4l_over_udp6_adds_two_octets_to_its_messages() {
-    // Header 8, Delay_Req 44, and the two octets of Annex D.
-    follows_over("udp6", "-6", "ipv6.src == fd71::2 && ipv6.dst == ff0e::181", ("udp.length", "54"));
-}
-
-#[test]
-fn a_slave_of_ptp4l_over_ethernet() {
-    let filter = "eth.src == 02:00:0a:47:00:02 && eth.dst == 01:1b:19:00:00:00 && eth.type == 0x88f7";
-    follows_over("ethernet", "-2", filter, ("frame.len", "58"));
 }
 
 /// Two masters and a slave on a bridge.
@@ -212,7 +146,7 @@ fn when_the_grandmaster_dies_the_next_one_is_followed_and_without_any_the_bound_
     /// What a busy machine may add, with the report of the port once a second.
     const MARGIN: Timeout = Timeout::from_millis(1_500);
 
-    let mut lab = Lab::new();
+    let mut lab = Lab::beside_others();
     let [first, second, slave] = bridged(&mut lab);
     let start = |space, options: [&str; 2]| ptp4l(&lab, space, "va", &[&options[..], &[always_master()]].concat());
     let better = start(&first, BETTER);
@@ -261,25 +195,6 @@ fn when_the_grandmaster_dies_the_next_one_is_followed_and_without_any_the_bound_
     daemon.end();
 }
 
-#[test]
-fn one_step_sync_of_our_own_grandmaster_is_followed() {
-    let mut lab = Lab::new();
-    let space = lab.space();
-    let config = GrandmasterConfig { two_step: false, ..embedded::config(3) };
-    let grandmaster = Embedded::start(&space, "lo", config);
-    let mut daemon = Daemon::start(&lab, &space, Options { interface: "lo", ..Options::default() });
-    daemon.wait_for_lock(&grandmaster.identity);
-    let status = settle(&mut daemon, 6);
-    print_figures("one-step", &status);
-    // The origin is read before the send: the way to the wire counts as the path's, and is an asymmetry of it.
-    assert_bound_held(&status);
-    // How long that way is, is this machine's scheduler's business: half of it is our error, and no more than the bound.
-    assert!(truth(&status).rms_s.is_some_and(|rms| rms < 500e-6), "{status:#?}");
-    let counters = &port(&status).counters;
-    assert!(counters.iter().all(|(name, count)| !name.contains("follow_up") || *count == 0), "{counters:?}");
-    daemon.end();
-}
-
 /// The seconds after a piece of text.
 fn number_after(output: &str, before: &str) -> f64 {
     let after = output.split(before).nth(1).unwrap_or_else(|| panic!("no {before:?} in:\n{output}")).trim_start();
@@ -305,7 +220,7 @@ fn measurements(log: &str) -> Vec<(f64, f64, u8, String)> {
 fn chronyd_and_ntpdig_see_the_served_clock_within_its_bound_and_refuse_it_before_it_is_known() {
     const OFFSET: f64 = 12.5;
     const SERVER: &str = "10.71.0.2";
-    let mut lab = Lab::new();
+    let mut lab = Lab::beside_others();
     let (master, slave) = lab.pair();
     let serving =
         Options { reference_offset: "12.5s", more: "[ntp.server]\nlisten = [\"10.71.0.2:123\"]", ..Options::default() };
@@ -383,7 +298,7 @@ fn every_message_that_we_send_is_read_by_tshark_without_a_complaint() {
     const MASTER: &str = "10.71.0.1";
     const SLAVE: &str = "10.71.0.2";
     const HALF_A_SYNC: &[u8] = b"\x00\x12\x00\x2cis cut off here";
-    let mut lab = Lab::new();
+    let mut lab = Lab::beside_others();
     let (master, slave) = lab.pair();
     let at_master = Capture::start(&lab, &master, "va");
     let at_slave = Capture::start(&lab, &slave, "vb");
@@ -431,7 +346,7 @@ fn every_message_that_we_send_is_read_by_tshark_without_a_complaint() {
 
 #[test]
 fn a_master_of_another_domain_or_sdo_id_is_named_and_not_followed() {
-    let mut lab = Lab::new();
+    let mut lab = Lab::beside_others();
     let cases = [
         (&["--domainNumber=24", "--logAnnounceInterval=-1"], "domain 24, sdoId 0x000"),
         (&["--transportSpecific=1", "--logAnnounceInterval=-1"], "domain 0, sdoId 0x100"),
@@ -457,7 +372,7 @@ fn a_master_of_another_domain_or_sdo_id_is_named_and_not_followed() {
 #[test]
 fn an_interface_that_comes_late_and_goes_away_is_waited_for() {
     const MASTER: [&str; 2] = ["--priority1=10", "--logAnnounceInterval=-1"];
-    let mut lab = Lab::new();
+    let mut lab = Lab::beside_others();
     let (master, slave) = (lab.space(), lab.space());
     let mut daemon = Daemon::start(&lab, &slave, Options::default());
     let is_missing = |status: &Status| {

@@ -1,7 +1,8 @@
 //! What the timing threads promise, on a daemon that runs: no allocation, no lock, a place and a priority, a watchdog,
 //! and no packet that could stop them.
 //!
-//! These tests measure threads, so they run one at a time, whatever `--test-threads` says, and best on a quiet machine.
+//! Some of these tests measure threads, or know those of this process by their names: they run one at a time, whatever `--test-threads` says,
+//! and best on a quiet machine. Those that wait for what a program of its own does run side by side.
 //! The allocations are counted only with `--features count-allocations`.
 
 #[path = "realtime/child.rs"]
@@ -17,7 +18,7 @@ mod syscalls;
 
 use std::net::UdpSocket;
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use child::{Demo, Open, Running, events, eventually, free_ports, status, until_state};
@@ -37,10 +38,16 @@ use synchronome::observe::Status;
 #[global_allocator]
 static ALLOCATOR: synchronome_kernel::alloc::CountingAllocator = synchronome_kernel::alloc::CountingAllocator;
 
-/// Only one test at a time.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+static ALONE: RwLock<()> = RwLock::new(());
+
+/// Only this test.
+fn alone() -> RwLockWriteGuard<'static, ()> {
+    ALONE.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Beside others, but for those that are alone.
+fn beside_others() -> RwLockReadGuard<'static, ()> {
+    ALONE.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A request of NTP version 4, and what is none.
@@ -114,7 +121,7 @@ fn timing_threads_make_no_futex_call_and_few_others() {
     // whether the kernel has told of a new generation ID.
     const EXPECTED: [&str; 9] =
         ["ppoll", "recvmmsg", "recvmsg", "recvfrom", "sendmmsg", "sendmsg", "sendto", "read", "write"];
-    let _alone = alone();
+    let _beside = beside_others();
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("trace");
     let [event, general, ntp] = free_ports();
@@ -277,7 +284,7 @@ fn has_event(demo: &Demo, text: &str) -> bool {
 fn a_stalled_thread_is_noticed_and_a_stalled_discipline_is_not_served() {
     const SYNCHRONISED: (u8, u8) = (0, 1);
     const UNSYNCHRONISED: (u8, u8) = (3, 0);
-    let _alone = alone();
+    let _beside = beside_others();
     let demo = Demo::start(&[]);
     until_state(&demo.socket, "LOCKED");
     assert!(eventually(|| ask(demo.ntp_port) == Some(SYNCHRONISED)));
@@ -304,7 +311,7 @@ fn a_stalled_thread_is_noticed_and_a_stalled_discipline_is_not_served() {
 
 #[test]
 fn one_cpu_is_enough() {
-    let _alone = alone();
+    let _beside = beside_others();
     let cpu = synchronome_kernel::sched::available_cpus().unwrap()[0].to_string();
     let [event, general, ntp] = free_ports::<3>().map(|port| port.to_string());
     let mut command = Command::new("taskset");
@@ -356,7 +363,7 @@ fn threads_run_on_their_cores_with_their_priorities_or_say_that_they_cannot() {
 
 #[test]
 fn a_core_or_a_priority_that_is_not_to_be_had_is_a_warning() {
-    let _alone = alone();
+    let _beside = beside_others();
     let open = Open::new();
     let [event, general, ntp] = free_ports();
     let directory = open.directory.path().display();

@@ -36,7 +36,7 @@ fn wait_for_more(slave: &mut Running, count: usize) {
 
 /// Two ports of one daemon and a slave of ptp4l's on one bridge.
 fn two_ports_on_one_link(transport: &str, ptp4l_option: &str) {
-    let mut lab = Lab::new();
+    let mut lab = Lab::beside_others();
     let [clocks, slave, ours] = bridged(&mut lab);
     // The second cable goes to the bridge by the first namespace, which has a bridge of its own.
     clocks.ip("link add br1 type bridge stp_state 0 mcast_snooping 0");
@@ -153,7 +153,7 @@ fn looped_announce(passed: &str) -> Vec<u8> {
 
 #[test]
 fn a_path_is_traced_from_ptp4l_through_us_to_ptp4l_and_what_has_passed_us_is_refused() {
-    let mut lab = Lab::new();
+    let mut lab = Lab::beside_others();
     let (top, between) = lab.pair();
     let inside = lab.space();
     let end = |space, interface| End { space, interface, host: None };

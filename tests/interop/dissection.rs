@@ -484,7 +484,7 @@ fn number(text: &str) -> Option<i128> {
 
 #[test]
 fn every_message_and_every_tlv_is_read_by_tshark_as_it_was_meant() {
-    let lab = Lab::new();
+    let lab = Lab::beside_others();
     let groups = [peer_delay(), unicast(), extended(), data_sets(), single_values(), of_linuxptp()];
     let cases: Vec<Case> = groups.into_iter().flatten().collect();
     let file = unique_path(&lab, "messages", "pcap");

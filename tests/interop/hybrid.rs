@@ -43,7 +43,7 @@ fn handed_over(daemon: &mut Daemon, why: &str) -> Status {
 
 #[test]
 fn ptp_steers_beside_real_servers_which_take_over_and_give_back_without_a_step() {
-    let mut lab = Lab::new();
+    let mut lab = Lab::beside_others();
     let (master, slave) = lab.pair_with(&[3, 4]);
     let _servers = ["10.71.0.1", "10.71.0.3"].map(|address| chronyd_server(&lab, &master, address));
     // By 50 ms, and honest otherwise: leap, stratum and root distance are as they should be.
@@ -100,7 +100,7 @@ fn ptp_steers_beside_real_servers_which_take_over_and_give_back_without_a_step()
 
 #[test]
 fn a_clock_that_is_set_five_minutes_wrong_is_right_again_within_seconds_by_real_servers() {
-    let mut lab = Lab::new();
+    let mut lab = Lab::beside_others();
     let (master, slave) = lab.pair_with(&[3, 4]);
     let _servers = ["10.71.0.1", "10.71.0.3", "10.71.0.4"].map(|address| chronyd_server(&lab, &master, address));
     let servers = [1, 3, 4].map(|host| format!("[[ntp.source]]\naddress = \"10.71.0.{host}\"\npoll = 6\n"));

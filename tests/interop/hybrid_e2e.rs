@@ -5,55 +5,29 @@ use std::path::Path;
 use std::time::{Duration as Timeout, Instant};
 
 use synchronome::observe::Status;
-use synchronome::time::SyncState;
 
-use super::daemon::{Daemon, Options, assert_bound_held, port, print_figures, truth};
+use super::daemon::{Daemon, Options, assert_bound_held, port};
 use super::lab::{End, Lab, connect};
 use super::ntp::{Closed, chronyd_server};
 use super::running::{Capture, dissect, ptp4l, ptp4l_slave};
-use super::{COMPLAINTS, ptp4l_identity, ptp4l_octets, settle};
+use super::{COMPLAINTS, ptp4l_identity};
 
-fn count(status: &Status, name: &str) -> u64 {
+pub fn count(status: &Status, name: &str) -> u64 {
     let counters = &port(status).counters;
     counters.iter().find(|(known, _)| known.as_str() == name).map_or(0, |(_, count)| *count)
 }
 
 /// To whom messages of a type go from an address, and their unicastFlag.
-fn destinations(capture: &Path, from: &str, message_type: u8) -> BTreeSet<String> {
+pub fn destinations(capture: &Path, from: &str, message_type: u8) -> BTreeSet<String> {
     let filter = format!("ptp.v2.messagetype == {message_type} && ip.src == {from}");
     dissect(capture, &filter, &["ip.dst", "ptp.v2.flags.unicast"]).into_iter().collect()
 }
 
-const HYBRID: &str = "hybrid = true\ndelay_req_interval = -3";
-
-#[test]
-fn a_slave_of_ptp4l_asks_it_alone_and_is_answered_alone() {
-    let mut lab = Lab::new();
-    let (master, slave) = lab.pair();
-    let capture = Capture::start(&lab, &slave, "vb");
-    let options = ["--hybrid_e2e=1", "--priority1=10", "--logAnnounceInterval=0"];
-    let mut ptp4l = ptp4l(&lab, &master, "va", &options);
-    let mut daemon = Daemon::start(&lab, &slave, Options { port: HYBRID, ..Options::default() });
-    daemon.wait_for_lock(&ptp4l_identity(1));
-    let status = settle(&mut daemon, 8);
-    print_figures("hybrid E2E", &status);
-    ptp4l.assert_alive();
-    assert_eq!(status.state, SyncState::Locked, "{status:#?}");
-    assert_bound_held(&status);
-    assert!(truth(&status).rms_s.is_some_and(|rms| rms < 10e-6), "{status:#?}");
-    assert_eq!(count(&status, "hybrid_fallback"), 0, "{status:#?}");
-    assert!(count(&status, "sent_delay_req") >= 10, "{status:#?}");
-    daemon.end();
-    let capture = capture.finish_after(ptp4l_octets());
-    assert_eq!(destinations(&capture, "10.71.0.2", 1), BTreeSet::from(["10.71.0.1|1".to_owned()]));
-    assert_eq!(destinations(&capture, "10.71.0.1", 9), BTreeSet::from(["10.71.0.2|1".to_owned()]));
-    let complaints = dissect(&capture, &format!("ip.src == 10.71.0.2 && ({COMPLAINTS})"), &["_ws.expert.message"]);
-    assert!(complaints.is_empty(), "{complaints:#?}");
-}
+pub const HYBRID: &str = "hybrid = true\ndelay_req_interval = -3";
 
 #[test]
 fn where_the_master_cannot_be_reached_alone_the_group_is_asked() {
-    let mut lab = Lab::new();
+    let mut lab = Lab::beside_others();
     let (master, slave) = lab.pair();
     let _closed = Closed::ports(&master, "input", "319 ip daddr 10.71.0.1");
     let options = ["--hybrid_e2e=1", "--priority1=10", "--logAnnounceInterval=0"];
@@ -70,7 +44,7 @@ fn where_the_master_cannot_be_reached_alone_the_group_is_asked() {
 
 #[test]
 fn a_slave_of_ptp4l_in_hybrid_mode_is_answered_by_our_master_alone() {
-    let mut lab = Lab::new();
+    let mut lab = Lab::beside_others();
     let (top, between) = lab.pair();
     let inside = lab.space();
     let end = |space, interface| End { space, interface, host: None };

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use nix::sched::{CloneFlags, setns};
 use tempfile::TempDir;
 
-/// One lab at a time: most of these tests measure microseconds, and the machine may have two cores. Those that wait for seconds for something to
-/// happen may run beside each other.
+/// Some tests measure microseconds, and the machine may have two cores: theirs is the only lab then. Those that wait for seconds for something
+/// to happen run beside each other.
 static ALONE: RwLock<()> = RwLock::new(());
 
 #[derive(Debug)]
@@ -57,7 +57,8 @@ impl Lab {
         Self::in_turn(Turn::Alone { _guard: ALONE.write().unwrap_or_else(PoisonError::into_inner) })
     }
 
-    /// Waits until no test has one that must be alone. CI runs these at the same time: the modules called `beside`, and those that its step names.
+    /// Waits until no test has one that must be alone. CI runs these at the same time: all but the modules called `alone` and those that its step
+    /// names.
     pub fn beside_others() -> Self {
         Self::in_turn(Turn::Beside { _guard: ALONE.read().unwrap_or_else(PoisonError::into_inner) })
     }

@@ -68,7 +68,7 @@ pub fn judge(what: &str, slave: &Running, skip: usize, status: &Status) {
 
 #[test]
 fn a_boundary_clock_between_two_ptp4l_hands_its_grandmasters_time_on_and_takes_over_when_that_is_gone() {
-    let mut lab = Lab::new();
+    let mut lab = Lab::beside_others();
     let (top, between) = lab.pair();
     let inside = second_cable(&mut lab, &between);
     let mut grandmaster = ptp4l(&lab, &top, "va", &["--priority1=10", "--logAnnounceInterval=-1"]);

@@ -2,7 +2,7 @@
 //! default, and every cell with `cargo xtask interop --full`.
 //!
 //! Several cells run at a time, each in namespaces of its own, so that what is asserted of the accuracy is wide: that the
-//! truth stays inside the bound, and within 100 us. The tests beside this one measure alone.
+//! truth stays inside the bound, and within 100 us. Those of the module `alone` measure finer.
 //!
 //! A cell of a profile has on the other end the configuration of the same name that comes with ptp4l, where there is one.
 
@@ -424,7 +424,7 @@ fn print(outcomes: &[Outcome]) {
 fn the_cells_pass() {
     let is_full = std::env::var(SCOPE).is_ok_and(|scope| scope == "full");
     let cells = if is_full { all() } else { cover() };
-    let mut lab = Lab::new();
+    let mut lab = Lab::beside_others();
     let work: Vec<_> = cells.iter().map(|cell| (*cell, lab.pair6())).collect();
     let done = side_by_side(&work, AT_A_TIME, |(cell, spaces)| match cell.ours {
         Ours::Slave => follow(cell, &lab, spaces),

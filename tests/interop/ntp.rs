@@ -149,69 +149,75 @@ pub(super) fn source<'s>(status: &'s Status, name: &str) -> &'s SourceStatus {
     status.sources.iter().find(|source| source.name == name).unwrap_or_else(|| panic!("no {name} in {status:#?}"))
 }
 
-#[test]
-fn of_three_servers_the_liar_is_named_one_steers_and_when_that_ends_another_goes_on() {
-    let mut lab = Lab::new();
-    let (master, slave) = lab.pair_with(&[3, 4]);
-    let mut first = chronyd_server(&lab, &master, "10.71.0.1");
-    let _second = chronyd_server(&lab, &master, "10.71.0.3");
-    let _liar = Liar::start(&master, Ipv4Addr::new(10, 71, 0, 4));
-    let chronyd = Client::start(&lab, &slave, "10.71.0.1");
-    let more = "[[ntp.source]]\naddress = \"10.71.0.1\"\npoll = 0\nprefer = true\n\
-                [[ntp.source]]\naddress = \"10.71.0.3\"\npoll = 0\ninterleaved = true\n\
-                [[ntp.source]]\naddress = \"10.71.0.4\"\npoll = 0\n\
-                [[ntp.source]]\naddress = \"no-such-host.invalid\"\npoll = 0\n";
-    // The port of PTP hears nothing here.
-    let mut daemon = Daemon::start(&lab, &slave, Options { more, ..Options::default() });
-    let status = daemon.wait("it is LOCKED by the first server", |status| {
-        status.state == SyncState::Locked && source(status, "10.71.0.1").is_steering
-    });
-    println!("ntp: LOCKED {:.1} s after the start", status.uptime_s);
-    let status = daemon.wait("the liar is found out", |status| source(status, "10.71.0.4").verdict == "falseticker");
-    let liar = source(&status, "10.71.0.4");
-    println!("ntp: {}", liar.reason);
-    assert!(liar.reason.contains("ahead of all that the majority allows"), "{liar:#?}");
-    assert_eq!(source(&status, "no-such-host.invalid").verdict, "silent");
+/// It measures microseconds.
+mod alone {
+    use super::*;
 
-    daemon.wait("the statistics begin", |status| truth(status).samples > 0);
-    std::thread::sleep(Timeout::from_secs(15));
-    let status = daemon.status_by_command();
-    print_figures("chronyd servers, polls of 1 s", &status);
-    let claims = chronyd.claims();
-    let claim = claims.last().expect("chronyd follows the same server, and says how well");
-    println!(
-        "ntp: beside it a chronyd of the same server claims, after {} updates: standard deviation {:.2} us, skew {:.3} ppm, at most \
-         {:.1} us off; our true error is {:.2} us RMS, {:.2} us at most, and our bound {:.1} us",
-        claims.len(),
-        claim.sd_s * 1e6,
-        claim.skew_ppm,
-        claim.error_max_s * 1e6,
-        truth(&status).rms_s.unwrap_or_default() * 1e6,
-        truth(&status).max_s.unwrap_or_default() * 1e6,
-        status.clock.bound_s.unwrap_or_default() * 1e6
-    );
-    assert!(claims.len() > 5 && claim.sd_s > 0.0 && claim.error_max_s > 0.0, "{claims:?}");
-    assert_bound_held(&status);
-    assert!(truth(&status).rms_s.is_some_and(|rms| rms < 100e-6), "{status:#?}");
-    daemon.wait("the second server agrees", |status| source(status, "10.71.0.3").verdict == "agrees");
+    #[test]
+    fn of_three_servers_the_liar_is_named_one_steers_and_when_that_ends_another_goes_on() {
+        let mut lab = Lab::new();
+        let (master, slave) = lab.pair_with(&[3, 4]);
+        let mut first = chronyd_server(&lab, &master, "10.71.0.1");
+        let _second = chronyd_server(&lab, &master, "10.71.0.3");
+        let _liar = Liar::start(&master, Ipv4Addr::new(10, 71, 0, 4));
+        let chronyd = Client::start(&lab, &slave, "10.71.0.1");
+        let more = "[[ntp.source]]\naddress = \"10.71.0.1\"\npoll = 0\nprefer = true\n\
+                    [[ntp.source]]\naddress = \"10.71.0.3\"\npoll = 0\ninterleaved = true\n\
+                    [[ntp.source]]\naddress = \"10.71.0.4\"\npoll = 0\n\
+                    [[ntp.source]]\naddress = \"no-such-host.invalid\"\npoll = 0\n";
+        // The port of PTP hears nothing here.
+        let mut daemon = Daemon::start(&lab, &slave, Options { more, ..Options::default() });
+        let status = daemon.wait("it is LOCKED by the first server", |status| {
+            status.state == SyncState::Locked && source(status, "10.71.0.1").is_steering
+        });
+        println!("ntp: LOCKED {:.1} s after the start", status.uptime_s);
+        let status =
+            daemon.wait("the liar is found out", |status| source(status, "10.71.0.4").verdict == "falseticker");
+        let liar = source(&status, "10.71.0.4");
+        println!("ntp: {}", liar.reason);
+        assert!(liar.reason.contains("ahead of all that the majority allows"), "{liar:#?}");
+        assert_eq!(source(&status, "no-such-host.invalid").verdict, "silent");
 
-    first.end_by(Signal::SIGTERM);
-    let ended = std::time::Instant::now();
-    let status = daemon.wait("the second server steers", |status| source(status, "10.71.0.3").is_steering);
-    println!("ntp: the second server steers {:.1} s after the first has ended", ended.elapsed().as_secs_f64());
-    assert!(status.state.is_synchronised(), "{status:#?}");
-    std::thread::sleep(Timeout::from_secs(5));
-    let status = daemon.status_by_command();
-    print_figures("the second server", &status);
-    assert_bound_held(&status);
-    assert_eq!((status.state, status.clock.steps), (SyncState::Locked, 1), "{status:#?}");
-    assert!(truth(&status).max_s.is_some_and(|max| max < 2e-3), "{status:#?}");
-    assert!(!source(&status, "10.71.0.4").is_steering);
-    // It is measured by when its answers really left (RFC 9769).
-    let count = |what: &str| source(&status, "10.71.0.3").counters.get(what).copied().unwrap_or_default();
-    println!("ntp: of {} answers of the second server {} were interleaved", count("answers"), count("interleaved"));
-    assert!(count("interleaved") * 2 > count("requests"), "{status:#?}");
-    daemon.end();
+        daemon.wait("the statistics begin", |status| truth(status).samples > 0);
+        std::thread::sleep(Timeout::from_secs(15));
+        let status = daemon.status_by_command();
+        print_figures("chronyd servers, polls of 1 s", &status);
+        let claims = chronyd.claims();
+        let claim = claims.last().expect("chronyd follows the same server, and says how well");
+        println!(
+            "ntp: beside it a chronyd of the same server claims, after {} updates: standard deviation {:.2} us, skew {:.3} ppm, at most \
+             {:.1} us off; our true error is {:.2} us RMS, {:.2} us at most, and our bound {:.1} us",
+            claims.len(),
+            claim.sd_s * 1e6,
+            claim.skew_ppm,
+            claim.error_max_s * 1e6,
+            truth(&status).rms_s.unwrap_or_default() * 1e6,
+            truth(&status).max_s.unwrap_or_default() * 1e6,
+            status.clock.bound_s.unwrap_or_default() * 1e6
+        );
+        assert!(claims.len() > 5 && claim.sd_s > 0.0 && claim.error_max_s > 0.0, "{claims:?}");
+        assert_bound_held(&status);
+        assert!(truth(&status).rms_s.is_some_and(|rms| rms < 100e-6), "{status:#?}");
+        daemon.wait("the second server agrees", |status| source(status, "10.71.0.3").verdict == "agrees");
+
+        first.end_by(Signal::SIGTERM);
+        let ended = std::time::Instant::now();
+        let status = daemon.wait("the second server steers", |status| source(status, "10.71.0.3").is_steering);
+        println!("ntp: the second server steers {:.1} s after the first has ended", ended.elapsed().as_secs_f64());
+        assert!(status.state.is_synchronised(), "{status:#?}");
+        std::thread::sleep(Timeout::from_secs(5));
+        let status = daemon.status_by_command();
+        print_figures("the second server", &status);
+        assert_bound_held(&status);
+        assert_eq!((status.state, status.clock.steps), (SyncState::Locked, 1), "{status:#?}");
+        assert!(truth(&status).max_s.is_some_and(|max| max < 2e-3), "{status:#?}");
+        assert!(!source(&status, "10.71.0.4").is_steering);
+        // It is measured by when its answers really left (RFC 9769).
+        let count = |what: &str| source(&status, "10.71.0.3").counters.get(what).copied().unwrap_or_default();
+        println!("ntp: of {} answers of the second server {} were interleaved", count("answers"), count("interleaved"));
+        assert!(count("interleaved") * 2 > count("requests"), "{status:#?}");
+        daemon.end();
+    }
 }
 
 /// A rule of a packet filter in a namespace, for as long as this lives.
@@ -474,7 +480,8 @@ mod beside {
             "ntp: answered {:.2} s after the address was back; polls are 16 s apart",
             back.elapsed().as_secs_f64()
         );
-        assert!(back.elapsed() < Timeout::from_secs(3));
+        // A quarter of that.
+        assert!(back.elapsed() < Timeout::from_secs(4));
         daemon.end();
     }
 

@@ -256,7 +256,7 @@ fn judge(case: &Case, capture: &Path) {
 
 #[test]
 fn every_message_that_a_profile_sends_is_read_by_tshark_and_none_is_missing() {
-    let mut lab = Lab::new();
+    let mut lab = Lab::beside_others();
     let cases: Vec<_> = PROFILES.iter().map(Case::of).chain(Case::others()).map(|case| (case, lab.pair6())).collect();
     let wrong = side_by_side(&cases, AT_A_TIME, |(case, spaces)| {
         let capture = talk(case, &lab, spaces);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::child::{Running, free_ports, program, status};
 use super::live::threads_of;
-use super::{Held, alone};
+use super::{Held, beside_others};
 use nix::sys::signal::Signal;
 
 /// The supervisor's end.
@@ -39,7 +39,7 @@ impl Ear {
 
 #[test]
 fn a_supervisor_hears_that_the_daemon_is_ready_lives_reloads_and_ends_and_nothing_while_a_thread_stands_still() {
-    let _alone = alone();
+    let _beside = beside_others();
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path();
     let [event, general] = free_ports();
@@ -78,7 +78,7 @@ fn a_supervisor_hears_that_the_daemon_is_ready_lives_reloads_and_ends_and_nothin
 
 #[test]
 fn a_supervisor_that_is_gone_is_named_and_does_not_keep_the_daemon_from_running() {
-    let _alone = alone();
+    let _beside = beside_others();
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("synchronome.toml");
     let text = format!("observe.runtime_directory = '{}'\nobserve.http = 'off'\n", directory.path().display());

@@ -11,10 +11,10 @@ use super::{Outcome, Run, show_lines};
 /// Files of `tests/` whose tests measure real time: a neighbour on the CPU would show in their figures.
 const REALTIME: [&str; 2] = ["interop", "realtime"];
 
-/// The modules of those among them that wait for seconds and measure nothing finer: they may run at the same time.
-const BESIDE: [&str; 5] = ["beside::", "automotive::", "fights::", "peer_delay::", "unicast::"];
+/// Those of tests/interop that measure microseconds, CPU time or what a server can do. All others wait for seconds, and may do so at the same time.
+const ALONE: [&str; 2] = ["alone::", "load::"];
 /// Mostly they sleep.
-const SIDE_BY_SIDE: &str = "--test-threads=4";
+const SIDE_BY_SIDE: &str = "--test-threads=8";
 
 /// How many tests ran.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -88,26 +88,19 @@ pub fn run(run: &mut Run) -> Outcome {
 }
 
 pub fn run_realtime(run: &mut Run) -> Outcome {
-    let names = integration_tests(run)?;
-    let mut arguments = vec!["test", "--workspace", "--all-features", "--no-fail-fast"];
-    for name in names.iter().filter(|name| REALTIME.contains(&name.as_str())) {
-        arguments.extend(["--test", name]);
-    }
-    if !arguments.contains(&"--test") {
-        println!("there are none: tests/{{{}}}.rs", REALTIME.join(","));
-        return Ok(());
-    }
     let (start, mut modules) = (Instant::now(), Modules::default());
-    let mut some = |which: &[&str]| {
-        let arguments = [&arguments[..], &["--"], which].concat();
-        cargo_test(run, &arguments, |line| modules.hear(line, start.elapsed()))
+    let mut some = |file: &str, which: &[&str]| {
+        let arguments = ["test", "--workspace", "--all-features", "--no-fail-fast", "--test", file, "--"];
+        cargo_test(run, &[&arguments, which].concat(), |line| modules.hear(line, start.elapsed()))
     };
-    // Both, whatever comes of the first.
-    let beside = some(&[&BESIDE[..], &[SIDE_BY_SIDE]].concat());
-    let skipped: Vec<_> = BESIDE.iter().flat_map(|module| ["--skip", module]).collect();
-    let alone = some(&[&skipped[..], &["--test-threads=1"]].concat());
+    let skipped: Vec<_> = ALONE.iter().flat_map(|module| ["--skip", module]).collect();
+    // All, whatever comes of the first.
+    let beside = some("interop", &[&skipped[..], &[SIDE_BY_SIDE]].concat());
+    let alone = some("interop", &[&ALONE[..], &["--test-threads=1"]].concat());
+    // Those of the threads take turns by themselves where they have to.
+    let threads = some("realtime", &[SIDE_BY_SIDE]);
     println!("ci: realtime by modules: {modules}");
-    beside.and(alone)
+    beside.and(alone).and(threads)
 }
 
 fn cargo_test(run: &mut Run, arguments: &[&str], mut hear: impl FnMut(&str)) -> Outcome {
