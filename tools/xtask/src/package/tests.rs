@@ -97,7 +97,11 @@ fn the_daemon_set_has_the_nodes_network_and_processes_and_a_good_configuration()
         .collect();
     let observe = Config::default().observe;
     for directory in [observe.runtime_directory, observe.state_directory] {
-        assert!(mounted.contains(directory.to_str().unwrap()), "{} of a read-only root", directory.display());
+        let directory = directory.to_str().unwrap();
+        assert!(mounted.contains(directory), "{directory} of a read-only root");
+        // On a node with the package it belongs to that one's user, and root without CAP_DAC_OVERRIDE may not write there.
+        let volumes = pod["volumes"].as_array().unwrap();
+        assert!(volumes.iter().all(|volume| volume["hostPath"]["path"] != directory), "{directory} is the package's");
     }
     let arguments = texts(&pod["containers"][0]["args"]);
     cli::command()
