@@ -16,14 +16,18 @@ impl ClockIdentity {
     pub const WILDCARD: Self = Self([0xff; 8]);
 }
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 /// The way people write it: `001b21.fffe.aabbcc`.
 impl fmt::Display for ClockIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, octet) in self.0.into_iter().enumerate() {
-            let dot = if matches!(index, 3 | 5) { "." } else { "" };
-            write!(f, "{dot}{octet:02x}")?;
+        // Octet by octet through `write!` takes many times as long, and each scrape of the metrics writes several.
+        let mut text = [b'.'; 18];
+        for (octet, at) in self.0.into_iter().zip([0, 2, 4, 7, 9, 12, 14, 16]) {
+            text[at] = DIGITS[usize::from(octet >> 4)];
+            text[at + 1] = DIGITS[usize::from(octet & 0xF)];
         }
-        Ok(())
+        f.write_str(str::from_utf8(&text).unwrap_or_default())
     }
 }
 
