@@ -273,14 +273,15 @@ impl Town {
 
     // ---- What breaks ----
 
-    /// Told in its file to leave the clock alone, which nobody sees from outside.
+    /// Told in its file to leave the clock alone, which it reads when it starts; what stands there afterwards says that it does not.
     fn start_rival(&mut self) -> Outcome {
         let file = self.scratch.join("rival.conf");
         write(&file, "[global]\nfree_running 1\nslaveOnly 1\n")?;
         let config = file.display().to_string();
         let arguments = ["-f", &config, "-i", INTERFACE, "-2", "-S", "-m", "-q"];
         self.rival = Some(self.ptp4l("rival", &self.own, &arguments)?);
-        self.await_printed("rival", "LISTENING")
+        self.await_printed("rival", "LISTENING")?;
+        write(&file, "[global]\nslaveOnly 1\n")
     }
 
     fn stop_rival(&mut self) -> Outcome {
