@@ -42,6 +42,8 @@ use crate::wire::ptp::{Body, DelayResp, Flags, Header, PortIdentity, Sender, Wir
 const CALM_DELAY_REQ: LogInterval = LogInterval::new(0);
 /// Half of that.
 const HALF_OF_IT: LogInterval = LogInterval::new(-1);
+/// A master that may not be followed is spoken of for so long after its last Announce: four of the longest intervals in use.
+const REFUSED_OF_LATE: Duration = Duration::from_secs(64);
 
 #[derive(Clone, Copy, Debug, Coded)]
 enum Timer {
@@ -109,8 +111,8 @@ pub struct Port {
     recommended: Recommendation,
     /// The announce intervals that it waits before it is master.
     qualification: u16,
-    /// The last one that was heard and may not be followed.
-    refused_master: Option<RefusedMaster>,
+    /// The last one that was heard and may not be followed, and when.
+    refused_master: Option<(RefusedMaster, Timestamp<Mono>)>,
     /// Erbest, as it was told last.
     best: Option<DataSet>,
     /// What was said last of the parent's Announce, for others to hand on.
@@ -189,9 +191,9 @@ impl Port {
         self.parent
     }
 
-    /// The last one that was heard and may not be followed.
-    pub const fn refused_master(&self) -> Option<RefusedMaster> {
-        self.refused_master
+    /// The last one that was heard and may not be followed, if that was of late.
+    pub fn refused_master(&self, now: Timestamp<Mono>) -> Option<RefusedMaster> {
+        self.refused_master.filter(|(_, heard)| now - *heard <= REFUSED_OF_LATE).map(|(refused, _)| refused)
     }
 
     /// What of its parent's Announce is handed on by the other ports of the clock.

@@ -129,7 +129,7 @@ impl PtpEngine for Port {
         let other_domain = (domain.is_some() || sdo_id.is_some())
             .then(|| (domain.unwrap_or(config.domain), sdo_id.unwrap_or(config.sdo_id)));
         let (identity, announces) = (config.port_identity(), self.announcement());
-        let (neighbor, refused_master) = (self.neighbor(), self.refused_master());
+        let (neighbor, refused_master) = (self.neighbor(), self.refused_master(now));
         let mut path = ([None; PATH_REPORTED_MAX], 0);
         for passed in self.forwarded().path().into_iter().flat_map(PathTrace::iter) {
             if let Some(place) = path.0.get_mut(usize::from(path.1)) {

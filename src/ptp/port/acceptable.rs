@@ -10,19 +10,21 @@ use crate::engine::Sink;
 use crate::ptp::Effect;
 use crate::ptp::counters::{Counter, count};
 use crate::ptp::{AcceptableMaster, RefusedMaster};
+use crate::time::{Mono, Timestamp};
 use crate::wire::ptp::{ClockIdentity, PortIdentity};
 
 impl Port {
     /// What to take for the priority1 of a grandmaster that a port announces with this one; `None`: neither may be followed.
     pub(super) fn acceptable_priority1(
         &mut self,
+        now: Timestamp<Mono>,
         (port, grandmaster): (PortIdentity, ClockIdentity),
         priority1: u8,
         out: &mut impl Sink<Effect>,
     ) -> Option<u8> {
         let grandmasters = &self.config.grandmasters;
         if grandmasters.iter().any(Option::is_some) && !grandmasters.contains(&Some(grandmaster)) {
-            self.refused_master = Some(RefusedMaster::Grandmaster(grandmaster));
+            self.refused_master = Some((RefusedMaster::Grandmaster(grandmaster), now));
             count(out, Counter::GrandmasterRefused);
             return None;
         }
@@ -31,7 +33,7 @@ impl Port {
             return Some(priority1);
         }
         let Some(AcceptableMaster { alternate_priority1, .. }) = acceptable.find(|known| known.port == port) else {
-            self.refused_master = Some(RefusedMaster::Port(port));
+            self.refused_master = Some((RefusedMaster::Port(port), now));
             count(out, Counter::MasterRefused);
             return None;
         };
@@ -43,6 +45,7 @@ impl Port {
 mod tests {
     use crate::ptp::script::{Script, config};
     use crate::ptp::{AcceptableMaster, Config, RefusedMaster};
+    use crate::time::Timestamp;
     use crate::wire::ptp::{ClockIdentity, PortIdentity};
 
     fn port(letter: u8, port_number: u16) -> PortIdentity {
@@ -67,11 +70,11 @@ mod tests {
              3 announce B gm=A seq=2 steps=1    => -
              4 announce B gm=A seq=3 steps=1    => parent_changed; parent B gm=A steps=2; state LISTENING->UNCALIBRATED (parent selected)",
         );
-        assert_eq!(
-            script.port.refused_master(),
-            Some(RefusedMaster::Port(port(b'C', 1))),
-            "the port of another number"
-        );
+        let at = |seconds| Timestamp::from_secs(seconds);
+        let refused = Some(RefusedMaster::Port(port(b'C', 1)));
+        assert_eq!(script.port.refused_master(at(5)), refused, "the port of another number");
+        assert_eq!(script.port.refused_master(at(65)), refused);
+        assert_eq!(script.port.refused_master(at(66)), None, "it is no reason for a silence of now");
     }
 
     #[test]

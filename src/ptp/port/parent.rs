@@ -42,7 +42,9 @@ impl Port {
         }
         let sender = header.source_port_identity;
         let whose = (sender, announce.grandmaster_identity);
-        let Some(priority1) = self.acceptable_priority1(whose, announce.grandmaster_priority1, out) else { return };
+        let Some(priority1) = self.acceptable_priority1(now, whose, announce.grandmaster_priority1, out) else {
+            return;
+        };
         let place = self.client.as_ref().and_then(|client| client.place(sender));
         let announced = Announced {
             data: DataSet {

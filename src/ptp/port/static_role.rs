@@ -26,7 +26,7 @@ impl Port {
         let Some(role) = self.config.static_role.filter(|_| self.config.role == Role::Slave) else { return };
         let sender = header.source_port_identity;
         if header.flags.alternate_master()
-            || self.acceptable_priority1((sender, sender.clock_identity), u8::MAX, out).is_none()
+            || self.acceptable_priority1(now, (sender, sender.clock_identity), u8::MAX, out).is_none()
         {
             return;
         }

@@ -683,7 +683,10 @@ fn only_grandmasters_of_the_list_are_heeded_whoever_announces_them() {
          3 announce B gm=C seq=2 steps=1    => -
          4 announce B gm=C seq=3 steps=1    => parent_changed; parent B gm=C steps=2; state LISTENING->UNCALIBRATED (parent selected)",
     );
-    assert_eq!(script.port.refused_master(), Some(RefusedMaster::Grandmaster(ClockIdentity([b'A'; 8]))));
+    assert_eq!(
+        script.port.refused_master(Timestamp::from_secs(4)),
+        Some(RefusedMaster::Grandmaster(ClockIdentity([b'A'; 8])))
+    );
     // Its parent is one of the list; what that follows later is not.
     script.play("5 announce B gm=A seq=4 steps=1 => grandmaster_refused");
 }
