@@ -11,8 +11,9 @@
 //! The kernel does not say who has set its clock. That somebody did is seen in what is read back; who it was, only here.
 
 use std::fmt;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, OpenOptions};
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::host::{CAP_SYS_TIME, effective};
@@ -55,6 +56,8 @@ pub const QEMU_GA: &str = "qemu-ga";
 pub const HV_UTILS: &str = "hv_utils";
 /// What the host offers it if time synchronisation is on: a device of this class on the VMBus.
 const HYPERV_TIMESYNC: &str = "9527e630-d0ae-497b-adce-e80ab0175caf";
+/// No configuration of linuxptp is longer; so much is looked at.
+const FILE_BYTES_MAX: u64 = 65_536;
 /// Where phc2sys asks if it is not told another place.
 const PTP4L_SOCKET: &str = "/var/run/ptp4l";
 
@@ -208,14 +211,20 @@ fn may_set_time(status: &str) -> bool {
     effective(status).is_none_or(|effective| effective & (1 << CAP_SYS_TIME) != 0)
 }
 
-/// A file by the name that a process has for it, in its own root and working directory; `None`: it cannot be read, for which one must be allowed
-/// to trace the process.
+/// What begins a file, by the name that a process has for it, in its own root and working directory; `None`: it cannot be read, for which one must be
+/// allowed to trace the process, or is no regular file: whoever named it could make us wait at a FIFO, or open a device.
 fn read_of(process: &Path, file: &Path) -> Option<String> {
     let file = match file.strip_prefix("/") {
         Ok(below) => process.join("root").join(below),
         Err(_) => process.join("cwd").join(file),
     };
-    fs::read_to_string(file).ok()
+    if !fs::metadata(&file).ok()?.is_file() {
+        return None;
+    }
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(file).ok()?;
+    let mut text = String::new();
+    file.take(FILE_BYTES_MAX).read_to_string(&mut text).ok()?;
+    Some(text)
 }
 
 /// Whether the options of phc2sys, as in proc_pid_cmdline(5), say that it goes by who answers at this socket.
@@ -313,6 +322,9 @@ mod tests {
             assert_eq!(rivals_in(proc.path()), [], "{file}");
             fs::write(place.join("ptp4l.conf"), "[global]\nfree_running 0\n").unwrap();
             assert_eq!(rivals_in(proc.path()).len(), 1, "{file}");
+            fs::remove_file(place.join("ptp4l.conf")).unwrap();
+            nix::unistd::mkfifo(&place.join("ptp4l.conf"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+            assert_eq!(rivals_in(proc.path()).len(), 1, "nobody waits for what will not come");
         }
     }
 

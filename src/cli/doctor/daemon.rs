@@ -24,7 +24,7 @@ const UNANSWERED_SHARE: f64 = 0.5;
 const ENOUGH: u64 = 8;
 /// A server that says it may be further off than this does not know the time (RFC 5905 11.2.1: MAXDIST).
 const ROOT_DISTANCE_MAX_S: f64 = 1.5;
-/// Where no Sync has come for so long, Sync does not come either.
+/// Where the last Sync is longer ago than this, it is not Announce alone that is missing.
 const GONE_S: f64 = 3.0;
 /// From this on a transmit stamp is late, and so many of them may be.
 const LATE_S: f64 = 0.01;
