@@ -412,7 +412,7 @@ fn a_slave_of_another_domain_never_follows() {
     assert_eq!(pair.state(), SyncState::NeverSynced);
     let node = pair.world.slave(pair.slave);
     assert_eq!(node.port().state(), PortState::Listening);
-    assert_eq!(node.port().last_foreign_domain(), Some(0));
+    assert_eq!(node.port().foreign_domain(Timestamp::EPOCH + pair.world.elapsed()), Some((0, 0)));
     assert_eq!((node.parents().len(), node.published().is_bounded), (0, false));
     // Left alone it is where its oscillator took it.
     let expected = secs(2) + us(40).times(60);

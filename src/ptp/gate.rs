@@ -1,10 +1,11 @@
 //! Which messages are let in, whatever the port then makes of them.
 
 use super::counters::{Counter, count};
+use super::recent::Recent;
 use super::{Channel, Effect, FRAME_MAX, Frame};
 use crate::coding::Coded;
 use crate::engine::Sink;
-use crate::time::Duration;
+use crate::time::{Duration, Mono, Timestamp};
 use crate::wire::ptp::{self, CorrectionField, Header, Message, MessageType, ParseError, PortIdentity, Sender};
 
 /// Whose messages we hear, and what the others were that we heard last: for the operator who asks why nothing comes.
@@ -14,9 +15,10 @@ pub(super) struct Gate {
     domain: u8,
     sdo_id: u16,
     correction_max: Duration,
-    pub last_foreign_domain: Option<u8>,
-    pub last_foreign_sdo_id: Option<u16>,
-    pub last_foreign_version: Option<u8>,
+    /// domainNumber and sdoId of one that is not for us.
+    pub foreign_domain: Recent<(u8, u16)>,
+    /// The major versionPTP of one that we do not speak.
+    pub foreign_version: Recent<u8>,
 }
 
 impl Gate {
@@ -27,21 +29,28 @@ impl Gate {
             domain: sender.domain_number,
             sdo_id: sender.sdo_id,
             correction_max,
-            last_foreign_domain: None,
-            last_foreign_sdo_id: None,
-            last_foreign_version: None,
+            foreign_domain: Recent::NONE,
+            foreign_version: Recent::NONE,
         }
     }
 
     /// The message, if it is one of PTP version 2, of our domain and sdoId, of another clock, by the right channel;
     /// or an Announce of another port of our clock with a lower number.
     /// The minor version is nobody's business.
-    pub fn admit<'a>(&mut self, bytes: &'a [u8], channel: Channel, out: &mut impl Sink<Effect>) -> Option<Message<'a>> {
+    pub fn admit<'a>(
+        &mut self,
+        now: Timestamp<Mono>,
+        bytes: &'a [u8],
+        channel: Channel,
+        out: &mut impl Sink<Effect>,
+    ) -> Option<Message<'a>> {
         let message = match ptp::parse(bytes) {
             Ok(message) => message,
             Err(error) => {
-                if error == ParseError::Version {
-                    self.last_foreign_version = bytes.get(1).map(|octet| octet & 0x0f);
+                if error == ParseError::Version
+                    && let Some(octet) = bytes.get(1)
+                {
+                    self.foreign_version.hear(now, octet & 0x0f);
                 }
                 count(out, Counter::Malformed(error));
                 return None;
@@ -49,12 +58,10 @@ impl Gate {
         };
         let header = &message.header;
         let refused = if header.sdo_id != self.sdo_id {
-            self.last_foreign_sdo_id = Some(header.sdo_id);
-            self.last_foreign_domain = Some(header.domain_number);
+            self.foreign_domain.hear(now, (header.domain_number, header.sdo_id));
             Some(Counter::SdoIdMismatch)
         } else if header.domain_number != self.domain {
-            self.last_foreign_sdo_id = Some(header.sdo_id);
-            self.last_foreign_domain = Some(header.domain_number);
+            self.foreign_domain.hear(now, (header.domain_number, header.sdo_id));
             Some(Counter::DomainMismatch)
         } else if header.source_port_identity.clock_identity == self.own.clock_identity
             && !self.is_of_a_port_before(header)

@@ -94,7 +94,7 @@ impl Grandmaster {
         if self.state != PortState::Master {
             return count(out, Counter::WrongState);
         }
-        let Some(message) = self.gate.admit(bytes, channel, out) else { return };
+        let Some(message) = self.gate.admit(now, bytes, channel, out) else { return };
         match message.body {
             Body::DelayReq(_) => self.answer(&message.header, (stamp, from), out),
             Body::PdelayReq(_) | Body::PdelayResp(_) | Body::PdelayRespFollowUp(_) => {

@@ -57,6 +57,7 @@ mod master;
 mod own;
 mod peer;
 mod port;
+mod recent;
 mod recorded;
 mod serving;
 mod state;

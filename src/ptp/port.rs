@@ -23,6 +23,7 @@ use super::gate::{Gate, frame};
 use super::hybrid::Hybrid;
 use super::intervals::Asking;
 use super::peer::PeerDelay;
+use super::recent::Recent;
 use super::serving::{Latencies, Serving};
 use super::sync::{SyncPair, SyncPairs};
 use super::unicast::client::Client;
@@ -42,8 +43,6 @@ use crate::wire::ptp::{Body, DelayResp, Flags, Header, PortIdentity, Sender, Wir
 const CALM_DELAY_REQ: LogInterval = LogInterval::new(0);
 /// Half of that.
 const HALF_OF_IT: LogInterval = LogInterval::new(-1);
-/// A master that may not be followed is spoken of for so long after its last Announce: four of the longest intervals in use.
-const REFUSED_OF_LATE: Duration = Duration::from_secs(64);
 
 #[derive(Clone, Copy, Debug, Coded)]
 enum Timer {
@@ -111,8 +110,8 @@ pub struct Port {
     recommended: Recommendation,
     /// The announce intervals that it waits before it is master.
     qualification: u16,
-    /// The last one that was heard and may not be followed, and when.
-    refused_master: Option<(RefusedMaster, Timestamp<Mono>)>,
+    /// One that may not be followed.
+    refused_master: Recent<RefusedMaster>,
     /// Erbest, as it was told last.
     best: Option<DataSet>,
     /// What was said last of the parent's Announce, for others to hand on.
@@ -160,7 +159,7 @@ impl Port {
             is_calm: false,
             recommended: if is_slave { Recommendation::Slave } else { Recommendation::Silent },
             qualification: 0,
-            refused_master: None,
+            refused_master: Recent::NONE,
             best: None,
             serving: Serving::new(config.serving, latencies, sender, sequence_ids)
                 .trace_path(config.path_trace)
@@ -193,7 +192,7 @@ impl Port {
 
     /// The last one that was heard and may not be followed, if that was of late.
     pub fn refused_master(&self, now: Timestamp<Mono>) -> Option<RefusedMaster> {
-        self.refused_master.filter(|(_, heard)| now - *heard <= REFUSED_OF_LATE).map(|(refused, _)| refused)
+        self.refused_master.of_late(now)
     }
 
     /// What of its parent's Announce is handed on by the other ports of the clock.
@@ -211,19 +210,14 @@ impl Port {
         self.delay_req_interval
     }
 
-    /// The domainNumber of the last message that was refused for its domainNumber or sdoId.
-    pub const fn last_foreign_domain(&self) -> Option<u8> {
-        self.gate.last_foreign_domain
+    /// domainNumber and sdoId of the last message that was refused for one of them, if that was of late.
+    pub fn foreign_domain(&self, now: Timestamp<Mono>) -> Option<(u8, u16)> {
+        self.gate.foreign_domain.of_late(now)
     }
 
-    /// The sdoId of the same message.
-    pub const fn last_foreign_sdo_id(&self) -> Option<u16> {
-        self.gate.last_foreign_sdo_id
-    }
-
-    /// The major versionPTP of the last message that was refused for it.
-    pub const fn last_foreign_version(&self) -> Option<u8> {
-        self.gate.last_foreign_version
+    /// The major versionPTP of the last message that was refused for it, if that was of late.
+    pub fn foreign_version(&self, now: Timestamp<Mono>) -> Option<u8> {
+        self.gate.foreign_version.of_late(now)
     }
 
     /// All masters of our domain that were heard lately, at most [`FOREIGN_MASTER_MAX`](super::FOREIGN_MASTER_MAX).
@@ -435,7 +429,7 @@ impl Port {
         if matches!(self.state, PortState::Initializing | PortState::Faulty | PortState::Disabled) {
             return count(out, Counter::WrongState);
         }
-        let Some(message) = self.gate.admit(bytes, channel, out) else { return };
+        let Some(message) = self.gate.admit(now, bytes, channel, out) else { return };
         if !self.is_asked_for(now, &message, from, out) {
             return;
         }

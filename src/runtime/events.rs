@@ -238,7 +238,7 @@ pub struct PortReport {
     pub announces: Option<Announcement>,
     /// The first clocks that the parent's Announce has passed, and how many there are.
     pub path: ([Option<ClockIdentity>; PATH_REPORTED_MAX], u8),
-    /// The last one that it heard and may not follow.
+    /// The last one that it heard and may not follow, if that was of late.
     pub refused_master: Option<RefusedMaster>,
     /// The least mean spacing of Delay_Req, as the master says.
     pub delay_req_interval: LogInterval,
@@ -246,7 +246,7 @@ pub struct PortReport {
     pub intervals: IntervalsInForce,
     /// Who announces.
     pub foreign: [Option<ForeignMasterStatus>; FOREIGN_REPORTED_MAX],
-    /// The domain and sdoId of the last message that was not for us.
+    /// The domain and sdoId of the last message that was not for us, if that was of late.
     pub other_domain: Option<(u8, u16)>,
     /// Who is at the other end of the link; `None` without the peer delay mechanism.
     pub neighbor: Option<NeighborStatus>,

@@ -244,7 +244,7 @@ impl PortModel {
                     format!("multicast {}, EtherType 88F7: switch, VLAN?", self.config.ethernet_group.address())
                 }
             };
-            heard.push(format!("nothing: no PTP message has arrived ({where_from})"));
+            heard.push(format!("nothing: no PTP message has arrived of late ({where_from})"));
         }
         heard
     }

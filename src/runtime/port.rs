@@ -124,10 +124,6 @@ impl PtpEngine for Port {
             *place = Some(seen);
         }
         let config = self.config();
-        let domain = self.last_foreign_domain();
-        let sdo_id = self.last_foreign_sdo_id();
-        let other_domain = (domain.is_some() || sdo_id.is_some())
-            .then(|| (domain.unwrap_or(config.domain), sdo_id.unwrap_or(config.sdo_id)));
         let (identity, announces) = (config.port_identity(), self.announcement());
         let (neighbor, refused_master) = (self.neighbor(), self.refused_master(now));
         let mut path = ([None; PATH_REPORTED_MAX], 0);
@@ -151,7 +147,7 @@ impl PtpEngine for Port {
             delay_req_interval,
             intervals: self.intervals(),
             foreign,
-            other_domain,
+            other_domain: self.foreign_domain(now),
             neighbor,
             contracts,
             contracts_with,

@@ -82,6 +82,9 @@ fn of_port(status: &Status, port: &PortStatus, phc_of: &dyn Fn(&str) -> Option<u
     found.into_iter().map(|finding| finding.of(port.interface.clone())).collect()
 }
 
+/// What it means that only what is not for the port is heard.
+const NOT_HEARD: &str = "A master is there, and it is not heard by this port.";
+
 fn count(port: &PortStatus, name: &str) -> u64 {
     port.counters.get(name).copied().unwrap_or(0)
 }
@@ -89,11 +92,6 @@ fn count(port: &PortStatus, name: &str) -> u64 {
 /// Whom a port hears that may follow, and why it does not.
 fn heard(port: &PortStatus) -> Finding {
     let said = || port.heard.join("; ");
-    let of_others = |check: &Check, counter: &str| {
-        let value = format!("{} messages, none of domain {}", count(port, counter), port.domain);
-        let value = if port.heard.is_empty() { value } else { format!("{value}; {}", said()) };
-        check.fail(value, "A master is there, and it is not heard by this port.")
-    };
     if let Some(parent) = &port.parent {
         return match explain_port(port) {
             Some(late) => PTP_NO_SYNC.fail(late, "The master is there and sends no time."),
@@ -120,23 +118,47 @@ fn heard(port: &PortStatus) -> Finding {
         let value = format!("{} Sync, no Announce", count(port, "received_sync"));
         return PTP_NO_ANNOUNCE.fail(value, "Without Announce nobody says which clock that is.");
     }
-    if count(port, "sdo_id_mismatch") > 0 {
-        return of_others(&PTP_SDO_ID, "sdo_id_mismatch").limit(format!("sdoId {:#05x}", port.sdo_id));
+    if let Some(other) = other_domain(port) {
+        return other.found(said());
     }
-    if count(port, "domain_mismatch") > 0 {
-        return of_others(&PTP_DOMAIN, "domain_mismatch").limit(format!("domain {}", port.domain));
-    }
-    if count(port, "malformed_version") > 0 {
-        return of_others(&PTP_VERSION, "malformed_version");
+    let of_version = count(port, "malformed_version");
+    if of_version > 0 {
+        let value = format!("{of_version} messages of another version; {}", said());
+        return PTP_VERSION.fail(value.trim_end_matches("; "), NOT_HEARD);
     }
     PTP_SILENCE.fail("nothing", "No PTP message arrives.")
 }
 
+/// Messages are heard that are not for this port.
+struct OtherDomain<'a> {
+    check: &'a Check,
+    /// What this port would hear.
+    limit: String,
+    line: &'a str,
+}
+
+impl OtherDomain<'_> {
+    fn found(&self, value: impl Into<String>) -> Finding {
+        self.check.fail(value, NOT_HEARD).limit(self.limit.clone())
+    }
+}
+
+/// What is heard of another domain or sdoId: of late, which the counters do not tell.
+fn other_domain(port: &PortStatus) -> Option<OtherDomain<'_>> {
+    let line = port.heard.iter().find(|line| line.starts_with(HEARD_OTHER_DOMAIN))?;
+    let is_our_domain = line.starts_with(&format!("{HEARD_OTHER_DOMAIN}{}, ", port.domain));
+    let (check, limit) = if is_our_domain {
+        (&PTP_SDO_ID, format!("sdoId {:#05x}", port.sdo_id))
+    } else {
+        (&PTP_DOMAIN, format!("domain {}", port.domain))
+    };
+    Some(OtherDomain { check, limit, line })
+}
+
 /// What is heard by a port whose masters have gone; so many seconds ago came the last Sync.
 fn lost(port: &PortStatus, age_s: f64) -> Finding {
-    let said = |begins: &str| port.heard.iter().find(|line| line.starts_with(begins));
     let since = format!("the last Sync came {} ago", Duration::from_secs_f64(age_s));
-    if let Some(other) = said(HEARD_ANNOUNCE) {
+    if let Some(other) = port.heard.iter().find(|line| line.starts_with(HEARD_ANNOUNCE)) {
         return PTP_NOT_FOLLOWED
             .fail(format!("{since}; {other}"), "A master announces itself, and it is not followed.");
     }
@@ -145,16 +167,10 @@ fn lost(port: &PortStatus, age_s: f64) -> Finding {
             .fail(format!("no Announce any more; {since}"), "A master was followed, and announces itself no more.")
             .remedy(format!("the master has just gone, or {}", PTP_NO_ANNOUNCE.remedy));
     }
-    let Some(other) = said(HEARD_OTHER_DOMAIN) else {
-        return PTP_SILENCE.fail(since, "A master was followed, and nothing comes any more.");
-    };
-    let is_our_domain = other.starts_with(&format!("{HEARD_OTHER_DOMAIN}{}, ", port.domain));
-    let (check, limit) = if is_our_domain {
-        (&PTP_SDO_ID, format!("sdoId {:#05x}", port.sdo_id))
-    } else {
-        (&PTP_DOMAIN, format!("domain {}", port.domain))
-    };
-    check.fail(format!("{since}; {other}"), "A master is there, and it is not heard by this port.").limit(limit)
+    match other_domain(port) {
+        Some(other) => other.found(format!("{since}; {}", other.line)),
+        None => PTP_SILENCE.fail(since, "A master was followed, and nothing comes any more."),
+    }
 }
 
 /// How long ago the last Sync came, if that is too long.

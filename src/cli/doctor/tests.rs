@@ -147,6 +147,14 @@ fn deaf(counted: &[(&str, u64)]) -> Vec<Finding> {
     })
 }
 
+/// One that never had a master, and hears this now.
+fn deaf_but_for(heard: &str) -> Vec<Finding> {
+    with_port(|port| {
+        (port.parent, port.port_state, port.counters) = (None, "LISTENING".to_owned(), counters(&[]));
+        port.heard = vec![heard.to_owned()];
+    })
+}
+
 /// A server that answers and agrees.
 fn server() -> SourceStatus {
     SourceStatus {
@@ -331,8 +339,9 @@ const CASES: &[Case] = &[
         heard.judge(&WIRE)
     }),
     ("ptp-version", Grade::Fail, || deaf(&[("malformed_version", 9)])),
-    ("ptp-domain", Grade::Fail, || deaf(&[("domain_mismatch", 9)])),
-    ("ptp-sdo-id", Grade::Fail, || deaf(&[("sdo_id_mismatch", 9)])),
+    ("ptp-domain", Grade::Fail, || deaf_but_for("messages of domain 24, sdoId 0x000: ...")),
+    ("ptp-silence", Grade::Fail, || deaf(&[("domain_mismatch", 9), ("sdo_id_mismatch", 9)])),
+    ("ptp-sdo-id", Grade::Fail, || deaf_but_for("messages of domain 0, sdoId 0x100: ...")),
     ("ptp-no-announce", Grade::Fail, || deaf(&[("received_sync", 9), ("domain_mismatch", 9)])),
     ("ptp-not-followed", Grade::Fail, || deaf(&[("received_announce", 9), ("grandmaster_refused", 9)])),
     ("ptp-no-sync", Grade::Fail, || with_port(|port| port.last_sync_age_s = None)),

@@ -24,7 +24,7 @@ impl Port {
     ) -> Option<u8> {
         let grandmasters = &self.config.grandmasters;
         if grandmasters.iter().any(Option::is_some) && !grandmasters.contains(&Some(grandmaster)) {
-            self.refused_master = Some((RefusedMaster::Grandmaster(grandmaster), now));
+            self.refused_master.hear(now, RefusedMaster::Grandmaster(grandmaster));
             count(out, Counter::GrandmasterRefused);
             return None;
         }
@@ -33,7 +33,7 @@ impl Port {
             return Some(priority1);
         }
         let Some(AcceptableMaster { alternate_priority1, .. }) = acceptable.find(|known| known.port == port) else {
-            self.refused_master = Some((RefusedMaster::Port(port), now));
+            self.refused_master.hear(now, RefusedMaster::Port(port));
             count(out, Counter::MasterRefused);
             return None;
         };

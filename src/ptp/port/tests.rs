@@ -28,7 +28,12 @@ fn another_domain_is_refused_and_the_last_one_remembered() {
         "2 sync A seq=1 t2=100 domain=24    => domain_mismatch
          2 announce B seq=1 domain=127      => domain_mismatch",
     );
-    assert_eq!(script.port.last_foreign_domain(), Some(127));
+    let at = |seconds| Timestamp::from_secs(seconds);
+    assert_eq!(script.port.foreign_domain(at(2)), Some((127, 0)));
+    assert_eq!(script.port.foreign_domain(at(66)), Some((127, 0)));
+    assert_eq!(script.port.foreign_domain(at(67)), None, "it is no reason for a silence of now");
+    script.play("70 sync A seq=1 t2=100 domain=24 => domain_mismatch");
+    assert_eq!(script.port.foreign_domain(at(70)), Some((24, 0)));
 }
 
 #[test]
@@ -38,7 +43,8 @@ fn all_twelve_bits_of_the_sdo_id_must_match() {
         "2 sync A seq=1 t2=100 sdo=256      => sdo_id_mismatch
          2 sync A seq=1 t2=100 sdo=1        => sdo_id_mismatch",
     );
-    assert_eq!(script.port.last_foreign_sdo_id(), Some(1));
+    assert_eq!(script.port.foreign_domain(Timestamp::from_secs(66)), Some((0, 1)));
+    assert_eq!(script.port.foreign_domain(Timestamp::from_secs(67)), None, "it is no reason for a silence of now");
     let mut script = Script::following(Config { sdo_id: 0x1a5, ..config() });
     script.play(
         "2 sync A seq=1 t2=100 sdo=421      => sync_interval 0; sync 0 -> 100 corr=0 epoch=1
@@ -64,7 +70,7 @@ fn another_major_version_is_counted_and_remembered() {
     let input = Input::Received { bytes: &bytes, channel: Channel::Event, stamp: None, from: None };
     script.port.step(script.now, input, &mut out);
     assert_eq!(out, [Effect::Count(Counter::Malformed(ParseError::Version))]);
-    assert_eq!(script.port.last_foreign_version(), Some(1));
+    assert_eq!(script.port.foreign_version(Timestamp::from_secs(2)), Some(1));
 }
 
 #[test]
