@@ -22,9 +22,11 @@ use crate::ntp::client::Demand;
 use crate::time::{ClockId, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, SourceId, Timestamp};
 
 use accord::Accord;
+use still::Still;
 
 mod accord;
 mod pulses;
+mod still;
 
 /// What was seen of a card's source by a crossing is good for so long.
 const SEEN_FOR: Duration = Duration::from_secs(2);
@@ -79,6 +81,7 @@ pub(super) struct Sources {
     hurries: bool,
     /// When that was so last.
     hurried: Option<Timestamp<Mono>>,
+    still: Still,
 }
 
 impl Sources {
@@ -125,6 +128,7 @@ impl<C: Clock> Cascade<C> {
             is_lax: false,
             hurries: false,
             hurried: None,
+            still: Still::new(now),
         }));
         self.system.reserve_guards(HELM_SOURCES_MAX - 1);
         for leaf in self.phcs.iter_mut().flatten() {
@@ -361,6 +365,7 @@ impl<C: Clock> Cascade<C> {
         if self.helm_deadline().is_some_and(|at| at <= now) {
             self.judge(now, local, notify);
         }
+        self.sources.iter_mut().for_each(|sources| sources.still.is_told(now));
         self.tighten(local);
     }
 
@@ -376,7 +381,8 @@ impl<C: Clock> Cascade<C> {
         notify: &mut impl FnMut(CascadeNotice),
     ) {
         let Self { sources: Some(sources), system, .. } = self else { return };
-        let Sources { helm, rows, claims, accord, hurries, hurried, .. } = &mut **sources;
+        let Sources { helm, rows, claims, accord, hurries, hurried, still, .. } = &mut **sources;
+        still.runs(now);
         let memory = system.own_span(local);
         // Whose proofs contradict each other has none for a moment.
         let mut is_contradicted = false;
@@ -385,6 +391,7 @@ impl<C: Clock> Cascade<C> {
             let usable = row.reference.filter(|reference| reference.timescale != Timescale::Refused);
             let usable = usable.filter(|reference| !reference.is_orphan || is_needed(reference, now, memory));
             *claim = usable.and(row.heard).map(|heard| {
+                let heard = still.excuse(heard);
                 let span = match row.stamped_by {
                     ClockId::System => system.span_of(row.source, local),
                     _ => row.seen.and_then(|seen| seen.at_present(now, system.stepped())),

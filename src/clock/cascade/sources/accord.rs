@@ -79,7 +79,7 @@ impl Sources {
     pub(super) fn deadline(&self) -> Option<Timestamp<Mono>> {
         let Some(accord) = &self.accord else { return self.helm.deadline() };
         let row = &self.rows[accord.steering];
-        let lost = row.heard.map(|heard| heard + row.kind.lost_after(row.interval));
+        let lost = self.heard(row.source).map(|heard| heard + row.kind.lost_after(row.interval));
         lost.into_iter().chain(accord.next).min()
     }
 }
