@@ -1,5 +1,7 @@
 //! Both halves together, and what a hostile network can do to a port.
 
+mod wrap;
+
 use super::script::{Script, config, stamp};
 use super::*;
 use crate::engine::{Emit, Engine, Random};

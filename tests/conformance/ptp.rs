@@ -176,7 +176,12 @@ pub const RULES: &[Rule] = &[
     ),
     (
         "21: sequenceId counts for each type of message, and wraps",
-        &["announce_and_sync_are_sent_at_their_intervals_with_a_sequence_id_each", "the_sequence_id_of_sync_wraps"],
+        &[
+            "announce_and_sync_are_sent_at_their_intervals_with_a_sequence_id_each",
+            "the_sequence_id_of_sync_wraps",
+            "sync_follow_up_announce_and_delay_req_go_through_a_round_of_sequence_ids_without_the_loss_of_one",
+            "pdelay_req_go_through_a_round_of_sequence_ids_without_the_loss_of_one",
+        ],
     ),
     (
         "22: the state decides what is processed: event messages in UNCALIBRATED and SLAVE, Delay_Req in MASTER; PASSIVE hears Announce",

@@ -185,3 +185,35 @@ fn a_sync_without_a_receive_stamp_costs_that_sync_only() {
          2 fup A seq=2 t1=101       => sync_gap; follow_up_unpaired; sync 101 -> 101.5 corr=0 epoch=1",
     );
 }
+
+#[test]
+fn the_sequence_goes_on_beyond_the_wrap_where_some_are_lost_there_and_is_no_recording_of_before_it() {
+    let mut script = Script::following(config());
+    script.play(
+        "2 sync A seq=65530 two t2=90.5 => sync_interval 0
+         2 fup A seq=65530 t1=90        => sync 90 -> 90.5 corr=0 epoch=1
+         2 sync A seq=65534 two t2=91.5 => -
+         2 fup A seq=2 t1=95            => -
+         2 sync A seq=2 two t2=95.5     => sync_gap; sync_unpaired; sync 95 -> 95.5 corr=0 epoch=1
+         2 fup A seq=65534 t1=91        => sync_not_newer",
+    );
+    // What was recorded before the wrap, near and far, between those of now.
+    for (turn, recorded) in (0_u16..).zip([65_510_u16, 65_000, 50_000, 33_000]) {
+        let now = 3 + 2 * turn;
+        script.play(&format!(
+            "2 sync A seq={recorded} two t2=96 => sync_not_newer
+             2 fup A seq={recorded} t1=50      => sync_not_newer
+             2 sync A seq={now} two t2=96.5    => -
+             2 fup A seq={now} t1=96           => sync 96 -> 96.5 corr=0 epoch=1
+             2 sync A seq={} t1=96 t2=96.5     => sync 96 -> 96.5 corr=0 epoch=1",
+            now + 1
+        ));
+    }
+    // A hundred are lost at the wrap: a gap, and no restart.
+    let mut script = Script::following(config());
+    script.play(
+        "2 sync A seq=65500 t1=90 t2=90.5 => sync_interval 0; sync 90 -> 90.5 corr=0 epoch=1
+         2 sync A seq=64 t1=91 t2=91.5    => sync_gap; sync 91 -> 91.5 corr=0 epoch=1
+         2 sync A seq=65 t1=92 t2=92.5    => sync 92 -> 92.5 corr=0 epoch=1",
+    );
+}
