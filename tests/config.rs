@@ -39,6 +39,7 @@ fn setting(option: &OptionSpec, value: &str) -> String {
             let other = match name {
                 "event_port" => "general_port = 2\n",
                 "general_port" => "event_port = 2\n",
+                "gptp_capable" => "delay = \"p2p\"\nas_capable = true\n",
                 "as_capable" => "delay = \"p2p\"\n",
                 "unicast_clients" => "role = \"master\"\n",
                 "profile" if ["\"g8275.2\"", "\"g8265.1\""].contains(&value) => "unicast_masters = [\"192.0.2.1\"]\n",
@@ -265,7 +266,7 @@ fn an_unknown_option_gets_the_nearest_name() {
 t.toml:4:1: ptp[0].xyz: unknown option
     4 | xyz = 1
       | ^^^
-    known here: interface, profile, role, domain, sdo_id, transport, udp6_scope, ethernet_group, hop_limit, dscp_event, dscp_general, socket_priority, delay, pdelay_req_interval, neighbor_delay_max, neighbor_delay_min, as_capable, timestamps, frequency_quantum, delay_asymmetry, ingress_latency, egress_latency, arb_timescale, announce_interval, sync_interval, two_step, delay_req_interval, announce_receipt_timeout, grandmasters, acceptable_masters, comparison, local_priority, unicast_masters, unicast_duration, wait_to_restore, hold_off, delay_variation_max, revertive, path_trace, hybrid, static_role, unicast_clients, unicast_duration_max, unicast_interval_min, interval_requests, interval_request_min, oper_sync_interval, oper_pdelay_req_interval, power_tlv, power_grandmaster_id, event_port, general_port, management, minor_version, clock_identity, prefer, trust
+    known here: interface, profile, role, domain, sdo_id, transport, udp6_scope, ethernet_group, hop_limit, dscp_event, dscp_general, socket_priority, delay, pdelay_req_interval, neighbor_delay_max, neighbor_delay_min, as_capable, timestamps, frequency_quantum, delay_asymmetry, ingress_latency, egress_latency, arb_timescale, announce_interval, sync_interval, two_step, delay_req_interval, announce_receipt_timeout, grandmasters, acceptable_masters, comparison, local_priority, unicast_masters, unicast_duration, wait_to_restore, hold_off, delay_variation_max, revertive, path_trace, hybrid, static_role, unicast_clients, unicast_duration_max, unicast_interval_min, interval_requests, interval_request_min, oper_sync_interval, oper_pdelay_req_interval, gptp_capable, gptp_capable_interval, power_tlv, power_grandmaster_id, event_port, general_port, management, minor_version, clock_identity, prefer, trust
 t.toml:5:2: klock: unknown section
     5 | [klock]
       |  ^^^^^

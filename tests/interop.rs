@@ -16,6 +16,8 @@ mod automotive;
 mod boundary;
 #[path = "interop/browser.rs"]
 mod browser;
+#[path = "interop/capable.rs"]
+mod capable;
 #[path = "interop/daemon.rs"]
 mod daemon;
 #[path = "interop/dissection.rs"]

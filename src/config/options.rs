@@ -217,6 +217,7 @@ const SERVO: &[&str] = &["pi", "estimator"];
 const ROLE: &[&str] = &["slave", "master", "auto"];
 const TRANSPORT: &[&str] = &["udp4", "udp6", "ethernet"];
 const ETHERNET_GROUP: &[&str] = &["forwardable", "link"];
+const GPTP_CAPABLE: &[&str] = &["off", "tell", "require"];
 const COMPARISON: &[&str] = &["ieee1588", "g8275", "g8265"];
 const HOLD_OFF: Kind = Kind::Duration { min: Duration::ZERO, max: Duration::from_secs(60), or: &[] };
 const VARIATION: Kind = Kind::Duration { min: Duration::from_micros(1), max: Duration::from_millis(100), or: &["any"] };
@@ -411,6 +412,8 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("ptp.interval_request_min", Kind::Integer { min: -7, max: 4 }, Default::Toml("-5"), "How often each of these is sent at most for that, as the logarithm to base 2 of seconds: -5 is 32 a second."),
     option("ptp.oper_sync_interval", Kind::Integer { min: -7, max: 4 }, Default::Unset("what the master sends by itself: it is asked for nothing"), "How often a slave that has been LOCKED for 16 s asks its master to send Sync, as the logarithm to base 2 of seconds; until then, and when the lock is lost, as often as the master does by itself.").term("operLogSyncInterval"),
     option("ptp.oper_pdelay_req_interval", Kind::Integer { min: -7, max: 7 }, Default::Unset("pdelay_req_interval"), "With delay \"p2p\" how often such a slave asks its neighbour, as the logarithm to base 2 of seconds.").term("operLogPdelayReqInterval"),
+    option("ptp.gptp_capable", Kind::Word(GPTP_CAPABLE), Default::Toml("\"off\""), "With delay \"p2p\": \"tell\" the neighbour that this port speaks IEEE 802.1AS (gPTP-capable TLV, edition of 2020); \"require\" the same of it, too: with as_capable one that has not said so, or not for nine of its intervals, is not believed and not served, which the standard wants in every domain but 0, though ptp4l never says it.").term("gPTP-capable TLV, neighborGptpCapable"),
+    option("ptp.gptp_capable_interval", Kind::Integer { min: -3, max: 7 }, Default::Toml("3"), "How often it is told, as the logarithm to base 2 of seconds: 3 is each 8 s.").term("logGptpCapableMessageInterval"),
     option("ptp.power_tlv", Kind::Switch, OFF, "As a master say in each Announce by how much the time may be wrong that is sent, in nanoseconds: the error bound (TLV of IEEE C37.238).").term("IEEE_C37_238 TLV, totalTimeInaccuracy"),
     option("ptp.power_grandmaster_id", Kind::Integer { min: 0, max: 65_535 }, Default::Toml("0"), "With power_tlv the number by which the operator knows this grandmaster; 0: none.").term("grandmasterID"),
     option("ptp.event_port", UDP_PORT, Default::Toml("319"), "The UDP port of event messages: Sync, Delay_Req."),

@@ -42,6 +42,7 @@ pub const PROFILES: &[Profile] = &[
             ("sync_interval", "-3"),
             ("path_trace", "true"),
             ("interval_requests", "true"),
+            ("gptp_capable", "\"tell\""),
         ],
     },
     Profile {

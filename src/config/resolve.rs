@@ -65,6 +65,7 @@ fn ntp_server(read: &Reader<'_>, places: Vec<Listen>, cores: Vec<usize>) -> NtpS
     }
 }
 
+mod capable;
 mod hybrid;
 mod intervals;
 mod marks;
@@ -275,6 +276,7 @@ fn ptp(read: &Reader<'_>, section: &str) -> PtpConfig {
         signal: unicast::signal(read, section),
         hybrid: read.switch(section, "hybrid"),
         intervals: intervals::resolved(read, section),
+        gptp_capable: capable::resolved(read, section),
         path_trace: read.switch(section, "path_trace"),
         announce_receipt_timeout: read.integer(section, "announce_receipt_timeout") as u8,
         comparison: match read.word(section, "comparison") {
@@ -435,6 +437,7 @@ pub fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigError> {
         one_step::conflicts(&read, index, &mut conflict);
         static_role::conflicts(&read, &section, &mut conflict);
         intervals::conflicts(&read, &section, &mut conflict);
+        capable::conflicts(&read, &section, &mut conflict);
         let twin = (0..index).find(|other| same_place(&read, &section, &format!("ptp[{other}]")));
         if let Some(other) = twin {
             let line = source.line(checked.repeated("ptp")[other].start);
@@ -450,14 +453,6 @@ pub fn conflicts(source: &Source<'_>, checked: &Checked) -> Vec<ConfigError> {
             let message =
                 format!("masters are compared otherwise than by the [[ptp]] in line {line}, of the same domain");
             conflict(section.clone(), header, message, "give both the same `comparison`, or another domain");
-        }
-        if let (Some((path, span)), "e2e", true) = (
-            read.said_by(&section, &["as_capable", "delay"]),
-            read.word(&section, "delay"),
-            read.switch(&section, "as_capable"),
-        ) {
-            let message = "as_capable needs the peer delay mechanism, or nobody measures this link".to_owned();
-            conflict(path, &span, message, "write `delay = \"p2p\"`, or `as_capable = false`");
         }
     }
     let cores = read.span("ntp.server", "cores").filter(|_| !read.cores("ntp.server", "cores").is_empty());

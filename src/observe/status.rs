@@ -445,6 +445,9 @@ pub struct NeighborStatus {
     pub mean_link_delay_s: f64,
     /// What its clock gains on the one that stamps our messages; `None` while that is not known.
     pub rate_ppb: Option<f64>,
+    /// It says that it is capable of IEEE 802.1AS.
+    #[serde(default)]
+    pub gptp_capable: bool,
 }
 
 /// A port came to follow another grandmaster.

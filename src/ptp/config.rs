@@ -73,6 +73,15 @@ impl Default for PeerDelayConfig {
     }
 }
 
+/// What a port says of IEEE 802.1AS, and wants its neighbour to have said (802.1AS-2020 10.4).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Coded)]
+pub struct GptpCapableConfig {
+    /// How often it says that it is capable, as log2 of seconds (-3 to 7); `None`: never.
+    pub interval: Option<LogInterval>,
+    /// With asCapable a neighbour that does not say so is not believed, and not served.
+    pub is_required: bool,
+}
+
 /// A role that the configuration says and no Announce: none is sent, and none heeded (automotive profile of the Avnu Alliance). A
 /// [`Role::Slave`] follows who sends Sync, and a [`Role::Master`] asks no neighbour how long the link takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Coded)]
@@ -120,6 +129,8 @@ pub struct Config {
     pub unicast_server: UnicastServerConfig,
     /// What it asks its neighbour's intervals to be, and lets itself be asked for (IEEE 802.1AS-2020 10.6.4.3).
     pub intervals: IntervalConfig,
+    /// Whether it says that it is capable of IEEE 802.1AS, and wants its neighbour to.
+    pub gptp_capable: GptpCapableConfig,
     /// announceReceiptTimeout, in announce intervals, from 2.
     pub announce_receipt_timeout: u8,
     /// logMinDelayReqInterval until the master has stated its own.
@@ -160,6 +171,7 @@ impl Config {
             static_role: None,
             unicast_server: UnicastServerConfig::NOBODY,
             intervals: IntervalConfig::default(),
+            gptp_capable: GptpCapableConfig::default(),
             announce_receipt_timeout: 3,
             log_min_delay_req_interval: LogInterval::new(0),
             peer_delay: None,

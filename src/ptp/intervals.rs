@@ -71,26 +71,17 @@ pub struct Asking {
     locked_since: Option<Timestamp<Mono>>,
     /// It has been asked for the operational interval: when it is asked again, and how long after that.
     asked: Option<(Timestamp<Mono>, Duration)>,
-    sequence_id: u16,
 }
 
 impl Asking {
-    /// Of a port that asks for anything, with the first sequenceId.
-    pub fn new(config: IntervalConfig, sequence_id: impl FnOnce() -> u16) -> Option<Self> {
-        (config.sync.is_some() || config.pdelay_req.is_some()).then(|| Self {
+    /// Of a port that asks for anything.
+    pub fn new(config: IntervalConfig) -> Option<Self> {
+        (config.sync.is_some() || config.pdelay_req.is_some()).then_some(Self {
             config,
             master: None,
             locked_since: None,
             asked: None,
-            sequence_id: sequence_id(),
         })
-    }
-
-    /// The next message's.
-    pub const fn take_sequence_id(&mut self) -> u16 {
-        let sequence_id = self.sequence_id;
-        self.sequence_id = sequence_id.wrapping_add(1);
-        sequence_id
     }
 
     /// Whether the clock has been locked for long enough.
@@ -185,7 +176,7 @@ mod tests {
 
     fn asking() -> Asking {
         let config = IntervalConfig { heeded_min: None, sync: Some(SLOW), pdelay_req: None };
-        Asking::new(config, || 0).expect("it asks for Sync")
+        Asking::new(config).expect("it asks for Sync")
     }
 
     #[test]
@@ -217,6 +208,6 @@ mod tests {
         assert_eq!(asking.review(at(50), master(2), true, Some(FAST)), Some(SLOW));
         // One that follows another master while locked waits too.
         assert_eq!(asking.review(at(51), master(1), true, Some(FAST)), None);
-        assert!(Asking::new(IntervalConfig::default(), || 0).is_none());
+        assert!(Asking::new(IntervalConfig::default()).is_none());
     }
 }

@@ -68,8 +68,8 @@ mod variation;
 pub use address::Address;
 pub use bmca::{Comparison, ComparisonRule, DataSet, LocalRank, compare};
 pub use config::{
-    ACCEPTABLE_MASTERS_MAX, AcceptableMaster, CORRECTION_MAX, Config, GRANDMASTERS_MAX, GrandmasterConfig,
-    PeerDelayConfig, RefusedMaster, StaticRole, clock_identity,
+    ACCEPTABLE_MASTERS_MAX, AcceptableMaster, CORRECTION_MAX, Config, GRANDMASTERS_MAX, GptpCapableConfig,
+    GrandmasterConfig, PeerDelayConfig, RefusedMaster, StaticRole, clock_identity,
 };
 pub use counters::Counter;
 pub use decision::{

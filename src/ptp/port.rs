@@ -6,6 +6,7 @@
 //! what the clock as a whole wants the port to be is in `master`.
 
 mod acceptable;
+mod capable;
 pub(super) mod intervals;
 mod master;
 mod own_port;
@@ -15,6 +16,7 @@ mod signal;
 mod static_role;
 mod unicast;
 
+use self::capable::SaidCapable;
 use self::signal::Signal;
 use super::counters::{Counter, count};
 use super::delay::{Answer, Answered, DelayExchange, DelayRequests, honoured, spacing};
@@ -53,6 +55,7 @@ enum Timer {
     OwnPort,
     HoldOff,
     Another,
+    GptpCapable,
 }
 
 impl TimerKind for Timer {
@@ -64,6 +67,7 @@ impl TimerKind for Timer {
         Self::OwnPort,
         Self::HoldOff,
         Self::Another,
+        Self::GptpCapable,
     ];
     fn index(self) -> usize {
         self as usize
@@ -92,7 +96,7 @@ pub struct Port {
     sender: Sender,
     gate: Gate,
     state: PortState,
-    timers: TimerTable<Timer, 7>,
+    timers: TimerTable<Timer, 8>,
     random: Random,
     foreign: ForeignMasters,
     parent: Option<ParentInfo>,
@@ -121,6 +125,9 @@ pub struct Port {
     hybrid: Option<Hybrid>,
     server: Option<Server>,
     asking: Option<Asking>,
+    /// Of the Signaling that are sent to the neighbour.
+    signaling_sequence_id: u16,
+    said_capable: SaidCapable,
     /// Its Pdelay_Req are as rare as those of a clock that is locked.
     has_slow_pdelay: bool,
     next_token: u32,
@@ -168,7 +175,9 @@ impl Port {
             client: Client::new(config.unicast, sender).filter(|_| config.role != Role::Master),
             hybrid: config.hybrid.then_some(Hybrid::NEW),
             server: if is_slave { None } else { unicast::server(&config, sender) },
-            asking: intervals::asking(&config),
+            asking: Asking::new(config.intervals),
+            signaling_sequence_id: intervals::first_signaling_sequence_id(&config),
+            said_capable: SaidCapable::default(),
             has_slow_pdelay: false,
             next_token: 0,
             config,
@@ -435,7 +444,7 @@ impl Port {
         }
         let header = &message.header;
         match message.body {
-            Body::Announce(_) | Body::Sync(_) | Body::FollowUp(_) if !self.is_capable() => {
+            Body::Announce(_) | Body::Sync(_) | Body::FollowUp(_) if !self.is_capable(now) => {
                 count(out, Counter::NotCapable);
             }
             Body::Announce(_) if self.is_static() => count(out, Counter::AnnounceUnwanted),
@@ -482,6 +491,7 @@ impl Port {
             self.serving.stop();
             self.stop_asking();
             self.forget_intervals(now);
+            self.stop_saying_capable();
             self.timers.clear(Timer::OwnPort);
             self.change_state(Event::FaultDetected, StateReason::LinkDown, out);
             self.tell_best(now, out);
@@ -495,6 +505,7 @@ impl Port {
         self.change_state(Event::Initialized, reason, out);
         self.start_peer_delay(now);
         self.start_asking(now);
+        self.start_saying_capable(now);
         self.listen(now);
         self.be_as_recommended(now, out);
     }
@@ -511,6 +522,7 @@ impl Port {
                 Timer::OwnPort => self.be_as_recommended(now, out),
                 Timer::HoldOff => self.hold_off_is_over(now, out),
                 Timer::Another => self.look_for_another(now, out),
+                Timer::GptpCapable => self.say_capable(now, out),
                 Timer::DelayReq => {
                     self.send_delay_req(now, out);
                     if self.timers.get(Timer::DelayReq) <= Some(now) {
@@ -521,7 +533,7 @@ impl Port {
             }
         }
         // Who asks for messages would take those to all for them: ptp4l then never asks for more than Announce.
-        self.serving.hold(!self.is_capable() || self.server.is_some() || self.client.is_some());
+        self.serving.hold(!self.is_capable(now) || self.server.is_some() || self.client.is_some());
         if self.client.as_mut().is_some_and(|client| client.tick(now, out)) {
             self.look_for_another(now, out);
         }

@@ -11,7 +11,8 @@
 //! `run` ticks at every deadline up to its time; `req=N` and `sent N` mean the Nth message that was sent with a token, from 0.
 //! Of `presp` and `pfup`, `at` is the time that they say. `from=N` is the address 10.0.0.N, `unicast` sets the flag; `ask` and
 //! `leave` (of who asks), `grant` and `cancel` (of who grants) are Signaling with one TLV about `what`, `leave+grant` one with two; of those
-//! that are sent the TLVs are shown. `intervals` is one with a message interval request: `sync=`, `announce=`, `link=`.
+//! that are sent the TLVs are shown. `intervals` is one with a message interval request: `sync=`, `announce=`, `link=`; `capable` one with the
+//! gPTP-capable TLV: `each=`.
 
 use std::fmt::Write;
 
@@ -27,7 +28,7 @@ use crate::time::{
 };
 use crate::wire::ptp::{
     self, Announce, Body, CancelUnicast, ClockAccuracy, ClockIdentity, ClockQuality, CorrectionField, DelayResp,
-    Extension, Flags, FollowUp, GrantUnicast, Header, Message, MessageIntervalRequest, MessageType,
+    Extension, Flags, FollowUp, GptpCapable, GrantUnicast, Header, Message, MessageIntervalRequest, MessageType,
     OrganizationExtension, PortIdentity, RequestUnicast, Signaling, Sync, TimeSource, Tlvs, WireTimestamp,
 };
 
@@ -215,7 +216,7 @@ impl Script {
                 receive_timestamp: words.wire_time("t4"),
                 requesting_port_identity: letter(words.value("to").unwrap_or("us")),
             }),
-            "intervals" => Body::Signaling(Signaling { target_port_identity: ANYBODY }),
+            "intervals" | "capable" => Body::Signaling(Signaling { target_port_identity: ANYBODY }),
             signaling if words.value("what").is_some() => {
                 assert!(
                     signaling.split('+').all(|tlv| ["ask", "leave", "grant", "cancel"].contains(&tlv)),
@@ -296,6 +297,10 @@ fn extension(verb: &str, words: &Words<'_>) -> Option<Extension<'static>> {
             flags: 3,
         })));
     }
+    if verb == "capable" {
+        let message_interval = LogInterval::new(words.number("each", 3));
+        return Some(Extension::Organization(OrganizationExtension::GptpCapable(GptpCapable { message_interval })));
+    }
     let message_type = match words.value("what")? {
         "announce" => MessageType::Announce,
         "sync" => MessageType::Sync,
@@ -342,6 +347,9 @@ fn shown(tlv: &Extension<'_>) -> String {
             let MessageIntervalRequest { link_delay_interval: link, time_sync_interval: sync, .. } = request;
             let announce = request.announce_interval.log2_seconds();
             format!("intervals link={} sync={} announce={announce}", link.log2_seconds(), sync.log2_seconds())
+        }
+        Extension::Organization(OrganizationExtension::GptpCapable(capable)) => {
+            format!("gptp capable each 2^{}", capable.message_interval.log2_seconds())
         }
         Extension::CancelUnicast(cancel) => format!("cancel {}", cancel.message_type.name()),
         Extension::AcknowledgeCancelUnicast(cancel) => format!("acknowledge {}", cancel.message_type.name()),

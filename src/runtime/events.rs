@@ -250,6 +250,8 @@ pub struct PortReport {
     pub other_domain: Option<(u8, u16)>,
     /// Who is at the other end of the link; `None` without the peer delay mechanism.
     pub neighbor: Option<NeighborStatus>,
+    /// Whether that says that it is capable of IEEE 802.1AS.
+    pub is_neighbor_gptp_capable: bool,
     /// How many contracts clients have with it, and how many it has with masters.
     pub contracts: [u32; 2],
     /// Some of them.

@@ -159,7 +159,7 @@ impl PortModel {
             }),
             sync_interval_s: parent.and(self.sync_interval).map(|interval| interval.duration().as_secs_f64()),
             mean_path_delay_s: parent.map(|_| delay.as_secs_f64()),
-            neighbor: self.report.and_then(|report| neighbor_status(report.neighbor?)),
+            neighbor: self.report.and_then(|report| neighbor_status(report.neighbor?, report.is_neighbor_gptp_capable)),
             unicast: self.report.and_then(|report| unicast_status(&report, &self.masters_asked)),
             last_sync_age_s: (self.syncs.0 > 0).then(|| (now - self.syncs.1).as_secs_f64().max(0.0)),
             tx_stamp_waits: waits_status(&self.waits),
@@ -217,7 +217,8 @@ impl PortModel {
             .collect();
         // A master with a fixed role does not ask its neighbour.
         let asks = !(self.config.static_role && self.config.role == Role::Master);
-        heard.extend(report.neighbor.filter(|_| asks).and_then(neighbor_trouble));
+        let must_say_so = self.config.gptp_capable.is_required && !report.is_neighbor_gptp_capable;
+        heard.extend(report.neighbor.filter(|_| asks).and_then(|neighbor| neighbor_trouble(neighbor, must_say_so)));
         heard.extend(report.refused_master.map(|refused| match refused {
             RefusedMaster::Grandmaster(clock) => {
                 format!("{HEARD_ANNOUNCE}of grandmaster {clock}: it is not among ptp.grandmasters")

@@ -149,6 +149,7 @@ impl PtpEngine for Port {
             foreign,
             other_domain: self.foreign_domain(now),
             neighbor,
+            is_neighbor_gptp_capable: self.is_neighbor_gptp_capable(now),
             contracts,
             contracts_with,
         })

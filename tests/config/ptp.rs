@@ -5,7 +5,7 @@ use synchronome::config::profile::PROFILES;
 use synchronome::config::{
     DelayMechanism, EthernetGroup, Fault, Origin, PtpMarks, PtpTransport, Setting, load, load_file,
 };
-use synchronome::ptp::AcceptableMaster;
+use synchronome::ptp::{AcceptableMaster, GptpCapableConfig};
 use synchronome::time::{Duration, LogInterval};
 use synchronome::wire::ptp::{ClockIdentity, PortIdentity};
 
@@ -182,6 +182,27 @@ fn g8265_reverts_unless_it_is_told_not_to() {
         loaded.config.ptp[0].signal.map(|signal| signal.reverts)
     };
     assert_eq!((reverts(""), reverts("revertive = false")), (Some(true), Some(false)));
+}
+
+#[test]
+fn what_is_said_of_ieee_802_1as_is_said_between_neighbours_that_measure_their_link() {
+    let gptp_capable = |more: &str| {
+        let text = format!("[[ptp]]\ninterface = \"lo\"\n{more}\n");
+        load(&text, "t.toml").map(|loaded| loaded.config.ptp[0].gptp_capable).map_err(|error| error.to_string())
+    };
+    let told = |interval| GptpCapableConfig { interval: Some(LogInterval::new(interval)), is_required: false };
+    assert_eq!(gptp_capable("").expect("it is right"), GptpCapableConfig::default());
+    assert_eq!(gptp_capable("profile = \"gptp\"").expect("it is right"), told(3));
+    assert_eq!(gptp_capable("profile = \"gptp\"\ngptp_capable_interval = 0").expect("it is right"), told(0));
+    let required = gptp_capable("profile = \"gptp\"\ngptp_capable = \"require\"").expect("it is right");
+    assert_eq!(required, GptpCapableConfig { is_required: true, ..told(3) });
+    for (more, expected) in [
+        ("gptp_capable = \"tell\"", "t.toml:3:16: ptp[0].gptp_capable: gptp_capable is said between neighbours"),
+        ("delay = \"p2p\"\ngptp_capable = \"require\"", "t.toml:4:16: ptp[0].gptp_capable: gptp_capable \"require\""),
+    ] {
+        let said = gptp_capable(more).expect_err("it is wrong");
+        assert!(said.starts_with(expected), "{said}");
+    }
 }
 
 #[test]

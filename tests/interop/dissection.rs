@@ -7,12 +7,12 @@ use std::path::Path;
 use synchronome::time::{Duration, LogInterval, Timestamp};
 use synchronome::wire::ptp::{
     Action, AlternateTimeOffset, Announce, Body, CancelUnicast, ClockAccuracy, ClockDescription, ClockIdentity,
-    ClockQuality, CurrentDataSet, DefaultDataSet, Extension, Flags, FollowUpInformation, GrandmasterSettingsNp,
-    GrantUnicast, Header, Management, ManagementData, ManagementErrorId, ManagementErrorStatus, ManagementId,
-    ManagementTlv, Message, MessageIntervalRequest, MessageType, OrganizationExtension, ParentDataSet, PathTrace,
-    PeerRequest, PortDataSet, PortDataSetNp, PortIdentity, PortPropertiesNp, PortStatsNp, PowerProfile, PtpText,
-    RequestUnicast, ScaledNs, Sender, Signaling, TimeInterval, TimePropertiesDataSet, TimeSource, TimeStatusNp, Tlvs,
-    WireTimestamp, write,
+    ClockQuality, CurrentDataSet, DefaultDataSet, Extension, Flags, FollowUpInformation, GptpCapable,
+    GrandmasterSettingsNp, GrantUnicast, Header, Management, ManagementData, ManagementErrorId, ManagementErrorStatus,
+    ManagementId, ManagementTlv, Message, MessageIntervalRequest, MessageType, OrganizationExtension, ParentDataSet,
+    PathTrace, PeerRequest, PortDataSet, PortDataSetNp, PortIdentity, PortPropertiesNp, PortStatsNp, PowerProfile,
+    PtpText, RequestUnicast, ScaledNs, Sender, Signaling, TimeInterval, TimePropertiesDataSet, TimeSource,
+    TimeStatusNp, Tlvs, WireTimestamp, write,
 };
 
 use super::COMPLAINTS;
@@ -219,6 +219,13 @@ fn extended() -> Vec<Case> {
                 ("ptp.as.sig.tlv.timesyncinterval", -3),
                 ("ptp.as.sig.tlv.announceinterval", 1),
             ],
+        ),
+        signaling(
+            &GPTP,
+            &[Extension::Organization(OrganizationExtension::GptpCapable(GptpCapable {
+                message_interval: LogInterval::new(-3),
+            }))],
+            &[("ptp.as.sig.tlv.organizationSubType", 4), ("ptp.as.sig.tlv.gptpcapablemessageinterval", -3)],
         ),
     ]
 }

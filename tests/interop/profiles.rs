@@ -34,6 +34,7 @@ const MANAGEMENT: u8 = 0xd;
 const TYPE: &str = "ptp.v2.messagetype";
 const SDO_ID: &str = "ptp.v2.majorsdoid";
 const TLV: &str = "ptp.v2.sig.tlv.tlvType";
+const CAPABLE: &str = "ptp.as.sig.tlv.gptpcapablemessageinterval";
 const HOST: &str = "eth.src";
 /// What is asked for and what is granted.
 const NEGOTIATED: [&[(&str, &str)]; 2] = [&[(TYPE, "0x0c"), (TLV, "4")], &[(TYPE, "0x0c"), (TLV, "5")]];
@@ -45,6 +46,8 @@ struct Case {
     transport: &'static str,
     is_p2p: bool,
     is_unicast: bool,
+    /// Each says that it speaks IEEE 802.1AS.
+    is_telling: bool,
     /// Options of both ports.
     both: String,
     /// Who is master is said by no Announce.
@@ -75,6 +78,10 @@ impl Case {
             // Of 802.1AS: majorSdoId 1, its information behind Follow_Up, and the path behind Announce.
             found.push(&[(SDO_ID, "0x01"), ("ptp.as.fu.organizationSubType", "1")][..]);
         }
+        let is_telling = preset("gptp_capable").is_some();
+        if is_telling {
+            found.push(&[(TYPE, "0x0c"), (SDO_ID, "0x01"), (CAPABLE, "3")]);
+        }
         if preset("path_trace") == Some("true") {
             found.push(&[(TYPE, "0x0b"), ("ptp.v2.an.pathsequence", "0x02000a4700010000")]);
         }
@@ -101,6 +108,7 @@ impl Case {
             transport,
             is_p2p: preset("delay") == Some("\"p2p\""),
             is_unicast,
+            is_telling,
             is_fixed,
             both,
             pmc: is_managed.then_some(if transport == "ethernet" { "-2" } else { "-4" }),
@@ -116,6 +124,7 @@ impl Case {
             is_p2p: false,
             is_fixed: false,
             is_unicast,
+            is_telling: false,
             both: format!("transport = \"udp6\"\n{both}"),
             pmc: Some("-6"),
             found,
@@ -153,7 +162,7 @@ impl Case {
             sent[0].insert(DELAY_RESP);
             sent[1].insert(DELAY_REQ);
         }
-        if self.is_unicast {
+        if self.is_unicast || self.is_telling {
             for sent in &mut sent {
                 sent.insert(SIGNALING);
             }

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use super::{ArbTimescale, PtpTransport, TimestampMode};
 use crate::ptp::{
-    ACCEPTABLE_MASTERS_MAX, AcceptableMaster, ComparisonRule, GRANDMASTERS_MAX, IntervalConfig, Role, SignalConfig,
-    UNICAST_MASTERS_MAX,
+    ACCEPTABLE_MASTERS_MAX, AcceptableMaster, ComparisonRule, GRANDMASTERS_MAX, GptpCapableConfig, IntervalConfig,
+    Role, SignalConfig, UNICAST_MASTERS_MAX,
 };
 use crate::time::{Duration, FrequencyPpb, LogInterval};
 use crate::wire::ptp::ClockIdentity;
@@ -69,6 +69,8 @@ pub struct PtpConfig {
     pub hybrid: bool,
     /// What it asks its neighbour's intervals to be, and lets itself be asked for.
     pub intervals: IntervalConfig,
+    /// Whether it says that it is capable of IEEE 802.1AS, and wants its neighbour to.
+    pub gptp_capable: GptpCapableConfig,
     /// Announce say which clocks they have passed.
     pub path_trace: bool,
     /// The grandmasters that may be followed; none at all: any.

@@ -127,7 +127,9 @@ fn port(port: &PortStatus, depth: usize) -> Node {
     }
     remarks.extend(port.neighbor.as_ref().map(|neighbor| {
         let about = format!("neighbour {}: link {}", neighbor.identity, seconds(neighbor.mean_link_delay_s));
-        neighbor.rate_ppb.map_or(about.clone(), |rate| format!("{about}, runs off by {}", ppb(rate)))
+        let rate = neighbor.rate_ppb.map(|rate| format!("runs off by {}", ppb(rate)));
+        let says = neighbor.gptp_capable.then(|| "says that it is capable of gPTP".to_owned());
+        [Some(about), rate, says].into_iter().flatten().collect::<Vec<_>>().join(", ")
     }));
     remarks.extend(port.unicast.as_ref().map(contracts_in_brief));
     remarks.extend(port.heard.iter().map(|heard| format!("hears {heard}")));

@@ -3,19 +3,16 @@
 use super::Port;
 use crate::engine::{Random, Sink};
 use crate::ptp::counters::{Counter, count};
-use crate::ptp::gate::frame;
 use crate::ptp::intervals::{Asking, UNCHANGED, Wanted, wanted};
 use crate::ptp::peer::{NeighborStatus, PeerDelay};
 use crate::ptp::serving::Paced;
-use crate::ptp::unicast::{ANYBODY, HEEDED_MAX};
-use crate::ptp::{Channel, Config, Effect, PortState};
+use crate::ptp::unicast::HEEDED_MAX;
+use crate::ptp::{Config, Effect, PortState};
 use crate::time::{LogInterval, Mono, Timestamp};
-use crate::wire::ptp::{Extension, Flags, Message, MessageIntervalRequest, OrganizationExtension, PortIdentity, Tlvs};
+use crate::wire::ptp::{Extension, Message, MessageIntervalRequest, OrganizationExtension, PortIdentity};
 
 /// Of the port's seed.
 const BRANCH: u64 = 0x0d;
-/// Octets of the TLV, its type and length included.
-const TLV_LENGTH: usize = 16;
 /// computeNeighborRateRatio and computeMeanLinkDelay (table 10-18): the neighbour is to measure as ever.
 const COMPUTE_BOTH: u8 = 0b011;
 
@@ -30,9 +27,9 @@ pub struct IntervalsInForce {
     pub pdelay_req: Option<LogInterval>,
 }
 
-/// The side that asks, of a port that may follow somebody.
-pub(super) fn asking(config: &Config) -> Option<Asking> {
-    Asking::new(config.intervals, || Random::seeded(config.seed).branch(BRANCH).next_u64() as u16)
+/// The first sequenceId of the Signaling that are sent to the neighbour.
+pub(super) fn first_signaling_sequence_id(config: &Config) -> u16 {
+    Random::seeded(config.seed).branch(BRANCH).next_u64() as u16
 }
 
 impl Port {
@@ -68,24 +65,15 @@ impl Port {
         }
     }
 
-    /// Sent to the group, as all of 802.1AS is.
     fn ask_for_sync(&mut self, interval: LogInterval, out: &mut impl Sink<Effect>) {
-        let Some(asking) = &mut self.asking else { return };
         let request = MessageIntervalRequest {
             link_delay_interval: UNCHANGED,
             time_sync_interval: interval,
             announce_interval: UNCHANGED,
             flags: COMPUTE_BOTH,
         };
-        let mut octets = [0; TLV_LENGTH];
-        let tlv = Extension::Organization(OrganizationExtension::MessageIntervalRequest(request));
-        let Ok(length) = tlv.write(&mut octets) else { unreachable!("its length is known") };
-        let tlvs = Tlvs::from_octets(&octets[..length]).unwrap_or_default();
-        let mut message = self.sender.signaling(asking.take_sequence_id(), ANYBODY, tlvs);
-        message.header.flags = message.header.flags.with(Flags::UNICAST, false);
-        count(out, Counter::SentSignaling);
         count(out, Counter::IntervalAsked);
-        out.emit(Effect::Send { frame: frame(&message), channel: Channel::General, token: None, to: None });
+        self.signal_to_neighbor(OrganizationExtension::MessageIntervalRequest(request), out);
     }
 
     /// There is no link: whoever is there when it is back has asked for nothing.

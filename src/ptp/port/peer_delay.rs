@@ -29,13 +29,6 @@ impl Port {
         self.peer.as_ref().map(PeerDelay::status)
     }
 
-    /// Whether what comes by the link may be believed, and the time served to it: with asCapable (IEEE 802.1AS-2020 11.2.13.4)
-    /// while the neighbour answers, alone, and the link takes no longer than is allowed.
-    pub(super) fn is_capable(&self) -> bool {
-        let asks = self.config.peer_delay.is_some_and(|peer_delay| peer_delay.as_capable);
-        !asks || matches!(self.neighbor(), Some(NeighborStatus::Known { .. }))
-    }
-
     pub(super) fn start_peer_delay(&mut self, now: Timestamp<Mono>) {
         // A master by configuration has no use for what the link takes.
         if let Some(peer) = &mut self.peer

@@ -55,7 +55,8 @@ impl Port {
             return;
         }
         self.heed_intervals(now, message, out);
-        let is_master = self.serves_contracts();
+        self.hear_capable(now, message);
+        let is_master = self.serves_contracts(now);
         if self.client.is_some() || self.server.is_some() {
             let heeded = message.tlvs.iter().take(HEEDED_MAX);
             heeded.filter(|tlv| tlv.extension().is_err()).for_each(|_| count(out, Counter::UnicastMalformed));
@@ -80,8 +81,8 @@ impl Port {
     }
 
     /// Whether it has a time to serve by contracts.
-    fn serves_contracts(&self) -> bool {
-        self.state == PortState::Master && self.serving.announcement().is_some() && self.is_capable()
+    fn serves_contracts(&self, now: Timestamp<Mono>) -> bool {
+        self.state == PortState::Master && self.serving.announcement().is_some() && self.is_capable(now)
     }
 
     /// Whether a Delay_Req is one for which contracts count, and so is answered here or not at all.
@@ -94,7 +95,7 @@ impl Port {
         out: &mut impl Sink<Effect>,
     ) -> bool {
         let (Some(server), Some(from)) = (&self.server, from) else { return false };
-        if !header.flags.unicast() || !self.serves_contracts() {
+        if !header.flags.unicast() || !self.serves_contracts(now) {
             return false;
         }
         if !server.answers(now, from, header.source_port_identity) {
@@ -112,7 +113,7 @@ impl Port {
         local: Timestamp<Local>,
         out: &mut impl Sink<Effect>,
     ) {
-        let is_master = self.serves_contracts();
+        let is_master = self.serves_contracts(now);
         if let Some(server) = &mut self.server {
             let serving = is_master.then_some(&mut self.serving);
             server.tick((now, local), serving, &mut self.next_token, out);

@@ -318,6 +318,7 @@ impl Daemon {
             path_trace: config.path_trace,
             hybrid: config.hybrid,
             intervals: config.intervals,
+            gptp_capable: config.gptp_capable,
             // Nobody says what the master counts: TAI, unless the file does.
             static_role: config.static_role.then(|| StaticRole { ptp_timescale: config.arb_timescale.is_none() }),
             announce_receipt_timeout: config.announce_receipt_timeout,

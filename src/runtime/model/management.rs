@@ -212,6 +212,8 @@ impl PortModel {
             Some(NeighborStatus::Known { mean_link_delay, .. }) => Some(mean_link_delay),
             _ => None,
         };
+        let says_capable = self.report.is_some_and(|report| report.is_neighbor_gptp_capable);
+        let is_capable = link_delay.is_some() && (says_capable || !config.gptp_capable.is_required);
         let told = self.report.filter(|report| report.state.follows()).map(|report| report.delay_req_interval);
         let intervals = self.report.map(|report| report.intervals);
         let pdelay_req = intervals.and_then(|intervals| intervals.pdelay_req);
@@ -241,7 +243,7 @@ impl PortModel {
             phc_index: self.phc(),
             peer: PortDataSetNp {
                 neighbor_prop_delay_thresh_ns: u32::try_from(config.neighbor_delay_max.as_nanos()).unwrap_or(u32::MAX),
-                as_capable: !is_peer_delay || link_delay.is_some(),
+                as_capable: !is_peer_delay || is_capable,
             },
             unicast: self.unicast(),
             acceptable_masters: config.acceptable_masters.iter().flatten().copied().collect(),

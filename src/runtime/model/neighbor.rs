@@ -14,20 +14,26 @@ pub(super) fn path_in_words((clocks, count): ([Option<ClockIdentity>; PATH_REPOR
 }
 
 /// What was measured, if one answers.
-pub(super) fn neighbor_status(neighbor: Neighbor) -> Option<NeighborStatus> {
+pub(super) fn neighbor_status(neighbor: Neighbor, gptp_capable: bool) -> Option<NeighborStatus> {
     match neighbor {
         Neighbor::Known { identity, mean_link_delay, rate } => Some(NeighborStatus {
             identity: identity.to_string(),
             mean_link_delay_s: mean_link_delay.as_secs_f64(),
             rate_ppb: rate.map(FrequencyPpb::ppb),
+            gptp_capable,
         }),
         Neighbor::Silent | Neighbor::Several => None,
     }
 }
 
-/// Why the link is not measured, though it should be.
-pub(super) fn neighbor_trouble(neighbor: Neighbor) -> Option<String> {
+/// Why the link is not measured, though it should be, or the neighbour not believed that must say that it is capable of IEEE 802.1AS.
+pub(super) fn neighbor_trouble(neighbor: Neighbor, must_say_so: bool) -> Option<String> {
     let trouble = match neighbor {
+        Neighbor::Known { identity, .. } if must_say_so => {
+            return Some(format!(
+                "no gPTP-capable TLV of neighbour {identity}: with ptp.gptp_capable \"require\" it is not believed"
+            ));
+        }
         Neighbor::Known { .. } => return None,
         Neighbor::Silent => {
             "no answer to Pdelay_Req: with ptp.delay \"p2p\" the device at the other end of the link must measure it too"

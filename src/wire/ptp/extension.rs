@@ -1,6 +1,6 @@
 //! TLVs by what they hold (IEEE 1588-2019 clause 14): those that are known here as values, the others as octets.
 
-use super::organization::OrganizationExtension;
+use super::organization::{GptpCapable, OrganizationExtension};
 use super::text::even;
 use super::text::{PtpText, exactly, padded};
 use super::unicast::{CancelUnicast, GrantUnicast, RequestUnicast};
@@ -100,7 +100,7 @@ pub enum Extension<'a> {
     Management(ManagementTlv<'a>),
     /// MANAGEMENT_ERROR_STATUS.
     ManagementErrorStatus(ManagementErrorStatus<'a>),
-    /// ORGANIZATION_EXTENSION.
+    /// ORGANIZATION_EXTENSION, and what is known here of ORGANIZATION_EXTENSION_DO_NOT_PROPAGATE.
     Organization(OrganizationExtension<'a>),
     /// REQUEST_UNICAST_TRANSMISSION.
     RequestUnicast(RequestUnicast),
@@ -131,6 +131,9 @@ impl<'a> Tlv<'a> {
             TlvType::MANAGEMENT => Extension::Management(ManagementTlv::read(value)?),
             TlvType::MANAGEMENT_ERROR_STATUS => Extension::ManagementErrorStatus(ManagementErrorStatus::read(value)?),
             TlvType::ORGANIZATION_EXTENSION => Extension::Organization(OrganizationExtension::read(value)?),
+            TlvType::ORGANIZATION_EXTENSION_DO_NOT_PROPAGATE if GptpCapable::is_head_of(value) => {
+                Extension::Organization(OrganizationExtension::read(value)?)
+            }
             TlvType::REQUEST_UNICAST_TRANSMISSION => Extension::RequestUnicast(RequestUnicast::read(value)?),
             TlvType::GRANT_UNICAST_TRANSMISSION => Extension::GrantUnicast(GrantUnicast::read(value)?),
             TlvType::CANCEL_UNICAST_TRANSMISSION => Extension::CancelUnicast(CancelUnicast::read(value)?),
@@ -156,7 +159,7 @@ impl Extension<'_> {
         match self {
             Self::Management(_) => TlvType::MANAGEMENT,
             Self::ManagementErrorStatus(_) => TlvType::MANAGEMENT_ERROR_STATUS,
-            Self::Organization(_) => TlvType::ORGANIZATION_EXTENSION,
+            Self::Organization(organization) => organization.tlv_type(),
             Self::RequestUnicast(_) => TlvType::REQUEST_UNICAST_TRANSMISSION,
             Self::GrantUnicast(_) => TlvType::GRANT_UNICAST_TRANSMISSION,
             Self::CancelUnicast(_) => TlvType::CANCEL_UNICAST_TRANSMISSION,

@@ -50,7 +50,8 @@ pub use identity::{ClockIdentity, PortIdentity};
 pub use management::{ManagementErrorId, ManagementErrorStatus, ManagementId, ManagementTlv};
 pub use message::{Message, PLAIN_MESSAGE_LENGTH_MAX, parse, write};
 pub use organization::{
-    FollowUpInformation, MessageIntervalRequest, Organization, OrganizationExtension, PowerProfile, ScaledNs,
+    FollowUpInformation, GptpCapable, MessageIntervalRequest, Organization, OrganizationExtension, PowerProfile,
+    ScaledNs,
 };
 pub use quality::{ClockAccuracy, ClockQuality, TimeSource};
 pub use sender::{PeerRequest, Sender, is_gptp};

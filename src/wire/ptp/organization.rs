@@ -1,8 +1,8 @@
-//! What organizations add: ORGANIZATION_EXTENSION (IEEE 1588-2019 14.3), and those that are known here: two of IEEE 802.1AS, and that of
+//! What organizations add: ORGANIZATION_EXTENSION (IEEE 1588-2019 14.3), and those that are known here: three of IEEE 802.1AS, and that of
 //! IEEE C37.238.
 
-use super::TlvError;
 use super::text::exactly;
+use super::{TlvError, TlvType};
 use crate::time::LogInterval;
 use crate::wire::octets::{Reader, Writer};
 
@@ -21,6 +21,7 @@ pub struct Organization<'a> {
 const IEEE_802_1: [u8; 3] = [0x00, 0x80, 0xc2];
 const FOLLOW_UP_INFORMATION: [u8; 3] = [0, 0, 1];
 const MESSAGE_INTERVAL_REQUEST: [u8; 3] = [0, 0, 2];
+const GPTP_CAPABLE: [u8; 3] = [0, 0, 4];
 
 /// The OUI of IEEE C37.238, and the TLV of its edition of 2017.
 const IEEE_C37_238: [u8; 3] = [0x1c, 0x12, 0x9d];
@@ -85,6 +86,15 @@ pub struct MessageIntervalRequest {
     pub flags: u8,
 }
 
+/// The gPTP-capable TLV (IEEE 802.1AS-2020 10.6.4.4), in a Signaling: the sender speaks 802.1AS in this domain. Of its flags none is defined.
+///
+/// It is an ORGANIZATION_EXTENSION_DO_NOT_PROPAGATE; some send it as an ORGANIZATION_EXTENSION, which is read too.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct GptpCapable {
+    /// logGptpCapableMessageInterval: how often it says so.
+    pub message_interval: LogInterval,
+}
+
 /// The TLV of IEEE C37.238-2017 in an Announce: whose time it is, and how wrong it may be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PowerProfile {
@@ -101,6 +111,8 @@ pub enum OrganizationExtension<'a> {
     FollowUpInformation(FollowUpInformation),
     /// IEEE 802.1, subtype 2.
     MessageIntervalRequest(MessageIntervalRequest),
+    /// IEEE 802.1, subtype 4.
+    GptpCapable(GptpCapable),
     /// IEEE C37.238, subtype 2.
     PowerProfile(PowerProfile),
     /// Another's.
@@ -108,10 +120,19 @@ pub enum OrganizationExtension<'a> {
 }
 
 impl<'a> OrganizationExtension<'a> {
+    pub(super) const fn tlv_type(&self) -> TlvType {
+        match self {
+            Self::GptpCapable(_) => TlvType::ORGANIZATION_EXTENSION_DO_NOT_PROPAGATE,
+            Self::FollowUpInformation(_) | Self::MessageIntervalRequest(_) | Self::PowerProfile(_) | Self::Other(_) => {
+                TlvType::ORGANIZATION_EXTENSION
+            }
+        }
+    }
+
     pub(super) const fn length(&self) -> usize {
         match self {
             Self::FollowUpInformation(_) => 28,
-            Self::MessageIntervalRequest(_) => 12,
+            Self::MessageIntervalRequest(_) | Self::GptpCapable(_) => 12,
             Self::PowerProfile(_) => 18,
             Self::Other(organization) => 6 + organization.data.len(),
         }
@@ -127,6 +148,7 @@ impl<'a> OrganizationExtension<'a> {
             (IEEE_802_1, MESSAGE_INTERVAL_REQUEST) => {
                 Self::MessageIntervalRequest(exactly(data, MessageIntervalRequest::read)?)
             }
+            (IEEE_802_1, GPTP_CAPABLE) => Self::GptpCapable(exactly(data, GptpCapable::read)?),
             (IEEE_C37_238, POWER_PROFILE) => Self::PowerProfile(exactly(data, PowerProfile::read)?),
             _ => Self::Other(Organization { organization_id, organization_sub_type, data }),
         })
@@ -149,6 +171,12 @@ impl<'a> OrganizationExtension<'a> {
                     writer.u8(interval.log2_seconds() as u8);
                 }
                 writer.octets(&[request.flags, 0, 0]);
+            }
+            Self::GptpCapable(capable) => {
+                writer.octets(&IEEE_802_1);
+                writer.octets(&GPTP_CAPABLE);
+                writer.u8(capable.message_interval.log2_seconds() as u8);
+                writer.octets(&[0; 5]);
             }
             Self::PowerProfile(profile) => {
                 writer.octets(&IEEE_C37_238);
@@ -185,6 +213,19 @@ impl MessageIntervalRequest {
         let flags = reader.u8()?;
         let _reserved = reader.u16()?;
         Some(Self { link_delay_interval, time_sync_interval, announce_interval, flags })
+    }
+}
+
+impl GptpCapable {
+    /// Whether a value is of this extension, however long it is.
+    pub(super) fn is_head_of(value: &[u8]) -> bool {
+        value.strip_prefix(&IEEE_802_1).is_some_and(|rest| rest.starts_with(&GPTP_CAPABLE))
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let message_interval = LogInterval::new(reader.i8()?);
+        let _flags_and_reserved = reader.array::<5>()?;
+        Some(Self { message_interval })
     }
 }
 
