@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::event::{EventRecord, HookStatus};
+pub use self::neighbor::{NeighborStatus, PowerStatus};
 pub use self::ptp_clock::{CurrentDs, DefaultDs, ParentDs, PortDs, PtpClockStatus, Quality, TimePropertiesDs};
 pub use self::security::{RefusalOfCall, SecurityStatus, ThreadRights};
 pub use self::stamps::StampWaitsStatus;
@@ -16,6 +17,7 @@ use crate::sharing::BoundParts;
 use crate::time::{Duration, ErrorBound, SyncState};
 
 mod event;
+mod neighbor;
 mod ptp_clock;
 mod security;
 mod stamps;
@@ -408,6 +410,9 @@ pub struct PortStatus {
     /// The clocks that the parent's Announce has passed, the grandmaster first; empty where nobody says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub path: Vec<String>,
+    /// What the parent says by IEEE C37.238 of the time that it sends; `None` if it says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power: Option<PowerStatus>,
     /// The last time that it was another one than before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grandmaster_change: Option<GrandmasterChangeStatus>,
@@ -434,20 +439,6 @@ pub struct PortStatus {
     /// Messages and reasons of drops, by name.
     #[serde(default)]
     pub counters: BTreeMap<String, u64>,
-}
-
-/// What the peer delay mechanism has measured.
-#[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
-pub struct NeighborStatus {
-    /// portIdentity of who answers.
-    pub identity: String,
-    /// What the link takes, one way.
-    pub mean_link_delay_s: f64,
-    /// What its clock gains on the one that stamps our messages; `None` while that is not known.
-    pub rate_ppb: Option<f64>,
-    /// It says that it is capable of IEEE 802.1AS.
-    #[serde(default)]
-    pub gptp_capable: bool,
 }
 
 /// A port came to follow another grandmaster.

@@ -8,12 +8,18 @@
 //!
 //! Nothing is allocated for them, so there is a bound: what does not fit any more is left out as a whole, and counted. A path that
 //! does not fit ends here (16.2.4): half a path would hide a loop.
+//!
+//! The TLV of IEEE C37.238 is of none of these types. It is no word of the grandmaster's that is handed on, but what each clock says of the
+//! time that it sends; ours is made of the parent's.
 
 use super::counters::{Counter, count};
 use super::{Effect, FRAME_MAX};
 use crate::coding::{Coded, Decoder, Encoder, Malformed, layout};
 use crate::engine::Sink;
-use crate::wire::ptp::{ClockIdentity, Extension, PLAIN_MESSAGE_LENGTH_MAX, PathTrace, Tlv, TlvType, Tlvs};
+use crate::wire::ptp::{
+    ClockIdentity, Extension, OrganizationExtension, PLAIN_MESSAGE_LENGTH_MAX, PathTrace, PowerProfile, Tlv, TlvType,
+    Tlvs,
+};
 
 /// Octets of TLVs in an Announce of ours.
 pub const ANNOUNCE_TLVS_MAX: usize = FRAME_MAX - PLAIN_MESSAGE_LENGTH_MAX;
@@ -29,15 +35,21 @@ pub struct Forwarded {
     len: u8,
     /// There was a path, and it did not fit.
     is_cut: bool,
+    /// What the parent says of the time that it sends.
+    power: Option<PowerProfile>,
 }
 
 impl Forwarded {
     /// Nothing.
-    pub const NONE: Self = Self { octets: [0; FORWARDED_MAX], len: 0, is_cut: false };
+    pub const NONE: Self = Self { octets: [0; FORWARDED_MAX], len: 0, is_cut: false, power: None };
 
     /// What is to be handed on of these.
     pub(super) fn of(tlvs: Tlvs<'_>, out: &mut impl Sink<Effect>) -> Self {
-        let mut forwarded = Self::NONE;
+        let power = tlvs.iter().find_map(|tlv| match tlv.extension() {
+            Ok(Extension::Organization(OrganizationExtension::PowerProfile(power))) => Some(power),
+            _ => None,
+        });
+        let mut forwarded = Self { power, ..Self::NONE };
         for tlv in tlvs.iter().filter(|tlv| tlv.tlv_type.is_propagated()) {
             let is_path = tlv.tlv_type == TlvType::PATH_TRACE;
             let is_nonsense = is_path && (tlv.extension().is_err() || forwarded.path().is_some());
@@ -64,6 +76,11 @@ impl Forwarded {
     /// The path that the parent's Announce has come, the grandmaster first; `None` if it has none.
     pub fn path(&self) -> Option<PathTrace<'_>> {
         path_of(self.tlvs())
+    }
+
+    /// What the parent says by IEEE C37.238 of the time that it sends; `None` if it says nothing.
+    pub const fn power(&self) -> Option<PowerProfile> {
+        self.power
     }
 
     /// The TLVs of an Announce of ours, written to the start of `out`; returns how many octets. With `own` the path is traced.
@@ -108,22 +125,26 @@ impl Default for Forwarded {
 
 impl std::fmt::Debug for Forwarded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.tlvs()).finish()
+        f.debug_list().entries(self.tlvs()).entries(self.power).finish()
     }
 }
 
 impl Coded for Forwarded {
-    const LAYOUT: u64 = layout("Forwarded", &[("", bool::LAYOUT)]);
+    const LAYOUT: u64 = layout("Forwarded", &[("", bool::LAYOUT), ("power", <Option<(u16, u32)>>::LAYOUT)]);
     fn encode(&self, out: &mut Encoder) {
         out.bytes(&self.octets[..usize::from(self.len)]);
         self.is_cut.encode(out);
+        self.power.map(|power| (power.grandmaster_id, power.total_time_inaccuracy)).encode(out);
     }
     fn decode(from: &mut Decoder<'_>) -> Result<Self, Malformed> {
         let written = from.bytes()?;
         let mut octets = [0; FORWARDED_MAX];
         octets.get_mut(..written.len()).ok_or(Malformed)?.copy_from_slice(written);
         Tlvs::from_octets(written).map_err(|_| Malformed)?;
-        Ok(Self { octets, len: written.len() as u8, is_cut: bool::decode(from)? })
+        let is_cut = bool::decode(from)?;
+        let power = <Option<(u16, u32)>>::decode(from)?
+            .map(|(grandmaster_id, total_time_inaccuracy)| PowerProfile { grandmaster_id, total_time_inaccuracy });
+        Ok(Self { octets, len: written.len() as u8, is_cut, power })
     }
 }
 

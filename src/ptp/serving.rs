@@ -32,6 +32,8 @@ const FOLLOW_UP_INFORMATION_LENGTH: usize = 32;
 const AHEAD_OF_CARD_MAX: Duration = Duration::SECOND;
 /// So many Sync are sent at the interval before when a longer one was asked for (IEEE 802.1AS-2020 10.7.3.1, syncReceiptTimeout).
 const SYNC_RECEIPT_TIMEOUT: u8 = 3;
+/// totalTimeInaccuracy that is unknown, or beyond its field.
+const UNKNOWN_INACCURACY: u32 = u32::MAX;
 /// The unit of cumulativeScaledRateOffset: 2^-41.
 const SCALED_RATE: f64 = (1_u64 << 41) as f64;
 
@@ -89,7 +91,7 @@ pub struct ServingConfig {
     pub log_min_delay_req_interval: LogInterval,
     /// Where the origin of a Sync is said.
     pub origin: SyncOrigin,
-    /// Announce have the TLV of IEEE C37.238, with this grandmasterID where the clock is the grandmaster itself.
+    /// Announce have the TLV of IEEE C37.238, with this grandmasterID where the clock is the grandmaster itself, and the parent's else.
     pub power: Option<u16>,
 }
 
@@ -413,18 +415,27 @@ impl Serving {
         true
     }
 
-    /// How wrong the time is that goes out here, by this line, for IEEE C37.238. The error has in it what the grandmaster says of itself; where that
-    /// says nothing, nobody knows. Of another grandmaster's grandmasterID nothing is known either.
+    /// How wrong the time is that goes out here, by this line, for IEEE C37.238. The error has in it what the grandmaster says of itself
+    /// (clockAccuracy); where that says nothing, nobody knows.
+    ///
+    /// A parent that has the TLV says it itself: of which grandmaster, and how wrong the time is that it sends. Then the total is
+    /// that, and what we add: the error without the grandmaster's part.
     fn power_profile(&self, announced: &Announcement, line: &Line) -> Option<PowerProfile> {
-        let grandmaster_id = self.config.power?;
+        let own_id = self.config.power?;
+        let accuracy = announced.quality.clock_accuracy.bound();
+        let is_grandmaster = announced.steps_removed == 0;
+        let (grandmaster_id, total) = match self.forwarded.power().filter(|_| !is_grandmaster) {
+            // Unknown is the greatest value, and stays that.
+            Some(PowerProfile { grandmaster_id, total_time_inaccuracy }) => {
+                let added = (line.error - accuracy.unwrap_or_default()).max(Duration::ZERO);
+                (grandmaster_id, Some(added + Duration::from_nanos(i64::from(total_time_inaccuracy))))
+            }
+            None => (if is_grandmaster { own_id } else { 0 }, accuracy.map(|_| line.error)),
+        };
         // Rounded up.
-        let nanos = (line.error + Duration::from_nanos(1) - Duration::from_ticks(1)).as_nanos();
-        let is_known = announced.quality.clock_accuracy.bound().is_some();
-        let total = u32::try_from(nanos).ok().filter(|_| is_known);
-        Some(PowerProfile {
-            grandmaster_id: if announced.steps_removed == 0 { grandmaster_id } else { 0 },
-            total_time_inaccuracy: total.unwrap_or(u32::MAX),
-        })
+        let nanos = total.map(|total| (total + Duration::from_nanos(1) - Duration::from_ticks(1)).as_nanos());
+        let total_time_inaccuracy = nanos.and_then(|nanos| u32::try_from(nanos).ok()).unwrap_or(UNKNOWN_INACCURACY);
+        Some(PowerProfile { grandmaster_id, total_time_inaccuracy })
     }
 
     fn send_sync(

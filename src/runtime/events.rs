@@ -18,7 +18,7 @@ use crate::ptp::{
 use crate::time::{
     ClockEpoch, ClockId, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, SyncState, Timestamp,
 };
-use crate::wire::ptp::{ClockIdentity, PortIdentity};
+use crate::wire::ptp::{ClockIdentity, PortIdentity, PowerProfile};
 
 /// The events that fit into a ring until the control thread comes round.
 pub const EVENTS_RING: usize = 256;
@@ -238,6 +238,8 @@ pub struct PortReport {
     pub announces: Option<Announcement>,
     /// The first clocks that the parent's Announce has passed, and how many there are.
     pub path: ([Option<ClockIdentity>; PATH_REPORTED_MAX], u8),
+    /// What the parent says by IEEE C37.238 of the time that it sends.
+    pub power: Option<PowerProfile>,
     /// The last one that it heard and may not follow, if that was of late.
     pub refused_master: Option<RefusedMaster>,
     /// The least mean spacing of Delay_Req, as the master says.

@@ -22,7 +22,7 @@ use crate::wire::ptp::ClockIdentity;
 pub use management::Moment;
 pub use sources::SourcesModel;
 
-use neighbor::{neighbor_status, neighbor_trouble, path_in_words};
+use neighbor::{neighbor_status, neighbor_trouble, path_in_words, power_status};
 use notice::{notice_change, notice_text};
 use others::{foreign_text, kernel_leap_text, suspected};
 use phcs::PhcsModel;
@@ -153,6 +153,7 @@ impl PortModel {
             grandmaster: parent.map(grandmaster_status),
             announces: self.report.and_then(|report| report.announces).map(|announced| announced_status(&announced)),
             path: self.report.map(|report| path_in_words(report.path)).unwrap_or_default(),
+            power: self.report.and_then(|report| report.power).map(power_status),
             grandmaster_change: self.grandmaster_change.zip(self.last_grandmaster).map(|((at, from), to)| {
                 let age_s = (now - at).as_secs_f64().max(0.0);
                 GrandmasterChangeStatus { from: from.to_string(), to: to.to_string(), age_s }
@@ -217,8 +218,7 @@ impl PortModel {
             .collect();
         // A master with a fixed role does not ask its neighbour.
         let asks = !(self.config.static_role && self.config.role == Role::Master);
-        let must_say_so = self.config.gptp_capable.is_required && !report.is_neighbor_gptp_capable;
-        heard.extend(report.neighbor.filter(|_| asks).and_then(|neighbor| neighbor_trouble(neighbor, must_say_so)));
+        heard.extend(asks.then(|| neighbor_trouble(report, self.config.gptp_capable)).flatten());
         heard.extend(report.refused_master.map(|refused| match refused {
             RefusedMaster::Grandmaster(clock) => {
                 format!("{HEARD_ANNOUNCE}of grandmaster {clock}: it is not among ptp.grandmasters")

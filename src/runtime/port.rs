@@ -143,6 +143,7 @@ impl PtpEngine for Port {
             state,
             announces,
             path,
+            power: self.forwarded().power(),
             refused_master,
             delay_req_interval,
             intervals: self.intervals(),

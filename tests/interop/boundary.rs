@@ -208,3 +208,44 @@ fn a_path_is_traced_from_ptp4l_through_us_to_ptp4l_and_what_has_passed_us_is_ref
         dissect(&capture, &format!("eth.src == 02:00:0a:47:00:04 && ({COMPLAINTS})"), &["_ws.expert.message"]);
     assert!(complaints.is_empty(), "{complaints:#?}");
 }
+
+#[test]
+fn by_c37_238_the_grandmasters_number_is_handed_on_and_the_inaccuracy_grows_on_the_way() {
+    const TOTAL: &str = "ptp.v2.an.oe.totalTimeInaccuracy";
+    const NUMBER: &str = "ptp.v2.an.oe.grandmasterID";
+    let mut lab = Lab::beside_others();
+    let (top, between) = lab.pair();
+    let inside = lab.space();
+    let end = |space, interface| End { space, interface, host: None };
+    connect(end(&between, "vc"), end(&inside, "vd"));
+    between.ip("link set vc address 02:00:0a:47:00:04");
+    let [before, behind] = [Capture::start(&lab, &top, "va"), Capture::start(&lab, &inside, "vd")];
+    let _upstream = chronyd_server(&lab, &top, "127.0.0.1");
+    let port = "role = \"master\"\nprofile = \"c37.238\"\npower_grandmaster_id = 7\nannounce_interval = -2\n";
+    let more = "[[ntp.source]]\naddress = \"127.0.0.1\"\npoll = 0\n";
+    let grandmaster = Daemon::start(&lab, &top, Options { interface: "va", port, more, ..Options::default() });
+    let ours = "profile = \"c37.238\"\npower_grandmaster_id = 9\nannounce_interval = -2\n";
+    let port = format!("{ours}[[ptp]]\ninterface = \"vc\"\nrole = \"master\"\n{ours}");
+    let mut daemon = Daemon::start(&lab, &between, Options { port: &port, ..Options::default() });
+    let status = daemon.wait("the grandmaster's time is handed on", |status| {
+        states(status) == ["SLAVE", "MASTER"] && count(status, "vc", "sent_announce") >= 8
+    });
+    let power = of(&status, "vb").power.clone().expect("the parent says so");
+    assert!(power.grandmaster_id == 7 && power.total_time_inaccuracy_s.is_some_and(|total| total > 0.0), "{power:?}");
+    assert_eq!(of(&status, "vc").power, None);
+    daemon.end();
+    grandmaster.end();
+    // What the kernel still holds when a capture ends is lost.
+    std::thread::sleep(std::time::Duration::from_millis(1_500));
+    let [before, behind] = [before, behind].map(|capture| capture.finish_after(&[0x1c, 0x12, 0x9d, 0, 0, 2, 0, 7]));
+    let announced_of = |capture: &Path, address| {
+        announced(capture, address, TOTAL).into_iter().map(|total| total.parse::<u32>().expect("ns"))
+    };
+    let said: Vec<u32> = announced_of(&before, "02:00:0a:47:00:01").collect();
+    let ours: Vec<u32> = announced_of(&behind, "02:00:0a:47:00:04").collect();
+    println!("the grandmaster says {said:?} ns, and the clock behind it {ours:?} ns");
+    assert_eq!(announced(&before, "02:00:0a:47:00:01", NUMBER), ["7"]);
+    assert_eq!(announced(&behind, "02:00:0a:47:00:04", NUMBER).last().map(String::as_str), Some("7"));
+    let least = said.iter().min().expect("it says so");
+    assert!(ours.last().is_some_and(|total| total > least && *total < u32::MAX), "{ours:?}");
+}

@@ -125,6 +125,10 @@ fn port(port: &PortStatus, depth: usize) -> Node {
     if !port.path.is_empty() {
         remarks.push(format!("path {}", port.path.join(" > ")));
     }
+    remarks.extend(port.power.as_ref().map(|power| {
+        let total = power.total_time_inaccuracy_s.map_or("unknown".to_owned(), seconds);
+        format!("C37.238: grandmaster {}, total inaccuracy {total}", power.grandmaster_id)
+    }));
     remarks.extend(port.neighbor.as_ref().map(|neighbor| {
         let about = format!("neighbour {}: link {}", neighbor.identity, seconds(neighbor.mean_link_delay_s));
         let rate = neighbor.rate_ppb.map(|rate| format!("runs off by {}", ppb(rate)));

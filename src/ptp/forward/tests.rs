@@ -150,3 +150,30 @@ fn a_master_announces_what_it_was_told_to_hand_on() {
     assert_eq!(announced(forwarded(&came).0, "2 run"), [path(&["A", "us"]), tlv(0x4001, &[1, 2])].concat());
     assert_eq!(announced(Forwarded::NONE, "4 run"), path(&["us"]));
 }
+
+#[test]
+fn what_the_parent_says_of_its_own_time_is_kept_and_not_handed_on_as_it_came() {
+    let power = |total_time_inaccuracy: u32| PowerProfile { grandmaster_id: 7, total_time_inaccuracy };
+    let octets = |total: u32| {
+        tlv(3, &[&[0x1c, 0x12, 0x9d, 0, 0, 2, 0, 7, 0, 0, 0, 0][..], &total.to_be_bytes(), &[0; 2]].concat())
+    };
+    let of_other = tlv(3, &[0x1c, 0x12, 0x9d, 0, 0, 1, 0, 7, 0, 0]);
+    let (seen, _) = forwarded(&[of_other, octets(250), tlv(0x4001, &[1, 2]), octets(999)].concat());
+    assert_eq!((seen.power(), written(&seen, None)), (Some(power(250)), tlv(0x4001, &[1, 2])));
+    let mut encoder = Encoder::with_limit(1_024);
+    seen.encode(&mut encoder);
+    assert!(Forwarded::decode(&mut Decoder::new(encoder.written().unwrap())).is_ok_and(|again| again == seen));
+
+    let mut script = Script::following(config());
+    let told = |effects: &[Effect]| {
+        effects.iter().find_map(|effect| match effect {
+            Effect::Forward(forwarded) => Some(forwarded.power()),
+            _ => None,
+        })
+    };
+    assert_eq!(told(&announce(&mut script, "3 announce A seq=3 p1=10", &octets(250))), Some(Some(power(250))));
+    assert_eq!(told(&announce(&mut script, "4 announce A seq=4 p1=10", &octets(250))), None, "nothing new");
+    assert_eq!(told(&announce(&mut script, "4.2 announce B seq=4 p1=99", &octets(1))), None, "it is not the parent");
+    assert_eq!(told(&announce(&mut script, "5 announce A seq=5 p1=10", &octets(251))), Some(Some(power(251))));
+    assert_eq!(told(&script.line("30 run")), Some(None));
+}

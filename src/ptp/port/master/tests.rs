@@ -1,8 +1,10 @@
 use crate::engine::Engine;
 use crate::ptp::script::{Script, config, decided_m1};
-use crate::ptp::{Config, Effect, Input, Line, PortState, Role, ServingConfig, SyncOrigin, TxToken};
+use crate::ptp::{Config, Effect, Forwarded, Input, Line, PortState, Role, ServingConfig, SyncOrigin, TxToken};
 use crate::time::{Duration, FrequencyPpb, LogInterval, Timestamp};
-use crate::wire::ptp::{Body, ClockAccuracy, Extension, Message, MessageType, OrganizationExtension, parse};
+use crate::wire::ptp::{
+    Body, ClockAccuracy, Extension, Message, MessageType, OrganizationExtension, PowerProfile, Tlvs, parse,
+};
 
 /// One Announce a second; two Sync.
 fn port(role: Role) -> Config {
@@ -330,12 +332,12 @@ fn sync_is_two_step_where_what_the_card_would_write_is_not_the_served_time() {
 }
 
 /// The TLV of IEEE C37.238 in the first Announce of a master that is told its grandmasterID, the error of the time, and what to announce: how
-/// far from the grandmaster, and how right that is.
+/// far from the grandmaster, how right that is, and what the parent says in its own TLV.
 fn power_profile(
     told: Option<u16>,
     error: Duration,
-    steps_removed: u16,
-    accuracy: ClockAccuracy,
+    (steps_removed, accuracy): (u16, ClockAccuracy),
+    of_parent: Option<PowerProfile>,
 ) -> Option<(u16, u32)> {
     let config = port(Role::Master);
     let serving = ServingConfig { power: told, ..config.serving };
@@ -344,28 +346,77 @@ fn power_profile(
     let mut decision = decided_m1();
     decision.announcement.steps_removed = steps_removed;
     decision.announcement.quality.clock_accuracy = accuracy;
+    let mut octets = [0; 32];
+    let said = of_parent.map(|power| Extension::Organization(OrganizationExtension::PowerProfile(power)));
+    let length = said.map_or(0, |said| said.write(&mut octets).expect("it fits"));
+    let tlvs = Tlvs::from_octets(&octets[..length]).expect("it is one");
+    decision.forwarded = Forwarded::of(tlvs, &mut Vec::<Effect>::new());
     let line = Line { error, ..Line::ahead_by(Duration::ZERO) };
     for input in [Input::Line(Some(line)), Input::Decision(decision)] {
         script.port.step(Timestamp::EPOCH, input, &mut Vec::new());
     }
     let effects = script.line("0.1 run");
     let announce = sent(&effects).find(|message| matches!(message.body, Body::Announce(_))).expect("it is master");
-    announce.tlvs.iter().find_map(|tlv| match tlv.extension() {
+    let mut said = announce.tlvs.iter().filter_map(|tlv| match tlv.extension() {
         Ok(Extension::Organization(OrganizationExtension::PowerProfile(power))) => {
             Some((power.grandmaster_id, power.total_time_inaccuracy))
         }
         _ => None,
-    })
+    });
+    let first = said.next();
+    assert_eq!(said.next(), None, "the parent's is not handed on beside ours");
+    first
 }
 
 #[test]
 fn an_announce_of_the_power_profile_says_how_wrong_the_time_may_be_in_nanoseconds() {
     let (good, unknown) = (ClockAccuracy(0x23), ClockAccuracy::UNKNOWN);
     let error = Duration::from_nanos(1_233) + Duration::from_ticks(1);
-    assert_eq!(power_profile(None, error, 0, good), None);
-    assert_eq!(power_profile(Some(254), error, 0, good), Some((254, 1_234)), "rounded up");
-    assert_eq!(power_profile(Some(254), Duration::from_nanos(1_233), 0, good), Some((254, 1_233)));
-    assert_eq!(power_profile(Some(254), error, 2, good), Some((0, 1_234)), "another's number is not known");
-    assert_eq!(power_profile(Some(254), error, 2, unknown), Some((0, u32::MAX)), "nor how wrong that one is");
-    assert_eq!(power_profile(Some(1), Duration::from_secs(5), 0, good), Some((1, u32::MAX)), "beyond the field");
+    assert_eq!(power_profile(None, error, (0, good), None), None);
+    assert_eq!(power_profile(Some(254), error, (0, good), None), Some((254, 1_234)), "rounded up");
+    assert_eq!(power_profile(Some(254), Duration::from_nanos(1_233), (0, good), None), Some((254, 1_233)));
+    assert_eq!(power_profile(Some(254), error, (2, good), None), Some((0, 1_234)), "another's number is not known");
+    assert_eq!(power_profile(Some(254), error, (2, unknown), None), Some((0, u32::MAX)), "nor how wrong that one is");
+    assert_eq!(
+        power_profile(Some(1), Duration::from_secs(5), (0, good), None),
+        Some((1, u32::MAX)),
+        "beyond the field"
+    );
+}
+
+#[test]
+fn a_boundary_clock_of_the_power_profile_names_its_parents_grandmaster_and_adds_its_own_part_of_the_error() {
+    let parent = |total| Some(PowerProfile { grandmaster_id: 7, total_time_inaccuracy: total });
+    // 100 ns of the error are what the grandmaster says of itself.
+    let (accuracy, unknown) = (ClockAccuracy(0x21), ClockAccuracy::UNKNOWN);
+    let error = Duration::from_nanos(130) + Duration::from_ticks(1);
+    assert_eq!(power_profile(Some(254), error, (1, accuracy), parent(250)), Some((7, 281)), "rounded up");
+    assert_eq!(power_profile(Some(254), error, (1, accuracy), parent(40)), Some((7, 71)));
+    assert_eq!(
+        power_profile(Some(254), error, (1, unknown), parent(40)),
+        Some((7, 171)),
+        "none of it is the grandmaster's"
+    );
+    let less = Duration::from_nanos(90);
+    assert_eq!(
+        power_profile(Some(254), less, (1, accuracy), parent(40)),
+        Some((7, 40)),
+        "never less than the parent says"
+    );
+    assert_eq!(
+        power_profile(Some(254), error, (1, accuracy), parent(u32::MAX)),
+        Some((7, u32::MAX)),
+        "unknown stays so"
+    );
+    assert_eq!(
+        power_profile(Some(254), error, (1, accuracy), parent(u32::MAX - 30)),
+        Some((7, u32::MAX)),
+        "and what is beyond the field"
+    );
+    assert_eq!(
+        power_profile(Some(254), error, (0, accuracy), parent(250)),
+        Some((254, 131)),
+        "it is the grandmaster itself"
+    );
+    assert_eq!(power_profile(None, error, (1, accuracy), parent(250)), None, "it is not told to say so");
 }
