@@ -1,7 +1,7 @@
 //! In which steps the system clock's rate goes.
 //!
 //! What NTP tells the kernel is fine, 2^-16 ppm; the clock that comes of it is not. Time is `cycles * mult >> shift`, `mult` is a whole number, and so
-//! the rate is a multiple of `1 / mult`: 0.06 to 0.24 ppm. What lies between two of them the kernel makes up for by taking now the one and
+//! the rate is a multiple of about `1 / mult`: 0.06 to 0.24 ppm. What lies between two of them the kernel makes up for by taking now the one and
 //! now the other, and it decides which when it is awake (`timekeeping_adjust`, kernel/time/timekeeping.c). An idle CPU sleeps for 80 ms, and
 //! the clock is off by up to 10 ns then; nobody can read by how much.
 //!
@@ -10,9 +10,14 @@
 //! registered (`clocksource_register_khz`), and that from the counter and CLOCK_MONOTONIC_RAW, which is nothing but `cycles * mult >> shift` with the
 //! `mult` that is no multiple off (`clocks_calc_mult_shift`: the largest with which 600 s do not overflow 64 bits).
 //!
+//! To be exact it is a multiple of `1 / mult` rounded so that a tick of the kernel, 1 to 10 ms, is a whole number of cycles: at 30 ppm that makes a few
+//! thousandths of a part in a thousand million, which the kernel adds up, and makes up for by a jump of one sleep's length when it has enough. How long a tick
+//! is the coarse clocks say.
+//!
 //! A clock source that is not this counter, as the HPET, is not a whole number of kHz by it, but for one in ten by chance. Whoever commands multiples
 //! of a wrong step has an average that is right all the same, and what the kernel does between two of its own.
 
+use nix::time::{ClockId, clock_getres};
 use synchronome_kernel::counter;
 
 use super::HostClock;
@@ -58,8 +63,8 @@ impl Taken {
 /// See the module's text.
 #[derive(Clone, Copy, Debug)]
 pub enum RateStep {
-    /// Being measured since that reading, and looked at again after this time.
-    Measuring(Taken, Duration),
+    /// Being measured since that reading, and looked at again after this time; with the length of a tick, in ns.
+    Measuring(Taken, Duration, u32),
     /// This.
     Known(FrequencyPpb),
     /// Nobody knows, or it is too fine to matter.
@@ -69,18 +74,21 @@ pub enum RateStep {
 impl RateStep {
     /// Begins to measure.
     pub fn new() -> Self {
-        Taken::now().map_or(Self::Unknown, |first| Self::Measuring(first, APART))
+        let begin = || Some(Self::Measuring(Taken::now()?, APART, tick_ns()?));
+        begin().unwrap_or(Self::Unknown)
     }
 
     /// What is known by now.
     pub fn look(&mut self) -> Option<FrequencyPpb> {
-        if let Self::Measuring(first, apart) = *self
+        if let Self::Measuring(first, apart, tick_ns) = *self
             && HostClock.raw() - first.raw >= apart
             && let Some(last) = Taken::now()
         {
             *self = match khz_by(&first, &last) {
-                Khz::Whole(khz) => Some(step_of(khz)).filter(|step| *step >= COARSE).map_or(Self::Unknown, Self::Known),
-                Khz::Unsure => Self::Measuring(first, apart.times(2)),
+                Khz::Whole(khz) => {
+                    Some(step_of(khz, tick_ns)).filter(|step| *step >= COARSE).map_or(Self::Unknown, Self::Known)
+                }
+                Khz::Unsure => Self::Measuring(first, apart.times(2), tick_ns),
                 Khz::Other => Self::Unknown,
             };
         }
@@ -125,9 +133,25 @@ fn khz_by(first: &Taken, last: &Taken) -> Khz {
     }
 }
 
-/// The step of the clock by a counter of so many kHz.
-fn step_of(khz: u64) -> FrequencyPpb {
-    FrequencyPpb::from_ratio(1.0 / mult_of(khz).0 as f64)
+/// How long a tick of the kernel is, in ns, if that is known and can be used.
+fn tick_ns() -> Option<u32> {
+    let tick = clock_getres(ClockId::CLOCK_MONOTONIC_COARSE).ok()?;
+    if tick.tv_sec() == 0 { whole_ticks(tick.tv_nsec()) } else { None }
+}
+
+/// Ticks of so many ns, if a second is a whole number of them: with others (300 a second) what the kernel takes for no correction lies between two
+/// multiples.
+fn whole_ticks(ns: i64) -> Option<u32> {
+    let ns = u32::try_from(ns).ok()?;
+    (ns > 0 && 1_000_000_000_u32.is_multiple_of(ns)).then_some(ns)
+}
+
+/// The step of the clock by a counter of so many kHz, with ticks of so many ns (`tk_setup_internals`).
+fn step_of(khz: u64, tick_ns: u32) -> FrequencyPpb {
+    let (mult, shift) = mult_of(khz);
+    let tick = u128::from(tick_ns) << shift;
+    let cycles = (tick + mult / 2) / mult;
+    FrequencyPpb::from_ratio(cycles as f64 / tick as f64)
 }
 
 /// `mult` and `shift` of the clock by a counter of so many kHz.
@@ -172,8 +196,23 @@ mod tests {
         for (khz, mult) in
             [(999_999, 8_388_616_u32), (1_000_000, 8_388_608), (2_100_000, 7_989_150), (25_000, 671_088_640)]
         {
-            let step = step_of(khz).ratio();
-            assert!((step * f64::from(mult) - 1.0).abs() < 1e-9, "{khz}: {}", 1.0 / step);
+            for tick_ns in [1_000_000, 4_000_000, 10_000_000] {
+                let step = step_of(khz, tick_ns).ratio();
+                // A tick is a whole number of cycles.
+                let rounded = 0.5 / (khz as f64 * 1e-6 * f64::from(tick_ns));
+                assert!((step * f64::from(mult) - 1.0).abs() <= rounded + 1e-12, "{khz}: {}", 1.0 / step);
+            }
         }
+        // 21,000,001 cycles, and 2,100,000.
+        assert!(step_of(2_100_000, 10_000_000) > step_of(2_100_000, 1_000_000), "it matters how long a tick is");
+    }
+
+    #[test]
+    fn ticks_of_which_a_second_is_no_whole_number_are_not_used() {
+        for (ns, whole) in [(1_000_000, true), (4_000_000, true), (10_000_000, true), (3_333_333, false), (0, false)] {
+            assert_eq!(whole_ticks(ns), u32::try_from(ns).ok().filter(|_| whole), "{ns}");
+        }
+        let tick = clock_getres(ClockId::CLOCK_MONOTONIC_COARSE).expect("Linux 2.6.32").tv_nsec();
+        assert!((1_000_000..=10_000_000).contains(&tick), "{tick}: a tick");
     }
 }

@@ -68,9 +68,17 @@ fn split(frequency: FrequencyPpb) -> (i64, i64) {
     (TICK_US + ticks, scaled_ppm(fine))
 }
 
-/// The kernel rounds down to a multiple of its step: told a little more, it takes this multiple and not the one before. In 2^-16 ppm; what this adds
-/// up to, 0.03 ns a second, it makes up for now and then.
-const NUDGE: i64 = 2;
+/// A multiple of the kernel's step, as [`split`]: the least that the kernel, which rounds down, takes for this one and not for the one before. What it was told
+/// too much, up to 0.016 ns a second, it adds up, and makes up for with one step more from one waking to the next when it has a nanosecond or so: by up to 10 ns. So
+/// it is told no more than it needs to be.
+fn split_multiple(frequency: FrequencyPpb) -> (i64, i64) {
+    let (tick_us, _) = split(frequency);
+    let fine = frequency.ppb() - (tick_us - TICK_US) as f64 * TICK_STEP.ppb();
+    (tick_us, (fine * 65.536 + ROUNDING).ceil() as i64)
+}
+
+/// More than what the kernel's arithmetic and ours round away, in 2^-16 ppm.
+const ROUNDING: f64 = 0.02;
 
 /// Whether it is a multiple of the kernel's step.
 fn is_multiple(frequency: FrequencyPpb, step: FrequencyPpb) -> bool {
@@ -277,9 +285,8 @@ impl SystemClock {
     }
 
     fn write(&mut self, at: Timestamp<Local>, frequency: FrequencyPpb) -> Result<(), ClockError> {
-        let (tick, scaled) = split(frequency);
         let is_multiple = self.step.look().is_some_and(|step| is_multiple(frequency, step));
-        let scaled = if is_multiple { scaled + NUDGE } else { scaled };
+        let (tick, scaled) = if is_multiple { split_multiple(frequency) } else { split(frequency) };
         // The tick is written only when it changes, or is another program's.
         let tick_change = (tick != self.watch.written.0).then_some(tick);
         let found = self.kernel.adjust(scaled, tick_change).map_err(|error| failed(&error))?;
@@ -383,13 +390,13 @@ mod tests {
     }
 
     /// What `mult` the kernel makes of what it is told, and what is left over of a step (`ntp_update_frequency`, `tk_setup_internals`,
-    /// `timekeeping_adjust`), with 250 ticks a second.
-    fn mult_of(scaled: i64, tick_us: i64, (mult, shift): (i128, u32)) -> (i128, f64) {
-        const TICK_NS: i128 = 4_000_000;
+    /// `timekeeping_adjust`), with so many ticks a second.
+    fn mult_of((tick_us, scaled): (i64, i64), hz: i128, (mult, shift): (i128, u32)) -> (i128, f64) {
+        let tick_ns = 1_000_000_000 / hz;
         let second = i128::from(tick_us) * 1_000 * 100 * (1 << 32) + i128::from(scaled) * (1_000 << 32) / (1 << 16);
-        let tick = (second / 250) >> (32 - shift);
-        let cycles = ((TICK_NS << shift) + mult / 2) / mult;
-        let remainder = (TICK_NS << shift) - cycles * mult;
+        let tick = (second / hz) >> (32 - shift);
+        let cycles = ((tick_ns << shift) + mult / 2) / mult;
+        let remainder = (tick_ns << shift) - cycles * mult;
         let (whole, rest) = ((tick - remainder) / cycles, (tick - remainder) % cycles);
         (whole, rest as f64 / cycles as f64)
     }
@@ -398,16 +405,23 @@ mod tests {
     fn told_a_multiple_of_its_step_the_kernel_takes_that() {
         // Of 999,999 kHz, 2.1 GHz and 3.7 GHz.
         for kernel in [(8_388_616, 23), (7_989_150, 24), (4_534_383, 24)] {
-            let step = FrequencyPpb::from_ratio(1.0 / kernel.0 as f64);
-            for multiple in [-4_000, -1_100, -268, -1, 0, 1, 77, 1_999] {
-                let frequency = FrequencyPpb::from_ratio(f64::from(multiple) / kernel.0 as f64);
-                assert!(is_multiple(frequency, step));
-                let (tick_us, scaled) = split(frequency);
-                let (mult, rest) = mult_of(scaled + NUDGE, tick_us, kernel);
-                assert_eq!(mult, kernel.0 + i128::from(multiple), "{kernel:?}");
-                assert!(rest < 2e-3, "{kernel:?}, {multiple}: {rest}");
+            for hz in [100, 250, 1_000] {
+                let tick = (1_000_000_000 / hz) << kernel.1;
+                let step = ((tick + kernel.0 / 2) / kernel.0) as f64 / tick as f64;
+                // 2^-16 ppm of it.
+                let unit = 1e-6 / 65_536.0 / step;
+                for multiple in [-4_000, -1_100, -268, -1, 0, 1, 77, 1_999] {
+                    let frequency = FrequencyPpb::from_ratio(f64::from(multiple) * step);
+                    assert!(is_multiple(frequency, FrequencyPpb::from_ratio(step)));
+                    let told = split_multiple(frequency);
+                    let (mult, rest) = mult_of(told, hz, kernel);
+                    assert_eq!(mult, kernel.0 + i128::from(multiple), "{kernel:?}, {hz}");
+                    assert!(rest <= 1.03 * unit, "{kernel:?}, {hz}, {multiple}: {}", rest / unit);
+                    let (less, _) = mult_of((told.0, told.1 - 2), hz, kernel);
+                    assert_eq!(less, mult - 1, "that is not more than it needs");
+                }
+                assert!(!is_multiple(FrequencyPpb::from_ratio(2.3 * step), FrequencyPpb::from_ratio(step)));
             }
-            assert!(!is_multiple(FrequencyPpb::from_ratio(2.3 / kernel.0 as f64), step));
         }
     }
 
