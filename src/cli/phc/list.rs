@@ -66,9 +66,19 @@ fn text(clock: &HardwareClock, found: &Told<Found>) -> String {
     let on = clock.bus.as_ref().map(|bus| format!(" on {bus}")).unwrap_or_default();
     line("driver", &format!("{}{on}", clock.driver.as_deref().unwrap_or("unknown")));
     match &clock.interfaces[..] {
+        [] if clock.is_of_a_hypervisor() => {
+            line("interfaces", "none: a hypervisor's clock, which its host keeps right")
+        }
         [] => line("interfaces", "none in this network namespace"),
         [one] => line("interfaces", one),
         several => line("interfaces", &format!("{} (they share it)", several.join(", "))),
+    }
+    if !clock.selectable_for.is_empty() {
+        let names = clock.selectable_for.join(", ");
+        line(
+            "could stamp",
+            &format!("for {names} instead of the clock that is selected (ethtool --set-hwtimestamp-cfg)"),
+        );
     }
     match found {
         Ok(found) => {
@@ -124,6 +134,8 @@ fn object(clock: &HardwareClock, found: &Told<Found>) -> Json {
         "driver": clock.driver,
         "bus": clock.bus,
         "interfaces": clock.interfaces,
+        "selectable_for": clock.selectable_for,
+        "of_hypervisor": clock.is_of_a_hypervisor(),
         "virtual_of": info.virtual_of,
         "n_vclocks": info.n_vclocks,
         "max_vclocks": info.max_vclocks,
@@ -155,7 +167,19 @@ mod tests {
         let info =
             PhcInfo { index: 1, name: "igb".into(), device: None, n_vclocks: 2, max_vclocks: 20, virtual_of: None };
         let interfaces = vec!["eth0".to_owned(), "eth1".to_owned()];
-        HardwareClock { info, interfaces, driver: Some("igb".into()), bus: Some("0000:01:00.0".into()) }
+        HardwareClock {
+            info,
+            interfaces,
+            selectable_for: Vec::new(),
+            driver: Some("igb".into()),
+            bus: Some("0000:01:00.0".into()),
+        }
+    }
+
+    /// A clock without an interface and without a device in sysfs.
+    fn alone(index: u32, name: &str) -> HardwareClock {
+        let info = PhcInfo { index, name: name.into(), device: None, n_vclocks: 0, max_vclocks: 0, virtual_of: None };
+        HardwareClock { info, interfaces: Vec::new(), selectable_for: Vec::new(), driver: None, bus: None }
     }
 
     fn found() -> Found {
@@ -189,6 +213,43 @@ mod tests {
         }
         let json = object(&shared(), &Ok(found()));
         assert_eq!((&json["interfaces"][1], &json["crossings"][0]), (&json!("eth1"), &json!("extended")));
+    }
+
+    #[test]
+    fn hypervisors_clocks_beside_a_cards_are_told_from_it_and_from_a_card_elsewhere() {
+        let mut fixed = found();
+        fixed.capabilities = PhcCapabilities {
+            max_adjustment_ppb: 0,
+            external_stamps: 0,
+            periodic_outputs: 0,
+            pins: 0,
+            pps: false,
+            ..fixed.capabilities
+        };
+        let fixed = Ok(fixed);
+        for name in ["KVM virtual PTP", "hyperv", "ptp_vmw", "vmclock0"] {
+            let clock = alone(7, name);
+            let text = text(&clock, &fixed);
+            assert_eq!(text.lines().next(), Some(name));
+            for part in
+                ["a hypervisor's clock", "driver      unknown", "never: it can only be read", "signals     none"]
+            {
+                assert!(text.contains(part), "no {part:?} in:\n{text}");
+            }
+            let json = object(&clock, &fixed);
+            assert_eq!((&json["of_hypervisor"], &json["name"]), (&json!(true), &json!(name)));
+        }
+        let elsewhere = alone(3, "igb");
+        assert!(text(&elsewhere, &Ok(found())).contains("none in this network namespace"));
+        assert_eq!(object(&shared(), &Ok(found()))["of_hypervisor"], json!(false));
+    }
+
+    #[test]
+    fn a_clock_that_another_ones_port_could_select_says_whose() {
+        let phy = HardwareClock { selectable_for: vec!["eth0".to_owned()], ..alone(4, "phy") };
+        assert!(text(&phy, &Ok(found())).contains("for eth0 instead of the clock that is selected"));
+        assert_eq!(object(&phy, &Ok(found()))["selectable_for"], json!(["eth0"]));
+        assert!(!text(&shared(), &Ok(found())).contains("could stamp"));
     }
 
     #[test]

@@ -196,7 +196,13 @@ mod tests {
             max_vclocks: 0,
             virtual_of: None,
         };
-        let clock = HardwareClock { info, interfaces: vec!["eth0".into()], driver: None, bus: None };
+        let clock = HardwareClock {
+            info,
+            interfaces: vec!["eth0".into()],
+            selectable_for: Vec::new(),
+            driver: None,
+            bus: None,
+        };
         let against = |offset| Against { at: Timestamp::from_secs(1_767_225_600), offset, uncertainty: ms(0) };
         let tai = text(&clock, CrossingMethod::Extended, &against(ms(37_000)), Some(TaiUtc(37)));
         assert!(tai.contains("2026-01-01T00:00:37.000000000 TAI\n  +0 ns off"), "{tai}");

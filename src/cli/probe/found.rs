@@ -20,9 +20,6 @@ use crate::runtime::rivals::{Rival, rivals};
 use crate::time::Duration;
 use crate::wire::ptp::VERSION_PTP;
 
-/// PHCs of hypervisors, by their clock_name; each counts UTC of the host.
-const HYPERVISORS: [&str; 5] = ["KVM virtual PTP", "hyperv", "ptp_vmw", "vmclock", "ena-ptp"];
-
 /// An interface that could carry PTP.
 #[derive(Clone, Debug)]
 pub struct Interface {
@@ -224,7 +221,7 @@ fn of_clock(clock: &HardwareClock, free: &mut usize) -> String {
     let on = clock.bus.as_ref().map_or(String::new(), |bus| format!(" on {bus}"));
     let mut text =
         format!("\n# /dev/ptp{}: {:?}, driver {driver}{on}, of {of}{shared}\n", clock.info.index, clock.info.name);
-    if HYPERVISORS.iter().any(|known| clock.info.name.starts_with(known)) {
+    if clock.is_of_a_hypervisor() {
         text += "# the hypervisor's: its host keeps it\n";
         text += &section(&format!("[[refclock]]\nkind = \"phc\"\nclock = {:?}\n", clock.info.name), free);
     }
@@ -288,6 +285,7 @@ mod tests {
         let clock = |index, name: &str, interfaces: &[&str]| HardwareClock {
             info: info(index, name),
             interfaces: interfaces.iter().map(|name| (*name).to_owned()).collect(),
+            selectable_for: Vec::new(),
             driver: None,
             bus: None,
         };
