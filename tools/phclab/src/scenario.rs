@@ -374,6 +374,8 @@ pub struct Synchronome {
     pub phc2sys: Vec<String>,
     /// A list of leap seconds: /run/leap-seconds.list in the guest, for a configuration that names it.
     pub leap_list: Option<String>,
+    /// Command lines to run in the contender's namespace, split at blanks, once our daemon has ended: what it has left behind. Each must succeed.
+    pub after: Vec<String>,
 }
 
 /// Something that breaks.

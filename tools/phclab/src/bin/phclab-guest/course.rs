@@ -218,13 +218,28 @@ impl Course<'_> {
         }
         let mut note = format!("fault: {:?}", fault.set);
         if let Some(line) = &fault.run {
-            let words: Vec<_> = ["netns", "exec", CONTENDER_SIDE].into_iter().chain(line.split_whitespace()).collect();
-            let said = call("ip", &words)?;
-            let figures = said.lines().filter_map(|line| line.strip_prefix(FIGURE_MARK));
-            self.measured.extend(figures.map(|figure| figure.split_whitespace().collect::<Vec<_>>().join(" ")));
+            let said = self.command(line)?;
             let _ = write!(note, " `{line}`: {said}");
         }
         Ok(note)
+    }
+
+    /// Runs a scenario's command where the contender is; returns what it said.
+    fn command(&mut self, line: &str) -> Outcome<String> {
+        let words: Vec<_> = ["netns", "exec", CONTENDER_SIDE].into_iter().chain(line.split_whitespace()).collect();
+        let said = call("ip", &words)?;
+        let figures = said.lines().filter_map(|line| line.strip_prefix(FIGURE_MARK));
+        self.measured.extend(figures.map(|figure| figure.split_whitespace().collect::<Vec<_>>().join(" ")));
+        Ok(said)
+    }
+
+    /// What our daemon has left behind, which has ended.
+    fn look_after(&mut self) {
+        for line in &self.scenario.synchronome.after {
+            let said = self.command(line);
+            let _ = writeln!(self.diary, "{:9.3} after the end `{line}`: {said:?}", self.now());
+            self.failures.extend(said.err());
+        }
     }
 
     /// Turns a knob; a net device that is there again is connected as it was.
@@ -314,6 +329,9 @@ impl Course<'_> {
         }
         for process in self.contender.drain(..).chain(self.master.take()) {
             self.failures.extend(process.end().err());
+        }
+        if contender.is_ours() {
+            self.look_after();
         }
         self.write_down()?;
         let scenario = self.scenario;
