@@ -66,9 +66,7 @@ fn text(clock: &HardwareClock, found: &Told<Found>) -> String {
     let on = clock.bus.as_ref().map(|bus| format!(" on {bus}")).unwrap_or_default();
     line("driver", &format!("{}{on}", clock.driver.as_deref().unwrap_or("unknown")));
     match &clock.interfaces[..] {
-        [] if clock.is_of_a_hypervisor() => {
-            line("interfaces", "none: a hypervisor's clock, which its host keeps right")
-        }
+        [] if clock.is_of_a_hypervisor() => line("interfaces", "none: a hypervisor's, kept right by its host"),
         [] => line("interfaces", "none in this network namespace"),
         [one] => line("interfaces", one),
         several => line("interfaces", &format!("{} (they share it)", several.join(", "))),
