@@ -229,9 +229,12 @@ mod tests {
             let clock = alone(7, name);
             let text = text(&clock, &fixed);
             assert_eq!(text.lines().next(), Some(name));
-            for part in
-                ["a hypervisor's clock", "driver      unknown", "never: it can only be read", "signals     none"]
-            {
+            for part in [
+                "a hypervisor's, kept right by its host",
+                "driver      unknown",
+                "never: it can only be read",
+                "signals     none",
+            ] {
                 assert!(text.contains(part), "no {part:?} in:\n{text}");
             }
             let json = object(&clock, &fixed);
