@@ -164,6 +164,7 @@ fn port() -> PortStatus {
         grandmaster_change: None,
         sync_interval_s: Some(0.125),
         mean_path_delay_s: Some(1.22e-6),
+        metadata: None,
         power: None,
         neighbor: None,
         unicast: None,

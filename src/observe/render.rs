@@ -17,8 +17,8 @@ mod security;
 mod sources;
 
 pub use clients::clients_table;
-pub(super) use ptp::contracts_in_brief;
 pub use ptp::ptp_text;
+pub(super) use ptp::{contracts_in_brief, metadata_in_words};
 pub use sources::sources_table;
 
 /// How many of the last events are shown.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::event::{EventRecord, HookStatus};
-pub use self::neighbor::{NeighborStatus, PowerStatus};
+pub use self::neighbor::{MetadataStatus, NeighborStatus, PowerStatus};
 pub use self::ptp_clock::{CurrentDs, DefaultDs, ParentDs, PortDs, PtpClockStatus, Quality, TimePropertiesDs};
 pub use self::security::{RefusalOfCall, SecurityStatus, ThreadRights};
 pub use self::stamps::StampWaitsStatus;
@@ -410,6 +410,9 @@ pub struct PortStatus {
     /// The clocks that the parent's Announce has passed, the grandmaster first; empty where nobody says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub path: Vec<String>,
+    /// What the grandmaster says for television (SMPTE ST 2059-2); `None` if it says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<MetadataStatus>,
     /// What the parent says by IEEE C37.238 of the time that it sends; `None` if it says nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub power: Option<PowerStatus>,

@@ -39,7 +39,7 @@ use crate::engine::{AnySink, Engine, Random, Sink, TimerKind, TimerTable};
 use crate::time::{
     ClockEpoch, ClockId, Duration, Local, LogInterval, Mono, Observation, Stamp, StampSource, Timestamp,
 };
-use crate::wire::ptp::{Body, DelayResp, Flags, Header, PortIdentity, Sender, WireTimestamp};
+use crate::wire::ptp::{Body, DelayResp, Flags, Header, PortIdentity, Sender, SynchronizationMetadata, WireTimestamp};
 
 /// The mean spacing of Delay_Req while the discipline needs them only to see that nothing changes, if the master wants none rarer still.
 const CALM_DELAY_REQ: LogInterval = LogInterval::new(0);
@@ -128,6 +128,8 @@ pub struct Port {
     /// Of the Signaling that are sent to the neighbour.
     signaling_sequence_id: u16,
     said_capable: SaidCapable,
+    /// What the grandmaster says for television.
+    metadata: Recent<SynchronizationMetadata>,
     /// Its Pdelay_Req are as rare as those of a clock that is locked.
     has_slow_pdelay: bool,
     next_token: u32,
@@ -178,6 +180,7 @@ impl Port {
             asking: Asking::new(config.intervals),
             signaling_sequence_id: intervals::first_signaling_sequence_id(&config),
             said_capable: SaidCapable::default(),
+            metadata: Recent::NONE,
             has_slow_pdelay: false,
             next_token: 0,
             config,
@@ -202,6 +205,11 @@ impl Port {
     /// The last one that was heard and may not be followed, if that was of late.
     pub fn refused_master(&self, now: Timestamp<Mono>) -> Option<RefusedMaster> {
         self.refused_master.of_late(now)
+    }
+
+    /// What the grandmaster that is followed has said of late for television (SMPTE ST 2059-2).
+    pub fn metadata(&self, now: Timestamp<Mono>) -> Option<SynchronizationMetadata> {
+        self.metadata.of_late(now).filter(|_| self.parent.is_some())
     }
 
     /// What of its parent's Announce is handed on by the other ports of the clock.
@@ -458,7 +466,7 @@ impl Port {
                 self.peer_message(now, &message, stamp, out);
             }
             Body::Signaling(_) => self.signaling(now, &message, from, out),
-            Body::Management(_) => {}
+            Body::Management(_) => self.hear_metadata(now, &message),
         }
         if let Some(hybrid) = &mut self.hybrid
             && matches!(message.body, Body::Announce(_) | Body::Sync(_) | Body::FollowUp(_))

@@ -18,13 +18,49 @@ use crate::ptp::{
 use crate::time::{
     ClockEpoch, ClockId, Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, SyncState, Timestamp,
 };
-use crate::wire::ptp::{ClockIdentity, PortIdentity, PowerProfile};
+use crate::wire::ptp::{ClockIdentity, PortIdentity, PowerProfile, SynchronizationMetadata};
 
 /// The events that fit into a ring until the control thread comes round.
 pub const EVENTS_RING: usize = 256;
 /// What an event may take, in bytes: each place of each ring has room for the greatest, and stays in memory.
 const EVENT_BYTES_MAX: usize = 896;
 const _: () = assert!(size_of::<Event>() <= EVENT_BYTES_MAX);
+
+/// What is shown of the synchronization metadata of SMPTE ST 2059-2.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MetadataReport {
+    /// defaultSystemFrameRate.
+    pub frame_rate: [u32; 2],
+    /// currentLocalOffset.
+    pub current_local_offset_s: i32,
+    /// jumpSeconds.
+    pub jump_s: i32,
+    /// timeOfNextJump; 0: none.
+    pub time_of_next_jump_s: u64,
+    /// timeOfNextJam; 0: none.
+    pub time_of_next_jam_s: u64,
+    /// masterLockingStatus.
+    pub locking_status: u8,
+    /// Of timeAddressFlags.
+    pub drop_frame: bool,
+    /// Of daylightSaving: now.
+    pub daylight_saving: bool,
+}
+
+impl From<SynchronizationMetadata> for MetadataReport {
+    fn from(said: SynchronizationMetadata) -> Self {
+        Self {
+            frame_rate: said.frame_rate,
+            current_local_offset_s: said.current_local_offset_s,
+            jump_s: said.jump_s,
+            time_of_next_jump_s: said.time_of_next_jump_s,
+            time_of_next_jam_s: said.time_of_next_jam_s,
+            locking_status: said.locking_status,
+            drop_frame: said.time_address_flags & 1 != 0,
+            daylight_saving: said.daylight_saving & 1 != 0,
+        }
+    }
+}
 
 /// Foreign masters in a report.
 pub const FOREIGN_REPORTED_MAX: usize = 4;
@@ -238,6 +274,8 @@ pub struct PortReport {
     pub announces: Option<Announcement>,
     /// The first clocks that the parent's Announce has passed, and how many there are.
     pub path: ([Option<ClockIdentity>; PATH_REPORTED_MAX], u8),
+    /// What the grandmaster says by SMPTE ST 2059-2.
+    pub metadata: Option<MetadataReport>,
     /// What the parent says by IEEE C37.238 of the time that it sends.
     pub power: Option<PowerProfile>,
     /// The last one that it heard and may not follow, if that was of late.

@@ -11,8 +11,8 @@ use crate::net::{StampWaits, Stamping, StampingChange};
 use crate::observe::event::CLOCK_SET;
 use crate::observe::history::History;
 use crate::observe::status::{
-    BoundPartsStatus, ClockKind, ClockStatus, GrandmasterChangeStatus, GrandmasterStatus, HEARD_ANNOUNCE,
-    HEARD_OTHER_DOMAIN, HoldoverStatus, NOT_QUALIFIED, PortStatus, SCHEMA, bound_s,
+    BoundPartsStatus, ClockKind, ClockStatus, GrandmasterChangeStatus, HEARD_ANNOUNCE, HEARD_OTHER_DOMAIN,
+    HoldoverStatus, NOT_QUALIFIED, PortStatus, SCHEMA, bound_s,
 };
 use crate::observe::{Change, EventKind, Events, Level, Status, Topic, rfc3339};
 use crate::ptp::{Announcement, Counter, ParentInfo, PortState, RefusedMaster, Role, StateReason, UnicastMasterStatus};
@@ -22,7 +22,10 @@ use crate::wire::ptp::ClockIdentity;
 pub use management::Moment;
 pub use sources::SourcesModel;
 
-use neighbor::{neighbor_status, neighbor_trouble, path_in_words, power_status};
+use neighbor::{
+    announced_status, grandmaster_status, metadata_status, neighbor_status, neighbor_trouble, path_in_words,
+    power_status,
+};
 use notice::{notice_change, notice_text};
 use others::{foreign_text, kernel_leap_text, suspected};
 use phcs::PhcsModel;
@@ -154,6 +157,7 @@ impl PortModel {
             announces: self.report.and_then(|report| report.announces).map(|announced| announced_status(&announced)),
             path: self.report.map(|report| path_in_words(report.path)).unwrap_or_default(),
             power: self.report.and_then(|report| report.power).map(power_status),
+            metadata: self.report.and_then(|report| report.metadata).map(metadata_status),
             grandmaster_change: self.grandmaster_change.zip(self.last_grandmaster).map(|((at, from), to)| {
                 let age_s = (now - at).as_secs_f64().max(0.0);
                 GrandmasterChangeStatus { from: from.to_string(), to: to.to_string(), age_s }
@@ -253,33 +257,6 @@ impl PortModel {
 
 fn name_of(counter: Counter) -> String {
     crate::sharing::CounterSet::name(counter).to_owned()
-}
-
-fn grandmaster_status(parent: &ParentInfo) -> GrandmasterStatus {
-    GrandmasterStatus {
-        identity: parent.grandmaster.to_string(),
-        class: parent.quality.clock_class,
-        accuracy: parent.quality.clock_accuracy.bound().map_or("unknown".to_owned(), |bound| bound.to_string()),
-        priority1: parent.priority1,
-        priority2: parent.priority2,
-        // Ours is one more than in the parent's Announce, which counts the clocks between.
-        steps_removed: parent.steps_removed.saturating_sub(1),
-        time_source: parent.time_properties.time_source.to_string(),
-        synchronization_uncertain: parent.synchronization_uncertain,
-    }
-}
-
-fn announced_status(announced: &Announcement) -> GrandmasterStatus {
-    GrandmasterStatus {
-        identity: announced.grandmaster.to_string(),
-        class: announced.quality.clock_class,
-        accuracy: announced.quality.clock_accuracy.bound().map_or("unknown".to_owned(), |bound| bound.to_string()),
-        priority1: announced.priority1,
-        priority2: announced.priority2,
-        steps_removed: announced.steps_removed,
-        time_source: announced.time_properties.time_source.to_string(),
-        synchronization_uncertain: announced.synchronization_uncertain,
-    }
 }
 
 /// See the module's text.

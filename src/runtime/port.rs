@@ -27,7 +27,9 @@ use self::lull::Lull;
 pub use self::management::{MANAGEMENT_RING, ManagementLinks, ManagementPacket};
 use self::outlet::{Effects, Outlet, SENDS_MAX};
 pub use self::served::Served;
-use super::events::{CONTRACTS_REPORTED_MAX, Event, FOREIGN_REPORTED_MAX, PATH_REPORTED_MAX, PortReport};
+use super::events::{
+    CONTRACTS_REPORTED_MAX, Event, FOREIGN_REPORTED_MAX, MetadataReport, PATH_REPORTED_MAX, PortReport,
+};
 use super::privileges::ThreadKind;
 use super::thread::{Refusal, spawn_timing};
 use super::wake::{Ready, Sleeper};
@@ -144,6 +146,7 @@ impl PtpEngine for Port {
             announces,
             path,
             power: self.forwarded().power(),
+            metadata: self.metadata(now).map(MetadataReport::from),
             refused_master,
             delay_req_interval,
             intervals: self.intervals(),

@@ -11,8 +11,8 @@ use synchronome::wire::ptp::{
     GrandmasterSettingsNp, GrantUnicast, Header, Management, ManagementData, ManagementErrorId, ManagementErrorStatus,
     ManagementId, ManagementTlv, Message, MessageIntervalRequest, MessageType, OrganizationExtension, ParentDataSet,
     PathTrace, PeerRequest, PortDataSet, PortDataSetNp, PortIdentity, PortPropertiesNp, PortStatsNp, PowerProfile,
-    PtpText, RequestUnicast, ScaledNs, Sender, Signaling, TimeInterval, TimePropertiesDataSet, TimeSource,
-    TimeStatusNp, Tlvs, WireTimestamp, write,
+    PtpText, RequestUnicast, ScaledNs, Sender, Signaling, SynchronizationMetadata, TimeInterval, TimePropertiesDataSet,
+    TimeSource, TimeStatusNp, Tlvs, WireTimestamp, write,
 };
 
 use super::COMPLAINTS;
@@ -218,6 +218,34 @@ fn extended() -> Vec<Case> {
                 ("ptp.as.sig.tlv.linkdelayinterval", 0),
                 ("ptp.as.sig.tlv.timesyncinterval", -3),
                 ("ptp.as.sig.tlv.announceinterval", 1),
+            ],
+        ),
+        managing(
+            &Extension::Organization(OrganizationExtension::SynchronizationMetadata(SynchronizationMetadata {
+                frame_rate: [30_000, 1_001],
+                locking_status: 4,
+                time_address_flags: 1,
+                current_local_offset_s: -18_035,
+                jump_s: 3_600,
+                time_of_next_jump_s: 1_700_000_000,
+                time_of_next_jam_s: 1_700_000_001,
+                time_of_previous_jam_s: 1_700_000_002,
+                previous_jam_local_offset_s: -14_435,
+                daylight_saving: 2,
+                leap_second_jump: 1,
+            })),
+            Action::SET,
+            &[
+                ("ptp.v2.oe.smpte.SubType", 1),
+                ("ptp.v2.oe.smpte.defaultsystemframerate.numerator", 30_000),
+                ("ptp.v2.oe.smpte.defaultsystemframerate.denominator", 1_001),
+                ("ptp.v2.oe.smpte.masterlockingstatus", 4),
+                ("ptp.v2.oe.smpte.currentlocaloffset", -18_035),
+                ("ptp.v2.oe.smpte.jumpseconds", 3_600),
+                ("ptp.v2.oe.smpte.timeofnextjump", 1_700_000_000),
+                ("ptp.v2.oe.smpte.timeofnextjam", 1_700_000_001),
+                ("ptp.v2.oe.smpte.timeofpreviousjam", 1_700_000_002),
+                ("ptp.v2.oe.smpte.previousjamlocaloffset", -14_435),
             ],
         ),
         signaling(

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::super::status::{
-    ContractStatus, PortDs, PortStatus, PtpClockStatus, Quality, TimePropertiesDs, UnicastMasterStatus, UnicastStatus,
+    ContractStatus, MetadataStatus, PortDs, PortStatus, PtpClockStatus, Quality, TimePropertiesDs, UnicastMasterStatus,
+    UnicastStatus,
 };
 use super::super::units::{count, seconds};
 
@@ -26,6 +27,23 @@ pub(in crate::observe) fn contracts_in_brief(unicast: &UnicastStatus) -> String 
     let failing = failing.map(|master| format!("{} fails ({})", master.address, master.signal_fails.join(", ")));
     let said: Vec<_> = both.into_iter().flatten().chain(failing).collect();
     format!("unicast: {}", if said.is_empty() { "no contract".to_owned() } else { said.join(", ") })
+}
+
+/// What a grandmaster says for television: of its frames, of local time, and of itself.
+pub(in crate::observe) fn metadata_in_words(said: &MetadataStatus) -> String {
+    let at = |at: u64| format!("at {at} s of its time");
+    let drop_frame = if said.drop_frame { ", drop frame" } else { "" };
+    let season = if said.daylight_saving { " (daylight saving)" } else { "" };
+    let jump = said.time_of_next_jump_s.map(|when| format!(", jumps by {} s {}", said.jump_s, at(when)));
+    let jam = said.time_of_next_jam_s.map(|when| format!(", next daily jam {}", at(when)));
+    format!(
+        "SMPTE: {} frames/s{drop_frame}, {}, local time is ahead by {} s{season}{}{}",
+        said.frame_rate,
+        said.locking_status,
+        said.current_local_offset_s,
+        jump.unwrap_or_default(),
+        jam.unwrap_or_default()
+    )
 }
 
 /// A line for each other one that there are contracts with, and how many are not shown.
@@ -103,7 +121,11 @@ fn clock(clock: &PtpClockStatus, statuses: &[PortStatus]) -> String {
         let number = port.port_identity.rsplit_once('-').map_or("", |(_, number)| number);
         row(&format!("portDS {number} {}", port.interface), &port_text(port));
         let of_it = |status: &&PortStatus| status.identity.as_ref() == Some(&port.port_identity);
-        let unicast = statuses.iter().find(of_it).and_then(|status| status.unicast.as_ref());
+        let status = statuses.iter().find(of_it);
+        if let Some(metadata) = status.and_then(|status| status.metadata.as_ref()) {
+            row("", &metadata_in_words(metadata));
+        }
+        let unicast = status.and_then(|status| status.unicast.as_ref());
         for (with, about) in unicast.map(contracts).unwrap_or_default() {
             row("", &format!("{with} {about}"));
         }
@@ -272,6 +294,25 @@ mod tests {
                 "client 192.0.2.7: Announce each 2.00 s (for 280 s), Sync each 125 ms (for 280 s)",
                 "master 192.0.2.1: Announce each 1.00 s (for 280 s); 1 % of its Sync within 12.0 us",
             ]
+        );
+    }
+
+    #[test]
+    fn what_a_grandmaster_says_for_television_is_one_line() {
+        let said = MetadataStatus {
+            frame_rate: "30000/1001".to_owned(),
+            locking_status: "locked".to_owned(),
+            drop_frame: true,
+            daylight_saving: true,
+            current_local_offset_s: -14_435,
+            jump_s: -3_600,
+            time_of_next_jump_s: Some(1_792_000_000),
+            time_of_next_jam_s: None,
+        };
+        assert_eq!(
+            metadata_in_words(&said),
+            "SMPTE: 30000/1001 frames/s, drop frame, locked, local time is ahead by -14435 s (daylight saving), jumps by -3600 s \
+             at 1792000000 s of its time"
         );
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::{Tone, short};
-use crate::observe::render::contracts_in_brief;
+use crate::observe::render::{contracts_in_brief, metadata_in_words};
 use crate::observe::status::{
     ClockKind, GrandmasterStatus, NtpQuestionsStatus, NtpServerStatus, PhcStatus, PortStatus, SourceStatus, Status,
 };
@@ -125,6 +125,7 @@ fn port(port: &PortStatus, depth: usize) -> Node {
     if !port.path.is_empty() {
         remarks.push(format!("path {}", port.path.join(" > ")));
     }
+    remarks.extend(port.metadata.as_ref().map(metadata_in_words));
     remarks.extend(port.power.as_ref().map(|power| {
         let total = power.total_time_inaccuracy_s.map_or("unknown".to_owned(), seconds);
         format!("C37.238: grandmaster {}, total inaccuracy {total}", power.grandmaster_id)

@@ -1,8 +1,9 @@
 use super::*;
 use crate::engine::Engine;
 use crate::ptp::script::{Script, config, letter, render};
+use crate::ptp::unicast::ANYBODY;
 use crate::ptp::{Config, Decision, Input, MasterBy, Recommendation, Role};
-use crate::wire::ptp::{Body, parse};
+use crate::wire::ptp::{Action, Body, Management, Message, Sender, SynchronizationMetadata, parse, write};
 
 fn tlv(tlv_type: u16, value: &[u8]) -> Vec<u8> {
     [&tlv_type.to_be_bytes()[..], &(value.len() as u16).to_be_bytes(), value].concat()
@@ -18,6 +19,10 @@ fn forwarded(octets: &[u8]) -> (Forwarded, usize) {
     let forwarded = Forwarded::of(Tlvs::from_octets(octets).unwrap(), &mut out);
     assert!(out.iter().all(|effect| *effect == Effect::Count(Counter::TlvNotForwarded)));
     (forwarded, out.len())
+}
+
+fn sender() -> Sender {
+    Sender { sdo_id: 0, minor_version_ptp: 1, domain_number: 0, source_port_identity: letter("A") }
 }
 
 fn written(forwarded: &Forwarded, own: Option<&str>) -> Vec<u8> {
@@ -176,4 +181,51 @@ fn what_the_parent_says_of_its_own_time_is_kept_and_not_handed_on_as_it_came() {
     assert_eq!(told(&announce(&mut script, "4.2 announce B seq=4 p1=99", &octets(1))), None, "it is not the parent");
     assert_eq!(told(&announce(&mut script, "5 announce A seq=5 p1=10", &octets(251))), Some(Some(power(251))));
     assert_eq!(told(&script.line("30 run")), Some(None));
+}
+
+#[test]
+fn the_metadata_of_the_grandmaster_that_is_followed_is_kept_for_a_minute_and_nobody_elses() {
+    let mut script = Script::following(config());
+    let metadata = SynchronizationMetadata {
+        frame_rate: [25, 1],
+        locking_status: 4,
+        current_local_offset_s: 7_163,
+        ..SynchronizationMetadata::default()
+    };
+    let says = |script: &mut Script, at: &str, who: &str, metadata: SynchronizationMetadata| {
+        let sender = Sender { source_port_identity: letter(who), ..sender() };
+        let body = Body::Management(Management {
+            target_port_identity: ANYBODY,
+            starting_boundary_hops: 1,
+            boundary_hops: 1,
+            action: Action::SET,
+        });
+        let mut octets = [0; 64];
+        let tlv = Extension::Organization(OrganizationExtension::SynchronizationMetadata(metadata));
+        let length = tlv.write(&mut octets).unwrap();
+        let tlvs = Tlvs::from_octets(&octets[..length]).unwrap();
+        let header = sender.signaling(1, ANYBODY, Tlvs::EMPTY).header;
+        let mut bytes = vec![0; 256];
+        let length = write(&Message { header, body, tlvs }, &mut bytes).unwrap();
+        script.now = crate::ptp::script::mono(at);
+        let input =
+            Input::Received { bytes: &bytes[..length], channel: crate::ptp::Channel::General, stamp: None, from: None };
+        script.port.step(script.now, input, &mut Vec::new());
+    };
+    let at = crate::ptp::script::mono;
+    says(&mut script, "2", "B", metadata);
+    assert_eq!(script.port.metadata(at("2")), None, "of another clock");
+    says(&mut script, "2", "A", metadata);
+    says(&mut script, "2", "B", SynchronizationMetadata::default());
+    assert_eq!(script.port.metadata(at("2")), Some(metadata));
+    for second in 3..70 {
+        script.line(&format!("{second} announce A seq={second} p1=10"));
+    }
+    assert_eq!(script.port.metadata(at("66")), Some(metadata));
+    assert_eq!(script.port.metadata(at("67")), None, "it has fallen silent");
+    says(&mut script, "70", "A", metadata);
+    assert_eq!(script.port.metadata(at("70")), Some(metadata));
+    // Another grandmaster behind the same parent has said nothing.
+    script.line("71 announce A seq=71 gm=C p1=10");
+    assert_eq!(script.port.metadata(at("71")), None);
 }

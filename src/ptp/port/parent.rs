@@ -7,11 +7,12 @@ use crate::ptp::foreign::{Announced, LOG_ANNOUNCE_INTERVAL_MAX};
 use crate::ptp::forward::has_passed;
 use crate::ptp::frequency::may_be_used;
 use crate::ptp::hybrid::Hybrid;
+use crate::ptp::recent::Recent;
 use crate::ptp::{
     DataSet, Effect, Event, Forwarded, ParentInfo, PortState, Recommendation, Role, StateReason, TimeProperties,
 };
 use crate::time::{Duration, LogInterval, Mono, Timestamp};
-use crate::wire::ptp::{Announce, Header, PortIdentity, Tlvs};
+use crate::wire::ptp::{Announce, Extension, Header, Message, OrganizationExtension, PortIdentity, Tlv, Tlvs};
 
 /// stepsRemoved from which an Announce is refused (9.3.2.5, maxStepsRemoved).
 const STEPS_REMOVED_MAX: u16 = 255;
@@ -99,6 +100,18 @@ impl Port {
         }
     }
 
+    /// Of the Management messages one is for all: the SM TLV of the grandmaster, by which a port does nothing but show it.
+    pub(super) fn hear_metadata(&mut self, now: Timestamp<Mono>, message: &Message<'_>) {
+        let source = message.header.source_port_identity.clock_identity;
+        if self.parent.is_none_or(|parent| parent.grandmaster != source) {
+            return;
+        }
+        let said = message.tlvs.iter().next().map(Tlv::extension);
+        if let Some(Ok(Extension::Organization(OrganizationExtension::SynchronizationMetadata(metadata)))) = said {
+            self.metadata.hear(now, metadata);
+        }
+    }
+
     /// What the other ports of the clock hand on.
     fn hand_on(&mut self, forwarded: Forwarded, out: &mut impl Sink<Effect>) {
         if forwarded != self.forwarded {
@@ -166,6 +179,7 @@ impl Port {
         let is_other_clock = info.grandmaster != parent.grandmaster
             || info.time_properties.ptp_timescale != parent.time_properties.ptp_timescale;
         if is_other_clock {
+            self.metadata = Recent::NONE;
             self.remote_epoch = self.remote_epoch.next();
             self.flush(out);
             self.note_calm(now, false);
@@ -187,6 +201,7 @@ impl Port {
         out: &mut impl Sink<Effect>,
     ) {
         let info = best.parent(now);
+        self.metadata = Recent::NONE;
         self.hand_on(Forwarded::NONE, out);
         self.hybrid.iter_mut().for_each(Hybrid::forget);
         self.remote_epoch = self.remote_epoch.next();

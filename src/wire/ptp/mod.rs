@@ -26,6 +26,7 @@ mod header;
 mod identity;
 mod management;
 mod message;
+mod metadata;
 mod organization;
 mod quality;
 mod sender;
@@ -49,6 +50,7 @@ pub use header::{CorrectionField, HEADER_LENGTH, Header, MessageType, VERSION_PT
 pub use identity::{ClockIdentity, PortIdentity};
 pub use management::{ManagementErrorId, ManagementErrorStatus, ManagementId, ManagementTlv};
 pub use message::{Message, PLAIN_MESSAGE_LENGTH_MAX, parse, write};
+pub use metadata::SynchronizationMetadata;
 pub use organization::{
     FollowUpInformation, GptpCapable, MessageIntervalRequest, Organization, OrganizationExtension, PowerProfile,
     ScaledNs,

@@ -1,6 +1,7 @@
-//! What organizations add: ORGANIZATION_EXTENSION (IEEE 1588-2019 14.3), and those that are known here: three of IEEE 802.1AS, and that of
-//! IEEE C37.238.
+//! What organizations add: ORGANIZATION_EXTENSION (IEEE 1588-2019 14.3), and those that are known here: three of IEEE 802.1AS, and those of
+//! IEEE C37.238 and SMPTE ST 2059-2.
 
+use super::metadata::SynchronizationMetadata;
 use super::text::exactly;
 use super::{TlvError, TlvType};
 use crate::time::LogInterval;
@@ -26,6 +27,10 @@ const GPTP_CAPABLE: [u8; 3] = [0, 0, 4];
 /// The OUI of IEEE C37.238, and the TLV of its edition of 2017.
 const IEEE_C37_238: [u8; 3] = [0x1c, 0x12, 0x9d];
 const POWER_PROFILE: [u8; 3] = [0, 0, 2];
+
+/// The OUI of SMPTE, and its SM TLV.
+const SMPTE: [u8; 3] = [0x68, 0x97, 0xe8];
+const SYNCHRONIZATION_METADATA: [u8; 3] = [0, 0, 1];
 
 /// ScaledNs: 2^-16 ns, 96 bits, signed (IEEE 802.1AS-2020 6.4.3.1).
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -115,6 +120,8 @@ pub enum OrganizationExtension<'a> {
     GptpCapable(GptpCapable),
     /// IEEE C37.238, subtype 2.
     PowerProfile(PowerProfile),
+    /// SMPTE, subtype 1.
+    SynchronizationMetadata(SynchronizationMetadata),
     /// Another's.
     Other(Organization<'a>),
 }
@@ -123,9 +130,11 @@ impl<'a> OrganizationExtension<'a> {
     pub(super) const fn tlv_type(&self) -> TlvType {
         match self {
             Self::GptpCapable(_) => TlvType::ORGANIZATION_EXTENSION_DO_NOT_PROPAGATE,
-            Self::FollowUpInformation(_) | Self::MessageIntervalRequest(_) | Self::PowerProfile(_) | Self::Other(_) => {
-                TlvType::ORGANIZATION_EXTENSION
-            }
+            Self::FollowUpInformation(_)
+            | Self::MessageIntervalRequest(_)
+            | Self::PowerProfile(_)
+            | Self::SynchronizationMetadata(_)
+            | Self::Other(_) => TlvType::ORGANIZATION_EXTENSION,
         }
     }
 
@@ -134,6 +143,7 @@ impl<'a> OrganizationExtension<'a> {
             Self::FollowUpInformation(_) => 28,
             Self::MessageIntervalRequest(_) | Self::GptpCapable(_) => 12,
             Self::PowerProfile(_) => 18,
+            Self::SynchronizationMetadata(_) => 6 + SynchronizationMetadata::LENGTH,
             Self::Other(organization) => 6 + organization.data.len(),
         }
     }
@@ -150,6 +160,9 @@ impl<'a> OrganizationExtension<'a> {
             }
             (IEEE_802_1, GPTP_CAPABLE) => Self::GptpCapable(exactly(data, GptpCapable::read)?),
             (IEEE_C37_238, POWER_PROFILE) => Self::PowerProfile(exactly(data, PowerProfile::read)?),
+            (SMPTE, SYNCHRONIZATION_METADATA) => {
+                Self::SynchronizationMetadata(exactly(data, SynchronizationMetadata::read)?)
+            }
             _ => Self::Other(Organization { organization_id, organization_sub_type, data }),
         })
     }
@@ -185,6 +198,11 @@ impl<'a> OrganizationExtension<'a> {
                 writer.u32(0);
                 writer.u32(profile.total_time_inaccuracy);
                 writer.u16(0);
+            }
+            Self::SynchronizationMetadata(metadata) => {
+                writer.octets(&SMPTE);
+                writer.octets(&SYNCHRONIZATION_METADATA);
+                metadata.write(writer);
             }
             Self::Other(organization) => {
                 writer.octets(&organization.organization_id);

@@ -128,6 +128,23 @@ fn golden() -> Vec<(&'static str, Extension<'static>)> {
             })),
         ),
         (
+            "00030030 6897e8 000001 00007530 000003e9 04 03 ffff571b 00000e10 000065000000 000065000001 000065000002 \
+             ffff652b 02 01",
+            Extension::Organization(OrganizationExtension::SynchronizationMetadata(SynchronizationMetadata {
+                frame_rate: [30_000, 1_001],
+                locking_status: 4,
+                time_address_flags: 3,
+                current_local_offset_s: -43_237,
+                jump_s: 3_600,
+                time_of_next_jump_s: 0x6500_0000,
+                time_of_next_jam_s: 0x6500_0001,
+                time_of_previous_jam_s: 0x6500_0002,
+                previous_jam_local_offset_s: -39_637,
+                daylight_saving: 2,
+                leap_second_jump: 1,
+            })),
+        ),
+        (
             "0003000a 1c129d 000001 01020304",
             Extension::Organization(OrganizationExtension::Other(Organization {
                 organization_id: [0x1c, 0x12, 0x9d],
