@@ -1,7 +1,7 @@
 //! Keeping the daemon's memory resident.
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
-use synchronome_kernel::memory::{give_back_free, let_go_of_code, lock_all};
+use synchronome_kernel::memory::{give_back_free, let_go_of_code, let_go_of_stack, lock_all};
 
 /// Locks all memory; returns a sentence if that was not possible.
 ///
@@ -20,12 +20,12 @@ pub fn lock() -> Option<String> {
     lock_all().err().map(|error| format!("memory is not locked: {error} (a page fault may delay an answer)"))
 }
 
-/// Lets go of the memory and the code that only the start has needed; what is used comes back within a round or two of each thread, and is locked then as before.
+/// Lets go of the memory, the stack and the code that only the start has needed; what is used comes back within a round or two of each thread, and is locked then as before.
 ///
 /// Where that is not possible (a kernel before 5.18, with locked memory) it stays, which does no harm.
 pub fn let_go_of_the_start() {
     give_back_free();
-    let _ = let_go_of_code();
+    let _ = (let_go_of_stack(), let_go_of_code());
 }
 
 fn may_lock() -> bool {

@@ -41,6 +41,41 @@ pub fn let_go_of_code() -> io::Result<usize> {
     Ok(octets)
 }
 
+/// What of the stack below the caller is kept all the same, in octets: this call and the next ones need it.
+const STACK_KEPT: usize = 32 * 1024;
+
+/// Lets go of what the stack that the process began with has grown to and does not use now; returns how much that may be, in octets: 0 from another
+/// thread's stack, which the C library clears when the thread ends.
+///
+/// # Errors
+/// As [`let_go_of_code`].
+pub fn let_go_of_stack() -> io::Result<usize> {
+    let here = 0_u8;
+    let at = std::ptr::from_ref(&here).addr();
+    let mappings = std::fs::read_to_string("/proc/self/maps")?;
+    let Some((from, _)) = stack(&mappings).filter(|(from, to)| (*from..*to).contains(&at)) else { return Ok(0) };
+    // SAFETY: sysconf(3) takes a number and no pointer.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    let page = usize::try_from(page).map_err(|_| io::Error::last_os_error())?;
+    let until = at.saturating_sub(STACK_KEPT) / page * page;
+    let length = until.saturating_sub(from);
+    if length == 0 {
+        return Ok(0);
+    }
+    // SAFETY: madvise(2) with MADV_DONTNEED_LOCKED, from the end of the stack's mapping up to far below the frame of this function: it grows downwards, so
+    // that only frames of calls that have returned are there. Who is called later finds zeros in a place of which it expects nothing.
+    let result = unsafe { libc::madvise(std::ptr::without_provenance_mut(from), length, MADV_DONTNEED_LOCKED) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(length) }
+}
+
+/// From where to where the first thread's stack is mapped, by proc_pid_maps(5).
+fn stack(maps: &str) -> Option<(usize, usize)> {
+    let line = maps.lines().find(|line| line.ends_with(" [stack]"))?;
+    let (from, to) = line.split_ascii_whitespace().next()?.split_once('-')?;
+    let at = |word: &str| usize::from_str_radix(word, 16).ok();
+    at(from).zip(at(to))
+}
+
 /// Gives back what was allocated and is free by now, as far as the allocator can (malloc_trim(3)): where memory is not locked yet.
 pub fn give_back_free() {
     #[cfg(target_env = "gnu")]
@@ -128,6 +163,14 @@ Anonymous:             0 kB
         let found = unwritten(SMAPS);
         let is = |from, to, resident| Mapping { from, to, resident };
         assert_eq!(found, [is(0x40_0000, 0x50_0000, 512 * 1024), is(0x90_0000, 0xa0_0000, 8 * 1024)]);
+    }
+
+    #[test]
+    fn the_stack_is_found_by_its_name() {
+        let maps = "00400000-00500000 r--p 00000000 fe:00 12 /usr/bin/it\n7ffc00001000-7ffc00055000 rw-p 00000000 00:00 0   [stack]\n";
+        assert_eq!(stack(maps), Some((0x7ffc_0000_1000, 0x7ffc_0005_5000)));
+        assert_eq!(stack(&maps.replace("[stack]", "/tmp/[stack].so")), None);
+        assert_eq!(let_go_of_stack().ok(), Some(0), "a test has a thread of its own");
     }
 
     #[test]
