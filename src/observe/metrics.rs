@@ -8,7 +8,7 @@ mod dialects;
 mod exposition;
 
 pub use dialects::Dialect;
-use exposition::{Exposition, Kind, Label};
+use exposition::{Exposition, Kind, Label, Word};
 
 use super::change::{DISRUPTIONS, EventKind};
 use super::event::parse_rfc3339;
@@ -62,7 +62,7 @@ fn happenings(out: &mut Exposition, status: &Status) {
     let of = |event: EventKind| status.event_counts.get(event.word()).copied().unwrap_or_default() as f64;
     let mut family = out.family("events_total", Kind::Counter, "Events, by kind as `synchronome events` names them.");
     for event in EventKind::ALL {
-        family.sample(&[("kind", &event.word())], Some(of(event)));
+        family.sample(&[("kind", &Word(event.word()))], Some(of(event)));
     }
     let help = "How often another program was seen to change a frequency that is ours to set.";
     out.family("foreign_adjustments_total", Kind::Counter, help).sample(&[], Some(of(EventKind::Foreign)));
@@ -70,12 +70,12 @@ fn happenings(out: &mut Exposition, status: &Status) {
     let mut family = out.family("vm_disruptions_total", Kind::Counter, help);
     for word in DISRUPTIONS {
         let count = status.disruption_counts.get(word).copied().unwrap_or_default();
-        family.sample(&[("kind", &word)], Some(count as f64));
+        family.sample(&[("kind", &Word(word))], Some(count as f64));
     }
     let help = "Steps of the clock, by who made them.";
     let mut family = out.family("steps_total", Kind::Counter, help);
-    family.sample(&[("clock", &kind), ("author", &"synchronome")], Some(status.clock.steps as f64));
-    family.sample(&[("clock", &kind), ("author", &"somebody")], Some(of(EventKind::ClockSet)));
+    family.sample(&[("clock", &Word(kind)), ("author", &Word("synchronome"))], Some(status.clock.steps as f64));
+    family.sample(&[("clock", &Word(kind)), ("author", &Word("somebody"))], Some(of(EventKind::ClockSet)));
     let help = "Time until the list of leap seconds expires; negative once it has; absent without a list.";
     gauge(out, "leap_list_expires_seconds", help, status.leap_list_expires_in_s);
 }
@@ -162,11 +162,11 @@ fn state(out: &mut Exposition, status: &Status, rows: &[Row<'_>]) {
     for row in rows {
         for state in SyncState::ALL {
             let is = if state == row.state { 1.0 } else { 0.0 };
-            family.sample(&[("clock", &row.name), ("state", &state)], Some(is));
+            family.sample(&[("clock", &row.name), ("state", &Word(state.word()))], Some(is));
         }
     }
     out.family("sync_state_age_seconds", Kind::Gauge, "Time since the clock entered its state.")
-        .sample(&[("clock", &status.clock.kind.word())], Some(status.state_since_s));
+        .sample(&[("clock", &Word(status.clock.kind.word()))], Some(status.state_since_s));
     let help = "Age of the last usable sample; absent if none ever came.";
     let mut family = out.family("last_sample_age_seconds", Kind::Gauge, help);
     for row in rows {
@@ -209,17 +209,17 @@ fn clocks(out: &mut Exposition, status: &Status, rows: &[Row<'_>]) {
 fn served_clock(out: &mut Exposition, status: &Status) {
     let (clock, kind) = (&status.clock, status.clock.kind.word());
     let mut per_clock = |name: &str, help: &str, value: Option<f64>| {
-        out.family(name, Kind::Gauge, help).sample(&[("clock", &kind)], value);
+        out.family(name, Kind::Gauge, help).sample(&[("clock", &Word(kind))], value);
     };
     let help = "How fast the error bound grows while no sample comes, in seconds per second.";
     per_clock("clock_error_bound_growth_ratio", help, clock.bound_growth_ppb.map(|ppb| ppb * 1e-9));
     let help = "Time until the error bound exceeds a limit if no sample comes any more; 0 if it does.";
     let mut family = out.family("clock_holdover_seconds", Kind::Gauge, help);
     for holdover in &clock.holdover {
-        family.sample(&[("clock", &kind), ("limit", &holdover.limit_s)], Some(holdover.exceeded_in_s));
+        family.sample(&[("clock", &Word(kind)), ("limit", &holdover.limit_s)], Some(holdover.exceeded_in_s));
     }
     let mut per_clock = |name: &str, help: &str, value: Option<f64>| {
-        out.family(name, Kind::Gauge, help).sample(&[("clock", &kind)], value);
+        out.family(name, Kind::Gauge, help).sample(&[("clock", &Word(kind))], value);
     };
     per_clock("clock_lock_limit_seconds", "LOCKED means an error bound of at most this.", Some(clock.lock_limit_s));
     let help = "TAI - UTC, from a source that vouches for it.";
@@ -231,13 +231,13 @@ fn served_clock(out: &mut Exposition, status: &Status) {
         "What the error bound is made of; the sum is the bound.",
     );
     for (part, value) in clock.bound_parts.iter().flat_map(BoundPartsStatus::named) {
-        family.sample(&[("clock", &kind), ("part", &part)], Some(value));
+        family.sample(&[("clock", &Word(kind)), ("part", &Word(part))], Some(value));
     }
     let mut family =
         out.family("leap_second", Kind::Gauge, "1 for what happens at the end of this UTC day; absent if not known.");
     if let Some(leap) = &clock.leap {
         for kind in ["none", "insert", "delete"] {
-            family.sample(&[("leap", &kind)], Some(if kind == leap { 1.0 } else { 0.0 }));
+            family.sample(&[("leap", &Word(kind))], Some(if kind == leap { 1.0 } else { 0.0 }));
         }
     }
 }
@@ -246,11 +246,12 @@ fn lock(out: &mut Exposition, status: &Status) {
     let (clock, kind) = (&status.clock, status.clock.kind.word());
     let help = "Time to LOCKED, by where it is counted from; absent before the first.";
     let mut family = out.family("lock_time_seconds", Kind::Gauge, help);
-    family.sample(&[("clock", &kind), ("since", &"parent")], clock.lock_time_s);
-    family.sample(&[("clock", &kind), ("since", &"first_announce")], clock.lock_time_since_first_announce_s);
-    family.sample(&[("clock", &kind), ("since", &"start")], clock.lock_time_since_start_s);
+    family.sample(&[("clock", &Word(kind)), ("since", &Word("parent"))], clock.lock_time_s);
+    family
+        .sample(&[("clock", &Word(kind)), ("since", &Word("first_announce"))], clock.lock_time_since_first_announce_s);
+    family.sample(&[("clock", &Word(kind)), ("since", &Word("start"))], clock.lock_time_since_start_s);
     for phc in &status.phcs {
-        family.sample(&[("clock", &phc.name), ("since", &"parent")], phc.lock_time_s);
+        family.sample(&[("clock", &phc.name), ("since", &Word("parent"))], phc.lock_time_s);
     }
 }
 
@@ -296,7 +297,7 @@ fn sources(out: &mut Exposition, sources: &[SourceStatus]) {
         for verdict in VERDICTS {
             let is = f64::from(u8::from(source.verdict == verdict));
             let labels: [(&str, &dyn Label); 3] =
-                [("kind", &source.kind), ("source", &name(source)), ("verdict", &verdict)];
+                [("kind", &source.kind), ("source", &name(source)), ("verdict", &Word(verdict))];
             family.sample(&labels, Some(is));
         }
     }
@@ -367,7 +368,7 @@ fn ports(out: &mut Exposition, ports: &[PortStatus]) {
         let Some(unicast) = &port.unicast else { continue };
         for (with, count) in [("clients", unicast.for_clients), ("masters", unicast.by_masters)] {
             let [name, domain] = port_labels(port);
-            family.sample(&[name, domain, ("with", &with)], Some(f64::from(count)));
+            family.sample(&[name, domain, ("with", &Word(with))], Some(f64::from(count)));
         }
     }
     let help = "1 while the signal of a master that the PTP port asks fails in this way (ITU-T G.8265.1), 0 while it does not.";
@@ -409,7 +410,7 @@ fn missing_stamps(out: &mut Exposition, ports: &[PortStatus]) {
         for (direction, counter) in [("tx", "tx_stamp_missing"), ("rx", "rx_stamp_missing")] {
             let [name, domain] = port_labels(port);
             let count = port.counters.get(counter).copied().unwrap_or_default();
-            family.sample(&[name, domain, ("direction", &direction)], Some(count as f64));
+            family.sample(&[name, domain, ("direction", &Word(direction))], Some(count as f64));
         }
     }
 }
@@ -513,12 +514,12 @@ fn truth_of(out: &mut Exposition, clock: &ClockStatus, truth: &TruthStatus) {
     for (statistic, value) in
         [("last", truth.error_s), ("rms", truth.rms_s), ("p99", truth.p99_s), ("max", truth.max_s)]
     {
-        family.sample(&[("clock", &kind), ("statistic", &statistic)], value);
+        family.sample(&[("clock", &Word(kind)), ("statistic", &statistic)], value);
     }
     out.family("truth_violations_total", Kind::Counter, "How often the true error left the claimed bound.")
-        .sample(&[("clock", &kind)], Some(truth.violations as f64));
+        .sample(&[("clock", &Word(kind))], Some(truth.violations as f64));
     out.family("truth_samples_total", Kind::Counter, "How often the true error was looked at.")
-        .sample(&[("clock", &kind)], Some(truth.samples as f64));
+        .sample(&[("clock", &Word(kind))], Some(truth.samples as f64));
 }
 
 #[cfg(test)]

@@ -76,6 +76,8 @@ pub struct Observers {
     control: Option<UnixSocket>,
     /// Those of the unix socket, then those of HTTP, then those of the control socket.
     slots: Vec<Option<Connection>>,
+    /// How many of them are taken: as a rule none, and nothing is looked for then.
+    taken: usize,
     /// Whether connections may be waiting to be accepted, of each server.
     waiting: [bool; SERVERS],
     /// Whether the last accept failed for want of resources.
@@ -202,6 +204,7 @@ impl Observers {
             http: None,
             control: None,
             slots: std::iter::repeat_with(|| None).take(SERVERS * CONNECTIONS_MAX).collect(),
+            taken: 0,
             waiting: [false; SERVERS],
             starved: false,
             watched: 0,
@@ -292,11 +295,7 @@ impl Observers {
                 _ => self.woken.push(WakeToken(token)),
             }
         }
-        for slot in &mut self.slots {
-            if slot.as_ref().is_some_and(|connection| connection.deadline() <= now) {
-                *slot = None;
-            }
-        }
+        self.end_the_late(now);
         self.starved = false;
         for server in [UNIX, HTTP, CONTROL] {
             self.accept(server, now, &mut asked);
@@ -316,15 +315,32 @@ impl Observers {
         }
     }
 
-    /// Those that follow the events are all of the unix socket, whose slots are the first.
+    /// All that there are.
+    fn connections(&self) -> impl Iterator<Item = &Connection> {
+        self.slots.iter().flatten().take(self.taken)
+    }
+
+    /// Those that follow the events; all of the unix socket, and nobody else can.
     fn followers(&self) -> usize {
-        self.slots[..CONNECTIONS_MAX].iter().flatten().filter(|connection| connection.follows()).count()
+        self.connections().filter(|connection| connection.follows()).count()
+    }
+
+    fn end(&mut self, slot: usize) {
+        self.taken -= usize::from(self.slots[slot].take().is_some());
+    }
+
+    /// Ends those whose time is up.
+    fn end_the_late(&mut self, now: Instant) {
+        for slot in 0..if self.taken == 0 { 0 } else { self.slots.len() } {
+            if self.slots[slot].as_ref().is_some_and(|connection| connection.deadline() <= now) {
+                self.end(slot);
+            }
+        }
     }
 
     /// How long to wait: not past a connection's deadline, and not at all while somebody could be accepted.
     fn wait(&self, timeout: Option<Duration>, now: Instant) -> Option<Duration> {
-        let deadlines =
-            self.slots.iter().flatten().map(|connection| connection.deadline().saturating_duration_since(now));
+        let deadlines = self.connections().map(|connection| connection.deadline().saturating_duration_since(now));
         let acceptable = (0..SERVERS).any(|server| self.waiting[server] && self.free_slot(server).is_some());
         let accept = acceptable.then_some(if self.starved { ACCEPT_RETRY } else { Duration::ZERO });
         deadlines.chain(accept).chain(timeout).min()
@@ -342,7 +358,7 @@ impl Observers {
         if !connection.turn(now, asked) {
             // His place is free for who is accepted in this same turn.
             asked.followers -= usize::from(followed);
-            self.slots[slot] = None;
+            self.end(slot);
         }
     }
 
@@ -365,6 +381,7 @@ impl Observers {
                     let interest = Interest::READABLE | Interest::WRITABLE;
                     if self.poll.registry().register(&mut stream, token, interest).is_ok() {
                         self.slots[slot] = Some(Connection::new(stream, now));
+                        self.taken += 1;
                         self.turn(slot, now, asked);
                     }
                 }

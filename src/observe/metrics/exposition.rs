@@ -8,8 +8,8 @@ use std::fmt::{self, Write};
 use std::net::IpAddr;
 use std::ops::Range;
 
-use crate::time::SyncState;
-
+/// What is escaped in a label; all of it is ASCII, so that octets can be looked at one by one.
+const ESCAPED: [char; 3] = ['\\', '\n', '"'];
 /// What every name begins with.
 const PREFIX: &str = "synchronome_";
 /// About what a daemon with a port and a few sources has to say, in octets.
@@ -48,7 +48,30 @@ macro_rules! formatted {
     )*};
 }
 
-formatted!(u8, u32, usize, f64, IpAddr, SyncState);
+formatted!(f64, IpAddr);
+
+/// A word of ours, in which there is nothing to escape.
+pub(super) struct Word(pub &'static str);
+
+impl Label for Word {
+    fn write(&self, out: &mut Escaping<'_>) {
+        debug_assert!(!self.0.contains(ESCAPED), "{}", self.0);
+        out.text.push_str(self.0);
+    }
+}
+
+/// Whole numbers, which have nothing to escape.
+macro_rules! whole {
+    ($($kind:ty),*) => {$(
+        impl Label for $kind {
+            fn write(&self, out: &mut Escaping<'_>) {
+                out.text.push_str(itoa::Buffer::new().format(*self));
+            }
+        }
+    )*};
+}
+
+whole!(u8, u32, usize);
 
 /// The type of a family.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,13 +88,15 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct Exposition {
     text: String,
-    /// Where in it the names and labels of the present family's series are.
+    /// Where in it the name of the present family is.
+    name: Range<usize>,
+    /// Where the names and labels of its series are.
     series: Vec<Range<usize>>,
 }
 
 impl Default for Exposition {
     fn default() -> Self {
-        Self { text: String::with_capacity(TEXT_OCTETS), series: Vec::new() }
+        Self { text: String::with_capacity(TEXT_OCTETS), name: 0..0, series: Vec::new() }
     }
 }
 
@@ -129,19 +154,20 @@ impl Family<'_> {
         if self.out.series.is_empty() {
             self.header();
         }
-        let Exposition { text, series } = &mut *self.out;
+        let Exposition { text, name, series } = &mut *self.out;
         let begin = text.len();
-        text.push_str(self.prefix);
-        text.push_str(&self.name);
-        text.push_str(suffix);
-        let mut mark = "{";
-        for (label, value) in labels {
-            text.push_str(mark);
+        text.extend_from_within(name.clone());
+        if !suffix.is_empty() {
+            text.push_str(suffix);
+        }
+        // A call for each mark would be half of the work.
+        for (place, (label, value)) in labels.iter().enumerate() {
+            text.push(if place == 0 { '{' } else { ',' });
             text.push_str(label);
-            text.push_str("=\"");
+            text.push('=');
+            text.push('"');
             value.write(&mut Escaping { text });
             text.push('"');
-            mark = ",";
         }
         if !labels.is_empty() {
             text.push('}');
@@ -165,16 +191,21 @@ impl Family<'_> {
             Kind::Counter => "counter",
             Kind::Histogram => "histogram",
         };
-        let text = &mut self.out.text;
-        for piece in ["# HELP ", self.prefix, &self.name, " "] {
-            text.push_str(piece);
-        }
+        let Exposition { text, name, .. } = &mut *self.out;
+        text.push_str("# HELP ");
+        let begin = text.len();
+        text.push_str(self.prefix);
+        text.push_str(&self.name);
+        *name = begin..text.len();
+        text.push(' ');
         // Words of ours, which the tests of the whole look at.
         debug_assert!(!self.help.contains(['\n', '\\']), "{}", self.help);
         text.push_str(self.help);
-        for piece in ["\n# TYPE ", self.prefix, &self.name, " ", word, "\n"] {
-            text.push_str(piece);
-        }
+        text.push_str("\n# TYPE ");
+        text.extend_from_within(name.clone());
+        text.push(' ');
+        text.push_str(word);
+        text.push('\n');
     }
 }
 
@@ -185,7 +216,7 @@ pub(super) struct Escaping<'a> {
 
 impl Escaping<'_> {
     fn push(&mut self, piece: &str) {
-        // All that is escaped is ASCII, so that octets can be looked at one by one; as a rule nothing is, and all are looked at at once.
+        // As a rule nothing is, and all are looked at at once.
         let is_escaped = |octet: u8| octet == b'\\' || octet == b'\n' || octet == b'"';
         if !piece.bytes().fold(false, |found, octet| found | is_escaped(octet)) {
             self.text.push_str(piece);
@@ -226,7 +257,8 @@ fn write_number(text: &mut String, value: f64) {
         return;
     }
     text.push_str(itoa::Buffer::new().format(whole));
-    text.push_str(".0");
+    text.push('.');
+    text.push('0');
 }
 
 #[cfg(test)]
