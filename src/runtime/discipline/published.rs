@@ -2,7 +2,7 @@
 //!
 //! What was published says how fast its bound grows until the next time, so that it stays right meanwhile. To publish at each Sync, eight times a second
 //! and more, is dear, and makes the bound of those who read it narrower by no more than what the oscillator may do in an eighth of a second. So
-//! a quarter of a second may pass, which is what the bound was chosen for, but not if what was said is not true any more: the state is another one, the
+//! a quarter of a second may pass, and in a calm half a second, but not if what was said is not true any more: the state is another one, the
 //! clock was stepped or runs at another rate, or the bound has become greater than it was to become. Nor where somebody goes by the line of a
 //! clock: a clock in software is on another one after each command, and so is a card whose stamps somebody serves by.
 
@@ -13,12 +13,14 @@ use crate::time::{ClockEpoch, Duration, FrequencyPpb, Local, Mono, SyncState, Ti
 
 /// What is new is published not later than this after what was published before.
 const NEWS_EVERY: Duration = Duration::from_millis(250);
+/// The same in a calm.
+const NEWS_EVERY_CALM: Duration = Duration::from_millis(500);
 /// The next message is not waited for when so much of that is left: it may come as late as that.
 const NEARLY: Duration = Duration::from_millis(30);
-/// With a command of the system clock after this time already: the commands come four times a second as a rule, and have brought what the kernel is
+/// With a command of the system clock so much earlier already: the commands come four times a second as a rule, and have brought what the kernel is
 /// asked for before it is told how good the time is.
-const WITH_COMMANDS_EVERY: Duration = Duration::from_millis(100);
-/// What a clock gains by another rate within that time, if the rate differs by less, is nothing beside any bound.
+const WITH_COMMANDS_BEFORE: Duration = Duration::from_millis(150);
+/// What a clock gains by another rate within half a second, if the rate differs by less, is nothing beside any bound.
 const RATE_TOLERANCE: FrequencyPpb = FrequencyPpb::new(40.0);
 
 /// What was published last.
@@ -74,13 +76,15 @@ impl DisciplineThread {
             return false;
         }
         let is_served = self.links.lines.is_some() || self.inlets.may_serve();
+        let is_calm = self.cascade.is_hub_calm();
+        let due_at = self.published.at + if is_calm { NEWS_EVERY_CALM } else { NEWS_EVERY };
         let system = self.cascade.system();
         let told = &self.published;
         // Of two multiples of a step that are commanded in turn each is only a part of what the clock does.
         let in_turn = system.clock().rate_step().filter(|_| system.goes_by_steps());
         let is_with_command =
-            commands.1 != told.commands.1 && now >= told.at + WITH_COMMANDS_EVERY && in_turn.is_none();
-        if is_served || !system.clock().is_stamping() || is_with_command || now + NEARLY >= told.at + NEWS_EVERY {
+            commands.1 != told.commands.1 && now + WITH_COMMANDS_BEFORE >= due_at && in_turn.is_none();
+        if is_served || !system.clock().is_stamping() || is_with_command || now + NEARLY >= due_at {
             return true;
         }
         let rate_changed =
