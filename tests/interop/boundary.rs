@@ -154,10 +154,7 @@ fn looped_announce(passed: &str) -> Vec<u8> {
 #[test]
 fn a_path_is_traced_from_ptp4l_through_us_to_ptp4l_and_what_has_passed_us_is_refused() {
     let mut lab = Lab::beside_others();
-    let (top, between) = lab.pair();
-    let inside = lab.space();
-    let end = |space, interface| End { space, interface, host: None };
-    connect(end(&between, "vc"), end(&inside, "vd"));
+    let (top, between, inside) = lab.row();
     between.ip("link set vc address 02:00:0a:47:00:04");
     between.ip("address add 10.72.0.1/24 dev vc");
     inside.ip("address add 10.72.0.2/24 dev vd");
@@ -214,10 +211,7 @@ fn by_c37_238_the_grandmasters_number_is_handed_on_and_the_inaccuracy_grows_on_t
     const TOTAL: &str = "ptp.v2.an.oe.totalTimeInaccuracy";
     const NUMBER: &str = "ptp.v2.an.oe.grandmasterID";
     let mut lab = Lab::beside_others();
-    let (top, between) = lab.pair();
-    let inside = lab.space();
-    let end = |space, interface| End { space, interface, host: None };
-    connect(end(&between, "vc"), end(&inside, "vd"));
+    let (top, between, inside) = lab.row();
     between.ip("link set vc address 02:00:0a:47:00:04");
     let [before, behind] = [Capture::start(&lab, &top, "va"), Capture::start(&lab, &inside, "vd")];
     let _upstream = chronyd_server(&lab, &top, "127.0.0.1");

@@ -7,7 +7,7 @@ use std::time::{Duration as Timeout, Instant};
 use synchronome::observe::Status;
 
 use super::daemon::{Daemon, Options, assert_bound_held, port};
-use super::lab::{End, Lab, connect};
+use super::lab::Lab;
 use super::ntp::{Closed, chronyd_server};
 use super::running::{Capture, dissect, ptp4l, ptp4l_slave};
 use super::{COMPLAINTS, ptp4l_identity};
@@ -45,10 +45,7 @@ fn where_the_master_cannot_be_reached_alone_the_group_is_asked() {
 #[test]
 fn a_slave_of_ptp4l_in_hybrid_mode_is_answered_by_our_master_alone() {
     let mut lab = Lab::beside_others();
-    let (top, between) = lab.pair();
-    let inside = lab.space();
-    let end = |space, interface| End { space, interface, host: None };
-    connect(end(&between, "vc"), end(&inside, "vd"));
+    let (top, between, inside) = lab.row();
     inside.ip("link set vd address 02:00:0a:47:00:05");
     between.ip("address add 10.72.0.1/24 dev vc");
     inside.ip("address add 10.72.0.2/24 dev vd");

@@ -96,7 +96,22 @@ impl Lab {
         (master, slave)
     }
 
-    /// The same, and both have an IPv6 address too: fd71::1 and fd71::2.
+    /// One more behind the second of them, by a cable from `vc` to `vd`, which have no address yet.
+    pub fn behind(&mut self, between: &Space) -> Space {
+        let inside = self.space();
+        let end = |space, interface| End { space, interface, host: None };
+        connect(end(between, "vc"), end(&inside, "vd"));
+        inside
+    }
+
+    /// Three in a row: [`Lab::pair`], and one behind.
+    pub fn row(&mut self) -> (Space, Space, Space) {
+        let (top, between) = self.pair();
+        let inside = self.behind(&between);
+        (top, between, inside)
+    }
+
+    /// Two, and both have an IPv6 address too: fd71::1 and fd71::2.
     pub fn pair6(&mut self) -> [Space; 2] {
         let (master, slave) = self.pair();
         master.ip("address add fd71::1/64 dev va nodad");
@@ -104,7 +119,7 @@ impl Lab {
         [master, slave]
     }
 
-    /// The same by IPv4 alone, and the master's end has the addresses of these hosts too.
+    /// Two by IPv4 alone, and the master's end has the addresses of these hosts too.
     pub fn pair_with(&mut self, hosts: &[u8]) -> (Space, Space) {
         let (master, slave) = self.pair();
         for host in hosts {

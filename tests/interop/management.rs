@@ -17,7 +17,7 @@ use synchronome::wire::ptp::{
 };
 
 use super::daemon::{Daemon, Options, port};
-use super::lab::{End, Lab, Space, connect, text};
+use super::lab::{Lab, Space, text};
 use super::ptp4l_identity;
 use super::running::{always_master, ptp4l};
 
@@ -269,10 +269,7 @@ mod beside {
     #[test]
     fn pmc_reads_both_ports_of_a_boundary_clock_and_a_priority_that_is_set_is_announced() {
         let mut lab = Lab::beside_others();
-        let (top, between) = lab.pair();
-        let inside = lab.space();
-        let end = |space, interface| End { space, interface, host: None };
-        connect(end(&between, "vc"), end(&inside, "vd"));
+        let (top, between, _inside) = lab.row();
         between.ip("address add 10.72.0.1/24 dev vc");
         let grandmaster = ptp4l(&lab, &top, "va", &["--priority1=10", "--logAnnounceInterval=-1"]);
         let (directory, more) = open_directory();
@@ -304,10 +301,7 @@ mod beside {
     fn pmc_of_another_host_reads_a_boundary_clock_and_what_is_above_it_and_sets_nothing() {
         for (network, transport, ptp4l_option) in [("-4", "udp4", "-4"), ("-2", "ethernet", "-2")] {
             let mut lab = Lab::beside_others();
-            let (top, between) = lab.pair();
-            let inside = lab.space();
-            let end = |space, interface| End { space, interface, host: None };
-            connect(end(&between, "vc"), end(&inside, "vd"));
+            let (top, between, inside) = lab.row();
             between.ip("address add 10.72.0.1/24 dev vc");
             inside.ip("address add 10.72.0.2/24 dev vd");
             let options = [ptp4l_option, "--priority1=10", "--logAnnounceInterval=-1"];

@@ -11,15 +11,13 @@ use synchronome::observe::status::PortStatus;
 use synchronome::time::SyncState;
 
 use super::daemon::{Daemon, Options, assert_bound_held, print_figures};
-use super::lab::{End, Lab, Space, connect};
+use super::lab::{Lab, Space};
 use super::ptp4l_identity;
 use super::running::{Running, ptp4l, ptp4l_slave};
 
 /// The address of the port that serves, and of what is behind it.
 pub fn second_cable(lab: &mut Lab, between: &Space) -> Space {
-    let inside = lab.space();
-    let end = |space, interface| End { space, interface, host: None };
-    connect(end(between, "vc"), end(&inside, "vd"));
+    let inside = lab.behind(between);
     between.ip("address add 10.72.0.1/24 dev vc");
     inside.ip("address add 10.72.0.2/24 dev vd");
     inside

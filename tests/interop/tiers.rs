@@ -13,7 +13,7 @@ use synchronome::observe::status::NtpServedStatus;
 use synchronome::time::SyncState;
 
 use super::daemon::{Daemon, Options, assert_bound_held, print_figures};
-use super::lab::{End, Lab, Space, connect};
+use super::lab::{Lab, Space};
 use super::ntp::{chronyd_server, source};
 use super::running::{Running, unique_path};
 
@@ -99,10 +99,7 @@ mod beside {
     #[test]
     fn a_client_behind_our_server_knows_how_wrong_it_is_also_when_the_server_has_lost_its_own() {
         let mut lab = Lab::beside_others();
-        let (top, between) = lab.pair();
-        let inside = lab.space();
-        let end = |space, interface| End { space, interface, host: None };
-        connect(end(&between, "vc"), end(&inside, "vd"));
+        let (top, between, inside) = lab.row();
         between.ip(&format!("address add {MIDDLE}/24 dev vc"));
         inside.ip("address add 10.72.0.2/24 dev vd");
 
