@@ -23,7 +23,7 @@ const FORETELL_STEPS: usize = 13;
 
 /// What an oscillator does within this is no part of a bound by itself: as a rule the last message came a moment ago.
 const JUST_NOW: Duration = Duration::from_millis(1);
-/// A snapshot is followed by another one within about this.
+/// A snapshot is followed by another one within about this, in a calm within twice that.
 const PUBLISHED_EVERY: Duration = Duration::from_millis(250);
 
 /// Where a clock is thought to be, for those that follow it.

@@ -8,8 +8,11 @@ use std::fmt::{self, Write};
 use std::net::IpAddr;
 use std::ops::Range;
 
-/// What is escaped in a label; all of it is ASCII, so that octets can be looked at one by one.
-const ESCAPED: [char; 3] = ['\\', '\n', '"'];
+/// Whether it is escaped in a label; all of that is ASCII, so that octets can be looked at one by one.
+const fn is_escaped(octet: u8) -> bool {
+    matches!(octet, b'\\' | b'\n' | b'"')
+}
+
 /// What every name begins with.
 const PREFIX: &str = "synchronome_";
 /// About what a daemon with a port and a few sources has to say, in octets.
@@ -55,7 +58,7 @@ pub(super) struct Word(pub &'static str);
 
 impl Label for Word {
     fn write(&self, out: &mut Escaping<'_>) {
-        debug_assert!(!self.0.contains(ESCAPED), "{}", self.0);
+        debug_assert!(!self.0.bytes().any(is_escaped), "{}", self.0);
         out.text.push_str(self.0);
     }
 }
@@ -157,10 +160,7 @@ impl Family<'_> {
         let Exposition { text, name, series } = &mut *self.out;
         let begin = text.len();
         text.extend_from_within(name.clone());
-        if !suffix.is_empty() {
-            text.push_str(suffix);
-        }
-        // A call for each mark would be half of the work.
+        text.push_str(suffix);
         for (place, (label, value)) in labels.iter().enumerate() {
             text.push(if place == 0 { '{' } else { ',' });
             text.push_str(label);
@@ -217,7 +217,6 @@ pub(super) struct Escaping<'a> {
 impl Escaping<'_> {
     fn push(&mut self, piece: &str) {
         // As a rule nothing is, and all are looked at at once.
-        let is_escaped = |octet: u8| octet == b'\\' || octet == b'\n' || octet == b'"';
         if !piece.bytes().fold(false, |found, octet| found | is_escaped(octet)) {
             self.text.push_str(piece);
             return;
