@@ -53,7 +53,15 @@ impl AddressBytes {
         self.length = length.min(Self::CAPACITY);
     }
 
+    /// Whether [`AddressBytes::to_address`] gives one.
+    pub(crate) fn is_of_ip(&self) -> bool {
+        let family = field(self.as_bytes(), 0).map(u16::from_ne_bytes).map(i32::from);
+        family == Some(libc::AF_INET) && self.length >= sockaddr_in::SIZE
+            || family == Some(libc::AF_INET6) && self.length >= sockaddr_in6::SIZE
+    }
+
     /// The address, if it is one of IPv4 or IPv6.
+    #[inline]
     pub(crate) fn to_address(self) -> Option<SocketAddr> {
         let bytes = self.as_bytes();
         match i32::from(u16::from_ne_bytes(field(bytes, 0)?)) {
@@ -86,6 +94,18 @@ mod tests {
         }
         let scoped = SocketAddr::V6(SocketAddrV6::new("fe80::1".parse().expect("an address"), 320, 7, 3));
         assert_eq!(AddressBytes::from_address(scoped).to_address(), Some(scoped));
+        assert!(AddressBytes::from_address(scoped).is_of_ip());
+    }
+
+    #[test]
+    fn what_counts_as_of_ip_is_an_address_at_any_length() {
+        for text in ["192.0.2.7:319", "[2001:db8::7]:123"] {
+            for length in 0..=AddressBytes::CAPACITY {
+                let mut address = AddressBytes::from_address(text.parse().expect("an address"));
+                address.set_length(length);
+                assert!(address.to_address().is_some() || !address.is_of_ip(), "{length} of {text}");
+            }
+        }
     }
 
     #[test]
@@ -94,6 +114,7 @@ mod tests {
         address.set_length(7);
         assert_eq!(address.to_address(), None);
         assert_eq!(AddressBytes::EMPTY.to_address(), None);
+        assert!(!address.is_of_ip() && !AddressBytes::EMPTY.is_of_ip());
         let mut unix = AddressBytes::EMPTY;
         unix.room()[..2].copy_from_slice(&(libc::AF_UNIX as u16).to_ne_bytes());
         unix.set_length(2);

@@ -94,6 +94,15 @@ impl<const N: usize> Control<N> {
         self.length = length.min(N);
     }
 
+    /// The stamps of the kernel and of the NIC alone, for whoever asked for nothing else.
+    #[inline]
+    pub(crate) fn stamps(&self) -> [Option<KernelTime>; 2] {
+        let is_stamps =
+            |record: &Record<'_>| (record.level, record.kind) == (libc::SOL_SOCKET, uapi::SCM_TIMESTAMPING_NEW);
+        let payload = records(self.as_bytes()).find(is_stamps).map_or(&[][..], |record| record.payload);
+        [scm_timestamping64::SOFTWARE, scm_timestamping64::RAW_HARDWARE].map(|offset| stamp(payload, offset))
+    }
+
     /// Everything in this buffer that we understand.
     pub(crate) fn read(&self) -> Ancillary {
         let mut found = Ancillary::default();
@@ -111,6 +120,7 @@ struct Record<'a> {
     payload: &'a [u8],
 }
 
+#[inline]
 fn records(mut rest: &[u8]) -> impl Iterator<Item = Record<'_>> {
     std::iter::from_fn(move || {
         let length = usize::from_ne_bytes(field(rest, 0)?);
@@ -187,6 +197,7 @@ fn vlan(payload: &[u8]) -> Option<u16> {
     is_tagged.then_some(tag & 0x0fff)
 }
 
+#[inline]
 fn stamp(payload: &[u8], offset: usize) -> Option<KernelTime> {
     let whole: &[u8; scm_timestamping64::SIZE] = payload.first_chunk()?;
     let seconds = i64::from_ne_bytes(field(whole, offset)?);
@@ -262,6 +273,7 @@ mod tests {
         let found = control.read();
         assert_eq!(found.software, Some(KernelTime { seconds: 1, nanoseconds: 2 }));
         assert_eq!(found.hardware, Some(KernelTime { seconds: 3, nanoseconds: 4 }));
+        assert_eq!(control.stamps(), [found.software, found.hardware]);
         let info = found.packet_info.expect("packet info");
         assert_eq!(info.local, Some(IpAddr::from([192, 0, 2, 9])));
         assert_eq!(info.interface_index, Some(4));
@@ -307,6 +319,7 @@ mod tests {
             let mut cut = control;
             cut.set_length(length);
             assert_eq!(cut.read(), Ancillary::default(), "{length} of {whole} bytes");
+            assert_eq!(cut.stamps(), [None; 2]);
         }
     }
 

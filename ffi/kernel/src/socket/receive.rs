@@ -5,7 +5,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 
 use super::assert_shape;
-use crate::control::Ancillary;
 use crate::sys::{self, Envelope};
 use crate::timestamping::{KernelTime, StampOrigin};
 
@@ -33,13 +32,17 @@ pub struct Received<'a> {
     pub origin: Option<StampOrigin>,
 }
 
-/// What `recv` keeps of one datagram beside its data.
-#[derive(Clone, Copy, Debug)]
-struct Arrival {
-    from: SocketAddr,
-    length: usize,
-    truncated: bool,
-    ancillary: Ancillary,
+/// A received datagram, as far as those care who asked for stamps and nothing else; borrowed as [`Received`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamped<'a> {
+    /// The payload.
+    pub data: &'a [u8],
+    /// Who sent it.
+    pub from: SocketAddr,
+    /// CLOCK_REALTIME when the driver handed it to the stack.
+    pub software: Option<KernelTime>,
+    /// The NIC's clock when it passed.
+    pub hardware: Option<KernelTime>,
 }
 
 /// Room for a batch of datagrams: all memory is taken at construction.
@@ -47,7 +50,6 @@ pub struct RecvBatch {
     size: usize,
     data: Box<[u8]>,
     envelopes: Box<[Envelope]>,
-    arrivals: Box<[Option<Arrival>]>,
     count: usize,
 }
 
@@ -72,7 +74,6 @@ impl RecvBatch {
             size,
             data: vec![0; capacity * size].into(),
             envelopes: vec![Envelope::EMPTY; capacity].into(),
-            arrivals: vec![None; capacity].into(),
             count: 0,
         }
     }
@@ -105,16 +106,8 @@ impl RecvBatch {
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => 0,
             Err(error) => return Err(error),
         };
-        for (envelope, arrival) in self.envelopes.iter().zip(&mut self.arrivals).take(received) {
-            let Some(from) = envelope.from.to_address() else {
-                return Err(io::Error::from(io::ErrorKind::InvalidData));
-            };
-            *arrival = Some(Arrival {
-                from,
-                length: envelope.length,
-                truncated: envelope.flags & libc::MSG_TRUNC != 0,
-                ancillary: envelope.control.read(),
-            });
+        if self.envelopes[..received].iter().any(|envelope| !envelope.from.is_of_ip()) {
+            return Err(io::Error::from(io::ErrorKind::InvalidData));
         }
         self.count = received;
         Ok(received)
@@ -135,23 +128,35 @@ impl RecvBatch {
     /// # Panics
     /// If `index` is not less than [`RecvBatch::len`].
     pub fn get(&self, index: usize) -> Received<'_> {
-        let arrival = self.arrivals[..self.count][index].as_ref().expect("filled up to the count");
-        let info = arrival.ancillary.packet_info;
+        let envelope = &self.envelopes[..self.count][index];
+        let ancillary = envelope.control.read();
+        let info = ancillary.packet_info;
         Received {
-            data: &self.data[index * self.size..][..arrival.length],
-            from: arrival.from,
+            data: &self.data[index * self.size..][..envelope.length],
+            from: envelope.from.to_address().expect("recv has looked at each"),
             local: info.and_then(|info| info.local),
             destination: info.map(|info| info.destination),
             interface_index: info.and_then(|info| info.interface_index),
-            truncated: arrival.truncated,
-            software: arrival.ancillary.software,
-            hardware: arrival.ancillary.hardware,
-            origin: arrival.ancillary.origin,
+            truncated: envelope.flags & libc::MSG_TRUNC != 0,
+            software: ancillary.software,
+            hardware: ancillary.hardware,
+            origin: ancillary.origin,
         }
     }
 
     /// The datagrams of the last `recv`, in the order of arrival.
     pub fn iter(&self) -> impl Iterator<Item = Received<'_>> {
         (0..self.count).map(|index| self.get(index))
+    }
+
+    /// The datagrams of the last `recv` that fitted their room, in the order of arrival, with their stamps.
+    #[inline]
+    pub fn iter_stamped(&self) -> impl Iterator<Item = Stamped<'_>> {
+        let arrived = self.envelopes[..self.count].iter().zip(self.data.chunks_exact(self.size));
+        arrived.filter(|(envelope, _)| envelope.flags & libc::MSG_TRUNC == 0).map(|(envelope, data)| {
+            let [software, hardware] = envelope.control.stamps();
+            let from = envelope.from.to_address().expect("recv has looked at each");
+            Stamped { data: &data[..envelope.length], from, software, hardware }
+        })
     }
 }

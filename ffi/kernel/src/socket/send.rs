@@ -57,25 +57,41 @@ pub struct SendReport {
 /// So many messages alike at least are handed over as one; a capture at the sender shows them as one too.
 const ROW_MIN: usize = 4;
 
+/// Messages that follow each other and are alike; a single one, unless rows are made.
 #[derive(Clone, Copy)]
-struct Outbound {
+struct Run {
     to: AddressBytes,
     control: SendControl,
+    /// Of the first of them in the batch's data.
     start: usize,
+    /// Octets of each.
     length: usize,
+    /// The place of the first in the order of pushes.
+    first: usize,
+    count: usize,
 }
 
-impl Outbound {
-    /// Whether `next` may go on in a row with this one.
-    fn is_like(&self, next: &Self) -> bool {
-        let are_bare = self.control.as_bytes().is_empty() && next.control.as_bytes().is_empty();
-        are_bare && self.length == next.length && self.to.as_bytes() == next.to.as_bytes()
+impl Run {
+    const EMPTY: Self =
+        Self { to: AddressBytes::EMPTY, control: SendControl::EMPTY, start: 0, length: 0, first: 0, count: 0 };
+
+    /// The place behind the last.
+    const fn end(&self) -> usize {
+        self.first + self.count
+    }
+
+    /// Whether such a message may go on in a row with these.
+    fn goes_on_with(&self, length: usize, to: &AddressBytes, control: &SendControl) -> bool {
+        let are_bare = self.control.as_bytes().is_empty() && control.as_bytes().is_empty();
+        are_bare && length > 0 && self.length == length && self.to.as_bytes() == to.as_bytes()
     }
 }
 
 /// Messages that go to the kernel as one.
 #[derive(Clone, Copy, Default)]
 struct Row {
+    /// The place of the run that they are of.
+    run: usize,
     first: usize,
     count: usize,
 }
@@ -84,7 +100,11 @@ struct Row {
 pub struct SendBatch {
     size: usize,
     data: Box<[u8]>,
-    messages: Box<[Outbound]>,
+    /// Octets of `data` that are in use.
+    filled: usize,
+    runs: Box<[Run]>,
+    run_count: usize,
+    /// Messages.
     count: usize,
     makes_rows: bool,
 }
@@ -92,7 +112,7 @@ pub struct SendBatch {
 impl fmt::Debug for SendBatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SendBatch")
-            .field("capacity", &self.messages.len())
+            .field("capacity", &self.runs.len())
             .field("size", &self.size)
             .field("count", &self.count)
             .finish_non_exhaustive()
@@ -106,9 +126,8 @@ impl SendBatch {
     /// Unless `capacity` is in 1..=[`super::BATCH_MAX`] and `size` in 1..=[`super::DATAGRAM_MAX`].
     pub fn new(capacity: usize, size: usize) -> Self {
         assert_shape(capacity, size);
-        let empty = Outbound { to: AddressBytes::EMPTY, control: SendControl::EMPTY, start: 0, length: 0 };
-        let (data, messages) = (vec![0; capacity * size].into(), vec![empty; capacity].into());
-        Self { size, data, messages, count: 0, makes_rows: false }
+        let (data, runs) = (vec![0; capacity * size].into(), vec![Run::EMPTY; capacity].into());
+        Self { size, data, filled: 0, runs, run_count: 0, count: 0, makes_rows: false }
     }
 
     /// From now on messages alike are handed to the kernel as one and cut by it, if it can do that for this UDP socket; see
@@ -147,6 +166,15 @@ impl SendBatch {
         self.take(&[data], AddressBytes::from_address(to), control)
     }
 
+    /// Takes a copy of a message for `to` that is in pieces, to leave as the kernel chooses.
+    ///
+    /// # Errors
+    /// [`SendRefused`]; the batch is unchanged then.
+    #[inline]
+    pub fn push_pieces(&mut self, pieces: &[&[u8]], to: SocketAddr) -> Result<(), SendRefused> {
+        self.take(pieces, AddressBytes::from_address(to), SendControl::EMPTY)
+    }
+
     /// Takes a copy of a whole frame, in pieces, for a packet socket that is bound to its interface.
     ///
     /// # Errors
@@ -155,22 +183,46 @@ impl SendBatch {
         self.take(pieces, AddressBytes::EMPTY, SendControl::EMPTY)
     }
 
+    #[inline]
     fn take(&mut self, pieces: &[&[u8]], to: AddressBytes, control: SendControl) -> Result<(), SendRefused> {
-        let start = self.count.checked_sub(1).map_or(0, |last| self.messages[last].start + self.messages[last].length);
-        let message = self.messages.get_mut(self.count).ok_or(SendRefused::Full)?;
+        if self.count == self.runs.len() {
+            return Err(SendRefused::Full);
+        }
         let length = pieces.iter().map(|piece| piece.len()).sum();
         if length > self.size {
             return Err(SendRefused::TooLong);
         }
-        *message = Outbound { to, control, start, length };
-        let mut room = &mut self.data[start..][..length];
+        let mut room = &mut self.data[self.filled..][..length];
         for piece in pieces {
             let (place, rest) = room.split_at_mut(piece.len());
             place.copy_from_slice(piece);
             room = rest;
         }
+        match self.runs[..self.run_count].last_mut() {
+            Some(last) if self.makes_rows && last.goes_on_with(length, &to, &control) => last.count += 1,
+            _ => {
+                let (start, first) = (self.filled, self.count);
+                self.runs[self.run_count] = Run { to, control, start, length, first, count: 1 };
+                self.run_count += 1;
+            }
+        }
+        self.filled += length;
         self.count += 1;
         Ok(())
+    }
+
+    /// The message that was pushed last, as a run of its own.
+    fn last_alone(&mut self) -> &mut Run {
+        let place = self.run_count.checked_sub(1).expect("a message waits");
+        let run = &mut self.runs[place];
+        if run.count == 1 {
+            return &mut self.runs[place];
+        }
+        run.count -= 1;
+        let alone = Run { start: run.start + run.count * run.length, first: run.end(), count: 1, ..*run };
+        self.run_count += 1;
+        self.runs[place + 1] = alone;
+        &mut self.runs[place + 1]
     }
 
     /// The transmit stamp of the message that was pushed last shall be reported under this key: as with
@@ -179,8 +231,7 @@ impl SendBatch {
     /// # Panics
     /// If nothing waits, or it is called twice for one message.
     pub fn key_last(&mut self, key: u32) {
-        let last = self.count.checked_sub(1).expect("a message waits");
-        self.messages[last].control.push_key(key);
+        self.last_alone().control.push_key(key);
     }
 
     /// The message that was pushed last shall be stamped by the kernel when it leaves: for a socket with
@@ -204,8 +255,7 @@ impl SendBatch {
     }
 
     fn request_stamp(&mut self, by_card: bool) {
-        let last = self.count.checked_sub(1).expect("a message waits");
-        self.messages[last].control.push_stamp_request(by_card);
+        self.last_alone().control.push_stamp_request(by_card);
     }
 
     /// Sends everything that waits, without waiting, and empties the batch.
@@ -235,11 +285,12 @@ impl SendBatch {
     /// As [`SendBatch::flush`]; nobody was told of those that were not tried.
     pub fn flush_each(&mut self, fd: impl AsFd, mut told: impl FnMut(usize, Option<i32>)) -> io::Result<()> {
         let fd = fd.as_fd();
-        let count = std::mem::take(&mut self.count);
+        let (count, run_count) = (std::mem::take(&mut self.count), std::mem::take(&mut self.run_count));
+        self.filled = 0;
         let (mut next, mut tried, mut makes_rows) = (0, None, self.makes_rows);
         while next < count {
             let mut rows = [Row::default(); super::BATCH_MAX];
-            let rows = self.rows(next..count, makes_rows, &mut rows);
+            let rows = self.rows(run_count, next, makes_rows, &mut rows);
             let error = match self.send(fd, rows) {
                 Ok(sent) => {
                     let end = rows[..sent].last().map_or(next, |row| row.first + row.count);
@@ -272,43 +323,46 @@ impl SendBatch {
         Ok(())
     }
 
-    /// How those that wait go to the kernel. Rows are of one length only: that of the first of them.
+    /// How those of the first `run_count` runs go to the kernel that are at `next` and behind it. Rows are of one length only: that of
+    /// the first of them.
     fn rows<'r>(
         &self,
-        waiting: std::ops::Range<usize>,
+        run_count: usize,
+        next: usize,
         makes_rows: bool,
         rows: &'r mut [Row; super::BATCH_MAX],
     ) -> &'r [Row] {
-        let (mut first, mut made, mut length) = (waiting.start, 0, None);
-        while first < waiting.end {
-            let one = &self.messages[first];
-            let alike = || self.messages[first..waiting.end].iter().take_while(|next| one.is_like(next)).count();
-            let may_be_a_row = makes_rows && one.length > 0 && length.is_none_or(|length| length == one.length);
-            let count = if may_be_a_row { alike() } else { 1 };
-            let count = if count >= ROW_MIN { count } else { 1 };
-            if count > 1 {
-                length = Some(one.length);
+        let (mut made, mut length) = (0, None);
+        for (place, run) in self.runs[..run_count].iter().enumerate().filter(|(_, run)| run.end() > next) {
+            let mut first = run.first.max(next);
+            let waiting = run.end() - first;
+            let is_row = makes_rows && waiting >= ROW_MIN && length.is_none_or(|length| length == run.length);
+            if is_row {
+                length = Some(run.length);
             }
-            rows[made] = Row { first, count };
-            made += 1;
-            first += count;
+            let count = if is_row { waiting } else { 1 };
+            while first < run.end() {
+                rows[made] = Row { run: place, first, count };
+                made += 1;
+                first += count;
+            }
         }
         &rows[..made]
     }
 
     /// Sends rows up to the first that fails; that one's error only if it is the first.
     fn send(&self, fd: BorrowedFd<'_>, rows: &[Row]) -> io::Result<usize> {
-        let cut = rows.iter().find(|row| row.count > 1).map_or(SendControl::EMPTY, |row| {
-            let mut control = SendControl::EMPTY;
-            control.push_segment(self.messages[row.first].length as u16);
-            control
-        });
+        let mut cut = SendControl::EMPTY;
+        if let Some(row) = rows.iter().find(|row| row.count > 1) {
+            cut.push_segment(self.runs[row.run].length as u16);
+        }
         let outgoing = rows.iter().map(|row| {
-            let message = &self.messages[row.first];
+            let run = &self.runs[row.run];
+            let start = run.start + (row.first - run.first) * run.length;
             Outgoing {
-                data: &self.data[message.start..][..message.length * row.count],
-                to: &message.to,
-                control: if row.count > 1 { &cut } else { &message.control },
+                data: &self.data[start..][..run.length * row.count],
+                to: &run.to,
+                control: if row.count > 1 { &cut } else { &run.control },
             }
         });
         sys::sendmmsg(fd, outgoing)

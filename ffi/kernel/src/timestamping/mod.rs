@@ -72,6 +72,7 @@ pub struct KernelTime {
 
 impl KernelTime {
     /// The stamp in a `struct __kernel_timespec`: the kernel's zero, and what no clock can say, are no stamp.
+    #[inline]
     pub(crate) fn from_stamp(seconds: i64, nanoseconds: i64) -> Option<Self> {
         let nanoseconds = u32::try_from(nanoseconds).ok().filter(|&ns| ns < 1_000_000_000)?;
         (seconds != 0 || nanoseconds != 0).then_some(Self { seconds, nanoseconds })
