@@ -6,7 +6,9 @@ use super::{Channel, Effect, FRAME_MAX, Frame};
 use crate::coding::Coded;
 use crate::engine::Sink;
 use crate::time::{Duration, Mono, Timestamp};
-use crate::wire::ptp::{self, CorrectionField, Header, Message, MessageType, ParseError, PortIdentity, Sender};
+use crate::wire::ptp::{
+    self, CorrectionField, Header, Message, MessageType, ParseError, PlainDelayReq, PortIdentity, Sender,
+};
 
 /// Whose messages we hear, and what the others were that we heard last: for the operator who asks why nothing comes.
 #[derive(Clone, Copy, Debug, Coded)]
@@ -82,17 +84,22 @@ impl Gate {
             && (1..self.own.port_number).contains(&header.source_port_identity.port_number)
     }
 
+    /// Whether [`Gate::admit`] lets in a Delay_Req that came by the channel of the event messages.
+    pub fn admits_plain(&self, request: PlainDelayReq<'_>) -> bool {
+        request.sdo_id() == self.sdo_id
+            && request.domain_number() == self.domain
+            && request.clock_identity() != self.own.clock_identity
+    }
+
     /// A correctionField that can be used. Negative is legal; too big, or beyond the limit, is not.
     pub fn correction(&self, field: CorrectionField, out: &mut impl Sink<Effect>) -> Option<Duration> {
-        let Some(correction) = field.to_duration() else {
-            count(out, Counter::CorrectionTooBig);
-            return None;
-        };
-        if correction.abs() > self.correction_max {
-            count(out, Counter::CorrectionExcessive);
-            return None;
-        }
-        Some(correction)
+        self.usable(field).map_err(|reason| count(out, reason)).ok()
+    }
+
+    /// As [`Gate::correction`], with the reason if it is not.
+    pub fn usable(&self, field: CorrectionField) -> Result<Duration, Counter> {
+        let correction = field.to_duration().ok_or(Counter::CorrectionTooBig)?;
+        if correction.abs() > self.correction_max { Err(Counter::CorrectionExcessive) } else { Ok(correction) }
     }
 }
 

@@ -95,7 +95,7 @@ pub use peer::{
 };
 pub use port::intervals::IntervalsInForce;
 pub use port::{ForeignMasterStatus, Port};
-pub use serving::{Announcement, FOLLOW_UP_PENDING_MAX, Line, ServingConfig, SyncOrigin};
+pub use serving::{Announcement, FOLLOW_UP_PENDING_MAX, Line, PlainAnswer, ServingConfig, SyncOrigin};
 pub use state::{Event, PortState, StateReason, next, next_slave_only};
 pub use sync::SYNC_PENDING_MAX;
 pub use unicast::client::UnicastClientConfig;

@@ -19,8 +19,8 @@ use crate::coding::Coded;
 use crate::engine::{Sink, TimerKind, TimerTable};
 use crate::time::{Duration, FrequencyPpb, LeapIndicator, Local, LogInterval, Mono, Stamp, TaiUtc, Timestamp};
 use crate::wire::ptp::{
-    Announce, Body, ClockIdentity, ClockQuality, Extension, Flags, FollowUpInformation, Header, Message,
-    OrganizationExtension, PowerProfile, ScaledNs, Sender, Tlvs, WireTimestamp, is_gptp,
+    Announce, Body, ClockIdentity, ClockQuality, DELAY_RESP_LENGTH, Extension, Flags, FollowUpInformation, Header,
+    Message, OrganizationExtension, PlainDelayReq, PowerProfile, ScaledNs, Sender, Tlvs, WireTimestamp, is_gptp,
 };
 
 /// Sync whose transmit stamp may be awaited at once, as many as contracts make due in one round; the oldest gives way.
@@ -570,6 +570,28 @@ impl Serving {
             None => count(out, Counter::TimeNotRepresentable),
         }
     }
+
+    /// What [`Serving::answer`] sends for such a request, to all or to one; `None` if nothing.
+    pub fn plain_answer(
+        &self,
+        request: PlainDelayReq<'_>,
+        stamp: Option<Stamp>,
+        to: Option<Address>,
+    ) -> Option<PlainAnswer> {
+        let arrived = self.time_at(stamp?.at - self.latencies.ingress)?;
+        let interval = self.config.log_min_delay_req_interval;
+        let octets = self.sender.plain_delay_resp(request, interval, arrived, to.is_some())?;
+        Some(PlainAnswer { octets, to })
+    }
+}
+
+/// The answer to a [`PlainDelayReq`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PlainAnswer {
+    /// A Delay_Resp, by the channel of the general messages.
+    pub octets: [u8; DELAY_RESP_LENGTH],
+    /// To this one only; `None`: to the group.
+    pub to: Option<Address>,
 }
 
 fn send(message: &Message<'_>, token: Option<TxToken>, to: Option<Address>, out: &mut impl Sink<Effect>) {

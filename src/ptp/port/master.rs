@@ -7,9 +7,11 @@
 use super::{Port, Timer};
 use crate::engine::Sink;
 use crate::ptp::counters::{Counter, count};
-use crate::ptp::{Address, Decision, Effect, Event, MasterBy, PortState, Recommendation, Role, StateReason};
+use crate::ptp::{
+    Address, Decision, Effect, Event, MasterBy, PlainAnswer, PortState, Recommendation, Role, StateReason,
+};
 use crate::time::{Mono, Stamp, Timestamp};
-use crate::wire::ptp::{Header, PortIdentity};
+use crate::wire::ptp::{Header, PlainDelayReq, PortIdentity};
 
 impl Port {
     /// Whether it tells whom it hears, and is told what to be.
@@ -30,6 +32,20 @@ impl Port {
         if is_answered && self.gate.correction(header.correction_field, out).is_some() {
             self.serving.answer(header, (stamp, from), out);
         }
+    }
+
+    /// The answer to a Delay_Req that came by the channel of the event messages, where that takes nothing but the message and its stamp. A
+    /// step by it would send the same, count it as received and as sent, and change nothing. `None`: it is for a step.
+    pub fn plain_answer(&self, bytes: &[u8], stamp: Option<Stamp>, from: Option<Address>) -> Option<PlainAnswer> {
+        let serves = self.state == PortState::Master && self.serving.announcement().is_some();
+        if !serves || self.peer.is_some() || self.client.is_some() {
+            return None;
+        }
+        let request = PlainDelayReq::read(bytes).filter(|request| self.gate.admits_plain(*request))?;
+        self.gate.usable(request.correction_field()).ok()?;
+        let to = from.filter(|_| request.flags().unicast());
+        // Who asks for contracts is answered by them.
+        if to.is_some() && self.server.is_some() { None } else { self.serving.plain_answer(request, stamp, to) }
     }
 
     /// It begins to listen: for a whole timeout, if it may become master after it (9.2.6.12).

@@ -91,7 +91,7 @@ impl MessageType {
     }
 
     /// controlField, which only PTP version 1 needed (IEEE 1588-2019 13.3.2.13, table 42). Written, never read.
-    const fn control_field(self) -> u8 {
+    pub(super) const fn control_field(self) -> u8 {
         match self {
             Self::Sync => 0,
             Self::DelayReq => 1,

@@ -28,6 +28,7 @@ mod management;
 mod message;
 mod metadata;
 mod organization;
+mod plain;
 mod quality;
 mod sender;
 #[cfg(test)]
@@ -55,6 +56,7 @@ pub use organization::{
     FollowUpInformation, GptpCapable, MessageIntervalRequest, Organization, OrganizationExtension, PowerProfile,
     ScaledNs,
 };
+pub use plain::{DELAY_RESP_LENGTH, PlainDelayReq};
 pub use quality::{ClockAccuracy, ClockQuality, TimeSource};
 pub use sender::{PeerRequest, Sender, is_gptp};
 pub use text::PtpText;

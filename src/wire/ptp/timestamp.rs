@@ -4,6 +4,8 @@ use super::ParseError;
 use crate::time::{Duration, Local, TICKS_PER_NS, TICKS_PER_S, Timestamp};
 use crate::wire::octets::{Reader, Writer};
 
+const NANOS_PER_S: u64 = 1_000_000_000;
+
 /// A Timestamp of the standard: 48 bits of seconds and 32 of nanoseconds (IEEE 1588-2019 5.3.3).
 ///
 /// Non-negative, to 8.9 million years; nanoseconds are always below 10^9. What its epoch is depends on the sender's
@@ -50,6 +52,11 @@ impl WireTimestamp {
     ///
     /// `None` before the epoch and from 2^48 seconds on.
     pub fn from_timestamp(at: Timestamp<Local>) -> Option<(Self, Duration)> {
+        // In 64 bits, which reach to the year 2554: a division of 128 bits takes many times as long.
+        if let Ok(nanos) = u64::try_from(at.nanos()) {
+            let whole = Self { seconds: nanos / NANOS_PER_S, nanoseconds: (nanos % NANOS_PER_S) as u32 };
+            return Some((whole, Duration::from_ticks(at.ticks() - i128::from(nanos) * TICKS_PER_NS)));
+        }
         let seconds = u64::try_from(at.ticks().div_euclid(TICKS_PER_S)).ok()?;
         let whole = Self::new(seconds, at.subsec_nanos())?;
         Some((whole, at - whole.to_timestamp()))
@@ -89,6 +96,13 @@ mod tests {
         assert_eq!(WireTimestamp::from_timestamp(Timestamp::EPOCH), Some((WireTimestamp::ZERO, Duration::ZERO)));
         assert_eq!(WireTimestamp::from_timestamp(Timestamp::EPOCH - tick), None);
         assert_eq!(WireTimestamp::from_timestamp(Timestamp::from_ticks(i128::MAX)), None);
+        // Where the nanoseconds no longer fit 64 bits.
+        for nanos in [i128::from(u64::MAX), i128::from(u64::MAX) + 1] {
+            let at = Timestamp::from_ticks(nanos * TICKS_PER_NS + 7);
+            let (whole, rest) = WireTimestamp::from_timestamp(at).unwrap();
+            assert_eq!((whole.seconds(), rest), (18_446_744_073, Duration::from_ticks(7)));
+            assert_eq!(i128::from(whole.nanoseconds()), nanos - 18_446_744_073_000_000_000);
+        }
         assert_eq!(WireTimestamp::new(1 << 48, 0), None);
         assert_eq!(WireTimestamp::new(0, 1_000_000_000), None);
     }

@@ -1,6 +1,9 @@
 use crate::engine::Engine;
-use crate::ptp::script::{Script, config, decided_m1};
-use crate::ptp::{Config, Effect, Forwarded, Input, Line, PortState, Role, ServingConfig, SyncOrigin, TxToken};
+use crate::ptp::script::{Script, config, decided_m1, stamp};
+use crate::ptp::{
+    Address, Config, Effect, Forwarded, Input, Line, PeerDelayConfig, PortState, Role, ServingConfig, SyncOrigin,
+    TxToken, UnicastServerConfig,
+};
 use crate::time::{Duration, FrequencyPpb, LogInterval, Timestamp};
 use crate::wire::ptp::{
     Body, ClockAccuracy, Extension, Message, MessageType, OrganizationExtension, PowerProfile, Tlvs, parse,
@@ -36,6 +39,62 @@ fn sent(effects: &[Effect]) -> impl Iterator<Item = Message<'_>> {
         Effect::Send { frame, .. } => Some(parse(frame.as_bytes()).expect("our own messages parse")),
         _ => None,
     })
+}
+
+/// Whether a request takes the short way; [`Script::line`] compares that with a step.
+fn is_plain(script: &mut Script, line: &str) -> bool {
+    let (message, rest) = line.split_once(" | ").unwrap_or((line, ""));
+    let stamp = (!rest.contains("unstamped")).then(|| stamp(Timestamp::from_secs(100)));
+    let from = Address::V4([10, 0, 0, 7]);
+    let answer = script.port.plain_answer(&script.bytes(message), stamp, Some(from));
+    let effects = script.line(&format!("{} {message} from=7{}", "2", if stamp.is_some() { " t2=100" } else { "" }));
+    assert!(answer.is_none() || sent(&effects).count() == 1, "{line}: {effects:?}");
+    if let Some(answer) = answer {
+        assert_eq!(answer.to, message.contains("unicast").then_some(from), "{line}");
+    }
+    answer.is_some()
+}
+
+#[test]
+fn a_plain_delay_req_is_answered_as_by_a_step_and_what_is_not_so_plain_by_one() {
+    let mut script = master();
+    for plain in ["req B seq=7", "req B seq=65535 cf=-0.25", "req C9 seq=1 unicast", "req B seq=2 minor=0"] {
+        assert!(is_plain(&mut script, plain), "{plain}");
+    }
+    for not_plain in [
+        "req B seq=7 | unstamped",
+        "req B seq=7 domain=1",
+        "req B seq=7 sdo=256",
+        "req us seq=7",
+        "req B seq=7 cfbits=9223372036854775807",
+        "req B seq=7 cf=11000000000",
+        "sync B seq=7",
+        "preq B seq=7",
+    ] {
+        assert!(!is_plain(&mut script, not_plain), "{not_plain}");
+    }
+    script.line("2 line none");
+    assert!(!is_plain(&mut script, "req B seq=7"), "no time to tell");
+    script.line("2 line ahead=5");
+    script.line("2 decide silent");
+    assert!(!is_plain(&mut script, "req B seq=7"), "no master");
+    assert!(!is_plain(&mut auto(), "req B seq=7"), "nor is this one");
+}
+
+#[test]
+fn of_a_port_with_contracts_those_to_all_are_plain_and_with_the_peer_delay_mechanism_none() {
+    let unicast_server = UnicastServerConfig { clients_max: 4, ..UnicastServerConfig::NOBODY };
+    let of = |config| {
+        let mut script = Script::new(config);
+        script.play("0 link up\n0 line ahead=5\n0 decide m2");
+        assert_eq!(script.port.state(), PortState::Master);
+        script
+    };
+    let mut script = of(Config { unicast_server, ..port(Role::Master) });
+    assert!(is_plain(&mut script, "req B seq=7"));
+    assert!(!is_plain(&mut script, "req B seq=7 unicast"), "it has no contract");
+    let mut script = of(Config { peer_delay: Some(PeerDelayConfig::default()), ..port(Role::Master) });
+    assert!(!is_plain(&mut script, "req B seq=7"));
 }
 
 #[test]
