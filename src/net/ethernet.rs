@@ -91,14 +91,13 @@ impl EthernetSockets {
     }
 
     /// Takes a message into the batch of its socket.
-    pub fn push(&mut self, outgoing: &Outgoing, key: Option<u32>) -> Queued {
-        let Outgoing { frame, channel, to } = outgoing;
-        let header = self.header(frame.as_bytes(), *to);
+    pub fn push(&mut self, message: &[u8], (channel, to): (Channel, Option<Address>), key: Option<u32>) -> Queued {
+        let header = self.header(message, to);
         let batch = match channel {
             Channel::Event => &mut self.event_out,
             Channel::General => &mut self.general_out,
         };
-        if batch.push_frame(&[&header, frame.as_bytes()]).is_err() {
+        if batch.push_frame(&[&header, message]).is_err() {
             return Queued::Full;
         }
         if let Some(key) = key {

@@ -34,7 +34,7 @@ pub use exchange::{CardArrival, Departed, ExchangeBuffer, ExchangeSocket};
 pub use ledger::{LEDGER_MAX, Ledger, STAMP_WAIT_MAX};
 pub use listener::{Carried, Listener};
 pub use sockets::{
-    Arrived, Gone, Marks, Outgoing, PtpSockets, SocketOptions, StampMode, Stamping, StampingChange, Transport,
+    Arrived, BATCH, Gone, Marks, Outgoing, PtpSockets, SocketOptions, StampMode, Stamping, StampingChange, Transport,
     Undelivered,
 };
 pub use stamps::{Missing, TxTrouble, software_stamp};

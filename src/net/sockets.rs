@@ -27,7 +27,7 @@ use crate::time::{ClockId, Mono, Stamp, Timestamp};
 use crate::wire::ptp::MessageType;
 
 /// Packets taken from a socket at once.
-pub(super) const BATCH: usize = 64;
+pub const BATCH: usize = 64;
 /// Items taken from the error queue in one go; what is left polls again.
 const ERRORS_MAX: usize = 64;
 /// So many batches of packets at most are thrown away when the card begins to stamp: more than a socket holds.
@@ -194,10 +194,10 @@ impl Wire {
         }
     }
 
-    fn push(&mut self, message: &Outgoing, key: Option<u32>) -> io::Result<Queued> {
+    fn push(&mut self, message: &[u8], by: (Channel, Option<Address>), key: Option<u32>) -> io::Result<Queued> {
         match self {
-            Self::Udp(sockets) => sockets.push(message, key),
-            Self::Ethernet(sockets) => Ok(sockets.push(message, key)),
+            Self::Udp(sockets) => sockets.push(message, by, key),
+            Self::Ethernet(sockets) => Ok(sockets.push(message, by, key)),
         }
     }
 

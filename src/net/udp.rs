@@ -96,13 +96,16 @@ impl UdpSockets {
     ///
     /// # Errors
     /// There is no way to that address.
-    pub fn push(&mut self, outgoing: &Outgoing, key: Option<u32>) -> io::Result<Queued> {
-        let Outgoing { frame, channel, to } = outgoing;
-        let to = self.receiver(frame.as_bytes(), *channel, *to)?;
-        let mut datagram = [0; FRAME_MAX + V6_TRAILER.len()];
-        let length = self.fill(&mut datagram, frame.as_bytes());
-        let batch = self.batch_of(*channel);
-        if batch.push(&datagram[..length], to, None, None).is_err() {
+    pub fn push(
+        &mut self,
+        message: &[u8],
+        (channel, to): (Channel, Option<Address>),
+        key: Option<u32>,
+    ) -> io::Result<Queued> {
+        let to = self.receiver(message, channel, to)?;
+        let trailer: &[u8] = if self.has_trailer { &V6_TRAILER } else { &[] };
+        let batch = self.batch_of(channel);
+        if batch.push_pieces(&[message, trailer], to).is_err() {
             return Ok(Queued::Full);
         }
         if let Some(key) = key {
@@ -183,7 +186,7 @@ impl UdpSockets {
             Channel::General => &self.general,
         };
         let count = if count_max == 1 { self.batch.recv_one(socket)? } else { self.batch.recv(socket)? };
-        for received in self.batch.iter().filter(|received| !received.truncated) {
+        for received in self.batch.iter_stamped() {
             let from = Some(Address::from(received.from.ip()));
             arrived(received.data, Beside { software: received.software, hardware: received.hardware, from });
         }

@@ -11,17 +11,20 @@
 //! messages, it is read with the next Sync, in the order of their arrival: one for each. With the peer delay mechanism there is no such
 //! rest: the neighbour waits for answers. And in a calm, where not each Sync is used, it sleeps by the clock alone ([`lull`]).
 
+mod answers;
 #[cfg(test)]
 mod at_work;
 mod crowd;
 mod lull;
 mod management;
 mod outlet;
+mod reading;
 mod served;
 
 use std::io;
 use std::thread::JoinHandle;
 
+use self::answers::Answers;
 use self::crowd::Crowd;
 use self::lull::Lull;
 pub use self::management::{MANAGEMENT_RING, ManagementLinks, ManagementPacket};
@@ -36,14 +39,14 @@ use super::wake::{Ready, Sleeper};
 use crate::clock::HostClock;
 use crate::config::ThreadConfig;
 use crate::engine::{Emit, Engine, Taped};
-use crate::net::{Arrived, Gone, LEDGER_MAX, PtpSockets, Undelivered};
+use crate::net::{Gone, LEDGER_MAX, PtpSockets, Undelivered};
 use crate::ptp::{
-    Channel, ClockReport, Counter, DataSet, Decision, Effect, Forwarded, Grandmaster, Input, ParentInfo, Port, TxToken,
-    UnicastMasterStatus,
+    Address, Channel, ClockReport, Counter, DataSet, Decision, Effect, Forwarded, Grandmaster, Input, ParentInfo,
+    PlainAnswer, Port, TxToken, UnicastMasterStatus,
 };
 use crate::sharing::{Counters, Flag, Latch, Pulse, RingReader, RingWriter};
-use crate::time::{ClockId, Duration, LogInterval, Mono, Observation, Timestamp};
-use crate::wire::ptp::{MessageType, PathTrace};
+use crate::time::{ClockId, Duration, LogInterval, Mono, Observation, Stamp, Timestamp};
+use crate::wire::ptp::PathTrace;
 
 /// Messages from a port to the discipline that fit into the ring: two seconds at 128 exchanges a second.
 pub const PORT_RING: usize = 512;
@@ -117,6 +120,16 @@ pub trait PtpEngine: for<'a> Engine<Input<'a> = Input<'a>, Effect = Effect> + Se
     fn answers(&self) -> bool {
         true
     }
+
+    /// Whether [`PtpEngine::plain_answer`] may be asked for instead of a step: nobody records the steps.
+    fn gives_plain_answers(&mut self) -> bool {
+        false
+    }
+
+    /// As [`Port::plain_answer`].
+    fn plain_answer(&self, _bytes: &[u8], _stamp: Option<Stamp>, _from: Option<Address>) -> Option<PlainAnswer> {
+        None
+    }
 }
 
 impl PtpEngine for Port {
@@ -167,6 +180,14 @@ impl PtpEngine for Port {
     fn answers(&self) -> bool {
         self.config().peer_delay.is_some()
     }
+
+    fn gives_plain_answers(&mut self) -> bool {
+        true
+    }
+
+    fn plain_answer(&self, bytes: &[u8], stamp: Option<Stamp>, from: Option<Address>) -> Option<PlainAnswer> {
+        Self::plain_answer(self, bytes, stamp, from)
+    }
 }
 
 impl PtpEngine for Taped<Port> {
@@ -180,6 +201,14 @@ impl PtpEngine for Taped<Port> {
 
     fn answers(&self) -> bool {
         PtpEngine::answers(&**self)
+    }
+
+    fn gives_plain_answers(&mut self) -> bool {
+        !self.is_heard()
+    }
+
+    fn plain_answer(&self, bytes: &[u8], stamp: Option<Stamp>, from: Option<Address>) -> Option<PlainAnswer> {
+        Port::plain_answer(self, bytes, stamp, from)
     }
 }
 
@@ -267,6 +296,7 @@ pub struct PortLoop<E> {
     sockets: PtpSockets,
     clock: HostClock,
     effects: Effects,
+    answers: Answers,
     pending: Box<[Option<Told>]>,
     pending_len: usize,
     report_at: Timestamp<Mono>,
@@ -309,6 +339,7 @@ impl<E: PtpEngine> PortLoop<E> {
             sockets,
             clock: HostClock,
             effects: Effects::default(),
+            answers: Answers::default(),
             pending: vec![None; PENDING_MAX].into(),
             pending_len: 0,
             report_at: Timestamp::EPOCH,
@@ -329,10 +360,10 @@ impl<E: PtpEngine> PortLoop<E> {
 
     /// Does what there is to do; whether it has told the discipline something that this should look at now.
     pub fn round(&mut self, now: Timestamp<Mono>) -> bool {
-        self.outlet.has_told = false;
         self.outlet.say();
         self.look_at_the_link(now);
         self.look_at_the_time(now);
+        self.answers.are_open = self.outlet.is_master() && self.engine.gives_plain_answers();
         let is_lull_over = self.lull.is_over(now);
         let [mut general, event] = std::mem::take(&mut self.ready);
         general.readable |= is_lull_over;
@@ -383,7 +414,7 @@ impl<E: PtpEngine> PortLoop<E> {
                 events.push_quietly(Event::Report { port: *port, report });
             }
         }
-        self.outlet.has_told
+        std::mem::take(&mut self.outlet.has_told)
     }
 
     /// Runs the timers that are due. Many contracts are due in batches: the stamps of each are taken before the next.
@@ -428,12 +459,14 @@ impl<E: PtpEngine> PortLoop<E> {
     }
 
     /// Sleeps until there is something to do, or until `latest`; not at all if `has_work` says so.
-    pub fn sleep(&mut self, sleeper: &Sleeper, latest: Timestamp<Mono>, has_work: impl FnOnce() -> bool) {
+    pub fn sleep(&mut self, sleeper: &Sleeper, latest: Timestamp<Mono>, has_work: impl Fn() -> bool) {
+        self.serve_the_crowd(latest, &has_work);
         let now = self.clock.mono();
         let inbox = self.outlet.links.from_discipline.as_ref();
         let management = self.outlet.links.management.as_ref();
         let has_answer = || management.is_some_and(|links| !links.from_control.is_empty());
-        let has_work = || inbox.is_some_and(|inbox| !inbox.is_empty()) || has_answer() || has_work();
+        let has_told = self.outlet.has_told;
+        let has_work = || has_told || inbox.is_some_and(|inbox| !inbox.is_empty()) || has_answer() || has_work();
         let is_watching = self.sockets.watches_for_stamps();
         let is_resting = self.rest_until > now;
         let rest = is_resting.then_some(self.rest_until);
@@ -475,108 +508,6 @@ impl<E: PtpEngine> PortLoop<E> {
         if self.sockets.take_suspicion() {
             self.outlet.links.events.push(Event::StampsMissing { port });
         }
-    }
-
-    /// Messages of the general socket, and the Sync whose Follow_Up is among them.
-    fn take_general(&mut self, now: Timestamp<Mono>, had_general: bool, is_lull_over: bool) {
-        self.outlet.channel = Channel::General;
-        if is_lull_over {
-            let mut follow_ups = 0;
-            for _ in 0..CROWD {
-                self.outlet.has_forward = false;
-                let Some(found) = self.take_one(Channel::General, now) else { break };
-                follow_ups += found;
-                if found > 0 {
-                    self.take_sync(now);
-                }
-            }
-            self.lull.found(now, self.outlet.sync_interval, follow_ups);
-            return;
-        }
-        if !self.outlet.is_two_step() {
-            self.take_packets(Channel::General, now);
-            return;
-        }
-        self.outlet.has_forward = false;
-        let is_crowded = had_general && now - self.slept_at < CROWDED;
-        let follow_ups = if is_crowded {
-            Some(self.take_packets(Channel::General, now))
-        } else {
-            self.take_one(Channel::General, now)
-        };
-        if follow_ups.is_some_and(|follow_ups| follow_ups > 0) {
-            self.lull.came(now, self.outlet.sync_interval);
-            self.take_sync(now);
-        }
-    }
-
-    /// Reads the event socket up to the Sync whose Follow_Up has just been read. In most cases it is waiting, and before it what was
-    /// answered meanwhile; if not, everything is read.
-    fn take_sync(&mut self, now: Timestamp<Mono>) {
-        self.look_at = now + LOOK_EVERY;
-        for _ in 0..CROWD {
-            if self.outlet.has_forward && !self.outlet.awaits_answers() {
-                return;
-            }
-            if self.take_one(Channel::Event, now).is_none() {
-                self.outlet.all_is_read();
-                return;
-            }
-        }
-        self.take_packets(Channel::Event, now);
-        self.crowded_until = now + CROWDED_FOR;
-    }
-
-    /// Reads one packet; returns how many Follow_Up that was, `None` without a packet.
-    fn take_one(&mut self, channel: Channel, now: Timestamp<Mono>) -> Option<usize> {
-        let (engine, outlet, effects) = (&mut self.engine, &mut self.outlet, &mut self.effects);
-        let mut follow_ups = 0;
-        // An error of the socket as a whole is told once, and the next read goes on.
-        let found = self.sockets.receive_one(channel, |arrived| {
-            follow_ups = usize::from(is_follow_up(arrived.bytes));
-            outlet.links.management.iter_mut().for_each(|links| links.take(&arrived));
-            let input = input_of(&arrived);
-            engine.step(now, input, &mut Emit(|effect| effects.take(&effect, outlet, now)));
-        });
-        self.send_all(now);
-        matches!(found, Ok(true)).then_some(follow_ups)
-    }
-
-    /// Reads a socket until it is empty; returns how many Follow_Up there were.
-    fn take_packets(&mut self, channel: Channel, now: Timestamp<Mono>) -> usize {
-        let (mut follow_ups, mut count) = (0, 0);
-        if channel == Channel::Event {
-            self.look_at = now + LOOK_EVERY;
-        }
-        for _ in 0..BATCHES_MAX {
-            let (engine, outlet, effects) = (&mut self.engine, &mut self.outlet, &mut self.effects);
-            let (is_down, mut has_arrived) = (!self.is_up, false);
-            outlet.channel = channel;
-            let received = self.sockets.receive(channel, |arrived| {
-                has_arrived = true;
-                count += 1;
-                follow_ups += usize::from(is_follow_up(arrived.bytes));
-                outlet.links.management.iter_mut().for_each(|links| links.take(&arrived));
-                let input = input_of(&arrived);
-                engine.step(now, input, &mut Emit(|effect| effects.take(&effect, outlet, now)));
-            });
-            // What must be sent waits until the batch's buffer is free again, and goes in one.
-            self.send_all(now);
-            if is_down && has_arrived && now - self.down_at >= LINK_AFTERMATH {
-                // What arrives proves the link, before the control thread has looked at it again.
-                self.set_link(now, true);
-            }
-            if !matches!(received, Ok(true)) {
-                break;
-            }
-        }
-        if channel == Channel::Event
-            && self.outlet.is_master()
-            && let Some(until) = self.crowd.arrived(now, count)
-        {
-            (self.rest_until, self.look_at) = (until, until);
-        }
-        follow_ups
     }
 
     fn step(&mut self, now: Timestamp<Mono>, input: Input<'_>) {
@@ -636,6 +567,10 @@ impl<E: PtpEngine> PortLoop<E> {
             };
             remember(pending, len, told);
         });
+        self.tell_of_failure(now, failed);
+    }
+
+    fn tell_of_failure(&mut self, now: Timestamp<Mono>, failed: Option<i32>) {
         if let Some(errno) = failed.filter(|_| begins_to_fail(&mut self.failed_at, now)) {
             let event = Event::SendFailed { port: self.outlet.links.port, errno };
             self.outlet.links.events.push(event);
@@ -643,19 +578,10 @@ impl<E: PtpEngine> PortLoop<E> {
     }
 }
 
-fn input_of<'a>(arrived: &Arrived<'a>) -> Input<'a> {
-    let Arrived { bytes, channel, stamp, from } = *arrived;
-    Input::Received { bytes, channel, stamp, from }
-}
-
 /// A send has failed: whether that is news. It is not while others have lately, though some between were sent: to one client
 /// that is gone each batch may fail, and to the others none.
 fn begins_to_fail(failed_at: &mut Option<Timestamp<Mono>>, now: Timestamp<Mono>) -> bool {
     failed_at.replace(now).is_none_or(|last| now - last >= FAILING_FOR)
-}
-
-fn is_follow_up(message: &[u8]) -> bool {
-    message.first().is_some_and(|octet| octet & 0x0f == MessageType::FollowUp as u8)
 }
 
 fn remember(pending: &mut [Option<Told>], len: &mut usize, told: Told) {

@@ -108,6 +108,12 @@ impl Sleeper {
         self.sleep_on(&mut [self.bell(), self.bell()], 1, now, deadline, has_work);
     }
 
+    /// Sleeps until then, whatever rings or comes: for a moment only.
+    pub fn nap(now: Timestamp<Mono>, until: Timestamp<Mono>) {
+        // An interrupted nap is a short one.
+        _ = ppoll(&mut [], Some(timeout(now, until)), None);
+    }
+
     /// As [`Sleeper::sleep`], with as many descriptors as there may be NTP servers; who has something is seen by looking.
     pub fn sleep_on_many<'f, F: AsFd + 'f>(
         &self,
@@ -146,9 +152,8 @@ impl Sleeper {
         self.arm();
         let mut is_rung = false;
         if !has_work() {
-            let timeout = TimeSpec::from_duration((deadline - now).max(Duration::ZERO).to_std());
             // An interrupted or failed wait is a short one, in which nothing was found ready.
-            let is_ok = ppoll(fds, Some(timeout), None).is_ok();
+            let is_ok = ppoll(fds, Some(timeout(now, deadline)), None).is_ok();
             is_rung = is_ok && fds[0].any() != Some(false);
             if let Some(alarm) = self.alarm.as_ref().filter(|_| is_ok && fds[count].any() != Some(false)) {
                 self.was_set.set(self.was_set.get() | alarm.take());
@@ -174,6 +179,10 @@ impl Sleeper {
             let _ = self.eventfd.read();
         }
     }
+}
+
+fn timeout(now: Timestamp<Mono>, until: Timestamp<Mono>) -> TimeSpec {
+    TimeSpec::from_duration((until - now).max(Duration::ZERO).to_std())
 }
 
 impl AsFd for Sleeper {

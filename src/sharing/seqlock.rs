@@ -78,6 +78,11 @@ impl<T: Words> Seqlock<T> {
         (SeqlockWriter { cell: Arc::clone(&cell), value: PhantomData }, Self { cell, value: PhantomData })
     }
 
+    /// A number that is another one after each write. Who has read it *before* the value, and finds it the same, has the latest value.
+    pub fn sequence(&self) -> u64 {
+        self.cell.sequence.load(Ordering::Acquire)
+    }
+
     /// One try.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use synchronome_kernel::socket::BATCH_MAX;
 use synchronome_kernel::timestamping::{TxKeying, reset_tx_counter};
 
 use super::{Gone, Ledger, Outgoing, PtpSockets, Stamps, Wire};
-use crate::ptp::{Address, Channel, MANAGEMENT_MAX, TxToken};
+use crate::ptp::{Address, Channel, MANAGEMENT_MAX, PlainAnswer, TxToken};
 use crate::time::{Duration, Mono, Timestamp};
 
 /// For so long a message waits until the stamp of the one before it has come, on such a card.
@@ -120,10 +120,7 @@ impl PtpSockets {
     ) -> io::Result<()> {
         let is_event = message.channel == Channel::Event;
         let key = is_event.then(|| self.ledger.next_key());
-        if self.wire.push(message, key)? == Queued::Full {
-            self.flush(message.channel, told);
-            self.wire.push(message, key)?;
-        }
+        self.take_into_batch(message.frame.as_bytes(), (message.channel, message.to), key, told)?;
         if let Some(key) = key {
             self.queue.events[self.queue.count] = Waiting { key, token, to: message.to };
             self.queue.count += 1;
@@ -135,12 +132,40 @@ impl PtpSockets {
         Ok(())
     }
 
+    /// Sends answers, in as few system calls as may be; `told` is told of those that were not sent.
+    pub fn send_answers(&mut self, answers: &[PlainAnswer], mut told: impl FnMut(Undelivered)) {
+        for PlainAnswer { octets, to } in answers {
+            if let Err(error) = self.take_into_batch(octets, (Channel::General, *to), None, &mut told) {
+                told(Undelivered::Failed { token: None, errno: error.raw_os_error().unwrap_or_default() });
+            }
+        }
+        self.flush(Channel::General, &mut told);
+    }
+
+    /// Takes a message into the batch of its socket, which is sent before if it is full.
+    fn take_into_batch(
+        &mut self,
+        message: &[u8],
+        by: (Channel, Option<Address>),
+        key: Option<u32>,
+        told: &mut impl FnMut(Undelivered),
+    ) -> io::Result<()> {
+        if self.wire.push(message, by, key)? == Queued::Full {
+            self.flush(by.0, told);
+            self.wire.push(message, by, key)?;
+        }
+        Ok(())
+    }
+
     /// Sends a batch.
     fn flush(&mut self, channel: Channel, told: &mut impl FnMut(Undelivered)) {
         let Self { wire, queue, ledger, stamps, .. } = self;
         let is_event = channel == Channel::Event;
         let mut tried = 0;
         let mut outcome = |number: usize, errno: Option<i32>| {
+            if !is_event && errno.is_none() {
+                return;
+            }
             let Waiting { key, token, to } = if is_event { queue.events[number] } else { Waiting::default() };
             match errno {
                 None => owes_stamp(stamps, ledger, Waiting { key, token, to }),

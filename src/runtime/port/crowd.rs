@@ -4,7 +4,18 @@
 //! thousands of times a second does not wait for the next request, but looks at set times. The stamps are taken when the
 //! messages pass: all that such an answer loses is the time until it comes, at most [`PACE`]. Who is asked less answers
 //! at once.
+//!
+//! And what surrounds such a look, a round of the whole thread with its poll of everything that may want it, costs as much as ten
+//! answers, for caches that others have filled in between. So a round is followed by up to [`LOOKS_MAX`] looks at the requests
+//! alone: what else comes waits for at most 8 ms, which nothing minds that can be told to a thread. What has a time of its own is
+//! not waited over, and neither is a transmit stamp that is to come.
 
+#[cfg(test)]
+mod at_work;
+
+use super::{PortLoop, PtpEngine};
+use crate::ptp::Channel;
+use crate::runtime::wake::Sleeper;
 use crate::time::{Duration, Mono, Timestamp};
 
 /// So long a crowd waits.
@@ -16,6 +27,9 @@ const CROWD: u32 = 16;
 /// So many at once fill a good part of the socket: the next come too soon to wait for them.
 const FULL: u32 = 128;
 
+/// So many looks at the requests alone follow a round.
+const LOOKS_MAX: usize = 4;
+
 /// See the module's text.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Crowd {
@@ -24,11 +38,13 @@ pub(super) struct Crowd {
     count: u32,
     /// A crowd until then.
     until: Timestamp<Mono>,
+    /// When to look for more, if not as soon as one comes.
+    look_at: Option<Timestamp<Mono>>,
 }
 
 impl Default for Crowd {
     fn default() -> Self {
-        Self { since: Timestamp::EPOCH, count: 0, until: Timestamp::EPOCH }
+        Self { since: Timestamp::EPOCH, count: 0, until: Timestamp::EPOCH, look_at: None }
     }
 }
 
@@ -42,7 +58,36 @@ impl Crowd {
         if self.count >= CROWD {
             self.until = now + WINDOW;
         }
-        (now < self.until && count < FULL).then(|| now + PACE)
+        self.look_at = (now < self.until && count < FULL).then(|| now + PACE);
+        self.look_at
+    }
+
+    /// The next look, if it is only for requests and comes before `deadline`.
+    fn next_look(&self, deadline: Timestamp<Mono>) -> Option<Timestamp<Mono>> {
+        self.look_at.filter(|look_at| *look_at < deadline)
+    }
+}
+
+impl<E: PtpEngine> PortLoop<E> {
+    /// Between two rounds: looks for requests, and for nothing else, until `latest` or something else came up.
+    pub(super) fn serve_the_crowd(&mut self, latest: Timestamp<Mono>, has_work: impl FnOnce() -> bool) {
+        let deadlines = [self.engine.deadline(), self.sockets.deadline(), Some(latest)];
+        let deadline = deadlines.into_iter().flatten().min().unwrap_or(latest);
+        let may_begin = self.crowd.next_look(deadline).is_some() && self.outlet.is_master();
+        if !may_begin || self.sockets.awaits_stamps() || has_work() {
+            return;
+        }
+        for _ in 0..LOOKS_MAX {
+            let Some(look_at) = self.crowd.next_look(deadline) else { return };
+            Sleeper::nap(self.clock.mono(), look_at);
+            let now = self.clock.mono();
+            self.look_at_the_time(now);
+            self.take_packets(Channel::Event, now);
+            if !self.answers.were_all || self.outlet.has_told {
+                // A step may have led to anything.
+                return;
+            }
+        }
     }
 }
 
@@ -76,6 +121,19 @@ mod tests {
         let looks = looks(50, 1_000_000);
         assert!((500..550).contains(&looks.len()), "20,000 messages in {} looks", looks.len());
         assert!(looks.windows(2).all(|two| two[1] - two[0] <= 2_050));
+    }
+
+    #[test]
+    fn a_look_for_requests_alone_is_due_in_a_crowd_and_before_everything_else() {
+        let (mut crowd, now) = (Crowd::default(), Timestamp::from_secs(1_000));
+        assert_eq!(crowd.next_look(now + Duration::SECOND), None);
+        crowd.arrived(now, CROWD - 1);
+        assert_eq!(crowd.next_look(now + Duration::SECOND), None, "no crowd yet");
+        crowd.arrived(now, 1);
+        assert_eq!(crowd.next_look(now + Duration::SECOND), Some(now + PACE));
+        assert_eq!(crowd.next_look(now + PACE), None, "something else is due");
+        crowd.arrived(now + WINDOW, 0);
+        assert_eq!(crowd.next_look(now + Duration::SECOND), None, "it has gone");
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub(super) struct Outlet {
     pub has_forward: bool,
     /// Requests whose answers have not been read, as far as is known.
     asked: u32,
-    /// The discipline was told something that it should look at now, since this was last set to false.
+    /// The discipline was told something that it should look at now, since a round last said so.
     pub has_told: bool,
     /// The port has come to another state since this was last set to false.
     pub has_new_state: bool,

@@ -2,7 +2,7 @@
 
 use crate::clock::ServedLine;
 use crate::ptp::Line;
-use crate::sharing::{PhcLines, Seqlock, TimeSnapshot};
+use crate::sharing::{PhcLines, SNAPSHOT_AGE_MAX, Seqlock, TimeSnapshot};
 use crate::time::{ClockId, Mono, Timestamp};
 
 /// Reads the served time, and turns it into a line over the clock of a port's stamps.
@@ -11,17 +11,25 @@ pub struct Served {
     snapshot: Seqlock<TimeSnapshot>,
     lines: Seqlock<PhcLines>,
     line: ServedLine,
+    /// What was looked at last: the numbers of what was published, for which clock, and until when that means the same.
+    seen: Option<([u64; 2], ClockId, Timestamp<Mono>)>,
 }
 
 impl Served {
     /// By these.
     pub const fn new(snapshot: Seqlock<TimeSnapshot>, lines: Seqlock<PhcLines>) -> Self {
-        Self { snapshot, lines, line: ServedLine::NEW }
+        Self { snapshot, lines, line: ServedLine::NEW, seen: None }
     }
 
     /// As [`ServedLine::news`]. While something is being written, what was said holds.
     pub fn news(&mut self, now: Timestamp<Mono>, clock: ClockId) -> Option<Option<Line>> {
+        // Before what they number.
+        let numbers = [self.snapshot.sequence(), self.lines.sequence()];
+        if self.seen.is_some_and(|seen| seen.0 == numbers && seen.1 == clock && now <= seen.2) {
+            return None;
+        }
         let snapshot = self.snapshot.read().ok()?;
+        self.seen = Some((numbers, clock, snapshot.anchor_mono + SNAPSHOT_AGE_MAX));
         self.line.news(now, clock, &snapshot, || self.lines.read().ok())
     }
 }
@@ -29,7 +37,7 @@ impl Served {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sharing::{PhcLine, SNAPSHOT_AGE_MAX};
+    use crate::sharing::PhcLine;
     use crate::time::{ClockEpoch, Duration, FrequencyPpb, SyncState, TaiUtc};
 
     const SECOND: i64 = 1_767_225_600;
