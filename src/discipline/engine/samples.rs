@@ -265,9 +265,9 @@ impl Discipline {
             return;
         }
         let Some(estimate) = self.estimate_worth_using().filter(|_| self.knows_delay()) else { return };
-        let (offset, _) = self.present_offset(now, &estimate, free, reading);
+        let (offset, reading) = self.present_offset(now, &estimate, free, reading);
         if self.is_bank_tracking {
-            self.slew_away(now, offset, out);
+            self.slew_away(now, self.within_the_proof(offset, reading), out);
         } else {
             self.begin_by_estimate(estimate, offset, out);
         }
@@ -390,7 +390,7 @@ impl Discipline {
         if was_silent {
             self.transition(now, StateEvent::SamplesResumed, out);
         }
-        // An estimate that something has put far off is slewed towards until it is begun anew; what cannot be taken back is bound to the proof.
+        // What cannot be is not steered by: an estimate that something has put far off is begun anew only after some messages.
         let possible = self.within_the_proof(offset, reading);
         if self.config.step.panic.is_some_and(|limit| possible.abs() > limit) {
             if !self.is_panicking {
@@ -422,7 +422,7 @@ impl Discipline {
             out.emit(Effect::Notice(Notice::Stepped(-possible)));
             self.gate.reset();
         } else if self.estimator().is_some() {
-            self.slew_away(now, offset, out);
+            self.slew_away(now, possible, out);
         } else if let Verdict::Track(frequency) = self.servo.track(free, offset, self.interval.duration()) {
             // What answers this offset has done so after an interval; without a next Sync it would go on to the other side.
             self.slew_ends = Some(now + self.interval.duration().scaled(OVERDUE_INTERVALS));
