@@ -54,6 +54,10 @@ impl Clock for AnyClock {
         each!(self, clock => clock.frequency_max())
     }
 
+    fn turns_mono(&self) -> bool {
+        each!(self, clock => clock.turns_mono())
+    }
+
     fn is_stamping(&self) -> bool {
         each!(self, clock => clock.is_stamping())
     }

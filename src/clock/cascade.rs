@@ -24,8 +24,8 @@
 //! master, as sure as both were, and learns the new path's delay. The others do not chase what a new hub believes at first:
 //! they hold their course until it is as sure of the time as they are.
 
-use self::doubt::Doubt;
 pub use self::jumped::JumpedTo;
+use self::leaf::Leaf;
 use self::reason::{KeptBack, but_contradictions};
 use self::sources::Sources;
 pub use self::sources::Standing;
@@ -152,33 +152,6 @@ impl CascadeConfig {
     }
 }
 
-/// One PHC.
-#[derive(Debug)]
-struct Leaf<C> {
-    steering: Steering<C>,
-    continuity: Continuity,
-    /// The last reading, and when it was taken.
-    anchor: (Timestamp<Mono>, Timestamp<Local>),
-    /// All steps together, then.
-    anchor_stepped: Duration,
-    /// The epoch of the last reading, and the first reading in it.
-    since: (ClockEpoch, Timestamp<Local>),
-    crossing_at: Timestamp<Mono>,
-    /// Half of the last window.
-    window: Duration,
-    /// It seems to have jumped.
-    doubt: Option<Doubt>,
-    /// Crossings in a row of which only the half was told that says most.
-    halves: u32,
-}
-
-impl<C: Clock> Leaf<C> {
-    /// Its reading at `now`, to within what an oscillator gains since the last crossing.
-    fn reading(&self, now: Timestamp<Mono>) -> Timestamp<Local> {
-        self.anchor.1 + (now - self.anchor.0) + (self.steering.stepped() - self.anchor_stepped)
-    }
-}
-
 /// See the module's text.
 #[derive(Debug)]
 pub struct Cascade<C> {
@@ -248,22 +221,12 @@ impl<C: Clock> Cascade<C> {
     pub fn add_phc(&mut self, index: u8, clock: C, crossing: &Crossing, saved: Option<SavedOscillator>) {
         let Some(place) = self.phcs.get_mut(usize::from(index)) else { return };
         let config = SteeringConfig { saved, ..self.config.of(Some(ClockId::Phc(index))) };
-        let since = (clock.epoch(), crossing.device);
+        let epoch = clock.epoch();
         let mut steering = Steering::new(clock, Counts::Tai, config, crossing.mono, crossing.device);
         if self.sources.is_some() {
             steering.reserve_guards(HELM_SOURCES_MAX - 1);
         }
-        *place = Some(Box::new(Leaf {
-            steering,
-            continuity: Continuity::default(),
-            anchor: (crossing.mono, crossing.device),
-            anchor_stepped: Duration::ZERO,
-            since,
-            crossing_at: crossing.mono,
-            window: crossing.window.half(),
-            doubt: None,
-            halves: 0,
-        }));
+        *place = Some(Box::new(Leaf::new(steering, epoch, crossing, &self.system)));
     }
 
     /// A PHC is gone.
@@ -330,7 +293,7 @@ impl<C: Clock> Cascade<C> {
 
     fn since_crossing(&self, clock: ClockId, now: Timestamp<Mono>) -> Option<Duration> {
         let ClockId::Phc(index) = clock else { return None };
-        self.phcs.get(usize::from(index))?.as_ref().map(|leaf| now - leaf.anchor.0)
+        self.phcs.get(usize::from(index))?.as_ref().map(|leaf| leaf.since_crossing(now))
     }
 
     /// The source is this one from now on, heard by clock `hub`; `sync_interval` is how often it sends.
@@ -416,16 +379,7 @@ impl<C: Clock> Cascade<C> {
     pub fn crossing(&mut self, index: u8, crossing: &Crossing, notify: &mut impl FnMut(CascadeNotice)) {
         let Some(leaf) = self.phcs.get_mut(usize::from(index)).and_then(Option::as_mut) else { return };
         let now = crossing.mono;
-        leaf.anchor = (crossing.mono, crossing.device);
-        leaf.anchor_stepped = leaf.steering.stepped();
-        leaf.window = crossing.window.half();
-        let epoch = leaf.steering.clock().epoch();
-        if epoch != leaf.since.0 {
-            leaf.since = (epoch, crossing.device);
-            // A driver that steps by reading, adding and writing loses some microseconds: no jump of the clock's own.
-            leaf.continuity.restart();
-        }
-        let free = leaf.steering.free(crossing.device);
+        let free = leaf.was_crossed(crossing, &self.system);
         if let Some(by) = leaf.continuity.check(crossing.raw, free, crossing.window + crossing.slack) {
             let readings = (now, crossing.device, crossing.after);
             if !self.doubt(index, by, readings, notify) {
@@ -474,7 +428,7 @@ impl<C: Clock> Cascade<C> {
         self.system.tick(now, local, &mut of(ClockId::System, notify));
         for (index, leaf) in self.phcs.iter_mut().enumerate() {
             if let Some(leaf) = leaf {
-                let reading = leaf.reading(now);
+                let reading = leaf.reading(now, &self.system);
                 leaf.steering.tick(now, reading, &mut of(ClockId::Phc(index as u8), notify));
             }
         }
@@ -524,7 +478,7 @@ impl<C: Clock> Cascade<C> {
         self.system.replaced(now, local, &mut of(ClockId::System, notify));
         for (index, leaf) in self.phcs.iter_mut().enumerate() {
             let Some(leaf) = leaf else { continue };
-            let reading = leaf.reading(now);
+            let reading = leaf.reading(now, &self.system);
             leaf.continuity = Continuity::default();
             leaf.doubt = None;
             leaf.crossing_at = now;
@@ -624,7 +578,7 @@ impl<C: Clock> Cascade<C> {
             ClockId::System => Some((&mut self.system, local)),
             ClockId::Phc(index) => {
                 let leaf = self.phcs.get_mut(usize::from(index))?.as_mut()?;
-                let reading = leaf.reading(now);
+                let reading = leaf.reading(now, &self.system);
                 Some((&mut leaf.steering, reading))
             }
             ClockId::Disciplined | ClockId::Remote(_) => None,
@@ -667,7 +621,7 @@ impl<C: Clock> Cascade<C> {
     /// A PHC with its discipline, its reading at `now` and half of its last window.
     pub fn phc(&mut self, index: u8, now: Timestamp<Mono>) -> Option<(&mut Steering<C>, Timestamp<Local>, Duration)> {
         let leaf = self.phcs.get_mut(usize::from(index))?.as_mut()?;
-        let (reading, window) = (leaf.reading(now), leaf.window);
+        let (reading, window) = (leaf.reading(now, &self.system), leaf.window);
         Some((&mut leaf.steering, reading, window))
     }
 
@@ -692,6 +646,7 @@ mod follow;
 mod foretold;
 mod gate;
 mod jumped;
+mod leaf;
 mod leap;
 mod line;
 mod reason;

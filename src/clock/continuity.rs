@@ -140,6 +140,11 @@ impl Continuity {
         Some(Finding { surprise, allowed, elapsed })
     }
 
+    /// What `V` gains on what it is compared with, as far as that is learned.
+    pub fn rate(&self) -> FrequencyPpb {
+        self.rate.map_or(FrequencyPpb::ZERO, |known| known.rate)
+    }
+
     /// Forgets the readings: the next one begins anew.
     pub fn restart(&mut self) {
         self.last = None;

@@ -70,7 +70,7 @@ pub use tampering::{Tampering, Watch as RateWatch};
 pub use vmclock::{NoReading, VmClockReader, VmReading, VmScale};
 
 use crate::discipline::Adjustment;
-use crate::time::{ClockEpoch, Duration, FrequencyPpb, Local, Stamp, Timestamp};
+use crate::time::{ClockEpoch, Duration, FrequencyPpb, Local, Mono, Stamp, Timestamp};
 
 /// Why a clock did not obey.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -99,6 +99,8 @@ pub struct Adjusted {
     pub epoch: ClockEpoch,
     /// The correction in force, read back: a clock rounds to its own quantum.
     pub frequency: FrequencyPpb,
+    /// When that was, if the readings are those that it was told and not those at which it obeyed: between these two.
+    pub between: Option<(Timestamp<Mono>, Timestamp<Mono>)>,
 }
 
 /// A clock that can be read at a past instant and steered.
@@ -147,6 +149,11 @@ pub trait Clock {
 
     /// Whether the stamping clock is this clock itself, and so steps with it.
     fn is_stamping(&self) -> bool {
+        false
+    }
+
+    /// Whether CLOCK_MONOTONIC goes with its rate, as it does with that of the system clock.
+    fn turns_mono(&self) -> bool {
         false
     }
 

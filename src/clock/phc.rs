@@ -16,7 +16,7 @@ pub use self::quantum::known_quantum;
 pub use self::reader::PhcReader;
 pub(super) use self::reader::crossing_of;
 use super::tampering::{Tampering, Watch};
-use super::{Adjusted, Clock, ClockError};
+use super::{Adjusted, Clock, ClockError, HostClock};
 use crate::discipline::Adjustment;
 use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Stamp, Timestamp};
 
@@ -194,13 +194,15 @@ impl Clock for PhcClock {
             dither.nearest(frequency)
         });
         let is_in_force = self.is_dialled(chosen);
+        let asked_at = HostClock.mono();
         match if is_in_force { Ok(()) } else { self.set_frequency(chosen) } {
             Ok(()) => self.wanted = frequency,
             // The step has happened; the frequency is as it was, and is told so.
             Err(_) if step != Duration::ZERO => {}
             Err(error) => return Err(error),
         }
-        Ok(Adjusted { before: at, after: at + step, epoch: self.epoch, frequency: self.frequency })
+        let between = (!is_in_force).then(|| (asked_at, HostClock.mono()));
+        Ok(Adjusted { before: at, after: at + step, epoch: self.epoch, frequency: self.frequency, between })
     }
 
     fn dither(&mut self, at: Timestamp<Local>) -> Option<Adjusted> {
@@ -212,7 +214,8 @@ impl Clock for PhcClock {
         if chosen == in_force || self.set_frequency(chosen).is_err() {
             return None;
         }
-        Some(Adjusted { before: at, after: at, epoch: self.epoch, frequency: self.frequency })
+        // By so little that it does not matter when.
+        Some(Adjusted { before: at, after: at, epoch: self.epoch, frequency: self.frequency, between: None })
     }
 
     fn dither_every(&self) -> Option<Duration> {

@@ -75,6 +75,10 @@ impl<C: Clock> Clock for Recording<C> {
         self.clock.frequency_max()
     }
 
+    fn turns_mono(&self) -> bool {
+        self.clock.turns_mono()
+    }
+
     fn is_stamping(&self) -> bool {
         self.clock.is_stamping()
     }

@@ -209,7 +209,8 @@ impl Clock for SoftwareClock {
         let acted = self.last().reading_at(at);
         self.begin_segment(at, step);
         let before = self.late.as_mut().map_or(acted, |late| late.told(acted, step));
-        Ok(Adjusted { before, after: before + step, epoch: self.epoch, frequency: self.frequency })
+        let after = before + step;
+        Ok(Adjusted { before, after, epoch: self.epoch, frequency: self.frequency, between: None })
     }
 
     fn restart(&mut self, at: Timestamp<Local>) -> ClockEpoch {

@@ -24,6 +24,10 @@ pub type SteeringConfig = Config;
 /// A stamp may be this much ahead of the clock's reading: it was taken on another CPU a moment ago.
 const STAMP_AHEAD_MAX: Duration = Duration::from_millis(1);
 
+/// What a clock may have been moved by for not knowing exactly when it obeyed: less than this is not worth a word, the more so as a command
+/// that changes the rate by so much that it matters is rare.
+const UNSURE_MIN: Duration = Duration::from_ticks(1 << 13);
+
 /// The most effects of one step.
 const EFFECTS_MAX: usize = 8;
 
@@ -49,15 +53,44 @@ pub struct Steering<C> {
     dither_at: Timestamp<Mono>,
     /// All steps together.
     stepped: Duration,
+    turned: Turned,
     /// How often it has obeyed.
     obeyed: u64,
     foretold: Foretold,
+}
+
+/// What corrections of the rate have added to the stamping clock.
+#[derive(Clone, Copy, Debug)]
+struct Turned {
+    by: Duration,
+    until: Timestamp<Mono>,
+    /// In each second of CLOCK_MONOTONIC since then.
+    rate: FrequencyPpb,
+}
+
+/// What this correction adds to the stamping clock in each second of CLOCK_MONOTONIC.
+fn turning<C: Clock>(clock: &C, correction: FrequencyPpb) -> FrequencyPpb {
+    if clock.turns_mono() {
+        let ratio = correction.ratio();
+        FrequencyPpb::from_ratio(ratio / (1.0 + ratio))
+    } else if clock.is_stamping() {
+        correction
+    } else {
+        FrequencyPpb::ZERO
+    }
+}
+
+impl Turned {
+    fn by(&self, now: Timestamp<Mono>) -> Duration {
+        self.by + self.rate.drift(now - self.until)
+    }
 }
 
 impl<C: Clock> Steering<C> {
     /// Begins at `now`, when the stamping clock reads `local`.
     pub fn new(mut clock: C, counts: Counts, config: Config, now: Timestamp<Mono>, local: Timestamp<Local>) -> Self {
         let (reading, _) = clock.line(local);
+        let turned = Turned { by: Duration::ZERO, until: now, rate: turning(&clock, clock.frequency()) };
         let mut discipline = Discipline::new(config, now, reading, clock.epoch(), clock.frequency());
         if let Some(limit) = clock.frequency_max() {
             discipline.limit_corrections(limit);
@@ -71,6 +104,7 @@ impl<C: Clock> Steering<C> {
             refused: None,
             dither_at: now,
             stepped: Duration::ZERO,
+            turned,
             obeyed: 0,
             foretold: Foretold::default(),
         }
@@ -222,6 +256,16 @@ impl<C: Clock> Steering<C> {
     /// What all steps of ours together have added to the stamping clock.
     pub fn stepped(&self) -> Duration {
         self.stepped
+    }
+
+    /// What all corrections of its rate together have added to the stamping clock by `now`.
+    pub fn turned(&self, now: Timestamp<Mono>) -> Duration {
+        self.turned.by(now)
+    }
+
+    /// The same to CLOCK_MONOTONIC: nothing, unless that goes with this clock.
+    pub fn turned_mono(&self, now: Timestamp<Mono>) -> Duration {
+        if self.clock.turns_mono() { self.turned(now) } else { Duration::ZERO }
     }
 
     /// As [`Steering::leap`] where nobody sets the clock: it is stepped by us, which the discipline does not see.
@@ -503,10 +547,16 @@ impl<C: Clock> Steering<C> {
     }
 
     fn obeyed(&mut self, now: Timestamp<Mono>, adjusted: Adjusted, notify: &mut impl FnMut(Notice)) {
-        let Adjusted { before, after, epoch, frequency } = adjusted;
+        let Adjusted { before, after, epoch, frequency, between } = adjusted;
+        let was = self.discipline.frequency();
+        let (late, doubt) = between.map_or((Duration::ZERO, Duration::ZERO), |between| middle(now, between));
+        let late = late + was.drift(late);
+        let (before, after) = (before + late, after + late);
         if self.clock.is_stamping() {
             self.stepped += after - before;
         }
+        let until = now + late;
+        self.turned = Turned { by: self.turned.by(until), until, rate: turning(&self.clock, frequency) };
         let ahead = self.ahead.duration();
         let answer = Input::Adjusted { before: before + ahead, after: after + ahead, epoch, frequency };
         let mut told = Emit(|effect| {
@@ -515,7 +565,17 @@ impl<C: Clock> Steering<C> {
             }
         });
         self.discipline.step(now, answer, &mut told);
+        let by = (frequency - was).drift(doubt).abs();
+        if by >= UNSURE_MIN {
+            self.discipline.step(now, Input::Unsure { by }, &mut told);
+        }
     }
+}
+
+/// How much later than `now` the middle of an interval is, and how far from that its ends are.
+fn middle(now: Timestamp<Mono>, (from, until): (Timestamp<Mono>, Timestamp<Mono>)) -> (Duration, Duration) {
+    let doubt = (until - from).half();
+    (from + doubt - now, doubt)
 }
 
 /// A reference's timescale, on the scale of a discipline whose clock counts this, and to whose readings `ahead` is added.

@@ -113,6 +113,8 @@ const fn leap_by(is_inserted: bool, is_deleted: bool) -> LeapIndicator {
 /// The kernel is told how good its time is about so often, and must be right until the next time: its own growth of maxerror
 /// comes at the turn of its seconds only.
 const VOUCHED_FOR: Duration = Duration::SECOND;
+/// A command is obeyed within this after the clock was read, or somebody has set it in between.
+const OBEYS_WITHIN: Duration = Duration::from_secs(10);
 
 /// Rounded up.
 fn micros(duration: Duration) -> i64 {
@@ -268,7 +270,7 @@ impl SystemClock {
         if written.is_err() {
             self.watch.written = ours;
         }
-        written
+        written.map(drop)
     }
 
     /// What another program has done to the rate since this was asked last.
@@ -284,7 +286,8 @@ impl SystemClock {
         }
     }
 
-    fn write(&mut self, at: Timestamp<Local>, frequency: FrequencyPpb) -> Result<(), ClockError> {
+    /// Writes a frequency when the clock reads about `at`. Returns what it read when it obeyed, which the kernel tells.
+    fn write(&mut self, at: Timestamp<Local>, frequency: FrequencyPpb) -> Result<Timestamp<Local>, ClockError> {
         let is_multiple = self.step.look().is_some_and(|step| is_multiple(frequency, step));
         let (tick, scaled) = if is_multiple { split_multiple(frequency) } else { split(frequency) };
         // The tick is written only when it changes, or is another program's.
@@ -293,7 +296,9 @@ impl SystemClock {
         self.see_leap(at, &found);
         self.watch.written = rate_of(&found);
         self.frequency = if is_multiple { frequency } else { joined(self.watch.written) };
-        Ok(())
+        let obeyed_at = Timestamp::from_parts(found.time.seconds, found.time.nanoseconds);
+        let is_soon = (Duration::ZERO..OBEYS_WITHIN).contains(&(obeyed_at - at));
+        Ok(if is_soon { obeyed_at } else { at })
     }
 }
 
@@ -330,16 +335,22 @@ impl Clock for SystemClock {
             // It forgets.
             self.told = None;
         }
-        match self.write(at + step, frequency) {
+        let after = match self.write(at + step, frequency) {
+            Ok(obeyed_at) => obeyed_at,
             // The step has happened; the frequency is as it was, and is told so.
-            Err(error) if step == Duration::ZERO => return Err(error),
-            _ => {}
-        }
-        Ok(Adjusted { before: at, after: at + step, epoch: self.epoch, frequency: self.frequency })
+            Err(_) if step != Duration::ZERO => at + step,
+            Err(error) => return Err(error),
+        };
+        let before = after - step;
+        Ok(Adjusted { before, after, epoch: self.epoch, frequency: self.frequency, between: None })
     }
 
     fn rate_step(&self) -> Option<FrequencyPpb> {
         self.step.known()
+    }
+
+    fn turns_mono(&self) -> bool {
+        true
     }
 
     fn is_stamping(&self) -> bool {

@@ -135,6 +135,11 @@ pub enum Input<'a> {
         /// Not positive.
         behind: Duration,
     },
+    /// It is not known exactly when the clock obeyed the last command: by that it may be ahead or behind by so much.
+    Unsure {
+        /// Not negative.
+        by: Duration,
+    },
     /// Time has passed; the disciplined clock reads `reading`.
     Tick {
         /// What our clock reads now.
@@ -575,6 +580,7 @@ impl Engine for Discipline {
             Input::Disturbed { reading, epoch } => self.disturbed(now, reading, epoch, out),
             Input::Replaced { reading, epoch } => self.replaced(now, reading, epoch, out),
             Input::Slewed { reading, ahead, behind } => self.slewed(reading, ahead, behind),
+            Input::Unsure { by } => self.widen(by, -by),
             Input::Tick { reading } => self.tick(now, reading, out),
         }
     }

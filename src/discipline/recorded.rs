@@ -65,6 +65,10 @@ impl Recordable for Discipline {
                 reading.encode(out);
                 epoch.encode(out);
             }
+            Input::Unsure { by } => {
+                out.byte(10);
+                by.encode(out);
+            }
         }
     }
 
@@ -101,6 +105,7 @@ impl Recordable for Discipline {
             },
             8 => Input::Guard(SourceId::decode(from)?, Option::decode(from)?),
             9 => Input::Replaced { reading: Timestamp::decode(from)?, epoch: ClockEpoch::decode(from)? },
+            10 => Input::Unsure { by: Duration::decode(from)? },
             _ => return Err(Malformed),
         };
         Ok(act(&input))

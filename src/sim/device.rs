@@ -236,7 +236,8 @@ impl Clock for Device {
             self.epoch = self.epoch.next();
         }
         self.obey(frequency.clamp(self.model.max_adjustment));
-        Ok(Adjusted { before: at, after: at + step, epoch: self.epoch, frequency: self.frequency })
+        let after = at + step;
+        Ok(Adjusted { before: at, after, epoch: self.epoch, frequency: self.frequency, between: None })
     }
 
     fn is_stamping(&self) -> bool {

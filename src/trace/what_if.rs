@@ -225,7 +225,8 @@ impl Watch<Discipline> for Recorded<'_> {
                 let free = self.free.read(now, after, engine);
                 self.begin_other(now, free, after, engine);
             }
-            Input::Refused => {}
+            // Nor when it did that.
+            Input::Refused | Input::Unsure { .. } => {}
             Input::Disturbed { reading, .. } | Input::Replaced { reading, .. } => {
                 let free = self.free.set(now, reading);
                 if let Some(other) = &mut self.other {

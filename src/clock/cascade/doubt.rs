@@ -154,7 +154,7 @@ impl<C: Clock> Cascade<C> {
     ) -> bool {
         let Some(leaf) = self.phcs.get(usize::from(index)).and_then(Option::as_ref) else { return false };
         let Some(doubt) = leaf.doubt else { return false };
-        let device = leaf.reading(now);
+        let device = leaf.reading(now, &self.system);
         let is_hub = self.hub == Some(ClockId::Phc(index));
         let longest = DOUBT_MAX.max(leaf.steering.interval().duration().times(DOUBT_INTERVALS_MAX));
         let is_over = if is_hub { now - doubt.since >= longest } else { self.hub_in_doubt().is_none() };

@@ -25,7 +25,7 @@ impl<C: Clock> Cascade<C> {
             _ => None,
         };
         let Some(hub) = hub else { return self.system.exceeded_at(now, local, None) };
-        let reading = hub.reading(now);
+        let reading = hub.reading(now, &self.system);
         hub.steering.exceeded_at(now, reading, Some(snapshot.parts.total().greatest_error()))
     }
 }

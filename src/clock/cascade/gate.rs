@@ -105,7 +105,7 @@ impl<C: Clock> Cascade<C> {
         for (index, leaf) in self.phcs.iter_mut().enumerate() {
             let id = ClockId::Phc(index as u8);
             if let Some(leaf) = leaf.as_mut().filter(|_| hub != Some(id)) {
-                let reading = leaf.reading(now);
+                let reading = leaf.reading(now, &self.system);
                 leaf.steering.follow(now, reading, None, &mut of(id, notify));
             }
         }

@@ -1,6 +1,6 @@
 //! What readings of the PHCs mean for those who only get stamps of them.
 
-use super::{Cascade, Clock, Leaf, PHCS_MAX};
+use super::{Cascade, Clock, Leaf, PHCS_MAX, Steering};
 use crate::sharing::{PHC_LINES_MAX, PhcLine, PhcLines};
 use crate::time::{ClockEpoch, Duration, Local, Mono, Timestamp};
 
@@ -21,7 +21,7 @@ impl<C: Clock> Cascade<C> {
             return lines;
         }
         for (line, leaf) in lines.0.iter_mut().zip(&mut self.phcs) {
-            *line = leaf.as_mut().and_then(|leaf| leaf.line(now, tai_utc.duration()));
+            *line = leaf.as_mut().and_then(|leaf| leaf.line(now, tai_utc.duration(), &self.system));
         }
         lines
     }
@@ -40,14 +40,15 @@ impl<C: Clock> Cascade<C> {
 
 impl<C: Clock> Leaf<C> {
     /// `ahead` is what the PHC's time is ahead of UTC.
-    fn line(&mut self, now: Timestamp<Mono>, ahead: Duration) -> Option<PhcLine> {
-        let is_crossed = now - self.anchor.0 <= CROSSING_AGE_MAX;
+    fn line(&mut self, now: Timestamp<Mono>, ahead: Duration, system: &Steering<C>) -> Option<PhcLine> {
+        let is_crossed = self.since_crossing(now) <= CROSSING_AGE_MAX;
         // Since a step it has not been seen to read what it should.
         let is_of_this_epoch = self.since.0 == self.steering.clock().epoch();
         if !is_crossed || !is_of_this_epoch || !self.steering.state().is_synchronised() {
             return None;
         }
-        let snapshot = self.steering.snapshot(now, self.reading(now));
+        let reading = self.reading(now, system);
+        let snapshot = self.steering.snapshot(now, reading);
         snapshot.is_bounded.then(|| PhcLine {
             anchor: snapshot.anchor_local,
             utc: snapshot.anchor_utc - ahead,

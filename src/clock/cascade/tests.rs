@@ -45,7 +45,7 @@ struct World {
     greatest: [Duration; 3],
 }
 
-fn steering(kind: Kind) -> SteeringConfig {
+pub(super) fn steering(kind: Kind) -> SteeringConfig {
     SteeringConfig {
         lock_limit: Duration::from_micros(10),
         max_drift: FrequencyPpb::from_ppm(1.0),

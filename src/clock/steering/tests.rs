@@ -163,3 +163,45 @@ fn a_stamp_from_before_the_clock_was_set_back_measures_nothing() {
     assert!(!bench.notices.contains(&Notice::Contradiction), "{:?}", bench.notices);
     assert!(bench.error().abs() < Duration::from_micros(1), "{}", bench.error());
 }
+
+fn told(at: Timestamp<Local>, ppm: f64, between: Option<(Timestamp<Mono>, Timestamp<Mono>)>) -> Adjusted {
+    let frequency = FrequencyPpb::from_ppm(ppm);
+    Adjusted { before: at, after: at, epoch: ClockEpoch::default(), frequency, between }
+}
+
+#[test]
+fn a_command_is_placed_where_the_clock_obeyed_it() {
+    let mut bench = Bench::new(Kind::Estimator);
+    let (now, local) = (bench.now, bench.steering.reading(bench.local()));
+    let was = bench.steering.discipline.frequency();
+    // The thread was kept from it for 10 ms, during which the clock went on as before.
+    let (late, rate) = (Duration::from_millis(10), FrequencyPpb::from_ppm(500.0));
+    let obeyed_at = local + late + was.drift(late);
+    let before = bench.steering.discipline.free(obeyed_at);
+    bench.steering.obeyed(now, told(local, 500.0, Some((now + late, now + late))), &mut |_| ());
+    let later = Duration::SECOND;
+    let gained = bench.steering.discipline.free(obeyed_at + later + rate.drift(later)) - before;
+    assert!((gained - later).abs() <= Duration::from_nanos(1), "{gained}, and 5 us more where it was asked for");
+}
+
+#[test]
+fn not_to_know_when_the_clock_obeyed_widens_the_bound() {
+    let mut bench = Bench::new(Kind::Estimator);
+    for _ in 0..400 {
+        bench.exchange();
+    }
+    let (now, local) = (bench.now, bench.local());
+    let at = bench.steering.reading(local);
+    let greatest = |bench: &mut Bench| bench.steering.bound(local).expect("bounded").total().greatest_error();
+    let own = bench.steering.discipline.frequency().ppb() / 1e3;
+    let before = greatest(&mut bench);
+    // The same instant, known exactly: nothing is added.
+    bench.steering.obeyed(now, told(at, own + 400.0, Some((now, now))), &mut |_| ());
+    let exact = greatest(&mut bench);
+    assert!((exact - before).abs() < Duration::from_nanos(2), "{before} {exact}");
+    // To within 20 ms: 10 ms of 400 ppm either way.
+    let from = now - Duration::from_millis(10);
+    bench.steering.obeyed(now, told(at, own, Some((from, now + Duration::from_millis(10)))), &mut |_| ());
+    let wider = greatest(&mut bench) - exact;
+    assert!((wider - Duration::from_micros(4)).abs() < Duration::from_nanos(50), "{wider}");
+}

@@ -109,16 +109,21 @@ impl Discipline {
     /// Somebody changed the clock's rate for a while: what was proven is less sharp, and what is in flight is of no use.
     pub(super) fn slewed(&mut self, reading: Timestamp<Local>, ahead: Duration, behind: Duration) {
         self.slewed_until = Some(reading);
-        self.envelope.widen(ahead, behind);
-        self.previous.widen(ahead, behind);
-        self.widen_guards(ahead, behind);
-        self.learnt.widen(ahead, behind);
+        self.widen(ahead, behind);
         if ahead != behind {
             self.bank.loosen_offset(ahead - behind);
         }
         self.stability.interrupt();
         self.link.interrupt();
         self.gate.reset();
+    }
+
+    /// All that is proven and learnt is of a clock that may have been put `ahead` (not negative) and `behind` (not positive) by so much since.
+    pub(super) fn widen(&mut self, ahead: Duration, behind: Duration) {
+        self.envelope.widen(ahead, behind);
+        self.previous.widen(ahead, behind);
+        self.widen_guards(ahead, behind);
+        self.learnt.widen(ahead, behind);
     }
 
     pub(super) fn set_interval(&mut self, interval: LogInterval) {
