@@ -267,7 +267,7 @@ impl Discipline {
         let Some(estimate) = self.estimate_worth_using().filter(|_| self.knows_delay()) else { return };
         let (offset, reading) = self.present_offset(now, &estimate, free, reading);
         if self.is_bank_tracking {
-            self.slew_away(now, self.within_the_proof(offset, reading), out);
+            self.slew_away(now, self.held_near_the_proof(now, offset, reading), out);
         } else {
             self.begin_by_estimate(estimate, offset, out);
         }
@@ -390,7 +390,7 @@ impl Discipline {
         if was_silent {
             self.transition(now, StateEvent::SamplesResumed, out);
         }
-        // What cannot be is not steered by: an estimate that something has put far off is begun anew only after some messages.
+        // An estimate that something has put far off is slewed towards until it is begun anew; what cannot be taken back is bound to the proof.
         let possible = self.within_the_proof(offset, reading);
         if self.config.step.panic.is_some_and(|limit| possible.abs() > limit) {
             if !self.is_panicking {
@@ -422,7 +422,7 @@ impl Discipline {
             out.emit(Effect::Notice(Notice::Stepped(-possible)));
             self.gate.reset();
         } else if self.estimator().is_some() {
-            self.slew_away(now, possible, out);
+            self.slew_away(now, self.held_near_the_proof(now, offset, reading), out);
         } else if let Verdict::Track(frequency) = self.servo.track(free, offset, self.interval.duration()) {
             // What answers this offset has done so after an interval; without a next Sync it would go on to the other side.
             self.slew_ends = Some(now + self.interval.duration().scaled(OVERDUE_INTERVALS));
@@ -433,6 +433,14 @@ impl Discipline {
     /// The nearest offset to this that is possible by what is proven, when the clock reads `reading`; itself while nothing is.
     fn within_the_proof(&self, offset: Duration, reading: Timestamp<Local>) -> Duration {
         self.proven(reading).map_or(offset, |span| offset.clamp(span.low, span.high.max(span.low)))
+    }
+
+    /// The same for a slew. An estimate that is hardly outside may be better than the proof, but none is by more than the interval is wide; and what is
+    /// not steered to yet of a change of the source is no error of the estimate.
+    fn held_near_the_proof(&self, now: Timestamp<Mono>, offset: Duration, reading: Timestamp<Local>) -> Duration {
+        let Some(span) = self.proven(reading) else { return offset };
+        let (margin, bias) = ((span.high - span.low).max(Duration::ZERO), self.bias_at(now));
+        (offset + bias).clamp(span.low - margin, span.high.max(span.low) + margin) - bias
     }
 
     /// Whether even the proven interval does not contain zero: only then is a later step more than noise.
