@@ -92,7 +92,7 @@ impl Clock for NodeClock {
         let found = self.command(change)?;
         self.frequency = joined(found.tick, found.freq);
         let after = at + Duration::from_nanos(nanos);
-        Ok(Adjusted { before: at, after, epoch: self.host.epoch(), frequency: self.frequency })
+        Ok(Adjusted { before: at, after, epoch: self.host.epoch(), frequency: self.frequency, between: None })
     }
 
     fn is_stamping(&self) -> bool {
