@@ -64,7 +64,8 @@ fn target() -> PathBuf {
 /// What cargo could not do.
 fn build(packages: &[&str]) -> Result<(), String> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "-q", "--release"]).args(packages.iter().flat_map(|package| ["-p", package]));
+    // With us, so that what all depend on has the features that it was built with for us, and nothing is built twice.
+    cargo.args(["build", "-q", "--release", "-p", "xtask"]).args(packages.iter().flat_map(|package| ["-p", package]));
     let status = cargo.status().map_err(|error| format!("cargo: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("{} cannot be built: {status}", packages.join(", "))) }
 }

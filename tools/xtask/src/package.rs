@@ -60,8 +60,7 @@ const MAINTAINER: &str = "Synchronome maintainers <maintainers@synchronome.examp
 pub fn run(options: &Options) -> ExitCode {
     let root = crate::root();
     let out = options.out.as_ref().map_or_else(|| crate::target().join("package"), |out| root.join(out));
-    let built = PROGRAMS.iter().try_for_each(|program| crate::build(&[program]));
-    match built.and_then(|()| make(root, &out, &options.formats)) {
+    match crate::build(&PROGRAMS).and_then(|()| make(root, &out, &options.formats)) {
         Ok(made) => {
             for path in made {
                 println!("{}", path.display());

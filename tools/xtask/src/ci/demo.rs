@@ -8,7 +8,7 @@ use std::process::{self, Stdio};
 
 use serde_json::Value;
 
-use super::{Outcome, Run, show, show_lines};
+use super::{Outcome, Run, show_lines};
 
 /// Debian's `nobody` and `nogroup`.
 const NOBODY: u32 = 65_534;
@@ -17,7 +17,7 @@ const LOCK_TIME_MAX_S: f64 = 3.0;
 const TRUE_ERROR_RMS_MAX_S: f64 = 2e-5;
 
 pub fn run(run: &mut Run) -> Outcome {
-    show(&mut run.cargo(&["build", "-q", "--release", "-p", "synchronome", "-p", "xtask"]))?;
+    crate::build(&["synchronome"])?;
     let stage = Stage::new(&crate::target().join("release/synchronome")).map_err(|error| format!("a copy: {error}"))?;
     // Not the default ports, so that a demo that somebody is looking at goes on.
     let mut command = run.command(stage.0.join("synchronome"));

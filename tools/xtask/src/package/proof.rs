@@ -49,9 +49,7 @@ const SCRIPTS: [&str; 4] = ["hooks/metered", "debian/postinst", "debian/prerm", 
 /// The step of `cargo xtask ci`.
 pub fn run(run: &mut Run) -> Outcome {
     let out = crate::target().join("package");
-    for program in PROGRAMS {
-        show(&mut run.cargo(&["build", "-q", "--release", "-p", program]))?;
-    }
+    crate::build(&PROGRAMS)?;
     let scripts = SCRIPTS.map(|script| run.root.join("packaging").join(script)).into_iter();
     let scripts = scripts.chain([run.root.join(booted::SCRIPT)]).chain(rpm_scripts(&run.root, &out)?);
     show(run.command("shellcheck").args(["-s", "sh"]).args(scripts))?;
