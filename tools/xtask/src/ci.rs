@@ -3,6 +3,7 @@
 //! `.ci/run` is this after an apt step. The cheap steps come first. The tests come last, and of them the ones in real
 //! time at the very end, so that a log ends with cargo test's own closing lines and one line that adds them up.
 
+mod beside;
 mod demo;
 mod fuzz;
 mod steps;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use beside::Beside;
 pub use suite::Tally;
 
 /// Runs the steps in their order and stops at the first that fails.
@@ -40,6 +42,18 @@ pub struct Step {
     /// What it does, for `--list`.
     pub about: &'static str,
     pub run: fn(&mut Run) -> Outcome,
+    /// The step, before it, with which it begins: it leaves a core idle, and those from there on do nothing but compute.
+    pub beside: Option<&'static str>,
+}
+
+impl Step {
+    const fn new(name: &'static str, about: &'static str, run: fn(&mut Run) -> Outcome) -> Self {
+        Self { name, about, run, beside: None }
+    }
+
+    const fn beside(self, other: &'static str) -> Self {
+        Self { beside: Some(other), ..self }
+    }
 }
 
 /// What the steps share.
@@ -58,13 +72,21 @@ pub fn run(options: &Options) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let wanted = |step: &&Step| options.steps.is_empty() || options.steps.iter().any(|name| name == step.name);
+    let mut begun = Vec::new();
     let mut run = Run { root: crate::root().to_owned(), tally: Tally::default() };
     let begin = Instant::now();
     let mut times = Vec::new();
     for step in steps::STEPS.iter().filter(wanted) {
+        for other in steps::STEPS.iter().filter(wanted).filter(|other| other.beside == Some(step.name)) {
+            println!("ci: {} begins beside", other.name);
+            begun.push(Beside::begin(&run, other.name));
+        }
         println!("ci: {}: {}", step.name, step.about);
         let start = Instant::now();
-        let outcome = (step.run)(&mut run);
+        let outcome = match begun.iter().position(|beside| beside.is(step.name)) {
+            Some(at) => begun.swap_remove(at).finish(),
+            None => (step.run)(&mut run),
+        };
         let took = seconds(start.elapsed());
         if let Err(problem) = outcome {
             println!("ci: {} FAILED after {took}: {problem}", step.name);

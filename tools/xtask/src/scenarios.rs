@@ -24,6 +24,9 @@ pub struct Options {
     /// Each with so many seeds, from its own on, and not with as many as the file says.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000))]
     seeds: Option<u64>,
+    /// No more seeds than this, whatever the file says.
+    #[arg(long, value_name = "N", conflicts_with = "seeds", value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    at_most: Option<u64>,
     /// Print one JSON object instead of lines.
     #[arg(long)]
     json: bool,
@@ -120,7 +123,7 @@ fn files(root: &Path, options: &Options) -> Result<Vec<File>, String> {
     let is_wanted = |name: &String| options.names.is_empty() || options.names.contains(name);
     let load = |(name, path): (String, PathBuf)| {
         let scenario = load_file(&path).map_err(|errors| errors.to_string())?;
-        let seeds = options.seeds.unwrap_or(scenario.seeds);
+        let seeds = options.seeds.unwrap_or(scenario.seeds.min(options.at_most.unwrap_or(u64::MAX)));
         Ok(File { name, path, scenario, seeds })
     };
     all.into_iter().filter(|(name, _)| is_wanted(name)).map(load).collect()
