@@ -86,7 +86,8 @@ struct Path {
     next: (f64, bool),
 }
 
-/// The RMS error of the best source alone and of all together, in seconds, constants taken out.
+/// The RMS error of the best source alone and of all together, in seconds, constants taken out. With more seeds, in whole
+/// simulated worlds, it is a part of `cargo xtask accuracy`.
 fn rms(paths: &[(f64, f64)], seed: u64) -> (f64, f64) {
     let mut random = Random::seeded(seed);
     let (mut t, mut offset, mut frequency, wander) = (0.0, 0.2, 20e-6, 1e-9);
@@ -160,19 +161,15 @@ fn sources_of_different_quality_are_as_good_as_the_best_of_them() {
         &[(1e-6, 1.0), (3e-6, 1.0), (1e-5, 1.0)],
         &[(1e-7, 1.0), (2e-7, 0.5), (1e-6, 0.125), (1e-4, 16.0)],
     ] {
-        for seed in 1..=3 {
-            let (best, all) = rms(paths, seed);
-            assert!(all <= 1.05 * best, "{paths:?}, seed {seed}: {all} beside {best}");
-        }
+        let (best, all) = rms(paths, 1);
+        assert!(all <= 1.05 * best, "{paths:?}: {all} beside {best}");
     }
 }
 
 #[test]
 fn sources_that_are_alike_are_better_together() {
     for (paths, limit) in [(&[(1e-6, 1.0); 2][..], 0.95), (&[(1e-6, 1.0); 4], 0.9), (&[(1e-7, 0.125); 3], 0.9)] {
-        for seed in 1..=3 {
-            let (best, all) = rms(paths, seed);
-            assert!(all <= limit * best, "{} alike, seed {seed}: {all} beside {best}", paths.len());
-        }
+        let (best, all) = rms(paths, 1);
+        assert!(all <= limit * best, "{} alike: {all} beside {best}", paths.len());
     }
 }

@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn where_it_holds_the_judge_would_change_nothing() {
         let (mut held, mut left) = (0, 0);
-        for seed in 0..3_000 {
+        for seed in 0..1_000 {
             let mut random = Random::seeded(seed);
             let mut any = |most: f64| (most * random.unit()) as i64;
             let mut court = Court::new(&[SourceKind::Ptp; PLACES]);
@@ -248,6 +248,6 @@ mod tests {
                 }
             }
         }
-        assert!(held > 1_000 && left > 1_000, "{held} {left}");
+        assert!(held > 400 && left > 400, "{held} {left}");
     }
 }
