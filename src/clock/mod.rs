@@ -19,6 +19,7 @@ mod continuity;
 mod disruption;
 mod edges;
 mod foretold;
+mod gain;
 mod generation;
 mod heartbeat;
 mod host;

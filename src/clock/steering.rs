@@ -6,6 +6,7 @@
 //! changes the reading and what is added to it by one second each, and nothing else.
 
 use super::foretold::{ExceededAt, Foretold};
+use super::gain::Gain;
 use super::{Adjusted, Clock, ClockError};
 use crate::discipline::{
     Adjustment, Config, Discipline, Effect, Input, Notice, Reference, Ruler, SavedOscillator, Span, Timescale,
@@ -64,25 +65,25 @@ pub struct Steering<C> {
 struct Turned {
     by: Duration,
     until: Timestamp<Mono>,
-    /// In each second of CLOCK_MONOTONIC since then.
-    rate: FrequencyPpb,
+    /// By CLOCK_MONOTONIC since then.
+    gain: Gain,
 }
 
-/// What this correction adds to the stamping clock in each second of CLOCK_MONOTONIC.
-fn turning<C: Clock>(clock: &C, correction: FrequencyPpb) -> FrequencyPpb {
+/// What this correction adds to the stamping clock by CLOCK_MONOTONIC.
+fn turning<C: Clock>(clock: &C, correction: FrequencyPpb) -> Gain {
     if clock.turns_mono() {
         let ratio = correction.ratio();
-        FrequencyPpb::from_ratio(ratio / (1.0 + ratio))
+        Gain::of(FrequencyPpb::from_ratio(ratio / (1.0 + ratio)))
     } else if clock.is_stamping() {
-        correction
+        Gain::of(correction)
     } else {
-        FrequencyPpb::ZERO
+        Gain::default()
     }
 }
 
 impl Turned {
     fn by(&self, now: Timestamp<Mono>) -> Duration {
-        self.by + self.rate.drift(now - self.until)
+        self.by + self.gain.over(now - self.until)
     }
 }
 
@@ -90,7 +91,7 @@ impl<C: Clock> Steering<C> {
     /// Begins at `now`, when the stamping clock reads `local`.
     pub fn new(mut clock: C, counts: Counts, config: Config, now: Timestamp<Mono>, local: Timestamp<Local>) -> Self {
         let (reading, _) = clock.line(local);
-        let turned = Turned { by: Duration::ZERO, until: now, rate: turning(&clock, clock.frequency()) };
+        let turned = Turned { by: Duration::ZERO, until: now, gain: turning(&clock, clock.frequency()) };
         let mut discipline = Discipline::new(config, now, reading, clock.epoch(), clock.frequency());
         if let Some(limit) = clock.frequency_max() {
             discipline.limit_corrections(limit);
@@ -556,7 +557,7 @@ impl<C: Clock> Steering<C> {
             self.stepped += after - before;
         }
         let until = now + late;
-        self.turned = Turned { by: self.turned.by(until), until, rate: turning(&self.clock, frequency) };
+        self.turned = Turned { by: self.turned.by(until), until, gain: turning(&self.clock, frequency) };
         let ahead = self.ahead.duration();
         let answer = Input::Adjusted { before: before + ahead, after: after + ahead, epoch, frequency };
         let mut told = Emit(|effect| {

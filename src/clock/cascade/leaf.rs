@@ -7,6 +7,7 @@
 use super::doubt::Doubt;
 use super::{Clock, Crossing, Steering};
 use crate::clock::continuity::Continuity;
+use crate::clock::gain::Gain;
 use crate::time::{ClockEpoch, Duration, Local, Mono, Timestamp};
 
 /// See the module's text.
@@ -39,6 +40,8 @@ struct Anchor {
     turned: Duration,
     /// To CLOCK_MONOTONIC, by the system clock's rate.
     mono_turned: Duration,
+    /// What the card gains by itself on CLOCK_MONOTONIC by itself.
+    own: Gain,
 }
 
 impl Anchor {
@@ -49,6 +52,7 @@ impl Anchor {
             stepped: phc.stepped(),
             turned: phc.turned(crossing.mono),
             mono_turned: system.turned_mono(crossing.mono),
+            own: Gain::default(),
         }
     }
 }
@@ -80,9 +84,10 @@ impl<C: Clock> Leaf<C> {
             self.continuity.restart();
             self.pace.restart();
         }
-        let Anchor { device, mono, stepped, turned, mono_turned } = self.anchor;
+        let Anchor { device, mono, stepped, turned, mono_turned, .. } = self.anchor;
         let (device, mono) = (device - stepped - turned, mono - mono_turned);
         self.pace.check(mono.read_as(), device, crossing.window + crossing.slack);
+        self.anchor.own = Gain::of(self.pace.rate());
         self.steering.free(crossing.device)
     }
 
@@ -95,9 +100,8 @@ impl<C: Clock> Leaf<C> {
     pub fn reading(&self, now: Timestamp<Mono>, system: &Steering<C>) -> Timestamp<Local> {
         let anchor = &self.anchor;
         let elapsed = (now - anchor.mono) - (system.turned_mono(now) - anchor.mono_turned);
-        let own = self.pace.rate().drift(elapsed);
         let told = (self.steering.turned(now) - anchor.turned) + (self.steering.stepped() - anchor.stepped);
-        anchor.device + elapsed + own + told
+        anchor.device + elapsed + anchor.own.over(elapsed) + told
     }
 }
 

@@ -267,7 +267,7 @@ impl Discipline {
         let Some(estimate) = self.estimate_worth_using().filter(|_| self.knows_delay()) else { return };
         let (offset, reading) = self.present_offset(now, &estimate, free, reading);
         if self.is_bank_tracking {
-            self.slew_away(now, self.held_near_the_proof(now, offset, reading), out);
+            self.slew_away(now, self.held_near(self.proven(reading), now, offset), out);
         } else {
             self.begin_by_estimate(estimate, offset, out);
         }
@@ -391,7 +391,8 @@ impl Discipline {
             self.transition(now, StateEvent::SamplesResumed, out);
         }
         // An estimate that something has put far off is slewed towards until it is begun anew; what cannot be taken back is bound to the proof.
-        let possible = self.within_the_proof(offset, reading);
+        let proven = self.proven(reading);
+        let possible = proven.map_or(offset, |span| offset.clamp(span.low, span.high.max(span.low)));
         if self.config.step.panic.is_some_and(|limit| possible.abs() > limit) {
             if !self.is_panicking {
                 out.emit(Effect::Notice(Notice::Panic(possible)));
@@ -422,7 +423,7 @@ impl Discipline {
             out.emit(Effect::Notice(Notice::Stepped(-possible)));
             self.gate.reset();
         } else if self.estimator().is_some() {
-            self.slew_away(now, self.held_near_the_proof(now, offset, reading), out);
+            self.slew_away(now, self.held_near(proven, now, offset), out);
         } else if let Verdict::Track(frequency) = self.servo.track(free, offset, self.interval.duration()) {
             // What answers this offset has done so after an interval; without a next Sync it would go on to the other side.
             self.slew_ends = Some(now + self.interval.duration().scaled(OVERDUE_INTERVALS));
@@ -430,15 +431,10 @@ impl Discipline {
         }
     }
 
-    /// The nearest offset to this that is possible by what is proven, when the clock reads `reading`; itself while nothing is.
-    fn within_the_proof(&self, offset: Duration, reading: Timestamp<Local>) -> Duration {
-        self.proven(reading).map_or(offset, |span| offset.clamp(span.low, span.high.max(span.low)))
-    }
-
-    /// The same for a slew. An estimate that is hardly outside may be better than the proof, but none is by more than the interval is wide; and what is
-    /// not steered to yet of a change of the source is no error of the estimate.
-    fn held_near_the_proof(&self, now: Timestamp<Mono>, offset: Duration, reading: Timestamp<Local>) -> Duration {
-        let Some(span) = self.proven(reading) else { return offset };
+    /// The offset to slew away, where this is estimated. An estimate that is hardly outside of what is proven may be better than the proof, but none is by
+    /// more than the interval is wide; and what is not steered to yet of a change of the source is no error of the estimate.
+    fn held_near(&self, proven: Option<Span<Duration>>, now: Timestamp<Mono>, offset: Duration) -> Duration {
+        let Some(span) = proven else { return offset };
         let (margin, bias) = ((span.high - span.low).max(Duration::ZERO), self.bias_at(now));
         (offset + bias).clamp(span.low - margin, span.high.max(span.low) + margin) - bias
     }
