@@ -71,10 +71,16 @@ impl Port {
             Ok(Extension::Organization(OrganizationExtension::GptpCapable(said))) => Some(said),
             _ => None,
         });
-        if let Some(GptpCapable { message_interval }) = said {
-            let until = now + message_interval.duration().times(RECEIPT_TIMEOUT);
-            self.said_capable = SaidCapable(Some((message.header.source_port_identity, until)));
+        let Some(GptpCapable { message_interval }) = said else { return };
+        let who = message.header.source_port_identity;
+        // Whoever else is heard on the link takes nothing from what the neighbour has said.
+        if matches!(self.neighbor(), Some(NeighborStatus::Known { identity, .. }) if identity != who)
+            && self.is_neighbor_gptp_capable(now)
+        {
+            return;
         }
+        let until = now + message_interval.duration().times(RECEIPT_TIMEOUT);
+        self.said_capable = SaidCapable(Some((who, until)));
     }
 
     /// A Signaling, sent to the group, as all of 802.1AS is.

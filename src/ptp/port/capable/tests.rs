@@ -75,6 +75,8 @@ fn a_neighbour_that_measures_the_link_is_believed_only_once_it_has_said_that_it_
              2.2 announce B seq=6 p1=10 sdo=256",
         );
         assert!(script.port.is_neighbor_gptp_capable(script.now));
+        script.play("2.3 capable C each=3 sdo=256               => -");
+        assert!(script.port.is_neighbor_gptp_capable(script.now), "C has said nothing for B, nor against it");
         assert_eq!(script.port.parent().map(|parent| parent.port), Some(letter("B")));
     }
 }
