@@ -116,6 +116,12 @@ const VOUCHED_FOR: Duration = Duration::SECOND;
 /// A command is obeyed within this after the clock was read, or somebody has set it in between.
 const OBEYS_WITHIN: Duration = Duration::from_secs(10);
 
+/// When a command was obeyed for which the clock had read `at`, by the kernel's own word (`time` of adjtimex(2)).
+fn obeyed_at(told: Timestamp<Local>, at: Timestamp<Local>) -> Timestamp<Local> {
+    let is_soon = (Duration::ZERO..OBEYS_WITHIN).contains(&(told - at));
+    if is_soon { told } else { at }
+}
+
 /// Rounded up.
 fn micros(duration: Duration) -> i64 {
     duration.as_nanos().max(0).saturating_add(999) / 1_000
@@ -296,9 +302,7 @@ impl SystemClock {
         self.see_leap(at, &found);
         self.watch.written = rate_of(&found);
         self.frequency = if is_multiple { frequency } else { joined(self.watch.written) };
-        let obeyed_at = Timestamp::from_parts(found.time.seconds, found.time.nanoseconds);
-        let is_soon = (Duration::ZERO..OBEYS_WITHIN).contains(&(obeyed_at - at));
-        Ok(if is_soon { obeyed_at } else { at })
+        Ok(obeyed_at(Timestamp::from_parts(found.time.seconds, found.time.nanoseconds), at))
     }
 }
 
@@ -410,6 +414,19 @@ mod tests {
         let remainder = (tick_ns << shift) - cycles * mult;
         let (whole, rest) = ((tick - remainder) / cycles, (tick - remainder) % cycles);
         (whole, rest as f64 / cycles as f64)
+    }
+
+    #[test]
+    fn a_command_is_obeyed_when_the_kernel_says_unless_the_clock_was_set_meanwhile() {
+        let at = Timestamp::from_secs(1_800_000_000);
+        for (later, expected) in [
+            (Duration::from_micros(40), Duration::from_micros(40)),
+            (Duration::from_secs(9), Duration::from_secs(9)),
+            (Duration::from_secs(11), Duration::ZERO),
+            (Duration::from_nanos(-1), Duration::ZERO),
+        ] {
+            assert_eq!(obeyed_at(at + later, at) - at, expected, "{later}");
+        }
     }
 
     #[test]

@@ -621,6 +621,19 @@ fn an_estimate_that_is_outside_of_what_is_proven_is_begun_anew() {
 }
 
 #[test]
+fn the_clock_is_not_held_where_an_estimate_has_it_that_cannot_be() {
+    let mut bench = Bench::new(Config { servo: Kind::Estimator, ..config() }, Duration::from_millis(3), 20.0);
+    let us = Duration::from_micros;
+    (0..400).for_each(|_| bench.exchange(us(200)));
+    // As above, and far outside of what is proven then.
+    bench.offset += us(200);
+    assert!((bench.offset - us(100)).abs() < us(2), "{}", bench.offset);
+    // It takes some messages until the short way is seen, and sixteen more until the estimate is begun anew.
+    (0..8).for_each(|_| bench.exchange(Duration::ZERO));
+    assert!(bench.offset.abs() < us(30), "{}", bench.offset);
+}
+
+#[test]
 fn with_the_estimator_the_first_exchange_is_enough_for_the_first_step() {
     let mut bench = Bench::new(Config { servo: Kind::Estimator, ..config() }, Duration::SECOND, 100.0);
     bench.exchange(Duration::ZERO);
