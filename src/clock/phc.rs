@@ -18,7 +18,7 @@ pub(super) use self::reader::crossing_of;
 use super::tampering::{Tampering, Watch};
 use super::{Adjusted, Clock, ClockError, HostClock};
 use crate::discipline::Adjustment;
-use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Stamp, Timestamp};
+use crate::time::{ClockEpoch, ClockId, Duration, FrequencyPpb, Local, Mono, Stamp, Timestamp};
 
 /// How often a coarse frequency is alternated.
 pub const DITHER_EVERY: Duration = Duration::from_micros(31_250);
@@ -145,6 +145,16 @@ impl PhcClock {
         self.dither.is_none() && scaled_ppm(frequency) == self.watch.written
     }
 
+    /// Sets it, and tells between which two readings of CLOCK_MONOTONIC.
+    fn set_frequency_watched(
+        &mut self,
+        frequency: FrequencyPpb,
+    ) -> Result<(Timestamp<Mono>, Timestamp<Mono>), ClockError> {
+        let before = HostClock.mono();
+        self.set_frequency(frequency)?;
+        Ok((before, HostClock.mono()))
+    }
+
     fn set_frequency(&mut self, frequency: FrequencyPpb) -> Result<(), ClockError> {
         let scaled = scaled_ppm(frequency);
         // Drivers cut off what is less than their quantum: a value just short of a multiple would lose a whole one.
@@ -194,14 +204,16 @@ impl Clock for PhcClock {
             dither.nearest(frequency)
         });
         let is_in_force = self.is_dialled(chosen);
-        let asked_at = HostClock.mono();
-        match if is_in_force { Ok(()) } else { self.set_frequency(chosen) } {
-            Ok(()) => self.wanted = frequency,
+        let set = if is_in_force { Ok(None) } else { self.set_frequency_watched(chosen).map(Some) };
+        let between = match set {
+            Ok(between) => {
+                self.wanted = frequency;
+                between
+            }
             // The step has happened; the frequency is as it was, and is told so.
-            Err(_) if step != Duration::ZERO => {}
+            Err(_) if step != Duration::ZERO => None,
             Err(error) => return Err(error),
-        }
-        let between = (!is_in_force).then(|| (asked_at, HostClock.mono()));
+        };
         Ok(Adjusted { before: at, after: at + step, epoch: self.epoch, frequency: self.frequency, between })
     }
 

@@ -25,8 +25,8 @@ pub type SteeringConfig = Config;
 /// A stamp may be this much ahead of the clock's reading: it was taken on another CPU a moment ago.
 const STAMP_AHEAD_MAX: Duration = Duration::from_millis(1);
 
-/// What a clock may have been moved by for not knowing exactly when it obeyed: less than this is not worth a word, the more so as a command
-/// that changes the rate by so much that it matters is rare.
+/// What a clock may have been moved by for not knowing exactly when it obeyed: less than an eighth of a nanosecond is not worth a word, for
+/// commands that change the rate by so much that it matters are rare.
 const UNSURE_MIN: Duration = Duration::from_ticks(1 << 13);
 
 /// The most effects of one step.
@@ -259,7 +259,7 @@ impl<C: Clock> Steering<C> {
         self.stepped
     }
 
-    /// What all corrections of its rate together have added to the stamping clock by `now`.
+    /// What all corrections of its rate since the beginning have added to the stamping clock by `now`, to 2^-16 ns; negative if they slowed it.
     pub fn turned(&self, now: Timestamp<Mono>) -> Duration {
         self.turned.by(now)
     }
